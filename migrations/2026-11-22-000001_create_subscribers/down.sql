@@ -1,0 +1,3 @@
+DROP TABLE subscriber_deletions;
+DROP TABLE custom_fields;
+DROP TABLE subscribers;

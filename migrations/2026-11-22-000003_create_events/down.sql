@@ -1,0 +1,2 @@
+DROP TABLE event_totals;
+DROP TABLE events;

@@ -1,0 +1,279 @@
+//! Custom fields: typed fields that the owner adds to subscribers.
+
+use super::clean::{clean_boolean, clean_day, clean_instant, clean_number, clean_text};
+use super::paging::{Page, PageRequest};
+use super::segment::list_users;
+use crate::db::schema::custom_fields;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::CustomType;
+use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use serde_json::{Value, json};
+
+/// The most items a list value may have.
+pub const MAX_LIST: usize = 1_000;
+
+/// A custom field.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = custom_fields, check_for_backend(diesel::pg::Pg))]
+pub struct CustomField {
+    /// Its id.
+    pub id: i64,
+    /// Its immutable name in rules, CSV headers and stored values.
+    pub key: String,
+    /// Its name for people.
+    pub label: String,
+    /// The name of its type.
+    #[diesel(column_name = type_)]
+    pub type_name: String,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl CustomField {
+    /// Its type; the database holds only known names.
+    pub fn custom_type(&self) -> CustomType {
+        CustomType::parse(&self.type_name).unwrap_or(CustomType::Text)
+    }
+}
+
+/// Lists all custom fields by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_all(connection: &mut PgConnection) -> Result<Vec<CustomField>, Error> {
+    Ok(custom_fields::table
+        .order(custom_fields::key)
+        .select(CustomField::as_select())
+        .load(connection)?)
+}
+
+/// Lists a page of custom fields by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    request: &PageRequest<String>,
+) -> Result<Page<CustomField>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = custom_fields::table
+            .select(CustomField::as_select())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = &request.after {
+            query = query.filter(custom_fields::key.gt(after));
+        }
+        if let Some(before) = &request.before {
+            query = query.filter(custom_fields::key.lt(before));
+        }
+        query = if request.from_end {
+            query.order(custom_fields::key.desc())
+        } else {
+            query.order(custom_fields::key.asc())
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Finds custom fields by id.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<CustomField>, Error> {
+    Ok(custom_fields::table
+        .filter(custom_fields::id.eq_any(ids))
+        .select(CustomField::as_select())
+        .load(connection)?)
+}
+
+/// Adds a custom field.
+///
+/// # Errors
+/// [`Error::Invalid`] if the key is taken or not of the form `[a-z][a-z0-9_]*`.
+pub fn create(
+    connection: &mut PgConnection,
+    key: &str,
+    label: &str,
+    custom_type: CustomType,
+    now: DateTime<Utc>,
+) -> Result<CustomField, Error> {
+    check_key(key)?;
+    let label = clean_text(label)
+        .map_err(|message| Error::invalid("label", message))?
+        .unwrap_or_else(|| key.to_owned());
+    Ok(diesel::insert_into(custom_fields::table)
+        .values((
+            custom_fields::key.eq(key),
+            custom_fields::label.eq(label),
+            custom_fields::type_.eq(custom_type.as_str()),
+            custom_fields::created_at.eq(now),
+            custom_fields::updated_at.eq(now),
+        ))
+        .returning(CustomField::as_returning())
+        .get_result(connection)?)
+}
+
+/// Gives a custom field another name for people. Key and type stay.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`].
+pub fn update(
+    connection: &mut PgConnection,
+    id: i64,
+    label: &str,
+    now: DateTime<Utc>,
+) -> Result<CustomField, Error> {
+    let label = clean_text(label)
+        .map_err(|message| Error::invalid("label", message))?
+        .ok_or_else(|| Error::invalid("label", "expected a text, found an empty one"))?;
+    diesel::update(custom_fields::table.find(id))
+        .set((
+            custom_fields::label.eq(label),
+            custom_fields::updated_at.eq(now),
+        ))
+        .returning(CustomField::as_returning())
+        .get_result(connection)
+        .optional()?
+        .ok_or_else(|| Error::not_found("custom field", id))
+}
+
+/// Deletes a custom field and everybody's value of it.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
+pub fn delete(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
+    connection.transaction(|connection| {
+        let field: CustomField = custom_fields::table
+            .find(id)
+            .for_update()
+            .select(CustomField::as_select())
+            .first(connection)
+            .optional()?
+            .ok_or_else(|| Error::not_found("custom field", id))?;
+        let used_by = list_users(connection, "field", &field.key)?;
+        if !used_by.is_empty() {
+            return Err(Error::InUse {
+                what: format!("custom field \"{}\"", field.key),
+                used_by,
+            });
+        }
+        diesel::sql_query("UPDATE subscribers SET custom = custom - $1 WHERE custom ? $1")
+            .bind::<Text, _>(&field.key)
+            .execute(connection)?;
+        diesel::delete(custom_fields::table.find(id)).execute(connection)?;
+        Ok(field)
+    })
+}
+
+/// Turns a JSON value into the stored form of a type; null is missing.
+///
+/// # Errors
+/// What was expected and found.
+pub fn clean_value(custom_type: CustomType, value: &Value) -> Result<Option<Value>, String> {
+    match (custom_type, value) {
+        (_, Value::Null) => Ok(None),
+        (CustomType::Text, Value::String(text)) => Ok(clean_text(text)?.map(Value::String)),
+        (CustomType::Number, Value::Number(number)) => match number.as_f64() {
+            Some(number) if number.is_finite() => Ok(Some(json!(number + 0.0))),
+            _ => Err(format!("expected a number, found {number}")),
+        },
+        (CustomType::Date, Value::String(text)) => {
+            Ok(clean_day(text)?.map(|day| json!(day.to_string())))
+        }
+        (CustomType::Datetime, Value::String(text)) => {
+            Ok(clean_instant(text)?.map(|instant| json!(store_instant(instant))))
+        }
+        (CustomType::Boolean, Value::Bool(flag)) => Ok(Some(json!(flag))),
+        (CustomType::List, Value::Array(items)) => clean_list(items),
+        (custom_type, found) => Err(format!(
+            "expected a value of type {}, found {found}",
+            custom_type.as_str()
+        )),
+    }
+}
+
+/// Turns a CSV cell into the stored form of a type; an empty cell is missing. Items of a list are separated by `|`.
+///
+/// # Errors
+/// What was expected and found.
+pub fn clean_cell(custom_type: CustomType, cell: &str) -> Result<Option<Value>, String> {
+    Ok(match custom_type {
+        CustomType::Text => clean_text(cell)?.map(Value::String),
+        CustomType::Number => clean_number(cell)?.map(|number| json!(number)),
+        CustomType::Date => clean_day(cell)?.map(|day| json!(day.to_string())),
+        CustomType::Datetime => clean_instant(cell)?.map(|instant| json!(store_instant(instant))),
+        CustomType::Boolean => clean_boolean(cell)?.map(|flag| json!(flag)),
+        CustomType::List => {
+            let items: Vec<Value> = cell
+                .split('|')
+                .filter(|item| !item.trim().is_empty())
+                .map(|item| json!(item))
+                .collect();
+            clean_list(&items)?
+        }
+    })
+}
+
+fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
+    if items.len() > MAX_LIST {
+        return Err(format!(
+            "expected at most {MAX_LIST} items, found {}",
+            items.len()
+        ));
+    }
+    let mut cleaned: Vec<String> = Vec::with_capacity(items.len());
+    for item in items {
+        let Value::String(text) = item else {
+            return Err(format!("expected a list of texts, found {item} in it"));
+        };
+        if let Some(text) = clean_text(text)?
+            && !cleaned.contains(&text)
+        {
+            cleaned.push(text);
+        }
+    }
+    Ok((!cleaned.is_empty()).then(|| json!(cleaned)))
+}
+
+fn store_instant(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    let is_plain = key
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let starts_well = key
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase());
+    if is_plain && starts_well && key.len() <= 63 {
+        return Ok(());
+    }
+    let message = format!(
+        "expected a lower-case letter followed by at most 62 lower-case letters, digits and \"_\", found \"{key}\""
+    );
+    let suggestion = suggest_key(key);
+    let hint = (!suggestion.is_empty()).then(|| format!("for example \"{suggestion}\""));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::Invalid, "key", message).with_hint(hint),
+    ]))
+}
+
+/// Makes a key out of any text, such as a CSV header; empty if no letter is in it.
+pub fn suggest_key(text: &str) -> String {
+    let mut key = String::new();
+    for character in text.trim().to_lowercase().chars() {
+        if character.is_ascii_lowercase() || (character.is_ascii_digit() && !key.is_empty()) {
+            key.push(character);
+        } else if !key.is_empty() && !key.ends_with('_') {
+            key.push('_');
+        }
+    }
+    key.truncate(63);
+    key.trim_end_matches('_').to_owned()
+}

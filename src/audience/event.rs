@@ -1,0 +1,235 @@
+//! Events: what subscribers did, and the lifetime totals that are kept with them.
+
+use super::clean::clean_text;
+use super::paging::{Page, PageRequest};
+use crate::db::schema::{event_totals, events};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Jsonb, Nullable, Text, Timestamptz};
+use serde_json::{Map, Value};
+
+/// The longest name of an event, in characters.
+pub const MAX_NAME: usize = 100;
+
+/// Values are kept to six decimals and must stay below this, so that a sum is exact.
+pub const MAX_VALUE: f64 = 1e12;
+
+/// Everything that is known of an event.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct Event {
+    pub id: i64,
+    pub subscriber_id: i64,
+    pub name: String,
+    pub occurred_at: DateTime<Utc>,
+    pub value: Option<f64>,
+    pub properties: Value,
+    pub dedupe_key: Option<String>,
+}
+
+/// An event to record, cleaned.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct NewEvent {
+    pub subscriber_id: i64,
+    pub name: String,
+    pub occurred_at: DateTime<Utc>,
+    pub value: Option<f64>,
+    pub properties: Map<String, Value>,
+    pub dedupe_key: Option<String>,
+}
+
+/// Lifetime figures of one event name of one subscriber.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct EventTotal {
+    pub subscriber_id: i64,
+    pub name: String,
+    pub count: i64,
+    pub value_sum: f64,
+    pub first_at: DateTime<Utc>,
+    pub last_at: DateTime<Utc>,
+}
+
+/// Trims and checks the name of an event.
+///
+/// # Errors
+/// What was expected and found.
+pub fn clean_name(name: &str) -> Result<String, String> {
+    let name = clean_text(name)?.ok_or("expected the name of an event, found an empty text")?;
+    let length = name.chars().count();
+    if length > MAX_NAME {
+        return Err(format!(
+            "expected the name of an event of at most {MAX_NAME} characters, found {length}"
+        ));
+    }
+    Ok(name)
+}
+
+/// Checks the value of an event.
+///
+/// # Errors
+/// What was expected and found.
+pub fn clean_value(value: f64) -> Result<f64, String> {
+    if value.is_finite() && value.abs() < MAX_VALUE {
+        Ok(value + 0.0)
+    } else {
+        Err(format!(
+            "expected a value between -{MAX_VALUE:e} and {MAX_VALUE:e}, found {value}"
+        ))
+    }
+}
+
+/// Records events and their totals in one transaction, and returns how many were new: an event whose dedupe key is
+/// known is left out.
+///
+/// # Errors
+/// Those of the database; nothing is recorded then.
+pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<usize, Error> {
+    let recorded = diesel::sql_query(merge_sql(
+        "unnest($1, $2, $3, $4, $5, $6) AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key)",
+    ))
+    .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
+    .bind::<Array<Text>, _>(column(new_events, |event| event.name.clone()))
+    .bind::<Array<Timestamptz>, _>(column(new_events, |event| event.occurred_at))
+    .bind::<Array<Nullable<Double>>, _>(column(new_events, |event| event.value))
+    .bind::<Array<Jsonb>, _>(column(new_events, |event| {
+        Value::Object(event.properties.clone())
+    }))
+    .bind::<Array<Nullable<Text>>, _>(column(new_events, |event| event.dedupe_key.clone()))
+    .get_result::<Recorded>(connection)?;
+    Ok(usize::try_from(recorded.events).unwrap_or_default())
+}
+
+fn column<T>(new_events: &[NewEvent], value: impl Fn(&NewEvent) -> T) -> Vec<T> {
+    new_events.iter().map(value).collect()
+}
+
+/// How many events a merge recorded.
+#[derive(QueryableByName)]
+pub struct Recorded {
+    /// Their number.
+    #[diesel(sql_type = BigInt)]
+    pub events: i64,
+}
+
+/// Returns the statement that records the events of a source and adds them to the totals. The source must offer the
+/// columns of a new event under the name `e`.
+///
+/// Totals are touched in the order of their key, so that two writers cannot wait for each other. An event of a
+/// subscriber who was deleted a moment ago finds no row to join and is left out.
+pub fn merge_sql(source: &str) -> String {
+    format!(
+        "WITH recorded AS (
+            INSERT INTO events (subscriber_id, name, occurred_at, value, properties, dedupe_key)
+            SELECT e.subscriber_id, e.name, e.occurred_at, round(e.value::numeric, 6), e.properties, e.dedupe_key
+            FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
+            ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+            RETURNING subscriber_id, name, occurred_at, value
+        ), totalled AS (
+            INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at)
+            SELECT subscriber_id, name, count(*), coalesce(sum(value), 0), min(occurred_at), max(occurred_at)
+            FROM recorded GROUP BY subscriber_id, name ORDER BY subscriber_id, name
+            ON CONFLICT (subscriber_id, name) DO UPDATE SET
+                count = t.count + excluded.count,
+                value_sum = t.value_sum + excluded.value_sum,
+                first_at = least(t.first_at, excluded.first_at),
+                last_at = greatest(t.last_at, excluded.last_at)
+        )
+        SELECT count(*) AS events FROM recorded"
+    )
+}
+
+/// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
+pub type EventKey = (DateTime<Utc>, i64);
+
+/// Lists a page of the events of a subscriber, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    subscriber_id: i64,
+    name: Option<&str>,
+    request: &PageRequest<EventKey>,
+) -> Result<Page<Event>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = events::table
+            .filter(events::subscriber_id.eq(subscriber_id))
+            .select((
+                events::id,
+                events::subscriber_id,
+                events::name,
+                events::occurred_at,
+                diesel::dsl::sql::<Nullable<Double>>("value::float8"),
+                events::properties,
+                events::dedupe_key,
+            ))
+            .limit(limit)
+            .into_boxed();
+        if let Some(name) = name {
+            query = query.filter(events::name.eq(name));
+        }
+        if let Some((at, id)) = request.after {
+            query = query.filter(
+                events::occurred_at
+                    .lt(at)
+                    .or(events::occurred_at.eq(at).and(events::id.lt(id))),
+            );
+        }
+        if let Some((at, id)) = request.before {
+            query = query.filter(
+                events::occurred_at
+                    .gt(at)
+                    .or(events::occurred_at.eq(at).and(events::id.gt(id))),
+            );
+        }
+        query = if request.from_end {
+            query.order((events::occurred_at.asc(), events::id.asc()))
+        } else {
+            query.order((events::occurred_at.desc(), events::id.desc()))
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Lists the totals of these subscribers, by event name.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_totals(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<EventTotal>, Error> {
+    Ok(event_totals::table
+        .filter(event_totals::subscriber_id.eq_any(subscriber_ids))
+        .order((event_totals::subscriber_id, event_totals::name))
+        .select((
+            event_totals::subscriber_id,
+            event_totals::name,
+            event_totals::count,
+            diesel::dsl::sql::<Double>("value_sum::float8"),
+            event_totals::first_at,
+            event_totals::last_at,
+        ))
+        .load(connection)?)
+}
+
+/// Tells the planner how the tables look after a large load.
+///
+/// # Errors
+/// Those of the database.
+pub fn analyze(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute("ANALYZE subscribers, group_memberships, events, event_totals")?)
+}

@@ -1,0 +1,295 @@
+//! Groups: members chosen by hand.
+
+use super::clean::clean_text;
+use super::membership::MemberChange;
+use super::paging::{Page, PageRequest};
+use super::segment::list_users;
+use crate::db::schema::{group_memberships, groups, subscribers};
+use crate::error::{Error, InputCode, InputProblem};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = groups, check_for_backend(diesel::pg::Pg))]
+pub struct Group {
+    /// Its id.
+    pub id: i64,
+    /// Its immutable name in rules and imports.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its name or description last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Finds groups by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Group>, Error> {
+    Ok(groups::table
+        .filter(groups::id.eq_any(ids))
+        .select(Group::as_select())
+        .load(connection)?)
+}
+
+/// Finds a group by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Group>, Error> {
+    Ok(groups::table
+        .filter(groups::key.eq(key))
+        .select(Group::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Returns the group of that key.
+///
+/// # Errors
+/// [`Error::Invalid`] with the nearest known key, at the given place in the input.
+pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Result<Group, Error> {
+    if let Some(group) = find_by_key(connection, key)? {
+        return Ok(group);
+    }
+    let known: Vec<String> = groups::table.select(groups::key).load(connection)?;
+    let message = format!("expected the key of a group, found \"{key}\", which does not exist");
+    let hint = crate::rule::nearest(key, known.iter().map(String::as_str));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::NotFound, path, message).with_hint(hint),
+    ]))
+}
+
+/// Lists a page of groups by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    request: &PageRequest<String>,
+) -> Result<Page<Group>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = groups::table
+            .select(Group::as_select())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = &request.after {
+            query = query.filter(groups::key.gt(after));
+        }
+        if let Some(before) = &request.before {
+            query = query.filter(groups::key.lt(before));
+        }
+        query = if request.from_end {
+            query.order(groups::key.desc())
+        } else {
+            query.order(groups::key.asc())
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Makes a group without members.
+///
+/// # Errors
+/// [`Error::Invalid`] if the key is taken or not of the form `[a-z0-9][a-z0-9_-]*`.
+pub fn create(
+    connection: &mut PgConnection,
+    key: &str,
+    name: Option<&str>,
+    description: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Group, Error> {
+    check_key(key)?;
+    let name = clean_text(name.unwrap_or_default())
+        .map_err(|message| Error::invalid("name", message))?
+        .unwrap_or_else(|| key.to_owned());
+    let description = clean_text(description.unwrap_or_default())
+        .map_err(|message| Error::invalid("description", message))?;
+    Ok(diesel::insert_into(groups::table)
+        .values((
+            groups::key.eq(key),
+            groups::name.eq(name),
+            groups::description.eq(description),
+            groups::created_at.eq(now),
+            groups::updated_at.eq(now),
+        ))
+        .returning(Group::as_returning())
+        .get_result(connection)?)
+}
+
+/// Changes name and description; absent values stay, a null description is cleared.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`].
+pub fn update(
+    connection: &mut PgConnection,
+    id: i64,
+    name: Option<&str>,
+    description: Option<Option<&str>>,
+    now: DateTime<Utc>,
+) -> Result<Group, Error> {
+    #[derive(AsChangeset)]
+    #[diesel(table_name = groups)]
+    struct Changes {
+        name: Option<String>,
+        description: Option<Option<String>>,
+        updated_at: DateTime<Utc>,
+    }
+    let name = name
+        .map(|name| match clean_text(name) {
+            Ok(Some(name)) => Ok(name),
+            Ok(None) => Err(Error::invalid(
+                "name",
+                "expected a text, found an empty one",
+            )),
+            Err(message) => Err(Error::invalid("name", message)),
+        })
+        .transpose()?;
+    let description = description
+        .map(|text| clean_text(text.unwrap_or_default()))
+        .transpose()
+        .map_err(|message| Error::invalid("description", message))?;
+    diesel::update(groups::table.find(id))
+        .set(Changes {
+            name,
+            description,
+            updated_at: now,
+        })
+        .returning(Group::as_returning())
+        .get_result(connection)
+        .optional()?
+        .ok_or_else(|| Error::not_found("group", id))
+}
+
+/// Deletes a group; its members stay subscribers.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
+pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
+    connection.transaction(|connection| {
+        let group: Group = groups::table
+            .find(id)
+            .for_update()
+            .select(Group::as_select())
+            .first(connection)
+            .optional()?
+            .ok_or_else(|| Error::not_found("group", id))?;
+        let used_by = list_users(connection, "group", &group.key)?;
+        if !used_by.is_empty() {
+            return Err(Error::InUse {
+                what: format!("group \"{}\"", group.key),
+                used_by,
+            });
+        }
+        diesel::delete(groups::table.find(id)).execute(connection)?;
+        Ok(group)
+    })
+}
+
+/// Adds subscribers to a group. Those who are in stay since when they are in; ids that do not exist are counted.
+///
+/// # Errors
+/// [`Error::NotFound`] if the group does not exist.
+pub fn add_members(
+    connection: &mut PgConnection,
+    group_id: i64,
+    subscriber_ids: &[i64],
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<MemberChange, Error> {
+    connection.transaction(|connection| {
+        lock(connection, group_id)?;
+        // Rows locked against deletion, so that the foreign key cannot fail.
+        let existing: Vec<i64> = subscribers::table
+            .filter(subscribers::id.eq_any(subscriber_ids))
+            .select(subscribers::id)
+            .order(subscribers::id)
+            .for_key_share()
+            .load(connection)?;
+        let rows: Vec<_> = existing
+            .iter()
+            .map(|id| {
+                (
+                    group_memberships::group_id.eq(group_id),
+                    group_memberships::subscriber_id.eq(*id),
+                    group_memberships::added_at.eq(now),
+                    group_memberships::source.eq(source),
+                )
+            })
+            .collect();
+        let changed = diesel::insert_into(group_memberships::table)
+            .values(rows)
+            .on_conflict_do_nothing()
+            .execute(connection)?;
+        Ok(MemberChange::new(subscriber_ids, existing.len(), changed))
+    })
+}
+
+/// Removes subscribers from a group; those who are not in are counted as unchanged.
+///
+/// # Errors
+/// [`Error::NotFound`] if the group does not exist.
+pub fn remove_members(
+    connection: &mut PgConnection,
+    group_id: i64,
+    subscriber_ids: &[i64],
+) -> Result<MemberChange, Error> {
+    connection.transaction(|connection| {
+        lock(connection, group_id)?;
+        let existing: i64 = subscribers::table
+            .filter(subscribers::id.eq_any(subscriber_ids))
+            .count()
+            .get_result(connection)?;
+        let changed = diesel::delete(
+            group_memberships::table
+                .filter(group_memberships::group_id.eq(group_id))
+                .filter(group_memberships::subscriber_id.eq_any(subscriber_ids)),
+        )
+        .execute(connection)?;
+        let existing = usize::try_from(existing).unwrap_or_default();
+        Ok(MemberChange::new(subscriber_ids, existing, changed))
+    })
+}
+
+fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
+    let found: Option<i64> = groups::table
+        .find(group_id)
+        .select(groups::id)
+        .for_key_share()
+        .first(connection)
+        .optional()?;
+    found
+        .map(|_| ())
+        .ok_or_else(|| Error::not_found("group", group_id))
+}
+
+/// Refuses a key of a group or a segment that is not of the form `[a-z0-9][a-z0-9_-]*`.
+///
+/// # Errors
+/// [`Error::Invalid`] with a key that would do.
+pub fn check_key(key: &str) -> Result<(), Error> {
+    let is_plain = key
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
+    let starts_well = key
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if is_plain && starts_well && key.len() <= 63 {
+        return Ok(());
+    }
+    let message = format!(
+        "expected 1 to 63 lower-case letters, digits, \"-\" and \"_\", starting with a letter or digit, found \"{key}\""
+    );
+    let suggestion = super::custom_field::suggest_key(key).replace('_', "-");
+    let hint = (!suggestion.is_empty()).then(|| format!("for example \"{suggestion}\""));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::Invalid, "key", message).with_hint(hint),
+    ]))
+}

@@ -1,0 +1,450 @@
+//! Membership: who is in which group or segment, read from rows and bitmaps.
+//!
+//! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
+
+use super::group::Group;
+use super::paging::{Page, PageRequest};
+use super::segment::Segment;
+use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
+use crate::db::schema::{group_memberships, groups, segment_blocks, subscribers};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
+use std::collections::HashMap;
+
+/// How many ids a block has.
+pub const BLOCK_IDS: i64 = 8_192;
+/// How many bytes the bitmap of a block has.
+pub const BLOCK_BYTES: usize = 1_024;
+
+/// How many blocks are read at a time while looking for the members of a page.
+const BLOCKS_AT_A_TIME: i64 = 16;
+
+/// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
+const FEW_MEMBERS: i64 = 20_000;
+
+/// What adding to or removing from a group did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberChange {
+    /// How many memberships changed.
+    pub changed: usize,
+    /// How many were so already.
+    pub unchanged: usize,
+    /// How many of the subscribers do not exist.
+    pub unknown: usize,
+}
+
+impl MemberChange {
+    pub(super) fn new(asked: &[i64], existing: usize, changed: usize) -> MemberChange {
+        let mut distinct = asked.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        MemberChange {
+            changed,
+            unchanged: existing.saturating_sub(changed),
+            unknown: distinct.len().saturating_sub(existing),
+        }
+    }
+}
+
+/// Keeps a refresh from writing members until the end of this transaction; several such transactions may run at once.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall members ' || current_schema(), 0))",
+    )?)
+}
+
+/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall members ' || current_schema(), 0))",
+    )?)
+}
+
+/// Takes subscribers out of every segment, because they do not exist any more.
+///
+/// # Errors
+/// Those of the database.
+pub fn clear_bits(connection: &mut PgConnection, subscriber_ids: &[i64]) -> Result<(), Error> {
+    // One statement per subscriber: a statement updates a row only once, and two may share a block.
+    for id in subscriber_ids {
+        diesel::sql_query(
+            "UPDATE segment_blocks SET members = set_bit(members, $1 & 8191, 0) \
+             WHERE block = ($1 >> 13)::integer AND get_bit(members, $1 & 8191) = 1",
+        )
+        .bind::<BigInt, _>(id)
+        .execute(connection)?;
+    }
+    let blocks: Vec<i32> = subscriber_ids
+        .iter()
+        .filter_map(|id| i32::try_from(id >> 13).ok())
+        .collect();
+    diesel::delete(
+        segment_blocks::table
+            .filter(segment_blocks::block.eq_any(blocks))
+            .filter(segment_blocks::members.eq(vec![0_u8; BLOCK_BYTES])),
+    )
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Lists the groups of each of these subscribers, by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_groups_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<HashMap<i64, Vec<(Group, DateTime<Utc>)>>, Error> {
+    let rows: Vec<(i64, DateTime<Utc>, Group)> = group_memberships::table
+        .inner_join(groups::table)
+        .filter(group_memberships::subscriber_id.eq_any(subscriber_ids))
+        .order((group_memberships::subscriber_id, groups::key))
+        .select((
+            group_memberships::subscriber_id,
+            group_memberships::added_at,
+            Group::as_select(),
+        ))
+        .load(connection)?;
+    let mut by_subscriber: HashMap<i64, Vec<(Group, DateTime<Utc>)>> = HashMap::new();
+    for (subscriber, added_at, group) in rows {
+        by_subscriber
+            .entry(subscriber)
+            .or_default()
+            .push((group, added_at));
+    }
+    Ok(by_subscriber)
+}
+
+/// Lists the segments of each of these subscribers, by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_segments_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<HashMap<i64, Vec<Segment>>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        subscriber_id: i64,
+        #[diesel(embed)]
+        segment: Segment,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT asked.id AS subscriber_id, s.* FROM unnest($1) AS asked (id) \
+         JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer \
+         JOIN segments s ON s.id = b.segment_id \
+         WHERE get_bit(b.members, asked.id & 8191) = 1 \
+         ORDER BY s.key",
+    )
+    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .load(connection)?;
+    let mut by_subscriber: HashMap<i64, Vec<Segment>> = HashMap::new();
+    for row in rows {
+        by_subscriber
+            .entry(row.subscriber_id)
+            .or_default()
+            .push(row.segment);
+    }
+    Ok(by_subscriber)
+}
+
+/// Returns how many members each of these groups has.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_group_members(
+    connection: &mut PgConnection,
+    group_ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    let rows: Vec<(i64, i64)> = group_memberships::table
+        .filter(group_memberships::group_id.eq_any(group_ids))
+        .group_by(group_memberships::group_id)
+        .select((group_memberships::group_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Returns how many members each of these segments has.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_segment_members(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = BigInt)]
+        members: i64,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT segment_id, sum(bit_count(members))::bigint AS members FROM segment_blocks \
+         WHERE segment_id = ANY($1) GROUP BY segment_id",
+    )
+    .bind::<Array<BigInt>, _>(segment_ids)
+    .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.segment_id, row.members))
+        .collect())
+}
+
+/// Returns which of these (group, subscriber) pairs are memberships.
+///
+/// # Errors
+/// Those of the database.
+pub fn filter_group_memberships(
+    connection: &mut PgConnection,
+    pairs: &[(i64, i64)],
+) -> Result<Vec<(i64, i64)>, Error> {
+    filter_pairs(
+        connection,
+        pairs,
+        "SELECT asked.holder, asked.subscriber FROM unnest($1, $2) AS asked (holder, subscriber) \
+         JOIN group_memberships m ON m.group_id = asked.holder AND m.subscriber_id = asked.subscriber",
+    )
+}
+
+/// Returns which of these (segment, subscriber) pairs are memberships.
+///
+/// # Errors
+/// Those of the database.
+pub fn filter_segment_memberships(
+    connection: &mut PgConnection,
+    pairs: &[(i64, i64)],
+) -> Result<Vec<(i64, i64)>, Error> {
+    filter_pairs(
+        connection,
+        pairs,
+        "SELECT asked.holder, asked.subscriber FROM unnest($1, $2) AS asked (holder, subscriber) \
+         JOIN segment_blocks b ON b.segment_id = asked.holder AND b.block = (asked.subscriber >> 13)::integer \
+         WHERE get_bit(b.members, asked.subscriber & 8191) = 1",
+    )
+}
+
+fn filter_pairs(
+    connection: &mut PgConnection,
+    pairs: &[(i64, i64)],
+    sql: &str,
+) -> Result<Vec<(i64, i64)>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        holder: i64,
+        #[diesel(sql_type = BigInt)]
+        subscriber: i64,
+    }
+    let (holders, subscribers): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
+    let rows: Vec<Row> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(holders)
+        .bind::<Array<BigInt>, _>(subscribers)
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.holder, row.subscriber))
+        .collect())
+}
+
+/// Lists a page of the members of a group, with when each was added.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_group_members(
+    connection: &mut PgConnection,
+    group_id: i64,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+) -> Result<Page<(Subscriber, DateTime<Utc>)>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = group_memberships::table
+            .inner_join(subscribers::table)
+            .filter(group_memberships::group_id.eq(group_id))
+            .select((Subscriber::as_select(), group_memberships::added_at))
+            .limit(limit)
+            .into_boxed();
+        let id = group_memberships::subscriber_id;
+        match &request.after {
+            Some(SubscriberKey::Id(after)) => query = query.filter(id.gt(*after)),
+            Some(SubscriberKey::Email(after)) => query = query.filter(subscribers::email.gt(after)),
+            None => {}
+        }
+        match &request.before {
+            Some(SubscriberKey::Id(before)) => query = query.filter(id.lt(*before)),
+            Some(SubscriberKey::Email(before)) => {
+                query = query.filter(subscribers::email.lt(before));
+            }
+            None => {}
+        }
+        query = match (order, request.from_end) {
+            (SubscriberOrder::Id, false) => query.order(id.asc()),
+            (SubscriberOrder::Id, true) => query.order(id.desc()),
+            (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
+            (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Lists a page of the members of a segment.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_segment_members(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+) -> Result<Page<Subscriber>, Error> {
+    // One snapshot, so that nobody vanishes between reading the bits and reading the people.
+    connection
+        .build_transaction()
+        .repeatable_read()
+        .read_only()
+        .run(|connection| {
+            request.fetch(|request, limit| match order {
+                SubscriberOrder::Id => members_by_id(connection, segment_id, request, limit),
+                SubscriberOrder::Email => members_by_email(connection, segment_id, request, limit),
+            })
+        })
+}
+
+fn members_by_id(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    request: &PageRequest<SubscriberKey>,
+    limit: i64,
+) -> Result<Vec<Subscriber>, Error> {
+    let id_of = |key: &Option<SubscriberKey>| match key {
+        Some(SubscriberKey::Id(id)) => Some(*id),
+        _ => None,
+    };
+    let mut first = id_of(&request.after).map_or(0, |after| after.saturating_add(1));
+    let mut last = id_of(&request.before).map_or(i64::MAX, |before| before - 1);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut ids: Vec<i64> = Vec::new();
+    while first <= last && ids.len() < limit {
+        let blocks = blocks_between(connection, segment_id, first, last, request.from_end)?;
+        let Some((end, _)) = blocks.last() else {
+            break;
+        };
+        let next = (
+            i64::from(*end) * BLOCK_IDS - 1,
+            (i64::from(*end) + 1) * BLOCK_IDS,
+        );
+        for (block, members) in &blocks {
+            let mut found = list_bits(*block, members);
+            found.retain(|id| first <= *id && *id <= last);
+            if request.from_end {
+                found.reverse();
+            }
+            ids.extend(found);
+        }
+        if request.from_end {
+            last = next.0;
+        } else {
+            first = next.1;
+        }
+    }
+    ids.truncate(limit);
+    let mut found: HashMap<i64, Subscriber> = subscriber::find_by_ids(connection, &ids)?
+        .into_iter()
+        .map(|subscriber| (subscriber.id, subscriber))
+        .collect();
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+fn blocks_between(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    first: i64,
+    last: i64,
+    from_end: bool,
+) -> Result<Vec<(i32, Vec<u8>)>, Error> {
+    let block_of = |id: i64| i32::try_from(id >> 13).unwrap_or(i32::MAX);
+    let mut query = segment_blocks::table
+        .filter(segment_blocks::segment_id.eq(segment_id))
+        .filter(segment_blocks::block.ge(block_of(first)))
+        .filter(segment_blocks::block.le(block_of(last)))
+        .select((segment_blocks::block, segment_blocks::members))
+        .limit(BLOCKS_AT_A_TIME)
+        .into_boxed();
+    query = if from_end {
+        query.order(segment_blocks::block.desc())
+    } else {
+        query.order(segment_blocks::block.asc())
+    };
+    Ok(query.load(connection)?)
+}
+
+/// Lists the ids whose bits are set in a block, ascending.
+pub fn list_bits(block: i32, members: &[u8]) -> Vec<i64> {
+    let first = i64::from(block) * BLOCK_IDS;
+    let mut ids = Vec::new();
+    for (position, byte) in members.iter().enumerate() {
+        let mut rest = *byte;
+        while rest != 0 {
+            ids.push(first + position as i64 * 8 + i64::from(rest.trailing_zeros()));
+            rest &= rest - 1;
+        }
+    }
+    ids
+}
+
+fn members_by_email(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    request: &PageRequest<SubscriberKey>,
+    limit: i64,
+) -> Result<Vec<Subscriber>, Error> {
+    let count = count_segment_members(connection, &[segment_id])?
+        .remove(&segment_id)
+        .unwrap_or_default();
+    let mut query = subscribers::table
+        .select(Subscriber::as_select())
+        .limit(limit)
+        .into_boxed();
+    if count <= FEW_MEMBERS {
+        let blocks: Vec<(i32, Vec<u8>)> = segment_blocks::table
+            .filter(segment_blocks::segment_id.eq(segment_id))
+            .select((segment_blocks::block, segment_blocks::members))
+            .load(connection)?;
+        let ids: Vec<i64> = blocks
+            .iter()
+            .flat_map(|(block, members)| list_bits(*block, members))
+            .collect();
+        query = query.filter(subscribers::id.eq_any(ids));
+    } else {
+        query = query.filter(
+            diesel::dsl::sql::<diesel::sql_types::Bool>(
+                "EXISTS (SELECT FROM segment_blocks b WHERE b.block = (subscribers.id >> 13)::integer \
+                 AND get_bit(b.members, subscribers.id & 8191) = 1 AND b.segment_id = ",
+            )
+            .bind::<BigInt, _>(segment_id)
+            .sql(")"),
+        );
+    }
+    if let Some(SubscriberKey::Email(after)) = &request.after {
+        query = query.filter(subscribers::email.gt(after));
+    }
+    if let Some(SubscriberKey::Email(before)) = &request.before {
+        query = query.filter(subscribers::email.lt(before));
+    }
+    query = if request.from_end {
+        query.order(subscribers::email.desc())
+    } else {
+        query.order(subscribers::email.asc())
+    };
+    Ok(query.load(connection)?)
+}

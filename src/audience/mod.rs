@@ -1,0 +1,14 @@
+//! The nouns: each file holds a noun's type, its invariants and its SQL.
+//!
+//! Functions take a connection and, where time matters, `now`; they know no pool, no clock and no GraphQL.
+
+pub mod catalogue;
+pub mod clean;
+pub mod custom_field;
+pub mod event;
+pub mod group;
+pub mod import;
+pub mod membership;
+pub mod paging;
+pub mod segment;
+pub mod subscriber;

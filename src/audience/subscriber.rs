@@ -1,0 +1,589 @@
+//! Subscribers: people who can be addressed, unique by e-mail.
+
+use super::clean::{
+    clean_country, clean_day, clean_degrees, clean_email, clean_language, clean_text,
+    clean_timezone,
+};
+use super::custom_field::clean_value;
+use super::membership;
+use super::paging::{Page, PageRequest};
+use crate::db::schema::{subscriber_deletions, subscribers};
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::{Catalogue, Status};
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A subscriber as stored.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, AsChangeset)]
+#[diesel(table_name = subscribers, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct Subscriber {
+    pub id: i64,
+    pub email: String,
+    pub status: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub language: Option<String>,
+    pub timezone: Option<String>,
+    pub birthday: Option<NaiveDate>,
+    pub source: Option<String>,
+    pub custom: Value,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub subscribed_at: Option<DateTime<Utc>>,
+    pub unsubscribed_at: Option<DateTime<Utc>>,
+}
+
+/// What to set of a subscriber: absent values stay as they are, null ones are cleared.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct SubscriberChanges {
+    pub status: Option<Status>,
+    pub first_name: Option<Option<String>>,
+    pub last_name: Option<Option<String>>,
+    pub phone: Option<Option<String>>,
+    pub country: Option<Option<String>>,
+    pub region: Option<Option<String>>,
+    pub city: Option<Option<String>>,
+    pub postal_code: Option<Option<String>>,
+    /// Degrees north and east, which only make sense together.
+    pub position: Option<Option<(f64, f64)>>,
+    pub language: Option<Option<String>>,
+    pub timezone: Option<Option<String>>,
+    pub birthday: Option<Option<String>>,
+    pub source: Option<Option<String>>,
+    /// Values of custom fields by key.
+    pub custom: BTreeMap<String, Value>,
+}
+
+/// What an upsert did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was no such subscriber.
+    Created,
+    /// Something changed.
+    Updated,
+    /// Everything was so already.
+    Unchanged,
+}
+
+/// How a list of subscribers is ordered; both keys are unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubscriberOrder {
+    /// By id, which is the order in which they were added.
+    #[default]
+    Id,
+    /// By e-mail, bytewise.
+    Email,
+}
+
+/// The place of a subscriber in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriberKey {
+    /// In a list by id.
+    Id(i64),
+    /// In a list by e-mail.
+    Email(String),
+}
+
+impl Subscriber {
+    /// The place in a list of that order.
+    pub fn key(&self, order: SubscriberOrder) -> SubscriberKey {
+        match order {
+            SubscriberOrder::Id => SubscriberKey::Id(self.id),
+            SubscriberOrder::Email => SubscriberKey::Email(self.email.clone()),
+        }
+    }
+}
+
+/// Finds subscribers by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
+    Ok(subscribers::table
+        .filter(subscribers::id.eq_any(ids))
+        .select(Subscriber::as_select())
+        .load(connection)?)
+}
+
+/// Finds a subscriber by e-mail, in any letter case.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_email(
+    connection: &mut PgConnection,
+    email: &str,
+) -> Result<Option<Subscriber>, Error> {
+    Ok(subscribers::table
+        .filter(subscribers::email.eq(email.trim().to_lowercase()))
+        .select(Subscriber::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Returns the ids of the subscribers with these e-mails, by e-mail.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_ids_by_emails(
+    connection: &mut PgConnection,
+    emails: &[String],
+) -> Result<BTreeMap<String, i64>, Error> {
+    let rows: Vec<(String, i64)> = subscribers::table
+        .filter(subscribers::email.eq_any(emails))
+        .select((subscribers::email, subscribers::id))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Lists a page of all subscribers.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+) -> Result<Page<Subscriber>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = subscribers::table
+            .select(Subscriber::as_select())
+            .limit(limit)
+            .into_boxed();
+        match &request.after {
+            Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
+            Some(SubscriberKey::Email(email)) => query = query.filter(subscribers::email.gt(email)),
+            None => {}
+        }
+        match &request.before {
+            Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.lt(*id)),
+            Some(SubscriberKey::Email(email)) => query = query.filter(subscribers::email.lt(email)),
+            None => {}
+        }
+        query = match (order, request.from_end) {
+            (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
+            (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
+            (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
+            (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Returns how many subscribers there are.
+///
+/// # Errors
+/// Those of the database.
+pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
+    Ok(subscribers::table.count().get_result(connection)?)
+}
+
+/// Adds a subscriber of that e-mail or changes the one that exists.
+///
+/// # Errors
+/// [`Error::Invalid`] with every value that cannot be accepted.
+pub fn upsert(
+    connection: &mut PgConnection,
+    email: &str,
+    changes: &SubscriberChanges,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> Result<(Subscriber, Outcome), Error> {
+    let mut problems = Vec::new();
+    let email = clean_email(email)
+        .map_err(|message| problems.push(InputProblem::new(InputCode::Invalid, "email", message)))
+        .unwrap_or_default();
+    let fresh = apply(
+        new_subscriber(email.clone(), now),
+        changes,
+        catalogue,
+        now,
+        &mut problems,
+    );
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    connection.transaction(|connection| {
+        if let Some(existing) = find_for_update(connection, &email)? {
+            return change(connection, existing, changes, catalogue, now);
+        }
+        // Without a conflict clause a lost race would be an error, with an update in it a wasted id.
+        let created: Option<Subscriber> = diesel::insert_into(subscribers::table)
+            .values(insertable(&fresh))
+            .on_conflict(subscribers::email)
+            .do_nothing()
+            .returning(Subscriber::as_returning())
+            .get_result(connection)
+            .optional()?;
+        match created {
+            Some(created) => Ok((created, Outcome::Created)),
+            None => {
+                let existing = find_for_update(connection, &email)?
+                    .ok_or_else(|| Error::not_found("subscriber", &email))?;
+                change(connection, existing, changes, catalogue, now)
+            }
+        }
+    })
+}
+
+/// Changes a subscriber, perhaps its e-mail too.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted.
+pub fn update(
+    connection: &mut PgConnection,
+    id: i64,
+    email: Option<&str>,
+    changes: &SubscriberChanges,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> Result<Subscriber, Error> {
+    connection.transaction(|connection| {
+        let mut existing: Subscriber = subscribers::table
+            .find(id)
+            .for_update()
+            .select(Subscriber::as_select())
+            .first(connection)
+            .optional()?
+            .ok_or_else(|| Error::not_found("subscriber", id))?;
+        let before = existing.clone();
+        let mut problems = Vec::new();
+        if let Some(email) = email {
+            match clean_email(email) {
+                Ok(email) => existing.email = email,
+                Err(message) => {
+                    problems.push(InputProblem::new(InputCode::Invalid, "email", message));
+                }
+            }
+        }
+        let changed = apply(existing, changes, catalogue, now, &mut problems);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        Ok(store(connection, &before, changed, now)?.0)
+    })
+}
+
+/// Deletes a subscriber with memberships, events and totals; a refresh that runs meanwhile forgets the person too.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<(), Error> {
+    connection.transaction(|connection| {
+        membership::lock_against_refresh(connection)?;
+        let deleted = diesel::delete(subscribers::table.find(id)).execute(connection)?;
+        if deleted == 0 {
+            return Err(Error::not_found("subscriber", id));
+        }
+        membership::clear_bits(connection, &[id])?;
+        diesel::insert_into(subscriber_deletions::table)
+            .values((
+                subscriber_deletions::subscriber_id.eq(id),
+                subscriber_deletions::deleted_at.eq(now),
+            ))
+            .on_conflict_do_nothing()
+            .execute(connection)?;
+        Ok(())
+    })
+}
+
+fn find_for_update(
+    connection: &mut PgConnection,
+    email: &str,
+) -> Result<Option<Subscriber>, Error> {
+    Ok(subscribers::table
+        .filter(subscribers::email.eq(email))
+        .for_update()
+        .select(Subscriber::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+fn change(
+    connection: &mut PgConnection,
+    existing: Subscriber,
+    changes: &SubscriberChanges,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> Result<(Subscriber, Outcome), Error> {
+    let before = existing.clone();
+    let changed = apply(existing, changes, catalogue, now, &mut Vec::new());
+    store(connection, &before, changed, now)
+}
+
+fn store(
+    connection: &mut PgConnection,
+    before: &Subscriber,
+    mut changed: Subscriber,
+    now: DateTime<Utc>,
+) -> Result<(Subscriber, Outcome), Error> {
+    if *before == changed {
+        return Ok((changed, Outcome::Unchanged));
+    }
+    changed.updated_at = now;
+    let stored = diesel::update(subscribers::table.find(changed.id))
+        .set(&changed)
+        .returning(Subscriber::as_returning())
+        .get_result(connection)?;
+    Ok((stored, Outcome::Updated))
+}
+
+fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
+    Subscriber {
+        id: 0,
+        email,
+        status: Status::Subscribed.as_str().to_owned(),
+        first_name: None,
+        last_name: None,
+        phone: None,
+        country: None,
+        region: None,
+        city: None,
+        postal_code: None,
+        latitude: None,
+        longitude: None,
+        language: None,
+        timezone: None,
+        birthday: None,
+        source: None,
+        custom: Value::Object(Map::new()),
+        created_at: now,
+        updated_at: now,
+        subscribed_at: Some(now),
+        unsubscribed_at: None,
+    }
+}
+
+/// Every column but the id, which the database gives.
+#[derive(Insertable)]
+#[diesel(table_name = subscribers)]
+struct NewRow<'s> {
+    email: &'s str,
+    status: &'s str,
+    first_name: Option<&'s str>,
+    last_name: Option<&'s str>,
+    phone: Option<&'s str>,
+    country: Option<&'s str>,
+    region: Option<&'s str>,
+    city: Option<&'s str>,
+    postal_code: Option<&'s str>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    language: Option<&'s str>,
+    timezone: Option<&'s str>,
+    birthday: Option<NaiveDate>,
+    source: Option<&'s str>,
+    custom: &'s Value,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    subscribed_at: Option<DateTime<Utc>>,
+    unsubscribed_at: Option<DateTime<Utc>>,
+}
+
+fn insertable(subscriber: &Subscriber) -> NewRow<'_> {
+    NewRow {
+        email: &subscriber.email,
+        status: &subscriber.status,
+        first_name: subscriber.first_name.as_deref(),
+        last_name: subscriber.last_name.as_deref(),
+        phone: subscriber.phone.as_deref(),
+        country: subscriber.country.as_deref(),
+        region: subscriber.region.as_deref(),
+        city: subscriber.city.as_deref(),
+        postal_code: subscriber.postal_code.as_deref(),
+        latitude: subscriber.latitude,
+        longitude: subscriber.longitude,
+        language: subscriber.language.as_deref(),
+        timezone: subscriber.timezone.as_deref(),
+        birthday: subscriber.birthday,
+        source: subscriber.source.as_deref(),
+        custom: &subscriber.custom,
+        created_at: subscriber.created_at,
+        updated_at: subscriber.updated_at,
+        subscribed_at: subscriber.subscribed_at,
+        unsubscribed_at: subscriber.unsubscribed_at,
+    }
+}
+
+/// Returns the subscriber with the changes; what cannot be accepted is added to the problems and left out.
+fn apply(
+    mut subscriber: Subscriber,
+    changes: &SubscriberChanges,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+    problems: &mut Vec<InputProblem>,
+) -> Subscriber {
+    let mut refuse = |path: &str, message: String| {
+        problems.push(InputProblem::new(InputCode::Invalid, path, message));
+    };
+    if let Some(status) = changes.status {
+        set_status(&mut subscriber, status, now);
+    }
+    type Cleaner = fn(&str) -> Result<Option<String>, String>;
+    let texts: [(&str, &Option<Option<String>>, &mut Option<String>, Cleaner); 10] = [
+        (
+            "firstName",
+            &changes.first_name,
+            &mut subscriber.first_name,
+            clean_text,
+        ),
+        (
+            "lastName",
+            &changes.last_name,
+            &mut subscriber.last_name,
+            clean_text,
+        ),
+        ("phone", &changes.phone, &mut subscriber.phone, clean_text),
+        (
+            "country",
+            &changes.country,
+            &mut subscriber.country,
+            clean_country,
+        ),
+        (
+            "region",
+            &changes.region,
+            &mut subscriber.region,
+            clean_text,
+        ),
+        ("city", &changes.city, &mut subscriber.city, clean_text),
+        (
+            "postalCode",
+            &changes.postal_code,
+            &mut subscriber.postal_code,
+            clean_text,
+        ),
+        (
+            "language",
+            &changes.language,
+            &mut subscriber.language,
+            clean_language,
+        ),
+        (
+            "timezone",
+            &changes.timezone,
+            &mut subscriber.timezone,
+            clean_timezone,
+        ),
+        (
+            "source",
+            &changes.source,
+            &mut subscriber.source,
+            clean_text,
+        ),
+    ];
+    for (path, change, target, clean) in texts {
+        match change {
+            None => {}
+            Some(None) => *target = None,
+            Some(Some(text)) => match clean(text) {
+                Ok(value) => *target = value,
+                Err(message) => refuse(path, message),
+            },
+        }
+    }
+    match &changes.birthday {
+        None => {}
+        Some(None) => subscriber.birthday = None,
+        Some(Some(text)) => match clean_day(text) {
+            Ok(day) => subscriber.birthday = day,
+            Err(message) => refuse("birthday", message),
+        },
+    }
+    match changes.position {
+        None => {}
+        Some(None) => (subscriber.latitude, subscriber.longitude) = (None, None),
+        Some(Some((latitude, longitude))) => {
+            match (
+                clean_degrees(latitude, 90.0),
+                clean_degrees(longitude, 180.0),
+            ) {
+                (Ok(latitude), Ok(longitude)) => {
+                    (subscriber.latitude, subscriber.longitude) = (Some(latitude), Some(longitude));
+                }
+                (latitude, longitude) => {
+                    latitude
+                        .err()
+                        .into_iter()
+                        .for_each(|message| refuse("latitude", message));
+                    longitude
+                        .err()
+                        .into_iter()
+                        .for_each(|message| refuse("longitude", message));
+                }
+            }
+        }
+    }
+    apply_custom(&mut subscriber, &changes.custom, catalogue, problems);
+    subscriber
+}
+
+fn apply_custom(
+    subscriber: &mut Subscriber,
+    values: &BTreeMap<String, Value>,
+    catalogue: &Catalogue,
+    problems: &mut Vec<InputProblem>,
+) {
+    let Value::Object(stored) = &mut subscriber.custom else {
+        return;
+    };
+    for (key, value) in values {
+        let path = format!("customFields.{key}");
+        let Some(custom_type) = catalogue.custom_fields.get(key) else {
+            let known = catalogue.custom_fields.keys().map(String::as_str);
+            let message = format!(
+                "expected the key of a custom field, found \"{key}\", which does not exist"
+            );
+            problems.push(
+                InputProblem::new(InputCode::NotFound, path, message)
+                    .with_hint(crate::rule::nearest(key, known)),
+            );
+            continue;
+        };
+        match clean_value(*custom_type, value) {
+            Ok(Some(value)) => {
+                stored.insert(key.clone(), value);
+            }
+            Ok(None) => {
+                stored.shift_remove(key);
+            }
+            Err(message) => {
+                problems.push(InputProblem::new(InputCode::Invalid, path, message));
+            }
+        }
+    }
+}
+
+fn set_status(subscriber: &mut Subscriber, status: Status, now: DateTime<Utc>) {
+    if subscriber.status == status.as_str() && subscriber.id != 0 {
+        return;
+    }
+    subscriber.status = status.as_str().to_owned();
+    match status {
+        Status::Subscribed => subscriber.subscribed_at = Some(now),
+        Status::Unsubscribed | Status::Bounced | Status::Complained => {
+            if subscriber.id == 0 {
+                subscriber.subscribed_at = None;
+            }
+            subscriber.unsubscribed_at = Some(now);
+        }
+        Status::Pending if subscriber.id == 0 => subscriber.subscribed_at = None,
+        Status::Pending => {}
+    }
+}

@@ -1,0 +1,41 @@
+//! The only place that asks what time it is.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Tells the time, in whole microseconds as Postgres keeps it.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The time of this machine.
+    #[default]
+    System,
+    /// A time that stands still until it is set: for `--now`, the demo and tests.
+    Manual(Arc<Mutex<DateTime<Utc>>>),
+}
+
+impl Clock {
+    /// A clock that stands at this instant.
+    pub fn standing_at(now: DateTime<Utc>) -> Clock {
+        Clock::Manual(Arc::new(Mutex::new(now)))
+    }
+
+    /// Returns the current time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that may ask"
+    )]
+    pub fn now(&self) -> DateTime<Utc> {
+        let now = match self {
+            Clock::System => Utc::now(),
+            Clock::Manual(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        now.trunc_subsecs(6)
+    }
+
+    /// Sets a manual clock; the system's clock is not touched.
+    pub fn set(&self, now: DateTime<Utc>) {
+        if let Clock::Manual(current) = self {
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+    }
+}

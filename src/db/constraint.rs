@@ -1,0 +1,86 @@
+//! From the database's verdicts to our errors: a named constraint is the judge, this is the translation.
+
+use crate::error::{Error, InputCode, InputProblem};
+use diesel::result::{
+    ConnectionError, DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError,
+};
+
+/// Unique constraints: the place in the input and what is taken there.
+const TAKEN: [(&str, &str, &str); 4] = [
+    (
+        "subscribers_email_unique",
+        "email",
+        "a subscriber with this e-mail exists already",
+    ),
+    (
+        "custom_fields_key_unique",
+        "key",
+        "a custom field with this key exists already",
+    ),
+    (
+        "groups_key_unique",
+        "key",
+        "a group with this key exists already",
+    ),
+    (
+        "segments_key_unique",
+        "key",
+        "a segment with this key exists already",
+    ),
+];
+
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Error {
+        match &error {
+            DieselError::DatabaseError(kind, information) => {
+                from_database(kind, information.as_ref())
+            }
+            DieselError::BrokenTransactionManager => Error::Unavailable(error.to_string()),
+            _ => Error::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Error {
+        Error::Unavailable(one_line(&error.to_string()))
+    }
+}
+
+fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) -> Error {
+    let message = information.message();
+    match kind {
+        DatabaseErrorKind::UniqueViolation => {
+            let name = information.constraint_name().unwrap_or_default();
+            match TAKEN.iter().find(|(constraint, _, _)| *constraint == name) {
+                Some((_, path, message)) => {
+                    Error::Invalid(vec![InputProblem::new(InputCode::Taken, *path, *message)])
+                }
+                None => Error::Internal(message.to_owned()),
+            }
+        }
+        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+            Error::Unavailable(one_line(message))
+        }
+        _ if is_shutdown(message) => Error::Unavailable(one_line(message)),
+        _ => Error::Internal(message.to_owned()),
+    }
+}
+
+/// Postgres reports its own end as an ordinary error of the running statement.
+fn is_shutdown(message: &str) -> bool {
+    [
+        "terminating connection",
+        "server closed the connection",
+        "the database system is",
+        "no connection to the server",
+        "SSL connection has been closed",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
+}
+
+fn one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    words.join(" ")
+}

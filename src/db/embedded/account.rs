@@ -1,0 +1,140 @@
+//! Which operating-system user PostgreSQL runs as.
+//!
+//! Knows nothing about clusters or servers; it answers who, hands directories over to that user,
+//! and says which directory is closed to it.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::unistd::{Uid, User, geteuid};
+
+use super::error::EmbeddedError;
+use super::process;
+
+/// Users that are tried when running as root, in order. macOS ships `_postgres`.
+const CANDIDATES: [&str; 3] = ["postgres", "_postgres", "nobody"];
+
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
+
+/// The user that PostgreSQL and its tools run as.
+#[derive(Clone, Debug)]
+pub(super) enum RunAs {
+    /// The user this process runs as.
+    Ourselves,
+    /// Another one, because PostgreSQL refuses to run as root.
+    Other { name: String, uid: u32, gid: u32 },
+}
+
+impl RunAs {
+    /// Chooses the user for the cluster in `cluster`, which may not exist yet.
+    pub(super) fn choose(cluster: &Path) -> Result<Self, EmbeddedError> {
+        let owner = cluster.metadata().ok().map(|metadata| metadata.uid());
+        let ours = geteuid();
+        if !ours.is_root() {
+            return match owner {
+                Some(owner) if owner != ours.as_raw() => Err(EmbeddedError::ForeignOwner {
+                    path: cluster.to_owned(),
+                    owner: name_of(owner),
+                }),
+                _ => Ok(Self::Ourselves),
+            };
+        }
+        // A cluster keeps its owner, even when a better candidate has been created since.
+        let owner = owner.filter(|owner| *owner != 0);
+        let owner = owner.and_then(|owner| User::from_uid(Uid::from_raw(owner)).ok().flatten());
+        let found = CANDIDATES
+            .iter()
+            .filter_map(|name| User::from_name(name).ok().flatten());
+        owner
+            .into_iter()
+            .chain(found)
+            .find(|user| !user.uid.is_root())
+            .map(|user| Self::Other {
+                name: user.name,
+                uid: user.uid.as_raw(),
+                gid: user.gid.as_raw(),
+            })
+            .ok_or(EmbeddedError::NoAccount)
+    }
+
+    /// Makes a program run as this user. Supplementary groups are dropped as well.
+    pub(super) fn apply(&self, command: &mut Command) {
+        if let Self::Other { uid, gid, .. } = self {
+            command.gid(*gid).uid(*uid);
+        }
+    }
+
+    /// Returns the number of this user.
+    pub(super) fn uid(&self) -> u32 {
+        match self {
+            Self::Ourselves => geteuid().as_raw(),
+            Self::Other { uid, .. } => *uid,
+        }
+    }
+
+    /// Hands a directory over to this user.
+    pub(super) fn own(&self, dir: &Path) -> Result<(), EmbeddedError> {
+        match self {
+            Self::Ourselves => Ok(()),
+            Self::Other { uid, gid, .. } => lchown(dir, Some(*uid), Some(*gid))
+                .map_err(EmbeddedError::io("change the owner of", dir)),
+        }
+    }
+
+    /// Hands an open file over to this user.
+    pub(super) fn own_file(&self, file: &File) -> std::io::Result<()> {
+        match self {
+            Self::Ourselves => Ok(()),
+            Self::Other { uid, gid, .. } => fchown(file, Some(*uid), Some(*gid)),
+        }
+    }
+
+    /// Lets this user pass through a directory that is this process' own.
+    pub(super) fn let_through(&self, dir: &Path) -> Result<(), EmbeddedError> {
+        let Self::Other { uid, .. } = self else {
+            return Ok(());
+        };
+        let change = || {
+            let metadata = dir.metadata()?;
+            let mode = metadata.permissions().mode();
+            if metadata.uid() == *uid || mode & 0o001 != 0 {
+                return Ok(());
+            }
+            std::fs::set_permissions(dir, PermissionsExt::from_mode(mode | 0o001))
+        };
+        change().map_err(EmbeddedError::io("change the permissions of", dir))
+    }
+
+    /// Checks that this user can enter `target` and every directory above it.
+    pub(super) fn check_reach(&self, target: &Path) -> Result<(), EmbeddedError> {
+        let Self::Other { name, .. } = self else {
+            return Ok(());
+        };
+        let mut way: Vec<&Path> = target.ancestors().collect();
+        way.reverse();
+        // The user itself is asked, because modes alone do not tell what access lists allow.
+        let script = "for dir; do [ -x \"$dir\" ] || { printf %s \"$dir\"; exit 1; }; done";
+        let mut command = process::command("/bin/sh", self);
+        command.arg("-c").arg(script).arg("sh").args(&way);
+        let finished = process::run(&mut command, "", CHECK_LIMIT)
+            .map_err(EmbeddedError::io("check the way to", target))?;
+        if finished.success {
+            return Ok(());
+        }
+        Err(EmbeddedError::Unreachable {
+            dir: PathBuf::from(finished.stdout),
+            target: target.to_owned(),
+            user: name.clone(),
+        })
+    }
+}
+
+/// Returns the name of a user, or its number where it has none.
+pub(super) fn name_of(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}

@@ -1,0 +1,227 @@
+//! Everything that can go wrong with the embedded PostgreSQL, as one error type.
+//!
+//! Holds no decisions: each message says what failed, where, and how to mend it, and is complete
+//! in itself, so that no variant has a `source` that would be printed a second time.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the embedded PostgreSQL could not be started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// No home directory is known, so the data directory cannot be derived.
+    #[error(
+        "no data directory is known for the embedded PostgreSQL ({cause}); set HOME or \
+         XDG_DATA_HOME, name a data directory, or set DATABASE_URL"
+    )]
+    NoDataDir {
+        /// What the look-up of the home directory said.
+        cause: String,
+    },
+
+    /// The data directory's path cannot be written into PostgreSQL's files.
+    #[error("the data directory {path:?} has a control character in its path; choose another one")]
+    UnusablePath {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+
+    /// A file or directory operation failed.
+    #[error("cannot {action} {}: {cause}; {}", path.display(), mend(cause))]
+    Io {
+        /// What was attempted, as a verb with its object's kind.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+
+    /// Running as root, and no unprivileged user exists for PostgreSQL.
+    #[error(
+        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user \
+         `nobody` to run it as; create one (`useradd --system postgres`), run as an ordinary \
+         user, or set DATABASE_URL"
+    )]
+    NoAccount,
+
+    /// Running as root, and PostgreSQL's user cannot enter a directory on the way to the cluster.
+    #[error(
+        "the user `{user}`, as whom PostgreSQL runs because it refuses to run as root, cannot \
+         enter {}, which leads to {}; run `chmod o+x {}`, choose another data directory, or set \
+         DATABASE_URL", dir.display(), target.display(), dir.display()
+    )]
+    Unreachable {
+        /// The first directory on the way that cannot be entered.
+        dir: PathBuf,
+        /// The directory that PostgreSQL needs.
+        target: PathBuf,
+        /// The user PostgreSQL would run as.
+        user: String,
+    },
+
+    /// A directory that PostgreSQL needs belongs to another user.
+    #[error(
+        "{} belongs to the user `{owner}`, not to the one running; run as `{owner}`, choose \
+         another data directory, or set DATABASE_URL", path.display()
+    )]
+    ForeignOwner {
+        /// The directory.
+        path: PathBuf,
+        /// Name or number of the user it belongs to.
+        owner: String,
+    },
+
+    /// A throw-away cluster was asked for where other files are, or a lasting one where a
+    /// throw-away one is.
+    #[error("{} {problem}; choose another data directory", path.display())]
+    WrongKind {
+        /// The data directory.
+        path: PathBuf,
+        /// What it is instead.
+        problem: &'static str,
+    },
+
+    /// No usable server binaries exist, and they could not be fetched.
+    #[error(
+        "no PostgreSQL server of version 14 or newer was found, and none could be fetched\n{0}"
+    )]
+    NoBinaries(Box<MissingBinaries>),
+
+    /// The cluster was made by another major version than the binaries that exist.
+    #[error(
+        "the cluster in {} was made by PostgreSQL {cluster}, but this system has only {found}, \
+         and {cluster} could not be fetched\n{missing}", path.display()
+    )]
+    WrongMajor {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// The major version that made the cluster.
+        cluster: u32,
+        /// The versions found instead, with their directories.
+        found: String,
+        /// Where binaries were looked for, and how to get them.
+        missing: Box<MissingBinaries>,
+    },
+
+    /// Making a new cluster failed.
+    #[error(
+        "cannot make a PostgreSQL cluster in {}: {step} failed ({status}); its last words \
+         were:\n{output}", path.display()
+    )]
+    Making {
+        /// The directory the cluster was made in.
+        path: PathBuf,
+        /// The step that failed.
+        step: &'static str,
+        /// How the step's process ended.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
+
+    /// The server did not become ready.
+    #[error(
+        "PostgreSQL in {} {problem}; the end of its log {} is:\n{tail}", path.display(), log.display()
+    )]
+    Starting {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// What it did instead of becoming ready.
+        problem: String,
+        /// The log file.
+        log: PathBuf,
+        /// The last lines of the log file.
+        tail: String,
+    },
+
+    /// Another process holds the data directory's start lock for too long.
+    #[error(
+        "another rollcall process has been starting or stopping PostgreSQL in {} for {seconds} \
+         seconds; try again when it is done, or end it", path.display()
+    )]
+    Busy {
+        /// The data directory.
+        path: PathBuf,
+        /// How long this process waited.
+        seconds: u64,
+    },
+
+    /// Something answers on the cluster's socket that is not the cluster's server.
+    #[error(
+        "a server that rollcall did not start answers in {}; stop it, choose another data \
+         directory, or set DATABASE_URL to it", path.display()
+    )]
+    ForeignServer {
+        /// The socket directory.
+        path: PathBuf,
+    },
+
+    /// The server did not end in time.
+    #[error(
+        "PostgreSQL in {} (process {pid}) did not stop within {seconds} seconds; see {}, or end \
+         it by hand with `kill -QUIT {pid}`", path.display(), log.display()
+    )]
+    Stopping {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// The server's process id.
+        pid: i32,
+        /// How long this process waited.
+        seconds: u64,
+        /// The log file.
+        log: PathBuf,
+    },
+}
+
+impl EmbeddedError {
+    /// Returns a closure that turns an I/O error into [`EmbeddedError::Io`], for `map_err`.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::Io {
+            action,
+            path,
+            cause,
+        }
+    }
+}
+
+/// Where server binaries were looked for in vain, and what to do about it.
+#[derive(Debug)]
+pub struct MissingBinaries {
+    /// The places that were searched, in order.
+    pub searched: Vec<String>,
+    /// Binaries that were found but cannot be used, each with the reason.
+    pub rejected: Vec<String>,
+    /// Why they could not be fetched.
+    pub download: String,
+    /// What to install on this system.
+    pub install: String,
+}
+
+impl std::fmt::Display for MissingBinaries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "  searched: {}", self.searched.join(", "))?;
+        for rejected in &self.rejected {
+            writeln!(f, "  not usable: {rejected}")?;
+        }
+        writeln!(f, "  fetching them failed: {}", self.download)?;
+        write!(
+            f,
+            "  to mend this: {}, or set DATABASE_URL to a running PostgreSQL",
+            self.install
+        )
+    }
+}
+
+fn mend(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "give this user access to it, choose another data directory, or set DATABASE_URL"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that disk, or choose another data directory"
+        }
+        _ => "choose another data directory, or set DATABASE_URL",
+    }
+}

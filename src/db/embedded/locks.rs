@@ -1,0 +1,186 @@
+//! How rollcall processes that share a data directory agree: two locks and a lifeline.
+//!
+//! - `start.lock` is held, exclusively, only while a process decides, starts or stops.
+//! - `users.lock` is held, shared, by every process that uses the server.
+//! - `lifeline` is a named pipe. Every user holds its writing end; the server's watchdog holds its
+//!   reading end and thus sees the end of file when the last user is gone, however it went.
+//!
+//! Decides nothing itself; see the module's own `start` and `stop`.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
+use super::error::EmbeddedError;
+use super::home::Home;
+
+const POLL: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The right to decide, start and stop; given back when dropped.
+#[derive(Debug)]
+pub(super) struct StartLock {
+    file: File,
+}
+
+impl StartLock {
+    /// Waits for the right for at most `limit`.
+    pub(super) fn acquire(home: &Home, limit: Duration) -> Result<Self, EmbeddedError> {
+        let path = home.start_lock();
+        let started = Instant::now();
+        let mut told = false;
+        loop {
+            // Whoever held the lock before may have removed a throw-away directory with it.
+            home.create()?;
+            let file = open_lock(&path)?;
+            match file.try_lock() {
+                Ok(()) if is_still_at(&file, &path) => return Ok(Self { file }),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    return Err(EmbeddedError::io("lock", &path)(error));
+                }
+            }
+            let waited = started.elapsed();
+            if waited >= limit {
+                let seconds = limit.as_secs();
+                return Err(EmbeddedError::Busy {
+                    path: home.dir.clone(),
+                    seconds,
+                });
+            }
+            if waited > PATIENCE && !told {
+                told = true;
+                tracing::info!(
+                    data_dir = %home.dir.display(),
+                    "waiting for another rollcall process that is starting or stopping PostgreSQL");
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Tells whether the lock's file, and with it a throw-away directory, has been removed.
+    pub(super) fn is_lost(&self, home: &Home) -> bool {
+        !is_still_at(&self.file, &home.start_lock())
+    }
+}
+
+/// The mark of being a user of the server; taken away when dropped.
+#[derive(Debug)]
+pub(super) struct Users {
+    file: File,
+}
+
+impl Users {
+    /// Opens the lock without taking it. All of this type is for holders of the [`StartLock`].
+    pub(super) fn open(home: &Home) -> Result<Self, EmbeddedError> {
+        Ok(Self {
+            file: open_lock(&home.users_lock())?,
+        })
+    }
+
+    /// Tells whether anybody else uses the server. Gives up this process' own mark.
+    pub(super) fn others(&self) -> io::Result<bool> {
+        self.file.unlock()?;
+        match self.file.try_lock() {
+            Ok(()) => self.file.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Becomes a user.
+    pub(super) fn join(&self) -> io::Result<()> {
+        self.file.try_lock_shared().map_err(io::Error::from)
+    }
+}
+
+/// The two ends of the pipe between users and watchdog.
+#[derive(Debug)]
+pub(super) struct Lifeline {
+    /// For the watchdog's standard input.
+    pub(super) watched: File,
+    /// For this process to hold.
+    pub(super) held: File,
+}
+
+impl Lifeline {
+    /// Opens both ends, making the pipe where it is missing.
+    pub(super) fn open(home: &Home) -> Result<Self, EmbeddedError> {
+        let path = home.lifeline();
+        let is_pipe = |metadata: fs::Metadata| metadata.file_type().is_fifo();
+        if !fs::symlink_metadata(&path).is_ok_and(is_pipe) {
+            let _ = fs::remove_file(&path);
+            nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)
+                .map_err(io::Error::from)
+                .map_err(EmbeddedError::io("create the named pipe", &path))?;
+        }
+        let open = || {
+            // Either end alone would block until the other one is opened. The first reader is let
+            // go again, since the watchdog's must block in its reads.
+            let first = OpenOptions::new()
+                .read(true)
+                .custom_flags(unblocking())
+                .open(&path)?;
+            let held = open_held(&path)?;
+            let watched = File::open(&path)?;
+            drop(first);
+            Ok(Self { watched, held })
+        };
+        open().map_err(EmbeddedError::io("open the named pipe", &path))
+    }
+
+    /// Opens the writing end; `None` means that no watchdog is at the other one.
+    pub(super) fn hold(home: &Home) -> Result<Option<File>, EmbeddedError> {
+        let path = home.lifeline();
+        match open_held(&path) {
+            Ok(held) => Ok(Some(held)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) => Ok(None),
+            Err(error) => Err(EmbeddedError::io("open the named pipe", &path)(error)),
+        }
+    }
+
+    /// Waits until no watchdog is left, for at most `limit`.
+    pub(super) fn wait_for_watchdog(home: &Home, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while matches!(Self::hold(home), Ok(Some(_))) && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+fn unblocking() -> i32 {
+    (OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits()
+}
+
+fn open_held(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(unblocking())
+        .open(path)
+}
+
+fn open_lock(path: &Path) -> Result<File, EmbeddedError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .map_err(EmbeddedError::io("open the lock", path))
+}
+
+fn is_still_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(opened), Ok(there)) => (opened.dev(), opened.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}

@@ -1,0 +1,115 @@
+//! The ground: connections, migrations, and the Postgres that Rollcall runs itself.
+//!
+//! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
+
+mod constraint;
+pub mod embedded;
+mod migrate;
+mod pool;
+#[expect(
+    missing_docs,
+    reason = "generated; the migrations describe tables and columns"
+)]
+pub mod schema;
+
+pub use migrate::{list_pending_migrations, migrate, revert_all_migrations};
+
+use crate::error::Error;
+use diesel::connection::CacheSize;
+use diesel::r2d2::Pool;
+use diesel::{Connection, PgConnection};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long a request waits for a free connection before it is told that the database is not available.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Access to one database.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<pool::Manager>,
+    url: Arc<str>,
+    statements: Arc<AtomicU64>,
+}
+
+impl Db {
+    /// Opens a database with at most that many connections; they are made when first needed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it cannot be reached now.
+    pub fn open(url: &str, connections: u32) -> Result<Db, Error> {
+        drop(PgConnection::establish(url)?);
+        let statements = Arc::new(AtomicU64::new(0));
+        let manager = pool::Manager {
+            url: url.to_owned(),
+            statements: Arc::clone(&statements),
+        };
+        let pool = Pool::builder()
+            .max_size(connections.max(1))
+            .min_idle(Some(0))
+            .connection_timeout(CONNECTION_TIMEOUT)
+            .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
+            .build_unchecked(manager);
+        Ok(Db {
+            pool,
+            url: Arc::from(url),
+            statements,
+        })
+    }
+
+    /// Runs blocking work with a connection on a thread made for blocking.
+    ///
+    /// The work should be one whole use case; what must be atomic opens a transaction itself.
+    ///
+    /// # Errors
+    /// Those of the work, and [`Error::Unavailable`] if no connection can be had.
+    pub async fn run<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut PgConnection) -> Result<T, Error> + Send + 'static,
+    {
+        let db = self.clone();
+        match tokio::task::spawn_blocking(move || db.run_here(work)).await {
+            Ok(result) => result,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(stopped) => Err(Error::Unavailable(stopped.to_string())),
+            },
+        }
+    }
+
+    /// Runs blocking work with a connection on this thread: for subcommands and threads of our own.
+    ///
+    /// # Errors
+    /// As [`Db::run`].
+    pub fn run_here<T>(
+        &self,
+        work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut pooled = self
+            .pool
+            .get()
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        let result = work(&mut pooled.connection);
+        pooled.finish(matches!(result, Err(Error::Unavailable(_))));
+        result
+    }
+
+    /// Makes a connection outside the pool, for work that keeps one for long. It caches no prepared statements,
+    /// because such work sends statements that are made for one plan and never again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn connect(&self) -> Result<PgConnection, Error> {
+        let mut connection = PgConnection::establish(&self.url)?;
+        connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+        connection.set_instrumentation(pool::CountStatements(Arc::clone(&self.statements)));
+        Ok(connection)
+    }
+
+    /// Returns how many statements have been sent to the database so far.
+    pub fn statement_count(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,83 @@
+//! Connections kept ready. Nothing but [`Db`](super::Db) touches the pool.
+
+use diesel::connection::{
+    AnsiTransactionManager, Instrumentation, InstrumentationEvent, TransactionManager,
+};
+use diesel::r2d2::{ManageConnection, R2D2Connection};
+use diesel::{Connection, ConnectionError, PgConnection, QueryResult};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A connection that rested longer than this is asked whether it is still alive before it is used.
+const TRUSTED_FOR: Duration = Duration::from_secs(5);
+
+/// Makes and checks pooled connections.
+#[derive(Debug)]
+pub struct Manager {
+    pub url: String,
+    pub statements: Arc<AtomicU64>,
+}
+
+/// A connection with the time of its last use, so that busy ones need no ping before every query.
+pub struct Pooled {
+    pub connection: PgConnection,
+    last_used: Instant,
+}
+
+impl Pooled {
+    /// Notes the use, and lets go of a connection that the server has closed.
+    pub fn finish(&mut self, is_lost: bool) {
+        self.last_used = Instant::now();
+        if is_lost {
+            AnsiTransactionManager::transaction_manager_status_mut(&mut self.connection)
+                .set_in_error();
+        }
+    }
+}
+
+/// A failure of the pool.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    #[error("{0}")]
+    Connect(#[from] ConnectionError),
+    #[error("{0}")]
+    Ping(#[from] diesel::result::Error),
+}
+
+impl ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = PoolError;
+
+    fn connect(&self) -> Result<Pooled, PoolError> {
+        let mut connection = PgConnection::establish(&self.url)?;
+        connection.set_instrumentation(CountStatements(Arc::clone(&self.statements)));
+        Ok(Pooled {
+            connection,
+            last_used: Instant::now(),
+        })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), PoolError> {
+        if pooled.last_used.elapsed() < TRUSTED_FOR {
+            return Ok(());
+        }
+        let ping: QueryResult<()> = pooled.connection.ping();
+        Ok(ping?)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        std::thread::panicking() || pooled.connection.is_broken()
+    }
+}
+
+/// Counts the statements that are sent, for tests of how many a query costs and for the log.
+pub struct CountStatements(pub Arc<AtomicU64>);
+
+impl Instrumentation for CountStatements {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { .. } = event {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

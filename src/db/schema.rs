@@ -1,0 +1,237 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    /// Typed fields that the owner added to subscribers.
+    custom_fields (id) {
+        id -> Int8,
+        /// Immutable name, used in rules as custom.KEY and in subscribers.custom.
+        key -> Text,
+        label -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Lifetime figures per subscriber and event name, kept in the same transaction as the events: all-time rules never read the events.
+    event_totals (subscriber_id, name) {
+        subscriber_id -> Int8,
+        name -> Text,
+        count -> Int8,
+        /// Sum of the values; an event without a value adds 0.
+        value_sum -> Numeric,
+        first_at -> Timestamptz,
+        last_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What subscribers did, and when.
+    events (id) {
+        id -> Int8,
+        subscriber_id -> Int8,
+        name -> Text,
+        occurred_at -> Timestamptz,
+        /// Amount of the event in the owner's unit (money, minutes, ...), kept to six decimals so that sums are exact.
+        value -> Nullable<Numeric>,
+        properties -> Jsonb,
+        /// The sender's own name for the event: a second event of the same key is ignored.
+        dedupe_key -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Who is in which group, since when.
+    group_memberships (group_id, subscriber_id) {
+        group_id -> Int8,
+        subscriber_id -> Int8,
+        added_at -> Timestamptz,
+        /// What added the member: import or api.
+        source -> Text,
+    }
+}
+
+diesel::table! {
+    /// Members chosen by hand.
+    groups (id) {
+        id -> Int8,
+        /// Immutable name, used in rules, imports and URLs.
+        key -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Runs of the evaluation, newest id last.
+    refreshes (id) {
+        id -> Int8,
+        trigger -> Text,
+        /// The one moment that all relative dates of the run count from.
+        as_of -> Timestamptz,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+        state -> Text,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// When each recurring job last ran, so that a restart neither repeats nor forgets it.
+    schedules (name) {
+        name -> Text,
+        /// The moment for which the job ran (its due time, not the time of the run).
+        last_run_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Old members XOR new members of a block in a refresh. A first fill has no rows: before it the segment was empty.
+    segment_block_changes (segment_id, block, refresh_id) {
+        refresh_id -> Int8,
+        segment_id -> Int8,
+        block -> Int4,
+        /// Shorter than 1,024 bytes: the changed offsets as ascending 16-bit little-endian numbers; else the whole bitmap.
+        changed -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Membership of segments as bitmaps; a block without members has no row.
+    segment_blocks (block, segment_id) {
+        segment_id -> Int8,
+        /// subscribers.id >> 13: 8,192 consecutive ids.
+        block -> Int4,
+        /// 1,024 bytes; bit id & 8191 is set for members, least significant bit first, as get_bit counts.
+        members -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Every rule a segment ever had.
+    segment_definitions (segment_id, version) {
+        segment_id -> Int8,
+        version -> Int4,
+        rule -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What the rule of a segment uses, by key; written with the rule.
+    segment_dependencies (segment_id, kind, name) {
+        segment_id -> Int8,
+        kind -> Text,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    /// What one refresh did to one segment.
+    segment_refreshes (segment_id, refresh_id) {
+        refresh_id -> Int8,
+        segment_id -> Int8,
+        definition_version -> Int4,
+        member_count -> Int8,
+        joined -> Int8,
+        left -> Int8,
+        /// Why the rule could not be evaluated; the members then stay as they were.
+        problems -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Members chosen by a rule. A refresh never updates these rows.
+    segments (id) {
+        id -> Int8,
+        key -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        /// Versioned document: {"v": 1, "root": NODE}.
+        rule -> Jsonb,
+        /// Grows by one whenever the rule changes.
+        definition_version -> Int4,
+        /// Archived segments keep their last members and are not refreshed.
+        archived_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Ids of subscribers deleted since the last refresh finished. A refresh whose snapshot still saw one clears its bits; then the rows go.
+    subscriber_deletions (subscriber_id) {
+        subscriber_id -> Int8,
+        deleted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// People who can be addressed. Ids are dense and never reused, because membership is stored as bitmaps over them.
+    subscribers (id) {
+        id -> Int8,
+        /// Trimmed and lower-cased; the identity of a subscriber for imports and the API. Collation C, so that its order is the same on every server.
+        email -> Text,
+        status -> Text,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        /// ISO 3166-1 alpha-2, upper case.
+        country -> Nullable<Text>,
+        region -> Nullable<Text>,
+        city -> Nullable<Text>,
+        postal_code -> Nullable<Text>,
+        /// Degrees north, WGS 84.
+        latitude -> Nullable<Float8>,
+        /// Degrees east, WGS 84.
+        longitude -> Nullable<Float8>,
+        /// BCP 47 tag, lower case.
+        language -> Nullable<Text>,
+        timezone -> Nullable<Text>,
+        birthday -> Nullable<Date>,
+        /// Where the subscriber came from, in the words of whoever added them.
+        source -> Nullable<Text>,
+        /// Values of custom fields by key, typed at the door: text and date as string, datetime as RFC 3339 string in UTC, number as number, boolean as boolean, list as array of strings.
+        custom -> Jsonb,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        /// When the status last became subscribed.
+        subscribed_at -> Nullable<Timestamptz>,
+        /// When the status last left subscribed for unsubscribed, bounced or complained.
+        unsubscribed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(event_totals -> subscribers (subscriber_id));
+diesel::joinable!(events -> subscribers (subscriber_id));
+diesel::joinable!(group_memberships -> groups (group_id));
+diesel::joinable!(group_memberships -> subscribers (subscriber_id));
+diesel::joinable!(segment_block_changes -> refreshes (refresh_id));
+diesel::joinable!(segment_block_changes -> segments (segment_id));
+diesel::joinable!(segment_blocks -> segments (segment_id));
+diesel::joinable!(segment_definitions -> segments (segment_id));
+diesel::joinable!(segment_dependencies -> segments (segment_id));
+diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
+diesel::joinable!(segment_refreshes -> segments (segment_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    custom_fields,
+    event_totals,
+    events,
+    group_memberships,
+    groups,
+    refreshes,
+    schedules,
+    segment_block_changes,
+    segment_blocks,
+    segment_definitions,
+    segment_dependencies,
+    segment_refreshes,
+    segments,
+    subscriber_deletions,
+    subscribers,
+);

@@ -1,0 +1,79 @@
+//! What a chunk of subscribers looks like to the evaluator: one array per field that some rule asks about.
+
+use crate::rule::{DateField, TextField};
+use arrow_array::Array;
+use arrow_array::{
+    BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray, UInt8Array,
+};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use std::collections::HashMap;
+
+/// Names a column that can be loaded: a built-in or custom field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ColumnKey {
+    /// Text.
+    Text(TextField),
+    /// A custom field of type number, by key.
+    Number(String),
+    /// Days or instants.
+    Date(DateField),
+    /// A custom field of type boolean, by key.
+    Boolean(String),
+    /// The status, as its place in [`Status::ALL`](crate::rule::Status::ALL).
+    Status,
+}
+
+/// The values of one field, one row per id of the chunk; null where the value or the subscriber is missing.
+#[derive(Debug, Clone)]
+pub enum Column {
+    /// Text, not empty.
+    Text(StringArray),
+    /// Numbers, neither NaN nor infinite nor negative zero.
+    Number(Float64Array),
+    /// Days since 1970-01-01.
+    Day(Date32Array),
+    /// Microseconds since 1970-01-01 00:00 UTC.
+    Instant(TimestampMicrosecondArray),
+    /// Booleans.
+    Boolean(BooleanArray),
+    /// Places in [`Status::ALL`](crate::rule::Status::ALL).
+    Status(UInt8Array),
+}
+
+impl Column {
+    /// Returns where the column has a value.
+    pub fn is_set(&self) -> BooleanBuffer {
+        let (nulls, rows) = match self {
+            Column::Text(array) => (array.nulls(), array.len()),
+            Column::Number(array) => (array.nulls(), array.len()),
+            Column::Day(array) => (array.nulls(), array.len()),
+            Column::Instant(array) => (array.nulls(), array.len()),
+            Column::Boolean(array) => (array.nulls(), array.len()),
+            Column::Status(array) => (array.nulls(), array.len()),
+        };
+        nulls
+            .map(NullBuffer::inner)
+            .cloned()
+            .unwrap_or_else(|| BooleanBuffer::new_set(rows))
+    }
+}
+
+/// Everything a [`Plan`](super::Plan) needs to know about a range of consecutive subscriber ids.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// Which ids have a subscriber.
+    pub exists: BooleanBuffer,
+    /// The columns that the plan lists.
+    pub columns: HashMap<ColumnKey, Column>,
+    /// Members by hand of the groups that the plan lists, by group id.
+    pub groups: HashMap<i64, BooleanBuffer>,
+    /// The answers to the event leaves of the plan, in their order; see [`EventTally`](super::EventTally).
+    pub events: Vec<BooleanBuffer>,
+}
+
+impl Chunk {
+    /// Returns how many ids the chunk spans.
+    pub fn rows(&self) -> usize {
+        self.exists.len()
+    }
+}

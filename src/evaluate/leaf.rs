@@ -1,0 +1,199 @@
+//! Answering the leaves of a plan for one chunk.
+
+use super::anniversary::AnniversaryDays;
+use super::columns::{Chunk, Column, ColumnKey};
+use super::plan::Plan;
+use super::resolve::ResolvedLeaf;
+use super::text::lower_case;
+use crate::rule::{Moment, NumberTest, Quantifier, Status, TextField};
+use arrow_array::{
+    Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
+};
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::ArrowError;
+use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::HashMap;
+
+/// Returns the answer to every leaf of the plan, each true only for subscribers that exist.
+pub fn evaluate_leaves(plan: &Plan, chunk: &Chunk, moment: &Moment) -> Vec<BooleanBuffer> {
+    let mut folded = FoldedText::default();
+    plan.leaves
+        .iter()
+        .map(|leaf| evaluate_leaf(leaf, chunk, moment, &mut folded))
+        .collect()
+}
+
+/// Text columns in lower case, made once for all leaves that ask about them.
+#[derive(Default)]
+struct FoldedText {
+    columns: HashMap<TextField, StringArray>,
+}
+
+impl FoldedText {
+    fn get(&mut self, field: &TextField, column: &StringArray) -> &StringArray {
+        self.columns
+            .entry(field.clone())
+            .or_insert_with(|| lower_case(column))
+    }
+}
+
+fn evaluate_leaf(
+    leaf: &ResolvedLeaf,
+    chunk: &Chunk,
+    moment: &Moment,
+    folded: &mut FoldedText,
+) -> BooleanBuffer {
+    let none = || BooleanBuffer::new_unset(chunk.rows());
+    let column = |key: &ColumnKey| chunk.columns.get(key);
+    match leaf {
+        ResolvedLeaf::Text {
+            field,
+            matcher,
+            fold,
+        } => match column(&ColumnKey::Text(field.clone())) {
+            Some(Column::Text(texts)) if *fold && matcher.needs_fold() => {
+                matcher.evaluate(folded.get(field, texts))
+            }
+            Some(Column::Text(texts)) => matcher.evaluate(texts),
+            _ => none(),
+        },
+        ResolvedLeaf::Number { key, test } => match column(&ColumnKey::Number(key.clone())) {
+            Some(Column::Number(numbers)) => evaluate_number(numbers, test),
+            _ => none(),
+        },
+        ResolvedLeaf::Days { field, from, to } => match column(&ColumnKey::Date(field.clone())) {
+            Some(Column::Day(days)) => in_range(days, *from, to.map(|to| to.saturating_add(1))),
+            _ => none(),
+        },
+        ResolvedLeaf::Instants { field, from, until } => {
+            match column(&ColumnKey::Date(field.clone())) {
+                Some(Column::Instant(instants)) => in_range(instants, *from, *until),
+                _ => none(),
+            }
+        }
+        ResolvedLeaf::Anniversary { field, days } => {
+            match column(&ColumnKey::Date(field.clone())) {
+                Some(column) => evaluate_anniversary(column, days, moment),
+                None => none(),
+            }
+        }
+        ResolvedLeaf::IsSet(key) => column(key).map_or_else(none, Column::is_set),
+        ResolvedLeaf::Boolean { key, wanted } => match column(&ColumnKey::Boolean(key.clone())) {
+            Some(Column::Boolean(flags)) => evaluate_boolean(flags, *wanted),
+            _ => none(),
+        },
+        ResolvedLeaf::Status(any_of) => match column(&ColumnKey::Status) {
+            Some(Column::Status(places)) => {
+                let wanted: Vec<bool> = Status::ALL
+                    .iter()
+                    .map(|status| any_of.contains(status))
+                    .collect();
+                BooleanBuffer::collect_bool(places.len(), |row| {
+                    places.is_valid(row)
+                        && wanted.get(usize::from(places.value(row))) == Some(&true)
+                })
+            }
+            _ => none(),
+        },
+        ResolvedLeaf::Group { quantifier, ids } => evaluate_groups(chunk, *quantifier, ids),
+        ResolvedLeaf::Event(position) => match chunk.events.get(*position) {
+            // Zero counts: a test of nothing can be true, but not of nobody.
+            Some(answer) => answer & &chunk.exists,
+            None => none(),
+        },
+    }
+}
+
+fn evaluate_number(numbers: &Float64Array, test: &NumberTest) -> BooleanBuffer {
+    use arrow_ord::cmp;
+    let rows = numbers.len();
+    let scalar = |number: f64| Scalar::new(Float64Array::from(vec![number]));
+    let equals = |number: f64| truths(cmp::eq(numbers, &scalar(number)), rows);
+    match test {
+        NumberTest::Equals(number) | NumberTest::NotEquals(number) => equals(*number),
+        NumberTest::GreaterThan(number) => truths(cmp::gt(numbers, &scalar(*number)), rows),
+        NumberTest::AtLeast(number) => truths(cmp::gt_eq(numbers, &scalar(*number)), rows),
+        NumberTest::LessThan(number) => truths(cmp::lt(numbers, &scalar(*number)), rows),
+        NumberTest::AtMost(number) => truths(cmp::lt_eq(numbers, &scalar(*number)), rows),
+        NumberTest::Between(from, to) => {
+            let above = truths(cmp::gt_eq(numbers, &scalar(*from)), rows);
+            let below = truths(cmp::lt_eq(numbers, &scalar(*to)), rows);
+            &above & &below
+        }
+        NumberTest::In(wanted) => wanted
+            .iter()
+            .map(|number| equals(*number))
+            .reduce(|left, right| &left | &right)
+            .unwrap_or_else(|| BooleanBuffer::new_unset(rows)),
+        NumberTest::IsSet(_) => BooleanBuffer::new_unset(rows),
+    }
+}
+
+/// Returns where the values are at least `from` and less than `until`.
+fn in_range<T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    from: Option<T::Native>,
+    until: Option<T::Native>,
+) -> BooleanBuffer {
+    let rows = values.len();
+    let scalar = |value: T::Native| Scalar::new(PrimitiveArray::<T>::from_value(value, 1));
+    let above = from.map(|from| truths(arrow_ord::cmp::gt_eq(values, &scalar(from)), rows));
+    let below = until.map(|until| truths(arrow_ord::cmp::lt(values, &scalar(until)), rows));
+    match (above, below) {
+        (Some(above), Some(below)) => &above & &below,
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => values.nulls().map_or_else(
+            || BooleanBuffer::new_set(rows),
+            |nulls| nulls.inner().clone(),
+        ),
+    }
+}
+
+fn evaluate_anniversary(column: &Column, days: &AnniversaryDays, moment: &Moment) -> BooleanBuffer {
+    match column {
+        Column::Day(values) => BooleanBuffer::collect_bool(values.len(), |row| {
+            values.is_valid(row)
+                && NaiveDate::from_epoch_days(values.value(row))
+                    .is_some_and(|day| days.contains(day))
+        }),
+        Column::Instant(values) => BooleanBuffer::collect_bool(values.len(), |row| {
+            values.is_valid(row)
+                && DateTime::<Utc>::from_timestamp_micros(values.value(row))
+                    .is_some_and(|instant| days.contains(moment.local_day(instant)))
+        }),
+        other => BooleanBuffer::new_unset(other.is_set().len()),
+    }
+}
+
+fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
+    let values = if wanted {
+        flags.values().clone()
+    } else {
+        !flags.values()
+    };
+    match flags.nulls() {
+        Some(nulls) => &values & nulls.inner(),
+        None => values,
+    }
+}
+
+fn evaluate_groups(chunk: &Chunk, quantifier: Quantifier, ids: &[i64]) -> BooleanBuffer {
+    let none = BooleanBuffer::new_unset(chunk.rows());
+    ids.iter()
+        .map(|id| chunk.groups.get(id).unwrap_or(&none).clone())
+        .reduce(|left, right| match quantifier {
+            Quantifier::Any => &left | &right,
+            Quantifier::All => &left & &right,
+        })
+        .unwrap_or_else(|| none.clone())
+}
+
+/// Returns where a kernel answered true: a missing value is false.
+///
+/// A kernel fails only for arrays of different lengths or types, which the columns cannot be; nobody matches then.
+pub fn truths(result: Result<BooleanArray, ArrowError>, rows: usize) -> BooleanBuffer {
+    match result {
+        Ok(array) => evaluate_boolean(&array, true),
+        Err(_) => BooleanBuffer::new_unset(rows),
+    }
+}

@@ -1,0 +1,25 @@
+//! The evaluator: checked rules and columns in, bitmaps of members out.
+//!
+//! A [`Plan`] holds every distinct leaf of any number of rules, resolved at one [`Moment`](crate::rule::Moment), and
+//! what must be loaded to answer them. A [`Chunk`] holds those columns for a range of consecutive subscriber ids: row
+//! `i` is the subscriber `first id + i`, whether or not that subscriber exists. [`evaluate_leaves`] answers each leaf
+//! once for the chunk; [`combine`] makes the nodes of one rule out of them.
+//!
+//! Every bitmap has two values by construction: where a value is missing the leaf is false, and the complement is
+//! taken among the subscribers that exist. This module knows no database, no clock and no asynchronous code.
+
+mod anniversary;
+mod columns;
+mod events;
+mod leaf;
+mod plan;
+mod resolve;
+mod text;
+mod tree;
+
+pub use columns::{Chunk, Column, ColumnKey};
+pub use events::{EventSpan, EventTally};
+pub use leaf::evaluate_leaves;
+pub use plan::{Plan, PlannedNode};
+pub use resolve::{EventLeaf, ResolvedLeaf, day_number};
+pub use tree::combine;

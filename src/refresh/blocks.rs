@@ -1,0 +1,167 @@
+//! Blocks: comparing the new members with the stored ones, and the form in which a change is remembered.
+
+use super::scan::ChunkRange;
+use crate::audience::membership::BLOCK_BYTES;
+use crate::db::schema::segment_blocks;
+use crate::error::Error;
+use arrow_buffer::BooleanBuffer;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+/// A block whose members are not those that are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockChange {
+    /// The place of the segment in the refresh.
+    pub segment: usize,
+    /// The block.
+    pub block: i32,
+    /// The new members.
+    pub members: Vec<u8>,
+    /// The stored members XOR the new ones.
+    pub changed: Vec<u8>,
+}
+
+impl BlockChange {
+    /// Takes ids out of the new members, as if they had never been looked at.
+    pub fn forget(&mut self, offsets: &[usize]) {
+        for offset in offsets {
+            let mask = !(1_u8 << (offset % 8));
+            self.members[offset / 8] &= mask;
+            self.changed[offset / 8] &= mask;
+        }
+    }
+
+    /// Returns how many joined and how many left.
+    pub fn count(&self) -> (u64, u64) {
+        let pairs = self.changed.iter().zip(&self.members);
+        pairs.fold((0, 0), |(joined, left), (changed, members)| {
+            (
+                joined + u64::from((changed & members).count_ones()),
+                left + u64::from((changed & !members).count_ones()),
+            )
+        })
+    }
+
+    /// Whether nobody is left in the block.
+    pub fn is_empty(&self) -> bool {
+        self.members.iter().all(|byte| *byte == 0)
+    }
+}
+
+/// The stored blocks of some segments in a range of ids.
+pub struct StoredBlocks {
+    blocks: HashMap<(i64, i32), Vec<u8>>,
+}
+
+impl StoredBlocks {
+    /// Reads the blocks of these segments in a range.
+    pub fn load(
+        connection: &mut PgConnection,
+        segment_ids: &[i64],
+        range: ChunkRange,
+    ) -> Result<StoredBlocks, Error> {
+        let end = range.first_block() + i32::try_from(range.rows / (BLOCK_BYTES * 8)).unwrap_or(0);
+        let rows: Vec<(i64, i32, Vec<u8>)> = segment_blocks::table
+            .filter(segment_blocks::block.ge(range.first_block()))
+            .filter(segment_blocks::block.lt(end))
+            .filter(segment_blocks::segment_id.eq_any(segment_ids))
+            .select((
+                segment_blocks::segment_id,
+                segment_blocks::block,
+                segment_blocks::members,
+            ))
+            .load(connection)?;
+        Ok(StoredBlocks {
+            blocks: rows
+                .into_iter()
+                .map(|(segment, block, members)| ((segment, block), members))
+                .collect(),
+        })
+    }
+
+    /// Appends the blocks in which the members of a segment differ from the stored ones.
+    pub fn compare(
+        &self,
+        segment: usize,
+        segment_id: i64,
+        members: &BooleanBuffer,
+        range: ChunkRange,
+        changes: &mut Vec<BlockChange>,
+    ) {
+        const EMPTY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
+        let bytes = whole_bytes(members);
+        for (block, new) in (range.first_block()..).zip(bytes.chunks_exact(BLOCK_BYTES)) {
+            let old = match self.blocks.get(&(segment_id, block)) {
+                Some(stored) => stored.as_slice(),
+                None => &EMPTY,
+            };
+            if old != new {
+                let changed = old.iter().zip(new).map(|(old, new)| old ^ new).collect();
+                changes.push(BlockChange {
+                    segment,
+                    block,
+                    members: new.to_vec(),
+                    changed,
+                });
+            }
+        }
+    }
+}
+
+/// Returns the bitmap as bytes from its first bit on; a slice of a larger buffer is copied.
+fn whole_bytes(members: &BooleanBuffer) -> std::borrow::Cow<'_, [u8]> {
+    if members.offset() == 0 {
+        std::borrow::Cow::Borrowed(&members.values()[..members.len() / 8])
+    } else {
+        std::borrow::Cow::Owned(members.sliced().to_vec())
+    }
+}
+
+/// Returns the stored form of a change: the offsets that changed as 16-bit little-endian numbers where that is
+/// shorter, else the bitmap.
+pub fn encode_change(changed: &[u8]) -> Vec<u8> {
+    let count: usize = changed.iter().map(|byte| byte.count_ones() as usize).sum();
+    if count * 2 >= BLOCK_BYTES {
+        return changed.to_vec();
+    }
+    crate::audience::membership::list_bits(0, changed)
+        .into_iter()
+        .filter_map(|offset| u16::try_from(offset).ok())
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_changes_are_offsets_and_many_a_bitmap() {
+        let mut changed = vec![0_u8; BLOCK_BYTES];
+        changed[0] = 0b101;
+        changed[1023] = 0b1000_0000;
+        assert_eq!(encode_change(&changed), [0, 0, 2, 0, 0xff, 0x1f]);
+        let many = vec![0xff; BLOCK_BYTES];
+        assert_eq!(encode_change(&many), many);
+    }
+
+    #[test]
+    fn a_forgotten_id_neither_joined_nor_left() {
+        let mut members = vec![0_u8; BLOCK_BYTES];
+        let mut changed = vec![0_u8; BLOCK_BYTES];
+        members[0] = 0b0011;
+        changed[0] = 0b1010;
+        let mut change = BlockChange {
+            segment: 0,
+            block: 0,
+            members,
+            changed,
+        };
+        assert_eq!(change.count(), (1, 1));
+        change.forget(&[1]);
+        assert_eq!(change.count(), (0, 1));
+        change.forget(&[0, 3]);
+        assert_eq!(change.count(), (0, 0));
+        assert!(change.is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! What refreshes did: their rows, and the state of a segment that follows from them.
+
+use crate::audience::paging::{Page, PageRequest};
+use crate::audience::segment::Segment;
+use crate::db::schema::{refreshes, segment_refreshes, segments};
+use crate::error::Error;
+use crate::rule::Problem;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// A run of the evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = refreshes, check_for_backend(diesel::pg::Pg))]
+#[expect(missing_docs, reason = "the columns, described in the migration")]
+pub struct Refresh {
+    pub id: i64,
+    pub trigger: String,
+    pub as_of: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub state: String,
+    pub error: Option<String>,
+}
+
+impl Refresh {
+    /// How far the run is.
+    pub fn state(&self) -> RefreshState {
+        match self.state.as_str() {
+            "running" => RefreshState::Running,
+            "succeeded" => RefreshState::Succeeded,
+            _ => RefreshState::Failed,
+        }
+    }
+
+    /// What made it run.
+    pub fn trigger(&self) -> Trigger {
+        match self.trigger.as_str() {
+            "daily" => Trigger::Daily,
+            "edit" => Trigger::Edit,
+            _ => Trigger::Manual,
+        }
+    }
+}
+
+/// How far a refresh is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshState {
+    /// It is running.
+    Running,
+    /// The members are those of its `as_of`.
+    Succeeded,
+    /// Nothing of it was kept.
+    Failed,
+}
+
+/// What made a refresh run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The daily job.
+    Daily,
+    /// A segment was made or its rule changed.
+    Edit,
+    /// Somebody asked for it.
+    Manual,
+}
+
+impl Trigger {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Daily => "daily",
+            Trigger::Edit => "edit",
+            Trigger::Manual => "manual",
+        }
+    }
+}
+
+/// What one refresh did to one segment.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = segment_refreshes, check_for_backend(diesel::pg::Pg))]
+#[expect(missing_docs, reason = "the columns, described in the migration")]
+pub struct SegmentRefresh {
+    pub refresh_id: i64,
+    pub segment_id: i64,
+    pub definition_version: i32,
+    pub member_count: i64,
+    pub joined: i64,
+    pub left: i64,
+    pub problems: Value,
+}
+
+impl SegmentRefresh {
+    /// Why the rule could not be evaluated; empty if it could.
+    pub fn problems(&self) -> Vec<Problem> {
+        serde_json::from_value(self.problems.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether the members of a segment are those of its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentState {
+    /// The rule is newer than the members; a refresh is due.
+    Pending,
+    /// The members are those of the rule at the last refresh.
+    Ready,
+    /// The rule could not be evaluated; the members are those of the last refresh that could.
+    Invalid,
+}
+
+impl SegmentState {
+    /// Returns the state of a segment after its last refresh.
+    pub fn of(segment: &Segment, last: Option<&SegmentRefresh>) -> SegmentState {
+        match last {
+            Some(last) if last.definition_version == segment.definition_version => {
+                if last.problems().is_empty() {
+                    SegmentState::Ready
+                } else {
+                    SegmentState::Invalid
+                }
+            }
+            _ => SegmentState::Pending,
+        }
+    }
+}
+
+/// Finds the last refresh of each of these segments that has one.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_last_refreshes(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, (Refresh, SegmentRefresh)>, Error> {
+    let rows: Vec<(Refresh, SegmentRefresh)> = segment_refreshes::table
+        .inner_join(refreshes::table)
+        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
+        .distinct_on(segment_refreshes::segment_id)
+        .order((
+            segment_refreshes::segment_id,
+            segment_refreshes::refresh_id.desc(),
+        ))
+        .select((Refresh::as_select(), SegmentRefresh::as_select()))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(refresh, of_segment)| (of_segment.segment_id, (refresh, of_segment)))
+        .collect())
+}
+
+/// Finds refreshes by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_refreshes(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Refresh>, Error> {
+    Ok(refreshes::table
+        .filter(refreshes::id.eq_any(ids))
+        .select(Refresh::as_select())
+        .load(connection)?)
+}
+
+/// Lists a page of refreshes, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_refreshes(
+    connection: &mut PgConnection,
+    request: &PageRequest<i64>,
+) -> Result<Page<Refresh>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = refreshes::table
+            .select(Refresh::as_select())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = request.after {
+            query = query.filter(refreshes::id.lt(after));
+        }
+        if let Some(before) = request.before {
+            query = query.filter(refreshes::id.gt(before));
+        }
+        query = if request.from_end {
+            query.order(refreshes::id.asc())
+        } else {
+            query.order(refreshes::id.desc())
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Lists what each of these refreshes did to its segments, by segment id.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_segment_refreshes(
+    connection: &mut PgConnection,
+    refresh_ids: &[i64],
+) -> Result<HashMap<i64, Vec<SegmentRefresh>>, Error> {
+    let rows: Vec<SegmentRefresh> = segment_refreshes::table
+        .filter(segment_refreshes::refresh_id.eq_any(refresh_ids))
+        .order(segment_refreshes::segment_id)
+        .select(SegmentRefresh::as_select())
+        .load(connection)?;
+    let mut by_refresh: HashMap<i64, Vec<SegmentRefresh>> = HashMap::new();
+    for row in rows {
+        by_refresh.entry(row.refresh_id).or_default().push(row);
+    }
+    Ok(by_refresh)
+}
+
+/// Lists the segments whose rule is newer than their members.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+    let refreshed = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq(segments::id))
+        .filter(segment_refreshes::definition_version.eq(segments::definition_version));
+    Ok(segments::table
+        .filter(segments::archived_at.is_null())
+        .filter(not(exists(refreshed)))
+        .order(segments::id)
+        .select(segments::id)
+        .load(connection)?)
+}

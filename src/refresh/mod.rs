@@ -1,0 +1,25 @@
+//! The refresh: evaluating segments over the whole audience and storing the difference.
+//!
+//! A refresh has one `as_of` and one snapshot of the database, which all workers share. A worker takes a chunk of
+//! consecutive ids, loads the columns the plan needs, evaluates every distinct leaf once, combines the leaves, and
+//! hands over what differs from the stored blocks. One transaction writes it all, so that readers see the old members
+//! or the new ones, never half; a crash leaves the old ones.
+
+mod blocks;
+mod history;
+mod load;
+mod pg_array;
+mod preview;
+mod scan;
+mod schedule;
+mod snapshot;
+mod step;
+mod write;
+
+pub use history::{
+    Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
+    find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
+};
+pub use preview::{Preview, preview};
+pub use schedule::{Daily, due_time, last_run, next_due, run_due};
+pub use step::{RefreshSettings, Selection, refresh};

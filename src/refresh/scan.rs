@@ -1,0 +1,131 @@
+//! The scan: workers go through the audience chunk by chunk, all on one snapshot.
+
+use super::load::load_chunk;
+use super::snapshot::Snapshot;
+use crate::audience::membership::BLOCK_IDS;
+use crate::db::Db;
+use crate::error::Error;
+use crate::evaluate::{Chunk, Plan, evaluate_leaves};
+use crate::rule::Moment;
+use arrow_buffer::BooleanBuffer;
+use diesel::PgConnection;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc;
+
+/// How many ids a chunk has: 16 blocks.
+pub const CHUNK_IDS: i64 = 16 * BLOCK_IDS;
+
+/// How many chunks may wait to be received.
+const WAITING: usize = 2;
+
+/// A range of consecutive ids, beginning with a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRange {
+    /// The first id.
+    pub first: i64,
+    /// How many ids.
+    pub rows: usize,
+}
+
+impl ChunkRange {
+    /// Returns the first id after the range.
+    pub fn last(self) -> i64 {
+        self.first + self.rows as i64
+    }
+
+    /// Returns the number of its first block.
+    pub fn first_block(self) -> i32 {
+        i32::try_from(self.first / BLOCK_IDS).unwrap_or(i32::MAX)
+    }
+}
+
+/// A chunk with the answers to every leaf.
+pub struct Evaluated<'c> {
+    /// Which ids it is about.
+    pub range: ChunkRange,
+    /// The chunk.
+    pub chunk: &'c Chunk,
+    /// The answers, in the order of the plan.
+    pub leaves: &'c [BooleanBuffer],
+}
+
+/// Evaluates a plan over the whole audience. `visit` runs on the workers, `receive` on this thread with what it made.
+///
+/// # Errors
+/// The first of any worker, of `visit` or of `receive`; the others stop soon after.
+pub fn scan<R: Send>(
+    db: &Db,
+    snapshot: &mut Snapshot,
+    plan: &Plan,
+    moment: &Moment,
+    workers: usize,
+    visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error> + Sync,
+    mut receive: impl FnMut(R) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let ids = snapshot.count_ids()?;
+    let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
+    let workers = workers.clamp(1, usize::try_from(chunks).unwrap_or(1).max(1));
+    let next_chunk = AtomicI64::new(0);
+    let is_over = AtomicBool::new(false);
+    let connections: Vec<PgConnection> = (0..workers)
+        .map(|_| snapshot.join(db))
+        .collect::<Result<_, _>>()?;
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel::<Result<R, Error>>(WAITING);
+        for mut connection in connections {
+            let sender = sender.clone();
+            let (next_chunk, is_over, visit) = (&next_chunk, &is_over, &visit);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let Some(range) = chunk_range(next_chunk.fetch_add(1, Ordering::Relaxed), ids)
+                    else {
+                        break;
+                    };
+                    let result = evaluate_chunk(&mut connection, plan, moment, range, visit);
+                    let failed = result.is_err();
+                    if sender.send(result).is_err() || failed {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let outcome = receiver
+            .iter()
+            .try_for_each(|result| result.and_then(&mut receive));
+        is_over.store(true, Ordering::Relaxed);
+        // Workers that wait to send find nobody there and stop.
+        drop(receiver);
+        outcome
+    })
+}
+
+fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
+    let first = number.checked_mul(CHUNK_IDS)?;
+    if first >= ids {
+        return None;
+    }
+    // Whole blocks, because that is what is stored; a small audience has a small chunk.
+    let blocks = ((ids - first).min(CHUNK_IDS) + BLOCK_IDS - 1) / BLOCK_IDS;
+    Some(ChunkRange {
+        first,
+        rows: usize::try_from(blocks * BLOCK_IDS).ok()?,
+    })
+}
+
+fn evaluate_chunk<R>(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    moment: &Moment,
+    range: ChunkRange,
+    visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let chunk = load_chunk(connection, plan, range)?;
+    let leaves = evaluate_leaves(plan, &chunk, moment);
+    let evaluated = Evaluated {
+        range,
+        chunk: &chunk,
+        leaves: &leaves,
+    };
+    visit(connection, &evaluated)
+}

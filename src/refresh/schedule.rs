@@ -1,0 +1,160 @@
+//! The daily job: when it is due, and running it once for every time it is.
+//!
+//! When it last ran is a row of the database, written in the transaction of the refresh: a server that was down
+//! catches up once, however long it was down, and of several servers one runs it.
+
+use super::history::{Refresh, Trigger};
+use super::step::{Lock, RefreshSettings, Selection};
+use crate::db::Db;
+use crate::db::schema::schedules;
+use crate::error::Error;
+use crate::rule::Moment;
+use chrono::{DateTime, Days, NaiveTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+
+/// The name of the job in the table of schedules.
+const NAME: &str = "daily refresh";
+
+/// When the daily refresh is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Daily {
+    /// The wall-clock time. Where a daylight-saving change skips it, the job runs that much later; where it happens
+    /// twice, the first time counts.
+    pub at: NaiveTime,
+    /// The zone of the clock on the wall.
+    pub zone: Tz,
+}
+
+/// Returns the last time that the job was due, now included.
+pub fn due_time(daily: Daily, now: DateTime<Utc>) -> DateTime<Utc> {
+    let moment = Moment {
+        now,
+        zone: daily.zone,
+    };
+    let today = moment.to_instant(moment.today().and_time(daily.at));
+    if today <= now {
+        return today;
+    }
+    let yesterday = moment.today().checked_sub_days(Days::new(1));
+    yesterday.map_or(now, |day| moment.to_instant(day.and_time(daily.at)))
+}
+
+/// Returns the next time that the job is due, after now.
+pub fn next_due(daily: Daily, now: DateTime<Utc>) -> DateTime<Utc> {
+    let moment = Moment {
+        now,
+        zone: daily.zone,
+    };
+    let mut day = moment.today();
+    loop {
+        let due = moment.to_instant(day.and_time(daily.at));
+        match day.succ_opt() {
+            Some(next_day) if due <= now => day = next_day,
+            _ => return due,
+        }
+    }
+}
+
+/// Returns for which time the job last ran.
+///
+/// # Errors
+/// Those of the database.
+pub fn last_run(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, Error> {
+    Ok(schedules::table
+        .find(NAME)
+        .select(schedules::last_run_at)
+        .first(connection)
+        .optional()?)
+}
+
+/// Runs the job if it is due and has not run for that time. A new database counts as having run: its segments were
+/// refreshed when they were made.
+///
+/// # Errors
+/// [`Error::RefreshRunning`] if another refresh is running, perhaps this very job on another server; and those of
+/// [`refresh`](super::refresh).
+pub fn run_due(
+    db: &Db,
+    daily: Daily,
+    settings: &RefreshSettings,
+) -> Result<Option<Refresh>, Error> {
+    let due = due_time(daily, settings.clock.now());
+    let ran_for = db.run_here(|connection| {
+        diesel::insert_into(schedules::table)
+            .values((schedules::name.eq(NAME), schedules::last_run_at.eq(due)))
+            .on_conflict_do_nothing()
+            .execute(connection)?;
+        last_run(connection)
+    })?;
+    if ran_for.is_some_and(|ran_for| ran_for >= due) {
+        return Ok(None);
+    }
+    let mut lock = Lock::take(db)?;
+    // Another server may have run it between the first look and the lock.
+    let ran_for = last_run(&mut lock.connection)?;
+    if ran_for.is_some_and(|ran_for| ran_for >= due) {
+        return Ok(None);
+    }
+    let refresh = lock.refresh(
+        db,
+        &Selection::All,
+        Trigger::Daily,
+        Some((NAME, due)),
+        settings,
+    )?;
+    Ok(Some(refresh))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    /// Walks through `days` days and returns every time the job was due, in local time.
+    fn dues(zone: Tz, at: &str, start: &str, days: i64) -> Vec<String> {
+        let daily = Daily {
+            at: at.parse().expect("a time"),
+            zone,
+        };
+        let mut now = instant(start);
+        let end = now + chrono::Duration::days(days);
+        let mut found = Vec::new();
+        while now < end {
+            let due = next_due(daily, now);
+            assert_eq!(due_time(daily, due), due);
+            assert!(due_time(daily, due - chrono::Duration::seconds(1)) < due);
+            found.push(due.with_timezone(&zone).format("%d %H:%M %z").to_string());
+            now = due;
+        }
+        found
+    }
+
+    #[test]
+    fn once_a_day_through_both_changes() {
+        let zone = chrono_tz::Europe::Vilnius;
+        // On 29 March 2026 the clocks go from 03:00 to 04:00: that day 03:00 does not exist.
+        assert_eq!(
+            dues(zone, "03:00:00", "2026-03-27T12:00:00Z", 3),
+            [
+                "28 03:00 +0200",
+                "29 04:00 +0300",
+                "30 03:00 +0300",
+                "31 03:00 +0300"
+            ]
+        );
+        // On 25 October 2026 they go from 04:00 back to 03:00: that day 03:00 happens twice.
+        assert_eq!(
+            dues(zone, "03:00:00", "2026-10-23T12:00:00Z", 3),
+            [
+                "24 03:00 +0300",
+                "25 03:00 +0300",
+                "26 03:00 +0200",
+                "27 03:00 +0200"
+            ]
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! The fields that conditions ask about: those every subscriber has, and the custom ones of a catalogue.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A field of text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[expect(missing_docs, reason = "named like the fields of a subscriber")]
+pub enum TextField {
+    Email,
+    /// The part of the e-mail address after the last `@`.
+    EmailDomain,
+    FirstName,
+    LastName,
+    Phone,
+    Country,
+    Region,
+    City,
+    PostalCode,
+    Language,
+    Timezone,
+    Source,
+    /// A custom field of type text, by key.
+    Custom(String),
+}
+
+/// A field of days or instants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[expect(missing_docs, reason = "named like the fields of a subscriber")]
+pub enum DateField {
+    Birthday,
+    CreatedAt,
+    UpdatedAt,
+    SubscribedAt,
+    UnsubscribedAt,
+    /// A custom field of type date, by key.
+    CustomDate(String),
+    /// A custom field of type datetime, by key.
+    CustomDatetime(String),
+}
+
+impl DateField {
+    /// Whether the field holds days rather than instants.
+    pub fn is_day(&self) -> bool {
+        matches!(self, DateField::Birthday | DateField::CustomDate(_))
+    }
+}
+
+/// A field with what kind of values it holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// Text.
+    Text(TextField),
+    /// A custom field of type number, by key.
+    Number(String),
+    /// Days or instants.
+    Date(DateField),
+    /// A custom field of type boolean, by key.
+    Boolean(String),
+    /// A custom field of type list, by key.
+    List(String),
+}
+
+impl Field {
+    /// The node that asks about such a field.
+    pub fn node_name(&self) -> &'static str {
+        match self {
+            Field::Text(_) => "text",
+            Field::Number(_) => "number",
+            Field::Date(_) => "date",
+            Field::Boolean(_) => "boolean",
+            Field::List(_) => "list",
+        }
+    }
+}
+
+/// The type of a custom field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum CustomType {
+    /// Text.
+    Text,
+    /// An IEEE double, never NaN or infinite.
+    Number,
+    /// A calendar day.
+    Date,
+    /// An instant.
+    Datetime,
+    /// True or false.
+    Boolean,
+    /// A list of texts.
+    List,
+}
+
+impl CustomType {
+    /// Every type.
+    pub const ALL: [CustomType; 6] = [
+        CustomType::Text,
+        CustomType::Number,
+        CustomType::Date,
+        CustomType::Datetime,
+        CustomType::Boolean,
+        CustomType::List,
+    ];
+
+    /// The name in the database and in CSV mappings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CustomType::Text => "text",
+            CustomType::Number => "number",
+            CustomType::Date => "date",
+            CustomType::Datetime => "datetime",
+            CustomType::Boolean => "boolean",
+            CustomType::List => "list",
+        }
+    }
+
+    /// Reads the name of a type.
+    pub fn parse(text: &str) -> Option<CustomType> {
+        CustomType::ALL
+            .into_iter()
+            .find(|custom_type| custom_type.as_str() == text)
+    }
+}
+
+/// What rules may refer to at a moment: the custom fields and the groups that exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Type of each custom field by key.
+    pub custom_fields: BTreeMap<String, CustomType>,
+    /// Id of each group by key.
+    pub groups: BTreeMap<String, i64>,
+}
+
+impl Catalogue {
+    /// Returns the field of that name, if there is one.
+    pub fn find_field(&self, name: &str) -> Option<Field> {
+        if let Some(key) = name.strip_prefix("custom.") {
+            let custom_type = self.custom_fields.get(key)?;
+            return Some(custom_field(key, *custom_type));
+        }
+        list_builtin_fields()
+            .into_iter()
+            .find(|(builtin, _)| *builtin == name)
+            .map(|(_, field)| field)
+    }
+
+    /// Lists the names of all fields that a node of that name can ask about.
+    pub fn list_field_names(&self, node_name: &str) -> Vec<String> {
+        let builtin = list_builtin_fields()
+            .into_iter()
+            .filter(|(_, field)| field.node_name() == node_name)
+            .map(|(name, _)| name.to_owned());
+        let custom = self
+            .custom_fields
+            .iter()
+            .filter(|(key, custom_type)| custom_field(key, **custom_type).node_name() == node_name)
+            .map(|(key, _)| format!("custom.{key}"));
+        builtin.chain(custom).collect()
+    }
+}
+
+fn custom_field(key: &str, custom_type: CustomType) -> Field {
+    let key = key.to_owned();
+    match custom_type {
+        CustomType::Text => Field::Text(TextField::Custom(key)),
+        CustomType::Number => Field::Number(key),
+        CustomType::Date => Field::Date(DateField::CustomDate(key)),
+        CustomType::Datetime => Field::Date(DateField::CustomDatetime(key)),
+        CustomType::Boolean => Field::Boolean(key),
+        CustomType::List => Field::List(key),
+    }
+}
+
+/// Lists the fields that every subscriber has, by their names in rules.
+pub fn list_builtin_fields() -> [(&'static str, Field); 17] {
+    [
+        ("email", Field::Text(TextField::Email)),
+        ("email.domain", Field::Text(TextField::EmailDomain)),
+        ("firstName", Field::Text(TextField::FirstName)),
+        ("lastName", Field::Text(TextField::LastName)),
+        ("phone", Field::Text(TextField::Phone)),
+        ("country", Field::Text(TextField::Country)),
+        ("region", Field::Text(TextField::Region)),
+        ("city", Field::Text(TextField::City)),
+        ("postalCode", Field::Text(TextField::PostalCode)),
+        ("language", Field::Text(TextField::Language)),
+        ("timezone", Field::Text(TextField::Timezone)),
+        ("source", Field::Text(TextField::Source)),
+        ("birthday", Field::Date(DateField::Birthday)),
+        ("createdAt", Field::Date(DateField::CreatedAt)),
+        ("updatedAt", Field::Date(DateField::UpdatedAt)),
+        ("subscribedAt", Field::Date(DateField::SubscribedAt)),
+        ("unsubscribedAt", Field::Date(DateField::UnsubscribedAt)),
+    ]
+}

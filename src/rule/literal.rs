@@ -1,0 +1,108 @@
+//! The small values that rules are made of: days, instants, periods, statuses.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+
+/// A point on the time line as a rule writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum DateLiteral {
+    /// A calendar day, `2026-03-01`: the whole local day where it meets an instant.
+    Day(NaiveDate),
+    /// An instant, RFC 3339, kept to microseconds like every stored instant.
+    Instant(DateTime<Utc>),
+}
+
+/// A length of time as people say it: an amount of calendar units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Period {
+    /// How many units; at most [`MAX_PERIOD`](super::MAX_PERIOD).
+    pub amount: u32,
+    /// Which unit.
+    pub unit: Unit,
+}
+
+/// The unit of a [`Period`]. An hour is 3,600 seconds; the others are calendar steps in the configured time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum Unit {
+    /// 3,600 seconds.
+    Hour,
+    /// The same wall-clock time on the next or previous day.
+    Day,
+    /// Seven days.
+    Week,
+    /// The same day of another month, clamped to its end.
+    Month,
+    /// The same day of another year, clamped to the end of February.
+    Year,
+}
+
+impl Unit {
+    /// Every unit, shortest first.
+    pub const ALL: [Unit; 5] = [Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Year];
+
+    /// The name in rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::Hour => "HOUR",
+            Unit::Day => "DAY",
+            Unit::Week => "WEEK",
+            Unit::Month => "MONTH",
+            Unit::Year => "YEAR",
+        }
+    }
+}
+
+/// Whether a subscriber may be addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum Status {
+    /// Wants to be addressed.
+    Subscribed,
+    /// Asked not to be addressed any more.
+    Unsubscribed,
+    /// The address does not work.
+    Bounced,
+    /// Reported a message as unwanted.
+    Complained,
+    /// Has not confirmed yet.
+    Pending,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Status; 5] = [
+        Status::Subscribed,
+        Status::Unsubscribed,
+        Status::Bounced,
+        Status::Complained,
+        Status::Pending,
+    ];
+
+    /// The name in rules and in GraphQL.
+    pub fn as_rule_str(self) -> &'static str {
+        match self {
+            Status::Subscribed => "SUBSCRIBED",
+            Status::Unsubscribed => "UNSUBSCRIBED",
+            Status::Bounced => "BOUNCED",
+            Status::Complained => "COMPLAINED",
+            Status::Pending => "PENDING",
+        }
+    }
+
+    /// The name in the database and in CSV files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Subscribed => "subscribed",
+            Status::Unsubscribed => "unsubscribed",
+            Status::Bounced => "bounced",
+            Status::Complained => "complained",
+            Status::Pending => "pending",
+        }
+    }
+
+    /// Reads the name of a status in any letter case.
+    pub fn parse(text: &str) -> Option<Status> {
+        Status::ALL
+            .into_iter()
+            .find(|status| status.as_str().eq_ignore_ascii_case(text))
+    }
+}

@@ -1,0 +1,408 @@
+//! From JSON to [`Node`]: the shape of a rule, its bounds and its values. Names are looked up later, in `check.rs`.
+//!
+//! Parsing goes on after a mistake, so that one reading finds all of them.
+
+use super::limits::{MAX_DEPTH, MAX_NODES, MAX_VALUES};
+use super::literal::Status;
+use super::node::{Condition, Node, Quantifier};
+use super::problem::{Code, Problem, nearest, quoted};
+use serde_json::{Map, Value};
+
+const NODE_NAMES: [&str; 11] = [
+    "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group",
+    "event",
+];
+
+/// Reads a rule: an object with one key, the kind of the node.
+///
+/// # Errors
+/// Every problem of the rule, in the order in which the places stand in it.
+pub fn parse_rule(value: &Value) -> Result<Node, Vec<Problem>> {
+    let mut parser = Parser::default();
+    let node = parser.parse_node(value, "", 1);
+    match node {
+        Some(node) if parser.problems.is_empty() => Ok(node),
+        _ => Err(parser.problems),
+    }
+}
+
+/// The problems found so far. Its methods return nothing where they reported a problem.
+#[derive(Default)]
+pub struct Parser {
+    problems: Vec<Problem>,
+    node_count: usize,
+}
+
+impl Parser {
+    fn parse_node(&mut self, value: &Value, path: &str, depth: usize) -> Option<Node> {
+        self.node_count += 1;
+        if self.node_count > MAX_NODES {
+            if self.node_count == MAX_NODES + 1 {
+                let message = format!("expected at most {MAX_NODES} nodes, found more");
+                self.report(path, Code::TooManyNodes, message);
+            }
+            return None;
+        }
+        if depth > MAX_DEPTH {
+            let message = format!("expected nodes nested at most {MAX_DEPTH} deep, found more");
+            self.report(path, Code::TooDeep, message);
+            return None;
+        }
+        let (name, body) = self.single_entry(value, path, "a node", &NODE_NAMES)?;
+        let inside = child(path, name);
+        match name {
+            "all" => Some(Node::All(self.parse_children(body, &inside, depth)?)),
+            "any" => Some(Node::Any(self.parse_children(body, &inside, depth)?)),
+            "not" => Some(Node::Not(Box::new(self.parse_node(
+                body,
+                &inside,
+                depth + 1,
+            )?))),
+            "everyone" => self.expect_true(body, &inside).map(|()| Node::Everyone),
+            "text" => self.parse_text_condition(body, &inside),
+            "number" => self.parse_number_condition(body, &inside),
+            "date" => self.parse_date_condition(body, &inside),
+            "boolean" => self.parse_boolean_condition(body, &inside),
+            "status" => self.parse_status_condition(body, &inside),
+            "group" => self.parse_group_condition(body, &inside),
+            "event" => self.parse_event_condition(body, &inside),
+            _ => self.unknown(path, name, Code::UnknownNode, "a node", &NODE_NAMES),
+        }
+    }
+
+    fn parse_children(&mut self, value: &Value, path: &str, depth: usize) -> Option<Vec<Node>> {
+        let Value::Array(items) = value else {
+            return self.wrong_shape(path, "a list of nodes", value);
+        };
+        if items.is_empty() {
+            self.report(path, Code::Empty, "expected at least one node, found none");
+            return None;
+        }
+        let children: Vec<Option<Node>> = items
+            .iter()
+            .enumerate()
+            .map_while(|(position, item)| {
+                let within_bounds = self.node_count <= MAX_NODES;
+                within_bounds.then(|| self.parse_node(item, &element(path, position), depth + 1))
+            })
+            .collect();
+        children.into_iter().collect()
+    }
+
+    fn parse_text_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let body = self.object(value, path, &["field", "is", "caseSensitive"])?;
+        let field = self.field_name(body, path);
+        let case_sensitive = match body.get("caseSensitive") {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(other) => self.wrong_shape(&child(path, "caseSensitive"), "true or false", other),
+        };
+        let test = self
+            .required(body, "is", path)
+            .and_then(|test| self.parse_text_test(test, &child(path, "is"), case_sensitive?));
+        Some(Node::Condition(Condition::Text {
+            field: field?,
+            test: test?,
+            case_sensitive: case_sensitive?,
+        }))
+    }
+
+    fn parse_number_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let body = self.object(value, path, &["field", "is"])?;
+        let field = self.field_name(body, path);
+        let test = self
+            .required(body, "is", path)
+            .and_then(|test| self.parse_number_test(test, &child(path, "is")));
+        Some(Node::Condition(Condition::Number {
+            field: field?,
+            test: test?,
+        }))
+    }
+
+    fn parse_date_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let body = self.object(value, path, &["field", "is"])?;
+        let field = self.field_name(body, path);
+        let test = self
+            .required(body, "is", path)
+            .and_then(|test| self.parse_date_test(test, &child(path, "is")));
+        Some(Node::Condition(Condition::Date {
+            field: field?,
+            test: test?,
+        }))
+    }
+
+    fn parse_boolean_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let body = self.object(value, path, &["field", "is"])?;
+        let field = self.field_name(body, path);
+        let test = self
+            .required(body, "is", path)
+            .and_then(|test| self.parse_boolean_test(test, &child(path, "is")));
+        Some(Node::Condition(Condition::Boolean {
+            field: field?,
+            test: test?,
+        }))
+    }
+
+    fn parse_status_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let body = self.object(value, path, &["in"])?;
+        let list = self.required(body, "in", path)?;
+        let mut any_of = self.list(
+            list,
+            &child(path, "in"),
+            "statuses",
+            |parser, item, path| {
+                let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_rule_str).collect();
+                let text = parser.text(item, path)?;
+                match Status::ALL
+                    .into_iter()
+                    .find(|status| status.as_rule_str() == text)
+                {
+                    Some(status) => Some(status),
+                    None => parser.unknown(path, text, Code::WrongValue, "a status", &known),
+                }
+            },
+        )?;
+        any_of.sort();
+        any_of.dedup();
+        Some(Node::Condition(Condition::Status { any_of }))
+    }
+
+    fn parse_group_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+        let (name, list) =
+            self.single_entry(value, path, "a test of groups", &["inAny", "inAll"])?;
+        let inside = child(path, name);
+        let quantifier = match name {
+            "inAny" => Quantifier::Any,
+            "inAll" => Quantifier::All,
+            _ => {
+                let known = ["inAny", "inAll"];
+                return self.unknown(path, name, Code::UnknownTest, "a test of groups", &known);
+            }
+        };
+        let keys = self.list(list, &inside, "group keys", |parser, item, path| {
+            parser.text(item, path).map(str::to_owned)
+        })?;
+        Some(Node::Condition(Condition::Group { quantifier, keys }))
+    }
+
+    fn field_name(&mut self, body: &Map<String, Value>, path: &str) -> Option<String> {
+        let value = self.required(body, "field", path)?;
+        self.text(value, &child(path, "field")).map(str::to_owned)
+    }
+}
+
+/// The small steps that every part of the language is read with.
+impl Parser {
+    pub(super) fn report(&mut self, path: &str, code: Code, message: impl Into<String>) {
+        self.problems.push(Problem::new(path, code, message));
+    }
+
+    pub(super) fn wrong_shape<T>(
+        &mut self,
+        path: &str,
+        expected: &str,
+        found: &Value,
+    ) -> Option<T> {
+        let message = format!("expected {expected}, found {}", describe(found));
+        self.report(path, Code::WrongShape, message);
+        None
+    }
+
+    pub(super) fn unknown<T>(
+        &mut self,
+        path: &str,
+        found: &str,
+        code: Code,
+        expected: &str,
+        known: &[&str],
+    ) -> Option<T> {
+        let names = quoted(known.iter().copied());
+        let message = format!(
+            "expected {expected} ({names}), found \"{}\"",
+            shorten(found)
+        );
+        let hint = nearest(found, known.iter().copied());
+        self.problems
+            .push(Problem::new(path, code, message).with_hint(hint));
+        None
+    }
+
+    /// Reads an object that may have these keys and no others.
+    pub(super) fn object<'v>(
+        &mut self,
+        value: &'v Value,
+        path: &str,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let Value::Object(body) = value else {
+            let expected = format!("an object with the keys {}", quoted(known.iter().copied()));
+            return self.wrong_shape(path, &expected, value);
+        };
+        for key in body.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.unknown::<()>(path, key, Code::UnknownKey, "one of the keys", known);
+        }
+        Some(body)
+    }
+
+    /// Reads an object that has exactly one key, such as a node or a test. An explicit null counts as absent,
+    /// since GraphQL clients send unset fields that way.
+    pub(super) fn single_entry<'v>(
+        &mut self,
+        value: &'v Value,
+        path: &str,
+        what: &str,
+        known: &[&str],
+    ) -> Option<(&'v str, &'v Value)> {
+        let names = || quoted(known.iter().copied());
+        let Value::Object(body) = value else {
+            let expected = format!("{what}, an object with one of the keys {}", names());
+            return self.wrong_shape(path, &expected, value);
+        };
+        let entries: Vec<(&String, &Value)> =
+            body.iter().filter(|(_, value)| !value.is_null()).collect();
+        match entries.as_slice() {
+            [(name, body)] => Some((name.as_str(), body)),
+            [] => {
+                let message = format!(
+                    "expected {what}, an object with one of the keys {}, found none",
+                    names()
+                );
+                self.report(path, Code::Missing, message);
+                None
+            }
+            several => {
+                let found = quoted(several.iter().map(|(name, _)| name.as_str()));
+                let message =
+                    format!("expected {what}, an object with exactly one key, found {found}");
+                let hint = "put several under \"all\" or \"any\"".to_owned();
+                self.problems.push(
+                    Problem::new(path, Code::WrongShape, message)
+                        .with_hint((what == "a node").then_some(hint)),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn required<'v>(
+        &mut self,
+        body: &'v Map<String, Value>,
+        key: &str,
+        path: &str,
+    ) -> Option<&'v Value> {
+        let value = body.get(key).filter(|value| !value.is_null());
+        if value.is_none() {
+            self.report(
+                path,
+                Code::Missing,
+                format!("expected the key \"{key}\", found none"),
+            );
+        }
+        value
+    }
+
+    pub(super) fn text<'v>(&mut self, value: &'v Value, path: &str) -> Option<&'v str> {
+        match value {
+            Value::String(text) if text.is_empty() => {
+                self.report(path, Code::Empty, "expected a text, found an empty one");
+                None
+            }
+            Value::String(text) => Some(text),
+            other => self.wrong_shape(path, "a text", other),
+        }
+    }
+
+    pub(super) fn number(&mut self, value: &Value, path: &str) -> Option<f64> {
+        match value.as_f64().filter(|number| number.is_finite()) {
+            // Adding zero turns -0 into 0: the comparison kernels tell the two apart, people do not.
+            Some(number) => Some(number + 0.0),
+            None => self.wrong_shape(path, "a number", value),
+        }
+    }
+
+    pub(super) fn flag(&mut self, value: &Value, path: &str) -> Option<bool> {
+        match value {
+            Value::Bool(flag) => Some(*flag),
+            other => self.wrong_shape(path, "true or false", other),
+        }
+    }
+
+    pub(super) fn expect_true(&mut self, value: &Value, path: &str) -> Option<()> {
+        match value {
+            Value::Bool(true) => Some(()),
+            Value::Bool(false) => {
+                let message = "expected true, found false; use \"not\" for the opposite";
+                self.report(path, Code::WrongValue, message);
+                None
+            }
+            other => self.wrong_shape(path, "true", other),
+        }
+    }
+
+    /// Reads a list with at least one and at most [`MAX_VALUES`] items.
+    pub(super) fn list<T>(
+        &mut self,
+        value: &Value,
+        path: &str,
+        what: &str,
+        mut read: impl FnMut(&mut Parser, &Value, &str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = value else {
+            return self.wrong_shape(path, &format!("a list of {what}"), value);
+        };
+        if items.is_empty() {
+            let message = format!("expected a list of {what}, found an empty one");
+            self.report(path, Code::Empty, message);
+            return None;
+        }
+        if items.len() > MAX_VALUES {
+            let message = format!(
+                "expected at most {MAX_VALUES} {what}, found {}",
+                items.len()
+            );
+            self.report(path, Code::TooManyValues, message);
+            return None;
+        }
+        let read_items: Vec<Option<T>> = items
+            .iter()
+            .enumerate()
+            .map(|(position, item)| read(self, item, &element(path, position)))
+            .collect();
+        read_items.into_iter().collect()
+    }
+}
+
+/// Returns the path of a key below a path.
+pub(super) fn child(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// Returns the path of a list item.
+pub(super) fn element(path: &str, position: usize) -> String {
+    format!("{path}[{position}]")
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text \"{}\"", shorten(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// Keeps what was found from flooding a message.
+fn shorten(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    format!("{start}…")
+}

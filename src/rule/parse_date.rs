@@ -1,0 +1,178 @@
+//! Reading days, instants, periods and the tests of dates.
+
+use super::limits::MAX_PERIOD;
+use super::literal::{DateLiteral, Period, Unit};
+use super::node::DateTest;
+use super::parse::{Parser, child};
+use super::problem::Code;
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
+use serde_json::Value;
+
+const DATE_TESTS: [&str; 15] = [
+    "on",
+    "before",
+    "after",
+    "onOrBefore",
+    "onOrAfter",
+    "between",
+    "inTheLast",
+    "moreThanAgo",
+    "inTheNext",
+    "isToday",
+    "anniversaryToday",
+    "anniversaryInTheNext",
+    "anniversaryInTheLast",
+    "anniversaryMonth",
+    "isSet",
+];
+
+impl Parser {
+    pub(super) fn parse_date_test(&mut self, value: &Value, path: &str) -> Option<DateTest> {
+        let (name, wanted) = self.single_entry(value, path, "a test of dates", &DATE_TESTS)?;
+        let inside = child(path, name);
+        let inside = inside.as_str();
+        match name {
+            "on" => self.date_literal(wanted, inside).map(DateTest::On),
+            "before" => self.date_literal(wanted, inside).map(DateTest::Before),
+            "after" => self.date_literal(wanted, inside).map(DateTest::After),
+            "onOrBefore" => self.date_literal(wanted, inside).map(DateTest::OnOrBefore),
+            "onOrAfter" => self.date_literal(wanted, inside).map(DateTest::OnOrAfter),
+            "between" => self
+                .date_range(wanted, inside)
+                .map(|(from, to)| DateTest::Between(from, to)),
+            "inTheLast" => self.period(wanted, inside).map(DateTest::InTheLast),
+            "moreThanAgo" => self.period(wanted, inside).map(DateTest::MoreThanAgo),
+            "inTheNext" => self.period(wanted, inside).map(DateTest::InTheNext),
+            "isToday" => self.expect_true(wanted, inside).map(|()| DateTest::IsToday),
+            "anniversaryToday" => self
+                .expect_true(wanted, inside)
+                .map(|()| DateTest::AnniversaryToday),
+            "anniversaryInTheNext" => self
+                .period_of_days(wanted, inside)
+                .map(DateTest::AnniversaryInTheNext),
+            "anniversaryInTheLast" => self
+                .period_of_days(wanted, inside)
+                .map(DateTest::AnniversaryInTheLast),
+            "anniversaryMonth" => self.month(wanted, inside).map(DateTest::AnniversaryMonth),
+            "isSet" => self.flag(wanted, inside).map(DateTest::IsSet),
+            _ => self.unknown(
+                path,
+                name,
+                Code::UnknownTest,
+                "a test of dates",
+                &DATE_TESTS,
+            ),
+        }
+    }
+
+    pub(super) fn date_literal(&mut self, value: &Value, path: &str) -> Option<DateLiteral> {
+        const EXPECTED: &str =
+            "a day such as \"2026-03-01\" or an instant such as \"2026-03-01T09:30:00Z\"";
+        let Value::String(text) = value else {
+            return self.wrong_shape(path, EXPECTED, value);
+        };
+        let literal = parse_date_literal(text);
+        if literal.is_none() {
+            let message = format!("expected {EXPECTED}, found \"{text}\"");
+            self.report(path, Code::WrongValue, message);
+        }
+        literal
+    }
+
+    pub(super) fn date_range(
+        &mut self,
+        value: &Value,
+        path: &str,
+    ) -> Option<(DateLiteral, DateLiteral)> {
+        let body = self.object(value, path, &["from", "to"])?;
+        let from = self
+            .required(body, "from", path)
+            .and_then(|from| self.date_literal(from, &child(path, "from")));
+        let to = self
+            .required(body, "to", path)
+            .and_then(|to| self.date_literal(to, &child(path, "to")));
+        let (from, to) = (from?, to?);
+        let is_reversed = match (from, to) {
+            (DateLiteral::Day(from), DateLiteral::Day(to)) => from > to,
+            (DateLiteral::Instant(from), DateLiteral::Instant(to)) => from > to,
+            _ => false,
+        };
+        if is_reversed {
+            let message = "expected \"from\" not later than \"to\", found the opposite";
+            self.report(path, Code::WrongValue, message);
+            return None;
+        }
+        Some((from, to))
+    }
+
+    pub(super) fn period(&mut self, value: &Value, path: &str) -> Option<Period> {
+        let body = self.object(value, path, &["amount", "unit"])?;
+        let amount = self
+            .required(body, "amount", path)
+            .and_then(|amount| self.period_amount(amount, &child(path, "amount")));
+        let unit = self
+            .required(body, "unit", path)
+            .and_then(|unit| self.unit(unit, &child(path, "unit")));
+        Some(Period {
+            amount: amount?,
+            unit: unit?,
+        })
+    }
+
+    /// Reads a period that can be counted in whole days, which hours cannot.
+    fn period_of_days(&mut self, value: &Value, path: &str) -> Option<Period> {
+        let period = self.period(value, path)?;
+        if period.unit == Unit::Hour {
+            let message = "expected DAY, WEEK, MONTH or YEAR for an anniversary, found HOUR";
+            self.report(&child(path, "unit"), Code::WrongValue, message);
+            return None;
+        }
+        Some(period)
+    }
+
+    fn period_amount(&mut self, value: &Value, path: &str) -> Option<u32> {
+        let amount = value
+            .as_u64()
+            .and_then(|amount| u32::try_from(amount).ok())
+            .filter(|amount| *amount <= MAX_PERIOD);
+        match amount {
+            Some(amount) => Some(amount),
+            None => {
+                let expected = format!("a whole number from 0 to {MAX_PERIOD}");
+                self.wrong_shape(path, &expected, value)
+            }
+        }
+    }
+
+    fn unit(&mut self, value: &Value, path: &str) -> Option<Unit> {
+        let text = self.text(value, path)?;
+        match Unit::ALL.into_iter().find(|unit| unit.as_str() == text) {
+            Some(unit) => Some(unit),
+            None => {
+                let known: Vec<&str> = Unit::ALL.into_iter().map(Unit::as_str).collect();
+                self.unknown(path, text, Code::WrongValue, "a unit", &known)
+            }
+        }
+    }
+
+    fn month(&mut self, value: &Value, path: &str) -> Option<u32> {
+        match value.as_u64() {
+            Some(month @ 1..=12) => u32::try_from(month).ok(),
+            _ => self.wrong_shape(path, "a month from 1 to 12", value),
+        }
+    }
+}
+
+/// Reads a day or an RFC 3339 instant of the years 1 to 9999.
+fn parse_date_literal(text: &str) -> Option<DateLiteral> {
+    if text.len() == 10 {
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        return (1..=9999)
+            .contains(&day.year())
+            .then_some(DateLiteral::Day(day));
+    }
+    let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+    (1..=9999)
+        .contains(&instant.year())
+        .then_some(DateLiteral::Instant(instant.trunc_subsecs(6)))
+}

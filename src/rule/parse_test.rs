@@ -1,0 +1,154 @@
+//! Reading the tests of texts, numbers and booleans.
+
+use super::limits::compile_regex;
+use super::node::{BooleanTest, NumberTest, TextTest};
+use super::parse::{Parser, child};
+use super::problem::Code;
+use serde_json::Value;
+
+const TEXT_TESTS: [&str; 10] = [
+    "equals",
+    "notEquals",
+    "in",
+    "notIn",
+    "contains",
+    "notContains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "isSet",
+];
+
+const NUMBER_TESTS: [&str; 9] = [
+    "equals",
+    "notEquals",
+    "greaterThan",
+    "atLeast",
+    "lessThan",
+    "atMost",
+    "between",
+    "in",
+    "isSet",
+];
+
+const BOOLEAN_TESTS: [&str; 3] = ["isTrue", "isFalse", "isSet"];
+
+impl Parser {
+    pub(super) fn parse_text_test(
+        &mut self,
+        value: &Value,
+        path: &str,
+        case_sensitive: bool,
+    ) -> Option<TextTest> {
+        let (name, wanted) = self.single_entry(value, path, "a test of text", &TEXT_TESTS)?;
+        let inside = child(path, name);
+        let owned = |text: &str| text.to_owned();
+        match name {
+            "equals" => self.text(wanted, &inside).map(owned).map(TextTest::Equals),
+            "notEquals" => self
+                .text(wanted, &inside)
+                .map(owned)
+                .map(TextTest::NotEquals),
+            "in" => self.texts(wanted, &inside).map(TextTest::In),
+            "notIn" => self.texts(wanted, &inside).map(TextTest::NotIn),
+            "contains" => self
+                .text(wanted, &inside)
+                .map(owned)
+                .map(TextTest::Contains),
+            "notContains" => self
+                .text(wanted, &inside)
+                .map(owned)
+                .map(TextTest::NotContains),
+            "startsWith" => self
+                .text(wanted, &inside)
+                .map(owned)
+                .map(TextTest::StartsWith),
+            "endsWith" => self
+                .text(wanted, &inside)
+                .map(owned)
+                .map(TextTest::EndsWith),
+            "matches" => {
+                let pattern = self.text(wanted, &inside)?;
+                if let Err(message) = compile_regex(pattern, case_sensitive) {
+                    self.report(&inside, Code::InvalidRegex, message);
+                    return None;
+                }
+                Some(TextTest::Matches(owned(pattern)))
+            }
+            "isSet" => self.flag(wanted, &inside).map(TextTest::IsSet),
+            _ => self.unknown(path, name, Code::UnknownTest, "a test of text", &TEXT_TESTS),
+        }
+    }
+
+    pub(super) fn parse_number_test(&mut self, value: &Value, path: &str) -> Option<NumberTest> {
+        let (name, wanted) = self.single_entry(value, path, "a test of numbers", &NUMBER_TESTS)?;
+        let inside = child(path, name);
+        match name {
+            "equals" => self.number(wanted, &inside).map(NumberTest::Equals),
+            "notEquals" => self.number(wanted, &inside).map(NumberTest::NotEquals),
+            "greaterThan" => self.number(wanted, &inside).map(NumberTest::GreaterThan),
+            "atLeast" => self.number(wanted, &inside).map(NumberTest::AtLeast),
+            "lessThan" => self.number(wanted, &inside).map(NumberTest::LessThan),
+            "atMost" => self.number(wanted, &inside).map(NumberTest::AtMost),
+            "between" => self.parse_number_range(wanted, &inside),
+            "in" => self
+                .list(wanted, &inside, "numbers", |parser, item, path| {
+                    parser.number(item, path)
+                })
+                .map(NumberTest::In),
+            "isSet" => self.flag(wanted, &inside).map(NumberTest::IsSet),
+            _ => self.unknown(
+                path,
+                name,
+                Code::UnknownTest,
+                "a test of numbers",
+                &NUMBER_TESTS,
+            ),
+        }
+    }
+
+    fn parse_number_range(&mut self, value: &Value, path: &str) -> Option<NumberTest> {
+        let body = self.object(value, path, &["from", "to"])?;
+        let from = self
+            .required(body, "from", path)
+            .and_then(|from| self.number(from, &child(path, "from")));
+        let to = self
+            .required(body, "to", path)
+            .and_then(|to| self.number(to, &child(path, "to")));
+        let (from, to) = (from?, to?);
+        if from > to {
+            let message = format!("expected \"from\" at most \"to\", found {from} and {to}");
+            self.report(path, Code::WrongValue, message);
+            return None;
+        }
+        Some(NumberTest::Between(from, to))
+    }
+
+    pub(super) fn parse_boolean_test(&mut self, value: &Value, path: &str) -> Option<BooleanTest> {
+        let (name, wanted) =
+            self.single_entry(value, path, "a test of booleans", &BOOLEAN_TESTS)?;
+        let inside = child(path, name);
+        match name {
+            "isTrue" => self
+                .expect_true(wanted, &inside)
+                .map(|()| BooleanTest::IsTrue),
+            "isFalse" => self
+                .expect_true(wanted, &inside)
+                .map(|()| BooleanTest::IsFalse),
+            "isSet" => self.flag(wanted, &inside).map(BooleanTest::IsSet),
+            _ => self.unknown(
+                path,
+                name,
+                Code::UnknownTest,
+                "a test of booleans",
+                &BOOLEAN_TESTS,
+            ),
+        }
+    }
+
+    pub(super) fn texts(&mut self, value: &Value, path: &str) -> Option<Vec<String>> {
+        self.list(value, path, "texts", |parser, item, path| {
+            parser.text(item, path).map(str::to_owned)
+        })
+    }
+}

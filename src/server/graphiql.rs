@@ -1,0 +1,292 @@
+//! GraphiQL at `/graphiql`, out of the binary: nothing is fetched from another host.
+//!
+//! `build.rs` puts either the whole GraphiQL or a plain page that needs no package into `$OUT_DIR/graphiql`.
+//! Both are an index page and files under `assets/` whose names carry a hash of their content.
+
+use actix_web::{
+    HttpResponse, Route, guard,
+    http::header,
+    middleware::DefaultHeaders,
+    web::{self, Bytes, ServiceConfig},
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use std::borrow::Cow;
+
+/// Where GraphiQL is. `web/graphiql/vite.config.js` has the same path in it.
+const PATH: &str = "/graphiql";
+
+/// What the pages may do: load what this server serves and talk to this server, over HTTP and WebSocket.
+///
+/// Monaco, GraphiQL's editor, writes `<style>` elements, and GraphiQL's style sheet has its fonts inside.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
+     style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The content of an asset never changes: another content has another name.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// Everything else may be kept, but is asked for each time.
+const ASK_EACH_TIME: &str = "no-cache";
+
+#[derive(RustEmbed)]
+#[folder = "$OUT_DIR/graphiql"]
+struct Site;
+
+/// What `/graphiql` is in this binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The whole GraphiQL.
+    Bundle,
+    /// A plain page: there was no npm when Rollcall was built.
+    Fallback,
+}
+
+/// Says which GraphiQL this binary was built with.
+pub fn kind() -> Kind {
+    match env!("ROLLCALL_GRAPHIQL_KIND") {
+        "bundle" => Kind::Bundle,
+        _ => Kind::Fallback,
+    }
+}
+
+/// Adds `/graphiql` and what the page loads to an application.
+pub fn configure(config: &mut ServiceConfig) {
+    let headers = DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"));
+    config.service(
+        web::scope(PATH)
+            .wrap(headers)
+            .service(web::resource("").route(get_or_head().to(index)))
+            .service(web::resource("/").route(get_or_head().to(without_slash)))
+            .service(web::resource("/{file:.*}").route(get_or_head().to(file))),
+    );
+}
+
+fn get_or_head() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+async fn index() -> HttpResponse {
+    serve(Site::get("index.html"), ASK_EACH_TIME)
+}
+
+async fn without_slash() -> HttpResponse {
+    HttpResponse::TemporaryRedirect()
+        .insert_header((header::LOCATION, PATH))
+        .finish()
+}
+
+async fn file(path: web::Path<String>) -> HttpResponse {
+    match path.as_str() {
+        "index.html" => serve(None, ASK_EACH_TIME),
+        asset if asset.starts_with("assets/") => serve(Site::get(asset), FOREVER),
+        other => serve(Site::get(other), ASK_EACH_TIME),
+    }
+}
+
+fn serve(file: Option<EmbeddedFile>, cache_control: &str) -> HttpResponse {
+    let Some(file) = file else {
+        return HttpResponse::NotFound()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish();
+    };
+    let mut content_type = file.metadata.mimetype().to_owned();
+    if content_type.starts_with("text/") {
+        content_type.push_str("; charset=utf-8");
+    }
+    let body = match file.data {
+        Cow::Borrowed(content) => Bytes::from_static(content),
+        Cow::Owned(content) => Bytes::from(content),
+    };
+    HttpResponse::Ok()
+        .content_type(content_type)
+        .insert_header((header::CACHE_CONTROL, cache_control))
+        .body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{
+        App,
+        http::{
+            Method, StatusCode,
+            header::{HeaderMap, HeaderName},
+        },
+        rt::System,
+        test as actix,
+    };
+
+    struct Answer {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    }
+
+    impl Answer {
+        /// A header's value, empty where it is missing.
+        fn header(&self, name: HeaderName) -> &str {
+            self.headers
+                .get(name)
+                .map_or("", |value| value.to_str().unwrap())
+        }
+    }
+
+    fn ask(method: Method, path: &str) -> Answer {
+        System::new().block_on(async {
+            let app = actix::init_service(App::new().configure(configure)).await;
+            let request = actix::TestRequest::with_uri(path)
+                .method(method)
+                .to_request();
+            let response = actix::call_service(&app, request).await;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Answer {
+                status,
+                headers,
+                body: actix::read_body(response).await,
+            }
+        })
+    }
+
+    fn get(path: &str) -> Answer {
+        ask(Method::GET, path)
+    }
+
+    fn index_page() -> String {
+        String::from_utf8(get("/graphiql").body.to_vec()).unwrap()
+    }
+
+    /// The values of an attribute, wherever it is on a page.
+    fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
+        let opening = format!(" {name}=\"");
+        page.split(opening.as_str())
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect()
+    }
+
+    #[test]
+    fn the_page_is_html_and_is_asked_for_each_time() {
+        let page = get("/graphiql");
+        assert_eq!(page.status, StatusCode::OK);
+        assert_eq!(
+            page.header(header::CONTENT_TYPE),
+            "text/html; charset=utf-8"
+        );
+        assert_eq!(page.header(header::CACHE_CONTROL), "no-cache");
+        assert!(index_page().contains("<title>Rollcall</title>"));
+    }
+
+    #[test]
+    fn the_page_loads_only_from_this_server() {
+        let page = index_page();
+        let links = [attributes(&page, "src"), attributes(&page, "href")].concat();
+        assert!(!links.is_empty());
+        for link in links {
+            assert!(
+                link.starts_with("/graphiql/assets/") || link.starts_with("data:image/"),
+                "{link}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_script_is_a_file_of_its_own_as_the_policy_wants() {
+        for script in index_page().split("<script ").skip(1) {
+            let opening = script.split('>').next().unwrap();
+            assert!(
+                opening.contains("src=") || opening.contains("type=\"application/json\""),
+                "<script {opening}>"
+            );
+        }
+        assert!(!index_page().contains("<script>"));
+    }
+
+    #[test]
+    fn assets_have_their_types_and_are_kept_forever() {
+        let assets: Vec<_> = Site::iter()
+            .filter(|name| name.starts_with("assets/"))
+            .collect();
+        assert!(!assets.is_empty());
+        for name in assets {
+            let asset = get(&format!("/graphiql/{name}"));
+            assert_eq!(asset.status, StatusCode::OK, "{name}");
+            assert_eq!(
+                asset.header(header::CACHE_CONTROL),
+                "public, max-age=31536000, immutable",
+                "{name}"
+            );
+            let expected = match name.rsplit('.').next() {
+                Some("js") => "text/javascript; charset=utf-8",
+                Some("css") => "text/css; charset=utf-8",
+                Some("ttf") => "font/ttf",
+                _ => panic!("nobody thought of the type of {name}"),
+            };
+            assert_eq!(asset.header(header::CONTENT_TYPE), expected, "{name}");
+            assert_eq!(*asset.body, *Site::get(&name).unwrap().data, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_each_kind_is_the_one_that_was_built() {
+        assert_eq!(
+            kind() == Kind::Fallback,
+            index_page().contains("This is the fall-back page")
+        );
+    }
+
+    #[test]
+    fn a_slash_at_the_end_leads_to_the_page() {
+        let answer = get("/graphiql/");
+        assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(answer.header(header::LOCATION), "/graphiql");
+    }
+
+    #[test]
+    fn everything_else_is_not_found() {
+        for path in [
+            "/graphiql/nothing",
+            "/graphiql/index.html",
+            "/graphiql/assets/",
+            "/graphiql/assets/nothing.js",
+            "/graphiql/assets/../index.html",
+            "/graphiql/..%2f..%2fCargo.toml",
+            "/graphiqlx",
+            "/",
+        ] {
+            assert_eq!(get(path).status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_reading_is_allowed() {
+        assert_eq!(ask(Method::HEAD, "/graphiql").status, StatusCode::OK);
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
+            assert_eq!(
+                ask(method, "/graphiql").status,
+                StatusCode::METHOD_NOT_ALLOWED
+            );
+        }
+    }
+
+    #[test]
+    fn every_answer_carries_the_policy() {
+        for path in ["/graphiql", "/graphiql/", "/graphiql/nothing"] {
+            let answer = get(path);
+            let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+                "{path}"
+            );
+            assert!(policy.contains("script-src 'self';"), "{path}");
+            assert_eq!(
+                answer.header(header::X_CONTENT_TYPE_OPTIONS),
+                "nosniff",
+                "{path}"
+            );
+        }
+    }
+}

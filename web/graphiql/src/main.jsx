@@ -1,0 +1,46 @@
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import '@graphiql/plugin-explorer/style.css';
+import './main.css';
+
+import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { createRoot } from 'react-dom/client';
+
+import { API_KEY_PLUGIN, withApiKey } from './api-key.jsx';
+import { storageWithoutHeaders } from './storage.js';
+
+/** Where queries go, and over a WebSocket at the same address, subscriptions. */
+const ENDPOINT = '/graphql';
+
+const subscriptionUrl = new URL(ENDPOINT, window.location.href);
+subscriptionUrl.protocol = subscriptionUrl.protocol === 'https:' ? 'wss:' : 'ws:';
+
+const fetcher = withApiKey(
+  createGraphiQLFetcher({
+    url: ENDPOINT,
+    subscriptionUrl: subscriptionUrl.href,
+    enableIncrementalDelivery: false,
+  }),
+);
+
+/** The tabs of a first visit, in the order of the files' names. Later visits find their own tabs again. */
+const examples = Object.entries(
+  import.meta.glob('../examples/*.graphql', { query: '?raw', import: 'default', eager: true }),
+)
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([, query]) => ({ query }));
+
+createRoot(document.getElementById('root')).render(
+  <GraphiQL
+    fetcher={fetcher}
+    defaultTabs={examples}
+    plugins={[HISTORY_PLUGIN, explorerPlugin(), API_KEY_PLUGIN]}
+    shouldPersistHeaders={false}
+    storage={storageWithoutHeaders(window.localStorage)}
+  >
+    <GraphiQL.Logo>Rollcall</GraphiQL.Logo>
+  </GraphiQL>,
+);
