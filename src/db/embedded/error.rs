@@ -157,6 +157,19 @@ pub enum EmbeddedError {
         path: PathBuf,
     },
 
+    /// A process has the number of the cluster's server, but cannot be examined.
+    #[error(
+        "cannot tell whether process {pid} is the PostgreSQL of {}, since neither /proc nor `ps` \
+         tells about it; end it by hand if it is, or else remove {}/postmaster.pid",
+        path.display(), path.display()
+    )]
+    Unrecognised {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// The process id in question.
+        pid: i32,
+    },
+
     /// The server did not end in time.
     #[error(
         "PostgreSQL in {} (process {pid}) did not stop within {seconds} seconds; see {}, or end \

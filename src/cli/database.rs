@@ -1,0 +1,66 @@
+//! Opening the database of a command: the one named by its settings, or the embedded one.
+
+use crate::config::DatabaseSettings;
+use crate::db::Db;
+use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres, default_data_dir};
+use crate::db::migrate;
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+
+/// An open database with all its migrations. Dropped, it stops the embedded Postgres if nobody else uses it.
+pub struct Opened {
+    /// The database.
+    pub db: Db,
+    /// Kept alive as long as the database is used.
+    embedded: Option<EmbeddedPostgres>,
+}
+
+impl Opened {
+    /// Stops what was started for the database.
+    pub fn close(self) -> anyhow::Result<()> {
+        drop(self.db);
+        match self.embedded {
+            Some(embedded) => Ok(embedded.stop()?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the database and brings it to the version of this program.
+pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
+    let data_dir = match &settings.data_dir {
+        Some(dir) => dir.clone(),
+        None => default_data_dir()?,
+    };
+    open_at(settings, &data_dir)
+}
+
+/// Opens the database, with this directory for an embedded one.
+pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
+    let (url, embedded) = match &settings.database_url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let embedded = EmbeddedPostgres::start(&EmbeddedOptions::lasting(absolute(data_dir)?))?;
+            (embedded.url().to_owned(), Some(embedded))
+        }
+    };
+    let advice = match embedded {
+        Some(_) => {
+            "the embedded Postgres does not answer; its log is postgres.log in the data directory"
+        }
+        None => "check DATABASE_URL and that Postgres runs, or unset it to use the embedded one",
+    };
+    let db = Db::open(&url, settings.connections).context(advice)?;
+    db.run_here(|connection| {
+        for name in migrate(connection)? {
+            tracing::info!(%name, "migrated");
+        }
+        Ok(())
+    })?;
+    Ok(Opened { db, embedded })
+}
+
+fn absolute(dir: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(dir)
+        .with_context(|| format!("the data directory \"{}\" cannot be used", dir.display()))
+}

@@ -1,0 +1,201 @@
+//! `rollcall demo`: real customers and purchases to look at, by a clock of their time.
+
+use super::database;
+use super::serve::serve;
+use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
+use crate::audience::segment::{create, find_by_key};
+use crate::audience::{event, group, subscriber};
+use crate::clock::Clock;
+use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::db::Db;
+use crate::db::embedded::default_data_dir;
+use crate::db::schema::{events, subscribers};
+use crate::error::Error;
+use crate::refresh::refresh_pending;
+use crate::rule::CustomType;
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+const SUBSCRIBERS: &str = include_str!("subscribers.csv");
+const EVENTS: &str = include_str!("events.csv");
+
+/// The day after the data ends.
+const START: &str = "1998-07-01T09:00:00Z";
+
+/// The group that holds everybody of the sample.
+const SAMPLE_GROUP: &str = "cdnow-sample";
+
+/// What `rollcall demo` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    listen: ListenSettings,
+
+    /// Only load the data; do not serve it.
+    #[arg(long)]
+    load_only: bool,
+}
+
+/// Loads the sample where it is not there yet, and serves it.
+pub fn run(
+    database: &DatabaseSettings,
+    schedule: &ScheduleSettings,
+    arguments: &Arguments,
+) -> anyhow::Result<ExitCode> {
+    let data_dir = match &database.data_dir {
+        Some(dir) => dir.clone(),
+        // Beside the real data, so that one can never be taken for the other.
+        None => default_data_dir()?.with_file_name("rollcall-demo"),
+    };
+    let opened = database::open_at(database, &data_dir)?;
+    let start: DateTime<Utc> = START.parse().context("the demo's start")?;
+    let clock = Clock::going_from(start);
+    load(&opened.db, schedule, &clock)?;
+    if arguments.load_only {
+        opened.close()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
+    );
+    serve(opened, schedule, &arguments.listen, clock)
+}
+
+/// Loads what is missing of the sample; each step can be cut off and done again.
+fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<()> {
+    let has_strangers: bool = db.run_here(|connection| {
+        let strangers =
+            subscribers::table.filter(subscribers::email.not_like("cdnow-%@example.com"));
+        Ok(diesel::select(diesel::dsl::exists(strangers)).get_result(connection)?)
+    })?;
+    if has_strangers {
+        bail!(
+            "this database has subscribers who are not of the demo; run the demo without DATABASE_URL and --data-dir, or serve this one with `rollcall serve`"
+        );
+    }
+    let now = clock.now();
+    let has_events: bool = db.run_here(|connection| {
+        Ok(
+            diesel::select(diesel::dsl::exists(events::table.select(events::id)))
+                .get_result(connection)?,
+        )
+    })?;
+    if !has_events {
+        let options = SubscriberImport {
+            group: Some(SAMPLE_GROUP.to_owned()),
+            create_group: true,
+            fields: vec![
+                ("first_purchase".to_owned(), CustomType::Date),
+                ("master_id".to_owned(), CustomType::Text),
+            ],
+            ..SubscriberImport::default()
+        };
+        import_subscribers(db, SUBSCRIBERS.as_bytes(), &options, now, |_| {})?;
+        import_events(db, EVENTS.as_bytes(), b',', |_| {})?;
+        db.run_here(event::analyze)?;
+    }
+    make_groups(db, now)?;
+    make_segments(db, now)?;
+    refresh_pending(db, &schedule.refresh(clock.clone()))?;
+    Ok(())
+}
+
+/// Two groups as a person would make them: who first bought in January, and a few for a listening panel.
+fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    db.run_here(|connection| {
+        let people: Vec<(i64, Value)> = subscribers::table
+            .order(subscribers::id)
+            .select((subscribers::id, subscribers::custom))
+            .load(connection)?;
+        let first_bought_in = |custom: &Value, month: &str| {
+            let day = custom.get("first_purchase").and_then(Value::as_str);
+            day.is_some_and(|day| day.starts_with(month))
+        };
+        let january: Vec<i64> = people
+            .iter()
+            .filter(|(_, custom)| first_bought_in(custom, "1997-01"))
+            .map(|(id, _)| *id)
+            .collect();
+        let panel: Vec<i64> = people.iter().step_by(100).map(|(id, _)| *id).collect();
+        for (key, name, members) in [
+            ("january-1997", "First bought in January 1997", january),
+            ("listening-panel", "Listening panel", panel),
+        ] {
+            if group::find_by_key(connection, key)?.is_none() {
+                connection.transaction(|connection| {
+                    let made = group::create(connection, key, Some(name), None, now)?;
+                    group::add_members(connection, made.id, &members, "demo", now)
+                })?;
+            }
+        }
+        // One subscriber with more than an address, so that a profile has something to show.
+        let catalogue = crate::audience::catalogue::load_catalogue(connection)?;
+        let changes = subscriber::SubscriberChanges {
+            first_name: Some(Some("Ada".to_owned())),
+            country: Some(Some("US".to_owned())),
+            city: Some(Some("Philadelphia".to_owned())),
+            ..Default::default()
+        };
+        subscriber::upsert(
+            connection,
+            "cdnow-0001@example.com",
+            &changes,
+            &catalogue,
+            now,
+        )?;
+        Ok(())
+    })
+}
+
+fn make_segments(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    let bought_in_the_last = |amount: u32| json!({"event": {"name": "purchase", "inTheLast": {"amount": amount, "unit": "DAY"}}});
+    let segments = [
+        (
+            "active-buyers",
+            "Active buyers",
+            "Bought something in the last 90 days.",
+            bought_in_the_last(90),
+        ),
+        (
+            "lapsed-buyers",
+            "Lapsed buyers",
+            "Bought more than once, but not in the last 180 days.",
+            json!({"all": [
+                {"event": {"name": "purchase", "count": {"atLeast": 2}}},
+                {"not": bought_in_the_last(180)},
+            ]}),
+        ),
+        (
+            "big-spenders",
+            "Big spenders",
+            "Spent 200 dollars or more in all.",
+            json!({"event": {"name": "purchase", "sum": {"atLeast": 200}}}),
+        ),
+        (
+            "one-time-buyers",
+            "One-time buyers",
+            "Bought exactly once.",
+            json!({"event": {"name": "purchase", "count": {"equals": 1}}}),
+        ),
+        (
+            "january-and-loyal",
+            "January's loyal customers",
+            "First bought in January 1997 and four times or more since.",
+            json!({"all": [
+                {"group": {"inAny": ["january-1997"]}},
+                {"event": {"name": "purchase", "count": {"atLeast": 4}}},
+            ]}),
+        ),
+    ];
+    db.run_here(|connection| {
+        for (key, name, description, rule) in &segments {
+            if find_by_key(connection, key)?.is_none() {
+                create(connection, key, Some(name), Some(description), rule, now)?;
+            }
+        }
+        Ok(())
+    })
+}

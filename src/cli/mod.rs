@@ -1,0 +1,78 @@
+//! The command line: one file per subcommand.
+
+mod database;
+mod demo;
+mod import;
+mod migrate;
+mod refresh;
+mod schema;
+mod serve;
+
+use crate::config::{DatabaseSettings, ScheduleSettings};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Keeps an audience: subscribers, the groups they were put into by hand, and the segments they belong to because a
+/// rule says so.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, propagate_version = true)]
+struct CommandLine {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    schedule: ScheduleSettings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the GraphQL API and GraphiQL, and refresh segments daily.
+    Serve(serve::Arguments),
+    /// Serve real sample data (purchases of 1997 and 1998) to look at, in a data directory of its own.
+    Demo(demo::Arguments),
+    /// Refresh segments now.
+    Refresh(refresh::Arguments),
+    /// Import subscribers or events from CSV files.
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Print the GraphQL schema.
+    Schema,
+    /// Bring the database to the version of this program; the other commands do so by themselves.
+    Migrate(migrate::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let line = CommandLine::parse();
+    start_log(&line.command);
+    let result = match line.command {
+        Command::Serve(arguments) => serve::run(&line.database, &line.schedule, &arguments),
+        Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
+        Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
+        Command::Import(command) => import::run(&line.database, &command),
+        Command::Schema => schema::run(),
+        Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rollcall: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Servers tell what they do; other commands only what is wrong. `ROLLCALL_LOG` overrides both.
+fn start_log(command: &Command) {
+    let default = match command {
+        Command::Serve(_) | Command::Demo(_) => "rollcall=info,warn",
+        _ => "warn",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

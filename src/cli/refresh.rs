@@ -1,0 +1,97 @@
+//! `rollcall refresh`.
+
+use super::database;
+use crate::audience::segment::{self, find_by_key};
+use crate::clock::Clock;
+use crate::config::{DatabaseSettings, ScheduleSettings};
+use crate::db::Db;
+use crate::error::Error;
+use crate::refresh::{
+    Refresh, SegmentRefresh, Selection, Trigger, list_segment_refreshes, refresh,
+};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+/// What `rollcall refresh` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent.
+    #[arg(long, value_name = "TIME")]
+    now: Option<DateTime<Utc>>,
+
+    /// The key of a segment to refresh; may be given several times. All segments if absent.
+    #[arg(long = "segment", value_name = "KEY")]
+    segments: Vec<String>,
+}
+
+/// Refreshes and prints what it did.
+pub fn run(
+    database: &DatabaseSettings,
+    schedule: &ScheduleSettings,
+    arguments: &Arguments,
+) -> anyhow::Result<ExitCode> {
+    let clock = arguments.now.map_or(Clock::System, Clock::standing_at);
+    let opened = database::open(database)?;
+    let db = &opened.db;
+    let selection = select(db, &arguments.segments)?;
+    let refreshed = refresh(db, &selection, Trigger::Manual, &schedule.refresh(clock))?;
+    let code = report(db, &refreshed)?;
+    opened.close()?;
+    Ok(code)
+}
+
+fn select(db: &Db, keys: &[String]) -> Result<Selection, Error> {
+    if keys.is_empty() {
+        return Ok(Selection::All);
+    }
+    let ids = db.run_here(|connection| {
+        keys.iter()
+            .map(|key| {
+                let segment = find_by_key(connection, key)?;
+                let segment =
+                    segment.ok_or_else(|| Error::not_found("segment", format!("\"{key}\"")))?;
+                Ok(segment.id)
+            })
+            .collect()
+    })?;
+    Ok(Selection::Ids(ids))
+}
+
+/// Prints one line per segment; the code tells whether every rule could be evaluated.
+pub fn report(db: &Db, refreshed: &Refresh) -> anyhow::Result<ExitCode> {
+    let (outcomes, keys) = db.run_here(|connection| {
+        let mut outcomes = list_segment_refreshes(connection, &[refreshed.id])?;
+        let outcomes = outcomes.remove(&refreshed.id).unwrap_or_default();
+        let ids: Vec<i64> = outcomes.iter().map(|outcome| outcome.segment_id).collect();
+        let keys: HashMap<i64, String> = segment::find_by_ids(connection, &ids)?
+            .into_iter()
+            .map(|segment| (segment.id, segment.key))
+            .collect();
+        Ok((outcomes, keys))
+    })?;
+    println!(
+        "refreshed {} segments as of {}",
+        outcomes.len(),
+        refreshed.as_of
+    );
+    let key_of =
+        |outcome: &SegmentRefresh| keys.get(&outcome.segment_id).cloned().unwrap_or_default();
+    let width = outcomes.iter().map(|outcome| key_of(outcome).len()).max();
+    let mut code = ExitCode::SUCCESS;
+    for outcome in &outcomes {
+        println!(
+            "  {:width$}  {:>9} members  +{} -{}",
+            key_of(outcome),
+            outcome.member_count,
+            outcome.joined,
+            outcome.left,
+            width = width.unwrap_or_default()
+        );
+        for problem in outcome.problems() {
+            eprintln!("    INVALID, members kept: {problem}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}

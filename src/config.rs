@@ -1,0 +1,90 @@
+//! Settings, in one place: every flag, its environment variable and its default.
+
+use crate::clock::Clock;
+use crate::refresh::{Daily, RefreshSettings};
+use chrono::NaiveTime;
+use chrono_tz::Tz;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// Postgres to use, such as postgres://user:password@host/database. Without it Rollcall runs its own.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+
+    /// Directory of Rollcall's own Postgres; by default the user's data directory, as root /var/lib/rollcall.
+    #[arg(long, env = "ROLLCALL_DATA_DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+
+    /// The most connections to Postgres that requests share.
+    #[arg(
+        long,
+        env = "ROLLCALL_CONNECTIONS",
+        default_value_t = 10,
+        global = true
+    )]
+    pub connections: u32,
+}
+
+/// When and how segments are refreshed.
+#[derive(Debug, Clone, Args)]
+pub struct ScheduleSettings {
+    /// Time zone in which days begin and end, an IANA name such as Europe/Vilnius.
+    #[arg(long, env = "ROLLCALL_TIME_ZONE", default_value = "UTC", value_parser = parse_zone, global = true)]
+    pub time_zone: Tz,
+
+    /// Wall-clock time of the daily refresh in that zone.
+    #[arg(long, env = "ROLLCALL_REFRESH_AT", default_value = "03:00", value_parser = parse_time, global = true)]
+    pub refresh_at: NaiveTime,
+
+    /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
+    #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
+    pub workers: Option<u16>,
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, Args)]
+pub struct ListenSettings {
+    /// Address and port to listen on. Only a loopback address, since there are no API keys yet.
+    #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655")]
+    pub listen: SocketAddr,
+}
+
+impl ScheduleSettings {
+    /// Returns how refreshes are run by this clock.
+    pub fn refresh(&self, clock: Clock) -> RefreshSettings {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        RefreshSettings {
+            zone: self.time_zone,
+            workers: self.workers.map_or(cores, usize::from),
+            clock,
+        }
+    }
+
+    /// Returns when the daily refresh is due.
+    pub fn daily(&self) -> Daily {
+        Daily {
+            at: self.refresh_at,
+            zone: self.time_zone,
+        }
+    }
+}
+
+fn parse_zone(text: &str) -> Result<Tz, String> {
+    let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    text.parse().map_err(|_| {
+        let hint = crate::rule::nearest(text, known);
+        format!(
+            "expected an IANA time zone such as Europe/Vilnius{}",
+            hint.map(|hint| format!("; {hint}")).unwrap_or_default()
+        )
+    })
+}
+
+fn parse_time(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M")
+        .map_err(|_| "expected a time from 00:00 to 23:59, such as 03:00".to_owned())
+}

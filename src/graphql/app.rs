@@ -1,0 +1,47 @@
+//! What the resolvers work with.
+
+use super::loaders::RequestLoader;
+use crate::db::Db;
+use crate::refresh::{Daily, RefreshSettings};
+use async_graphql::Context;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The application as the API sees it.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// How refreshes are run; holds the clock.
+    pub refresh: RefreshSettings,
+    /// When the daily refresh is due.
+    pub daily: Daily,
+    /// Tells the scheduler that a segment waits for its refresh.
+    pub pending: Arc<Notify>,
+}
+
+impl App {
+    /// Returns the time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.refresh.clock.now()
+    }
+}
+
+/// What resolvers ask their context for.
+pub trait ContextExt {
+    /// Returns the application.
+    fn app(&self) -> async_graphql::Result<&App>;
+    /// Returns the loaders of this request.
+    fn loader(&self) -> async_graphql::Result<&RequestLoader>;
+}
+
+impl ContextExt for Context<'_> {
+    fn app(&self) -> async_graphql::Result<&App> {
+        self.data()
+    }
+
+    fn loader(&self) -> async_graphql::Result<&RequestLoader> {
+        self.data()
+    }
+}

@@ -1,0 +1,187 @@
+//! From our errors to those of the API: what the user can mend is data, the rest is a top-level error with a code.
+
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::{Code, Problem};
+use async_graphql::{Enum, ErrorExtensions, SimpleObject};
+
+/// One thing wrong with the input of a mutation; nothing was changed.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct UserError {
+    /// What kind of mistake it is.
+    pub code: UserErrorCode,
+    /// What was expected and what was found.
+    pub message: String,
+    /// The place in the input, such as `customFields.visits` or `rule.all[1].text.field`.
+    pub path: String,
+    /// How to mend it, where that is known.
+    pub hint: Option<String>,
+}
+
+/// The closed list of mistakes that an input can have.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserErrorCode {
+    /// The value is not of the form asked for.
+    Invalid,
+    /// The value is already taken by another.
+    Taken,
+    /// The value names something that does not exist.
+    NotFound,
+    /// A required value is not there.
+    Missing,
+    /// It cannot go while others use it.
+    InUse,
+    /// Another refresh is running; try again when it has finished.
+    RefreshRunning,
+    /// Part of a rule has another shape than the language asks for.
+    WrongShape,
+    /// A value in a rule cannot be used, such as a day that does not exist.
+    WrongValue,
+    /// A list or a text in a rule that must hold something is empty.
+    Empty,
+    /// A node of a rule that does not exist.
+    UnknownNode,
+    /// A key that a node of a rule does not have.
+    UnknownKey,
+    /// A test that a node of a rule does not have.
+    UnknownTest,
+    /// A field of a rule that does not exist.
+    UnknownField,
+    /// A field of a rule that has another type than the node asks about.
+    WrongFieldType,
+    /// A group of a rule that does not exist.
+    UnknownGroup,
+    /// A regular expression that is not valid or too large.
+    InvalidRegex,
+    /// Nodes of a rule are nested too deeply.
+    TooDeep,
+    /// A rule has too many nodes.
+    TooManyNodes,
+    /// A list in a rule has too many values.
+    TooManyValues,
+    /// A stored rule has a version that this server does not know.
+    UnknownVersion,
+}
+
+impl From<InputCode> for UserErrorCode {
+    fn from(code: InputCode) -> Self {
+        match code {
+            InputCode::Invalid => UserErrorCode::Invalid,
+            InputCode::Taken => UserErrorCode::Taken,
+            InputCode::NotFound => UserErrorCode::NotFound,
+            InputCode::Missing => UserErrorCode::Missing,
+        }
+    }
+}
+
+impl From<Code> for UserErrorCode {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::WrongShape => UserErrorCode::WrongShape,
+            Code::WrongValue => UserErrorCode::WrongValue,
+            Code::Missing => UserErrorCode::Missing,
+            Code::Empty => UserErrorCode::Empty,
+            Code::UnknownNode => UserErrorCode::UnknownNode,
+            Code::UnknownKey => UserErrorCode::UnknownKey,
+            Code::UnknownTest => UserErrorCode::UnknownTest,
+            Code::UnknownField => UserErrorCode::UnknownField,
+            Code::WrongFieldType => UserErrorCode::WrongFieldType,
+            Code::UnknownGroup => UserErrorCode::UnknownGroup,
+            Code::InvalidRegex => UserErrorCode::InvalidRegex,
+            Code::TooDeep => UserErrorCode::TooDeep,
+            Code::TooManyNodes => UserErrorCode::TooManyNodes,
+            Code::TooManyValues => UserErrorCode::TooManyValues,
+            Code::UnknownVersion => UserErrorCode::UnknownVersion,
+        }
+    }
+}
+
+impl UserError {
+    /// A mistake in an input.
+    pub fn new(code: UserErrorCode, path: impl Into<String>, message: impl Into<String>) -> Self {
+        UserError {
+            code,
+            message: message.into(),
+            path: path.into(),
+            hint: None,
+        }
+    }
+
+    fn of_input(problem: InputProblem) -> Self {
+        UserError {
+            code: problem.code.into(),
+            message: problem.message,
+            path: problem.path,
+            hint: problem.hint,
+        }
+    }
+
+    /// A problem of a rule, at its place in the field `rule` of the input.
+    pub fn of_rule(problem: Problem) -> Self {
+        let path = match problem.path.as_str() {
+            "" => "rule".to_owned(),
+            path => format!("rule.{path}"),
+        };
+        UserError {
+            code: problem.code.into(),
+            message: problem.message,
+            path,
+            hint: problem.hint,
+        }
+    }
+}
+
+/// Splits a result into what a mutation can report as data and what it cannot.
+pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Invalid(problems)) => {
+            Ok(Err(problems.into_iter().map(UserError::of_input).collect()))
+        }
+        Err(Error::InvalidRule(problems)) => {
+            Ok(Err(problems.into_iter().map(UserError::of_rule).collect()))
+        }
+        Err(error @ Error::InUse { .. }) => Ok(Err(vec![UserError::new(
+            UserErrorCode::InUse,
+            "id",
+            error.to_string(),
+        )])),
+        Err(error @ Error::NotFound { .. }) => Ok(Err(vec![UserError::new(
+            UserErrorCode::NotFound,
+            "id",
+            error.to_string(),
+        )])),
+        Err(error @ Error::RefreshRunning) => Ok(Err(vec![UserError::new(
+            UserErrorCode::RefreshRunning,
+            "",
+            error.to_string(),
+        )])),
+        Err(error) => Err(to_graphql(error)),
+    }
+}
+
+/// Returns the error with its code; what only we can mend is logged and not shown.
+pub fn to_graphql(error: Error) -> async_graphql::Error {
+    let (code, message) = match &error {
+        Error::NotFound { .. } => ("NOT_FOUND", error.to_string()),
+        Error::Invalid(_) | Error::InvalidRule(_) => ("BAD_USER_INPUT", error.to_string()),
+        Error::InUse { .. } => ("IN_USE", error.to_string()),
+        Error::RefreshRunning => ("REFRESH_RUNNING", error.to_string()),
+        Error::Unavailable(reason) => {
+            tracing::warn!(%reason, "the database is not available");
+            let message = "the database is not available; try again in a moment";
+            ("UNAVAILABLE", message.to_owned())
+        }
+        Error::Internal(reason) => {
+            tracing::error!(%reason, "a request failed");
+            let message = "the server could not answer; its log says why";
+            ("INTERNAL_SERVER_ERROR", message.to_owned())
+        }
+    };
+    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// A mistake in an argument of a query.
+pub fn bad_input(message: impl Into<String>) -> async_graphql::Error {
+    async_graphql::Error::new(message)
+        .extend_with(|_, extensions| extensions.set("code", "BAD_USER_INPUT"))
+}

@@ -1,0 +1,73 @@
+//! Global ids: opaque to clients, the kind and the number of a thing to us.
+
+use super::error::bad_input;
+use async_graphql::ID;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// A kind of thing that has a global id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Subscriber,
+    Group,
+    Segment,
+    CustomField,
+    Refresh,
+    Event,
+}
+
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::Subscriber, "Subscriber"),
+    (Kind::Group, "Group"),
+    (Kind::Segment, "Segment"),
+    (Kind::CustomField, "CustomField"),
+    (Kind::Refresh, "Refresh"),
+    (Kind::Event, "Event"),
+];
+
+/// Returns the global id of a thing.
+pub fn to_global(kind: Kind, id: i64) -> ID {
+    let name = KINDS
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .map_or("", |(_, name)| name);
+    ID(URL_SAFE_NO_PAD.encode(format!("{name}:{id}")))
+}
+
+/// Reads a global id.
+pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
+    let bytes = URL_SAFE_NO_PAD.decode(id.as_bytes()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (name, number) = text.split_once(':')?;
+    let (kind, _) = KINDS.iter().find(|(_, known)| *known == name)?;
+    Some((*kind, number.parse().ok()?))
+}
+
+/// Reads the global id of a thing of a kind.
+pub fn parse_kind(id: &ID, wanted: Kind, path: &str) -> async_graphql::Result<i64> {
+    match parse_global(id) {
+        Some((kind, number)) if kind == wanted => Ok(number),
+        Some((kind, _)) => Err(bad_input(format!(
+            "{path}: expected the id of a {wanted:?}, found that of a {kind:?}"
+        ))),
+        None => Err(bad_input(format!(
+            "{path}: expected the id of a {wanted:?}, found \"{}\"",
+            id.as_str()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back_and_strangers_do_not() {
+        for (kind, _) in KINDS {
+            assert_eq!(parse_global(&to_global(kind, 42)), Some((kind, 42)));
+        }
+        for stranger in ["", "42", "U3Vic2NyaWJlcg", "%%%", "VHJlZTo0Mg"] {
+            assert_eq!(parse_global(&ID(stranger.to_owned())), None, "{stranger}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Loaders: one statement per field, however many parents ask for it.
+
+use super::app::{App, ContextExt};
+use super::error::to_graphql;
+use super::scalar::count;
+use crate::audience::custom_field::{self, CustomField};
+use crate::audience::event::{self, EventTotal};
+use crate::audience::group::{self, Group};
+use crate::audience::membership;
+use crate::audience::segment::{self, Segment};
+use crate::audience::subscriber::{self, Subscriber};
+use crate::db::schema::{custom_fields, groups, refreshes, segments};
+use crate::error::Error;
+use crate::refresh::{
+    Refresh, SegmentRefresh, find_last_refreshes, find_refreshes, list_segment_refreshes,
+};
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The loaders of one request.
+pub type RequestLoader = DataLoader<Loaders>;
+
+/// Makes the loaders of one request. They cache nothing: a mutation must not see what was before it.
+pub fn request_loader(app: App) -> RequestLoader {
+    DataLoader::new(Loaders { app }, tokio::spawn)
+}
+
+/// Loads by key over the database.
+pub struct Loaders {
+    app: App,
+}
+
+/// Defines the loading of one kind of key by one function over a connection.
+macro_rules! load {
+    ($(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $key(pub $inner);
+
+        impl Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = Arc<Error>;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
+                let $keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
+                let loaded = self.app.db.run(move |$connection| $body).await;
+                let loaded: HashMap<$inner, $value> = loaded.map_err(Arc::new)?;
+                Ok(loaded.into_iter().map(|(key, value)| ($key(key), value)).collect())
+            }
+        }
+    };
+}
+
+fn by_id<T>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, T> {
+    rows.into_iter().map(|row| (id(&row), row)).collect()
+}
+
+load!(
+    /// A subscriber by id.
+    SubscriberById(i64) -> Subscriber,
+    |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A group by id.
+    GroupById(i64) -> Group,
+    |connection, ids| Ok(by_id(group::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A segment by id.
+    SegmentById(i64) -> Segment,
+    |connection, ids| Ok(by_id(segment::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A custom field by id.
+    CustomFieldById(i64) -> CustomField,
+    |connection, ids| Ok(by_id(custom_field::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A refresh by id.
+    RefreshById(i64) -> Refresh,
+    |connection, ids| Ok(by_id(find_refreshes(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The id of a group by key.
+    GroupIdByKey(String) -> i64,
+    |connection, keys| {
+        let rows: Vec<(String, i64)> = groups::table
+            .filter(groups::key.eq_any(&keys))
+            .select((groups::key, groups::id))
+            .load(connection)?;
+        Ok(rows.into_iter().collect())
+    }
+);
+
+load!(
+    /// The id of a segment by key.
+    SegmentIdByKey(String) -> i64,
+    |connection, keys| {
+        let rows: Vec<(String, i64)> = segments::table
+            .filter(segments::key.eq_any(&keys))
+            .select((segments::key, segments::id))
+            .load(connection)?;
+        Ok(rows.into_iter().collect())
+    }
+);
+
+load!(
+    /// The groups of a subscriber by key, each with when the subscriber was added.
+    GroupsOf(i64) -> Vec<(Group, DateTime<Utc>)>,
+    |connection, ids| membership::list_groups_of(connection, &ids)
+);
+
+load!(
+    /// The segments of a subscriber by key.
+    SegmentsOf(i64) -> Vec<Segment>,
+    |connection, ids| membership::list_segments_of(connection, &ids)
+);
+
+load!(
+    /// How many members a group has.
+    GroupMemberCount(i64) -> i64,
+    |connection, ids| membership::count_group_members(connection, &ids)
+);
+
+load!(
+    /// How many members a segment has.
+    SegmentMemberCount(i64) -> i64,
+    |connection, ids| membership::count_segment_members(connection, &ids)
+);
+
+load!(
+    /// Whether a (group, subscriber) pair is a membership; those that are not are not found.
+    GroupPair((i64, i64)) -> (),
+    |connection, pairs| {
+        let found = membership::filter_group_memberships(connection, &pairs)?;
+        Ok(found.into_iter().map(|pair| (pair, ())).collect())
+    }
+);
+
+load!(
+    /// Whether a (segment, subscriber) pair is a membership; those that are not are not found.
+    SegmentPair((i64, i64)) -> (),
+    |connection, pairs| {
+        let found = membership::filter_segment_memberships(connection, &pairs)?;
+        Ok(found.into_iter().map(|pair| (pair, ())).collect())
+    }
+);
+
+load!(
+    /// The last refresh of a segment and what it did to it.
+    LastRefreshOf(i64) -> (Refresh, SegmentRefresh),
+    |connection, ids| find_last_refreshes(connection, &ids)
+);
+
+load!(
+    /// What a refresh did to each of its segments.
+    SegmentsOfRefresh(i64) -> Vec<SegmentRefresh>,
+    |connection, ids| list_segment_refreshes(connection, &ids)
+);
+
+load!(
+    /// The segments whose rules use the group of a key.
+    UsersOfGroup(String) -> Vec<Segment>,
+    |connection, keys| {
+        let mut users: HashMap<String, Vec<Segment>> = HashMap::new();
+        for (key, segment) in segment::find_users(connection, "group", &keys)? {
+            users.entry(key).or_default().push(segment);
+        }
+        Ok(users)
+    }
+);
+
+load!(
+    /// The event totals of a subscriber by name.
+    TotalsOf(i64) -> Vec<EventTotal>,
+    |connection, ids| {
+        let mut totals: HashMap<i64, Vec<EventTotal>> = HashMap::new();
+        for total in event::list_totals(connection, &ids)? {
+            totals.entry(total.subscriber_id).or_default().push(total);
+        }
+        Ok(totals)
+    }
+);
+
+/// How many items a list has, counted when asked.
+#[derive(Debug, Clone)]
+pub enum Total {
+    /// Known already.
+    Known(usize),
+    /// All subscribers.
+    Subscribers,
+    /// All groups.
+    Groups,
+    /// All segments, archived ones too if so.
+    Segments {
+        /// Whether archived ones count.
+        with_archived: bool,
+    },
+    /// All custom fields.
+    CustomFields,
+    /// All refreshes.
+    Refreshes,
+    /// The members of a group.
+    GroupMembers(i64),
+    /// The members of a segment.
+    SegmentMembers(i64),
+    /// The events of a subscriber: those of one name, or all.
+    Events(i64, Option<String>),
+}
+
+impl Total {
+    /// Counts.
+    pub async fn count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        let loader = context.loader()?;
+        let total = match self {
+            Total::Known(total) => i64::try_from(*total).unwrap_or(i64::MAX),
+            Total::GroupMembers(id) => load_one(loader, GroupMemberCount(*id)).await?.unwrap_or(0),
+            Total::SegmentMembers(id) => load_one(loader, SegmentMemberCount(*id))
+                .await?
+                .unwrap_or(0),
+            Total::Events(id, name) => load_one(loader, TotalsOf(*id))
+                .await?
+                .unwrap_or_default()
+                .iter()
+                .filter(|total| name.as_ref().is_none_or(|name| *name == total.name))
+                .map(|total| total.count)
+                .sum(),
+            _ => self.clone().count_table(context).await?,
+        };
+        Ok(count(total))
+    }
+
+    async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
+        let counted = context.app()?.db.run(move |connection| {
+            Ok(match self {
+                Total::Groups => groups::table.count().get_result(connection)?,
+                Total::Segments {
+                    with_archived: true,
+                } => segments::table.count().get_result(connection)?,
+                Total::Segments { .. } => segments::table
+                    .filter(segments::archived_at.is_null())
+                    .count()
+                    .get_result(connection)?,
+                Total::CustomFields => custom_fields::table.count().get_result(connection)?,
+                Total::Refreshes => refreshes::table.count().get_result(connection)?,
+                _ => subscriber::count(connection)?,
+            })
+        });
+        counted.await.map_err(to_graphql)
+    }
+}
+
+/// Loads one value; its failure is shared with all that were loaded with it.
+pub async fn load_one<K>(
+    loader: &RequestLoader,
+    key: K,
+) -> async_graphql::Result<Option<<Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Arc<Error>>,
+{
+    loader.load_one(key).await.map_err(shared)
+}
+
+/// Loads many values.
+pub async fn load_many<K>(
+    loader: &RequestLoader,
+    keys: impl IntoIterator<Item = K>,
+) -> async_graphql::Result<HashMap<K, <Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Arc<Error>>,
+{
+    loader.load_many(keys).await.map_err(shared)
+}
+
+fn shared(error: Arc<Error>) -> async_graphql::Error {
+    to_graphql(match &*error {
+        Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
+        other => Error::Internal(other.to_string()),
+    })
+}

@@ -1,0 +1,138 @@
+//! Membership of one subscriber in anything.
+
+use super::app::ContextExt;
+use super::group::GroupNode;
+use super::id::{Kind, parse_global};
+use super::loaders::{
+    GroupIdByKey, GroupPair, GroupsOf, SegmentIdByKey, SegmentPair, SegmentsOf, load_one,
+};
+use super::segment::SegmentNode;
+use super::subscriber::SubscriberNode;
+use crate::audience::subscriber::Subscriber;
+use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// A subscriber being in a group or a segment.
+#[derive(Interface)]
+#[graphql(
+    field(name = "subscriber", ty = "&SubscriberNode", desc = "The subscriber."),
+    field(
+        name = "key",
+        ty = "&String",
+        desc = "The key of the group or segment."
+    ),
+    field(
+        name = "name",
+        ty = "&String",
+        desc = "The name of the group or segment."
+    )
+)]
+pub enum Membership {
+    /// In a group, because somebody put the subscriber there.
+    Group(GroupMembership),
+    /// In a segment, because its rule says so.
+    Segment(SegmentMembership),
+}
+
+/// A subscriber being in a group, because somebody put the subscriber there.
+#[derive(SimpleObject)]
+pub struct GroupMembership {
+    /// The subscriber.
+    subscriber: SubscriberNode,
+    /// The key of the group.
+    key: String,
+    /// The name of the group.
+    name: String,
+    /// The group.
+    group: GroupNode,
+    /// When the subscriber was added.
+    added_at: DateTime<Utc>,
+}
+
+/// A subscriber being in a segment, because its rule says so.
+#[derive(SimpleObject)]
+pub struct SegmentMembership {
+    /// The subscriber.
+    subscriber: SubscriberNode,
+    /// The key of the segment.
+    key: String,
+    /// The name of the segment.
+    name: String,
+    /// The segment.
+    segment: SegmentNode,
+}
+
+/// A group or a segment.
+#[derive(OneofObject)]
+pub enum MembershipTarget {
+    /// The global id of a group or segment.
+    Id(ID),
+    /// The key of a group.
+    Group(String),
+    /// The key of a segment.
+    Segment(String),
+}
+
+/// Lists every membership of a subscriber: groups first, each kind by key.
+pub async fn memberships_of(
+    context: &Context<'_>,
+    subscriber: &Subscriber,
+) -> async_graphql::Result<Vec<Membership>> {
+    let loader = context.loader()?;
+    let groups = load_one(loader, GroupsOf(subscriber.id)).await?;
+    let segments = load_one(loader, SegmentsOf(subscriber.id)).await?;
+    let groups = groups
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(group, added_at)| {
+            Membership::Group(GroupMembership {
+                subscriber: SubscriberNode(subscriber.clone()),
+                key: group.key.clone(),
+                name: group.name.clone(),
+                group: GroupNode(group),
+                added_at,
+            })
+        });
+    let segments = segments.unwrap_or_default().into_iter().map(|segment| {
+        Membership::Segment(SegmentMembership {
+            subscriber: SubscriberNode(subscriber.clone()),
+            key: segment.key.clone(),
+            name: segment.name.clone(),
+            segment: SegmentNode(segment),
+        })
+    });
+    Ok(groups.chain(segments).collect())
+}
+
+/// Whether a subscriber is in a group or segment.
+pub async fn is_member(
+    context: &Context<'_>,
+    subscriber_id: i64,
+    target: MembershipTarget,
+) -> async_graphql::Result<bool> {
+    let loader = context.loader()?;
+    let missing = |what: &'static str, name: &str| {
+        super::error::to_graphql(crate::error::Error::not_found(what, format!("\"{name}\"")))
+    };
+    let (kind, holder) = match target {
+        MembershipTarget::Id(id) => match parse_global(&id) {
+            Some((kind @ (Kind::Group | Kind::Segment), number)) => (kind, number),
+            _ => return Err(missing("group or segment", id.as_str())),
+        },
+        MembershipTarget::Group(key) => match load_one(loader, GroupIdByKey(key.clone())).await? {
+            Some(id) => (Kind::Group, id),
+            None => return Err(missing("group", &key)),
+        },
+        MembershipTarget::Segment(key) => {
+            match load_one(loader, SegmentIdByKey(key.clone())).await? {
+                Some(id) => (Kind::Segment, id),
+                None => return Err(missing("segment", &key)),
+            }
+        }
+    };
+    let pair = (holder, subscriber_id);
+    Ok(match kind {
+        Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
+        _ => load_one(loader, SegmentPair(pair)).await?.is_some(),
+    })
+}

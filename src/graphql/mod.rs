@@ -1,0 +1,83 @@
+//! The API: translation between GraphQL and the use cases below, and nothing else.
+//!
+//! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
+//! here are the reference that clients read. Every field over many parents goes through a loader.
+
+mod app;
+mod connection;
+mod custom_field;
+mod error;
+mod event;
+mod group;
+mod id;
+mod loaders;
+mod membership;
+mod node;
+mod preview;
+mod refresh;
+mod rule_input;
+mod scalar;
+mod segment;
+mod segment_input;
+mod subscriber;
+mod subscriber_input;
+
+pub use app::App;
+
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+
+/// What can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    node::NodeQuery,
+    subscriber::SubscriberQuery,
+    group::GroupQuery,
+    segment::SegmentQuery,
+    preview::PreviewQuery,
+    custom_field::CustomFieldQuery,
+    refresh::RefreshQuery,
+);
+
+/// What can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    subscriber_input::SubscriberMutation,
+    group::GroupMutation,
+    segment_input::SegmentMutation,
+    custom_field::CustomFieldMutation,
+    event::EventMutation,
+    refresh::RefreshMutation,
+);
+
+/// The schema with everything it needs to answer.
+pub type RollcallSchema = Schema<Query, Mutation, EmptySubscription>;
+
+/// Starts the schema without anything to answer with: enough to print it.
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::Node>()
+        .register_output_type::<membership::Membership>()
+}
+
+/// Makes the schema that answers from this application.
+pub fn build_schema(app: App) -> RollcallSchema {
+    builder().data(app).finish()
+}
+
+/// Adds to a request what belongs to it alone: its loaders, so that no request sees what another has loaded.
+pub fn with_loaders(request: async_graphql::Request, app: &App) -> async_graphql::Request {
+    request.data(loaders::request_loader(app.clone()))
+}
+
+/// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_enum_items()
+        .include_specified_by();
+    let mut sdl = builder().finish().sdl_with_options(options);
+    // Trailing blanks and blank lines at the end would trip editors over an unchanged file.
+    let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
+    sdl = lines.join("\n");
+    format!("{}\n", sdl.trim_end())
+}

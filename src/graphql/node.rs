@@ -1,0 +1,91 @@
+//! Anything by its global id.
+
+use super::app::ContextExt;
+use super::custom_field::CustomFieldNode;
+use super::group::GroupNode;
+use super::id::{Kind, parse_global};
+use super::loaders::{
+    CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
+};
+use super::refresh::RefreshNode;
+use super::segment::SegmentNode;
+use super::subscriber::SubscriberNode;
+use async_graphql::{Context, ID, Interface, Object};
+
+/// The most ids that can be asked for at once.
+const MAX_IDS: usize = 250;
+
+/// Something that can be fetched again by its id.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The global id: opaque, and the same for ever."
+))]
+pub enum Node {
+    /// A subscriber.
+    Subscriber(SubscriberNode),
+    /// A group.
+    Group(GroupNode),
+    /// A segment.
+    Segment(SegmentNode),
+    /// A custom field.
+    CustomField(CustomFieldNode),
+    /// A refresh.
+    Refresh(RefreshNode),
+}
+
+/// Anything by its global id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Returns the thing of that id, or null if there is none.
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> async_graphql::Result<Option<Node>> {
+        find_node(context, &id).await
+    }
+
+    /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global ids.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_IDS {
+            let message = format!("expected at most {MAX_IDS} ids, found {}", ids.len());
+            return Err(super::error::bad_input(message));
+        }
+        let found = ids.iter().map(|id| find_node(context, id));
+        async_graphql::futures_util::future::try_join_all(found).await
+    }
+}
+
+async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
+    let loader = context.loader()?;
+    let Some((kind, number)) = parse_global(id) else {
+        return Ok(None);
+    };
+    Ok(match kind {
+        Kind::Subscriber => load_one(loader, SubscriberById(number))
+            .await?
+            .map(|subscriber| Node::Subscriber(SubscriberNode(subscriber))),
+        Kind::Group => load_one(loader, GroupById(number))
+            .await?
+            .map(|group| Node::Group(GroupNode(group))),
+        Kind::Segment => load_one(loader, SegmentById(number))
+            .await?
+            .map(|segment| Node::Segment(SegmentNode(segment))),
+        Kind::CustomField => load_one(loader, CustomFieldById(number))
+            .await?
+            .map(|field| Node::CustomField(CustomFieldNode(field))),
+        Kind::Refresh => load_one(loader, RefreshById(number))
+            .await?
+            .map(|refresh| Node::Refresh(RefreshNode(refresh))),
+        Kind::Event => None,
+    })
+}

@@ -1,0 +1,258 @@
+//! Refreshes: runs of the evaluation.
+
+use super::app::ContextExt;
+use super::connection::{connection, write_cursor};
+use super::error::{UserError, UserErrorCode, split, to_graphql};
+use super::id::{Kind, to_global};
+use super::loaders::{
+    RefreshById, SegmentById, SegmentIdByKey, SegmentsOfRefresh, Total, load_many, load_one,
+};
+use super::scalar::count;
+use super::segment::{RuleProblem, SegmentNode};
+use super::subscriber::page;
+use crate::refresh::{
+    Refresh, RefreshState, SegmentRefresh, Selection, Trigger, list_refreshes, refresh,
+};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// How far a refresh is.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "RefreshState", name = "RefreshState")]
+pub enum RefreshStateName {
+    /// It is running; members are those of before.
+    Running,
+    /// Members are those of its `asOf`.
+    Succeeded,
+    /// Nothing of it was kept; members are those of before.
+    Failed,
+}
+
+/// What made a refresh run.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Trigger")]
+pub enum RefreshTrigger {
+    /// The daily job.
+    Daily,
+    /// A segment was made or its rule changed.
+    Edit,
+    /// Somebody asked for it.
+    Manual,
+}
+
+/// A run of the evaluation over the whole audience, of all or of some segments.
+pub struct RefreshNode(pub Refresh);
+
+/// A run of the evaluation over the whole audience, of all or of some segments.
+#[Object(name = "Refresh")]
+impl RefreshNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Refresh, self.0.id)
+    }
+
+    /// What made it run.
+    async fn trigger(&self) -> RefreshTrigger {
+        self.0.trigger().into()
+    }
+
+    /// The one moment that all relative dates of the run count from.
+    async fn as_of(&self) -> DateTime<Utc> {
+        self.0.as_of
+    }
+
+    /// When it started.
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.0.started_at
+    }
+
+    /// When it finished; null while it runs.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+
+    /// How far it is.
+    async fn state(&self) -> RefreshStateName {
+        self.0.state().into()
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+
+    /// What it did to each of its segments.
+    async fn segments(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SegmentRefreshNode>> {
+        let segments = load_one(context.loader()?, SegmentsOfRefresh(self.0.id)).await?;
+        let segments = segments.unwrap_or_default();
+        Ok(segments.into_iter().map(SegmentRefreshNode).collect())
+    }
+}
+
+/// What one refresh did to one segment.
+pub struct SegmentRefreshNode(pub SegmentRefresh);
+
+/// What one refresh did to one segment.
+#[Object(name = "SegmentRefresh")]
+impl SegmentRefreshNode {
+    /// The refresh.
+    async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
+        let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
+        Ok(refresh.map(RefreshNode))
+    }
+
+    /// The segment.
+    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
+        let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+        Ok(segment.map(SegmentNode))
+    }
+
+    /// Which version of the rule was evaluated.
+    async fn definition_version(&self) -> i32 {
+        self.0.definition_version
+    }
+
+    /// How many members the segment had afterwards.
+    async fn member_count(&self) -> i32 {
+        count(self.0.member_count)
+    }
+
+    /// How many became members.
+    async fn joined_count(&self) -> i32 {
+        count(self.0.joined)
+    }
+
+    /// How many ceased to be members.
+    async fn left_count(&self) -> i32 {
+        count(self.0.left)
+    }
+
+    /// Why the rule could not be evaluated; the members then stayed as they were.
+    async fn problems(&self) -> Vec<RuleProblem> {
+        let problems = self.0.problems();
+        problems.into_iter().map(RuleProblem::from).collect()
+    }
+}
+
+connection! {
+    /// A page of refreshes.
+    RefreshConnection
+    /// A refresh in a list.
+    RefreshEdge { RefreshNode }
+}
+
+/// Questions about refreshes.
+#[derive(Default)]
+pub struct RefreshQuery;
+
+#[Object]
+impl RefreshQuery {
+    /// Lists the refreshes, newest first.
+    async fn refreshes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<RefreshConnection> {
+        let request = page(first, after, last, before).read()?;
+        let db = &context.app()?.db;
+        let refreshes = db.run(move |connection| list_refreshes(connection, &request));
+        let edges = refreshes
+            .await
+            .map_err(to_graphql)?
+            .map(|refresh| RefreshEdge {
+                cursor: write_cursor(&refresh.id),
+                node: RefreshNode(refresh),
+            });
+        Ok(RefreshConnection::new(edges, Total::Refreshes))
+    }
+}
+
+/// Which segments to refresh.
+#[derive(InputObject)]
+pub struct RefreshSegmentsInput {
+    /// The keys of the segments; all that are not archived if absent.
+    pub segments: Option<Vec<String>>,
+}
+
+/// The refresh, or what was wrong.
+#[derive(SimpleObject)]
+pub struct RefreshSegmentsPayload {
+    /// The refresh, finished.
+    pub refresh: Option<RefreshNode>,
+    /// What was wrong with the input, or that another refresh is running; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Running of refreshes.
+#[derive(Default)]
+pub struct RefreshMutation;
+
+#[Object]
+impl RefreshMutation {
+    /// Refreshes segments now and waits for the end.
+    async fn refresh_segments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segments.")] input: RefreshSegmentsInput,
+    ) -> async_graphql::Result<RefreshSegmentsPayload> {
+        let app = context.app()?.clone();
+        let selection = match input.segments {
+            None => Selection::All,
+            Some(keys) => match find_segments(context, keys).await? {
+                Ok(ids) => Selection::Ids(ids),
+                Err(user_errors) => {
+                    return Ok(RefreshSegmentsPayload {
+                        refresh: None,
+                        user_errors,
+                    });
+                }
+            },
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            refresh(&app.db, &selection, Trigger::Manual, &app.refresh)
+        });
+        Ok(match split(done.await?)? {
+            Ok(refresh) => RefreshSegmentsPayload {
+                refresh: Some(RefreshNode(refresh)),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => RefreshSegmentsPayload {
+                refresh: None,
+                user_errors,
+            },
+        })
+    }
+}
+
+async fn find_segments(
+    context: &Context<'_>,
+    keys: Vec<String>,
+) -> async_graphql::Result<Result<Vec<i64>, Vec<UserError>>> {
+    let wanted = keys.iter().cloned().map(SegmentIdByKey);
+    let found = load_many(context.loader()?, wanted).await?;
+    let mut errors = Vec::new();
+    let mut ids = Vec::with_capacity(keys.len());
+    for (position, key) in keys.into_iter().enumerate() {
+        let message =
+            format!("expected the key of a segment, found \"{key}\", which does not exist");
+        match found.get(&SegmentIdByKey(key)) {
+            Some(id) => ids.push(*id),
+            None => errors.push(UserError::new(
+                UserErrorCode::NotFound,
+                format!("segments[{position}]"),
+                message,
+            )),
+        }
+    }
+    Ok(if errors.is_empty() {
+        Ok(ids)
+    } else {
+        Err(errors)
+    })
+}

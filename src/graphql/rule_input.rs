@@ -1,0 +1,280 @@
+//! The rule language as GraphQL input: the same shape as its JSON, with every key typed and described.
+//!
+//! These types only carry: they are turned into JSON, which one parser reads wherever a rule comes from. A test makes
+//! sure that they offer every node and test that the parser knows.
+
+use super::error::{UserError, UserErrorCode};
+use async_graphql::{Enum, InputObject, InputType, Json, OneofObject};
+use serde_json::Value;
+
+/// A node of a rule: exactly one of its keys.
+#[derive(OneofObject)]
+pub enum RuleInput {
+    /// True where every child is true.
+    All(Vec<RuleInput>),
+    /// True where at least one child is true.
+    Any(Vec<RuleInput>),
+    /// True where the child is false: the complement among all subscribers.
+    Not(Box<RuleInput>),
+    /// Always true; the value is `true`.
+    Everyone(bool),
+    /// A text field that passes a test.
+    Text(TextConditionInput),
+    /// A custom number that passes a test.
+    Number(NumberConditionInput),
+    /// A day or an instant that passes a test.
+    Date(DateConditionInput),
+    /// A custom boolean that passes a test.
+    Boolean(BooleanConditionInput),
+    /// A subscription status out of several.
+    Status(StatusConditionInput),
+    /// Membership by hand.
+    Group(GroupConditionInput),
+    /// What people did.
+    Event(EventConditionInput),
+}
+
+/// A text field that passes a test.
+#[derive(InputObject)]
+pub struct TextConditionInput {
+    /// The field: email, email.domain, firstName, lastName, phone, country, region, city, postalCode, language,
+    /// timezone, source or `custom.KEY`.
+    pub field: String,
+    /// The test.
+    pub is: TextTestInput,
+    /// Whether upper and lower case differ; they do not unless this says so.
+    pub case_sensitive: Option<bool>,
+}
+
+/// A test of a text. Negative tests are true also where there is no text.
+#[derive(OneofObject)]
+pub enum TextTestInput {
+    /// Is this text.
+    Equals(String),
+    /// Is not this text.
+    NotEquals(String),
+    /// Is one of these texts.
+    In(Vec<String>),
+    /// Is none of these texts.
+    NotIn(Vec<String>),
+    /// Contains this text.
+    Contains(String),
+    /// Does not contain this text.
+    NotContains(String),
+    /// Starts with this text.
+    StartsWith(String),
+    /// Ends with this text.
+    EndsWith(String),
+    /// This regular expression is found in it.
+    Matches(String),
+    /// Whether there is a text.
+    IsSet(bool),
+}
+
+/// A custom number that passes a test.
+#[derive(InputObject)]
+pub struct NumberConditionInput {
+    /// The field: `custom.KEY`.
+    pub field: String,
+    /// The test.
+    pub is: NumberTestInput,
+}
+
+/// A test of a number. Negative tests are true also where there is no number.
+#[derive(OneofObject)]
+pub enum NumberTestInput {
+    /// Is this number.
+    Equals(f64),
+    /// Is not this number.
+    NotEquals(f64),
+    /// Is more than this.
+    GreaterThan(f64),
+    /// Is this or more.
+    AtLeast(f64),
+    /// Is less than this.
+    LessThan(f64),
+    /// Is this or less.
+    AtMost(f64),
+    /// Lies between these, both included.
+    Between(NumberRangeInput),
+    /// Is one of these numbers.
+    In(Vec<f64>),
+    /// Whether there is a number.
+    IsSet(bool),
+}
+
+/// From one number to another, both included.
+#[derive(InputObject)]
+pub struct NumberRangeInput {
+    /// The least number.
+    pub from: f64,
+    /// The greatest number.
+    pub to: f64,
+}
+
+/// A day or an instant that passes a test.
+#[derive(InputObject)]
+pub struct DateConditionInput {
+    /// The field: birthday, createdAt, updatedAt, subscribedAt, unsubscribedAt or `custom.KEY`.
+    pub field: String,
+    /// The test.
+    pub is: DateTestInput,
+}
+
+/// A test of a day or an instant. Days such as `2026-03-01` mean the local day; instants such as
+/// `2026-03-01T09:30:00Z` can be compared with instants only.
+#[derive(OneofObject)]
+pub enum DateTestInput {
+    /// On this day or at this instant.
+    On(String),
+    /// Before it.
+    Before(String),
+    /// After it.
+    After(String),
+    /// On or before it.
+    OnOrBefore(String),
+    /// On or after it.
+    OnOrAfter(String),
+    /// Between these, both included.
+    Between(DateRangeInput),
+    /// From this long ago until now.
+    InTheLast(PeriodInput),
+    /// Longer ago than this.
+    MoreThanAgo(PeriodInput),
+    /// From now until this much later.
+    InTheNext(PeriodInput),
+    /// Today; the value is `true`.
+    IsToday(bool),
+    /// Has its anniversary today; the value is `true`.
+    AnniversaryToday(bool),
+    /// Has its next anniversary within this period, today included.
+    AnniversaryInTheNext(PeriodInput),
+    /// Had its latest anniversary within this period, today included.
+    AnniversaryInTheLast(PeriodInput),
+    /// Has its anniversary in this month, 1 to 12.
+    AnniversaryMonth(i32),
+    /// Whether there is a value.
+    IsSet(bool),
+}
+
+/// From one day or instant to another, both included.
+#[derive(InputObject)]
+pub struct DateRangeInput {
+    /// The first day or instant.
+    pub from: String,
+    /// The last day or instant.
+    pub to: String,
+}
+
+/// A length of time.
+#[derive(InputObject)]
+pub struct PeriodInput {
+    /// How many units.
+    pub amount: i32,
+    /// Which unit.
+    pub unit: PeriodUnit,
+}
+
+/// A unit of time. An hour is 3,600 seconds; the others are steps of the calendar in the server's time zone.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeriodUnit {
+    /// 3,600 seconds.
+    Hour,
+    /// The same time of another day.
+    Day,
+    /// Seven days.
+    Week,
+    /// The same day of another month, or its last.
+    Month,
+    /// The same day of another year.
+    Year,
+}
+
+/// A custom boolean that passes a test.
+#[derive(InputObject)]
+pub struct BooleanConditionInput {
+    /// The field: `custom.KEY`.
+    pub field: String,
+    /// The test.
+    pub is: BooleanTestInput,
+}
+
+/// A test of a boolean.
+#[derive(OneofObject)]
+pub enum BooleanTestInput {
+    /// Is true; the value is `true`.
+    IsTrue(bool),
+    /// Is false, not missing; the value is `true`.
+    IsFalse(bool),
+    /// Whether there is a value.
+    IsSet(bool),
+}
+
+/// A subscription status out of several.
+#[derive(InputObject)]
+pub struct StatusConditionInput {
+    /// The statuses.
+    pub r#in: Vec<super::subscriber::SubscriberStatus>,
+}
+
+/// Membership by hand.
+#[derive(OneofObject)]
+pub enum GroupConditionInput {
+    /// In at least one of the groups with these keys.
+    InAny(Vec<String>),
+    /// In every one of the groups with these keys.
+    InAll(Vec<String>),
+}
+
+/// What people did: events with a name, at most one window of time, and at most one measure (without one: at least
+/// one event).
+#[derive(InputObject)]
+pub struct EventConditionInput {
+    /// The name of the events; or give `names`.
+    pub name: Option<String>,
+    /// Names of events that count together; or give `name`.
+    pub names: Option<Vec<String>>,
+    /// Only events from this long ago until now.
+    pub in_the_last: Option<PeriodInput>,
+    /// Only events between these days or instants, both included.
+    pub between: Option<DateRangeInput>,
+    /// Only events before this day or instant.
+    pub before: Option<String>,
+    /// Only events after this day or instant.
+    pub after: Option<String>,
+    /// How many there are; 0 without any.
+    pub count: Option<NumberTestInput>,
+    /// The sum of their values; 0 without any.
+    pub sum: Option<NumberTestInput>,
+}
+
+/// Returns the rule of an input as JSON, whichever way it came; none if it did not.
+pub fn read_rule(
+    rule: Option<RuleInput>,
+    rule_json: Option<Json<Value>>,
+) -> Result<Option<Value>, UserError> {
+    let refused = |message: &str| Err(UserError::new(UserErrorCode::Invalid, "rule", message));
+    match (rule, rule_json) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => refused("expected \"rule\" or \"ruleJson\", found both"),
+        (None, Some(Json(value))) => Ok(Some(value)),
+        (Some(rule), None) => match rule.to_value().into_json() {
+            Ok(value) => Ok(Some(without_nulls(value))),
+            Err(_) => refused("expected a rule that can be written as JSON"),
+        },
+    }
+}
+
+/// Leaves out keys without a value: the typed form has them all, the stored one only what was put in.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key, without_nulls(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,34 @@
+//! Scalars that the libraries do not bring under the names we want.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::NaiveDate;
+
+/// A calendar day without a time or a zone, such as `2026-03-01`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(pub NaiveDate);
+
+/// A calendar day without a time or a zone, such as `2026-03-01`.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        match crate::audience::clean::clean_day(text) {
+            Ok(Some(day)) => Ok(Date(day)),
+            Ok(None) => Err(InputValueError::custom(
+                "expected a day, found an empty text",
+            )),
+            Err(message) => Err(InputValueError::custom(message)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// Returns a count as GraphQL's 32-bit integer; ten million subscribers fit two hundred times.
+pub fn count(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

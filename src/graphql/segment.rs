@@ -1,0 +1,271 @@
+//! Segments: the object and the queries.
+
+use super::app::ContextExt;
+use super::connection::{connection, write_cursor};
+use super::error::{UserErrorCode, bad_input, to_graphql};
+use super::id::{Kind, parse_kind, to_global};
+use super::loaders::{LastRefreshOf, SegmentById, SegmentMemberCount, Total, load_one};
+use super::refresh::SegmentRefreshNode;
+use super::scalar::count;
+use super::subscriber::{
+    SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
+};
+use crate::audience::membership::list_segment_members;
+use crate::audience::segment::{self, Segment};
+use crate::refresh::{SegmentState, next_due};
+use crate::rule::Problem;
+use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// Whether the members of a segment are those of its rule.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "SegmentState", name = "SegmentState")]
+pub enum SegmentStateName {
+    /// The rule is newer than the members; a refresh follows by itself.
+    Pending,
+    /// The members are those of the rule at the last refresh.
+    Ready,
+    /// The rule cannot be evaluated any more; the members are those of the last refresh that could. See `problems`.
+    Invalid,
+}
+
+/// One thing wrong with a rule.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct RuleProblem {
+    /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
+    pub path: String,
+    /// What kind of mistake it is.
+    pub code: UserErrorCode,
+    /// What was expected and what was found.
+    pub message: String,
+    /// How to mend it, where that is known.
+    pub hint: Option<String>,
+}
+
+impl From<Problem> for RuleProblem {
+    fn from(problem: Problem) -> Self {
+        RuleProblem {
+            path: problem.path,
+            code: problem.code.into(),
+            message: problem.message,
+            hint: problem.hint,
+        }
+    }
+}
+
+/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+pub struct SegmentNode(pub Segment);
+
+/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+#[Object(name = "Segment")]
+impl SegmentNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Segment, self.0.id)
+    }
+
+    /// The immutable name.
+    async fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    /// The name for people.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the segment is for.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// The rule, as it was put in: a node with one key.
+    async fn rule(&self) -> Json<Value> {
+        Json(self.0.rule.get("root").cloned().unwrap_or(Value::Null))
+    }
+
+    /// Which version of the rule this is, from 1.
+    async fn definition_version(&self) -> i32 {
+        self.0.definition_version
+    }
+
+    /// Whether the members are those of the rule.
+    async fn state(&self, context: &Context<'_>) -> async_graphql::Result<SegmentStateName> {
+        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = last.as_ref().map(|(_, of_segment)| of_segment);
+        Ok(SegmentState::of(&self.0, last).into())
+    }
+
+    /// Why the rule could not be evaluated at the last refresh; empty unless the state is INVALID.
+    async fn problems(&self, context: &Context<'_>) -> async_graphql::Result<Vec<RuleProblem>> {
+        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = last.map(|(_, of_segment)| of_segment);
+        Ok(match SegmentState::of(&self.0, last.as_ref()) {
+            SegmentState::Invalid => last
+                .map(|last| last.problems())
+                .unwrap_or_default()
+                .into_iter()
+                .map(RuleProblem::from)
+                .collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// How many members the segment has, as of its last refresh.
+    async fn member_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
+        Ok(count(members.unwrap_or(0)))
+    }
+
+    /// The members, as of the last refresh.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn members(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentMemberConnection> {
+        let order = order_by.into();
+        let request = subscriber_request(order, page(first, after, last, before))?;
+        let id = self.0.id;
+        let members = context
+            .app()?
+            .db
+            .run(move |connection| list_segment_members(connection, id, order, &request));
+        let edges = members
+            .await
+            .map_err(to_graphql)?
+            .map(|subscriber| SegmentMemberEdge {
+                cursor: subscriber_cursor(&subscriber, order),
+                node: SubscriberNode(subscriber),
+            });
+        Ok(SegmentMemberConnection::new(
+            edges,
+            Total::SegmentMembers(id),
+        ))
+    }
+
+    /// What the last refresh did to this segment; null before the first.
+    async fn last_refresh(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<SegmentRefreshNode>> {
+        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
+    }
+
+    /// When the daily refresh is next due; null while the segment is archived.
+    async fn next_refresh_at(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<DateTime<Utc>>> {
+        let app = context.app()?;
+        let is_archived = self.0.archived_at.is_some();
+        Ok((!is_archived).then(|| next_due(app.daily, app.now())))
+    }
+
+    /// When the segment was archived: it keeps its last members and is not refreshed.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
+    /// When the segment was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When name, description, rule or archiving last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+connection! {
+    /// A page of segments.
+    SegmentConnection
+    /// A segment in a list.
+    SegmentEdge { SegmentNode }
+}
+
+connection! {
+    /// A page of the members of a segment.
+    SegmentMemberConnection
+    /// A member of a segment.
+    SegmentMemberEdge { SubscriberNode }
+}
+
+connection! {
+    /// A page of the segments of a subscriber.
+    SubscriberSegmentConnection
+    /// A segment of a subscriber.
+    SubscriberSegmentEdge { SegmentNode }
+}
+
+/// Questions about segments.
+#[derive(Default)]
+pub struct SegmentQuery;
+
+#[Object]
+impl SegmentQuery {
+    /// Returns a segment by id or by key, or null if there is none. Exactly one of the two is asked for.
+    async fn segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: Option<ID>,
+        #[graphql(desc = "The key.")] key: Option<String>,
+    ) -> async_graphql::Result<Option<SegmentNode>> {
+        let found = match (id, key) {
+            (Some(id), None) => {
+                let id = parse_kind(&id, Kind::Segment, "id")?;
+                load_one(context.loader()?, SegmentById(id)).await?
+            }
+            (None, Some(key)) => context
+                .app()?
+                .db
+                .run(move |connection| segment::find_by_key(connection, &key))
+                .await
+                .map_err(to_graphql)?,
+            _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+        };
+        Ok(found.map(SegmentNode))
+    }
+
+    /// Lists the segments by key.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn segments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whether archived segments are listed too.", default)] with_archived: bool,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentConnection> {
+        let request = page(first, after, last, before).read()?;
+        let segments = context
+            .app()?
+            .db
+            .run(move |connection| segment::list_page(connection, with_archived, &request));
+        let edges = segments
+            .await
+            .map_err(to_graphql)?
+            .map(|segment| SegmentEdge {
+                cursor: write_cursor(&segment.key),
+                node: SegmentNode(segment),
+            });
+        Ok(SegmentConnection::new(
+            edges,
+            Total::Segments { with_archived },
+        ))
+    }
+}

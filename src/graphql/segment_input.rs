@@ -1,0 +1,182 @@
+//! Segments: the mutations and their inputs.
+
+use super::app::ContextExt;
+use super::error::{UserError, UserErrorCode, split};
+use super::id::{Kind, parse_kind};
+use super::rule_input::{RuleInput, read_rule};
+use super::segment::SegmentNode;
+use super::subscriber_input::change;
+use crate::audience::segment::{self, Segment, SegmentChanges};
+use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use serde_json::Value;
+
+/// A segment to make. The rule comes as `rule` or as `ruleJson`; exactly one of them.
+#[derive(InputObject)]
+pub struct CreateSegmentInput {
+    /// The immutable name: lower-case letters, digits, `-` and `_`.
+    pub key: String,
+    /// The name for people; the key if absent.
+    pub name: Option<String>,
+    /// What the segment is for.
+    pub description: Option<String>,
+    /// Who belongs to it.
+    pub rule: Option<RuleInput>,
+    /// Who belongs to it, as JSON of the same shape, for clients that build rules as data.
+    pub rule_json: Option<Json<Value>>,
+}
+
+/// The segment, or what was wrong.
+#[derive(SimpleObject)]
+pub struct CreateSegmentPayload {
+    /// The segment; its first refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// What to change of a segment: what is absent stays as it is.
+#[derive(InputObject)]
+pub struct UpdateSegmentInput {
+    /// The global id of the segment.
+    pub id: ID,
+    /// The name for people.
+    pub name: Option<String>,
+    /// What the segment is for; null clears.
+    pub description: MaybeUndefined<String>,
+    /// Who belongs to it. Another rule makes another version and a refresh.
+    pub rule: Option<RuleInput>,
+    /// Who belongs to it, as JSON of the same shape.
+    pub rule_json: Option<Json<Value>>,
+    /// Whether it is archived: it keeps its last members and is not refreshed.
+    pub archived: Option<bool>,
+}
+
+/// The segment, or what was wrong.
+#[derive(SimpleObject)]
+pub struct UpdateSegmentPayload {
+    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Which segment to delete.
+#[derive(InputObject)]
+pub struct DeleteSegmentInput {
+    /// The global id of the segment.
+    pub id: ID,
+}
+
+/// Whether the segment was deleted.
+#[derive(SimpleObject)]
+pub struct DeleteSegmentPayload {
+    /// The global id of the deleted segment.
+    pub deleted_id: Option<ID>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of segments.
+#[derive(Default)]
+pub struct SegmentMutation;
+
+#[Object]
+impl SegmentMutation {
+    /// Makes a segment. It is PENDING until its first refresh, which follows by itself.
+    async fn create_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment.")] input: CreateSegmentInput,
+    ) -> async_graphql::Result<CreateSegmentPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let refused = |user_errors| {
+            Ok(CreateSegmentPayload {
+                segment: None,
+                user_errors,
+            })
+        };
+        let rule = match read_rule(input.rule, input.rule_json) {
+            Ok(Some(rule)) => rule,
+            Ok(None) => {
+                let message = "expected \"rule\" or \"ruleJson\", found neither";
+                let missing = UserError::new(UserErrorCode::Missing, "rule", message);
+                return refused(vec![missing]);
+            }
+            Err(error) => return refused(vec![error]),
+        };
+        let result = app.db.run(move |connection| {
+            let (name, description) = (input.name.as_deref(), input.description.as_deref());
+            segment::create(connection, &input.key, name, description, &rule, now)
+        });
+        let (segment, user_errors) = parts(split(result.await)?);
+        app.pending.notify_one();
+        Ok(CreateSegmentPayload {
+            segment,
+            user_errors,
+        })
+    }
+
+    /// Changes a segment. Where the rule changes it is PENDING until its refresh, which follows by itself.
+    async fn update_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment and the values.")] input: UpdateSegmentInput,
+    ) -> async_graphql::Result<UpdateSegmentPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let id = parse_kind(&input.id, Kind::Segment, "input.id")?;
+        let rule = match read_rule(input.rule, input.rule_json) {
+            Ok(rule) => rule,
+            Err(error) => {
+                return Ok(UpdateSegmentPayload {
+                    segment: None,
+                    user_errors: vec![error],
+                });
+            }
+        };
+        let changes = SegmentChanges {
+            name: input.name,
+            description: change(input.description),
+            rule,
+            archived: input.archived,
+        };
+        let result = app
+            .db
+            .run(move |connection| segment::update(connection, id, &changes, now));
+        let (segment, user_errors) = parts(split(result.await)?);
+        app.pending.notify_one();
+        Ok(UpdateSegmentPayload {
+            segment,
+            user_errors,
+        })
+    }
+
+    /// Deletes a segment with its members and its past; the subscribers stay.
+    async fn delete_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment.")] input: DeleteSegmentInput,
+    ) -> async_graphql::Result<DeleteSegmentPayload> {
+        let id = parse_kind(&input.id, Kind::Segment, "input.id")?;
+        let db = &context.app()?.db;
+        let result = db.run(move |connection| segment::delete(connection, id));
+        Ok(match split(result.await)? {
+            Ok(_) => DeleteSegmentPayload {
+                deleted_id: Some(input.id),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => DeleteSegmentPayload {
+                deleted_id: None,
+                user_errors,
+            },
+        })
+    }
+}
+
+fn parts(result: Result<Segment, Vec<UserError>>) -> (Option<SegmentNode>, Vec<UserError>) {
+    match result {
+        Ok(segment) => (Some(SegmentNode(segment)), Vec::new()),
+        Err(user_errors) => (None, user_errors),
+    }
+}

@@ -1,0 +1,394 @@
+//! Subscribers: the object and the queries.
+
+use super::app::ContextExt;
+use super::connection::{PageArguments, connection, write_cursor};
+use super::custom_field::CustomFieldValue;
+use super::error::{bad_input, to_graphql};
+use super::event::{EventConnection, EventTotalNode, page_of_events};
+use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
+use super::id::{Kind, parse_kind, to_global};
+use super::loaders::{GroupsOf, SegmentsOf, SubscriberById, Total, TotalsOf, load_one};
+use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
+use super::scalar::Date;
+use super::segment::{SegmentNode, SubscriberSegmentConnection, SubscriberSegmentEdge};
+use crate::audience::paging::{Page, PageRequest, page_of};
+use crate::audience::subscriber::{
+    Subscriber, SubscriberKey, SubscriberOrder, find_by_email, list_page,
+};
+use crate::rule::Status;
+use async_graphql::{Context, Enum, ID, Json, Object};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// Whether a subscriber may be addressed.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Status")]
+pub enum SubscriberStatus {
+    /// Wants to be addressed.
+    Subscribed,
+    /// Asked not to be addressed any more.
+    Unsubscribed,
+    /// The address does not work.
+    Bounced,
+    /// Reported a message as unwanted.
+    Complained,
+    /// Has not confirmed yet.
+    Pending,
+}
+
+/// How a list of subscribers is ordered.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubscriberOrderBy {
+    /// In the order in which they were added.
+    #[default]
+    Added,
+    /// By e-mail, bytewise.
+    Email,
+}
+
+impl From<SubscriberOrderBy> for SubscriberOrder {
+    fn from(order: SubscriberOrderBy) -> Self {
+        match order {
+            SubscriberOrderBy::Added => SubscriberOrder::Id,
+            SubscriberOrderBy::Email => SubscriberOrder::Email,
+        }
+    }
+}
+
+/// A person who can be addressed, unique by e-mail.
+pub struct SubscriberNode(pub Subscriber);
+
+/// A person who can be addressed, unique by e-mail.
+#[Object(name = "Subscriber")]
+impl SubscriberNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Subscriber, self.0.id)
+    }
+
+    /// The e-mail address, trimmed and in lower case.
+    async fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// Whether the subscriber may be addressed.
+    async fn status(&self) -> SubscriberStatus {
+        Status::parse(&self.0.status)
+            .unwrap_or(Status::Pending)
+            .into()
+    }
+
+    /// The first name.
+    async fn first_name(&self) -> Option<&str> {
+        self.0.first_name.as_deref()
+    }
+
+    /// The last name.
+    async fn last_name(&self) -> Option<&str> {
+        self.0.last_name.as_deref()
+    }
+
+    /// The phone number, as it was given.
+    async fn phone(&self) -> Option<&str> {
+        self.0.phone.as_deref()
+    }
+
+    /// The country: ISO 3166-1 alpha-2, upper case.
+    async fn country(&self) -> Option<&str> {
+        self.0.country.as_deref()
+    }
+
+    /// The region, state or province.
+    async fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    /// The city.
+    async fn city(&self) -> Option<&str> {
+        self.0.city.as_deref()
+    }
+
+    /// The postal code.
+    async fn postal_code(&self) -> Option<&str> {
+        self.0.postal_code.as_deref()
+    }
+
+    /// Degrees north, WGS 84.
+    async fn latitude(&self) -> Option<f64> {
+        self.0.latitude
+    }
+
+    /// Degrees east, WGS 84.
+    async fn longitude(&self) -> Option<f64> {
+        self.0.longitude
+    }
+
+    /// The language: a BCP 47 tag, lower case.
+    async fn language(&self) -> Option<&str> {
+        self.0.language.as_deref()
+    }
+
+    /// The IANA time zone.
+    async fn timezone(&self) -> Option<&str> {
+        self.0.timezone.as_deref()
+    }
+
+    /// The day of birth.
+    async fn birthday(&self) -> Option<Date> {
+        self.0.birthday.map(Date)
+    }
+
+    /// Where the subscriber came from, in the words of whoever added them.
+    async fn source(&self) -> Option<&str> {
+        self.0.source.as_deref()
+    }
+
+    /// When the subscriber was added.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When any value of the subscriber last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// When the status last became SUBSCRIBED.
+    async fn subscribed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.subscribed_at
+    }
+
+    /// When the status last became UNSUBSCRIBED, BOUNCED or COMPLAINED.
+    async fn unsubscribed_at(&self) -> Option<DateTime<Utc>> {
+        self.0.unsubscribed_at
+    }
+
+    /// The values of custom fields that the subscriber has, by key.
+    async fn custom_fields(&self) -> Vec<CustomFieldValue> {
+        let values = self.0.custom.as_object();
+        values
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| CustomFieldValue {
+                key: key.clone(),
+                value: Json(value.clone()),
+            })
+            .collect()
+    }
+
+    /// The value of one custom field, or null if the subscriber has none.
+    async fn custom_field(
+        &self,
+        #[graphql(desc = "The key of the custom field.")] key: String,
+    ) -> Option<Json<Value>> {
+        self.0.custom.get(&key).cloned().map(Json)
+    }
+
+    /// The groups the subscriber was put into, by key.
+    async fn groups(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SubscriberGroupConnection> {
+        let request = page(first, after, last, before).read::<String>()?;
+        let groups = load_one(context.loader()?, GroupsOf(self.0.id)).await?;
+        let groups = groups.unwrap_or_default();
+        let page = page_of(&groups, &request, |(group, _)| group.key.clone());
+        let edges = page.map(|(group, added_at)| SubscriberGroupEdge {
+            cursor: write_cursor(&group.key),
+            node: super::group::GroupNode(group),
+            added_at,
+        });
+        Ok(SubscriberGroupConnection::new(
+            edges,
+            Total::Known(groups.len()),
+        ))
+    }
+
+    /// The segments the subscriber belongs to because their rules say so, by key.
+    async fn segments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SubscriberSegmentConnection> {
+        let request = page(first, after, last, before).read::<String>()?;
+        let segments = load_one(context.loader()?, SegmentsOf(self.0.id)).await?;
+        let segments = segments.unwrap_or_default();
+        let page = page_of(&segments, &request, |segment| segment.key.clone());
+        let edges = page.map(|segment| SubscriberSegmentEdge {
+            cursor: write_cursor(&segment.key),
+            node: SegmentNode(segment),
+        });
+        Ok(SubscriberSegmentConnection::new(
+            edges,
+            Total::Known(segments.len()),
+        ))
+    }
+
+    /// Every membership in a group or a segment: groups first, each kind by key.
+    async fn memberships(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Membership>> {
+        memberships_of(context, &self.0).await
+    }
+
+    /// Whether the subscriber is a member of that group or segment.
+    async fn is_member(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group or segment.")] of: MembershipTarget,
+    ) -> async_graphql::Result<bool> {
+        is_member(context, self.0.id, of).await
+    }
+
+    /// What the subscriber did, newest first.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only events of this name.")] name: Option<String>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<EventConnection> {
+        page_of_events(context, self.0.id, name, page(first, after, last, before)).await
+    }
+
+    /// Lifetime figures of what the subscriber did, by event name.
+    async fn event_totals(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<EventTotalNode>> {
+        let totals = load_one(context.loader()?, TotalsOf(self.0.id)).await?;
+        let totals = totals.unwrap_or_default();
+        Ok(totals.into_iter().map(EventTotalNode::from).collect())
+    }
+}
+
+/// Gathers the paging arguments of a field.
+pub fn page(
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> PageArguments {
+    PageArguments {
+        first,
+        after,
+        last,
+        before,
+    }
+}
+
+connection! {
+    /// A page of subscribers.
+    SubscriberConnection
+    /// A subscriber in a list.
+    SubscriberEdge { SubscriberNode }
+}
+
+/// Questions about subscribers.
+#[derive(Default)]
+pub struct SubscriberQuery;
+
+#[Object]
+impl SubscriberQuery {
+    /// Returns a subscriber by id or by e-mail, or null if there is none. Exactly one of the two is asked for.
+    async fn subscriber(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: Option<ID>,
+        #[graphql(desc = "The e-mail address, in any letter case.")] email: Option<String>,
+    ) -> async_graphql::Result<Option<SubscriberNode>> {
+        let found = match (id, email) {
+            (Some(id), None) => {
+                let id = parse_kind(&id, Kind::Subscriber, "id")?;
+                load_one(context.loader()?, SubscriberById(id)).await?
+            }
+            (None, Some(email)) => context
+                .app()?
+                .db
+                .run(move |connection| find_by_email(connection, &email))
+                .await
+                .map_err(to_graphql)?,
+            _ => return Err(bad_input("expected either \"id\" or \"email\"")),
+        };
+        Ok(found.map(SubscriberNode))
+    }
+
+    /// Lists all subscribers.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn subscribers(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SubscriberConnection> {
+        let order = order_by.into();
+        let request = subscriber_request(order, page(first, after, last, before))?;
+        let page = context
+            .app()?
+            .db
+            .run(move |connection| list_page(connection, order, &request))
+            .await
+            .map_err(to_graphql)?;
+        Ok(subscriber_connection(page, order, Total::Subscribers))
+    }
+}
+
+/// Reads paging arguments of a list of subscribers in an order; its cursors hold an id or an e-mail.
+pub fn subscriber_request(
+    order: SubscriberOrder,
+    arguments: PageArguments,
+) -> async_graphql::Result<PageRequest<SubscriberKey>> {
+    match order {
+        SubscriberOrder::Id => Ok(map_keys(arguments.read()?, SubscriberKey::Id)),
+        SubscriberOrder::Email => Ok(map_keys(arguments.read()?, SubscriberKey::Email)),
+    }
+}
+
+fn map_keys<K>(
+    request: PageRequest<K>,
+    wrap: impl Fn(K) -> SubscriberKey,
+) -> PageRequest<SubscriberKey> {
+    PageRequest {
+        size: request.size,
+        after: request.after.map(&wrap),
+        before: request.before.map(&wrap),
+        from_end: request.from_end,
+    }
+}
+
+/// Returns the cursor of a subscriber in a list of that order.
+pub fn subscriber_cursor(subscriber: &Subscriber, order: SubscriberOrder) -> String {
+    match subscriber.key(order) {
+        SubscriberKey::Id(id) => write_cursor(&id),
+        SubscriberKey::Email(email) => write_cursor(&email),
+    }
+}
+
+fn subscriber_connection(
+    page: Page<Subscriber>,
+    order: SubscriberOrder,
+    total: Total,
+) -> SubscriberConnection {
+    let edges = page.map(|subscriber| SubscriberEdge {
+        cursor: subscriber_cursor(&subscriber, order),
+        node: SubscriberNode(subscriber),
+    });
+    SubscriberConnection::new(edges, total)
+}

@@ -1,0 +1,177 @@
+//! The HTTP door of the API.
+//!
+//! Only `POST` with `application/json` is answered: a page of another site cannot send that without asking first, and
+//! no cookies exist that could speak for somebody. A loopback server answers only to loopback names, so that a page
+//! whose name was pointed here cannot either.
+
+use super::guard::is_too_deep;
+use crate::db::list_pending_migrations;
+use crate::graphql::{App, RollcallSchema, with_loaders};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::middleware::Next;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+/// The largest body of a request, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// What every worker of the server shares.
+pub struct State {
+    /// The application.
+    pub app: App,
+    /// The schema that answers from it.
+    pub schema: RollcallSchema,
+}
+
+/// Adds the routes of the API.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(MAX_BODY))
+        .service(
+            web::resource("/graphql")
+                .route(web::post().to(answer))
+                .default_service(web::to(only_post)),
+        )
+        .route("/health", web::get().to(health))
+        .route(
+            "/",
+            web::get().to(async || {
+                HttpResponse::Found()
+                    .insert_header((header::LOCATION, "/graphiql"))
+                    .finish()
+            }),
+        );
+}
+
+/// Refuses requests to another name than a loopback one.
+pub async fn check_host<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+    let host = request.connection_info().host().to_owned();
+    if is_loopback_name(&host) {
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    let message = format!("expected a loopback name such as localhost as host, found \"{host}\"");
+    let refused = refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message);
+    Ok(request.into_response(refused).map_into_right_body())
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+async fn answer(request: HttpRequest, state: web::Data<State>, body: Bytes) -> HttpResponse {
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        let message = "expected a body of type application/json";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST", message);
+    }
+    let parsed = match serde_json::from_slice::<async_graphql::Request>(&body) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let message =
+                format!("expected a JSON object with \"query\" and perhaps \"variables\": {error}");
+            return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &message);
+        }
+    };
+    if is_too_deep(&parsed.query) {
+        let message = "expected a document with fewer nested brackets";
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "GRAPHQL_VALIDATION_FAILED",
+            message,
+        );
+    }
+    let response = state.schema.execute(with_loaders(parsed, &state.app)).await;
+    respond(&response)
+}
+
+/// Writes a response. One whose execution never began has no `data`, as the specification asks.
+fn respond(response: &async_graphql::Response) -> HttpResponse {
+    let never_began = response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty());
+    if never_began {
+        let body = json!({ "errors": response.errors });
+        return HttpResponse::BadRequest().json(body);
+    }
+    HttpResponse::Ok().json(response)
+}
+
+async fn only_post() -> HttpResponse {
+    let message = "expected POST with a JSON body; the explorer is at /graphiql";
+    let mut refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
+    let allow = header::HeaderValue::from_static("POST");
+    refused.headers_mut().insert(header::ALLOW, allow);
+    refused
+}
+
+fn refuse(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+    let body: Value = json!({
+        "errors": [{ "message": message, "extensions": { "code": code } }]
+    });
+    HttpResponse::build(status)
+        .insert_header(ContentType::json())
+        .body(body.to_string())
+}
+
+/// Tells whether the server can answer: its database is there and has the right tables.
+async fn health(state: web::Data<State>) -> HttpResponse {
+    let pending = state.app.db.run(list_pending_migrations).await;
+    match pending {
+        Ok(pending) if pending.is_empty() => HttpResponse::Ok().json(json!({ "status": "ok" })),
+        Ok(pending) => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "migrations are missing", "missing": pending
+        })),
+        Err(_) => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "the database is not available"
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST:7655",
+            "127.0.0.1:7655",
+            "127.8.9.1",
+            "[::1]:7655",
+            "[::1]",
+        ] {
+            assert!(is_loopback_name(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com:7655",
+            "10.0.0.1",
+            "127.0.0.1.example.com",
+            "[::2]:1",
+        ] {
+            assert!(!is_loopback_name(host), "{host}");
+        }
+    }
+}
