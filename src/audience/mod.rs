@@ -12,3 +12,4 @@ pub mod membership;
 pub mod paging;
 pub mod segment;
 pub mod subscriber;
+pub mod subscriber_changes;

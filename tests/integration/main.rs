@@ -1,1 +1,13 @@
+//! Tests against a real Postgres: one throw-away cluster for all of them, a schema and a clock for each.
 
+mod support;
+
+mod cdnow;
+mod database;
+mod memberships;
+mod nouns;
+mod refreshing;
+mod schedule;
+mod schema;
+mod segments;
+mod tidy;

@@ -4,7 +4,7 @@ use super::database;
 use super::serve::serve;
 use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{create, find_by_key};
-use crate::audience::{event, group, subscriber};
+use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
 use crate::db::Db;
@@ -133,7 +133,7 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
         }
         // One subscriber with more than an address, so that a profile has something to show.
         let catalogue = crate::audience::catalogue::load_catalogue(connection)?;
-        let changes = subscriber::SubscriberChanges {
+        let changes = subscriber_changes::SubscriberChanges {
             first_name: Some(Some("Ada".to_owned())),
             country: Some(Some("US".to_owned())),
             city: Some(Some("Philadelphia".to_owned())),

@@ -1,0 +1,202 @@
+//! The tables: generated code, migrations both ways, comments and plain SQL access.
+
+use crate::support::{TestApp, TestDatabase};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use rollcall::db::{list_pending_migrations, migrate, revert_all_migrations};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+#[derive(QueryableByName)]
+struct ColumnRow {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    #[diesel(sql_type = Text)]
+    udt_name: String,
+    #[diesel(sql_type = Bool)]
+    is_nullable: bool,
+}
+
+/// Returns the columns of every table, as the database has them and diesel names them.
+fn columns_of_database(database: &TestDatabase) -> BTreeMap<String, Vec<String>> {
+    let rows: Vec<ColumnRow> = database
+        .db
+        .run_here(|connection| {
+            Ok(diesel::sql_query(
+                "SELECT c.table_name::text, c.column_name::text, c.udt_name::text, c.is_nullable = 'YES' AS is_nullable \
+                 FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name) \
+                 WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' \
+                 AND c.table_name <> '__diesel_schema_migrations' ORDER BY c.table_name, c.ordinal_position",
+            )
+            .load(connection)?)
+        })
+        .expect("the catalogue can be read");
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        let sql_type = match row.udt_name.as_str() {
+            "int8" => "Int8",
+            "int4" => "Int4",
+            "text" => "Text",
+            "jsonb" => "Jsonb",
+            "float8" => "Float8",
+            "timestamptz" => "Timestamptz",
+            "date" => "Date",
+            "bytea" => "Bytea",
+            "numeric" => "Numeric",
+            other => panic!("a type that this test does not know: {other}"),
+        };
+        let sql_type = if row.is_nullable {
+            format!("Nullable<{sql_type}>")
+        } else {
+            sql_type.to_owned()
+        };
+        let column = format!("{} -> {sql_type}", row.column_name);
+        tables.entry(row.table_name).or_default().push(column);
+    }
+    tables
+}
+
+/// Returns the columns of every table in `src/db/schema.rs`.
+fn columns_of_schema_rs() -> BTreeMap<String, Vec<String>> {
+    let text = include_str!("../../src/db/schema.rs");
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for block in text.split("diesel::table! {").skip(1) {
+        let mut table = String::new();
+        let mut sql_name = None;
+        for line in block.lines().map(str::trim) {
+            if let Some((name, _)) = line.split_once(" (").filter(|_| line.ends_with(") {")) {
+                table = name.to_owned();
+            } else if let Some(name) = line.strip_prefix("#[sql_name = \"") {
+                sql_name = Some(name.trim_end_matches("\"]").to_owned());
+            } else if let Some((name, sql_type)) = line.trim_end_matches(',').split_once(" -> ")
+                && !line.starts_with("//")
+            {
+                let name = sql_name.take().unwrap_or_else(|| name.to_owned());
+                tables
+                    .entry(table.clone())
+                    .or_default()
+                    .push(format!("{name} -> {sql_type}"));
+            } else if line == "}" && !table.is_empty() {
+                break;
+            }
+        }
+    }
+    tables
+}
+
+#[test]
+fn schema_rs_is_what_the_migrations_make() {
+    let database = TestDatabase::new();
+    assert_eq!(
+        columns_of_database(&database),
+        columns_of_schema_rs(),
+        "regenerate it: diesel print-schema > src/db/schema.rs, against a migrated database"
+    );
+}
+
+#[test]
+fn migrations_go_down_and_up_again() {
+    let database = TestDatabase::without_tables();
+    let applied = database.db.run_here(migrate).expect("up");
+    let before = columns_of_database(&database);
+    let reverted = database.db.run_here(revert_all_migrations).expect("down");
+    assert_eq!(reverted, applied.len());
+    assert!(columns_of_database(&database).is_empty());
+    database.db.run_here(migrate).expect("up again");
+    assert_eq!(columns_of_database(&database), before);
+    assert_eq!(
+        database.db.run_here(migrate).expect("nothing to do"),
+        Vec::<String>::new()
+    );
+    let pending = database.db.run_here(list_pending_migrations);
+    assert!(pending.expect("a list").is_empty());
+}
+
+#[test]
+fn several_servers_may_migrate_at_once() {
+    let database = TestDatabase::without_tables();
+    let applied: usize = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| database.db.run_here(migrate).expect("migrations run").len()))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("no panic"))
+            .sum()
+    });
+    assert_eq!(applied, 6, "each migration is applied by one of them");
+}
+
+#[test]
+fn every_table_and_view_has_a_comment() {
+    #[derive(QueryableByName, Debug)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let database = TestDatabase::new();
+    let bare: Vec<Row> = database
+        .db
+        .run_here(|connection| {
+            Ok(diesel::sql_query(
+                "SELECT c.relname::text AS name FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace \
+                 AND c.relkind IN ('r', 'v') AND c.relname <> '__diesel_schema_migrations' \
+                 AND obj_description(c.oid) IS NULL",
+            )
+            .load(connection)?)
+        })
+        .expect("the catalogue can be read");
+    assert!(bare.is_empty(), "{bare:?}");
+}
+
+#[test]
+fn members_can_be_asked_in_plain_sql() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    for number in 0..30 {
+        let country = if number % 3 == 0 { "LT" } else { "DE" };
+        app.subscriber(
+            &format!("p{number:02}@example.com"),
+            json!({ "country": country }),
+        );
+    }
+    app.group("staff", &["p01@example.com"]);
+    app.segment(
+        "lithuanians",
+        json!({"text": {"field": "country", "is": {"equals": "LT"}}}),
+    );
+    app.refresh();
+    #[derive(QueryableByName, Debug, PartialEq)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        answer: String,
+    }
+    let ask = |sql: &str| -> String {
+        let row: Row = app
+            .db()
+            .run_here(|connection| Ok(diesel::sql_query(sql).get_result(connection)?))
+            .expect("the query runs");
+        row.answer
+    };
+    assert_eq!(
+        ask(
+            "SELECT string_agg(s.email, ' ' ORDER BY s.email) AS answer FROM memberships m \
+             JOIN subscribers s ON s.id = m.subscriber_id WHERE m.kind = 'segment' AND s.email < 'p10'"
+        ),
+        "p00@example.com p03@example.com p06@example.com p09@example.com"
+    );
+    assert_eq!(
+        ask(
+            "SELECT count(*) || ' ' || count(*) FILTER (WHERE m.kind = 'group') AS answer FROM memberships m"
+        ),
+        "11 1"
+    );
+    assert_eq!(
+        ask(
+            "SELECT string_agg(segment_has(g.id, s.id)::text, ' ' ORDER BY s.id) AS answer \
+             FROM subscribers s, segments g WHERE s.email IN ('p03@example.com', 'p04@example.com')"
+        ),
+        "true false"
+    );
+}

@@ -1,0 +1,187 @@
+//! What the tests share: the cluster, a database of their own for each, and the API over it.
+
+mod cluster;
+
+pub use cluster::{TestDatabase, cluster_url};
+
+use chrono::{DateTime, NaiveTime, Utc};
+use rollcall::clock::Clock;
+use rollcall::db::Db;
+use rollcall::graphql::{App, RollcallSchema, build_schema, with_loaders};
+use rollcall::refresh::{Daily, Refresh, RefreshSettings, Selection, Trigger, refresh};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// An application over a database of its own, with a clock that stands until it is set.
+pub struct TestApp {
+    pub database: TestDatabase,
+    pub app: App,
+    pub clock: Clock,
+    schema: RollcallSchema,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl TestApp {
+    /// An application at this instant, in UTC, refreshing daily at 03:00.
+    pub fn at(now: &str) -> TestApp {
+        TestApp::in_zone(now, chrono_tz::UTC)
+    }
+
+    /// The same in a time zone.
+    pub fn in_zone(now: &str, zone: chrono_tz::Tz) -> TestApp {
+        let database = TestDatabase::new();
+        let clock = Clock::standing_at(instant(now));
+        let app = App {
+            db: database.db.clone(),
+            refresh: RefreshSettings {
+                zone,
+                workers: 2,
+                clock: clock.clone(),
+            },
+            daily: Daily {
+                at: NaiveTime::from_hms_opt(3, 0, 0).expect("a time"),
+                zone,
+            },
+            pending: Arc::default(),
+        };
+        TestApp {
+            database,
+            schema: build_schema(app.clone()),
+            app,
+            clock,
+            runtime: tokio::runtime::Runtime::new().expect("a runtime"),
+        }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.app.db
+    }
+
+    pub fn set_time(&self, now: &str) {
+        self.clock.set(instant(now));
+    }
+
+    /// Runs a document and returns the whole response.
+    pub fn respond(&self, document: &str, variables: Value) -> Value {
+        let request = async_graphql::Request::new(document)
+            .variables(async_graphql::Variables::from_json(variables));
+        let request = with_loaders(request, &self.app);
+        let response = self.runtime.block_on(self.schema.execute(request));
+        serde_json::to_value(response).expect("a response is JSON")
+    }
+
+    /// Runs a document that must succeed and returns its data.
+    #[track_caller]
+    pub fn query(&self, document: &str, variables: Value) -> Value {
+        let mut response = self.respond(document, variables);
+        assert_eq!(response.get("errors"), None, "{document}");
+        response["data"].take()
+    }
+
+    /// Runs a mutation that must succeed and returns its payload, the only field of the data.
+    #[track_caller]
+    pub fn mutate(&self, document: &str, variables: Value) -> Value {
+        let payload = self.payload(document, variables);
+        assert_eq!(payload["userErrors"], json!([]), "{document}");
+        payload
+    }
+
+    /// Runs a mutation and returns its payload, with `userErrors` or without.
+    #[track_caller]
+    pub fn payload(&self, document: &str, variables: Value) -> Value {
+        let mut data = self.query(document, variables);
+        let data = data.as_object_mut().expect("an object");
+        let (_, payload) = data.iter_mut().next().expect("a field");
+        payload.take()
+    }
+
+    /// Makes a subscriber and returns its global id.
+    #[track_caller]
+    pub fn subscriber(&self, email: &str, values: Value) -> String {
+        let payload = self.mutate(
+            "mutation ($email: String!, $values: SubscriberValuesInput!) { \
+             upsertSubscriber(input: {email: $email, values: $values}) { subscriber { id } userErrors { message path } } }",
+            json!({ "email": email, "values": values }),
+        );
+        payload["subscriber"]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    }
+
+    /// Makes a group with these members.
+    #[track_caller]
+    pub fn group(&self, key: &str, emails: &[&str]) {
+        self.mutate(
+            "mutation ($key: String!) { createGroup(input: {key: $key}) { userErrors { message } } }",
+            json!({ "key": key }),
+        );
+        if !emails.is_empty() {
+            self.mutate(
+                "mutation ($key: String!, $emails: [String!]!) { \
+                 addToGroup(input: {group: $key, emails: $emails}) { userErrors { message } } }",
+                json!({ "key": key, "emails": emails }),
+            );
+        }
+    }
+
+    /// Records an event.
+    #[track_caller]
+    pub fn event(&self, email: &str, name: &str, occurred_at: &str, value: Option<f64>) {
+        self.mutate(
+            "mutation ($event: EventInput!) { recordEvents(input: {events: [$event]}) { userErrors { message path } } }",
+            json!({ "event": { "email": email, "name": name, "occurredAt": occurred_at, "value": value } }),
+        );
+    }
+
+    /// Makes a segment, without refreshing it, and returns its global id.
+    #[track_caller]
+    pub fn segment(&self, key: &str, rule: Value) -> String {
+        let payload = self.mutate(
+            "mutation ($key: String!, $rule: JSON!) { createSegment(input: {key: $key, ruleJson: $rule}) { \
+             segment { id } userErrors { code message path hint } } }",
+            json!({ "key": key, "rule": rule }),
+        );
+        payload["segment"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Refreshes all segments now.
+    #[track_caller]
+    pub fn refresh(&self) -> Refresh {
+        refresh(
+            self.db(),
+            &Selection::All,
+            Trigger::Manual,
+            &self.app.refresh,
+        )
+        .expect("a refresh")
+    }
+
+    /// Returns the e-mail addresses of the members of a segment, sorted.
+    #[track_caller]
+    pub fn members(&self, key: &str) -> Vec<String> {
+        let data = self.query(
+            "query ($key: String!) { segment(key: $key) { memberCount members(first: 250, orderBy: EMAIL) { \
+             totalCount nodes { email } } } }",
+            json!({ "key": key }),
+        );
+        let segment = &data["segment"];
+        let nodes = segment["members"]["nodes"].as_array().expect("a list");
+        let emails: Vec<String> = nodes
+            .iter()
+            .map(|node| node["email"].as_str().expect("an e-mail").to_owned())
+            .collect();
+        assert_eq!(segment["memberCount"], segment["members"]["totalCount"]);
+        if emails.len() < 250 {
+            assert_eq!(segment["memberCount"], json!(emails.len()));
+        }
+        emails
+    }
+}
+
+/// Reads an instant.
+#[track_caller]
+pub fn instant(text: &str) -> DateTime<Utc> {
+    text.parse()
+        .expect("an instant such as 2026-03-01T09:30:00Z")
+}
