@@ -79,8 +79,10 @@ pub async fn memberships_of(
     subscriber: &Subscriber,
 ) -> async_graphql::Result<Vec<Membership>> {
     let loader = context.loader()?;
-    let groups = load_one(loader, GroupsOf(subscriber.id)).await?;
-    let segments = load_one(loader, SegmentsOf(subscriber.id)).await?;
+    let (groups, segments) = async_graphql::futures_util::try_join!(
+        load_one(loader, GroupsOf(subscriber.id)),
+        load_one(loader, SegmentsOf(subscriber.id)),
+    )?;
     let groups = groups
         .unwrap_or_default()
         .into_iter()

@@ -49,7 +49,10 @@ impl TestApp {
             schema: build_schema(app.clone()),
             app,
             clock,
-            runtime: tokio::runtime::Runtime::new().expect("a runtime"),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime"),
         }
     }
 
@@ -65,8 +68,12 @@ impl TestApp {
     pub fn respond(&self, document: &str, variables: Value) -> Value {
         let request = async_graphql::Request::new(document)
             .variables(async_graphql::Variables::from_json(variables));
-        let request = with_loaders(request, &self.app);
-        let response = self.runtime.block_on(self.schema.execute(request));
+        // One thread with local tasks, as a worker of the server is.
+        let local = tokio::task::LocalSet::new();
+        let response = local.block_on(&self.runtime, async {
+            let request = with_loaders(request, &self.app);
+            self.schema.execute(request).await
+        });
         serde_json::to_value(response).expect("a response is JSON")
     }
 
