@@ -4,6 +4,7 @@ mod support;
 
 mod cdnow;
 mod database;
+mod demo;
 mod memberships;
 mod nouns;
 mod refreshing;

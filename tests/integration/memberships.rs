@@ -34,7 +34,10 @@ fn fifty_subscribers_with_groups_and_segments_cost_at_most_four_statements() {
     let before = app.db().statement_count();
     let data = app.query(document, json!({}));
     let statements = app.db().statement_count() - before;
-    assert_eq!(statements, 3, "subscribers, groups, segments; four would be allowed");
+    assert_eq!(
+        statements, 3,
+        "subscribers, groups, segments; four would be allowed"
+    );
 
     let nodes = data["subscribers"]["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), 50);

@@ -29,7 +29,11 @@ impl TestApp {
 
     /// The same in a time zone.
     pub fn in_zone(now: &str, zone: chrono_tz::Tz) -> TestApp {
-        let database = TestDatabase::new();
+        TestApp::over(TestDatabase::new(), now, zone)
+    }
+
+    /// The same over a database that has something in it already.
+    pub fn over(database: TestDatabase, now: &str, zone: chrono_tz::Tz) -> TestApp {
         let clock = Clock::standing_at(instant(now));
         let app = App {
             db: database.db.clone(),
