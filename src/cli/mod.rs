@@ -66,8 +66,8 @@ pub fn run() -> ExitCode {
 /// Servers tell what they do; other commands only what is wrong. `ROLLCALL_LOG` overrides both.
 fn start_log(command: &Command) {
     let default = match command {
-        Command::Serve(_) | Command::Demo(_) => "rollcall=info,warn",
-        _ => "warn",
+        Command::Serve(_) | Command::Demo(_) => "rollcall=info",
+        _ => "rollcall=warn",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));

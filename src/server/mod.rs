@@ -84,7 +84,7 @@ pub async fn serve(
     let scheduler = tokio::spawn(scheduler::run(app));
     ready(address);
     let result = server.await;
-    // A refresh that is running is cut off with its connections and leaves the old members.
+    // The loop ends here; a refresh that is running comes to its end before the process does.
     scheduler.abort();
     Ok(result?)
 }
