@@ -6,7 +6,7 @@ use super::pg_array::{
 use super::scan::ChunkRange;
 use crate::audience::membership::BLOCK_IDS;
 use crate::error::Error;
-use crate::evaluate::{Chunk, Column, ColumnKey, EventTally, Plan, day_number};
+use crate::evaluate::{Chunk, Column, ColumnKey, EventSpan, EventTally, Plan, day_number};
 use crate::rule::{DateField, Status, TextField};
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Float64Builder, StringBuilder, TimestampMicrosecondBuilder,
@@ -333,6 +333,7 @@ fn load_events(
         .collect())
 }
 
+/// Adds the events, or the totals, of a block of ids to a tally.
 fn add_block(
     connection: &mut PgConnection,
     tally: &mut EventTally<'_>,
@@ -342,69 +343,97 @@ fn add_block(
     last: i64,
 ) -> Result<(), Error> {
     let span = tally.span().clone();
-    // The binds are used up where they matter, so that the statement has the same parameters in every case.
-    let name_number = if span.names.len() > 1 {
-        "array_position($1, name)"
-    } else {
-        "1"
-    };
-    let value = |column: &'static str| {
-        if span.needs_values {
-            column
-        } else {
-            "NULL::numeric"
-        }
-    };
     let sql = if from_totals {
-        format!(
-            "SELECT array_agg(place), array_agg(name_number), array_agg(first_at), array_agg(count), array_agg(value) \
-             FROM (SELECT (subscriber_id - {chunk_first})::integer AS place, {name_number} AS name_number, \
-             first_at, count, {value} AS value FROM event_totals \
-             WHERE subscriber_id >= {first} AND subscriber_id < {last} AND name = ANY($1) \
-             AND ($2 IS NULL OR true) AND ($3 IS NULL OR true) ORDER BY subscriber_id) AS totals",
-            value = value("value_sum")
-        )
+        totals_sql(&span, chunk_first, first, last)
     } else {
-        format!(
-            "SELECT array_agg(place), array_agg(name_number), array_agg(occurred_at), NULL, array_agg(value) \
-             FROM (SELECT (subscriber_id - {chunk_first})::integer AS place, {name_number} AS name_number, \
-             occurred_at, {value} AS value FROM events \
-             WHERE subscriber_id >= {first} AND subscriber_id < {last} AND name = ANY($1) \
-             AND ($2 IS NULL OR occurred_at >= $2) AND ($3 IS NULL OR occurred_at < $3) \
-             ORDER BY subscriber_id) AS happened",
-            value = value("value")
-        )
+        events_sql(&span, chunk_first, first, last)
     };
-    let instant = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
-    let row: RawRow = diesel::sql_query(sql)
-        .bind::<Array<Text>, _>(&span.names)
-        .bind::<Nullable<Timestamptz>, _>(instant(span.from))
-        .bind::<Nullable<Timestamptz>, _>(instant(span.until))
-        .get_result(connection)?;
-    let (mut places, mut names) = (row.array(0)?, row.array(1)?);
-    let (mut instants, mut counts) = (row.array(2)?, row.array(3)?);
-    let mut values = row.array(4)?;
-    while let Some(place) = places.next_element()? {
-        let place = read_i32(place.unwrap_or_default())?;
-        let name = read_i32(names.next_element()?.flatten().unwrap_or_default())?;
-        let at = read_instant(instants.next_element()?.flatten().unwrap_or_default())?;
-        let count = match counts.next_element()?.flatten() {
-            Some(count) => read_i64(count)?,
-            None => 1,
+    let mut query = diesel::sql_query(sql).into_boxed();
+    for name in &span.names {
+        query = query.bind::<Text, _>(name);
+    }
+    for bound in [span.from, span.until].into_iter().flatten() {
+        query = query.bind::<Nullable<Timestamptz>, _>(DateTime::from_timestamp_micros(bound));
+    }
+    let row: RawRow = query.get_result(connection)?;
+    let (mut keys, mut figures, mut values) = (row.array(0)?, row.array(1)?, row.array(2)?);
+    let names = span.names.len().max(1);
+    while let Some(key) = keys.next_element()? {
+        let key = usize::try_from(read_i64(key.unwrap_or_default())?).unwrap_or_default();
+        let figure = figures.next_element()?.flatten().unwrap_or_default();
+        let (at, count) = if from_totals {
+            (0, u64::try_from(read_i64(figure)?).unwrap_or_default())
+        } else {
+            (read_instant(figure)?, 1)
         };
         let value = match values.next_element()?.flatten() {
             Some(value) => read_millionths(value)?,
             None => 0,
         };
-        if let (Ok(place), Ok(name), Ok(count)) = (
-            usize::try_from(place),
-            usize::try_from(name - 1),
-            u64::try_from(count),
-        ) {
-            tally.add(place, name, at, count, value);
-        }
+        tally.add(key / names, key % names, at, count, value);
     }
     Ok(())
+}
+
+/// Selects the totals of a block: for each its row and name in one number, the count, and the sum if it is needed.
+fn totals_sql(span: &EventSpan, chunk_first: i64, first: i64, last: i64) -> String {
+    let value = if span.needs_values {
+        "array_agg(value_sum)"
+    } else {
+        "NULL"
+    };
+    let rows = keyed_rows(
+        span,
+        "event_totals",
+        "count, value_sum",
+        chunk_first,
+        first,
+        last,
+        "",
+    );
+    format!("SELECT array_agg(key), array_agg(count), {value} FROM ({rows}) AS totals")
+}
+
+/// Selects the events of a block: for each its row and name in one number, the instant, and the value if it is needed.
+fn events_sql(span: &EventSpan, chunk_first: i64, first: i64, last: i64) -> String {
+    let mut place = span.names.len();
+    let mut window = String::new();
+    for (bound, operator) in [(span.from, ">="), (span.until, "<")] {
+        if bound.is_some() {
+            place += 1;
+            window += &format!(" AND occurred_at {operator} ${place}");
+        }
+    }
+    let (value, columns) = if span.needs_values {
+        ("array_agg(value)", "occurred_at, value")
+    } else {
+        ("NULL", "occurred_at")
+    };
+    let rows = keyed_rows(span, "events", columns, chunk_first, first, last, &window);
+    format!("SELECT array_agg(key), array_agg(occurred_at), {value} FROM ({rows}) AS happened")
+}
+
+/// Selects rows of a block in the order of subscribers, with row and name in one number. The names are compared in the
+/// selection and not in the condition, so that one walk along the index serves all of them.
+fn keyed_rows(
+    span: &EventSpan,
+    table: &str,
+    columns: &str,
+    chunk_first: i64,
+    first: i64,
+    last: i64,
+    window: &str,
+) -> String {
+    let names = span.names.len();
+    let numbers: String = (0..names)
+        .map(|number| format!(" WHEN ${} THEN {number}", number + 1))
+        .collect();
+    format!(
+        "SELECT (subscriber_id - {chunk_first}) * {names} + number AS key, {columns} \
+         FROM (SELECT *, CASE name{numbers} END AS number FROM {table} \
+         WHERE subscriber_id >= {first} AND subscriber_id < {last}{window}) AS rows \
+         WHERE number IS NOT NULL ORDER BY subscriber_id"
+    )
 }
 
 impl ChunkRange {
