@@ -96,6 +96,9 @@ pub fn clear_bits(connection: &mut PgConnection, subscriber_ids: &[i64]) -> Resu
     Ok(())
 }
 
+/// Groups by subscriber, each with when the subscriber was added.
+pub type GroupsBySubscriber = HashMap<i64, Vec<(Group, DateTime<Utc>)>>;
+
 /// Lists the groups of each of these subscribers, by key.
 ///
 /// # Errors
@@ -103,7 +106,7 @@ pub fn clear_bits(connection: &mut PgConnection, subscriber_ids: &[i64]) -> Resu
 pub fn list_groups_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
-) -> Result<HashMap<i64, Vec<(Group, DateTime<Utc>)>>, Error> {
+) -> Result<GroupsBySubscriber, Error> {
     let rows: Vec<(i64, DateTime<Utc>, Group)> = group_memberships::table
         .inner_join(groups::table)
         .filter(group_memberships::subscriber_id.eq_any(subscriber_ids))
@@ -114,7 +117,7 @@ pub fn list_groups_of(
             Group::as_select(),
         ))
         .load(connection)?;
-    let mut by_subscriber: HashMap<i64, Vec<(Group, DateTime<Utc>)>> = HashMap::new();
+    let mut by_subscriber = GroupsBySubscriber::new();
     for (subscriber, added_at, group) in rows {
         by_subscriber
             .entry(subscriber)

@@ -36,6 +36,14 @@ pub struct SubscriberChanges {
     pub custom: BTreeMap<String, Value>,
 }
 
+/// A text field: its place in the input, the change, where it goes, and how it is cleaned.
+type TextChange<'c> = (
+    &'static str,
+    &'c Option<Option<String>>,
+    &'c mut Option<String>,
+    fn(&str) -> Result<Option<String>, String>,
+);
+
 /// Returns the subscriber with the changes; what cannot be accepted is added to the problems and left out.
 pub fn apply(
     mut subscriber: Subscriber,
@@ -50,8 +58,7 @@ pub fn apply(
     if let Some(status) = changes.status {
         set_status(&mut subscriber, status, now);
     }
-    type Cleaner = fn(&str) -> Result<Option<String>, String>;
-    let texts: [(&str, &Option<Option<String>>, &mut Option<String>, Cleaner); 10] = [
+    let texts: [TextChange<'_>; 10] = [
         (
             "firstName",
             &changes.first_name,

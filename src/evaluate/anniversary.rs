@@ -5,7 +5,7 @@ use chrono::{Datelike, NaiveDate};
 /// A set of days of the year, each a month and a day, 29 February included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnniversaryDays {
-    contained: [bool; MONTHS * DAYS],
+    contained: Vec<bool>,
 }
 
 const MONTHS: usize = 13;
@@ -34,7 +34,7 @@ impl AnniversaryDays {
     }
 
     fn of(is_contained: impl Fn(u32, u32) -> bool) -> AnniversaryDays {
-        let mut contained = [false; MONTHS * DAYS];
+        let mut contained = vec![false; MONTHS * DAYS];
         for month in 1..=12 {
             for day in 1..=31 {
                 contained[place(month, day)] = is_contained(month, day);

@@ -35,6 +35,9 @@ pub struct EventTally<'l> {
     span: EventSpan,
 }
 
+/// What makes two windows the same: names, first instant, first instant after.
+type WindowKey<'l> = (&'l [String], Option<i64>, Option<i64>);
+
 #[derive(Debug)]
 struct Window {
     from: i64,
@@ -49,7 +52,7 @@ impl<'l> EventTally<'l> {
         let span = span_of(&leaves);
         let mut windows = Vec::new();
         let mut windows_of_name = vec![Vec::new(); span.names.len()];
-        let mut places: HashMap<(&[String], Option<i64>, Option<i64>), usize> = HashMap::new();
+        let mut places: HashMap<WindowKey<'_>, usize> = HashMap::new();
         let mut window_of_leaf = Vec::with_capacity(leaves.len());
         for leaf in &leaves {
             let key = (leaf.names.as_slice(), leaf.from, leaf.until);

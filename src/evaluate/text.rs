@@ -115,7 +115,7 @@ fn truths(
 
 /// Returns the column in lower case, the whole of Unicode.
 pub fn lower_case(column: &StringArray) -> StringArray {
-    let used = &column.value_data()[..];
+    let used = column.value_data();
     if used.is_ascii() {
         let lowered = used.to_ascii_lowercase();
         let values = arrow_buffer::Buffer::from_vec(lowered);

@@ -65,10 +65,6 @@ impl GroupNode {
     }
 
     /// The members.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn members(
         &self,
         context: &Context<'_>,

@@ -14,6 +14,10 @@ use chrono::{DateTime, Utc};
 
 /// A subscriber being in a group or a segment.
 #[derive(Interface)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two fields of the interface have the same type"
+)]
 #[graphql(
     field(name = "subscriber", ty = "&SubscriberNode", desc = "The subscriber."),
     field(

@@ -17,6 +17,10 @@ const MAX_IDS: usize = 250;
 
 /// Something that can be fetched again by its id.
 #[derive(Interface)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a value lives only while it is written out"
+)]
 #[graphql(field(
     name = "id",
     ty = "ID",

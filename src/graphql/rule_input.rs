@@ -201,6 +201,7 @@ pub struct BooleanConditionInput {
 
 /// A test of a boolean.
 #[derive(OneofObject)]
+#[expect(clippy::enum_variant_names, reason = "the keys of the language")]
 pub enum BooleanTestInput {
     /// Is true; the value is `true`.
     IsTrue(bool),

@@ -119,10 +119,6 @@ impl SegmentNode {
     }
 
     /// The members, as of the last refresh.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn members(
         &self,
         context: &Context<'_>,
@@ -238,10 +234,6 @@ impl SegmentQuery {
     }
 
     /// Lists the segments by key.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn segments(
         &self,
         context: &Context<'_>,

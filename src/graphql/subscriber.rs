@@ -246,10 +246,6 @@ impl SubscriberNode {
     }
 
     /// What the subscriber did, newest first.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn events(
         &self,
         context: &Context<'_>,
@@ -325,10 +321,6 @@ impl SubscriberQuery {
     }
 
     /// Lists all subscribers.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of the field"
-    )]
     async fn subscribers(
         &self,
         context: &Context<'_>,
