@@ -13,6 +13,7 @@ mod id;
 mod loaders;
 mod membership;
 mod node;
+mod order;
 mod preview;
 mod refresh;
 mod rule_input;
@@ -24,7 +25,9 @@ mod subscriber_input;
 
 pub use app::App;
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{
+    EmptySubscription, MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder,
+};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -64,9 +67,18 @@ pub fn build_schema(app: App) -> RollcallSchema {
     builder().data(app).finish()
 }
 
-/// Adds to a request what belongs to it alone: its loaders, so that no request sees what another has loaded.
-pub fn with_loaders(request: async_graphql::Request, app: &App) -> async_graphql::Request {
-    request.data(loaders::request_loader(app.clone()))
+/// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
+///
+/// Must be called within a `LocalSet`, as the workers of actix are.
+pub async fn execute(schema: &RollcallSchema, app: &App, request: Request) -> Response {
+    let mut request = request.data(loaders::request_loader(app.clone()));
+    let operation_name = request.operation_name.clone();
+    let document = request.parsed_query().ok().cloned();
+    let mut response = schema.execute(request).await;
+    if let Some(document) = document {
+        order::order_fields(&mut response, &document, operation_name.as_deref());
+    }
+    response
 }
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.

@@ -6,7 +6,7 @@
 
 use super::guard::is_too_deep;
 use crate::db::list_pending_migrations;
-use crate::graphql::{App, RollcallSchema, with_loaders};
+use crate::graphql::{App, RollcallSchema, execute};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -100,7 +100,7 @@ async fn answer(request: HttpRequest, state: web::Data<State>, body: Bytes) -> H
             message,
         );
     }
-    let response = state.schema.execute(with_loaders(parsed, &state.app)).await;
+    let response = execute(&state.schema, &state.app, parsed).await;
     respond(&response)
 }
 

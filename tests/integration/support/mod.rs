@@ -7,7 +7,7 @@ pub use cluster::{TestDatabase, cluster_url};
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::graphql::{App, RollcallSchema, build_schema, with_loaders};
+use rollcall::graphql::{App, RollcallSchema, build_schema, execute};
 use rollcall::refresh::{Daily, Refresh, RefreshSettings, Selection, Trigger, refresh};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -74,10 +74,8 @@ impl TestApp {
             .variables(async_graphql::Variables::from_json(variables));
         // One thread with local tasks, as a worker of the server is.
         let local = tokio::task::LocalSet::new();
-        let response = local.block_on(&self.runtime, async {
-            let request = with_loaders(request, &self.app);
-            self.schema.execute(request).await
-        });
+        let answer = execute(&self.schema, &self.app, request);
+        let response = local.block_on(&self.runtime, answer);
         serde_json::to_value(response).expect("a response is JSON")
     }
 
