@@ -1,8 +1,9 @@
 //! Cutting a CSV file into rows, so that one broken row never takes others with it.
 //!
 //! A row normally ends with its line; a quoted cell may hold line ends. An unclosed quote would swallow everything up
-//! to the next one. Here lines are joined only while quotes are open and only up to a bound; where joining does not
-//! lead to exactly one row, the first line stands alone and the others are read again.
+//! to the next one, and the readers that exist accept what comes of it. Here lines are joined only while a quoted cell
+//! is open and only up to a bound; where joining does not lead to a well-formed row, the first line stands alone as a
+//! broken one and the others are read again.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -60,65 +61,37 @@ impl<R: BufRead> Rows<R> {
             if first.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let cells = self.read_row(first)?;
+            let cells = self.read_row(&first)?;
             return Ok(Some(Row { line, cells }));
         }
     }
 
-    /// Reads the row that begins with this line, taking further lines while a quote is open.
-    fn read_row(&mut self, first: Vec<u8>) -> io::Result<Result<Vec<String>, String>> {
-        let mut joined = first;
-        let first_length = joined.len();
+    /// Reads the row that begins with this line, taking further lines while a quoted cell is open.
+    fn read_row(&mut self, first: &[u8]) -> io::Result<Result<Vec<String>, String>> {
+        let mut row = Cutter::new(self.delimiter);
+        row.take(first);
+        let mut length = first.len();
         let mut taken: Vec<Vec<u8>> = Vec::new();
-        while count_quotes(&joined) % 2 == 1 {
-            let next = if joined.len() < MAX_ROW {
-                self.next_line()?
-            } else {
-                None
+        while row.place == Place::Quoted && length < MAX_ROW {
+            let Some(next) = self.next_line()? else {
+                break;
             };
-            let Some(next) = next else {
-                // The quote is never closed: what was joined to it are rows of their own.
-                self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
-                joined.truncate(first_length);
-                let message = "expected a closing quote (\"), found none; write a quote within a quoted cell twice";
-                return Ok(Err(message.to_owned()));
-            };
-            joined.extend_from_slice(&next);
+            row.take(&next);
+            length += next.len();
             taken.push(next);
         }
-        match self.parse(&joined) {
-            Parsed::One(cells) => {
+        Ok(match row.place {
+            Place::End => {
                 self.line += taken.len() as u64;
-                Ok(cells)
+                row.cells.into_iter().enumerate().map(read_cell).collect()
             }
-            Parsed::Several => {
-                // The open quote was not at the start of a cell, so that it is an ordinary character.
+            Place::Broken(message) if taken.is_empty() => Err(message.to_owned()),
+            // The quote is not closed where it should be: what was joined to it are rows of their own.
+            _ => {
                 self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
-                joined.truncate(first_length);
-                match self.parse(&joined) {
-                    Parsed::One(cells) => Ok(cells),
-                    Parsed::Several => Ok(Err("expected one row, found several".to_owned())),
-                }
+                Err(UNCLOSED.to_owned())
             }
-        }
-    }
-
-    fn parse(&self, raw: &[u8]) -> Parsed {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.delimiter)
-            .from_reader(raw);
-        let mut record = csv::ByteRecord::new();
-        let is_read = |result: csv::Result<bool>| result.unwrap_or(false);
-        if !is_read(reader.read_byte_record(&mut record)) {
-            return Parsed::One(Ok(Vec::new()));
-        }
-        let cells = read_cells(&record);
-        if is_read(reader.read_byte_record(&mut record)) {
-            return Parsed::Several;
-        }
-        Parsed::One(cells)
+        })
     }
 
     fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -135,31 +108,102 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-enum Parsed {
-    One(Result<Vec<String>, String>),
-    Several,
+const UNCLOSED: &str =
+    "expected a closing quote (\"), found none; write a quote within a quoted cell twice";
+const AFTER_QUOTE: &str = "expected the end of the cell after a closing quote (\"), found more; write a quote within a quoted cell twice";
+const BARE_RETURN: &str =
+    "expected lines that end with LF or CR LF, found CR alone; save the file with other line ends";
+
+/// Where in a row the reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the first character of a cell.
+    Start,
+    /// In a cell without quotes around it.
+    Plain,
+    /// In a quoted cell.
+    Quoted,
+    /// After a quote in a quoted cell: the end of the cell, or the first of two that mean one.
+    Quote,
+    /// After the closing quote and blanks.
+    Blanks,
+    /// After the row.
+    End,
+    /// After something that no row has.
+    Broken(&'static str),
 }
 
-fn count_quotes(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'"').count()
+/// Cuts a row into cells, line by line.
+struct Cutter {
+    delimiter: u8,
+    cells: Vec<Vec<u8>>,
+    cell: Vec<u8>,
+    place: Place,
 }
 
-fn read_cells(record: &csv::ByteRecord) -> Result<Vec<String>, String> {
-    record
-        .iter()
-        .enumerate()
-        .map(|(position, cell)| match std::str::from_utf8(cell) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(format!(
-                "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8",
-                position + 1,
-                String::from_utf8_lossy(cell)
-                    .chars()
-                    .take(40)
-                    .collect::<String>()
-            )),
-        })
-        .collect()
+impl Cutter {
+    fn new(delimiter: u8) -> Cutter {
+        Cutter {
+            delimiter,
+            cells: Vec::new(),
+            cell: Vec::new(),
+            place: Place::Start,
+        }
+    }
+
+    /// Takes the next line of the row, with its line end if it has one. Unless a quoted cell is open then, the row has
+    /// come to its end or is broken.
+    fn take(&mut self, line: &[u8]) {
+        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = content.strip_suffix(b"\r").unwrap_or(content);
+        for byte in content {
+            self.place = self.step(*byte);
+            if let Place::Broken(_) = self.place {
+                return;
+            }
+        }
+        if self.place == Place::Quoted {
+            self.cell.extend_from_slice(&line[content.len()..]);
+        } else {
+            self.cells.push(std::mem::take(&mut self.cell));
+            self.place = Place::End;
+        }
+    }
+
+    fn step(&mut self, byte: u8) -> Place {
+        match (self.place, byte) {
+            (Place::Quoted, b'"') => Place::Quote,
+            (Place::Quote, b'"') | (Place::Quoted, _) => {
+                self.cell.push(byte);
+                Place::Quoted
+            }
+            (_, byte) if byte == self.delimiter => {
+                self.cells.push(std::mem::take(&mut self.cell));
+                Place::Start
+            }
+            (_, b'\r') => Place::Broken(BARE_RETURN),
+            (Place::Start, b'"') => Place::Quoted,
+            (Place::Quote | Place::Blanks, b' ' | b'\t') => Place::Blanks,
+            (Place::Quote | Place::Blanks, _) => Place::Broken(AFTER_QUOTE),
+            _ => {
+                self.cell.push(byte);
+                Place::Plain
+            }
+        }
+    }
+}
+
+fn read_cell((position, cell): (usize, Vec<u8>)) -> Result<String, String> {
+    String::from_utf8(cell).map_err(|error| {
+        format!(
+            "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8",
+            position + 1,
+            String::from_utf8_lossy(error.as_bytes())
+                .chars()
+                .take(40)
+                .collect::<String>()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -204,6 +248,39 @@ mod tests {
         assert_eq!(
             rows[2..],
             [(3, cells(&["y", "2"])), (4, cells(&["z", "3"]))]
+        );
+    }
+
+    #[test]
+    fn an_unclosed_quote_that_a_later_row_seems_to_close_costs_one_row() {
+        let rows = read(b"a,\"x\ny,2\n\"z\",3\nu,\"v\n");
+        assert!(rows[0].1.is_err() && rows[3].1.is_err(), "{rows:?}");
+        assert_eq!(
+            rows[1..3],
+            [(2, cells(&["y", "2"])), (3, cells(&["z", "3"]))]
+        );
+    }
+
+    #[test]
+    fn text_after_a_closing_quote_costs_one_row() {
+        let rows = read(b"\"x\" y,1\n\"x\" ,2\n");
+        assert!(
+            rows[0]
+                .1
+                .as_ref()
+                .is_err_and(|message| message.contains("after a closing quote"))
+        );
+        assert_eq!(rows[1..], [(2, cells(&["x", "2"]))]);
+    }
+
+    #[test]
+    fn lines_that_end_with_a_bare_return_are_none() {
+        let rows = read(b"a,b\r1,2\r");
+        assert!(
+            rows[0]
+                .1
+                .as_ref()
+                .is_err_and(|message| message.contains("CR alone"))
         );
     }
 
