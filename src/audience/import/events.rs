@@ -1,6 +1,7 @@
 //! Importing events: the whole file in one transaction, because events have no identity of their own that would make
 //! it harmless to read a part of them again.
 
+use super::mapping::missing_column;
 use super::rows::{Row, Rows};
 use super::subscribers::{problem, read_header, unreadable};
 use super::{ImportReport, Progress, RowProblem};
@@ -35,7 +36,7 @@ pub fn import_events(
 ) -> Result<ImportReport, Error> {
     let mut rows = Rows::new(source, delimiter);
     let header = read_header(&mut rows, "email")?;
-    let columns = map_columns(&header)?;
+    let columns = map_columns(&header, delimiter)?;
     let mut report = ImportReport::default();
     db.run_here(|connection| {
         connection.transaction(|connection| {
@@ -61,6 +62,8 @@ pub fn import_events(
         bytes: rows.bytes(),
         rows: report.rows,
     });
+    // That a subscriber does not exist is only found when a batch is written.
+    report.problems.sort_by_key(|problem| problem.line);
     Ok(report)
 }
 
@@ -77,7 +80,7 @@ enum Target {
     Property(String),
 }
 
-fn map_columns(header: &[String]) -> Result<Vec<Target>, Error> {
+fn map_columns(header: &[String], delimiter: u8) -> Result<Vec<Target>, Error> {
     let mut problems = Vec::new();
     let mut targets = Vec::with_capacity(header.len());
     for column in header {
@@ -111,13 +114,13 @@ fn map_columns(header: &[String]) -> Result<Vec<Target>, Error> {
             }
         }
     }
+    if targets.is_empty() {
+        let missing = missing_column(REQUIRED[0], header, delimiter);
+        return Err(Error::Invalid(vec![missing]));
+    }
     for required in REQUIRED {
         if !targets.contains(&Target::Column(required)) {
-            let message = format!(
-                "expected a header line with a column \"{required}\", found \"{}\"",
-                header.join(",")
-            );
-            problems.push(InputProblem::new(InputCode::Missing, "header", message));
+            problems.push(missing_column(required, header, delimiter));
         }
     }
     if problems.is_empty() {

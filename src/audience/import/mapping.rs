@@ -55,6 +55,9 @@ pub const BUILTIN_COLUMNS: [&str; 16] = [
     "created_at",
 ];
 
+/// How much of a line without the right columns is shown, in characters.
+const MAX_SHOWN: usize = 100;
+
 /// Where the cells of a column go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -94,12 +97,12 @@ pub fn map_subscriber_columns(
             Err(problem) => problems.push(problem),
         }
     }
+    if targets.iter().all(|target| *target == Target::Nowhere) {
+        let missing = missing_column("email", header, options.delimiter);
+        return Err(Error::Invalid(vec![missing]));
+    }
     if !targets.contains(&Target::Builtin("email")) {
-        let message = format!(
-            "expected a header line with a column \"email\", found \"{}\"",
-            header.join(",")
-        );
-        problems.push(InputProblem::new(InputCode::Missing, "header", message));
+        problems.push(missing_column("email", header, options.delimiter));
     }
     for column in wanted
         .keys()
@@ -120,6 +123,23 @@ pub fn map_subscriber_columns(
         }
     }
     Ok(targets)
+}
+
+/// The problem of a file whose first line lacks a column: often the line is no header at all, or another character
+/// separates its cells.
+pub fn missing_column(needed: &str, header: &[String], delimiter: u8) -> InputProblem {
+    let line = header.join(&char::from(delimiter).to_string());
+    let shown: String = line.chars().take(MAX_SHOWN).collect();
+    let more = if shown.len() < line.len() { "..." } else { "" };
+    let message =
+        format!("expected a header line with a column \"{needed}\", found \"{shown}{more}\"");
+    let other = [(';', ";"), ('\t', "tab"), (',', ","), ('|', "|")]
+        .into_iter()
+        .find(|(character, _)| header.len() == 1 && line.contains(*character));
+    let hint = other.map(|(_, name)| {
+        format!("are its cells separated by \"{name}\"? add --delimiter \"{name}\"")
+    });
+    InputProblem::new(InputCode::Missing, "header", message).with_hint(hint)
 }
 
 fn map_column(

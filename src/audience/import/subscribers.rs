@@ -122,7 +122,8 @@ fn find_group(
         return Ok(None);
     };
     if options.create_group && group::find_by_key(connection, key)?.is_none() {
-        return Ok(Some(group::create(connection, key, None, None, now)?.id));
+        let created = group::create(connection, key, None, None, now);
+        return Ok(Some(created.map_err(of_group)?.id));
     }
     match group::get_by_key(connection, key, "group") {
         Err(Error::Invalid(problems)) => Err(Error::Invalid(
@@ -136,6 +137,19 @@ fn find_group(
                 .collect(),
         )),
         found => Ok(Some(found?.id)),
+    }
+}
+
+/// The key of a new group is not right: here it is called the group.
+fn of_group(error: Error) -> Error {
+    match error {
+        Error::Invalid(mut problems) => {
+            for problem in &mut problems {
+                problem.path = "group".to_owned();
+            }
+            Error::Invalid(problems)
+        }
+        other => other,
     }
 }
 
