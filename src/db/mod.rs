@@ -44,6 +44,7 @@ impl Db {
         let manager = pool::Manager {
             url: url.to_owned(),
             statements: Arc::clone(&statements),
+            losses: pool::Losses::default(),
         };
         let pool = Pool::builder()
             .max_size(connections.max(1))

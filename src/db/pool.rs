@@ -5,8 +5,8 @@ use diesel::connection::{
 };
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::{Connection, ConnectionError, PgConnection, QueryResult};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A connection that rested longer than this is asked whether it is still alive before it is used.
@@ -17,12 +17,30 @@ const TRUSTED_FOR: Duration = Duration::from_secs(5);
 pub struct Manager {
     pub url: String,
     pub statements: Arc<AtomicU64>,
+    pub losses: Losses,
+}
+
+/// When a connection was last found lost: the others of that time are not trusted any more, since most often all are
+/// lost together, by a restart of the database.
+#[derive(Debug, Clone, Default)]
+pub struct Losses(Arc<Mutex<Option<Instant>>>);
+
+impl Losses {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn are_after(&self, last_used: Instant) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last >= last_used)
+    }
 }
 
 /// A connection with the time of its last use, so that busy ones need no ping before every query.
 pub struct Pooled {
     pub connection: PgConnection,
     last_used: Instant,
+    losses: Losses,
 }
 
 impl Pooled {
@@ -30,6 +48,7 @@ impl Pooled {
     pub fn finish(&mut self, is_lost: bool) {
         self.last_used = Instant::now();
         if is_lost {
+            self.losses.note();
             AnsiTransactionManager::transaction_manager_status_mut(&mut self.connection)
                 .set_in_error();
         }
@@ -55,11 +74,13 @@ impl ManageConnection for Manager {
         Ok(Pooled {
             connection,
             last_used: Instant::now(),
+            losses: self.losses.clone(),
         })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), PoolError> {
-        if pooled.last_used.elapsed() < TRUSTED_FOR {
+        let is_fresh = pooled.last_used.elapsed() < TRUSTED_FOR;
+        if is_fresh && !self.losses.are_after(pooled.last_used) {
             return Ok(());
         }
         let ping: QueryResult<()> = pooled.connection.ping();
