@@ -115,15 +115,29 @@ impl Writer {
                 .set(schedules::last_run_at.eq(due))
                 .execute(&mut self.connection)?;
         }
-        diesel::update(refreshes::table.find(self.refresh_id))
+        self.succeed(finished_at)?;
+        Ok(AnsiTransactionManager::commit_transaction(
+            &mut self.connection,
+        )?)
+    }
+
+    /// Closes the run, unless another refresh has: one that took the lock because this one's connection to it was lost.
+    /// That one has not seen what would be written here, and must not be written over.
+    fn succeed(&mut self, finished_at: DateTime<Utc>) -> Result<(), Error> {
+        let running = refreshes::table
+            .find(self.refresh_id)
+            .filter(refreshes::state.eq("running"));
+        let closed = diesel::update(running)
             .set((
                 refreshes::state.eq("succeeded"),
                 refreshes::finished_at.eq(finished_at),
             ))
             .execute(&mut self.connection)?;
-        Ok(AnsiTransactionManager::commit_transaction(
-            &mut self.connection,
-        )?)
+        if closed == 0 {
+            let message = "the connection that held the lock of this refresh was lost, and another refresh began";
+            return Err(Error::Unavailable(message.to_owned()));
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), Error> {
