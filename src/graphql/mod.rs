@@ -16,6 +16,7 @@ mod node;
 mod order;
 mod preview;
 mod refresh;
+mod request;
 mod rule_input;
 mod scalar;
 mod segment;
@@ -24,10 +25,9 @@ mod subscriber;
 mod subscriber_input;
 
 pub use app::App;
+pub use request::execute;
 
-use async_graphql::{
-    EmptySubscription, MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder,
-};
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -65,20 +65,6 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 /// Makes the schema that answers from this application.
 pub fn build_schema(app: App) -> RollcallSchema {
     builder().data(app).finish()
-}
-
-/// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
-///
-/// Must be called within a `LocalSet`, as the workers of actix are.
-pub async fn execute(schema: &RollcallSchema, app: &App, request: Request) -> Response {
-    let mut request = request.data(loaders::request_loader(app.clone()));
-    let operation_name = request.operation_name.clone();
-    let document = request.parsed_query().ok().cloned();
-    let mut response = schema.execute(request).await;
-    if let Some(document) = document {
-        order::order_fields(&mut response, &document, operation_name.as_deref());
-    }
-    response
 }
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.

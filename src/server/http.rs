@@ -73,7 +73,11 @@ fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-async fn answer(request: HttpRequest, state: web::Data<State>, body: Bytes) -> HttpResponse {
+async fn answer(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: Result<Bytes, actix_web::Error>,
+) -> HttpResponse {
     let is_json = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -84,7 +88,19 @@ async fn answer(request: HttpRequest, state: web::Data<State>, body: Bytes) -> H
         let message = "expected a body of type application/json";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST", message);
     }
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            let message = format!("expected a body of at most {MAX_BODY} bytes: {error}");
+            let status = error.as_response_error().status_code();
+            return refuse(status, "BAD_REQUEST", &message);
+        }
+    };
     let parsed = match serde_json::from_slice::<async_graphql::Request>(&body) {
+        Ok(parsed) if parsed.query.trim().is_empty() => {
+            let message = "expected a JSON object with \"query\" and perhaps \"variables\", found no \"query\"";
+            return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
+        }
         Ok(parsed) => parsed,
         Err(error) => {
             let message =
@@ -100,8 +116,7 @@ async fn answer(request: HttpRequest, state: web::Data<State>, body: Bytes) -> H
             message,
         );
     }
-    let response = execute(&state.schema, &state.app, parsed).await;
-    respond(&response)
+    respond(&execute(&state.schema, &state.app, parsed).await)
 }
 
 /// Writes a response. One whose execution never began has no `data`, as the specification asks.
