@@ -49,7 +49,7 @@ pub struct ScheduleSettings {
 #[derive(Debug, Clone, Args)]
 pub struct ListenSettings {
     /// Address and port to listen on. Only a loopback address, since there are no API keys yet.
-    #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655")]
+    #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
 }
 
@@ -81,6 +81,12 @@ fn parse_zone(text: &str) -> Result<Tz, String> {
             "expected an IANA time zone such as Europe/Vilnius{}",
             hint.map(|hint| format!("; {hint}")).unwrap_or_default()
         )
+    })
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address and a port such as 127.0.0.1:7655 or [::1]:7655".to_owned()
     })
 }
 

@@ -4,7 +4,7 @@ use crate::config::DatabaseSettings;
 use crate::db::Db;
 use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres, default_data_dir};
 use crate::db::migrate;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use std::path::{Path, PathBuf};
 
 /// An open database with all its migrations. Dropped, it stops the embedded Postgres if nobody else uses it.
@@ -50,7 +50,7 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
         }
         None => "check DATABASE_URL and that Postgres runs, or unset it to use the embedded one",
     };
-    let db = Db::open(&url, settings.connections).context(advice)?;
+    let db = Db::open(&url, settings.connections).map_err(|error| anyhow!("{error}; {advice}"))?;
     db.run_here(|connection| {
         for name in migrate(connection)? {
             tracing::info!(%name, "migrated");

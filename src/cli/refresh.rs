@@ -17,7 +17,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     now: Option<DateTime<Utc>>,
 
     /// The key of a segment to refresh; may be given several times. All segments if absent.
@@ -94,4 +94,9 @@ pub fn report(db: &Db, refreshed: &Refresh) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
+    text.parse()
+        .map_err(|_| "expected an instant such as 1997-10-01T00:00:00Z".to_owned())
 }
