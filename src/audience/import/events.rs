@@ -178,12 +178,14 @@ fn read_event(row: Row, targets: &[Target], header: &[String]) -> Result<ReadEve
     })
 }
 
-/// A property cell that reads as a number or a truth value is one.
+/// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but
+/// somebody's long key, of which none may be lost.
 fn guess(text: &str) -> Value {
     match text {
         "true" => json!(true),
         "false" => json!(false),
         text => match serde_json::from_str::<serde_json::Number>(text) {
+            Ok(number) if number.is_f64() && !text.contains(['.', 'e', 'E']) => json!(text),
             Ok(number) => Value::Number(number),
             Err(_) => json!(text),
         },

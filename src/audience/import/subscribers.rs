@@ -53,7 +53,7 @@ pub fn import_subscribers(
             .map_err(|message| vec![problem(row.line, None, message)])
             .and_then(|cells| read_person(&cells, &targets, &header, row.line))
         {
-            Ok(person) => report.repeated += u64::from(batch.add(person)),
+            Ok(person) => batch.add(person, &mut report),
             // A row is refused as a whole, with the first of its problems.
             Err(problems) => problems
                 .into_iter()
@@ -161,34 +161,44 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds a row; returns whether one with the same address was there, which it replaces cell by cell.
-    fn add(&mut self, person: Map<String, Value>) -> bool {
+    /// Adds a row. Where one with the same address was there, the new one replaces it cell by cell, but for a status
+    /// that says not to address somebody: that one is not raised by a later row of the file either.
+    fn add(&mut self, person: Map<String, Value>, report: &mut ImportReport) {
         let email = person
             .get("email")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        match self.places.get(email) {
-            Some(place) => {
-                let earlier = &mut self.people[*place];
-                for (column, value) in person {
-                    match (earlier.get_mut(&column), value) {
-                        (Some(Value::Object(earlier)), Value::Object(later)) => {
-                            earlier.extend(later)
-                        }
-                        (_, value) => {
-                            earlier.insert(column, value);
-                        }
-                    }
+        let Some(place) = self.places.get(email) else {
+            self.places.insert(email.to_owned(), self.people.len());
+            self.people.push(person);
+            return;
+        };
+        report.repeated += 1;
+        let earlier = &mut self.people[*place];
+        for (column, value) in person {
+            match (earlier.get_mut(&column), value) {
+                (Some(Value::Object(earlier)), Value::Object(later)) => earlier.extend(later),
+                (Some(earlier), later) if is_raised(&column, earlier, &later) => {
+                    report.suppressed += 1;
                 }
-                true
-            }
-            None => {
-                self.places.insert(email.to_owned(), self.people.len());
-                self.people.push(person);
-                false
+                (_, value) => {
+                    earlier.insert(column, value);
+                }
             }
         }
     }
+}
+
+/// Whether a status says to address somebody whom an earlier one says not to.
+fn is_raised(column: &str, earlier: &Value, later: &Value) -> bool {
+    let is_in = |value: &Value, statuses: &[&str]| {
+        value
+            .as_str()
+            .is_some_and(|status| statuses.contains(&status))
+    };
+    column == "status"
+        && is_in(earlier, &["unsubscribed", "bounced", "complained"])
+        && is_in(later, &["subscribed", "pending"])
 }
 
 /// Turns the cells of a row into the columns of the table; empty cells are left out.
