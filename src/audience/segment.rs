@@ -6,7 +6,7 @@ use super::group::check_key;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
 use crate::error::Error;
-use crate::rule::{Dependency, Node, check_rule, list_dependencies, parse_rule, write_document};
+use crate::rule::{self, Dependency, Node, list_dependencies, write_document};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -258,8 +258,8 @@ pub fn find_users(
 }
 
 fn read_rule(connection: &mut PgConnection, rule: &Value) -> Result<Node, Error> {
-    let node = parse_rule(rule).map_err(Error::InvalidRule)?;
-    check_rule(&node, &load_catalogue(connection)?).map_err(Error::InvalidRule)?;
+    let (node, _) =
+        rule::parse_and_check(rule, &load_catalogue(connection)?).map_err(Error::InvalidRule)?;
     Ok(node)
 }
 

@@ -5,11 +5,9 @@ use chrono::{Datelike, NaiveDate};
 /// A set of days of the year, each a month and a day, 29 February included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnniversaryDays {
-    contained: Vec<bool>,
+    /// For each month, from 1, one bit for each day, from 1.
+    days_of_month: [u32; 13],
 }
-
-const MONTHS: usize = 13;
-const DAYS: usize = 32;
 
 impl AnniversaryDays {
     /// The days of the year that have an anniversary from the first to the last of these days, both included.
@@ -30,22 +28,18 @@ impl AnniversaryDays {
 
     /// Whether the month and day of this date are in the set.
     pub fn contains(&self, date: NaiveDate) -> bool {
-        self.contained[place(date.month(), date.day())]
+        self.days_of_month[date.month() as usize] & (1 << date.day()) != 0
     }
 
     fn of(is_contained: impl Fn(u32, u32) -> bool) -> AnniversaryDays {
-        let mut contained = vec![false; MONTHS * DAYS];
+        let mut days_of_month = [0; 13];
         for month in 1..=12 {
             for day in 1..=31 {
-                contained[place(month, day)] = is_contained(month, day);
+                days_of_month[month as usize] |= u32::from(is_contained(month, day)) << day;
             }
         }
-        AnniversaryDays { contained }
+        AnniversaryDays { days_of_month }
     }
-}
-
-fn place(month: u32, day: u32) -> usize {
-    month as usize * DAYS + day as usize
 }
 
 fn anniversary_in(year: i32, month: u32, day: u32) -> Option<NaiveDate> {

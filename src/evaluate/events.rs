@@ -4,6 +4,7 @@
 //! and one sum per distinct window, and turns them into one bit per leaf when the next subscriber begins; its memory
 //! depends on the number of leaves, not on the number of events.
 
+use super::leaf::is_among;
 use super::resolve::EventLeaf;
 use crate::rule::{Measure, NumberTest};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
@@ -35,7 +36,7 @@ pub struct EventTally<'l> {
     span: EventSpan,
 }
 
-/// What makes two windows the same: names, first instant, first instant after.
+/// The names of a window, its first instant and the first after it.
 type WindowKey<'l> = (&'l [String], Option<i64>, Option<i64>);
 
 #[derive(Debug)]
@@ -171,7 +172,7 @@ fn passes(test: &NumberTest, measured: f64) -> bool {
         NumberTest::LessThan(wanted) => measured < *wanted,
         NumberTest::AtMost(wanted) => measured <= *wanted,
         NumberTest::Between(from, to) => *from <= measured && measured <= *to,
-        NumberTest::In(wanted) => wanted.contains(&measured),
+        NumberTest::In(wanted) => is_among(wanted, measured),
         NumberTest::IsSet(wanted) => *wanted,
     }
 }

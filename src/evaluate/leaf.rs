@@ -120,13 +120,18 @@ fn evaluate_number(numbers: &Float64Array, test: &NumberTest) -> BooleanBuffer {
             let below = truths(cmp::lt_eq(numbers, &scalar(*to)), rows);
             &above & &below
         }
-        NumberTest::In(wanted) => wanted
-            .iter()
-            .map(|number| equals(*number))
-            .reduce(|left, right| &left | &right)
-            .unwrap_or_else(|| BooleanBuffer::new_unset(rows)),
+        NumberTest::In(wanted) => BooleanBuffer::collect_bool(rows, |row| {
+            numbers.is_valid(row) && is_among(wanted, numbers.value(row))
+        }),
         NumberTest::IsSet(_) => BooleanBuffer::new_unset(rows),
     }
+}
+
+/// Whether a number is among these, which are sorted; a column is looked up in thousands of them as fast as in a few.
+pub fn is_among(wanted: &[f64], number: f64) -> bool {
+    wanted
+        .binary_search_by(|wanted| wanted.total_cmp(&number))
+        .is_ok()
 }
 
 /// Returns where the values are at least `from` and less than `until`.

@@ -10,7 +10,7 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::MAX_PAGE_SIZE;
 use crate::error::Error;
 use crate::refresh::{Preview, preview};
-use crate::rule::{CheckedNode, CheckedRule, Moment, NodeKind, Problem, check_rule, parse_rule};
+use crate::rule::{CheckedNode, CheckedRule, Moment, NodeKind, Problem, parse_and_check};
 use async_graphql::{Context, Enum, Json, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
@@ -103,7 +103,7 @@ impl PreviewQuery {
         let (db, settings) = (app.db.clone(), app.refresh.clone());
         let result = app.db.run(move |connection| {
             let catalogue = load_catalogue(connection)?;
-            let checked = parse_rule(&rule).and_then(|node| check_rule(&node, &catalogue));
+            let checked = parse_and_check(&rule, &catalogue).map(|(_, checked)| checked);
             match checked {
                 Err(problems) => Ok(invalid(problems, &moment)),
                 Ok(rule) => {

@@ -1,32 +1,53 @@
 //! From [`Node`] to [`CheckedRule`]: every name is looked up in the [`Catalogue`], negative tests become complements.
 
 use super::field::{Catalogue, CustomType, DateField, Field, TextField};
-use super::literal::{DateLiteral, Unit};
+use super::literal::{DateLiteral, Period, Unit};
 use super::node::{
     BooleanTest, CheckedNode, CheckedRule, Condition, DateTest, Leaf, Node, NodeKind, NumberTest,
     TextTest,
 };
-use super::parse::{child, element};
-use super::problem::{Code, Problem, nearest};
+use super::parse::{child, element, parse_leniently};
+use super::problem::{Code, Problem, Problems, nearest, shorten};
+use serde_json::Value;
 
 /// Looks up every name of a rule.
 ///
 /// # Errors
 /// Every name that is not known and every field that has another type than its node asks about.
 pub fn check_rule(node: &Node, catalogue: &Catalogue) -> Result<CheckedRule, Vec<Problem>> {
+    check_further(node, catalogue, Problems::default())
+}
+
+/// Reads a rule and looks up every name of it.
+///
+/// # Errors
+/// Every problem of either step: first those of shape and value, then those of names.
+pub fn parse_and_check(
+    value: &Value,
+    catalogue: &Catalogue,
+) -> Result<(Node, CheckedRule), Vec<Problem>> {
+    match parse_leniently(value) {
+        (Some(node), problems) => {
+            let checked = check_further(&node, catalogue, problems)?;
+            Ok((node, checked))
+        }
+        (None, problems) => problems.or(None),
+    }
+}
+
+fn check_further(
+    node: &Node,
+    catalogue: &Catalogue,
+    problems: Problems,
+) -> Result<CheckedRule, Vec<Problem>> {
     let mut checker = Checker {
         catalogue,
         nodes: Vec::new(),
-        problems: Vec::new(),
+        problems,
     };
     checker.check_node(node, String::new(), None);
-    if checker.problems.is_empty() {
-        Ok(CheckedRule {
-            nodes: checker.nodes,
-        })
-    } else {
-        Err(checker.problems)
-    }
+    let nodes = checker.nodes;
+    checker.problems.or(Some(CheckedRule { nodes }))
 }
 
 /// Something that a rule uses, so that it must not vanish unnoticed.
@@ -80,7 +101,7 @@ fn collect_dependencies(node: &Node, found: &mut Vec<Dependency>) {
 struct Checker<'c> {
     catalogue: &'c Catalogue,
     nodes: Vec<CheckedNode>,
-    problems: Vec<Problem>,
+    problems: Problems,
 }
 
 impl Checker<'_> {
@@ -224,17 +245,15 @@ impl Checker<'_> {
     fn field(&mut self, name: &str, path: &str, node_name: &str) -> Option<Field> {
         let field = self.catalogue.find_field(name);
         if field.is_none() {
-            let known = self.catalogue.list_field_names(node_name);
-            let hint = nearest(name, known.iter().map(String::as_str)).or_else(|| {
-                match known.as_slice() {
-                    [] => Some(format!("no custom field of type {node_name} exists yet")),
-                    known => Some(format!("known fields: {}", known.join(", "))),
-                }
-            });
+            let hint = || {
+                let known = self.catalogue.list_field_names(node_name);
+                let slip = nearest(name, known.iter().map(String::as_str));
+                slip.or_else(|| Some(describe_fields(&known, node_name)))
+            };
             let path = child(&child(path, node_name), "field");
-            let message = format!("expected a field, found \"{name}\", which does not exist");
-            self.problems
-                .push(Problem::new(&path, Code::UnknownField, message).with_hint(hint));
+            let found = shorten(name);
+            let message = format!("expected a field, found \"{found}\", which does not exist");
+            self.problems.add(&path, Code::UnknownField, message, hint);
         }
         field
     }
@@ -252,7 +271,7 @@ impl Checker<'_> {
         let hint = format!("ask about it with {{\"{right}\": {{\"field\": \"{name}\", ...}}}}");
         let path = child(&child(path, node_name), "field");
         self.problems
-            .push(Problem::new(&path, Code::WrongFieldType, message).with_hint(Some(hint)));
+            .add(&path, Code::WrongFieldType, message, || Some(hint));
         None
     }
 
@@ -261,33 +280,27 @@ impl Checker<'_> {
         if !field.is_day() {
             return Some(());
         }
-        let is_instant = |literal: &DateLiteral| matches!(literal, DateLiteral::Instant(_));
-        let found = match test {
-            DateTest::On(literal)
-            | DateTest::Before(literal)
-            | DateTest::After(literal)
-            | DateTest::OnOrBefore(literal)
-            | DateTest::OnOrAfter(literal) => is_instant(literal).then_some("an instant"),
+        let misfits = match test {
+            DateTest::On(literal) => vec![instant("on", literal)],
+            DateTest::Before(literal) => vec![instant("before", literal)],
+            DateTest::After(literal) => vec![instant("after", literal)],
+            DateTest::OnOrBefore(literal) => vec![instant("onOrBefore", literal)],
+            DateTest::OnOrAfter(literal) => vec![instant("onOrAfter", literal)],
             DateTest::Between(from, to) => {
-                (is_instant(from) || is_instant(to)).then_some("an instant")
+                vec![instant("between.from", from), instant("between.to", to)]
             }
-            DateTest::InTheLast(period)
-            | DateTest::MoreThanAgo(period)
-            | DateTest::InTheNext(period) => {
-                (period.unit == Unit::Hour).then_some("a period of hours")
-            }
-            _ => None,
+            DateTest::InTheLast(period) => vec![hours("inTheLast.unit", *period)],
+            DateTest::MoreThanAgo(period) => vec![hours("moreThanAgo.unit", *period)],
+            DateTest::InTheNext(period) => vec![hours("inTheNext.unit", *period)],
+            _ => vec![],
         };
-        match found {
-            None => Some(()),
-            Some(found) => {
-                let message =
-                    format!("expected whole days, since the field holds days, found {found}");
-                self.problems
-                    .push(Problem::new(path, Code::WrongValue, message));
-                None
-            }
+        let misfits: Vec<_> = misfits.into_iter().flatten().collect();
+        for (place, message) in &misfits {
+            let path = child(path, place);
+            self.problems
+                .add(&path, Code::WrongValue, *message, || None);
         }
+        misfits.is_empty().then_some(())
     }
 
     fn group_ids(&mut self, keys: &[String], path: &str) -> Option<Vec<i64>> {
@@ -295,13 +308,12 @@ impl Checker<'_> {
         for (position, key) in keys.iter().enumerate() {
             let id = self.catalogue.groups.get(key).copied();
             if id.is_none() {
-                let known = self.catalogue.groups.keys().map(String::as_str);
+                let hint = || nearest(key, self.catalogue.groups.keys().map(String::as_str));
+                let found = shorten(key);
                 let message =
-                    format!("expected the key of a group, found \"{key}\", which does not exist");
-                self.problems.push(
-                    Problem::new(&element(path, position), Code::UnknownGroup, message)
-                        .with_hint(nearest(key, known)),
-                );
+                    format!("expected the key of a group, found \"{found}\", which does not exist");
+                let path = element(path, position);
+                self.problems.add(&path, Code::UnknownGroup, message, hint);
             }
             ids.push(id);
         }
@@ -309,6 +321,29 @@ impl Checker<'_> {
         ids.sort_unstable();
         ids.dedup();
         Some(ids)
+    }
+}
+
+/// The place and the problem of an instant that stands where only a day can.
+fn instant(place: &'static str, literal: &DateLiteral) -> Option<(&'static str, &'static str)> {
+    const MESSAGE: &str = "expected a day, since the field holds days, found an instant";
+    matches!(literal, DateLiteral::Instant(_)).then_some((place, MESSAGE))
+}
+
+/// The same for a period of hours.
+fn hours(place: &'static str, period: Period) -> Option<(&'static str, &'static str)> {
+    const MESSAGE: &str =
+        "expected DAY, WEEK, MONTH or YEAR, since the field holds days, found HOUR";
+    (period.unit == Unit::Hour).then_some((place, MESSAGE))
+}
+
+/// Says which fields a node could ask about, or the first of them.
+fn describe_fields(known: &[String], node_name: &str) -> String {
+    const MANY: usize = 20;
+    match known {
+        [] => format!("no custom field of type {node_name} exists yet"),
+        known if known.len() <= MANY => format!("known fields: {}", known.join(", ")),
+        known => format!("known fields: {}, …", known[..MANY].join(", ")),
     }
 }
 

@@ -17,17 +17,21 @@ pub fn write_document(rule: &Value) -> Value {
 /// # Errors
 /// The problems of the rule, or of the document around it.
 pub fn read_document(document: &Value) -> Result<Node, Vec<Problem>> {
-    let version = document.get("v").and_then(Value::as_u64);
-    match (version, document.get("root")) {
-        (Some(DOCUMENT_VERSION), Some(root)) => parse_rule(root),
-        (version, _) => {
-            let found = match version {
-                Some(version) => format!("version {version}"),
-                None => "no version".to_owned(),
-            };
-            let message =
-                format!("expected a stored rule of version {DOCUMENT_VERSION}, found {found}");
-            Err(vec![Problem::new("", Code::UnknownVersion, message)])
+    let version = document.get("v");
+    if version.and_then(Value::as_u64) != Some(DOCUMENT_VERSION) {
+        let found = match version {
+            Some(version) => format!("version {version}"),
+            None => "no version".to_owned(),
+        };
+        let message =
+            format!("expected a stored rule of version {DOCUMENT_VERSION}, found {found}");
+        return Err(vec![Problem::new("", Code::UnknownVersion, message)]);
+    }
+    match document.get("root") {
+        Some(root) => parse_rule(root),
+        None => {
+            let message = "expected the key \"root\" in a stored rule, found none";
+            Err(vec![Problem::new("", Code::Missing, message)])
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The bounds of a rule. They keep a hostile or mistaken rule from costing more than a moment.
 
+use super::problem::shorten;
 use regex::{Regex, RegexBuilder};
 
 /// How deeply nodes may be nested; a rule of one condition has depth 1.
@@ -10,6 +11,8 @@ pub const MAX_NODES: usize = 500;
 pub const MAX_VALUES: usize = 10_000;
 /// How many characters a regular expression may have.
 pub const MAX_REGEX_LENGTH: usize = 500;
+/// How many problems of a rule are reported; whoever mends these is told the rest.
+pub const MAX_PROBLEMS: usize = 100;
 /// The largest amount of a period, whatever its unit.
 pub const MAX_PERIOD: u32 = 100_000;
 
@@ -33,13 +36,16 @@ pub fn compile_regex(pattern: &str, case_sensitive: bool) -> Result<Regex, Strin
         .dfa_size_limit(REGEX_SIZE_LIMIT)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("expected a regular expression that compiles to at most {limit} bytes")
-            }
+            regex::Error::CompiledTooBig(limit) => format!(
+                "expected a regular expression that needs at most {limit} bytes, found one that needs more"
+            ),
             other => {
+                // The error draws the pattern; its last line is the reason.
                 let text = other.to_string();
                 let reason = text.lines().last().unwrap_or(&text).trim();
-                format!("expected a regular expression: {reason}")
+                let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+                let found = shorten(pattern);
+                format!("expected a valid regular expression, found \"{found}\": {reason}")
             }
         })
 }

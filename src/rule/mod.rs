@@ -23,10 +23,12 @@ mod parse_test;
 mod problem;
 
 pub use calendar::{Moment, days_after, days_before};
-pub use check::{Dependency, check_rule, list_dependencies};
+pub use check::{Dependency, check_rule, list_dependencies, parse_and_check};
 pub use document::{DOCUMENT_VERSION, read_document, write_document};
 pub use field::{Catalogue, CustomType, DateField, Field, TextField, list_builtin_fields};
-pub use limits::{MAX_DEPTH, MAX_NODES, MAX_PERIOD, MAX_REGEX_LENGTH, MAX_VALUES, compile_regex};
+pub use limits::{
+    MAX_DEPTH, MAX_NODES, MAX_PERIOD, MAX_PROBLEMS, MAX_REGEX_LENGTH, MAX_VALUES, compile_regex,
+};
 pub use literal::{DateLiteral, Period, Status, Unit};
 pub use node::{
     BooleanTest, CheckedNode, CheckedRule, Condition, DateTest, EventCondition, EventWindow, Leaf,

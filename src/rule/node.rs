@@ -69,7 +69,7 @@ pub enum TextTest {
     IsSet(bool),
 }
 
-/// A test of a number.
+/// A test of a number. The numbers of a list are sorted, each once.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the keys of the language")]
 pub enum NumberTest {

@@ -4,8 +4,9 @@
 
 use super::limits::{MAX_DEPTH, MAX_NODES, MAX_VALUES};
 use super::literal::Status;
-use super::node::{Condition, Node, Quantifier};
-use super::problem::{Code, Problem, nearest, quoted};
+use super::node::{BooleanTest, Condition, DateTest, Node, NumberTest, Quantifier, TextTest};
+use super::parse_test::test_of_what;
+use super::problem::{Code, Problem, Problems, nearest, quoted, shorten};
 use serde_json::{Map, Value};
 
 const NODE_NAMES: [&str; 11] = [
@@ -18,18 +19,24 @@ const NODE_NAMES: [&str; 11] = [
 /// # Errors
 /// Every problem of the rule, in the order in which the places stand in it.
 pub fn parse_rule(value: &Value) -> Result<Node, Vec<Problem>> {
+    let (node, problems) = parse_leniently(value);
+    problems.or(node)
+}
+
+/// Reads as much of a rule as can be read, and what is wrong with the rest.
+///
+/// Beside a problem the tree is fit for nothing but looking up the names in it: other nodes and tests stand where
+/// those are that could not be read.
+pub(super) fn parse_leniently(value: &Value) -> (Option<Node>, Problems) {
     let mut parser = Parser::default();
     let node = parser.parse_node(value, "", 1);
-    match node {
-        Some(node) if parser.problems.is_empty() => Ok(node),
-        _ => Err(parser.problems),
-    }
+    (node, parser.problems)
 }
 
 /// The problems found so far. Its methods return nothing where they reported a problem.
 #[derive(Default)]
 pub struct Parser {
-    problems: Vec<Problem>,
+    problems: Problems,
     node_count: usize,
 }
 
@@ -53,11 +60,10 @@ impl Parser {
         match name {
             "all" => Some(Node::All(self.parse_children(body, &inside, depth)?)),
             "any" => Some(Node::Any(self.parse_children(body, &inside, depth)?)),
-            "not" => Some(Node::Not(Box::new(self.parse_node(
-                body,
-                &inside,
-                depth + 1,
-            )?))),
+            "not" => {
+                let node = self.parse_node(body, &inside, depth + 1);
+                Some(Node::Not(Box::new(node.unwrap_or(Node::Everyone))))
+            }
             "everyone" => self.expect_true(body, &inside).map(|()| Node::Everyone),
             "text" => self.parse_text_condition(body, &inside),
             "number" => self.parse_number_condition(body, &inside),
@@ -78,32 +84,32 @@ impl Parser {
             self.report(path, Code::Empty, "expected at least one node, found none");
             return None;
         }
-        let children: Vec<Option<Node>> = items
-            .iter()
-            .enumerate()
-            .map_while(|(position, item)| {
-                let within_bounds = self.node_count <= MAX_NODES;
-                within_bounds.then(|| self.parse_node(item, &element(path, position), depth + 1))
-            })
-            .collect();
-        children.into_iter().collect()
+        let children = items.iter().enumerate().map_while(|(position, item)| {
+            let within_bounds = self.node_count <= MAX_NODES;
+            within_bounds.then(|| self.parse_node(item, &element(path, position), depth + 1))
+        });
+        Some(
+            children
+                .map(|node| node.unwrap_or(Node::Everyone))
+                .collect(),
+        )
     }
 
     fn parse_text_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
         let body = self.object(value, path, &["field", "is", "caseSensitive"])?;
         let field = self.field_name(body, path);
         let case_sensitive = match body.get("caseSensitive") {
-            None | Some(Value::Null) => Some(false),
-            Some(Value::Bool(flag)) => Some(*flag),
-            Some(other) => self.wrong_shape(&child(path, "caseSensitive"), "true or false", other),
+            None | Some(Value::Null) => None,
+            Some(flag) => self.flag(flag, &child(path, "caseSensitive")),
         };
+        let case_sensitive = case_sensitive.unwrap_or(false);
         let test = self
             .required(body, "is", path)
-            .and_then(|test| self.parse_text_test(test, &child(path, "is"), case_sensitive?));
+            .and_then(|test| self.parse_text_test(test, &child(path, "is"), case_sensitive));
         Some(Node::Condition(Condition::Text {
             field: field?,
-            test: test?,
-            case_sensitive: case_sensitive?,
+            test: test.unwrap_or(TextTest::IsSet(true)),
+            case_sensitive,
         }))
     }
 
@@ -115,7 +121,7 @@ impl Parser {
             .and_then(|test| self.parse_number_test(test, &child(path, "is")));
         Some(Node::Condition(Condition::Number {
             field: field?,
-            test: test?,
+            test: test.unwrap_or(NumberTest::IsSet(true)),
         }))
     }
 
@@ -127,7 +133,7 @@ impl Parser {
             .and_then(|test| self.parse_date_test(test, &child(path, "is")));
         Some(Node::Condition(Condition::Date {
             field: field?,
-            test: test?,
+            test: test.unwrap_or(DateTest::IsSet(true)),
         }))
     }
 
@@ -139,7 +145,7 @@ impl Parser {
             .and_then(|test| self.parse_boolean_test(test, &child(path, "is")));
         Some(Node::Condition(Condition::Boolean {
             field: field?,
-            test: test?,
+            test: test.unwrap_or(BooleanTest::IsSet(true)),
         }))
     }
 
@@ -179,9 +185,7 @@ impl Parser {
                 return self.unknown(path, name, Code::UnknownTest, "a test of groups", &known);
             }
         };
-        let keys = self.list(list, &inside, "group keys", |parser, item, path| {
-            parser.text(item, path).map(str::to_owned)
-        })?;
+        let keys = self.texts(list, &inside, "group keys")?;
         Some(Node::Condition(Condition::Group { quantifier, keys }))
     }
 
@@ -194,7 +198,7 @@ impl Parser {
 /// The small steps that every part of the language is read with.
 impl Parser {
     pub(super) fn report(&mut self, path: &str, code: Code, message: impl Into<String>) {
-        self.problems.push(Problem::new(path, code, message));
+        self.problems.add(path, code, message, || None);
     }
 
     pub(super) fn wrong_shape<T>(
@@ -221,9 +225,17 @@ impl Parser {
             "expected {expected} ({names}), found \"{}\"",
             shorten(found)
         );
-        let hint = nearest(found, known.iter().copied());
-        self.problems
-            .push(Problem::new(path, code, message).with_hint(hint));
+        // The name nearest to "and" is "any", which means the opposite.
+        let meant = match found.to_lowercase().as_str() {
+            "and" if code == Code::UnknownNode => "all",
+            "or" if code == Code::UnknownNode => "any",
+            _ => found,
+        };
+        let hint = || {
+            let slip = nearest(meant, known.iter().copied());
+            slip.or_else(|| (code == Code::UnknownTest).then(|| test_of_what(found))?)
+        };
+        self.problems.add(path, code, message, hint);
         None
     }
 
@@ -271,14 +283,17 @@ impl Parser {
                 None
             }
             several => {
-                let found = quoted(several.iter().map(|(name, _)| name.as_str()));
-                let message =
-                    format!("expected {what}, an object with exactly one key, found {found}");
-                let hint = "put several under \"all\" or \"any\"".to_owned();
-                self.problems.push(
-                    Problem::new(path, Code::WrongShape, message)
-                        .with_hint((what == "a node").then_some(hint)),
+                let found = shorten(&quoted(several.iter().map(|(name, _)| name.as_str())));
+                let message = format!(
+                    "expected {what}, an object with exactly one key, found {}: {found}",
+                    several.len()
                 );
+                let hint = match what {
+                    "a node" => "put several under \"all\" or \"any\"",
+                    _ => "put several conditions, each with one test, under \"all\" or \"any\"",
+                };
+                self.problems
+                    .add(path, Code::WrongShape, message, || Some(hint.to_owned()));
                 None
             }
         }
@@ -395,14 +410,4 @@ fn describe(value: &Value) -> String {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
-}
-
-/// Keeps what was found from flooding a message.
-fn shorten(text: &str) -> String {
-    const LONGEST: usize = 60;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(LONGEST).collect();
-    format!("{start}…")
 }

@@ -4,11 +4,11 @@ use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
 use super::node::DateTest;
 use super::parse::{Parser, child};
-use super::problem::Code;
+use super::problem::{Code, shorten};
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use serde_json::Value;
 
-const DATE_TESTS: [&str; 15] = [
+pub(super) const DATE_TESTS: [&str; 15] = [
     "on",
     "before",
     "after",
@@ -73,7 +73,7 @@ impl Parser {
         };
         let literal = parse_date_literal(text);
         if literal.is_none() {
-            let message = format!("expected {EXPECTED}, found \"{text}\"");
+            let message = format!("expected {EXPECTED}, found \"{}\"", shorten(text));
             self.report(path, Code::WrongValue, message);
         }
         literal
@@ -85,20 +85,21 @@ impl Parser {
         path: &str,
     ) -> Option<(DateLiteral, DateLiteral)> {
         let body = self.object(value, path, &["from", "to"])?;
-        let from = self
-            .required(body, "from", path)
-            .and_then(|from| self.date_literal(from, &child(path, "from")));
-        let to = self
-            .required(body, "to", path)
-            .and_then(|to| self.date_literal(to, &child(path, "to")));
-        let (from, to) = (from?, to?);
+        let [from, to] = ["from", "to"].map(|end| {
+            let value = self.required(body, end, path)?;
+            let literal = self.date_literal(value, &child(path, end))?;
+            Some((literal, value))
+        });
+        let ((from, from_value), (to, to_value)) = (from?, to?);
         let is_reversed = match (from, to) {
             (DateLiteral::Day(from), DateLiteral::Day(to)) => from > to,
             (DateLiteral::Instant(from), DateLiteral::Instant(to)) => from > to,
             _ => false,
         };
         if is_reversed {
-            let message = "expected \"from\" not later than \"to\", found the opposite";
+            let message = format!(
+                "expected \"from\" not later than \"to\", found {from_value} and {to_value}"
+            );
             self.report(path, Code::WrongValue, message);
             return None;
         }
@@ -167,9 +168,9 @@ impl Parser {
 fn parse_date_literal(text: &str) -> Option<DateLiteral> {
     if text.len() == 10 {
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-        return (1..=9999)
-            .contains(&day.year())
-            .then_some(DateLiteral::Day(day));
+        // What is read also allows spaces, signs and single digits.
+        let is_exact = (1..=9999).contains(&day.year()) && day.to_string() == text;
+        return is_exact.then_some(DateLiteral::Day(day));
     }
     let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
     (1..=9999)

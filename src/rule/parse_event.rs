@@ -36,7 +36,7 @@ impl Parser {
     fn event_names(&mut self, body: &Map<String, Value>, path: &str) -> Option<Vec<String>> {
         let mut names = match self.at_most_one(body, &["name", "names"], path)? {
             Some(("name", value)) => vec![self.text(value, &child(path, "name"))?.to_owned()],
-            Some((_, value)) => self.texts(value, &child(path, "names"))?,
+            Some((_, value)) => self.texts(value, &child(path, "names"), "event names")?,
             None => {
                 let message = "expected the key \"name\" or \"names\", found neither";
                 self.report(path, Code::Missing, message);

@@ -3,6 +3,7 @@
 use super::limits::compile_regex;
 use super::node::{BooleanTest, NumberTest, TextTest};
 use super::parse::{Parser, child};
+use super::parse_date::DATE_TESTS;
 use super::problem::Code;
 use serde_json::Value;
 
@@ -33,6 +34,22 @@ const NUMBER_TESTS: [&str; 9] = [
 
 const BOOLEAN_TESTS: [&str; 3] = ["isTrue", "isFalse", "isSet"];
 
+/// Says what a test is a test of, for those who put it elsewhere.
+pub(super) fn test_of_what(name: &str) -> Option<String> {
+    let tests = [
+        ("text", &TEXT_TESTS[..]),
+        ("numbers", &NUMBER_TESTS),
+        ("dates", &DATE_TESTS),
+        ("booleans", &BOOLEAN_TESTS),
+    ];
+    let of: Vec<&str> = tests
+        .into_iter()
+        .filter(|(_, names)| names.contains(&name))
+        .map(|(what, _)| what)
+        .collect();
+    (!of.is_empty()).then(|| format!("\"{name}\" is a test of {}", of.join(" and ")))
+}
+
 impl Parser {
     pub(super) fn parse_text_test(
         &mut self,
@@ -49,8 +66,8 @@ impl Parser {
                 .text(wanted, &inside)
                 .map(owned)
                 .map(TextTest::NotEquals),
-            "in" => self.texts(wanted, &inside).map(TextTest::In),
-            "notIn" => self.texts(wanted, &inside).map(TextTest::NotIn),
+            "in" => self.texts(wanted, &inside, "texts").map(TextTest::In),
+            "notIn" => self.texts(wanted, &inside, "texts").map(TextTest::NotIn),
             "contains" => self
                 .text(wanted, &inside)
                 .map(owned)
@@ -95,7 +112,11 @@ impl Parser {
                 .list(wanted, &inside, "numbers", |parser, item, path| {
                     parser.number(item, path)
                 })
-                .map(NumberTest::In),
+                .map(|mut numbers| {
+                    numbers.sort_by(f64::total_cmp);
+                    numbers.dedup();
+                    NumberTest::In(numbers)
+                }),
             "isSet" => self.flag(wanted, &inside).map(NumberTest::IsSet),
             _ => self.unknown(
                 path,
@@ -146,8 +167,8 @@ impl Parser {
         }
     }
 
-    pub(super) fn texts(&mut self, value: &Value, path: &str) -> Option<Vec<String>> {
-        self.list(value, path, "texts", |parser, item, path| {
+    pub(super) fn texts(&mut self, value: &Value, path: &str, what: &str) -> Option<Vec<String>> {
+        self.list(value, path, what, |parser, item, path| {
             parser.text(item, path).map(str::to_owned)
         })
     }

@@ -1,5 +1,6 @@
 //! What is wrong with a rule: one value per mistake, each with its place.
 
+use super::limits::MAX_PROBLEMS;
 use serde::{Deserialize, Serialize};
 use strsim::damerau_levenshtein;
 
@@ -86,15 +87,65 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// Problems in the order in which they are found, at most [`MAX_PROBLEMS`].
+#[derive(Debug, Default)]
+pub struct Problems {
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    /// Adds a problem, if there is room. Only then its hint is looked for, which takes longer than finding the problem.
+    pub fn add(
+        &mut self,
+        path: &str,
+        code: Code,
+        message: impl Into<String>,
+        hint: impl FnOnce() -> Option<String>,
+    ) {
+        if self.found.len() < MAX_PROBLEMS {
+            self.found
+                .push(Problem::new(path, code, message).with_hint(hint()));
+        }
+    }
+
+    /// Returns the value if there is one and no problem was found.
+    ///
+    /// # Errors
+    /// The problems.
+    pub fn or<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
+        match value {
+            Some(value) if self.found.is_empty() => Ok(value),
+            _ => Err(self.found),
+        }
+    }
+}
+
 /// Returns "did you mean ...?" for the known name nearest to `found`, if one is near enough to be a slip.
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let folded = found.to_lowercase();
+    let length = folded.chars().count();
     known
         .into_iter()
-        .map(|name| (damerau_levenshtein(&folded, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().max(found.len()) / 4)
+        .filter_map(|name| {
+            let other = name.to_lowercase();
+            let other_length = other.chars().count();
+            let farthest = 1 + length.max(other_length) / 4;
+            // The distance is at least the difference in length, and far slower to tell.
+            let distance = (length.abs_diff(other_length) <= farthest)
+                .then(|| damerau_levenshtein(&folded, &other))?;
+            (distance <= farthest).then_some((distance, name))
+        })
         .min()
         .map(|(_, name)| format!("did you mean \"{name}\"?"))
+}
+
+/// Keeps what was found from flooding a message.
+pub fn shorten(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// Returns the names as `"a", "b", "c"`.

@@ -2,7 +2,7 @@
 
 mod cluster;
 
-pub use cluster::{TestDatabase, cluster_url};
+pub use cluster::TestDatabase;
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
