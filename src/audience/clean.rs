@@ -80,7 +80,8 @@ pub fn clean_country(text: &str) -> Result<Option<String>, String> {
         0 => Ok(None),
         2 if code.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(Some(code)),
         _ => Err(format!(
-            "expected a country code of two letters such as \"LT\", found \"{code}\""
+            "expected a country code of two letters such as \"LT\", found \"{}\"",
+            text.trim()
         )),
     }
 }
@@ -105,7 +106,8 @@ pub fn clean_language(text: &str) -> Result<Option<String>, String> {
         Ok(Some(tag))
     } else {
         Err(format!(
-            "expected a language tag such as \"en\" or \"pt-BR\", found \"{tag}\""
+            "expected a language tag such as \"en\" or \"pt-BR\", found \"{}\"",
+            text.trim()
         ))
     }
 }
