@@ -28,7 +28,9 @@ pub fn cluster_url() -> &'static str {
 
 /// A database as good as one's own: a schema with all migrations, dropped with this value.
 pub struct TestDatabase {
+    /// Its connections have the name of the schema as their application name.
     pub db: Db,
+    /// The address for other processes, whose application name is that with `-process`.
     pub url: String,
     name: String,
 }
@@ -45,9 +47,21 @@ impl TestDatabase {
         let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
         admin(&format!("CREATE SCHEMA {name}"));
-        let url = format!("{}?options=-csearch_path%3D{name}", cluster_url());
-        let db = Db::open(&url, 6).expect("the cluster answers");
+        // The names tell the connections of this database from those of other tests.
+        let url = |application: &str| format!("{}&application_name={application}", url_of(&name));
+        let db = Db::open(&url(&name), 6).expect("the cluster answers");
+        let url = url(&format!("{name}-process"));
         TestDatabase { db, url, name }
+    }
+
+    /// Returns the name of the schema.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens a connection that is the test's own: what cuts off the application does not touch it.
+    pub fn connect(&self) -> PgConnection {
+        PgConnection::establish(&url_of(&self.name)).expect("the cluster answers")
     }
 
     /// Runs statements of a test's own.
@@ -63,6 +77,10 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         admin(&format!("DROP SCHEMA {} CASCADE", self.name));
     }
+}
+
+fn url_of(schema: &str) -> String {
+    format!("{}?options=-csearch_path%3D{schema}", cluster_url())
 }
 
 fn admin(sql: &str) {

@@ -1,8 +1,12 @@
 //! What the tests share: the cluster, a database of their own for each, and the API over it.
 
 mod cluster;
+mod observe;
+mod process;
 
 pub use cluster::TestDatabase;
+pub use observe::{Held, eventually};
+pub use process::{Finished, Server, import_text, rollcall, run};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;

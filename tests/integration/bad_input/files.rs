@@ -1,0 +1,266 @@
+//! Files that cannot be imported, or not wholly.
+
+use crate::support::{TestDatabase, import_text, rollcall, run};
+use insta::assert_snapshot;
+
+/// A database with one subscriber, in a group.
+fn with_ona() -> TestDatabase {
+    let database = TestDatabase::new();
+    let csv = "email,first_name,visits\nona@example.com,Ona,3\n";
+    let arguments = [
+        "--group",
+        "readers",
+        "--create-group",
+        "--field",
+        "visits:number",
+    ];
+    let done = import_text(&database, "subscribers", csv, &arguments);
+    assert!(done.status.success(), "{done}");
+    database
+}
+
+/// Returns everything that an import could have changed.
+fn state(database: &TestDatabase) -> String {
+    database.ask(
+        "SELECT json_build_array( \
+         (SELECT json_agg(json_build_array(s.id, s.email, s.first_name, s.custom) ORDER BY s.id) FROM subscribers s), \
+         (SELECT json_agg(g.key ORDER BY g.key) FROM groups g), \
+         (SELECT count(*) FROM group_memberships), (SELECT json_agg(f.key) FROM custom_fields f), \
+         (SELECT count(*) FROM events), (SELECT count(*) FROM event_totals))",
+    )
+}
+
+#[track_caller]
+fn refuse(database: &TestDatabase, what: &str, text: impl AsRef<[u8]>, more: &[&str]) -> String {
+    let before = state(database);
+    let done = import_text(database, what, text, more);
+    assert!(!done.status.success(), "{done}");
+    assert_eq!(state(database), before, "nothing is lost and nothing added");
+    done.to_string()
+}
+
+#[test]
+fn a_header_that_cannot_be_used_refuses_the_file() {
+    let database = with_ona();
+    let subscribers = |text: &str, more: &[&str]| refuse(&database, "subscribers", text, more);
+    assert_snapshot!(subscribers("", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found an empty file
+    "#);
+    assert_snapshot!(subscribers("ona@example.com,Onutė,5\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found "ona@example.com,Onutė,5"
+    "#);
+    assert_snapshot!(subscribers("first_name,visits\nOnutė,5\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found "first_name,visits"
+    "#);
+    assert_snapshot!(subscribers("email,frist_name,Visit\nona@example.com,Onutė,5\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a built-in column or the key of a custom field, found "frist_name" (did you mean "first_name"?); header: expected a built-in column or the key of a custom field, found "Visit" (did you mean "visits"?)
+    "#);
+    assert_snapshot!(subscribers("email,shoe size\nona@example.com,38\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a built-in column or the key of a custom field, found "shoe size" (make a custom field of it with --field "shoe size:text" (or number, date, datetime, boolean, list), or leave it out with --ignore "shoe size")
+    "#);
+    assert_snapshot!(subscribers("email,first_name,First Name\nona@example.com,a,b\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected each column once, found "First Name" again
+    "#);
+    assert_snapshot!(subscribers("email,\"first_name\nona@example.com,Onutė\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: line 1: expected a closing quote ("), found none; write a quote within a quoted cell twice
+    "#);
+    assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &[]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found "email;first_name" (are its cells separated by ";"? add --delimiter ";")
+    "#);
+    assert_snapshot!(
+        subscribers("email,visits\nona@example.com,Onutė\n", &["--field", "visits:date"]),
+        @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected column "visits" to be of type date, as --field says, found that custom field "visits" is of type number
+    "#
+    );
+    assert_snapshot!(
+        subscribers("email,visits\nona@example.com,4\n", &["--field", "vists:number"]),
+        @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: header: expected a column "vists", as --field says, found none (did you mean "visits"?)
+    "#
+    );
+}
+
+#[test]
+fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
+    let database = with_ona();
+    let events = |text: &str| refuse(&database, "events", text, &[]);
+    assert_snapshot!(events(""), @r#"
+    exit code 1
+    rollcall: "events.csv" was not imported: header: expected a header line with a column "email", found an empty file
+    "#);
+    assert_snapshot!(events("ona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
+    exit code 1
+    rollcall: "events.csv" was not imported: header: expected a header line with a column "email", found "ona@example.com,purchase,2026-03-01T09:30:00Z"
+    "#);
+    assert_snapshot!(events("email,event,occured_at\nona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
+    exit code 1
+    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "occured_at" (did you mean "occurred_at"?); header: expected a header line with a column "occurred_at", found "email,event,occured_at"
+    "#);
+}
+
+#[test]
+fn a_row_that_cannot_be_used_costs_only_itself() {
+    let database = with_ona();
+    let mut csv = b"email,first_name,birthday,visits\n".to_vec();
+    for row in [
+        &b"jonas@example.com,Jonas,1990-05-17,4\n"[..],
+        b"not an address,A,,\n",
+        b"eve@example.com,Eve\n",
+        b"ona@example.com,Onute,1990-02-30,1\n",
+        b"ona@example.com,Onute,,often\n",
+        b"ona@example.com,\xd0n\xfb,,1\n",
+        b"ona@example.com,\"Onute,,1\n",
+        b"\"ruta@example.com\",\"R\xc5\xabta \"\"Ru\"\" K.\",,\n",
+        b"last@example.com,\"Last,,9\n",
+    ] {
+        csv.extend_from_slice(row);
+    }
+    let done = import_text(&database, "subscribers", &csv, &[]);
+    assert_snapshot!(done, @r#"
+    exit code 2
+    9 rows
+              2 created
+              7 refused
+      line 3, email: expected an e-mail address, found "not an address": it has no @
+      line 4: expected 4 cells, found 2
+      line 5, birthday: expected a day such as "2026-03-01", found "1990-02-30"
+      line 6, visits: expected a number such as 12.5, found "often"
+      line 7: expected UTF-8 text, found other bytes in cell 2: "�n�"; save the file as UTF-8
+      line 8: expected a closing quote ("), found none; write a quote within a quoted cell twice
+      line 10: expected a closing quote ("), found none; write a quote within a quoted cell twice
+    "#);
+    assert_snapshot!(state(&database), @r#"[[[1, "ona@example.com", "Ona", {"visits": 3.0}], [2, "jonas@example.com", "Jonas", {"visits": 4.0}], [3, "ruta@example.com", "Rūta \"Ru\" K.", {}]], ["readers"], 1, ["visits"], 0, 0]"#);
+}
+
+#[test]
+fn an_event_that_cannot_be_used_costs_only_itself() {
+    let database = with_ona();
+    let csv = "email,event,occurred_at,value\n\
+        ona@example.com,purchase,2026-03-01T09:30:00Z,12.50\n\
+        nobody@example.com,purchase,2026-03-01T09:30:00Z,12.50\n\
+        ona@example.com,,2026-03-01T09:30:00Z,\n\
+        ona@example.com,purchase,yesterday,\n\
+        ona@example.com,purchase,,\n\
+        ona@example.com,purchase,2026-03-01T09:30:00Z,free\n\
+        ona@example.com,purchase,2026-03-01T09:30:00Z,1e12\n";
+    assert_snapshot!(import_text(&database, "events", csv, &[]), @r#"
+    exit code 2
+    7 rows
+              1 recorded
+              6 refused
+      line 3, email: expected the e-mail address of a subscriber, found "nobody@example.com", who does not exist; import subscribers first
+      line 4, event: expected the name of an event, found an empty text
+      line 5, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
+      line 6, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found an empty cell
+      line 7, value: expected a number such as 12.5, found "free"
+      line 8, value: expected a value between -1e12 and 1e12, found 1000000000000
+    "#);
+    assert_snapshot!(
+        database.ask("SELECT json_agg(json_build_array(t.name, t.count, t.value_sum)) FROM event_totals t"),
+        @r#"[["purchase", 1, 12.500000]]"#
+    );
+}
+
+#[test]
+fn many_refused_rows_are_counted_and_the_first_shown() {
+    let database = with_ona();
+    let rows: String = (0..1_500)
+        .map(|number| format!("nobody {number}\n"))
+        .collect();
+    let done = import_text(&database, "subscribers", format!("email\n{rows}"), &[]);
+    assert_eq!(done.status.code(), Some(2));
+    let lines: Vec<&str> = done.stderr.lines().collect();
+    assert_eq!(lines.len(), 21, "{done}");
+    assert_snapshot!(done.stdout, @r#"
+    1500 rows
+           1500 refused
+    "#);
+    assert_snapshot!(lines[19..].join("\n"), @r#"
+    line 21, email: expected an e-mail address, found "nobody 19": it has no @
+    and 1480 more (a report keeps the first 1000)
+    "#);
+}
+
+#[test]
+fn a_group_that_does_not_exist_is_not_made_by_a_slip() {
+    let database = with_ona();
+    let csv = "email\njonas@example.com\n";
+    let into = |more: &[&str]| refuse(&database, "subscribers", csv, more);
+    assert_snapshot!(into(&["--group", "raeders"]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: group: expected the key of a group, found "raeders", which does not exist (did you mean "readers"?)
+    "#);
+    assert_snapshot!(into(&["--group", "customers"]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: group: expected the key of a group, found "customers", which does not exist (add --create-group to make it)
+    "#);
+    assert_snapshot!(into(&["--group", "Best Customers", "--create-group"]), @r#"
+    exit code 1
+    rollcall: "subscribers.csv" was not imported: group: expected 1 to 63 lower-case letters, digits, "-" and "_", starting with a letter or digit, found "Best Customers" (for example "best-customers")
+    "#);
+}
+
+#[test]
+fn a_file_that_cannot_be_read() {
+    let database = with_ona();
+    let before = state(&database);
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(dir.path().join("folder.csv")).expect("a directory");
+    let import = |what: &str, file: &str| {
+        let mut command = rollcall(&["import", what, file, "--database-url", &database.url]);
+        run(command.current_dir(dir.path()))
+    };
+    assert_snapshot!(import("subscribers", "nothing.csv"), @r#"
+    exit code 1
+    rollcall: "nothing.csv" cannot be opened: No such file or directory (os error 2)
+    "#);
+    assert_snapshot!(import("events", "nothing.csv"), @r#"
+    exit code 1
+    rollcall: "nothing.csv" cannot be opened: No such file or directory (os error 2)
+    "#);
+    assert_snapshot!(import("subscribers", "folder.csv"), @r#"
+    exit code 1
+    rollcall: "folder.csv" was not imported: file: it cannot be read: Is a directory (os error 21)
+    "#);
+    assert_eq!(state(&database), before);
+}
+
+#[test]
+fn arguments_of_an_import_that_make_no_sense() {
+    let parse = |arguments: &[&str]| {
+        let mut command = rollcall(&["import", "subscribers", "people.csv"]);
+        run(command.args(arguments))
+    };
+    assert_snapshot!(parse(&["--field", "visits:integer"]), @r#"
+    exit code 2
+    error: invalid value 'visits:integer' for '--field <COLUMN:TYPE>': expected COLUMN:TYPE with text, number, date, datetime, boolean or list, such as first_purchase:date
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(parse(&["--delimiter", "||"]), @r#"
+    exit code 2
+    error: invalid value '||' for '--delimiter <DELIMITER>': expected one character such as ";", or "tab"
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(parse(&["--create-group"]), @r#"
+    exit code 2
+    error: the following required arguments were not provided:
+      --group <KEY>
+
+    Usage: rollcall import subscribers --group <KEY> --create-group <FILE>
+
+    For more information, try '--help'.
+    "#);
+}

@@ -1,0 +1,205 @@
+//! The real program, as a process of its own.
+
+use super::{TestDatabase, eventually};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a command may take before it is taken for stuck.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Prepares the program, without the settings of whoever runs the tests.
+pub fn rollcall(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    for (name, _) in std::env::vars_os() {
+        let name_bytes = name.as_encoded_bytes();
+        if name_bytes.starts_with(b"ROLLCALL_") || name_bytes.starts_with(b"PG") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("DATABASE_URL")
+        .args(arguments)
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a command did.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Shows how it ended and everything it said, for snapshots.
+impl std::fmt::Display for Finished {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.status.code() {
+            Some(code) => writeln!(formatter, "exit code {code}")?,
+            None => writeln!(formatter, "signal {:?}", self.status.signal())?,
+        }
+        write!(formatter, "{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// Runs a prepared program to its end.
+#[track_caller]
+pub fn run(command: &mut Command) -> Finished {
+    let mut stdout = tempfile::tempfile().expect("a file for what is printed");
+    let mut stderr = tempfile::tempfile().expect("a file for what is wrong");
+    let mut child = command
+        .stdout(stdout.try_clone().expect("a handle"))
+        .stderr(stderr.try_clone().expect("a handle"))
+        .spawn()
+        .expect("the program starts");
+    let status = wait(&mut child);
+    Finished {
+        status,
+        stdout: read_back(&mut stdout),
+        stderr: read_back(&mut stderr),
+    }
+}
+
+/// Imports a file of that text: `what` is `subscribers` or `events`.
+#[track_caller]
+pub fn import_text(
+    database: &TestDatabase,
+    what: &str,
+    text: impl AsRef<[u8]>,
+    arguments: &[&str],
+) -> Finished {
+    let dir = tempfile::tempdir().expect("a directory for the file");
+    let name = format!("{what}.csv");
+    std::fs::write(dir.path().join(&name), text).expect("the file can be written");
+    let mut command = rollcall(&["import", what, &name, "--database-url", &database.url]);
+    run(command.args(arguments).current_dir(dir.path()))
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("a child can be killed");
+            panic!("the program does not end");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn read_back(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().expect("a file can be rewound");
+    file.read_to_string(&mut text).expect("UTF-8 is printed");
+    text
+}
+
+/// A running server, killed when dropped.
+pub struct Server {
+    child: Child,
+    log: File,
+    /// Where it listens, such as `127.0.0.1:34567`.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts a server on a free port over the database of a test.
+    #[track_caller]
+    pub fn start(database: &TestDatabase) -> Server {
+        Server::start_with(&["--database-url", &database.url])
+    }
+
+    /// Starts a server on a free port with these settings, in a process group of its own as a shell would.
+    #[track_caller]
+    pub fn start_with(settings: &[&str]) -> Server {
+        let mut log = tempfile::tempfile().expect("a file for the log");
+        // A file and not a pipe, which would have to be read as long as the server lives.
+        let printed = tempfile::NamedTempFile::new().expect("a file for what is printed");
+        let mut child = rollcall(&["serve", "--listen", "127.0.0.1:0"])
+            .args(settings)
+            .stdout(printed.reopen().expect("a handle"))
+            .stderr(log.try_clone().expect("a handle"))
+            .process_group(0)
+            .spawn()
+            .expect("the program starts");
+        let mut address = None;
+        eventually("the server tells its address", || {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                panic!(
+                    "the server does not start: {status}\n{}",
+                    read_back(&mut log)
+                );
+            }
+            let text = std::fs::read_to_string(printed.path()).expect("a file can be read");
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("GraphiQL  http://"));
+            address = line
+                .and_then(|line| line.strip_suffix("/graphiql"))
+                .map(str::to_owned);
+            address.is_some()
+        });
+        let address = address.unwrap_or_default();
+        Server {
+            child,
+            log,
+            address,
+        }
+    }
+
+    /// Sends a document and returns the status and the body.
+    #[track_caller]
+    pub fn post(&self, document: &str, variables: Value) -> (u16, Value) {
+        let body = json!({ "query": document, "variables": variables });
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut response = agent
+            .post(format!("http://{}/graphql", self.address))
+            .send_json(body)
+            .expect("the server answers");
+        let body = response.body_mut().read_json();
+        (response.status().as_u16(), body.expect("a JSON body"))
+    }
+
+    /// Presses Ctrl-C: the whole process group is interrupted. Returns how the server ended.
+    #[track_caller]
+    pub fn interrupt(mut self) -> Finished {
+        killpg(self.group(), Signal::SIGINT).expect("the server can be interrupted");
+        let status = wait(&mut self.child);
+        Finished {
+            status,
+            stdout: String::new(),
+            stderr: read_back(&mut self.log),
+        }
+    }
+
+    /// Kills the server itself, which cannot do anything about it.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
+    }
+
+    fn end(&mut self) {
+        // Fails where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
