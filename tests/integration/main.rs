@@ -6,6 +6,7 @@ mod bad_input;
 mod cdnow;
 mod database;
 mod demo;
+mod faults;
 mod memberships;
 mod nouns;
 mod refreshing;
