@@ -7,6 +7,7 @@ mod cdnow;
 mod database;
 mod demo;
 mod faults;
+mod importing;
 mod memberships;
 mod nouns;
 mod refreshing;
