@@ -107,7 +107,7 @@ fn changes_that_are_refused_leave_everything_as_it_was() {
          position: {{latitude: 91, longitude: 1}}, customFields: {{visits: 1}}}}}}) {{ {errors} }} }}"
     )), @r#"
     INVALID email: expected an e-mail address, found "ona": it has no @
-    INVALID country: expected a country code of two letters such as "LT", found "LITHUANIA"
+    INVALID country: expected a country code of two letters such as "LT", found "Lithuania"
     INVALID latitude: expected degrees from -90 to 90, found 91
     NOT_FOUND customFields.visits: expected the key of a custom field, found "visits", which does not exist
     "#);
