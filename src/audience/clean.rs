@@ -143,9 +143,9 @@ pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let day = (text.len() == 10)
-        .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
-        .flatten();
+    // Written back it must be the same: the parser also takes signs and blanks for digits.
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let day = day.filter(|day| day.to_string() == text);
     match day {
         Some(day) if is_sane_year(chrono::Datelike::year(&day)) => Ok(Some(day)),
         _ => Err(format!(
@@ -270,6 +270,11 @@ mod tests {
         }
         assert!(clean_day("2026-02-30").is_err());
         assert!(clean_day("2026-2-3").is_err());
+        assert!(clean_day("+2026-3-01").is_err());
+        assert_eq!(
+            clean_day(" 0033-04-03 "),
+            Ok(NaiveDate::from_ymd_opt(33, 4, 3))
+        );
         assert_eq!(clean_boolean("Yes"), Ok(Some(true)));
         assert!(clean_boolean("maybe").is_err());
         assert_eq!(clean_text("  \t "), Ok(None));
