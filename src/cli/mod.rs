@@ -10,6 +10,7 @@ mod serve;
 
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Keeps an audience: subscribers, the groups they were put into by hand, and the segments they belong to because a
@@ -74,5 +75,6 @@ fn start_log(command: &Command) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
