@@ -1,7 +1,7 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
 use crate::clock::Clock;
-use crate::refresh::{Daily, RefreshSettings};
+use crate::refresh::{Daily, Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
@@ -61,6 +61,7 @@ impl ScheduleSettings {
             zone: self.time_zone,
             workers: self.workers.map_or(cores, usize::from),
             clock,
+            meter: Meter::default(),
         }
     }
 

@@ -29,7 +29,8 @@
 //!
 //! # Invariants
 //!
-//! - No SQL is ever built from a rule: rules name fields, and fields name columns in one place (`refresh/load.rs`).
+//! - No SQL is ever built from a rule: rules name fields, and fields name columns in one place
+//!   (`audience/field_column.rs`).
 //! - `rule` and `evaluate` know no database, no clock and no asynchronous code.
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
 //! - A refresh never updates a row of `segments`, and only a refresh and a deletion write `segment_blocks`.

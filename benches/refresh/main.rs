@@ -8,9 +8,11 @@
 //! The SQL way keeps one row per membership and runs one set-based difference per segment, over the same tables, with
 //! fresh statistics and the indexes it profits from. Both ways do a first fill, then about 1 % of the audience
 //! changes and three days pass, then both do a daily refresh. In the end both must have found the same members.
+//! Then rules are previewed, and ten times the segments are refreshed our way.
 //! Figures are of one run on one machine: read the ratios.
 
 mod audience;
+mod previews;
 mod segments;
 mod sql_way;
 
@@ -20,7 +22,7 @@ use diesel::connection::SimpleConnection;
 use rollcall::clock::Clock;
 use rollcall::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
 use rollcall::db::{Db, migrate};
-use rollcall::refresh::{RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{Figure, Meter, Phase, RefreshSettings, Selection, Trigger, refresh};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Parser)]
@@ -37,6 +39,9 @@ struct Arguments {
     /// Only our way: for profiling and for sizes at which the SQL way takes too long.
     #[arg(long)]
     only_ours: bool,
+    /// How many times the segments are refreshed in the end.
+    #[arg(long, default_value_t = 10)]
+    times: usize,
     /// A Postgres to use instead of one of the benchmark's own; its database must be empty.
     #[arg(long)]
     database_url: Option<String>,
@@ -86,7 +91,7 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     );
     let made = timed(|| audience::make(db, arguments.subscribers, now))?;
     println!("{:<44}{:>9.1} s", "making the audience", made.as_secs_f64());
-    let definitions = segments::make(db, arguments.segments, now)?;
+    let definitions = segments::make(db, 0..arguments.segments, now)?;
 
     let mut ours = [Duration::ZERO; 2];
     let mut sql = [Duration::ZERO; 2];
@@ -97,13 +102,15 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
             audience::change(db, later)?;
         }
         reset_peak_memory();
-        ours[round] = timed(|| refresh_ours(db, arguments.workers, moment))?;
+        let settings = settings(arguments.workers, moment);
+        ours[round] = timed(|| refresh_ours(db, &settings))?;
         peak = peak_memory().max(peak);
         println!(
             "{:<44}{:>9.2} s",
             format!("{name}, ours"),
             ours[round].as_secs_f64()
         );
+        report_phases(&settings.meter);
         if !arguments.only_ours {
             sql[round] = timed(|| sql_way::refresh(db, &definitions, moment))?;
             println!(
@@ -130,17 +137,59 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         let memberships = sql_way::check_same_members(db, &definitions)?;
         println!("both ways found the same {memberships} memberships");
     }
-    Ok(())
+    previews::report(db, arguments.workers, later)?;
+    run_many(db, arguments, ours[1])
 }
 
-fn refresh_ours(db: &Db, workers: usize, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let settings = RefreshSettings {
+/// Refreshes ten times the segments, and compares with the time that the first took.
+fn run_many(db: &Db, arguments: &Arguments, few: Duration) -> anyhow::Result<()> {
+    let now: DateTime<Utc> = audience::NOW.parse()?;
+    let count = arguments.segments * arguments.times;
+    segments::make(db, arguments.segments..count, now)?;
+    for (days, name) in [(3, "fill"), (6, "daily refresh")] {
+        let moment = now + chrono::Duration::days(days);
+        let settings = settings(arguments.workers, moment);
+        reset_peak_memory();
+        let many = timed(|| refresh_ours(db, &settings))?;
+        println!(
+            "{:<44}{:>9.2} s = {:.2} times that of {}, peak {:.0} MB",
+            format!("{name} of {count} segments"),
+            many.as_secs_f64(),
+            many.as_secs_f64() / few.as_secs_f64(),
+            arguments.segments,
+            peak_memory() as f64 / 1e6,
+        );
+        report_phases(&settings.meter);
+    }
+    report_storage(db)
+}
+
+fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
+    RefreshSettings {
         zone: chrono_tz::UTC,
         workers,
         clock: Clock::standing_at(now),
-    };
-    refresh(db, &Selection::All, Trigger::Manual, &settings)?;
+        meter: Meter::default(),
+    }
+}
+
+fn refresh_ours(db: &Db, settings: &RefreshSettings) -> anyhow::Result<()> {
+    refresh(db, &Selection::All, Trigger::Manual, settings)?;
     Ok(())
+}
+
+fn report_phases(meter: &Meter) {
+    for phase in Phase::ALL {
+        let taken = meter.taken(phase).as_secs_f64();
+        println!("    {:<40}{taken:>9.2} s", phase.as_str());
+    }
+    println!(
+        "    {} conditions, of which {} distinct leaves, {} of them about events, in {} scans of events or totals",
+        meter.figure(Figure::Conditions),
+        meter.figure(Figure::Leaves),
+        meter.figure(Figure::EventLeaves),
+        meter.figure(Figure::EventScans),
+    );
 }
 
 fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {

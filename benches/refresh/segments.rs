@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use rollcall::audience::segment;
 use rollcall::db::Db;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 /// A segment in both forms. In the SQL, `s` is the subscriber and `$now` the moment.
 pub struct Definition {
@@ -13,10 +14,10 @@ pub struct Definition {
     pub condition: String,
 }
 
-/// Makes that many segments.
-pub fn make(db: &Db, count: usize, now: DateTime<Utc>) -> anyhow::Result<Vec<Definition>> {
-    let mut definitions = Vec::with_capacity(count);
-    for number in 0..count {
+/// Makes segments with these numbers.
+pub fn make(db: &Db, numbers: Range<usize>, now: DateTime<Utc>) -> anyhow::Result<Vec<Definition>> {
+    let mut definitions = Vec::with_capacity(numbers.len());
+    for number in numbers {
         let (rule, condition) = mixed(number);
         let key = format!("segment-{number:04}");
         let made =

@@ -1,12 +1,14 @@
 //! What rules may refer to, read from the database.
 
 use super::custom_field;
-use crate::db::schema::groups;
+use crate::db::schema::{groups, segment_dependencies, segments};
 use crate::error::Error;
-use crate::rule::Catalogue;
+use crate::rule::{Catalogue, KnownSegment};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use std::collections::{BTreeMap, HashMap};
 
-/// Reads the custom fields and groups that exist.
+/// Reads the custom fields, groups and segments that exist.
 ///
 /// # Errors
 /// Those of the database.
@@ -21,5 +23,36 @@ pub fn load_catalogue(connection: &mut PgConnection) -> Result<Catalogue, Error>
     Ok(Catalogue {
         custom_fields,
         groups: groups.into_iter().collect(),
+        segments: load_segments(connection)?,
     })
+}
+
+fn load_segments(connection: &mut PgConnection) -> Result<BTreeMap<String, KnownSegment>, Error> {
+    let rows: Vec<(i64, String)> = segments::table
+        .select((segments::id, segments::key))
+        .load(connection)?;
+    let asked: Vec<(i64, String)> = segment_dependencies::table
+        .filter(segment_dependencies::kind.eq("segment"))
+        .select((segment_dependencies::segment_id, segment_dependencies::name))
+        .load(connection)?;
+    let mut uses: HashMap<i64, Vec<String>> = HashMap::new();
+    for (id, key) in asked {
+        uses.entry(id).or_default().push(key);
+    }
+    let known = rows.into_iter().map(|(id, key)| {
+        let uses = uses.remove(&id).unwrap_or_default();
+        (key, KnownSegment { id, uses })
+    });
+    Ok(known.collect())
+}
+
+/// Keeps what rules refer to and the rules themselves from changing otherwise until the end of this transaction, so
+/// that two changes that are right by themselves cannot be wrong together.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock_rules(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall rules ' || current_schema(), 0))",
+    )?)
 }

@@ -1,14 +1,16 @@
 //! Custom fields: typed fields that the owner adds to subscribers.
 
+use super::catalogue::lock_rules;
 use super::clean::{clean_boolean, clean_day, clean_instant, clean_number, clean_text};
 use super::paging::{Page, PageRequest};
-use super::segment::list_users;
+use super::segment::refuse_if_used;
 use crate::db::schema::custom_fields;
 use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::CustomType;
+use crate::rule::{CustomType, DependencyKind};
 use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Array, BigInt, Jsonb, Text};
 use serde_json::{Value, json};
 
 /// The most items a list value may have.
@@ -90,6 +92,20 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Cus
         .load(connection)?)
 }
 
+/// Finds custom fields by key, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_keys(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<Vec<CustomField>, Error> {
+    Ok(custom_fields::table
+        .filter(custom_fields::key.eq_any(keys))
+        .select(CustomField::as_select())
+        .load(connection)?)
+}
+
 /// Adds a custom field.
 ///
 /// # Errors
@@ -117,28 +133,124 @@ pub fn create(
         .get_result(connection)?)
 }
 
-/// Gives a custom field another name for people. Key and type stay.
+/// Changes the name for people or the type of a custom field. The key stays; every value is converted.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`].
+/// [`Error::NotFound`]; [`Error::Invalid`], also if a value cannot be converted; [`Error::InUse`] with the segments
+/// whose rules ask about the field, if its type would change.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
-    label: &str,
+    label: Option<&str>,
+    custom_type: Option<CustomType>,
     now: DateTime<Utc>,
 ) -> Result<CustomField, Error> {
-    let label = clean_text(label)
-        .map_err(|message| Error::invalid("label", message))?
-        .ok_or_else(|| Error::invalid("label", "expected a text, found an empty one"))?;
-    diesel::update(custom_fields::table.find(id))
-        .set((
-            custom_fields::label.eq(label),
-            custom_fields::updated_at.eq(now),
-        ))
-        .returning(CustomField::as_returning())
-        .get_result(connection)
-        .optional()?
-        .ok_or_else(|| Error::not_found("custom field", id))
+    connection.transaction(|connection| {
+        lock_rules(connection)?;
+        let mut field: CustomField = custom_fields::table
+            .find(id)
+            .for_update()
+            .select(CustomField::as_select())
+            .first(connection)
+            .optional()?
+            .ok_or_else(|| Error::not_found("custom field", id))?;
+        if let Some(label) = label {
+            field.label = clean_text(label)
+                .map_err(|message| Error::invalid("label", message))?
+                .ok_or_else(|| Error::invalid("label", "expected a text, found an empty one"))?;
+        }
+        let new_type = custom_type.filter(|new_type| *new_type != field.custom_type());
+        if let Some(new_type) = new_type {
+            refuse_if_used(connection, DependencyKind::Field, &field.key)?;
+            convert_values(connection, &field.key, new_type)?;
+            field.type_name = new_type.as_str().to_owned();
+        }
+        Ok(diesel::update(custom_fields::table.find(id))
+            .set((
+                custom_fields::label.eq(field.label),
+                custom_fields::type_.eq(field.type_name),
+                custom_fields::updated_at.eq(now),
+            ))
+            .returning(CustomField::as_returning())
+            .get_result(connection)?)
+    })
+}
+
+/// How many values are converted with one statement.
+const CONVERTED_AT_A_TIME: i64 = 10_000;
+
+/// Turns everybody's value of a field into one of another type, or refuses where any cannot be.
+fn convert_values(
+    connection: &mut PgConnection,
+    key: &str,
+    new_type: CustomType,
+) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        email: String,
+        #[diesel(sql_type = Jsonb)]
+        value: Value,
+    }
+    // The values must not change between being read and being written.
+    connection.batch_execute("LOCK TABLE subscribers IN SHARE ROW EXCLUSIVE MODE")?;
+    let (mut after, mut refused, mut example) = (0, 0, None);
+    loop {
+        let rows: Vec<Row> = diesel::sql_query(
+            "SELECT id, email, custom -> $1 AS value FROM subscribers WHERE id > $2 AND custom ? $1 ORDER BY id LIMIT $3",
+        )
+        .bind::<Text, _>(key)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(CONVERTED_AT_A_TIME)
+        .load(connection)?;
+        let Some(last) = rows.last() else {
+            break;
+        };
+        after = last.id;
+        let (mut ids, mut values) = (Vec::new(), Vec::new());
+        for row in rows {
+            match clean_cell(new_type, &cell_of(&row.value)) {
+                Ok(Some(value)) => {
+                    ids.push(row.id);
+                    values.push(value);
+                }
+                _ => {
+                    refused += 1;
+                    example.get_or_insert((row.value, row.email));
+                }
+            }
+        }
+        diesel::sql_query(
+            "UPDATE subscribers SET custom = jsonb_set(custom, ARRAY[$1], converted.value) \
+             FROM unnest($2, $3) AS converted (id, value) WHERE subscribers.id = converted.id",
+        )
+        .bind::<Text, _>(key)
+        .bind::<Array<BigInt>, _>(ids)
+        .bind::<Array<Jsonb>, _>(values)
+        .execute(connection)?;
+    }
+    let Some((value, email)) = example else {
+        return Ok(());
+    };
+    let message = format!(
+        "expected values that can be read as {}, found {refused} that cannot, such as {value} of {email}",
+        new_type.as_str()
+    );
+    Err(Error::invalid("type", message))
+}
+
+/// Writes a value as a CSV file would, which every type can be read from.
+fn cell_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(cell_of).collect();
+            items.join("|")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Deletes a custom field and everybody's value of it.
@@ -147,6 +259,7 @@ pub fn update(
 /// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
 pub fn delete(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
     connection.transaction(|connection| {
+        lock_rules(connection)?;
         let field: CustomField = custom_fields::table
             .find(id)
             .for_update()
@@ -154,13 +267,7 @@ pub fn delete(connection: &mut PgConnection, id: i64) -> Result<CustomField, Err
             .first(connection)
             .optional()?
             .ok_or_else(|| Error::not_found("custom field", id))?;
-        let used_by = list_users(connection, "field", &field.key)?;
-        if !used_by.is_empty() {
-            return Err(Error::InUse {
-                what: format!("custom field \"{}\"", field.key),
-                used_by,
-            });
-        }
+        refuse_if_used(connection, DependencyKind::Field, &field.key)?;
         diesel::sql_query("UPDATE subscribers SET custom = custom - $1 WHERE custom ? $1")
             .bind::<Text, _>(&field.key)
             .execute(connection)?;
@@ -178,7 +285,7 @@ pub fn clean_value(custom_type: CustomType, value: &Value) -> Result<Option<Valu
         (_, Value::Null) => Ok(None),
         (CustomType::Text, Value::String(text)) => Ok(clean_text(text)?.map(Value::String)),
         (CustomType::Number, Value::Number(number)) => match number.as_f64() {
-            Some(number) if number.is_finite() => Ok(Some(json!(number + 0.0))),
+            Some(number) if number.is_finite() => Ok(Some(store_number(number))),
             _ => Err(format!("expected a number, found {number}")),
         },
         (CustomType::Date, Value::String(text)) => {
@@ -203,7 +310,7 @@ pub fn clean_value(custom_type: CustomType, value: &Value) -> Result<Option<Valu
 pub fn clean_cell(custom_type: CustomType, cell: &str) -> Result<Option<Value>, String> {
     Ok(match custom_type {
         CustomType::Text => clean_text(cell)?.map(Value::String),
-        CustomType::Number => clean_number(cell)?.map(|number| json!(number)),
+        CustomType::Number => clean_number(cell)?.map(store_number),
         CustomType::Date => clean_day(cell)?.map(|day| json!(day.to_string())),
         CustomType::Datetime => clean_instant(cell)?.map(|instant| json!(store_instant(instant))),
         CustomType::Boolean => clean_boolean(cell)?.map(|flag| json!(flag)),
@@ -237,6 +344,16 @@ fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
         }
     }
     Ok((!cleaned.is_empty()).then(|| json!(cleaned)))
+}
+
+/// Writes whole numbers without a fraction, as people do; zero has no sign.
+fn store_number(number: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        json!(number as i64)
+    } else {
+        json!(number)
+    }
 }
 
 fn store_instant(instant: DateTime<Utc>) -> String {

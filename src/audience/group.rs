@@ -1,11 +1,13 @@
 //! Groups: members chosen by hand.
 
+use super::catalogue::lock_rules;
 use super::clean::clean_text;
 use super::membership::MemberChange;
 use super::paging::{Page, PageRequest};
-use super::segment::list_users;
+use super::segment::refuse_if_used;
 use crate::db::schema::{group_memberships, groups, subscribers};
 use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::DependencyKind;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
@@ -43,11 +45,18 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Gro
 /// # Errors
 /// Those of the database.
 pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Group>, Error> {
+    Ok(find_by_keys(connection, &[key.to_owned()])?.pop())
+}
+
+/// Finds groups by key, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<Group>, Error> {
     Ok(groups::table
-        .filter(groups::key.eq(key))
+        .filter(groups::key.eq_any(keys))
         .select(Group::as_select())
-        .first(connection)
-        .optional()?)
+        .load(connection)?)
 }
 
 /// Returns the group of that key.
@@ -173,6 +182,7 @@ pub fn update(
 /// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
 pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
     connection.transaction(|connection| {
+        lock_rules(connection)?;
         let group: Group = groups::table
             .find(id)
             .for_update()
@@ -180,13 +190,7 @@ pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
             .first(connection)
             .optional()?
             .ok_or_else(|| Error::not_found("group", id))?;
-        let used_by = list_users(connection, "group", &group.key)?;
-        if !used_by.is_empty() {
-            return Err(Error::InUse {
-                what: format!("group \"{}\"", group.key),
-                used_by,
-            });
-        }
+        refuse_if_used(connection, DependencyKind::Group, &group.key)?;
         diesel::delete(groups::table.find(id)).execute(connection)?;
         Ok(group)
     })

@@ -3,6 +3,7 @@
 //! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
 
 use super::group::Group;
+use super::id_set::FEW_MEMBERS;
 use super::paging::{Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
@@ -21,9 +22,6 @@ pub const BLOCK_BYTES: usize = 1_024;
 
 /// How many blocks are read at a time while looking for the members of a page.
 const BLOCKS_AT_A_TIME: i64 = 16;
-
-/// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
-const FEW_MEMBERS: i64 = 20_000;
 
 /// What adding to or removing from a group did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,12 +327,7 @@ fn members_by_id(
     request: &PageRequest<SubscriberKey>,
     limit: i64,
 ) -> Result<Vec<Subscriber>, Error> {
-    let id_of = |key: &Option<SubscriberKey>| match key {
-        Some(SubscriberKey::Id(id)) => Some(*id),
-        _ => None,
-    };
-    let mut first = id_of(&request.after).map_or(0, |after| after.saturating_add(1));
-    let mut last = id_of(&request.before).map_or(i64::MAX, |before| before - 1);
+    let (mut first, mut last) = subscriber::id_bounds(request);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut ids: Vec<i64> = Vec::new();
     while first <= last && ids.len() < limit {
@@ -361,11 +354,7 @@ fn members_by_id(
         }
     }
     ids.truncate(limit);
-    let mut found: HashMap<i64, Subscriber> = subscriber::find_by_ids(connection, &ids)?
-        .into_iter()
-        .map(|subscriber| (subscriber.id, subscriber))
-        .collect();
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    subscriber::find_in_order(connection, &ids)
 }
 
 fn blocks_between(
@@ -418,7 +407,7 @@ fn members_by_email(
         .select(Subscriber::as_select())
         .limit(limit)
         .into_boxed();
-    if count <= FEW_MEMBERS {
+    if count <= FEW_MEMBERS as i64 {
         let blocks: Vec<(i32, Vec<u8>)> = segment_blocks::table
             .filter(segment_blocks::segment_id.eq(segment_id))
             .select((segment_blocks::block, segment_blocks::members))

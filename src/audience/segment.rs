@@ -1,12 +1,12 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
 
-use super::catalogue::load_catalogue;
+use super::catalogue::{load_catalogue, lock_rules};
 use super::clean::clean_text;
 use super::group::check_key;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
 use crate::error::Error;
-use crate::rule::{self, Dependency, Node, list_dependencies, write_document};
+use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -64,11 +64,18 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Seg
 /// # Errors
 /// Those of the database.
 pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Segment>, Error> {
+    Ok(find_by_keys(connection, &[key.to_owned()])?.pop())
+}
+
+/// Finds segments by key, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<Segment>, Error> {
     Ok(segments::table
-        .filter(segments::key.eq(key))
+        .filter(segments::key.eq_any(keys))
         .select(Segment::as_select())
-        .first(connection)
-        .optional()?)
+        .load(connection)?)
 }
 
 /// Lists a page of segments by key, archived ones only if asked for.
@@ -122,7 +129,8 @@ pub fn create(
     let description = clean_text(description.unwrap_or_default())
         .map_err(|message| Error::invalid("description", message))?;
     connection.transaction(|connection| {
-        let node = read_rule(connection, rule)?;
+        lock_rules(connection)?;
+        let node = read_rule(connection, key, rule)?;
         let segment: Segment = diesel::insert_into(segments::table)
             .values((
                 segments::key.eq(key),
@@ -150,6 +158,9 @@ pub fn update(
     now: DateTime<Utc>,
 ) -> Result<Segment, Error> {
     connection.transaction(|connection| {
+        if changes.rule.is_some() {
+            lock_rules(connection)?;
+        }
         let mut segment: Segment = segments::table
             .find(id)
             .for_update()
@@ -172,7 +183,7 @@ pub fn update(
         let document = changes.rule.as_ref().map(write_document);
         let changed_rule = document.filter(|document| *document != segment.rule);
         let node = match (&changes.rule, &changed_rule) {
-            (Some(rule), Some(_)) => Some(read_rule(connection, rule)?),
+            (Some(rule), Some(_)) => Some(read_rule(connection, &segment.key, rule)?),
             _ => None,
         };
         if let Some(document) = changed_rule {
@@ -203,6 +214,7 @@ pub fn update(
 /// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
 pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Segment, Error> {
     connection.transaction(|connection| {
+        lock_rules(connection)?;
         // The refresh writes blocks of segments it has seen; it must see this one gone or finish before.
         super::membership::lock_against_refresh(connection)?;
         let segment: Segment = segments::table
@@ -212,54 +224,151 @@ pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Segment, Error> 
             .first(connection)
             .optional()?
             .ok_or_else(|| Error::not_found("segment", id))?;
-        let used_by = list_users(connection, "segment", &segment.key)?;
-        if !used_by.is_empty() {
-            return Err(Error::InUse {
-                what: format!("segment \"{}\"", segment.key),
-                used_by,
-            });
-        }
+        refuse_if_used(connection, DependencyKind::Segment, &segment.key)?;
         diesel::delete(segments::table.find(id)).execute(connection)?;
         Ok(segment)
     })
 }
 
-/// Lists the keys of the segments whose rules use something, by key.
+/// Makes sure that no rule uses something.
 ///
 /// # Errors
-/// Those of the database.
-pub fn list_users(
+/// [`Error::InUse`] with the segments whose rules do, by key.
+pub fn refuse_if_used(
     connection: &mut PgConnection,
-    kind: &str,
+    kind: DependencyKind,
     name: &str,
-) -> Result<Vec<String>, Error> {
-    Ok(find_users(connection, kind, &[name.to_owned()])?
-        .into_iter()
-        .map(|(_, segment)| format!("segment \"{}\"", segment.key))
-        .collect())
+) -> Result<(), Error> {
+    let used = Dependency {
+        kind,
+        name: name.to_owned(),
+    };
+    let users = find_users(connection, &[used])?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let what = match kind {
+        DependencyKind::Field => "custom field",
+        other => other.as_str(),
+    };
+    let users = users.into_iter();
+    Err(Error::InUse {
+        what: format!("{what} \"{name}\""),
+        used_by: users
+            .map(|(_, user)| format!("segment \"{}\"", user.key))
+            .collect(),
+    })
 }
 
-/// Finds the segments whose rules use any of these things of a kind, each with what it uses.
+/// Finds the segments whose rules use any of these things, each with what it uses, by key.
 ///
 /// # Errors
 /// Those of the database.
 pub fn find_users(
     connection: &mut PgConnection,
-    kind: &str,
-    names: &[String],
-) -> Result<Vec<(String, Segment)>, Error> {
-    Ok(segment_dependencies::table
+    used: &[Dependency],
+) -> Result<Vec<(Dependency, Segment)>, Error> {
+    let names: Vec<&str> = used.iter().map(|used| used.name.as_str()).collect();
+    let kinds: Vec<&str> = used.iter().map(|used| used.kind.as_str()).collect();
+    let rows: Vec<(String, String, Segment)> = segment_dependencies::table
         .inner_join(segments::table)
-        .filter(segment_dependencies::kind.eq(kind))
+        .filter(segment_dependencies::kind.eq_any(kinds))
         .filter(segment_dependencies::name.eq_any(names))
         .order(segments::key)
-        .select((segment_dependencies::name, Segment::as_select()))
-        .load(connection)?)
+        .select((
+            segment_dependencies::kind,
+            segment_dependencies::name,
+            Segment::as_select(),
+        ))
+        .load(connection)?;
+    let users = rows.into_iter().filter_map(|(kind, name, segment)| {
+        let kind = DependencyKind::parse(&kind)?;
+        Some((Dependency { kind, name }, segment))
+    });
+    Ok(users.collect())
 }
 
-fn read_rule(connection: &mut PgConnection, rule: &Value) -> Result<Node, Error> {
+/// Lists what the rules of these segments use, by kind and name.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_uses(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<Vec<(i64, Dependency)>, Error> {
+    let rows: Vec<(i64, String, String)> = segment_dependencies::table
+        .filter(segment_dependencies::segment_id.eq_any(ids))
+        .order((segment_dependencies::kind, segment_dependencies::name))
+        .select((
+            segment_dependencies::segment_id,
+            segment_dependencies::kind,
+            segment_dependencies::name,
+        ))
+        .load(connection)?;
+    let uses = rows.into_iter().filter_map(|(id, kind, name)| {
+        let kind = DependencyKind::parse(&kind)?;
+        Some((id, Dependency { kind, name }))
+    });
+    Ok(uses.collect())
+}
+
+/// A version of the rule of a segment.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = segment_definitions, check_for_backend(diesel::pg::Pg))]
+pub struct Definition {
+    /// Which version it is, from 1.
+    pub version: i32,
+    /// The stored document of the rule.
+    pub rule: Value,
+    /// Since when it was the rule.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Lists a page of the versions of the rule of a segment, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_definitions(
+    connection: &mut PgConnection,
+    id: i64,
+    request: &PageRequest<i32>,
+) -> Result<Page<Definition>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = segment_definitions::table
+            .filter(segment_definitions::segment_id.eq(id))
+            .select(Definition::as_select())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = request.after {
+            query = query.filter(segment_definitions::version.lt(after));
+        }
+        if let Some(before) = request.before {
+            query = query.filter(segment_definitions::version.gt(before));
+        }
+        query = if request.from_end {
+            query.order(segment_definitions::version.asc())
+        } else {
+            query.order(segment_definitions::version.desc())
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// Returns how many versions of its rule a segment has had.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_definitions(connection: &mut PgConnection, id: i64) -> Result<i64, Error> {
+    Ok(segment_definitions::table
+        .filter(segment_definitions::segment_id.eq(id))
+        .count()
+        .get_result(connection)?)
+}
+
+fn read_rule(connection: &mut PgConnection, own: &str, rule: &Value) -> Result<Node, Error> {
+    let catalogue = load_catalogue(connection)?;
     let (node, _) =
-        rule::parse_and_check(rule, &load_catalogue(connection)?).map_err(Error::InvalidRule)?;
+        rule::parse_and_check(rule, &catalogue, Some(own)).map_err(Error::InvalidRule)?;
     Ok(node)
 }
 
@@ -284,15 +393,10 @@ fn record_definition(
     let rows: Vec<_> = list_dependencies(node)
         .into_iter()
         .map(|dependency| {
-            let (kind, name) = match dependency {
-                Dependency::Field(key) => ("field", key),
-                Dependency::Group(key) => ("group", key),
-                Dependency::Event(name) => ("event", name),
-            };
             (
                 segment_dependencies::segment_id.eq(segment.id),
-                segment_dependencies::kind.eq(kind),
-                segment_dependencies::name.eq(name),
+                segment_dependencies::kind.eq(dependency.kind.as_str()),
+                segment_dependencies::name.eq(dependency.name),
             )
         })
         .collect();

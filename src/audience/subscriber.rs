@@ -10,7 +10,7 @@ use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A subscriber as stored.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, AsChangeset)]
@@ -92,6 +92,28 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
         .filter(subscribers::id.eq_any(ids))
         .select(Subscriber::as_select())
         .load(connection)?)
+}
+
+/// Finds subscribers by id, in the order of the ids.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
+    let found = find_by_ids(connection, ids)?.into_iter();
+    let mut found: HashMap<i64, Subscriber> = found.map(|found| (found.id, found)).collect();
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// Returns the first and the last id that a request for a page by id can mean.
+pub fn id_bounds(request: &PageRequest<SubscriberKey>) -> (i64, i64) {
+    let id_of = |key: &Option<SubscriberKey>| match key {
+        Some(SubscriberKey::Id(id)) => Some(*id),
+        _ => None,
+    };
+    (
+        id_of(&request.after).map_or(0, |after| after.saturating_add(1)),
+        id_of(&request.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
+    )
 }
 
 /// Finds a subscriber by e-mail, in any letter case.

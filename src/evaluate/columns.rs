@@ -3,7 +3,8 @@
 use crate::rule::{DateField, TextField};
 use arrow_array::Array;
 use arrow_array::{
-    BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray, UInt8Array,
+    BooleanArray, Date32Array, Float64Array, ListArray, StringArray, TimestampMicrosecondArray,
+    UInt8Array,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use std::collections::HashMap;
@@ -19,6 +20,12 @@ pub enum ColumnKey {
     Date(DateField),
     /// A custom field of type boolean, by key.
     Boolean(String),
+    /// A custom field of type list, by key.
+    List(String),
+    /// Degrees north.
+    Latitude,
+    /// Degrees east.
+    Longitude,
     /// The status, as its place in [`Status::ALL`](crate::rule::Status::ALL).
     Status,
 }
@@ -36,6 +43,8 @@ pub enum Column {
     Instant(TimestampMicrosecondArray),
     /// Booleans.
     Boolean(BooleanArray),
+    /// Lists of texts, none of them empty.
+    List(ListArray),
     /// Places in [`Status::ALL`](crate::rule::Status::ALL).
     Status(UInt8Array),
 }
@@ -49,6 +58,7 @@ impl Column {
             Column::Day(array) => (array.nulls(), array.len()),
             Column::Instant(array) => (array.nulls(), array.len()),
             Column::Boolean(array) => (array.nulls(), array.len()),
+            Column::List(array) => (array.nulls(), array.len()),
             Column::Status(array) => (array.nulls(), array.len()),
         };
         nulls
@@ -58,15 +68,38 @@ impl Column {
     }
 }
 
+/// Members by hand that can be loaded: those of a group, added in a half-open range of instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKey {
+    /// The id of the group.
+    pub id: i64,
+    /// The first instant, in microseconds since 1970-01-01.
+    pub from: Option<i64>,
+    /// The first instant after the range.
+    pub until: Option<i64>,
+}
+
+impl GroupKey {
+    /// Whether a membership since this instant counts.
+    pub fn contains(&self, added_at: i64) -> bool {
+        self.from.is_none_or(|from| from <= added_at)
+            && self.until.is_none_or(|until| added_at < until)
+    }
+}
+
 /// Everything a [`Plan`](super::Plan) needs to know about a range of consecutive subscriber ids.
 #[derive(Debug, Clone)]
 pub struct Chunk {
+    /// The id of the first row.
+    pub first_id: i64,
     /// Which ids have a subscriber.
     pub exists: BooleanBuffer,
     /// The columns that the plan lists.
     pub columns: HashMap<ColumnKey, Column>,
-    /// Members by hand of the groups that the plan lists, by group id.
-    pub groups: HashMap<i64, BooleanBuffer>,
+    /// Members by hand of the groups that the plan lists.
+    pub groups: HashMap<GroupKey, BooleanBuffer>,
+    /// The stored members of the segments that the plan lists, by id.
+    pub segments: HashMap<i64, BooleanBuffer>,
     /// The answers to the event leaves of the plan, in their order; see [`EventTally`](super::EventTally).
     pub events: Vec<BooleanBuffer>,
 }

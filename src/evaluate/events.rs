@@ -1,91 +1,201 @@
 //! Event conditions: one pass over the events of a chunk answers all of them.
 //!
-//! Events, or lifetime totals, arrive in the order of subscribers. For the subscriber at hand the tally keeps one count
-//! and one sum per distinct window, and turns them into one bit per leaf when the next subscriber begins; its memory
-//! depends on the number of leaves, not on the number of events.
+//! Events, or lifetime totals, arrive in the order of subscribers. For the subscriber at hand the tally keeps the
+//! figures of every distinct window, and turns them into one bit per condition when the next subscriber begins; its
+//! memory depends on the number of conditions, not on the number of events.
 
-use super::leaf::is_among;
-use super::resolve::EventLeaf;
-use crate::rule::{Measure, NumberTest};
+use super::columns::{Chunk, Column, ColumnKey};
+use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
+use super::leaf::{evaluate_leaf, passes};
+use crate::rule::{InstantMeasure, Moment, NumberMeasure};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use chrono::{DateTime, NaiveDate};
 use std::collections::HashMap;
 
-/// Which events a set of leaves needs to see.
+/// Which events a tally needs to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventSpan {
     /// Names of the events, sorted; the place of a name is its number in [`EventTally::add`].
     pub names: Vec<String>,
-    /// The first instant that any leaf needs, in microseconds since 1970-01-01.
+    /// The first instant that any condition needs, in microseconds since 1970-01-01.
     pub from: Option<i64>,
-    /// The first instant that no leaf needs any more.
+    /// The first instant that no condition needs any more.
     pub until: Option<i64>,
-    /// Whether any leaf needs the values.
+    /// Whether any condition needs the values.
     pub needs_values: bool,
 }
 
-/// Counts and sums in the making.
+/// What is known of one or more events of a subscriber with the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventFigures {
+    /// How many they are.
+    pub count: u64,
+    /// How many of them have a value.
+    pub valued: u64,
+    /// The sum of the values, in millionths.
+    pub sum: i128,
+    /// The least value, in millionths; of no meaning if there is none.
+    pub min: i128,
+    /// The greatest value, in millionths; of no meaning if there is none.
+    pub max: i128,
+    /// When the first happened, in microseconds since 1970-01-01.
+    pub first_at: i64,
+    /// When the last happened.
+    pub last_at: i64,
+}
+
+impl EventFigures {
+    const NONE: EventFigures = EventFigures {
+        count: 0,
+        valued: 0,
+        sum: 0,
+        min: i128::MAX,
+        max: i128::MIN,
+        first_at: i64::MAX,
+        last_at: i64::MIN,
+    };
+
+    /// One event at an instant, with its value in millionths if it has one.
+    pub fn of_event(at: i64, value: Option<i128>) -> EventFigures {
+        EventFigures {
+            count: 1,
+            valued: u64::from(value.is_some()),
+            sum: value.unwrap_or(0),
+            min: value.unwrap_or(i128::MAX),
+            max: value.unwrap_or(i128::MIN),
+            first_at: at,
+            last_at: at,
+        }
+    }
+
+    /// Lifetime totals, which tell nothing of single values.
+    pub fn of_totals(count: u64, sum: i128, first_at: i64, last_at: i64) -> EventFigures {
+        EventFigures {
+            count,
+            sum,
+            first_at,
+            last_at,
+            ..EventFigures::NONE
+        }
+    }
+
+    fn add(&mut self, other: &EventFigures) {
+        self.count += other.count;
+        self.valued += other.valued;
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.first_at = self.first_at.min(other.first_at);
+        self.last_at = self.last_at.max(other.last_at);
+    }
+}
+
+/// What a measure is for one subscriber.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// A number.
+    Number(f64),
+    /// An instant, in microseconds since 1970-01-01.
+    Instant(i64),
+    /// Nothing: there is no event, or none with a value.
+    Missing,
+}
+
+/// The figures in the making.
 #[derive(Debug)]
-pub struct EventTally<'l> {
-    leaves: Vec<&'l EventLeaf>,
+pub struct EventTally<'p> {
+    plan: &'p EventPlan,
+    moment: Moment,
+    /// The conditions that are answered here, by their positions in the plan.
+    places: Vec<usize>,
     windows: Vec<Window>,
-    window_of_leaf: Vec<usize>,
     /// For each event name by number, the windows that it counts in.
     windows_of_name: Vec<Vec<usize>>,
     answers: Vec<BooleanBufferBuilder>,
-    current_row: Option<usize>,
+    row: Option<usize>,
+    /// The windows that have events of this row.
+    touched: Vec<usize>,
     span: EventSpan,
 }
 
-/// The names of a window, its first instant and the first after it.
-type WindowKey<'l> = (&'l [String], Option<i64>, Option<i64>);
+/// The names of a window, its first instant and the first after it, and the tests an event must pass.
+type WindowKey<'p> = (&'p [String], Option<i64>, Option<i64>, &'p [usize]);
 
 #[derive(Debug)]
 struct Window {
     from: i64,
     until: i64,
-    count: u64,
-    sum: i128,
+    filters: Vec<usize>,
+    figures: EventFigures,
+    /// Local days with an event, where a condition counts them.
+    days: Option<Vec<NaiveDate>>,
+    /// The conditions over this window, by their positions in the tally.
+    conditions: Vec<usize>,
 }
 
-impl<'l> EventTally<'l> {
-    /// A tally of these leaves over a chunk of that many rows.
-    pub fn new(leaves: Vec<&'l EventLeaf>, rows: usize) -> EventTally<'l> {
-        let span = span_of(&leaves);
-        let mut windows = Vec::new();
+impl<'p> EventTally<'p> {
+    /// A tally of the conditions that lifetime totals answer, over a chunk of that many rows; none if there are none.
+    pub fn of_totals(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
+        EventTally::new(plan, rows, moment, true)
+    }
+
+    /// A tally of the conditions that only the events themselves answer; none if there are none.
+    pub fn of_events(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
+        EventTally::new(plan, rows, moment, false)
+    }
+
+    fn new(
+        plan: &'p EventPlan,
+        rows: usize,
+        moment: &Moment,
+        by_totals: bool,
+    ) -> Option<EventTally<'p>> {
+        let places: Vec<usize> = (0..plan.leaves.len())
+            .filter(|place| plan.leaves[*place].is_answered_by_totals() == by_totals)
+            .collect();
+        if places.is_empty() {
+            return None;
+        }
+        let conditions: Vec<&ResolvedEvent> =
+            places.iter().map(|place| &plan.leaves[*place]).collect();
+        let span = span_of(&conditions);
+        let mut windows: Vec<Window> = Vec::new();
         let mut windows_of_name = vec![Vec::new(); span.names.len()];
-        let mut places: HashMap<WindowKey<'_>, usize> = HashMap::new();
-        let mut window_of_leaf = Vec::with_capacity(leaves.len());
-        for leaf in &leaves {
-            let key = (leaf.names.as_slice(), leaf.from, leaf.until);
-            let place = *places.entry(key).or_insert_with(|| {
-                for name in &leaf.names {
+        let mut known: HashMap<WindowKey<'_>, usize> = HashMap::new();
+        let mut answers = Vec::with_capacity(conditions.len());
+        for (position, condition) in conditions.iter().enumerate() {
+            let key = (
+                condition.names.as_slice(),
+                condition.from,
+                condition.until,
+                condition.filters.as_slice(),
+            );
+            let place = *known.entry(key).or_insert_with(|| {
+                for name in &condition.names {
                     if let Ok(number) = span.names.binary_search(name) {
                         windows_of_name[number].push(windows.len());
                     }
                 }
-                windows.push(Window {
-                    from: leaf.from.unwrap_or(i64::MIN),
-                    until: leaf.until.unwrap_or(i64::MAX),
-                    count: 0,
-                    sum: 0,
-                });
+                windows.push(Window::new(condition));
                 windows.len() - 1
             });
-            window_of_leaf.push(place);
+            windows[place].take_on(position, condition);
+            answers.push(filled(
+                rows,
+                condition.holds(measure(condition, None), moment),
+            ));
         }
-        let answers = leaves
-            .iter()
-            .map(|leaf| filled(rows, passes(&leaf.test, 0.0)))
-            .collect();
-        EventTally {
-            leaves,
+        Some(EventTally {
+            plan,
+            moment: *moment,
+            places,
             windows,
-            window_of_leaf,
             windows_of_name,
             answers,
-            current_row: None,
+            row: None,
+            touched: Vec::new(),
             span,
-        }
+        })
     }
 
     /// Returns which events must be added.
@@ -93,88 +203,196 @@ impl<'l> EventTally<'l> {
         &self.span
     }
 
-    /// Adds events of a subscriber: `count` of them at an instant, with the sum of their values in millionths.
+    /// Adds what happened to a subscriber. `passes` tells which filters of the plan it passes.
     ///
-    /// All events of a row must be added before those of another. A total is added as many events at one instant;
-    /// its leaves span all time, so that the instant does not matter.
-    pub fn add(&mut self, row: usize, name: usize, at: i64, count: u64, sum: i128) {
-        if self.current_row != Some(row) {
+    /// All of a row must be added before another. Totals are added as if they all happened at the last instant; the
+    /// windows that they answer span all time.
+    pub fn add(
+        &mut self,
+        row: usize,
+        name: usize,
+        figures: &EventFigures,
+        passes: impl Fn(usize) -> bool,
+    ) {
+        if self.row != Some(row) {
             self.finish_row();
-            self.current_row = Some(row);
+            self.row = Some(row);
         }
+        let at = figures.last_at;
         for place in &self.windows_of_name[name] {
             let window = &mut self.windows[*place];
-            if window.from <= at && at < window.until {
-                window.count += count;
-                window.sum += sum;
+            let counts = window.from <= at
+                && at < window.until
+                && window.filters.iter().all(|filter| passes(*filter));
+            if counts {
+                if window.figures.count == 0 {
+                    self.touched.push(*place);
+                }
+                window.figures.add(figures);
+                if let (Some(days), Some(instant)) =
+                    (&mut window.days, DateTime::from_timestamp_micros(at))
+                {
+                    days.push(self.moment.local_day(instant));
+                }
             }
         }
     }
 
-    /// Returns the answers, in the order of the leaves.
-    pub fn finish(mut self) -> Vec<BooleanBuffer> {
+    /// Returns the answers, each with the position of its condition in the plan.
+    pub fn finish(mut self) -> Vec<(usize, BooleanBuffer)> {
         self.finish_row();
-        self.answers
-            .into_iter()
-            .map(|mut bits| bits.finish())
-            .collect()
+        let answers = self.answers.into_iter().map(|mut bits| bits.finish());
+        self.places.into_iter().zip(answers).collect()
+    }
+
+    /// Returns what was measured of the row at hand, each with the position of its condition in the plan.
+    pub fn measured(&self) -> Vec<(usize, Measured)> {
+        let mut measured: Vec<(usize, Measured)> = self
+            .places
+            .iter()
+            .map(|place| (*place, measure(&self.plan.leaves[*place], None)))
+            .collect();
+        for window in &self.windows {
+            for position in &window.conditions {
+                let condition = &self.plan.leaves[self.places[*position]];
+                measured[*position].1 = measure(condition, Some(window));
+            }
+        }
+        measured
     }
 
     fn finish_row(&mut self) {
-        let Some(row) = self.current_row else {
+        let Some(row) = self.row else {
             return;
         };
-        for ((leaf, window), answer) in self
-            .leaves
-            .iter()
-            .zip(&self.window_of_leaf)
-            .zip(&mut self.answers)
-        {
-            let window = &self.windows[*window];
-            let measured = match leaf.measure {
-                Measure::Count => window.count as f64,
-                Measure::Sum => window.sum as f64 / 1e6,
-            };
-            answer.set_bit(row, passes(&leaf.test, measured));
-        }
-        for window in &mut self.windows {
-            window.count = 0;
-            window.sum = 0;
+        for place in self.touched.drain(..) {
+            let window = &mut self.windows[place];
+            for position in &window.conditions {
+                let condition = &self.plan.leaves[self.places[*position]];
+                let answer = condition.holds(measure(condition, Some(window)), &self.moment);
+                self.answers[*position].set_bit(row, answer);
+            }
+            window.figures = EventFigures::NONE;
+            if let Some(days) = &mut window.days {
+                days.clear();
+            }
         }
     }
 }
 
-fn span_of(leaves: &[&EventLeaf]) -> EventSpan {
-    let mut names: Vec<String> = leaves
+impl Window {
+    fn new(condition: &ResolvedEvent) -> Window {
+        Window {
+            from: condition.from.unwrap_or(i64::MIN),
+            until: condition.until.unwrap_or(i64::MAX),
+            filters: condition.filters.clone(),
+            figures: EventFigures::NONE,
+            days: None,
+            conditions: Vec::new(),
+        }
+    }
+
+    fn take_on(&mut self, position: usize, condition: &ResolvedEvent) {
+        self.conditions.push(position);
+        if let ResolvedMeasure::Number(NumberMeasure::DistinctDays, _) = condition.measure {
+            self.days.get_or_insert_default();
+        }
+    }
+
+    fn count_days(&self) -> usize {
+        let mut days = self.days.clone().unwrap_or_default();
+        days.sort_unstable();
+        days.dedup();
+        days.len()
+    }
+}
+
+impl ResolvedEvent {
+    fn holds(&self, measured: Measured, moment: &Moment) -> bool {
+        match (&self.measure, measured) {
+            (ResolvedMeasure::Number(_, test), Measured::Number(number)) => passes(test, number),
+            (ResolvedMeasure::Instant(_, test), Measured::Instant(at)) => test.passes(at, moment),
+            _ => false,
+        }
+    }
+}
+
+/// Computes the measure of a condition over a window; without one, over no events.
+fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
+    let figures = window.map_or(EventFigures::NONE, |window| window.figures);
+    let millionths = |value: i128| value as f64 / 1e6;
+    let valued = |value: f64| match figures.valued {
+        0 => Measured::Missing,
+        _ => Measured::Number(value),
+    };
+    match &condition.measure {
+        ResolvedMeasure::Number(measure, _) => match measure {
+            NumberMeasure::Count => Measured::Number(figures.count as f64),
+            NumberMeasure::DistinctDays => {
+                Measured::Number(window.map_or(0, Window::count_days) as f64)
+            }
+            NumberMeasure::Sum => Measured::Number(millionths(figures.sum)),
+            // Divided once, so that the average of 0.1, 0.2 and 0.3 is 0.2 and not a trifle less.
+            NumberMeasure::Average => valued(figures.sum as f64 / (1e6 * figures.valued as f64)),
+            NumberMeasure::Min => valued(millionths(figures.min)),
+            NumberMeasure::Max => valued(millionths(figures.max)),
+        },
+        ResolvedMeasure::Instant(..) if figures.count == 0 => Measured::Missing,
+        ResolvedMeasure::Instant(InstantMeasure::FirstAt, _) => Measured::Instant(figures.first_at),
+        ResolvedMeasure::Instant(InstantMeasure::LastAt, _) => Measured::Instant(figures.last_at),
+    }
+}
+
+fn span_of(conditions: &[&ResolvedEvent]) -> EventSpan {
+    let mut names: Vec<String> = conditions
         .iter()
-        .flat_map(|leaf| leaf.names.iter().cloned())
+        .flat_map(|condition| condition.names.iter().cloned())
         .collect();
     names.sort();
     names.dedup();
     // An open end anywhere opens the whole: None is the least of the options, and the greatest is asked for below.
-    let from = leaves.iter().map(|leaf| leaf.from).min().flatten();
-    let is_open = leaves.iter().any(|leaf| leaf.until.is_none());
-    let until = leaves.iter().filter_map(|leaf| leaf.until).max();
+    let from = conditions
+        .iter()
+        .map(|condition| condition.from)
+        .min()
+        .flatten();
+    let is_open = conditions.iter().any(|condition| condition.until.is_none());
+    let until = conditions
+        .iter()
+        .filter_map(|condition| condition.until)
+        .max();
     EventSpan {
         names,
         from,
         until: if is_open { None } else { until },
-        needs_values: leaves.iter().any(|leaf| leaf.measure == Measure::Sum),
+        needs_values: conditions.iter().any(|condition| condition.needs_values()),
     }
 }
 
-fn passes(test: &NumberTest, measured: f64) -> bool {
-    match test {
-        NumberTest::Equals(wanted) => measured == *wanted,
-        NumberTest::NotEquals(wanted) => measured != *wanted,
-        NumberTest::GreaterThan(wanted) => measured > *wanted,
-        NumberTest::AtLeast(wanted) => measured >= *wanted,
-        NumberTest::LessThan(wanted) => measured < *wanted,
-        NumberTest::AtMost(wanted) => measured <= *wanted,
-        NumberTest::Between(from, to) => *from <= measured && measured <= *to,
-        NumberTest::In(wanted) => is_among(wanted, measured),
-        NumberTest::IsSet(wanted) => *wanted,
-    }
+/// Evaluates the filters of a plan over events, whose properties are the columns; one bit per event and filter.
+pub fn evaluate_filters(
+    plan: &EventPlan,
+    columns: HashMap<ColumnKey, Column>,
+    events: usize,
+    moment: &Moment,
+) -> Vec<BooleanBuffer> {
+    // Events are to their properties what subscribers are to their fields.
+    let chunk = Chunk {
+        first_id: 0,
+        exists: BooleanBuffer::new_set(events),
+        columns,
+        groups: HashMap::new(),
+        segments: HashMap::new(),
+        events: Vec::new(),
+    };
+    let mut folded = Default::default();
+    plan.filters
+        .iter()
+        .map(|filter| {
+            let passing = evaluate_leaf(&filter.leaf, &chunk, moment, &mut folded);
+            if filter.negated { !&passing } else { passing }
+        })
+        .collect()
 }
 
 fn filled(rows: usize, value: bool) -> BooleanBufferBuilder {

@@ -1,11 +1,11 @@
 //! Answering the leaves of a plan for one chunk.
 
 use super::anniversary::AnniversaryDays;
-use super::columns::{Chunk, Column, ColumnKey};
+use super::columns::{Chunk, Column, ColumnKey, GroupKey};
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
 use super::text::lower_case;
-use crate::rule::{Moment, NumberTest, Quantifier, Status, TextField};
+use crate::rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use arrow_array::{
     Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
 };
@@ -25,7 +25,7 @@ pub fn evaluate_leaves(plan: &Plan, chunk: &Chunk, moment: &Moment) -> Vec<Boole
 
 /// Text columns in lower case, made once for all leaves that ask about them.
 #[derive(Default)]
-struct FoldedText {
+pub struct FoldedText {
     columns: HashMap<TextField, StringArray>,
 }
 
@@ -37,7 +37,8 @@ impl FoldedText {
     }
 }
 
-fn evaluate_leaf(
+/// Returns the answer to one leaf.
+pub fn evaluate_leaf(
     leaf: &ResolvedLeaf,
     chunk: &Chunk,
     moment: &Moment,
@@ -95,7 +96,26 @@ fn evaluate_leaf(
             }
             _ => none(),
         },
-        ResolvedLeaf::Group { quantifier, ids } => evaluate_groups(chunk, *quantifier, ids),
+        ResolvedLeaf::List { key, matcher } => match column(&ColumnKey::List(key.clone())) {
+            // A test of nothing can be true, but not of nobody.
+            Some(Column::List(lists)) => &matcher.evaluate(lists) & &chunk.exists,
+            _ => none(),
+        },
+        ResolvedLeaf::Near(circle) => {
+            let latitudes = column(&ColumnKey::Latitude);
+            match (latitudes, column(&ColumnKey::Longitude)) {
+                (Some(Column::Number(latitudes)), Some(Column::Number(longitudes))) => {
+                    circle.evaluate(latitudes, longitudes)
+                }
+                _ => none(),
+            }
+        }
+        ResolvedLeaf::HasLocation => {
+            let is_set = |key| column(&key).map_or_else(none, Column::is_set);
+            &is_set(ColumnKey::Latitude) & &is_set(ColumnKey::Longitude)
+        }
+        ResolvedLeaf::Group { quantifier, keys } => evaluate_groups(chunk, *quantifier, keys),
+        ResolvedLeaf::Random(share) => &evaluate_random(chunk, share) & &chunk.exists,
         ResolvedLeaf::Event(position) => match chunk.events.get(*position) {
             // Zero counts: a test of nothing can be true, but not of nobody.
             Some(answer) => answer & &chunk.exists,
@@ -182,15 +202,48 @@ fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
     }
 }
 
-fn evaluate_groups(chunk: &Chunk, quantifier: Quantifier, ids: &[i64]) -> BooleanBuffer {
+fn evaluate_groups(chunk: &Chunk, quantifier: Quantifier, keys: &[GroupKey]) -> BooleanBuffer {
     let none = BooleanBuffer::new_unset(chunk.rows());
-    ids.iter()
-        .map(|id| chunk.groups.get(id).unwrap_or(&none).clone())
-        .reduce(|left, right| match quantifier {
-            Quantifier::Any => &left | &right,
-            Quantifier::All => &left & &right,
-        })
-        .unwrap_or_else(|| none.clone())
+    let members = keys
+        .iter()
+        .map(|key| chunk.groups.get(key).unwrap_or(&none).clone());
+    quantify(quantifier, members).unwrap_or(none)
+}
+
+/// Returns who is in one or in all of several sets; none if there are none.
+pub fn quantify(
+    quantifier: Quantifier,
+    sets: impl Iterator<Item = BooleanBuffer>,
+) -> Option<BooleanBuffer> {
+    sets.reduce(|left, right| match quantifier {
+        Quantifier::Any => &left | &right,
+        Quantifier::All => &left & &right,
+    })
+}
+
+fn evaluate_random(chunk: &Chunk, share: &RandomShare) -> BooleanBuffer {
+    let mut bucket = buckets(&share.salt);
+    BooleanBuffer::collect_bool(chunk.rows(), |row| {
+        let bucket = bucket(chunk.first_id + row as i64);
+        // A division rounds to the number that was written; 100 times 1.1 is more than 110.
+        let percent = bucket as f64 / 100.0;
+        share.from_percent <= percent && percent < share.to_percent
+    })
+}
+
+/// Whether a number passes a test.
+pub fn passes(test: &NumberTest, number: f64) -> bool {
+    match test {
+        NumberTest::Equals(wanted) => number == *wanted,
+        NumberTest::NotEquals(wanted) => number != *wanted,
+        NumberTest::GreaterThan(wanted) => number > *wanted,
+        NumberTest::AtLeast(wanted) => number >= *wanted,
+        NumberTest::LessThan(wanted) => number < *wanted,
+        NumberTest::AtMost(wanted) => number <= *wanted,
+        NumberTest::Between(from, to) => *from <= number && number <= *to,
+        NumberTest::In(wanted) => is_among(wanted, number),
+        NumberTest::IsSet(wanted) => *wanted,
+    }
 }
 
 /// Returns where a kernel answered true: a missing value is false.

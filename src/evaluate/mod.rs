@@ -3,23 +3,31 @@
 //! A [`Plan`] holds every distinct leaf of any number of rules, resolved at one [`Moment`](crate::rule::Moment), and
 //! what must be loaded to answer them. A [`Chunk`] holds those columns for a range of consecutive subscriber ids: row
 //! `i` is the subscriber `first id + i`, whether or not that subscriber exists. [`evaluate_leaves`] answers each leaf
-//! once for the chunk; [`combine`] makes the nodes of one rule out of them.
+//! once for the chunk; [`combine`] makes the nodes of every rule out of them. Events are counted by an [`EventTally`].
 //!
 //! Every bitmap has two values by construction: where a value is missing the leaf is false, and the complement is
 //! taken among the subscribers that exist. This module knows no database, no clock and no asynchronous code.
 
 mod anniversary;
+mod circle;
 mod columns;
+mod dates;
+mod event_plan;
 mod events;
+mod explain;
 mod leaf;
+mod list;
 mod plan;
 mod resolve;
 mod text;
 mod tree;
 
-pub use columns::{Chunk, Column, ColumnKey};
-pub use events::{EventSpan, EventTally};
+pub use columns::{Chunk, Column, ColumnKey, GroupKey};
+pub use dates::day_number;
+pub use event_plan::{EventPlan, ResolvedEvent, ResolvedFilter, ResolvedMeasure};
+pub use events::{EventFigures, EventSpan, EventTally, Measured, evaluate_filters};
+pub use explain::{Witness, describe_memberships};
 pub use leaf::evaluate_leaves;
-pub use plan::{Plan, PlannedNode};
-pub use resolve::{EventLeaf, ResolvedLeaf, day_number};
+pub use plan::{Plan, PlannedNode, PlannedRule, SegmentSource};
+pub use resolve::ResolvedLeaf;
 pub use tree::combine;

@@ -1,23 +1,39 @@
-//! From any number of checked rules to one plan: equal leaves once, and the union of what must be loaded.
+//! From any number of checked rules to one plan: equal leaves once, the union of what must be loaded, and an order in
+//! which the members of a segment are known before another rule asks for them.
 
-use super::columns::ColumnKey;
-use super::resolve::{EventLeaf, ResolvedLeaf, resolve_leaf};
-use crate::rule::{CheckedRule, Moment, NodeKind};
+use super::columns::{ColumnKey, GroupKey};
+use super::event_plan::EventPlan;
+use super::resolve::{ResolvedLeaf, resolve_leaf};
+use crate::rule::{CheckedRule, Moment, NodeKind, Quantifier};
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Debug;
 
 /// What to load and what to evaluate for a set of rules at one moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// Every distinct leaf.
     pub leaves: Vec<ResolvedLeaf>,
-    /// The event conditions among them, to which [`ResolvedLeaf::Event`] refers by position.
-    pub event_leaves: Vec<EventLeaf>,
+    /// The event conditions among them.
+    pub events: EventPlan,
     /// The trees of the rules, in their order.
     pub trees: Vec<Vec<PlannedNode>>,
+    /// The places of all trees, each after those that it asks about.
+    pub order: Vec<usize>,
     /// The fields to load.
     pub columns: BTreeSet<ColumnKey>,
-    /// The ids of the groups whose members to load.
-    pub groups: BTreeSet<i64>,
+    /// The groups whose members to load.
+    pub groups: BTreeSet<GroupKey>,
+    /// The ids of the segments whose stored members to load, since their rules are not in the plan.
+    pub segments: BTreeSet<i64>,
+}
+
+/// A rule to plan.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedRule<'r> {
+    /// The id of the segment that it is the rule of; none if it is not stored.
+    pub segment_id: Option<i64>,
+    /// The rule.
+    pub rule: &'r CheckedRule,
 }
 
 /// A node of a rule; children are positions in its tree, leaves positions in the plan.
@@ -38,54 +54,174 @@ pub enum PlannedNode {
         /// Whether its complement is meant.
         negated: bool,
     },
+    /// Membership of one or all of several segments.
+    Segment {
+        /// In one or in all of them.
+        quantifier: Quantifier,
+        /// Where their members come from.
+        sources: Vec<SegmentSource>,
+    },
+}
+
+/// Where the members of a segment come from that a rule asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentSource {
+    /// From its rule, which is the tree at this place of the plan.
+    Tree(usize),
+    /// From what is stored for the segment with this id: its rule cannot be evaluated, or it is archived.
+    Stored(i64),
+}
+
+/// What makes two leaves the same: their debug form, which writes every part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity(String);
+
+impl Identity {
+    /// Returns the identity of a leaf.
+    pub fn of(leaf: &impl Debug) -> Identity {
+        Identity(format!("{leaf:?}"))
+    }
 }
 
 impl Plan {
+    /// Returns how many conditions the rules have, equal ones counted each time.
+    pub fn count_conditions(&self) -> usize {
+        let nodes = self.trees.iter().flatten();
+        nodes
+            .filter(|node| matches!(node, PlannedNode::Leaf { .. }))
+            .count()
+    }
+
     /// Makes the plan of these rules at a moment.
-    pub fn new<'r>(rules: impl IntoIterator<Item = &'r CheckedRule>, moment: &Moment) -> Plan {
-        let mut plan = Plan {
-            leaves: Vec::new(),
-            event_leaves: Vec::new(),
-            trees: Vec::new(),
-            columns: BTreeSet::new(),
-            groups: BTreeSet::new(),
+    pub fn new<'r>(rules: impl IntoIterator<Item = PlannedRule<'r>>, moment: &Moment) -> Plan {
+        let rules: Vec<PlannedRule<'r>> = rules.into_iter().collect();
+        let places = rules
+            .iter()
+            .enumerate()
+            .filter_map(|(place, rule)| Some((rule.segment_id?, place)));
+        let mut planner = Planner {
+            plan: Plan::default(),
+            moment,
+            known_leaves: HashMap::new(),
+            tree_of_segment: places.collect(),
         };
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for rule in rules {
-            let tree = rule
-                .nodes
-                .iter()
-                .map(|node| plan.plan_node(&node.kind, moment, &mut places))
-                .collect();
-            plan.trees.push(tree);
+        for planned in &rules {
+            let nodes = planned.rule.nodes.iter();
+            let tree = nodes.map(|node| planner.plan_node(&node.kind)).collect();
+            planner.plan.trees.push(tree);
+        }
+        let mut plan = planner.plan;
+        plan.order = order_trees(&mut plan.trees);
+        for node in plan.trees.iter().flatten() {
+            if let PlannedNode::Segment { sources, .. } = node {
+                let stored = sources.iter().filter_map(|source| match source {
+                    SegmentSource::Stored(id) => Some(*id),
+                    SegmentSource::Tree(_) => None,
+                });
+                plan.segments.extend(stored);
+            }
         }
         plan
     }
+}
 
-    fn plan_node(
-        &mut self,
-        kind: &NodeKind,
-        moment: &Moment,
-        places: &mut HashMap<String, usize>,
-    ) -> PlannedNode {
+struct Planner<'m> {
+    plan: Plan,
+    moment: &'m Moment,
+    known_leaves: HashMap<Identity, usize>,
+    tree_of_segment: HashMap<i64, usize>,
+}
+
+impl Planner<'_> {
+    fn plan_node(&mut self, kind: &NodeKind) -> PlannedNode {
         match kind {
             NodeKind::All(children) => PlannedNode::All(children.clone()),
             NodeKind::Any(children) => PlannedNode::Any(children.clone()),
             NodeKind::Not(child) => PlannedNode::Not(*child),
             NodeKind::Everyone => PlannedNode::Everyone,
+            NodeKind::Segment { quantifier, ids } => {
+                let source = |id: &i64| match self.tree_of_segment.get(id) {
+                    Some(place) => SegmentSource::Tree(*place),
+                    None => SegmentSource::Stored(*id),
+                };
+                PlannedNode::Segment {
+                    quantifier: *quantifier,
+                    sources: ids.iter().map(source).collect(),
+                }
+            }
             NodeKind::Leaf { leaf, negated } => {
-                // The debug form writes every part of a leaf, so that equal texts mean equal leaves.
-                let position = *places.entry(format!("{leaf:?}")).or_insert_with(|| {
-                    let resolved = resolve_leaf(leaf, moment, &mut self.event_leaves);
-                    resolved.list_needs(&mut self.columns, &mut self.groups);
-                    self.leaves.push(resolved);
-                    self.leaves.len() - 1
-                });
+                let plan = &mut self.plan;
+                let position = *self
+                    .known_leaves
+                    .entry(Identity::of(leaf))
+                    .or_insert_with(|| {
+                        let resolved = resolve_leaf(leaf, self.moment, &mut plan.events);
+                        resolved.list_needs(&mut plan.columns, &mut plan.groups);
+                        plan.leaves.push(resolved);
+                        plan.leaves.len() - 1
+                    });
                 PlannedNode::Leaf {
                     leaf: position,
                     negated: *negated,
                 }
             }
+        }
+    }
+}
+
+/// Returns the places of the trees, each after those that it asks about.
+///
+/// The check refuses cycles; should there be one all the same, the tree at which it closes asks for nobody.
+fn order_trees(trees: &mut [Vec<PlannedNode>]) -> Vec<usize> {
+    let mut marks = vec![Mark::Unseen; trees.len()];
+    let mut order = Vec::with_capacity(trees.len());
+    for start in 0..trees.len() {
+        // By hand instead of by recursion: a chain of segments may be longer than the stack.
+        let mut path = vec![start];
+        while let Some(place) = path.last().copied() {
+            if marks[place] == Mark::Unseen {
+                marks[place] = Mark::Open;
+                drop_closing(&mut trees[place], &marks);
+                path.extend(asked_trees(&trees[place]).filter(|next| marks[*next] == Mark::Unseen));
+                continue;
+            }
+            path.pop();
+            if marks[place] == Mark::Open {
+                marks[place] = Mark::Done;
+                order.push(place);
+            }
+        }
+    }
+    order
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Unseen,
+    Open,
+    Done,
+}
+
+fn asked_trees(tree: &[PlannedNode]) -> impl Iterator<Item = usize> {
+    tree.iter()
+        .flat_map(|node| match node {
+            PlannedNode::Segment { sources, .. } => sources.as_slice(),
+            _ => &[],
+        })
+        .filter_map(|source| match source {
+            SegmentSource::Tree(place) => Some(*place),
+            SegmentSource::Stored(_) => None,
+        })
+}
+
+fn drop_closing(tree: &mut [PlannedNode], marks: &[Mark]) {
+    for node in tree {
+        if let PlannedNode::Segment { sources, .. } = node {
+            let is_open = |source: &SegmentSource| match source {
+                SegmentSource::Tree(place) => marks[*place] == Mark::Open,
+                SegmentSource::Stored(_) => false,
+            };
+            sources.retain(|source| !is_open(source));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! From a leaf to what can be compared with stored values: dates become ranges, once for the whole evaluation.
 
 use super::anniversary::AnniversaryDays;
-use super::columns::ColumnKey;
+use super::circle::Circle;
+use super::columns::{ColumnKey, GroupKey};
+use super::dates::{anniversary_days, day_number, day_range, instant_range, resolve_window};
+use super::event_plan::EventPlan;
+use super::list::ListMatcher;
 use super::text::TextMatcher;
 use crate::rule::{
-    BooleanTest, DateField, DateLiteral, DateTest, EventWindow, Leaf, Measure, Moment, NumberTest,
-    Quantifier, Status, TextField, TextTest, days_after, days_before,
+    BooleanTest, DateField, DateTest, Leaf, ListTest, LocationTest, Moment, NumberTest, Quantifier,
+    RandomShare, Status, TextField, TextTest,
 };
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use std::collections::BTreeSet;
 
 /// A leaf whose names, periods and patterns are worked out.
@@ -63,44 +66,35 @@ pub enum ResolvedLeaf {
         /// The value.
         wanted: bool,
     },
+    /// A list of texts that passes a test.
+    List {
+        /// The key of the custom field.
+        key: String,
+        /// What it must hold.
+        matcher: ListMatcher,
+    },
     /// A status out of several.
     Status(Vec<Status>),
+    /// A place near another.
+    Near(Circle),
+    /// Latitude and longitude that are both known.
+    HasLocation,
     /// Membership by hand.
     Group {
         /// In one or in all of them.
         quantifier: Quantifier,
-        /// The groups.
-        ids: Vec<i64>,
+        /// The groups, each with when people must have been added.
+        keys: Vec<GroupKey>,
     },
     /// The event leaf at this position of the plan.
     Event(usize),
-}
-
-/// An event condition whose window is worked out.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventLeaf {
-    /// Names of the events, sorted.
-    pub names: Vec<String>,
-    /// The first instant that counts, in microseconds since 1970-01-01.
-    pub from: Option<i64>,
-    /// The first instant after the window.
-    pub until: Option<i64>,
-    /// What is computed.
-    pub measure: Measure,
-    /// What it must be.
-    pub test: NumberTest,
-}
-
-impl EventLeaf {
-    /// Whether the lifetime totals answer it.
-    pub fn is_all_time(&self) -> bool {
-        self.from.is_none() && self.until.is_none()
-    }
+    /// A share of everybody.
+    Random(RandomShare),
 }
 
 impl ResolvedLeaf {
     /// Adds what this leaf needs to have loaded. Events are listed apart, in the plan.
-    pub fn list_needs(&self, columns: &mut BTreeSet<ColumnKey>, groups: &mut BTreeSet<i64>) {
+    pub fn list_needs(&self, columns: &mut BTreeSet<ColumnKey>, groups: &mut BTreeSet<GroupKey>) {
         match self {
             ResolvedLeaf::Text { field, .. } => {
                 columns.insert(ColumnKey::Text(field.clone()));
@@ -122,18 +116,20 @@ impl ResolvedLeaf {
             ResolvedLeaf::Status(_) => {
                 columns.insert(ColumnKey::Status);
             }
-            ResolvedLeaf::Group { ids, .. } => groups.extend(ids),
-            ResolvedLeaf::Event(_) => {}
+            ResolvedLeaf::List { key, .. } => {
+                columns.insert(ColumnKey::List(key.clone()));
+            }
+            ResolvedLeaf::Near(_) | ResolvedLeaf::HasLocation => {
+                columns.extend([ColumnKey::Latitude, ColumnKey::Longitude]);
+            }
+            ResolvedLeaf::Group { keys, .. } => groups.extend(keys),
+            ResolvedLeaf::Event(_) | ResolvedLeaf::Random(_) => {}
         }
     }
 }
 
-/// Works out a leaf at a moment; event conditions are appended to `event_leaves`.
-pub fn resolve_leaf(
-    leaf: &Leaf,
-    moment: &Moment,
-    event_leaves: &mut Vec<EventLeaf>,
-) -> ResolvedLeaf {
+/// Works out a leaf at a moment; event conditions are added to `events`.
+pub fn resolve_leaf(leaf: &Leaf, moment: &Moment, events: &mut EventPlan) -> ResolvedLeaf {
     match leaf {
         Leaf::Text {
             test: TextTest::IsSet(_),
@@ -165,141 +161,59 @@ pub fn resolve_leaf(
                 wanted: *test == BooleanTest::IsTrue,
             },
         },
-        Leaf::Status { any_of } => ResolvedLeaf::Status(any_of.clone()),
-        Leaf::Group { quantifier, ids } => ResolvedLeaf::Group {
-            quantifier: *quantifier,
-            ids: ids.clone(),
+        Leaf::List {
+            key,
+            test: ListTest::IsSet(_),
+        } => ResolvedLeaf::IsSet(ColumnKey::List(key.clone())),
+        Leaf::List { key, test } => ResolvedLeaf::List {
+            key: key.clone(),
+            matcher: ListMatcher::new(test),
         },
-        Leaf::Event(event) => {
-            let (from, until) = resolve_window(event.window, moment);
-            event_leaves.push(EventLeaf {
-                names: event.names.clone(),
+        Leaf::Status { any_of } => ResolvedLeaf::Status(any_of.clone()),
+        Leaf::Location(LocationTest::IsSet(_)) => ResolvedLeaf::HasLocation,
+        Leaf::Location(LocationTest::Within {
+            latitude,
+            longitude,
+            radius_km,
+        }) => ResolvedLeaf::Near(Circle::new(*latitude, *longitude, *radius_km)),
+        Leaf::Group {
+            quantifier,
+            ids,
+            added,
+        } => {
+            let (from, until) = resolve_window(*added, moment);
+            let key = |id: &i64| GroupKey {
+                id: *id,
                 from,
                 until,
-                measure: event.measure,
-                test: event.test.clone(),
-            });
-            ResolvedLeaf::Event(event_leaves.len() - 1)
+            };
+            ResolvedLeaf::Group {
+                quantifier: *quantifier,
+                keys: ids.iter().map(key).collect(),
+            }
         }
+        Leaf::Event(event) => events.add(event, moment),
+        Leaf::Random(share) => ResolvedLeaf::Random(share.clone()),
     }
 }
 
 fn resolve_date(field: &DateField, test: &DateTest, moment: &Moment) -> ResolvedLeaf {
+    let field = field.clone();
     let today = moment.today();
-    let anniversary = |days| ResolvedLeaf::Anniversary {
-        field: field.clone(),
-        days,
-    };
-    match test {
-        DateTest::IsSet(_) => ResolvedLeaf::IsSet(ColumnKey::Date(field.clone())),
-        DateTest::AnniversaryToday => anniversary(AnniversaryDays::between(today, today)),
-        DateTest::AnniversaryInTheNext(period) => {
-            anniversary(AnniversaryDays::between(today, days_after(today, *period)))
-        }
-        DateTest::AnniversaryInTheLast(period) => {
-            anniversary(AnniversaryDays::between(days_before(today, *period), today))
-        }
-        DateTest::AnniversaryMonth(month) => anniversary(AnniversaryDays::in_month(*month)),
-        _ if field.is_day() => {
+    match (test, anniversary_days(test, today)) {
+        (DateTest::IsSet(_), _) => ResolvedLeaf::IsSet(ColumnKey::Date(field)),
+        (_, Some(days)) => ResolvedLeaf::Anniversary { field, days },
+        (test, None) if field.is_day() => {
             let (from, to) = day_range(test, today);
             ResolvedLeaf::Days {
-                field: field.clone(),
+                field,
                 from: from.map(day_number),
                 to: to.map(day_number),
             }
         }
-        _ => {
+        (test, None) => {
             let (from, until) = instant_range(test, moment);
-            ResolvedLeaf::Instants {
-                field: field.clone(),
-                from,
-                until,
-            }
+            ResolvedLeaf::Instants { field, from, until }
         }
     }
-}
-
-/// Returns the first and the last day that pass the test.
-fn day_range(test: &DateTest, today: NaiveDate) -> (Option<NaiveDate>, Option<NaiveDate>) {
-    match test {
-        DateTest::On(day) => (literal_day(day), literal_day(day)),
-        DateTest::Before(day) => (None, literal_day(day).and_then(|day| day.pred_opt())),
-        DateTest::After(day) => (literal_day(day).and_then(|day| day.succ_opt()), None),
-        DateTest::OnOrBefore(day) => (None, literal_day(day)),
-        DateTest::OnOrAfter(day) => (literal_day(day), None),
-        DateTest::Between(from, to) => (literal_day(from), literal_day(to)),
-        DateTest::InTheLast(period) => (Some(days_before(today, *period)), Some(today)),
-        DateTest::MoreThanAgo(period) => (
-            None,
-            days_before(today, *period).checked_sub_days(Days::new(1)),
-        ),
-        DateTest::InTheNext(period) => (Some(today), Some(days_after(today, *period))),
-        _ => (Some(today), Some(today)),
-    }
-}
-
-/// Returns the day of a literal; the check has refused instants where days are asked for.
-fn literal_day(literal: &DateLiteral) -> Option<NaiveDate> {
-    match literal {
-        DateLiteral::Day(day) => Some(*day),
-        DateLiteral::Instant(instant) => Some(instant.date_naive()),
-    }
-}
-
-/// Returns the half-open range of instants that pass the test.
-fn instant_range(test: &DateTest, moment: &Moment) -> (Option<i64>, Option<i64>) {
-    let start = |literal: &DateLiteral| Some(literal_start(literal, moment));
-    let end = |literal: &DateLiteral| Some(literal_end(literal, moment));
-    let now = moment.now.timestamp_micros();
-    match test {
-        DateTest::On(literal) => (start(literal), end(literal)),
-        DateTest::Before(literal) => (None, start(literal)),
-        DateTest::After(literal) => (end(literal), None),
-        DateTest::OnOrBefore(literal) => (None, end(literal)),
-        DateTest::OnOrAfter(literal) => (start(literal), None),
-        DateTest::Between(from, to) => (start(from), end(to)),
-        DateTest::InTheLast(period) => (Some(micros(moment.ago(*period))), Some(now + 1)),
-        DateTest::MoreThanAgo(period) => (None, Some(micros(moment.ago(*period)))),
-        DateTest::InTheNext(period) => (Some(now), Some(micros(moment.ahead(*period)) + 1)),
-        _ => {
-            let today = DateLiteral::Day(moment.today());
-            (start(&today), end(&today))
-        }
-    }
-}
-
-fn resolve_window(window: EventWindow, moment: &Moment) -> (Option<i64>, Option<i64>) {
-    let test = match window {
-        EventWindow::AllTime => return (None, None),
-        EventWindow::InTheLast(period) => DateTest::InTheLast(period),
-        EventWindow::Between(from, to) => DateTest::Between(from, to),
-        EventWindow::Before(literal) => DateTest::Before(literal),
-        EventWindow::After(literal) => DateTest::After(literal),
-    };
-    instant_range(&test, moment)
-}
-
-fn literal_start(literal: &DateLiteral, moment: &Moment) -> i64 {
-    match literal {
-        DateLiteral::Day(day) => micros(moment.day_start(*day)),
-        DateLiteral::Instant(instant) => micros(*instant),
-    }
-}
-
-/// Returns the first instant after the literal; stored instants are whole microseconds.
-fn literal_end(literal: &DateLiteral, moment: &Moment) -> i64 {
-    match literal {
-        DateLiteral::Day(day) => micros(moment.day_end(*day)),
-        DateLiteral::Instant(instant) => micros(*instant) + 1,
-    }
-}
-
-fn micros(instant: DateTime<Utc>) -> i64 {
-    instant.timestamp_micros()
-}
-
-/// Returns the days since 1970-01-01.
-pub fn day_number(day: NaiveDate) -> i32 {
-    const EPOCH_FROM_CE: i32 = 719_163;
-    day.num_days_from_ce() - EPOCH_FROM_CE
 }

@@ -1,10 +1,9 @@
 //! Matching of text columns, with the Arrow kernels where there is one.
 
-use crate::rule::{TextTest, compile_regex};
+use crate::rule::{Pattern, TextTest};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, BooleanArray, Scalar, StringArray};
 use arrow_buffer::BooleanBuffer;
-use regex::Regex;
 use std::collections::HashSet;
 
 /// Up to this many wanted values, comparing the column with each is faster than looking every row up in a set.
@@ -26,7 +25,7 @@ pub enum TextMatcher {
     /// Ends with the text.
     EndsWith(String),
     /// The expression is found somewhere in the text.
-    Matches(Regex),
+    Matches(Pattern),
     /// Nothing matches.
     Nothing,
 }
@@ -54,9 +53,7 @@ impl TextMatcher {
             }
             TextTest::StartsWith(text) => TextMatcher::StartsWith(fold(text)),
             TextTest::EndsWith(text) => TextMatcher::EndsWith(fold(text)),
-            // The parser has compiled the pattern once already.
-            TextTest::Matches(pattern) => compile_regex(pattern, case_sensitive)
-                .map_or(TextMatcher::Nothing, TextMatcher::Matches),
+            TextTest::Matches(pattern) => TextMatcher::Matches(pattern.clone()),
             TextTest::IsSet(_) => TextMatcher::Nothing,
         }
     }
@@ -86,7 +83,7 @@ impl TextMatcher {
             TextMatcher::EndsWith(text) => {
                 truths(arrow_string::like::ends_with(column, &scalar(text)), column)
             }
-            TextMatcher::Matches(regex) => each(column, |value| regex.is_match(value)),
+            TextMatcher::Matches(pattern) => each(column, |value| pattern.is_match(value)),
             TextMatcher::Nothing => BooleanBuffer::new_unset(column.len()),
         }
     }

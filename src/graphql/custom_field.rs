@@ -2,12 +2,14 @@
 
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
+use super::dependency::users_of;
 use super::error::{UserError, split, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::Total;
+use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::audience::custom_field::{self, CustomField};
-use crate::rule::CustomType;
+use crate::rule::{CustomType, DependencyKind};
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -65,6 +67,12 @@ impl CustomFieldNode {
         self.0.custom_type().into()
     }
 
+    /// The segments whose rules ask about this field, by key. While there are any, it can neither be deleted nor given
+    /// another type.
+    async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
+        users_of(context, DependencyKind::Field, &self.0.key).await
+    }
+
     /// When the field was added.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
@@ -114,7 +122,7 @@ pub struct CreateCustomFieldInput {
     pub key: String,
     /// The name for people; the key if absent.
     pub label: Option<String>,
-    /// The type, which cannot be changed later.
+    /// The type.
     pub r#type: CustomFieldType,
 }
 
@@ -127,13 +135,16 @@ pub struct CreateCustomFieldPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// What to change of a custom field.
+/// What to change of a custom field: what is absent stays as it is.
 #[derive(InputObject)]
 pub struct UpdateCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
     /// The name for people.
-    pub label: String,
+    pub label: Option<String>,
+    /// The type. Everybody's value is converted; if any value cannot be, or a segment asks about the field, nothing is
+    /// changed.
+    pub r#type: Option<CustomFieldType>,
 }
 
 /// The custom field, or what was wrong.
@@ -186,18 +197,19 @@ impl CustomFieldMutation {
         })
     }
 
-    /// Gives a custom field another name for people.
+    /// Gives a custom field another name for people or another type.
     async fn update_custom_field(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The custom field and its label.")] input: UpdateCustomFieldInput,
+        #[graphql(desc = "The custom field and the values.")] input: UpdateCustomFieldInput,
     ) -> async_graphql::Result<UpdateCustomFieldPayload> {
         let app = context.app()?;
         let now = app.now();
         let id = parse_kind(&input.id, Kind::CustomField, "input.id")?;
-        let result = app
-            .db
-            .run(move |connection| custom_field::update(connection, id, &input.label, now));
+        let result = app.db.run(move |connection| {
+            let custom_type = input.r#type.map(CustomType::from);
+            custom_field::update(connection, id, input.label.as_deref(), custom_type, now)
+        });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(UpdateCustomFieldPayload {
             custom_field,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Code, Problem};
-use async_graphql::{Enum, ErrorExtensions, SimpleObject};
+use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
 
 /// One thing wrong with the input of a mutation; nothing was changed.
 #[derive(SimpleObject, Debug, Clone)]
@@ -50,6 +50,10 @@ pub enum UserErrorCode {
     WrongFieldType,
     /// A group of a rule that does not exist.
     UnknownGroup,
+    /// A segment of a rule that does not exist.
+    UnknownSegment,
+    /// A rule that asks about its own segment, straight or by way of others.
+    Cycle,
     /// A regular expression that is not valid or too large.
     InvalidRegex,
     /// Nodes of a rule are nested too deeply.
@@ -86,6 +90,8 @@ impl From<Code> for UserErrorCode {
             Code::UnknownField => UserErrorCode::UnknownField,
             Code::WrongFieldType => UserErrorCode::WrongFieldType,
             Code::UnknownGroup => UserErrorCode::UnknownGroup,
+            Code::UnknownSegment => UserErrorCode::UnknownSegment,
+            Code::Cycle => UserErrorCode::Cycle,
             Code::InvalidRegex => UserErrorCode::InvalidRegex,
             Code::TooDeep => UserErrorCode::TooDeep,
             Code::TooManyNodes => UserErrorCode::TooManyNodes,
@@ -177,7 +183,18 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
             ("INTERNAL_SERVER_ERROR", message.to_owned())
         }
     };
-    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+    async_graphql::Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code);
+        if let Error::InvalidRule(problems) = &error {
+            let problems = problems.iter().map(problem_value).collect();
+            extensions.set("problems", Value::List(problems));
+        }
+    })
+}
+
+fn problem_value(problem: &Problem) -> Value {
+    let json = serde_json::to_value(problem).unwrap_or_default();
+    Value::from_json(json).unwrap_or_default()
 }
 
 /// A mistake in an argument of a query.

@@ -2,9 +2,10 @@
 
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
+use super::dependency::users_of;
 use super::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
 use super::id::{Kind, parse_global, parse_kind, to_global};
-use super::loaders::{GroupById, GroupMemberCount, Total, UsersOfGroup, load_one};
+use super::loaders::{GroupById, GroupMemberCount, Total, load_one};
 use super::scalar::count;
 use super::segment::SegmentNode;
 use super::subscriber::{
@@ -16,6 +17,7 @@ use crate::audience::group::{self, Group};
 use crate::audience::membership::{MemberChange, list_group_members};
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::Error;
+use crate::rule::DependencyKind;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
@@ -94,12 +96,7 @@ impl GroupNode {
 
     /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
-        let users = load_one(context.loader()?, UsersOfGroup(self.0.key.clone())).await?;
-        Ok(users
-            .unwrap_or_default()
-            .into_iter()
-            .map(SegmentNode)
-            .collect())
+        users_of(context, DependencyKind::Group, &self.0.key).await
     }
 }
 

@@ -9,11 +9,15 @@ use crate::audience::group::{self, Group};
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
 use crate::audience::subscriber::{self, Subscriber};
+use crate::audience::suggestion::{
+    EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
+};
 use crate::db::schema::{custom_fields, groups, refreshes, segments};
 use crate::error::Error;
 use crate::refresh::{
     Refresh, SegmentRefresh, find_last_refreshes, find_refreshes, list_segment_refreshes,
 };
+use crate::rule::Dependency;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::futures_util::future::BoxFuture;
@@ -76,6 +80,22 @@ fn by_id<T>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, T> {
     rows.into_iter().map(|row| (id(&row), row)).collect()
 }
 
+fn by_key<T>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, T> {
+    let keyed = rows.into_iter().map(|row| (key(&row).clone(), row));
+    keyed.collect()
+}
+
+/// Gathers what belongs to the same key, in the order in which it comes.
+fn grouped<K: std::hash::Hash + Eq, T>(
+    rows: impl IntoIterator<Item = (K, T)>,
+) -> HashMap<K, Vec<T>> {
+    let mut by_key: HashMap<K, Vec<T>> = HashMap::new();
+    for (key, row) in rows {
+        by_key.entry(key).or_default().push(row);
+    }
+    by_key
+}
+
 load!(
     /// A subscriber by id.
     SubscriberById(i64) -> Subscriber,
@@ -107,27 +127,21 @@ load!(
 );
 
 load!(
-    /// The id of a group by key.
-    GroupIdByKey(String) -> i64,
-    |connection, keys| {
-        let rows: Vec<(String, i64)> = groups::table
-            .filter(groups::key.eq_any(&keys))
-            .select((groups::key, groups::id))
-            .load(connection)?;
-        Ok(rows.into_iter().collect())
-    }
+    /// A group by key.
+    GroupByKey(String) -> Group,
+    |connection, keys| Ok(by_key(group::find_by_keys(connection, &keys)?, |row| &row.key))
 );
 
 load!(
-    /// The id of a segment by key.
-    SegmentIdByKey(String) -> i64,
-    |connection, keys| {
-        let rows: Vec<(String, i64)> = segments::table
-            .filter(segments::key.eq_any(&keys))
-            .select((segments::key, segments::id))
-            .load(connection)?;
-        Ok(rows.into_iter().collect())
-    }
+    /// A segment by key.
+    SegmentByKey(String) -> Segment,
+    |connection, keys| Ok(by_key(segment::find_by_keys(connection, &keys)?, |row| &row.key))
+);
+
+load!(
+    /// A custom field by key.
+    CustomFieldByKey(String) -> CustomField,
+    |connection, keys| Ok(by_key(custom_field::find_by_keys(connection, &keys)?, |row| &row.key))
 );
 
 load!(
@@ -185,26 +199,41 @@ load!(
 );
 
 load!(
-    /// The segments whose rules use the group of a key.
-    UsersOfGroup(String) -> Vec<Segment>,
-    |connection, keys| {
-        let mut users: HashMap<String, Vec<Segment>> = HashMap::new();
-        for (key, segment) in segment::find_users(connection, "group", &keys)? {
-            users.entry(key).or_default().push(segment);
-        }
-        Ok(users)
-    }
+    /// The segments whose rules use something, by key.
+    UsersOf(Dependency) -> Vec<Segment>,
+    |connection, used| Ok(grouped(segment::find_users(connection, &used)?))
+);
+
+load!(
+    /// What the rule of a segment uses.
+    DependenciesOf(i64) -> Vec<Dependency>,
+    |connection, ids| Ok(grouped(segment::list_uses(connection, &ids)?))
 );
 
 load!(
     /// The event totals of a subscriber by name.
     TotalsOf(i64) -> Vec<EventTotal>,
     |connection, ids| {
-        let mut totals: HashMap<i64, Vec<EventTotal>> = HashMap::new();
-        for total in event::list_totals(connection, &ids)? {
-            totals.entry(total.subscriber_id).or_default().push(total);
-        }
-        Ok(totals)
+        let totals = event::list_totals(connection, &ids)?;
+        Ok(grouped(totals.into_iter().map(|total| (total.subscriber_id, total))))
+    }
+);
+
+load!(
+    /// Values that are suggested for a field.
+    SuggestionsFor(SuggestionRequest) -> Vec<Suggestion>,
+    |connection, requests| {
+        let found = suggest(connection, &requests)?;
+        Ok(requests.into_iter().zip(found).collect())
+    }
+);
+
+load!(
+    /// The properties of the latest events of a name.
+    PropertiesOf(String) -> Vec<EventProperty>,
+    |connection, events| {
+        let found = list_properties(connection, &events)?.into_iter();
+        Ok(grouped(found.map(|property| (property.event.clone(), property))))
     }
 );
 
@@ -222,6 +251,8 @@ pub enum Total {
         /// Whether archived ones count.
         with_archived: bool,
     },
+    /// The versions of the rule of a segment.
+    Definitions(i64),
     /// All custom fields.
     CustomFields,
     /// All refreshes.
@@ -267,6 +298,7 @@ impl Total {
                     .filter(segments::archived_at.is_null())
                     .count()
                     .get_result(connection)?,
+                Total::Definitions(id) => segment::count_definitions(connection, id)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 _ => subscriber::count(connection)?,

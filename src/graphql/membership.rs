@@ -4,7 +4,7 @@ use super::app::ContextExt;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
 use super::loaders::{
-    GroupIdByKey, GroupPair, GroupsOf, SegmentIdByKey, SegmentPair, SegmentsOf, load_one,
+    GroupByKey, GroupPair, GroupsOf, SegmentByKey, SegmentPair, SegmentsOf, load_one,
 };
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
@@ -125,13 +125,13 @@ pub async fn is_member(
             Some((kind @ (Kind::Group | Kind::Segment), number)) => (kind, number),
             _ => return Err(missing("group or segment", id.as_str())),
         },
-        MembershipTarget::Group(key) => match load_one(loader, GroupIdByKey(key.clone())).await? {
-            Some(id) => (Kind::Group, id),
+        MembershipTarget::Group(key) => match load_one(loader, GroupByKey(key.clone())).await? {
+            Some(group) => (Kind::Group, group.id),
             None => return Err(missing("group", &key)),
         },
         MembershipTarget::Segment(key) => {
-            match load_one(loader, SegmentIdByKey(key.clone())).await? {
-                Some(id) => (Kind::Segment, id),
+            match load_one(loader, SegmentByKey(key.clone())).await? {
+                Some(segment) => (Kind::Segment, segment.id),
                 None => return Err(missing("segment", &key)),
             }
         }

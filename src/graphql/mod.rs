@@ -6,8 +6,10 @@
 mod app;
 mod connection;
 mod custom_field;
+mod dependency;
 mod error;
 mod event;
+mod explain;
 mod group;
 mod id;
 mod loaders;
@@ -15,9 +17,12 @@ mod membership;
 mod node;
 mod order;
 mod preview;
+mod query_builder;
 mod refresh;
 mod request;
+mod rule_field;
 mod rule_input;
+mod rule_node;
 mod scalar;
 mod segment;
 mod segment_input;
@@ -37,6 +42,8 @@ pub struct Query(
     group::GroupQuery,
     segment::SegmentQuery,
     preview::PreviewQuery,
+    rule_field::RuleFieldQuery,
+    query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
 );

@@ -5,10 +5,11 @@ use super::connection::{connection, write_cursor};
 use super::error::{UserError, UserErrorCode, split, to_graphql};
 use super::id::{Kind, to_global};
 use super::loaders::{
-    RefreshById, SegmentById, SegmentIdByKey, SegmentsOfRefresh, Total, load_many, load_one,
+    RefreshById, SegmentById, SegmentByKey, SegmentsOfRefresh, Total, load_many, load_one,
 };
+use super::rule_node::RuleProblem;
 use super::scalar::count;
-use super::segment::{RuleProblem, SegmentNode};
+use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::refresh::{
     Refresh, RefreshState, SegmentRefresh, Selection, Trigger, list_refreshes, refresh,
@@ -234,15 +235,15 @@ async fn find_segments(
     context: &Context<'_>,
     keys: Vec<String>,
 ) -> async_graphql::Result<Result<Vec<i64>, Vec<UserError>>> {
-    let wanted = keys.iter().cloned().map(SegmentIdByKey);
+    let wanted = keys.iter().cloned().map(SegmentByKey);
     let found = load_many(context.loader()?, wanted).await?;
     let mut errors = Vec::new();
     let mut ids = Vec::with_capacity(keys.len());
     for (position, key) in keys.into_iter().enumerate() {
         let message =
             format!("expected the key of a segment, found \"{key}\", which does not exist");
-        match found.get(&SegmentIdByKey(key)) {
-            Some(id) => ids.push(*id),
+        match found.get(&SegmentByKey(key)) {
+            Some(segment) => ids.push(segment.id),
             None => errors.push(UserError::new(
                 UserErrorCode::NotFound,
                 format!("segments[{position}]"),

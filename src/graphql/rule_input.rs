@@ -3,7 +3,7 @@
 //! These types only carry: they are turned into JSON, which one parser reads wherever a rule comes from. A test makes
 //! sure that they offer every node and test that the parser knows.
 
-use super::error::{UserError, UserErrorCode};
+use super::error::{UserError, UserErrorCode, bad_input};
 use async_graphql::{Enum, InputObject, InputType, Json, OneofObject};
 use serde_json::Value;
 
@@ -26,12 +26,20 @@ pub enum RuleInput {
     Date(DateConditionInput),
     /// A custom boolean that passes a test.
     Boolean(BooleanConditionInput),
+    /// A custom list of texts that passes a test.
+    List(ListConditionInput),
     /// A subscription status out of several.
     Status(StatusConditionInput),
+    /// Where people are.
+    Location(LocationConditionInput),
     /// Membership by hand.
     Group(GroupConditionInput),
+    /// Membership of other segments, as their rules say at the same moment.
+    Segment(SegmentConditionInput),
     /// What people did.
-    Event(EventConditionInput),
+    Event(Box<EventConditionInput>),
+    /// A stable share of everybody.
+    Random(RandomConditionInput),
 }
 
 /// A text field that passes a test.
@@ -218,23 +226,93 @@ pub struct StatusConditionInput {
     pub r#in: Vec<super::subscriber::SubscriberStatus>,
 }
 
-/// Membership by hand.
+/// A custom list of texts that passes a test.
+#[derive(InputObject)]
+pub struct ListConditionInput {
+    /// The field: `custom.KEY`.
+    pub field: String,
+    /// The test.
+    pub is: ListTestInput,
+}
+
+/// A test of a list of texts; upper and lower case are the same. A list that is not there has no items.
 #[derive(OneofObject)]
-pub enum GroupConditionInput {
+pub enum ListTestInput {
+    /// Contains at least one of these texts.
+    ContainsAny(Vec<String>),
+    /// Contains every one of these texts.
+    ContainsAll(Vec<String>),
+    /// Contains none of these texts.
+    ContainsNone(Vec<String>),
+    /// Has so many items.
+    Size(NumberTestInput),
+    /// Whether there is a list.
+    IsSet(bool),
+}
+
+/// Where people are.
+#[derive(OneofObject)]
+pub enum LocationConditionInput {
+    /// Not farther from a place than this.
+    Within(CircleInput),
+    /// Whether latitude and longitude are known.
+    IsSet(bool),
+}
+
+/// A place and a distance from it, measured along the great circle.
+#[derive(InputObject)]
+pub struct CircleInput {
+    /// Degrees north, -90 to 90.
+    pub latitude: f64,
+    /// Degrees east, -180 to 180.
+    pub longitude: f64,
+    /// The greatest distance, in kilometres.
+    pub radius_km: f64,
+}
+
+/// Membership by hand: exactly one of `inAny` and `inAll`.
+#[derive(InputObject)]
+pub struct GroupConditionInput {
     /// In at least one of the groups with these keys.
-    InAny(Vec<String>),
+    pub in_any: Option<Vec<String>>,
     /// In every one of the groups with these keys.
+    pub in_all: Option<Vec<String>>,
+    /// Only memberships since a time in this window.
+    pub added_at: Option<WindowInput>,
+}
+
+/// A window of time.
+#[derive(OneofObject)]
+pub enum WindowInput {
+    /// From this long ago until now.
+    InTheLast(PeriodInput),
+    /// Between these days or instants, both included.
+    Between(DateRangeInput),
+    /// Before this day or instant.
+    Before(String),
+    /// After this day or instant.
+    After(String),
+}
+
+/// Membership of other segments.
+#[derive(OneofObject)]
+pub enum SegmentConditionInput {
+    /// In at least one of the segments with these keys.
+    InAny(Vec<String>),
+    /// In every one of the segments with these keys.
     InAll(Vec<String>),
 }
 
-/// What people did: events with a name, at most one window of time, and at most one measure (without one: at least
-/// one event).
+/// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
+/// (without one: at least one event).
 #[derive(InputObject)]
 pub struct EventConditionInput {
     /// The name of the events; or give `names`.
     pub name: Option<String>,
     /// Names of events that count together; or give `name`.
     pub names: Option<Vec<String>>,
+    /// Tests of properties, all of which an event must pass to count.
+    pub r#where: Option<Vec<EventPropertyInput>>,
     /// Only events from this long ago until now.
     pub in_the_last: Option<PeriodInput>,
     /// Only events between these days or instants, both included.
@@ -245,8 +323,93 @@ pub struct EventConditionInput {
     pub after: Option<String>,
     /// How many there are; 0 without any.
     pub count: Option<NumberTestInput>,
+    /// On how many days of the server's time zone there was one; 0 without any.
+    pub distinct_days: Option<NumberTestInput>,
     /// The sum of their values; 0 without any.
     pub sum: Option<NumberTestInput>,
+    /// The mean of the values that there are; missing without any.
+    pub average: Option<NumberTestInput>,
+    /// The least of the values that there are; missing without any.
+    pub min: Option<NumberTestInput>,
+    /// The greatest of the values that there are; missing without any.
+    pub max: Option<NumberTestInput>,
+    /// When the first happened; missing without any.
+    pub first_at: Option<DateTestInput>,
+    /// When the last happened; missing without any.
+    pub last_at: Option<DateTestInput>,
+}
+
+/// A test of a property of an event. A property of another type than the test counts as missing.
+#[derive(OneofObject)]
+pub enum EventPropertyInput {
+    /// A text that passes a test.
+    Text(TextPropertyInput),
+    /// A number that passes a test.
+    Number(NumberPropertyInput),
+    /// A day or an instant, written as in rules, that passes a test; a day is the beginning of the local day.
+    Date(DatePropertyInput),
+    /// A boolean that passes a test.
+    Boolean(BooleanPropertyInput),
+    /// A list of texts that passes a test.
+    List(ListPropertyInput),
+}
+
+/// A property that is a text and passes a test.
+#[derive(InputObject)]
+pub struct TextPropertyInput {
+    /// The name of the property.
+    pub property: String,
+    /// The test.
+    pub is: TextTestInput,
+    /// Whether upper and lower case differ; they do not unless this says so.
+    pub case_sensitive: Option<bool>,
+}
+
+/// A property that is a number and passes a test.
+#[derive(InputObject)]
+pub struct NumberPropertyInput {
+    /// The name of the property.
+    pub property: String,
+    /// The test.
+    pub is: NumberTestInput,
+}
+
+/// A property that is a day or an instant and passes a test.
+#[derive(InputObject)]
+pub struct DatePropertyInput {
+    /// The name of the property.
+    pub property: String,
+    /// The test.
+    pub is: DateTestInput,
+}
+
+/// A property that is a boolean and passes a test.
+#[derive(InputObject)]
+pub struct BooleanPropertyInput {
+    /// The name of the property.
+    pub property: String,
+    /// The test.
+    pub is: BooleanTestInput,
+}
+
+/// A property that is a list of texts and passes a test.
+#[derive(InputObject)]
+pub struct ListPropertyInput {
+    /// The name of the property.
+    pub property: String,
+    /// The test.
+    pub is: ListTestInput,
+}
+
+/// A stable share of everybody: people keep their place for as long as the salt is the same.
+#[derive(InputObject)]
+pub struct RandomConditionInput {
+    /// Shares of different salts are independent of each other; use one salt for the parts of one experiment.
+    pub salt: String,
+    /// Where the share begins, in percent, 0 to 100.
+    pub from_percent: f64,
+    /// Where the share ends, in percent, itself not included unless it is 100.
+    pub to_percent: f64,
 }
 
 /// Returns the rule of an input as JSON, whichever way it came; none if it did not.
@@ -264,6 +427,16 @@ pub fn read_rule(
             Err(_) => refused("expected a rule that can be written as JSON"),
         },
     }
+}
+
+/// Returns the rule of a query's arguments as JSON, whichever way it came.
+pub fn get_rule(
+    rule: Option<RuleInput>,
+    rule_json: Option<Json<Value>>,
+) -> async_graphql::Result<Value> {
+    read_rule(rule, rule_json)
+        .map_err(|error| bad_input(error.message))?
+        .ok_or_else(|| bad_input("expected \"rule\" or \"ruleJson\", found neither"))
 }
 
 /// Leaves out keys without a value: the typed form has them all, the stored one only what was put in.

@@ -2,19 +2,24 @@
 
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
-use super::error::{UserErrorCode, bad_input, to_graphql};
+use super::dependency::{SegmentDependency, users_of, uses_of};
+use super::error::{bad_input, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
-use super::loaders::{LastRefreshOf, SegmentById, SegmentMemberCount, Total, load_one};
+use super::loaders::{
+    LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, Total, load_one,
+};
 use super::refresh::SegmentRefreshNode;
+use super::rule_node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::scalar::count;
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
 use crate::audience::membership::list_segment_members;
-use crate::audience::segment::{self, Segment};
+use crate::audience::segment::{self, Definition, Segment};
+use crate::error::Error;
 use crate::refresh::{SegmentState, next_due};
-use crate::rule::Problem;
-use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject};
+use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
+use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -30,28 +35,65 @@ pub enum SegmentStateName {
     Invalid,
 }
 
-/// One thing wrong with a rule.
-#[derive(SimpleObject, Debug, Clone)]
-pub struct RuleProblem {
-    /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
-    pub path: String,
-    /// What kind of mistake it is.
-    pub code: UserErrorCode,
-    /// What was expected and what was found.
-    pub message: String,
-    /// How to mend it, where that is known.
-    pub hint: Option<String>,
+/// A segment, by one of its names.
+#[derive(OneofObject)]
+pub enum SegmentRef {
+    /// The global id.
+    Id(ID),
+    /// The key.
+    Key(String),
 }
 
-impl From<Problem> for RuleProblem {
-    fn from(problem: Problem) -> Self {
-        RuleProblem {
-            path: problem.path,
-            code: problem.code.into(),
-            message: problem.message,
-            hint: problem.hint,
-        }
+impl SegmentRef {
+    /// Returns the segment.
+    pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Segment> {
+        let loader = context.loader()?;
+        let (found, name) = match self {
+            SegmentRef::Id(id) => {
+                let number = parse_kind(&id, Kind::Segment, "segment.id")?;
+                (load_one(loader, SegmentById(number)).await?, id.to_string())
+            }
+            SegmentRef::Key(key) => (load_one(loader, SegmentByKey(key.clone())).await?, key),
+        };
+        found.ok_or_else(|| to_graphql(Error::not_found("segment", format!("\"{name}\""))))
     }
+}
+
+/// A version of the rule of a segment.
+pub struct SegmentDefinition(Definition);
+
+/// A version of the rule of a segment.
+#[Object]
+impl SegmentDefinition {
+    /// Which version it is, from 1.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// The rule: a node with one key.
+    async fn rule(&self) -> Json<Value> {
+        rule_of(&self.0.rule)
+    }
+
+    /// The rule as one English sentence; null if it cannot be read any more.
+    async fn summary(&self) -> Option<String> {
+        summary_of(&self.0.rule)
+    }
+
+    /// Since when it was the rule.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+fn rule_of(document: &Value) -> Json<Value> {
+    Json(in_reading_order(
+        document.get("root").unwrap_or(&Value::Null),
+    ))
+}
+
+fn summary_of(document: &Value) -> Option<String> {
+    Some(summarize(&read_document(document).ok()?))
 }
 
 /// Members chosen by a rule: people join and leave by themselves when it is refreshed.
@@ -82,7 +124,57 @@ impl SegmentNode {
 
     /// The rule, as it was put in: a node with one key.
     async fn rule(&self) -> Json<Value> {
-        Json(self.0.rule.get("root").cloned().unwrap_or(Value::Null))
+        rule_of(&self.0.rule)
+    }
+
+    /// The nodes of the rule, parents before children.
+    async fn rule_nodes(&self) -> Vec<RuleNode> {
+        let rule = read_document(&self.0.rule);
+        rule.map(|rule| list_nodes(&rule)).unwrap_or_default()
+    }
+
+    /// The rule as one English sentence; null if it cannot be read any more.
+    async fn summary(&self) -> Option<String> {
+        summary_of(&self.0.rule)
+    }
+
+    /// What the rule uses: custom fields, groups, other segments and events, by kind and name.
+    async fn depends_on(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SegmentDependency>> {
+        uses_of(context, self.0.id).await
+    }
+
+    /// The segments whose rules ask about this one, by key. While there are any, it cannot be deleted.
+    async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
+        users_of(context, DependencyKind::Segment, &self.0.key).await
+    }
+
+    /// Every rule that the segment ever had, newest first.
+    async fn definitions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentDefinitionConnection> {
+        let request = page(first, after, last, before).read()?;
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let found = db.run(move |connection| segment::list_definitions(connection, id, &request));
+        let edges = found
+            .await
+            .map_err(to_graphql)?
+            .map(|definition| SegmentDefinitionEdge {
+                cursor: write_cursor(&definition.version),
+                node: SegmentDefinition(definition),
+            });
+        Ok(SegmentDefinitionConnection::new(
+            edges,
+            Total::Definitions(id),
+        ))
     }
 
     /// Which version of the rule this is, from 1.
@@ -102,12 +194,9 @@ impl SegmentNode {
         let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
         let last = last.map(|(_, of_segment)| of_segment);
         Ok(match SegmentState::of(&self.0, last.as_ref()) {
-            SegmentState::Invalid => last
-                .map(|last| last.problems())
-                .unwrap_or_default()
-                .into_iter()
-                .map(RuleProblem::from)
-                .collect(),
+            SegmentState::Invalid => {
+                list_problems(last.map(|last| last.problems()).unwrap_or_default())
+            }
             _ => Vec::new(),
         })
     }
@@ -191,6 +280,13 @@ connection! {
 }
 
 connection! {
+    /// A page of the versions of the rule of a segment.
+    SegmentDefinitionConnection
+    /// A version of the rule of a segment.
+    SegmentDefinitionEdge { SegmentDefinition }
+}
+
+connection! {
     /// A page of the members of a segment.
     SegmentMemberConnection
     /// A member of a segment.
@@ -222,12 +318,7 @@ impl SegmentQuery {
                 let id = parse_kind(&id, Kind::Segment, "id")?;
                 load_one(context.loader()?, SegmentById(id)).await?
             }
-            (None, Some(key)) => context
-                .app()?
-                .db
-                .run(move |connection| segment::find_by_key(connection, &key))
-                .await
-                .map_err(to_graphql)?,
+            (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
             _ => return Err(bad_input("expected either \"id\" or \"key\"")),
         };
         Ok(found.map(SegmentNode))

@@ -5,18 +5,23 @@ use super::connection::{PageArguments, connection, write_cursor};
 use super::custom_field::CustomFieldValue;
 use super::error::{bad_input, to_graphql};
 use super::event::{EventConnection, EventTotalNode, page_of_events};
+use super::explain::{ExplainArguments, Explanation, explain_for};
 use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{GroupsOf, SegmentsOf, SubscriberById, Total, TotalsOf, load_one};
 use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
+use super::rule_input::{RuleInput, get_rule};
 use super::scalar::Date;
-use super::segment::{SegmentNode, SubscriberSegmentConnection, SubscriberSegmentEdge};
+use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
+use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::{Page, PageRequest, page_of};
 use crate::audience::subscriber::{
     Subscriber, SubscriberKey, SubscriberOrder, find_by_email, list_page,
 };
-use crate::rule::Status;
-use async_graphql::{Context, Enum, ID, Json, Object};
+use crate::error::Error;
+use crate::refresh::list_matching;
+use crate::rule::{Status, parse_and_check};
+use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -245,6 +250,27 @@ impl SubscriberNode {
         is_member(context, self.0.id, of).await
     }
 
+    /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
+    /// the subscriber has and what is wanted. Exactly one of `segment`, `rule` and `ruleJson`.
+    async fn explain(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment.")] segment: Option<SegmentRef>,
+        #[graphql(desc = "A rule.")] rule: Option<RuleInput>,
+        #[graphql(desc = "A rule as JSON of the same shape.")] rule_json: Option<Json<Value>>,
+        #[graphql(desc = "The moment that relative dates count from; now if absent.")] now: Option<
+            DateTime<Utc>,
+        >,
+    ) -> async_graphql::Result<Explanation> {
+        let arguments = ExplainArguments {
+            segment,
+            rule,
+            rule_json,
+            now,
+        };
+        explain_for(context, self.0.id, arguments).await
+    }
+
     /// What the subscriber did, newest first.
     async fn events(
         &self,
@@ -291,6 +317,37 @@ connection! {
     SubscriberEdge { SubscriberNode }
 }
 
+/// Which subscribers to list: those whom a rule matches now. The rule comes as `rule` or as `ruleJson`; exactly one of
+/// them.
+#[derive(InputObject)]
+pub struct SubscriberFilter {
+    /// The rule.
+    pub rule: Option<RuleInput>,
+    /// The rule as JSON of the same shape.
+    pub rule_json: Option<Json<Value>>,
+}
+
+impl SubscriberFilter {
+    async fn list(
+        self,
+        context: &Context<'_>,
+        order: SubscriberOrder,
+        request: PageRequest<SubscriberKey>,
+    ) -> async_graphql::Result<SubscriberConnection> {
+        let app = context.app()?;
+        let rule = get_rule(self.rule, self.rule_json)?;
+        let (db, settings) = (app.db.clone(), app.refresh.clone());
+        let listed = app.db.run(move |connection| {
+            let catalogue = load_catalogue(connection)?;
+            let (_, rule) = parse_and_check(&rule, &catalogue, None).map_err(Error::InvalidRule)?;
+            let moment = settings.moment();
+            list_matching(&db, &rule, &moment, order, &request, &settings)
+        });
+        let (page, total) = listed.await.map_err(to_graphql)?;
+        Ok(subscriber_connection(page, order, Total::Known(total)))
+    }
+}
+
 /// Questions about subscribers.
 #[derive(Default)]
 pub struct SubscriberQuery;
@@ -320,10 +377,15 @@ impl SubscriberQuery {
         Ok(found.map(SubscriberNode))
     }
 
-    /// Lists all subscribers.
+    /// Lists all subscribers, or those that a filter lets pass.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a filter and an order"
+    )]
     async fn subscribers(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "Whom to list; everybody if absent.")] filter: Option<SubscriberFilter>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
@@ -332,6 +394,9 @@ impl SubscriberQuery {
     ) -> async_graphql::Result<SubscriberConnection> {
         let order = order_by.into();
         let request = subscriber_request(order, page(first, after, last, before))?;
+        if let Some(filter) = filter {
+            return filter.list(context, order, request).await;
+        }
         let page = context
             .app()?
             .db

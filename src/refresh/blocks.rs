@@ -1,12 +1,14 @@
 //! Blocks: comparing the new members with the stored ones, and the form in which a change is remembered.
 
 use super::scan::ChunkRange;
-use crate::audience::membership::BLOCK_BYTES;
+use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS};
 use crate::db::schema::segment_blocks;
 use crate::error::Error;
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, Buffer};
 use diesel::prelude::*;
 use std::collections::HashMap;
+
+const EMPTY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 
 /// A block whose members are not those that are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +62,9 @@ impl StoredBlocks {
         segment_ids: &[i64],
         range: ChunkRange,
     ) -> Result<StoredBlocks, Error> {
-        let end = range.first_block() + i32::try_from(range.rows / (BLOCK_BYTES * 8)).unwrap_or(0);
         let rows: Vec<(i64, i32, Vec<u8>)> = segment_blocks::table
             .filter(segment_blocks::block.ge(range.first_block()))
-            .filter(segment_blocks::block.lt(end))
+            .filter(segment_blocks::block.le(range.last_block()))
             .filter(segment_blocks::segment_id.eq_any(segment_ids))
             .select((
                 segment_blocks::segment_id,
@@ -79,6 +80,20 @@ impl StoredBlocks {
         })
     }
 
+    /// Returns the members of a segment in a range, one bit per id.
+    pub fn members(&self, segment_id: i64, range: ChunkRange) -> BooleanBuffer {
+        let blocks = range.first_block()..=range.last_block();
+        let mut bytes = Vec::with_capacity(blocks.clone().count() * BLOCK_BYTES);
+        for block in blocks {
+            match self.blocks.get(&(segment_id, block)) {
+                Some(stored) => bytes.extend_from_slice(stored),
+                None => bytes.extend_from_slice(&EMPTY),
+            }
+        }
+        let offset = usize::try_from(range.first % BLOCK_IDS).unwrap_or_default();
+        BooleanBuffer::new(Buffer::from_vec(bytes), offset, range.rows)
+    }
+
     /// Appends the blocks in which the members of a segment differ from the stored ones.
     pub fn compare(
         &self,
@@ -88,7 +103,6 @@ impl StoredBlocks {
         range: ChunkRange,
         changes: &mut Vec<BlockChange>,
     ) {
-        const EMPTY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
         let bytes = whole_bytes(members);
         for (block, new) in (range.first_block()..).zip(bytes.chunks_exact(BLOCK_BYTES)) {
             let old = match self.blocks.get(&(segment_id, block)) {

@@ -6,20 +6,29 @@
 //! or the new ones, never half; a crash leaves the old ones.
 
 mod blocks;
+mod column_builder;
+mod explain;
 mod history;
 mod load;
+mod load_events;
+mod matching;
+mod meter;
 mod pg_array;
 mod preview;
+mod rules;
 mod scan;
 mod schedule;
 mod snapshot;
 mod step;
 mod write;
 
+pub use explain::{NodeAnswer, explain};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
     find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
 };
-pub use preview::{Preview, preview};
+pub use matching::list_matching;
+pub use meter::{Figure, Meter, Phase};
+pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{Daily, due_time, last_run, next_due, refresh_pending, run_due};
 pub use step::{RefreshSettings, Selection, refresh};

@@ -107,6 +107,12 @@ pub fn read_i64(bytes: &[u8]) -> Result<i64, Error> {
     Ok(i64::from_be_bytes(*bytes))
 }
 
+/// Reads a `double precision`.
+pub fn read_f64(bytes: &[u8]) -> Result<f64, Error> {
+    let bytes = bytes.first_chunk().ok_or_else(malformed)?;
+    Ok(f64::from_be_bytes(*bytes))
+}
+
 /// Reads a `timestamptz` as microseconds since 1970-01-01; the infinities, which we never write, become the ends.
 pub fn read_instant(bytes: &[u8]) -> Result<i64, Error> {
     Ok(read_i64(bytes)?.saturating_add(POSTGRES_EPOCH_MICROS))

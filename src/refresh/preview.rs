@@ -1,13 +1,29 @@
 //! Previews: what a rule that is not stored would match, exactly, with a count at every node.
 
+use super::rules::plan_unsaved;
 use super::scan::scan;
 use super::snapshot::Snapshot;
 use super::step::RefreshSettings;
 use crate::audience::subscriber::{Subscriber, find_by_ids};
 use crate::db::Db;
 use crate::error::Error;
-use crate::evaluate::{Plan, combine};
+use crate::evaluate::combine;
 use crate::rule::{CheckedRule, Moment};
+use arrow_buffer::BooleanBuffer;
+use diesel::PgConnection;
+
+/// What to preview.
+#[derive(Debug, Clone)]
+pub struct PreviewRequest {
+    /// The rule.
+    pub rule: CheckedRule,
+    /// The segment whose stored members the rule is compared with, by id.
+    pub compare_to: Option<i64>,
+    /// The one "now".
+    pub moment: Moment,
+    /// How many people a sample has at the most.
+    pub sample_size: usize,
+}
 
 /// What a rule matches at a moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,68 +32,156 @@ pub struct Preview {
     pub node_counts: Vec<u64>,
     /// How many subscribers there are.
     pub audience_count: u64,
-    /// The members with the lowest ids.
+    /// Who matches.
+    pub members: People,
+    /// How that differs from the stored members, where they were asked for.
+    pub difference: Option<Difference>,
+}
+
+/// How the members of a rule differ from those that are stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Who would join.
+    pub joining: People,
+    /// Who would leave.
+    pub leaving: People,
+}
+
+/// A number of people, and some of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct People {
+    /// How many they are.
+    pub count: u64,
+    /// Those with the lowest ids.
     pub sample: Vec<Subscriber>,
 }
 
-/// Evaluates a rule over the whole audience.
+/// Evaluates a rule over the whole audience. Segments that it asks about are evaluated with it, not read.
 ///
 /// # Errors
 /// Those of the database.
 pub fn preview(
     db: &Db,
-    rule: &CheckedRule,
-    moment: &Moment,
-    sample_size: usize,
+    request: &PreviewRequest,
     settings: &RefreshSettings,
 ) -> Result<Preview, Error> {
     let mut snapshot = Snapshot::take(db)?;
-    let plan = Plan::new([rule], moment);
-    let mut node_counts = vec![0; rule.nodes.len()];
-    let mut audience_count = 0;
-    let mut sample_ids: Vec<i64> = Vec::new();
-    let tree = plan.trees.first().map(Vec::as_slice).unwrap_or_default();
+    let (mut plan, _) = plan_unsaved(&mut snapshot.connection, &request.rule, &request.moment)?;
+    plan.segments.extend(request.compare_to);
+    let mut so_far = Counts::new(request.rule.nodes.len());
     scan(
         db,
         &mut snapshot,
         &plan,
-        moment,
-        settings.workers,
+        &request.moment,
+        settings,
         |_, evaluated| {
-            let nodes = combine(tree, evaluated.leaves, &evaluated.chunk.exists);
-            let counts: Vec<u64> = nodes
-                .iter()
-                .map(|members| members.count_set_bits() as u64)
-                .collect();
-            let sample: Vec<i64> = nodes
-                .first()
-                .into_iter()
-                .flat_map(|members| members.set_indices())
-                .take(sample_size)
-                .map(|row| evaluated.range.first + row as i64)
-                .collect();
-            Ok((
-                counts,
-                evaluated.chunk.exists.count_set_bits() as u64,
-                sample,
-            ))
+            let first_id = evaluated.range.first;
+            let chunk = evaluated.chunk;
+            let mut counts = Counts::new(0);
+            combine(&plan, evaluated.leaves, chunk, |tree, nodes| {
+                let (0, Some(members)) = (tree, nodes.first()) else {
+                    return;
+                };
+                let stored = request.compare_to.and_then(|id| chunk.segments.get(&id));
+                if let Some(stored) = stored {
+                    counts.joining.add(first_id, &(members & &!stored), request);
+                    let leaving = &(stored & &chunk.exists) & &!members;
+                    counts.leaving.add(first_id, &leaving, request);
+                }
+                counts.members.add(first_id, members, request);
+                counts.nodes = nodes.iter().map(count).collect();
+            });
+            counts.audience = count(&chunk.exists);
+            Ok(counts)
         },
-        |(counts, existing, sample)| {
-            for (total, count) in node_counts.iter_mut().zip(counts) {
-                *total += count;
-            }
-            audience_count += existing;
-            sample_ids.extend(sample);
+        |counts| {
+            so_far.merge(counts);
             Ok(())
         },
     )?;
-    sample_ids.sort_unstable();
-    sample_ids.truncate(sample_size);
-    let mut sample = find_by_ids(&mut snapshot.connection, &sample_ids)?;
-    sample.sort_by_key(|subscriber| subscriber.id);
+    let connection = &mut snapshot.connection;
     Ok(Preview {
-        node_counts,
-        audience_count,
-        sample,
+        members: so_far.members.look_up(connection, request)?,
+        difference: match request.compare_to {
+            Some(_) => Some(Difference {
+                joining: so_far.joining.look_up(connection, request)?,
+                leaving: so_far.leaving.look_up(connection, request)?,
+            }),
+            None => None,
+        },
+        node_counts: so_far.nodes,
+        audience_count: so_far.audience,
     })
+}
+
+fn count(members: &BooleanBuffer) -> u64 {
+    members.count_set_bits() as u64
+}
+
+/// What is counted, of a chunk or of all chunks so far.
+struct Counts {
+    nodes: Vec<u64>,
+    audience: u64,
+    members: Tally,
+    joining: Tally,
+    leaving: Tally,
+}
+
+impl Counts {
+    fn new(nodes: usize) -> Counts {
+        Counts {
+            nodes: vec![0; nodes],
+            audience: 0,
+            members: Tally::default(),
+            joining: Tally::default(),
+            leaving: Tally::default(),
+        }
+    }
+
+    fn merge(&mut self, chunk: Counts) {
+        for (total, count) in self.nodes.iter_mut().zip(chunk.nodes) {
+            *total += count;
+        }
+        self.audience += chunk.audience;
+        self.members.merge(chunk.members);
+        self.joining.merge(chunk.joining);
+        self.leaving.merge(chunk.leaving);
+    }
+}
+
+/// People in the counting.
+#[derive(Default)]
+struct Tally {
+    count: u64,
+    ids: Vec<i64>,
+}
+
+impl Tally {
+    fn add(&mut self, first_id: i64, members: &BooleanBuffer, request: &PreviewRequest) {
+        self.count += count(members);
+        let rows = members.set_indices().take(request.sample_size);
+        self.ids.extend(rows.map(|row| first_id + row as i64));
+    }
+
+    fn merge(&mut self, chunk: Tally) {
+        self.count += chunk.count;
+        self.ids.extend(chunk.ids);
+    }
+
+    fn look_up(
+        mut self,
+        connection: &mut PgConnection,
+        request: &PreviewRequest,
+    ) -> Result<People, Error> {
+        // Chunks come in any order.
+        self.ids.sort_unstable();
+        self.ids.truncate(request.sample_size);
+        let mut sample = find_by_ids(connection, &self.ids)?;
+        sample.sort_by_key(|subscriber| subscriber.id);
+        Ok(People {
+            count: self.count,
+            sample,
+        })
+    }
 }

@@ -1,7 +1,9 @@
 //! The scan: workers go through the audience chunk by chunk, all on one snapshot.
 
 use super::load::load_chunk;
+use super::meter::{Meter, Phase};
 use super::snapshot::Snapshot;
+use super::step::RefreshSettings;
 use crate::audience::membership::BLOCK_IDS;
 use crate::db::Db;
 use crate::error::Error;
@@ -18,7 +20,7 @@ pub const CHUNK_IDS: i64 = 16 * BLOCK_IDS;
 /// How many chunks may wait to be received.
 const WAITING: usize = 2;
 
-/// A range of consecutive ids, beginning with a block.
+/// A range of consecutive ids: whole blocks, or a single id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkRange {
     /// The first id.
@@ -35,8 +37,24 @@ impl ChunkRange {
 
     /// Returns the number of its first block.
     pub fn first_block(self) -> i32 {
-        i32::try_from(self.first / BLOCK_IDS).unwrap_or(i32::MAX)
+        block_of(self.first)
     }
+
+    /// Returns the number of its last block.
+    pub fn last_block(self) -> i32 {
+        block_of(self.last() - 1)
+    }
+
+    /// Lists its blocks, each as its first id and the first id after it.
+    pub fn blocks(self) -> impl Iterator<Item = (i64, i64)> {
+        (self.first..self.last())
+            .step_by(BLOCK_IDS as usize)
+            .map(move |first| (first, (first + BLOCK_IDS).min(self.last())))
+    }
+}
+
+fn block_of(id: i64) -> i32 {
+    i32::try_from(id / BLOCK_IDS).unwrap_or(i32::MAX)
 }
 
 /// A chunk with the answers to every leaf.
@@ -58,13 +76,15 @@ pub fn scan<R: Send>(
     snapshot: &mut Snapshot,
     plan: &Plan,
     moment: &Moment,
-    workers: usize,
+    settings: &RefreshSettings,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error> + Sync,
     mut receive: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let ids = snapshot.count_ids()?;
     let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
-    let workers = workers.clamp(1, usize::try_from(chunks).unwrap_or(1).max(1));
+    let workers = settings
+        .workers
+        .clamp(1, usize::try_from(chunks).unwrap_or(1).max(1));
     let next_chunk = AtomicI64::new(0);
     let is_over = AtomicBool::new(false);
     let connections: Vec<PgConnection> = (0..workers)
@@ -81,7 +101,14 @@ pub fn scan<R: Send>(
                     else {
                         break;
                     };
-                    let result = evaluate_chunk(&mut connection, plan, moment, range, visit);
+                    let result = evaluate_chunk(
+                        &mut connection,
+                        plan,
+                        moment,
+                        range,
+                        &settings.meter,
+                        visit,
+                    );
                     let failed = result.is_err();
                     if sender.send(result).is_err() || failed {
                         break;
@@ -118,10 +145,11 @@ fn evaluate_chunk<R>(
     plan: &Plan,
     moment: &Moment,
     range: ChunkRange,
+    meter: &Meter,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
-    let chunk = load_chunk(connection, plan, range)?;
-    let leaves = evaluate_leaves(plan, &chunk, moment);
+    let chunk = load_chunk(connection, plan, range, moment, meter)?;
+    let leaves = meter.time(Phase::Evaluation, || evaluate_leaves(plan, &chunk, moment));
     let evaluated = Evaluated {
         range,
         chunk: &chunk,

@@ -2,6 +2,8 @@
 
 use super::blocks::{BlockChange, StoredBlocks};
 use super::history::{Refresh, Trigger};
+use super::meter::{Figure, Meter, Phase};
+use super::rules::{SegmentRule, load_rules, plannable};
 use super::scan::{Evaluated, scan};
 use super::snapshot::Snapshot;
 use super::write::{RefreshedSegment, Writer};
@@ -9,10 +11,10 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::count_segment_members;
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::db::schema::{refreshes, segment_refreshes, segments};
+use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine};
-use crate::rule::{Catalogue, CheckedRule, Moment, Problem, check_rule, read_document};
+use crate::rule::Moment;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -28,6 +30,8 @@ pub struct RefreshSettings {
     pub workers: usize,
     /// Tells `as_of` and when a refresh started and finished.
     pub clock: Clock,
+    /// Takes measure of the work.
+    pub meter: Meter,
 }
 
 impl RefreshSettings {
@@ -45,7 +49,7 @@ impl RefreshSettings {
 pub enum Selection {
     /// All of them.
     All,
-    /// Those with these ids.
+    /// Those with these ids, and those that are connected with them by rules.
     Ids(Vec<i64>),
 }
 
@@ -149,13 +153,18 @@ fn run(
     settings: &RefreshSettings,
 ) -> Result<(), Error> {
     let mut snapshot = Snapshot::take(db)?;
-    let (segments, rules) = load_segments(&mut snapshot.connection, selection)?;
+    let rules = select_rules(&mut snapshot.connection, selection)?;
+    let segments = prepare_segments(&mut snapshot.connection, &rules)?;
     // The segments whose rule can be evaluated, in the order of the plan's trees.
-    let places: Vec<usize> = (0..segments.len())
-        .filter(|place| segments[*place].problems.is_empty())
+    let places: Vec<usize> = (0..rules.len())
+        .filter(|place| rules[*place].rule.is_ok())
         .collect();
-    let ids: Vec<i64> = places.iter().map(|place| segments[*place].id).collect();
-    let plan = Plan::new(&rules, moment);
+    let ids: Vec<i64> = places.iter().map(|place| rules[*place].id).collect();
+    let plan = Plan::new(plannable(&rules), moment);
+    let meter = &settings.meter;
+    meter.add(Figure::Conditions, plan.count_conditions());
+    meter.add(Figure::Leaves, plan.leaves.len());
+    meter.add(Figure::EventLeaves, plan.events.leaves.len());
     let mut writer = Writer::new(db.connect()?, refresh_id, segments);
     if !places.is_empty() {
         scan(
@@ -163,17 +172,19 @@ fn run(
             &mut snapshot,
             &plan,
             moment,
-            settings.workers,
-            |connection, evaluated| compare_chunk(connection, &plan, &places, &ids, evaluated),
+            settings,
+            |connection, evaluated| {
+                compare_chunk(connection, &plan, &places, &ids, evaluated, meter)
+            },
             |outcome| {
                 for (place, count) in places.iter().zip(outcome.member_counts) {
                     writer.segments[*place].member_count += count;
                 }
-                writer.add(outcome.changes)
+                meter.time(Phase::Writing, || writer.add(outcome.changes))
             },
         )?;
     }
-    writer.finish(due, settings.clock.now())
+    meter.time(Phase::Writing, || writer.finish(due, settings.clock.now()))
 }
 
 /// What a chunk adds to a refresh.
@@ -189,38 +200,57 @@ fn compare_chunk(
     places: &[usize],
     ids: &[i64],
     evaluated: &Evaluated<'_>,
+    meter: &Meter,
 ) -> Result<ChunkOutcome, Error> {
-    let stored = StoredBlocks::load(connection, ids, evaluated.range)?;
+    let load = || StoredBlocks::load(connection, ids, evaluated.range);
+    let stored = meter.time(Phase::Comparison, load)?;
     let mut outcome = ChunkOutcome {
-        member_counts: Vec::with_capacity(ids.len()),
+        member_counts: vec![0; ids.len()],
         changes: Vec::new(),
     };
-    for ((tree, place), id) in plan.trees.iter().zip(places).zip(ids) {
-        let mut nodes = combine(tree, evaluated.leaves, &evaluated.chunk.exists);
-        let members = nodes.swap_remove(0);
-        outcome
-            .member_counts
-            .push(i64::try_from(members.count_set_bits()).unwrap_or(i64::MAX));
-        stored.compare(*place, *id, &members, evaluated.range, &mut outcome.changes);
-    }
+    let mut members = Vec::with_capacity(ids.len());
+    meter.time(Phase::Evaluation, || {
+        combine(
+            plan,
+            evaluated.leaves,
+            evaluated.chunk,
+            |tree, mut nodes| {
+                members.push((tree, nodes.swap_remove(0)));
+            },
+        );
+    });
+    meter.time(Phase::Comparison, || {
+        for (tree, members) in &members {
+            let count = i64::try_from(members.count_set_bits()).unwrap_or(i64::MAX);
+            outcome.member_counts[*tree] = count;
+            let (place, id) = (places[*tree], ids[*tree]);
+            stored.compare(place, id, members, evaluated.range, &mut outcome.changes);
+        }
+    });
     Ok(outcome)
 }
 
-/// Loads the selected segments, with the rules of those that can be evaluated in the same order.
-fn load_segments(
+/// Loads the rules of the selected segments, and of those that are connected with them: whoever asks about a segment
+/// has members of the same moment.
+fn select_rules(
     connection: &mut PgConnection,
     selection: &Selection,
-) -> Result<(Vec<RefreshedSegment>, Vec<CheckedRule>), Error> {
-    let mut query = segments::table
-        .filter(segments::archived_at.is_null())
-        .order(segments::id)
-        .select((segments::id, segments::definition_version, segments::rule))
-        .into_boxed();
-    if let Selection::Ids(ids) = selection {
-        query = query.filter(segments::id.eq_any(ids));
+) -> Result<Vec<SegmentRule>, Error> {
+    let catalogue = load_catalogue(connection)?;
+    match selection {
+        Selection::All => load_rules(connection, &catalogue, None),
+        Selection::Ids(ids) => {
+            let connected = catalogue.list_connected(ids.iter().copied());
+            load_rules(connection, &catalogue, Some(&Vec::from_iter(connected)))
+        }
     }
-    let rows: Vec<(i64, i32, Value)> = query.load(connection)?;
-    let ids: Vec<i64> = rows.iter().map(|(id, _, _)| *id).collect();
+}
+
+fn prepare_segments(
+    connection: &mut PgConnection,
+    rules: &[SegmentRule],
+) -> Result<Vec<RefreshedSegment>, Error> {
+    let ids: Vec<i64> = rules.iter().map(|segment| segment.id).collect();
     let filled: HashSet<i64> = segment_refreshes::table
         .filter(segment_refreshes::segment_id.eq_any(&ids))
         .filter(segment_refreshes::problems.eq(Value::Array(Vec::new())))
@@ -229,38 +259,25 @@ fn load_segments(
         .load(connection)?
         .into_iter()
         .collect();
-    let catalogue = load_catalogue(connection)?;
-    let mut refreshed = Vec::with_capacity(rows.len());
-    let mut rules = Vec::new();
-    for (id, version, document) in rows {
-        let was_filled = filled.contains(&id);
-        match read_and_check(&document, &catalogue) {
-            Ok(rule) => {
-                rules.push(rule);
-                refreshed.push(RefreshedSegment::new(id, version, was_filled, Vec::new()));
-            }
-            Err(problems) => {
-                tracing::warn!(
-                    segment = id,
-                    "a segment is invalid and keeps its last members"
-                );
-                refreshed.push(RefreshedSegment::new(id, version, was_filled, problems));
-            }
-        }
-    }
-    let invalid = |segment: &&mut RefreshedSegment| !segment.problems.is_empty();
-    let kept_by: Vec<i64> = refreshed
-        .iter_mut()
-        .filter(invalid)
+    let invalid: Vec<i64> = rules
+        .iter()
+        .filter(|segment| segment.rule.is_err())
         .map(|segment| segment.id)
         .collect();
-    let counts = count_segment_members(connection, &kept_by)?;
-    for segment in refreshed.iter_mut().filter(invalid) {
-        segment.member_count = counts.get(&segment.id).copied().unwrap_or_default();
-    }
-    Ok((refreshed, rules))
-}
-
-fn read_and_check(document: &Value, catalogue: &Catalogue) -> Result<CheckedRule, Vec<Problem>> {
-    check_rule(&read_document(document)?, catalogue)
+    let kept_counts = count_segment_members(connection, &invalid)?;
+    let prepare = |segment: &SegmentRule| {
+        let was_filled = filled.contains(&segment.id);
+        let problems = segment.rule.as_ref().err().cloned().unwrap_or_default();
+        if !problems.is_empty() {
+            tracing::warn!(
+                segment = segment.id,
+                "a segment is invalid and keeps its last members"
+            );
+        }
+        let version = segment.definition_version;
+        let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
+        prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
+        prepared
+    };
+    Ok(rules.iter().map(prepare).collect())
 }

@@ -1,34 +1,41 @@
-//! From [`Node`] to [`CheckedRule`]: every name is looked up in the [`Catalogue`], negative tests become complements.
+//! From [`Node`] to [`CheckedRule`]: every name is looked up in the [`Catalogue`].
 
-use super::field::{Catalogue, CustomType, DateField, Field, TextField};
+use super::catalogue::Catalogue;
+use super::condition::{Condition, DateTest, LocationTest, Quantifier};
+use super::field::{DateField, Field};
 use super::literal::{DateLiteral, Period, Unit};
-use super::node::{
-    BooleanTest, CheckedNode, CheckedRule, Condition, DateTest, Leaf, Node, NodeKind, NumberTest,
-    TextTest,
-};
+use super::node::{CheckedNode, CheckedRule, Leaf, Node, NodeKind};
 use super::parse::{child, element, parse_leniently};
+use super::positive::{event_leaf, field_leaf};
 use super::problem::{Code, Problem, Problems, nearest, shorten};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// Looks up every name of a rule.
+/// Looks up every name of a rule; `own` is the key of the segment that it is the rule of.
 ///
 /// # Errors
-/// Every name that is not known and every field that has another type than its node asks about.
-pub fn check_rule(node: &Node, catalogue: &Catalogue) -> Result<CheckedRule, Vec<Problem>> {
-    check_further(node, catalogue, Problems::default())
+/// Every name that is not known, every field that has another type than its node asks about, and every segment whose
+/// own rule leads back to this one.
+pub fn check_rule(
+    node: &Node,
+    catalogue: &Catalogue,
+    own: Option<&str>,
+) -> Result<CheckedRule, Vec<Problem>> {
+    check_further(node, catalogue, own, Problems::default())
 }
 
-/// Reads a rule and looks up every name of it.
+/// Reads a rule and looks up every name of it; `own` is the key of the segment that it is the rule of.
 ///
 /// # Errors
 /// Every problem of either step: first those of shape and value, then those of names.
 pub fn parse_and_check(
     value: &Value,
     catalogue: &Catalogue,
+    own: Option<&str>,
 ) -> Result<(Node, CheckedRule), Vec<Problem>> {
     match parse_leniently(value) {
         (Some(node), problems) => {
-            let checked = check_further(&node, catalogue, problems)?;
+            let checked = check_further(&node, catalogue, own, problems)?;
             Ok((node, checked))
         }
         (None, problems) => problems.or(None),
@@ -38,10 +45,13 @@ pub fn parse_and_check(
 fn check_further(
     node: &Node,
     catalogue: &Catalogue,
+    own: Option<&str>,
     problems: Problems,
 ) -> Result<CheckedRule, Vec<Problem>> {
     let mut checker = Checker {
         catalogue,
+        own,
+        leading_here: None,
         nodes: Vec::new(),
         problems,
     };
@@ -50,56 +60,11 @@ fn check_further(
     checker.problems.or(Some(CheckedRule { nodes }))
 }
 
-/// Something that a rule uses, so that it must not vanish unnoticed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dependency {
-    /// A custom field, by key.
-    Field(String),
-    /// A group, by key.
-    Group(String),
-    /// An event name.
-    Event(String),
-}
-
-/// Lists what a rule uses, sorted, each once.
-pub fn list_dependencies(node: &Node) -> Vec<Dependency> {
-    let mut found = Vec::new();
-    collect_dependencies(node, &mut found);
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn collect_dependencies(node: &Node, found: &mut Vec<Dependency>) {
-    match node {
-        Node::All(children) | Node::Any(children) => {
-            for node in children {
-                collect_dependencies(node, found);
-            }
-        }
-        Node::Not(inner) => collect_dependencies(inner, found),
-        Node::Everyone => {}
-        Node::Condition(condition) => match condition {
-            Condition::Text { field, .. }
-            | Condition::Number { field, .. }
-            | Condition::Date { field, .. }
-            | Condition::Boolean { field, .. } => {
-                let custom = field.strip_prefix("custom.");
-                found.extend(custom.map(|key| Dependency::Field(key.to_owned())));
-            }
-            Condition::Status { .. } => {}
-            Condition::Group { keys, .. } => {
-                found.extend(keys.iter().cloned().map(Dependency::Group));
-            }
-            Condition::Event(event) => {
-                found.extend(event.names.iter().cloned().map(Dependency::Event));
-            }
-        },
-    }
-}
-
 struct Checker<'c> {
     catalogue: &'c Catalogue,
+    own: Option<&'c str>,
+    /// The segments whose rules lead to this one, once they are asked for.
+    leading_here: Option<BTreeSet<&'c str>>,
     nodes: Vec<CheckedNode>,
     problems: Problems,
 }
@@ -124,11 +89,10 @@ impl Checker<'_> {
                 NodeKind::Not(self.check_node(inner, child(&path, "not"), Some(index)))
             }
             Node::Everyone => NodeKind::Everyone,
-            Node::Condition(condition) => match self.check_condition(condition, &path) {
-                Some((leaf, negated)) => NodeKind::Leaf { leaf, negated },
-                // A problem was reported, so that the rule is refused and this node never seen.
-                None => NodeKind::Everyone,
-            },
+            // Where a problem was reported the rule is refused, and the node in its place never seen.
+            Node::Condition(condition) => self
+                .check_condition(condition, &path)
+                .unwrap_or(NodeKind::Everyone),
         };
         self.nodes[index].kind = kind;
         index
@@ -142,104 +106,79 @@ impl Checker<'_> {
             .collect()
     }
 
-    fn check_condition(&mut self, condition: &Condition, path: &str) -> Option<(Leaf, bool)> {
-        match condition {
-            Condition::Text {
-                field,
-                test,
-                case_sensitive,
-            } => {
-                let field = self.text_field(field, path)?;
-                let (test, negated) = positive_text(test);
-                let case_sensitive = *case_sensitive;
-                Some((
-                    Leaf::Text {
-                        field,
-                        test,
-                        case_sensitive,
-                    },
-                    negated,
-                ))
+    fn check_condition(&mut self, condition: &Condition, path: &str) -> Option<NodeKind> {
+        let leaf = match condition {
+            Condition::Text { field, .. } => {
+                return self.check_field(condition, field, "text", path);
             }
-            Condition::Number { field, test } => {
-                let key = self.custom_key(field, path, "number", CustomType::Number)?;
-                let (test, negated) = positive_number(test);
-                Some((Leaf::Number { key, test }, negated))
+            Condition::Number { field, .. } => {
+                return self.check_field(condition, field, "number", path);
             }
-            Condition::Date { field, test } => {
-                let field = self.date_field(field, path)?;
-                self.check_day_only(&field, test, &child(path, "date.is"))?;
-                let (test, negated) = match test {
-                    DateTest::IsSet(false) => (DateTest::IsSet(true), true),
-                    other => (other.clone(), false),
-                };
-                Some((Leaf::Date { field, test }, negated))
+            Condition::Date { field, .. } => {
+                return self.check_field(condition, field, "date", path);
             }
-            Condition::Boolean { field, test } => {
-                let key = self.custom_key(field, path, "boolean", CustomType::Boolean)?;
-                let (test, negated) = match test {
-                    BooleanTest::IsSet(false) => (BooleanTest::IsSet(true), true),
-                    other => (*other, false),
-                };
-                Some((Leaf::Boolean { key, test }, negated))
+            Condition::Boolean { field, .. } => {
+                return self.check_field(condition, field, "boolean", path);
             }
-            Condition::Status { any_of } => Some((
-                Leaf::Status {
-                    any_of: any_of.clone(),
-                },
-                false,
-            )),
-            Condition::Group { quantifier, keys } => {
-                let name = match quantifier {
-                    super::Quantifier::Any => "group.inAny",
-                    super::Quantifier::All => "group.inAll",
-                };
-                let ids = self.group_ids(keys, &child(path, name))?;
-                Some((
-                    Leaf::Group {
-                        quantifier: *quantifier,
-                        ids,
-                    },
-                    false,
-                ))
+            Condition::List { field, .. } => {
+                return self.check_field(condition, field, "list", path);
+            }
+            Condition::Location(LocationTest::IsSet(false)) => {
+                return Some(NodeKind::Leaf {
+                    leaf: Leaf::Location(LocationTest::IsSet(true)),
+                    negated: true,
+                });
+            }
+            Condition::Segment { quantifier, keys } => {
+                let path = child(path, membership_key("segment", *quantifier));
+                return Some(NodeKind::Segment {
+                    quantifier: *quantifier,
+                    ids: self.segment_ids(keys, &path)?,
+                });
             }
             Condition::Event(event) => {
-                let (test, negated) = positive_number(&event.test);
-                let event = super::EventCondition {
-                    test,
-                    ..event.clone()
-                };
-                Some((Leaf::Event(event), negated))
+                let (leaf, negated) = event_leaf(event);
+                return Some(NodeKind::Leaf { leaf, negated });
             }
-        }
+            Condition::Status { any_of } => Leaf::Status {
+                any_of: any_of.clone(),
+            },
+            Condition::Location(test) => Leaf::Location(*test),
+            Condition::Group {
+                quantifier,
+                keys,
+                added,
+            } => {
+                let path = child(path, membership_key("group", *quantifier));
+                Leaf::Group {
+                    quantifier: *quantifier,
+                    ids: self.group_ids(keys, &path)?,
+                    added: *added,
+                }
+            }
+            Condition::Random(share) => Leaf::Random(share.clone()),
+        };
+        let negated = false;
+        Some(NodeKind::Leaf { leaf, negated })
     }
 
-    fn text_field(&mut self, name: &str, path: &str) -> Option<TextField> {
-        match self.field(name, path, "text")? {
-            Field::Text(field) => Some(field),
-            other => self.wrong_type(name, path, "text", &other),
-        }
-    }
-
-    fn date_field(&mut self, name: &str, path: &str) -> Option<DateField> {
-        match self.field(name, path, "date")? {
-            Field::Date(field) => Some(field),
-            other => self.wrong_type(name, path, "date", &other),
-        }
-    }
-
-    fn custom_key(
+    /// Looks up the field of a condition, which must have the type that the node asks about.
+    fn check_field(
         &mut self,
+        condition: &Condition,
         name: &str,
-        path: &str,
         node_name: &str,
-        wanted: CustomType,
-    ) -> Option<String> {
-        match (self.field(name, path, node_name)?, wanted) {
-            (Field::Number(key), CustomType::Number)
-            | (Field::Boolean(key), CustomType::Boolean) => Some(key),
-            (other, _) => self.wrong_type(name, path, node_name, &other),
+        path: &str,
+    ) -> Option<NodeKind> {
+        let field = self.field(name, path, node_name)?;
+        if field.node_name() != node_name {
+            return self.wrong_type(name, path, node_name, &field);
         }
+        if let (Condition::Date { test, .. }, Field::Date(field)) = (condition, &field) {
+            self.check_day_only(field, test, &child(path, "date.is"))?;
+        }
+        let (leaf, negated) = field_leaf(condition, field)?;
+        Some(NodeKind::Leaf { leaf, negated })
     }
 
     fn field(&mut self, name: &str, path: &str, node_name: &str) -> Option<Field> {
@@ -304,11 +243,12 @@ impl Checker<'_> {
     }
 
     fn group_ids(&mut self, keys: &[String], path: &str) -> Option<Vec<i64>> {
-        let mut ids: Vec<Option<i64>> = Vec::with_capacity(keys.len());
+        let groups = &self.catalogue.groups;
+        let mut ids = Vec::with_capacity(keys.len());
         for (position, key) in keys.iter().enumerate() {
-            let id = self.catalogue.groups.get(key).copied();
+            let id = groups.get(key).copied();
             if id.is_none() {
-                let hint = || nearest(key, self.catalogue.groups.keys().map(String::as_str));
+                let hint = || nearest(key, groups.keys().map(String::as_str));
                 let found = shorten(key);
                 let message =
                     format!("expected the key of a group, found \"{found}\", which does not exist");
@@ -317,11 +257,80 @@ impl Checker<'_> {
             }
             ids.push(id);
         }
-        let mut ids: Vec<i64> = ids.into_iter().collect::<Option<_>>()?;
-        ids.sort_unstable();
-        ids.dedup();
-        Some(ids)
+        sorted(ids)
     }
+
+    fn segment_ids(&mut self, keys: &[String], path: &str) -> Option<Vec<i64>> {
+        let segments = &self.catalogue.segments;
+        let mut ids = Vec::with_capacity(keys.len());
+        for (position, key) in keys.iter().enumerate() {
+            let path = element(path, position);
+            let known = segments.get(key);
+            if known.is_none() && self.own != Some(key) {
+                let hint = || nearest(key, segments.keys().map(String::as_str));
+                let found = shorten(key);
+                let message = format!(
+                    "expected the key of a segment, found \"{found}\", which does not exist"
+                );
+                self.problems
+                    .add(&path, Code::UnknownSegment, message, hint);
+            }
+            let is_acyclic = self.check_cycle(key, &path);
+            ids.push(known.filter(|_| is_acyclic).map(|known| known.id));
+        }
+        sorted(ids)
+    }
+
+    /// A segment that asks about itself, straight or by way of others, has no answer.
+    fn check_cycle(&mut self, key: &str, path: &str) -> bool {
+        let Some(own) = self.own else {
+            return true;
+        };
+        let catalogue = self.catalogue;
+        let leading = self
+            .leading_here
+            .get_or_insert_with(|| catalogue.list_leading_to(own));
+        if key != own && !leading.contains(key) {
+            return true;
+        }
+        // The way is longer to find than that there is one.
+        if !self.problems.is_full() {
+            let way = catalogue.find_way(key, own).unwrap_or_default();
+            let message = format!(
+                "expected a segment whose rule does not lead back here, found a cycle: {own} -> {}",
+                describe_way(&way)
+            );
+            self.problems.add(path, Code::Cycle, message, || None);
+        }
+        false
+    }
+}
+
+/// Returns the ids in order, each once, if all of them are there.
+fn sorted(ids: Vec<Option<i64>>) -> Option<Vec<i64>> {
+    let mut ids: Vec<i64> = ids.into_iter().collect::<Option<_>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    Some(ids)
+}
+
+fn membership_key(node_name: &str, quantifier: Quantifier) -> &'static str {
+    match (node_name, quantifier) {
+        ("group", Quantifier::Any) => "group.inAny",
+        ("group", Quantifier::All) => "group.inAll",
+        (_, Quantifier::Any) => "segment.inAny",
+        (_, Quantifier::All) => "segment.inAll",
+    }
+}
+
+/// Writes a way from segment to segment; of a long one its beginning and its end.
+fn describe_way(way: &[String]) -> String {
+    const END: usize = 5;
+    if way.len() <= 2 * END {
+        return way.join(" -> ");
+    }
+    let (beginning, end) = (&way[..END], &way[way.len() - END..]);
+    format!("{} -> … -> {}", beginning.join(" -> "), end.join(" -> "))
 }
 
 /// The place and the problem of an instant that stands where only a day can.
@@ -344,24 +353,5 @@ fn describe_fields(known: &[String], node_name: &str) -> String {
         [] => format!("no custom field of type {node_name} exists yet"),
         known if known.len() <= MANY => format!("known fields: {}", known.join(", ")),
         known => format!("known fields: {}, …", known[..MANY].join(", ")),
-    }
-}
-
-/// Splits a test into its positive form and whether the complement of that is meant.
-fn positive_text(test: &TextTest) -> (TextTest, bool) {
-    match test {
-        TextTest::NotEquals(text) => (TextTest::Equals(text.clone()), true),
-        TextTest::NotIn(texts) => (TextTest::In(texts.clone()), true),
-        TextTest::NotContains(text) => (TextTest::Contains(text.clone()), true),
-        TextTest::IsSet(false) => (TextTest::IsSet(true), true),
-        positive => (positive.clone(), false),
-    }
-}
-
-fn positive_number(test: &NumberTest) -> (NumberTest, bool) {
-    match test {
-        NumberTest::NotEquals(number) => (NumberTest::Equals(*number), true),
-        NumberTest::IsSet(false) => (NumberTest::IsSet(true), true),
-        positive => (positive.clone(), false),
     }
 }

@@ -1,7 +1,7 @@
-//! The fields that conditions ask about: those every subscriber has, and the custom ones of a catalogue.
+//! The fields that conditions ask about: those every subscriber has, and custom ones.
 
+use super::outline::NodeName;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// A field of text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -47,7 +47,7 @@ impl DateField {
 }
 
 /// A field with what kind of values it holds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
     /// Text.
     Text(TextField),
@@ -64,13 +64,7 @@ pub enum Field {
 impl Field {
     /// The node that asks about such a field.
     pub fn node_name(&self) -> &'static str {
-        match self {
-            Field::Text(_) => "text",
-            Field::Number(_) => "number",
-            Field::Date(_) => "date",
-            Field::Boolean(_) => "boolean",
-            Field::List(_) => "list",
-        }
+        NodeName::of_field(self).as_str()
     }
 }
 
@@ -122,44 +116,8 @@ impl CustomType {
     }
 }
 
-/// What rules may refer to at a moment: the custom fields and the groups that exist.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Catalogue {
-    /// Type of each custom field by key.
-    pub custom_fields: BTreeMap<String, CustomType>,
-    /// Id of each group by key.
-    pub groups: BTreeMap<String, i64>,
-}
-
-impl Catalogue {
-    /// Returns the field of that name, if there is one.
-    pub fn find_field(&self, name: &str) -> Option<Field> {
-        if let Some(key) = name.strip_prefix("custom.") {
-            let custom_type = self.custom_fields.get(key)?;
-            return Some(custom_field(key, *custom_type));
-        }
-        list_builtin_fields()
-            .into_iter()
-            .find(|(builtin, _)| *builtin == name)
-            .map(|(_, field)| field)
-    }
-
-    /// Lists the names of all fields that a node of that name can ask about.
-    pub fn list_field_names(&self, node_name: &str) -> Vec<String> {
-        let builtin = list_builtin_fields()
-            .into_iter()
-            .filter(|(_, field)| field.node_name() == node_name)
-            .map(|(name, _)| name.to_owned());
-        let custom = self
-            .custom_fields
-            .iter()
-            .filter(|(key, custom_type)| custom_field(key, **custom_type).node_name() == node_name)
-            .map(|(key, _)| format!("custom.{key}"));
-        builtin.chain(custom).collect()
-    }
-}
-
-fn custom_field(key: &str, custom_type: CustomType) -> Field {
+/// Returns the field of a custom field.
+pub fn custom_field(key: &str, custom_type: CustomType) -> Field {
     let key = key.to_owned();
     match custom_type {
         CustomType::Text => Field::Text(TextField::Custom(key)),
@@ -169,6 +127,30 @@ fn custom_field(key: &str, custom_type: CustomType) -> Field {
         CustomType::Boolean => Field::Boolean(key),
         CustomType::List => Field::List(key),
     }
+}
+
+/// Finds the name for people of a field that every subscriber has.
+pub fn find_label(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "email" => "e-mail address",
+        "email.domain" => "e-mail domain",
+        "firstName" => "first name",
+        "lastName" => "last name",
+        "phone" => "phone number",
+        "country" => "country",
+        "region" => "region",
+        "city" => "city",
+        "postalCode" => "postal code",
+        "language" => "language",
+        "timezone" => "time zone",
+        "source" => "source",
+        "birthday" => "birthday",
+        "createdAt" => "time of being added",
+        "updatedAt" => "time of the last change",
+        "subscribedAt" => "time of subscribing",
+        "unsubscribedAt" => "time of unsubscribing",
+        _ => return None,
+    })
 }
 
 /// Lists the fields that every subscriber has, by their names in rules.

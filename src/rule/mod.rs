@@ -3,36 +3,71 @@
 //! | stage | file | type in -> type out | can fail with |
 //! |---|---|---|---|
 //! | parse | `parse.rs` | JSON -> [`Node`] | problems of shape, size and value |
-//! | check | `check.rs` | [`Node`] and [`Catalogue`] -> [`CheckedRule`] | problems of fields and groups that do not exist |
+//! | check | `check.rs` | [`Node`] and [`Catalogue`] -> [`CheckedRule`] | problems of names that do not exist, and of cycles |
 //! | resolve | `evaluate/plan.rs` | [`CheckedRule`] and [`Moment`] -> plan | nothing |
+//!
+//! Beside these, a [`Node`] is said in English, in one sentence (`summary.rs`) and node by node (`outline.rs`), and
+//! mapped from and to the JSON of react-querybuilder (`query_builder.rs`).
 //!
 //! Every problem of a rule is reported at once, each with the path of the place it is about.
 //! This module knows no database, no clock and no asynchronous code.
 
 mod calendar;
+mod catalogue;
 mod check;
+mod condition;
+mod dependency;
 mod document;
 mod field;
+mod key_order;
 mod limits;
 mod literal;
 mod node;
+mod outline;
 mod parse;
+mod parse_condition;
 mod parse_date;
 mod parse_event;
 mod parse_test;
+mod pattern;
+mod phrase;
+mod phrase_event;
+mod positive;
 mod problem;
+mod query_builder;
+mod query_builder_operator;
+mod query_builder_rule;
+mod query_builder_write;
+mod random;
+mod summary;
+pub mod vocabulary;
+mod words;
 
 pub use calendar::{Moment, days_after, days_before};
-pub use check::{Dependency, check_rule, list_dependencies, parse_and_check};
-pub use document::{DOCUMENT_VERSION, read_document, write_document};
-pub use field::{Catalogue, CustomType, DateField, Field, TextField, list_builtin_fields};
+pub use catalogue::{Catalogue, KnownSegment};
+pub use check::{check_rule, parse_and_check};
+pub use condition::{
+    BooleanTest, Condition, DateTest, EventCondition, InstantMeasure, ListTest, LocationTest,
+    Measure, NumberMeasure, NumberTest, Quantifier, RandomShare, TextTest, TimeWindow,
+};
+pub use dependency::{Dependency, DependencyKind, list_dependencies};
+pub use document::{DOCUMENT_VERSION, Upgrade, read_document, upgrade_document, write_document};
+pub use field::{
+    CustomType, DateField, Field, TextField, custom_field, find_label, list_builtin_fields,
+};
+pub use key_order::in_reading_order;
 pub use limits::{
-    MAX_DEPTH, MAX_NODES, MAX_PERIOD, MAX_PROBLEMS, MAX_REGEX_LENGTH, MAX_VALUES, compile_regex,
+    MAX_DEPTH, MAX_EVENT_FILTERS, MAX_NODES, MAX_PERIOD, MAX_PROBLEMS, MAX_RADIUS_KM,
+    MAX_REGEX_LENGTH, MAX_REGEX_SIZE, MAX_REGEXES_LENGTH, MAX_REGEXES_SIZE, MAX_VALUES,
 };
 pub use literal::{DateLiteral, Period, Status, Unit};
-pub use node::{
-    BooleanTest, CheckedNode, CheckedRule, Condition, DateTest, EventCondition, EventWindow, Leaf,
-    Measure, Node, NodeKind, NumberTest, Quantifier, TextTest,
-};
+pub use node::{CheckedNode, CheckedRule, EventFilter, EventLeaf, Leaf, Node, NodeKind};
+pub use outline::{NodeName, NodeText, describe_nodes};
 pub use parse::parse_rule;
+pub use parse_date::parse_date_literal;
+pub use pattern::Pattern;
 pub use problem::{Code, Problem, nearest, quoted};
+pub use query_builder::from_query_builder;
+pub use query_builder_write::to_query_builder;
+pub use random::{BUCKETS, bucket, buckets};
+pub use summary::summarize;

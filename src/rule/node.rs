@@ -1,7 +1,11 @@
 //! The two trees of a rule: [`Node`], what was written, and [`CheckedRule`], what is known to make sense.
 
+use super::condition::{
+    BooleanTest, Condition, DateTest, ListTest, LocationTest, Measure, NumberTest, Quantifier,
+    RandomShare, TextTest, TimeWindow,
+};
 use super::field::{DateField, TextField};
-use super::literal::{DateLiteral, Period, Status};
+use super::literal::Status;
 use serde::Serialize;
 
 /// A rule as it was written: shapes and values are right, names are not looked up yet.
@@ -19,143 +23,6 @@ pub enum Node {
     Condition(Condition),
 }
 
-/// What a leaf asks, with names as they were written.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(
-    missing_docs,
-    reason = "the keys of the language, described in its table"
-)]
-pub enum Condition {
-    Text {
-        field: String,
-        test: TextTest,
-        case_sensitive: bool,
-    },
-    Number {
-        field: String,
-        test: NumberTest,
-    },
-    Date {
-        field: String,
-        test: DateTest,
-    },
-    Boolean {
-        field: String,
-        test: BooleanTest,
-    },
-    Status {
-        any_of: Vec<Status>,
-    },
-    Group {
-        quantifier: Quantifier,
-        keys: Vec<String>,
-    },
-    Event(EventCondition),
-}
-
-/// A test of a text. Negative tests are `negated` nodes over these, so that they are true for a missing value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum TextTest {
-    Equals(String),
-    NotEquals(String),
-    In(Vec<String>),
-    NotIn(Vec<String>),
-    Contains(String),
-    NotContains(String),
-    StartsWith(String),
-    EndsWith(String),
-    Matches(String),
-    IsSet(bool),
-}
-
-/// A test of a number. The numbers of a list are sorted, each once.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum NumberTest {
-    Equals(f64),
-    NotEquals(f64),
-    GreaterThan(f64),
-    AtLeast(f64),
-    LessThan(f64),
-    AtMost(f64),
-    Between(f64, f64),
-    In(Vec<f64>),
-    IsSet(bool),
-}
-
-/// A test of a day or an instant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum DateTest {
-    On(DateLiteral),
-    Before(DateLiteral),
-    After(DateLiteral),
-    OnOrBefore(DateLiteral),
-    OnOrAfter(DateLiteral),
-    Between(DateLiteral, DateLiteral),
-    InTheLast(Period),
-    MoreThanAgo(Period),
-    InTheNext(Period),
-    IsToday,
-    AnniversaryToday,
-    AnniversaryInTheNext(Period),
-    AnniversaryInTheLast(Period),
-    AnniversaryMonth(u32),
-    IsSet(bool),
-}
-
-/// A test of a boolean: a missing value is neither true nor false.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum BooleanTest {
-    IsTrue,
-    IsFalse,
-    IsSet(bool),
-}
-
-/// Whether one or every one of several things is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Quantifier {
-    /// At least one.
-    Any,
-    /// Every one.
-    All,
-}
-
-/// What people did: events of these names in this window, measured so.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EventCondition {
-    /// Names of events, sorted, each once.
-    pub names: Vec<String>,
-    /// Which of them count.
-    pub window: EventWindow,
-    /// What is computed of them.
-    pub measure: Measure,
-    /// What the result must be; never `IsSet`.
-    pub test: NumberTest,
-}
-
-/// When an event must have happened to count.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum EventWindow {
-    AllTime,
-    InTheLast(Period),
-    Between(DateLiteral, DateLiteral),
-    Before(DateLiteral),
-    After(DateLiteral),
-}
-
-/// What is computed of the events that count; both are 0 when there are none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Measure {
-    /// How many they are.
-    Count,
-    /// The sum of their values; an event without a value adds 0.
-    Sum,
-}
-
 /// A rule that can be evaluated: every name is known and of the right type.
 ///
 /// Nodes stand in the order in which they are read, parents before children; the root is the first.
@@ -163,6 +30,17 @@ pub enum Measure {
 pub struct CheckedRule {
     /// The nodes.
     pub nodes: Vec<CheckedNode>,
+}
+
+impl CheckedRule {
+    /// Lists the ids of the segments that the rule asks about.
+    pub fn list_segments(&self) -> Vec<i64> {
+        let asked = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Segment { ids, .. } => Some(ids.iter().copied()),
+            _ => None,
+        });
+        asked.flatten().collect()
+    }
 }
 
 /// A node of a [`CheckedRule`].
@@ -194,6 +72,13 @@ pub enum NodeKind {
         /// Whether its complement is meant.
         negated: bool,
     },
+    /// Membership of segments, as their rules say in the same evaluation.
+    Segment {
+        /// In one or in all of them.
+        quantifier: Quantifier,
+        /// The ids of the segments, sorted, each once.
+        ids: Vec<i64>,
+    },
 }
 
 /// A positive test of something a subscriber has or did.
@@ -224,12 +109,42 @@ pub enum Leaf {
         key: String,
         test: BooleanTest,
     },
+    /// The key of a custom field of type list.
+    List {
+        key: String,
+        test: ListTest,
+    },
     Status {
         any_of: Vec<Status>,
     },
+    Location(LocationTest),
     Group {
         quantifier: Quantifier,
         ids: Vec<i64>,
+        added: TimeWindow,
     },
-    Event(EventCondition),
+    Event(EventLeaf),
+    Random(RandomShare),
+}
+
+/// An event condition whose tests are positive.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventLeaf {
+    /// Names of events, sorted, each once.
+    pub names: Vec<String>,
+    /// When they must have happened to count.
+    pub window: TimeWindow,
+    /// What each must be to count: tests of its properties, which stand where those of custom fields do.
+    pub filters: Vec<EventFilter>,
+    /// What is computed of them, and what the result must be.
+    pub measure: Measure,
+}
+
+/// A positive test of a property of an event, or its complement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventFilter {
+    /// The test; its field is the property, as if it were a custom field.
+    pub leaf: Leaf,
+    /// Whether its complement is meant.
+    pub negated: bool,
 }

@@ -2,17 +2,24 @@
 //!
 //! Parsing goes on after a mistake, so that one reading finds all of them.
 
+use super::condition::Condition;
 use super::limits::{MAX_DEPTH, MAX_NODES, MAX_VALUES};
-use super::literal::Status;
-use super::node::{BooleanTest, Condition, DateTest, Node, NumberTest, Quantifier, TextTest};
+use super::node::Node;
+use super::outline::NodeName;
 use super::parse_test::test_of_what;
+use super::pattern::{Pattern, PatternCompiler};
 use super::problem::{Code, Problem, Problems, nearest, quoted, shorten};
 use serde_json::{Map, Value};
 
-const NODE_NAMES: [&str; 11] = [
-    "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group",
-    "event",
-];
+const NODE_NAMES: [&str; NodeName::ALL.len()] = {
+    let mut names = [""; NodeName::ALL.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = NodeName::ALL[place].as_str();
+        place += 1;
+    }
+    names
+};
 
 /// Reads a rule: an object with one key, the kind of the node.
 ///
@@ -38,6 +45,7 @@ pub(super) fn parse_leniently(value: &Value) -> (Option<Node>, Problems) {
 pub struct Parser {
     problems: Problems,
     node_count: usize,
+    patterns: PatternCompiler,
 }
 
 impl Parser {
@@ -65,13 +73,29 @@ impl Parser {
                 Some(Node::Not(Box::new(node.unwrap_or(Node::Everyone))))
             }
             "everyone" => self.expect_true(body, &inside).map(|()| Node::Everyone),
-            "text" => self.parse_text_condition(body, &inside),
-            "number" => self.parse_number_condition(body, &inside),
-            "date" => self.parse_date_condition(body, &inside),
-            "boolean" => self.parse_boolean_condition(body, &inside),
-            "status" => self.parse_status_condition(body, &inside),
-            "group" => self.parse_group_condition(body, &inside),
-            "event" => self.parse_event_condition(body, &inside),
+            _ => self
+                .parse_condition(name, body, path, &inside)
+                .map(Node::Condition),
+        }
+    }
+
+    fn parse_condition(
+        &mut self,
+        name: &str,
+        body: &Value,
+        path: &str,
+        inside: &str,
+    ) -> Option<Condition> {
+        match name {
+            "text" | "number" | "date" | "boolean" | "list" => {
+                self.parse_test_of(name, "field", body, inside)
+            }
+            "status" => self.parse_status(body, inside),
+            "location" => self.parse_location(body, inside),
+            "group" => self.parse_group(body, inside),
+            "segment" => self.parse_segment(body, inside),
+            "event" => self.parse_event(body, inside),
+            "random" => self.parse_random(body, inside),
             _ => self.unknown(path, name, Code::UnknownNode, "a node", &NODE_NAMES),
         }
     }
@@ -93,105 +117,6 @@ impl Parser {
                 .map(|node| node.unwrap_or(Node::Everyone))
                 .collect(),
         )
-    }
-
-    fn parse_text_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let body = self.object(value, path, &["field", "is", "caseSensitive"])?;
-        let field = self.field_name(body, path);
-        let case_sensitive = match body.get("caseSensitive") {
-            None | Some(Value::Null) => None,
-            Some(flag) => self.flag(flag, &child(path, "caseSensitive")),
-        };
-        let case_sensitive = case_sensitive.unwrap_or(false);
-        let test = self
-            .required(body, "is", path)
-            .and_then(|test| self.parse_text_test(test, &child(path, "is"), case_sensitive));
-        Some(Node::Condition(Condition::Text {
-            field: field?,
-            test: test.unwrap_or(TextTest::IsSet(true)),
-            case_sensitive,
-        }))
-    }
-
-    fn parse_number_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let body = self.object(value, path, &["field", "is"])?;
-        let field = self.field_name(body, path);
-        let test = self
-            .required(body, "is", path)
-            .and_then(|test| self.parse_number_test(test, &child(path, "is")));
-        Some(Node::Condition(Condition::Number {
-            field: field?,
-            test: test.unwrap_or(NumberTest::IsSet(true)),
-        }))
-    }
-
-    fn parse_date_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let body = self.object(value, path, &["field", "is"])?;
-        let field = self.field_name(body, path);
-        let test = self
-            .required(body, "is", path)
-            .and_then(|test| self.parse_date_test(test, &child(path, "is")));
-        Some(Node::Condition(Condition::Date {
-            field: field?,
-            test: test.unwrap_or(DateTest::IsSet(true)),
-        }))
-    }
-
-    fn parse_boolean_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let body = self.object(value, path, &["field", "is"])?;
-        let field = self.field_name(body, path);
-        let test = self
-            .required(body, "is", path)
-            .and_then(|test| self.parse_boolean_test(test, &child(path, "is")));
-        Some(Node::Condition(Condition::Boolean {
-            field: field?,
-            test: test.unwrap_or(BooleanTest::IsSet(true)),
-        }))
-    }
-
-    fn parse_status_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let body = self.object(value, path, &["in"])?;
-        let list = self.required(body, "in", path)?;
-        let mut any_of = self.list(
-            list,
-            &child(path, "in"),
-            "statuses",
-            |parser, item, path| {
-                let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_rule_str).collect();
-                let text = parser.text(item, path)?;
-                match Status::ALL
-                    .into_iter()
-                    .find(|status| status.as_rule_str() == text)
-                {
-                    Some(status) => Some(status),
-                    None => parser.unknown(path, text, Code::WrongValue, "a status", &known),
-                }
-            },
-        )?;
-        any_of.sort();
-        any_of.dedup();
-        Some(Node::Condition(Condition::Status { any_of }))
-    }
-
-    fn parse_group_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
-        let (name, list) =
-            self.single_entry(value, path, "a test of groups", &["inAny", "inAll"])?;
-        let inside = child(path, name);
-        let quantifier = match name {
-            "inAny" => Quantifier::Any,
-            "inAll" => Quantifier::All,
-            _ => {
-                let known = ["inAny", "inAll"];
-                return self.unknown(path, name, Code::UnknownTest, "a test of groups", &known);
-            }
-        };
-        let keys = self.texts(list, &inside, "group keys")?;
-        Some(Node::Condition(Condition::Group { quantifier, keys }))
-    }
-
-    fn field_name(&mut self, body: &Map<String, Value>, path: &str) -> Option<String> {
-        let value = self.required(body, "field", path)?;
-        self.text(value, &child(path, "field")).map(str::to_owned)
     }
 }
 
@@ -316,14 +241,60 @@ impl Parser {
         value
     }
 
+    /// Returns the one of these keys that is there, or none; reports a problem if there are several.
+    pub(super) fn at_most_one<'v>(
+        &mut self,
+        body: &'v Map<String, Value>,
+        keys: &[&'static str],
+        path: &str,
+    ) -> Option<Option<(&'static str, &'v Value)>> {
+        let mut present = keys
+            .iter()
+            .filter_map(|key| body.get(*key).map(|value| (*key, value)))
+            .filter(|(_, value)| !value.is_null());
+        let first = present.next();
+        if present.next().is_some() {
+            let message = format!(
+                "expected at most one of {}, found several",
+                quoted(keys.iter().copied())
+            );
+            self.report(path, Code::WrongShape, message);
+            return None;
+        }
+        Some(first)
+    }
+
     pub(super) fn text<'v>(&mut self, value: &'v Value, path: &str) -> Option<&'v str> {
         match value {
             Value::String(text) if text.is_empty() => {
                 self.report(path, Code::Empty, "expected a text, found an empty one");
                 None
             }
+            Value::String(text) if text.contains('\0') => {
+                let message =
+                    "expected a text without the character U+0000, which cannot be stored";
+                self.report(path, Code::WrongValue, message);
+                None
+            }
             Value::String(text) => Some(text),
             other => self.wrong_shape(path, "a text", other),
+        }
+    }
+
+    /// Reads a regular expression.
+    pub(super) fn pattern(
+        &mut self,
+        value: &Value,
+        path: &str,
+        case_sensitive: bool,
+    ) -> Option<Pattern> {
+        let text = self.text(value, path)?;
+        match self.patterns.compile(text, case_sensitive) {
+            Ok(pattern) => pattern,
+            Err(message) => {
+                self.report(path, Code::InvalidRegex, message);
+                None
+            }
         }
     }
 
@@ -333,6 +304,26 @@ impl Parser {
             Some(number) => Some(number + 0.0),
             None => self.wrong_shape(path, "a number", value),
         }
+    }
+
+    /// Reads a number between two others, both included.
+    pub(super) fn number_between(
+        &mut self,
+        body: &Map<String, Value>,
+        key: &str,
+        path: &str,
+        (least, most): (f64, f64),
+    ) -> Option<f64> {
+        let inside = child(path, key);
+        let number = self
+            .required(body, key, path)
+            .and_then(|value| self.number(value, &inside))?;
+        if (least..=most).contains(&number) {
+            return Some(number);
+        }
+        let message = format!("expected a number from {least} to {most}, found {number}");
+        self.report(&inside, Code::WrongValue, message);
+        None
     }
 
     pub(super) fn flag(&mut self, value: &Value, path: &str) -> Option<bool> {
@@ -401,7 +392,7 @@ pub(super) fn element(path: &str, position: usize) -> String {
     format!("{path}[{position}]")
 }
 
-fn describe(value: &Value) -> String {
+pub(super) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => flag.to_string(),

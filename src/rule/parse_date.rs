@@ -1,30 +1,15 @@
 //! Reading days, instants, periods and the tests of dates.
 
+use super::condition::DateTest;
 use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
-use super::node::DateTest;
 use super::parse::{Parser, child};
 use super::problem::{Code, shorten};
+use super::vocabulary::{self, names};
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use serde_json::Value;
 
-pub(super) const DATE_TESTS: [&str; 15] = [
-    "on",
-    "before",
-    "after",
-    "onOrBefore",
-    "onOrAfter",
-    "between",
-    "inTheLast",
-    "moreThanAgo",
-    "inTheNext",
-    "isToday",
-    "anniversaryToday",
-    "anniversaryInTheNext",
-    "anniversaryInTheLast",
-    "anniversaryMonth",
-    "isSet",
-];
+pub(super) const DATE_TESTS: [&str; 15] = names(&vocabulary::DATE_TESTS);
 
 impl Parser {
     pub(super) fn parse_date_test(&mut self, value: &Value, path: &str) -> Option<DateTest> {
@@ -165,7 +150,7 @@ impl Parser {
 }
 
 /// Reads a day or an RFC 3339 instant of the years 1 to 9999.
-fn parse_date_literal(text: &str) -> Option<DateLiteral> {
+pub fn parse_date_literal(text: &str) -> Option<DateLiteral> {
     if text.len() == 10 {
         let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
         // What is read also allows spaces, signs and single digits.

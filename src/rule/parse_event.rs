@@ -1,36 +1,74 @@
 //! Reading conditions about what people did.
 
-use super::node::{Condition, EventCondition, EventWindow, Measure, Node, NumberTest};
-use super::parse::{Parser, child};
-use super::problem::{Code, quoted};
+use super::condition::{
+    Condition, DateTest, EventCondition, InstantMeasure, Measure, NumberMeasure, NumberTest,
+    TimeWindow,
+};
+use super::limits::MAX_EVENT_FILTERS;
+use super::parse::{Parser, child, element};
+use super::problem::Code;
+use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 15] = [
     "name",
     "names",
+    "where",
     "inTheLast",
     "between",
     "before",
     "after",
     "count",
+    "distinctDays",
     "sum",
+    "average",
+    "min",
+    "max",
+    "firstAt",
+    "lastAt",
 ];
-const WINDOWS: [&str; 4] = ["inTheLast", "between", "before", "after"];
-const MEASURES: [&str; 2] = ["count", "sum"];
+const WINDOWS: [&str; 4] = names(&vocabulary::WINDOWS);
+const MEASURES: [&str; 8] = names(&vocabulary::MEASURES);
+const FILTERS: [&str; 5] = ["text", "number", "date", "boolean", "list"];
 
 impl Parser {
-    pub(super) fn parse_event_condition(&mut self, value: &Value, path: &str) -> Option<Node> {
+    pub(super) fn parse_event(&mut self, value: &Value, path: &str) -> Option<Condition> {
         let body = self.object(value, path, &KEYS)?;
         let names = self.event_names(body, path);
-        let window = self.event_window(body, path);
-        let measured = self.event_measure(body, path);
-        let (measure, test) = measured?;
-        Some(Node::Condition(Condition::Event(EventCondition {
+        let window = match self.at_most_one(body, &WINDOWS, path) {
+            Some(Some((name, value))) => self.window(name, value, &child(path, name)),
+            Some(None) => Some(TimeWindow::AllTime),
+            None => None,
+        };
+        let filters = self.event_filters(body, path);
+        let measure = self.event_measure(body, path);
+        Some(Condition::Event(EventCondition {
             names: names?,
             window: window?,
-            measure,
-            test,
-        })))
+            filters: filters?,
+            measure: measure?,
+        }))
+    }
+
+    /// Reads a window that stands by itself.
+    pub(super) fn parse_window(&mut self, value: &Value, path: &str) -> Option<TimeWindow> {
+        let what = "a window of time";
+        let (name, value) = self.single_entry(value, path, what, &WINDOWS)?;
+        if !WINDOWS.contains(&name) {
+            return self.unknown(path, name, Code::UnknownTest, what, &WINDOWS);
+        }
+        self.window(name, value, &child(path, name))
+    }
+
+    fn window(&mut self, name: &str, value: &Value, path: &str) -> Option<TimeWindow> {
+        match name {
+            "inTheLast" => self.period(value, path).map(TimeWindow::InTheLast),
+            "between" => self
+                .date_range(value, path)
+                .map(|(from, to)| TimeWindow::Between(from, to)),
+            "before" => self.date_literal(value, path).map(TimeWindow::Before),
+            _ => self.date_literal(value, path).map(TimeWindow::After),
+        }
     }
 
     fn event_names(&mut self, body: &Map<String, Value>, path: &str) -> Option<Vec<String>> {
@@ -48,63 +86,88 @@ impl Parser {
         Some(names)
     }
 
-    fn event_window(&mut self, body: &Map<String, Value>, path: &str) -> Option<EventWindow> {
-        let Some((name, value)) = self.at_most_one(body, &WINDOWS, path)? else {
-            return Some(EventWindow::AllTime);
+    fn event_filters(&mut self, body: &Map<String, Value>, path: &str) -> Option<Vec<Condition>> {
+        let Some(value) = body.get("where").filter(|value| !value.is_null()) else {
+            return Some(Vec::new());
+        };
+        let inside = child(path, "where");
+        let Value::Array(items) = value else {
+            return self.wrong_shape(&inside, "a list of tests of properties", value);
+        };
+        if items.is_empty() {
+            let message = "expected a list of tests of properties, found an empty one";
+            self.report(&inside, Code::Empty, message);
+            return None;
+        }
+        if items.len() > MAX_EVENT_FILTERS {
+            let message = format!(
+                "expected at most {MAX_EVENT_FILTERS} tests of properties, found {}",
+                items.len()
+            );
+            self.report(&inside, Code::TooManyValues, message);
+            return None;
+        }
+        let read: Vec<Option<Condition>> = items
+            .iter()
+            .enumerate()
+            .map(|(place, item)| self.event_filter(item, &element(&inside, place)))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn event_filter(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let what = "a test of a property";
+        let (kind, body) = self.single_entry(value, path, what, &FILTERS)?;
+        if !FILTERS.contains(&kind) {
+            return self.unknown(path, kind, Code::UnknownTest, what, &FILTERS);
+        }
+        self.parse_test_of(kind, "property", body, &child(path, kind))
+    }
+
+    fn event_measure(&mut self, body: &Map<String, Value>, path: &str) -> Option<Measure> {
+        let Some((name, value)) = self.at_most_one(body, &MEASURES, path)? else {
+            return Some(Measure::Number(
+                NumberMeasure::Count,
+                NumberTest::AtLeast(1.0),
+            ));
         };
         let inside = child(path, name);
-        match name {
-            "inTheLast" => self.period(value, &inside).map(EventWindow::InTheLast),
-            "between" => self
-                .date_range(value, &inside)
-                .map(|(from, to)| EventWindow::Between(from, to)),
-            "before" => self.date_literal(value, &inside).map(EventWindow::Before),
-            _ => self.date_literal(value, &inside).map(EventWindow::After),
+        let number = NumberMeasure::ALL
+            .into_iter()
+            .find(|measure| measure.as_str() == name);
+        match number {
+            Some(measure) => {
+                let test = if measure.always_exists() {
+                    self.parse_figure_test(value, &inside, name)
+                } else {
+                    self.parse_number_test(value, &inside)
+                };
+                test.map(|test| Measure::Number(measure, test))
+            }
+            None => {
+                let measure = match name {
+                    "firstAt" => InstantMeasure::FirstAt,
+                    _ => InstantMeasure::LastAt,
+                };
+                let test: Option<DateTest> = self.parse_date_test(value, &inside);
+                test.map(|test| Measure::Instant(measure, test))
+            }
         }
     }
 
-    fn event_measure(
+    /// Reads a test of a number that is never missing.
+    pub(super) fn parse_figure_test(
         &mut self,
-        body: &Map<String, Value>,
+        value: &Value,
         path: &str,
-    ) -> Option<(Measure, NumberTest)> {
-        let Some((name, value)) = self.at_most_one(body, &MEASURES, path)? else {
-            return Some((Measure::Count, NumberTest::AtLeast(1.0)));
-        };
-        let inside = child(path, name);
-        let test = self.parse_number_test(value, &inside)?;
+        name: &str,
+    ) -> Option<NumberTest> {
+        let test = self.parse_number_test(value, path)?;
         if let NumberTest::IsSet(_) = test {
             let message = format!("expected a comparison, found \"isSet\": a {name} always exists");
-            self.report(&inside, Code::UnknownTest, message);
+            self.report(path, Code::UnknownTest, message);
             return None;
         }
-        let measure = match name {
-            "count" => Measure::Count,
-            _ => Measure::Sum,
-        };
-        Some((measure, test))
-    }
-
-    /// Returns the one of these keys that is there, or none; reports a problem if there are several.
-    fn at_most_one<'v>(
-        &mut self,
-        body: &'v Map<String, Value>,
-        keys: &[&'static str],
-        path: &str,
-    ) -> Option<Option<(&'static str, &'v Value)>> {
-        let mut present = keys
-            .iter()
-            .filter_map(|key| body.get(*key).map(|value| (*key, value)))
-            .filter(|(_, value)| !value.is_null());
-        let first = present.next();
-        if present.next().is_some() {
-            let message = format!(
-                "expected at most one of {}, found several",
-                quoted(keys.iter().copied())
-            );
-            self.report(path, Code::WrongShape, message);
-            return None;
-        }
-        Some(first)
+        Some(test)
     }
 }

@@ -1,38 +1,19 @@
 //! Reading the tests of texts, numbers and booleans.
 
-use super::limits::compile_regex;
-use super::node::{BooleanTest, NumberTest, TextTest};
+use super::condition::{BooleanTest, ListTest, NumberTest, TextTest};
 use super::parse::{Parser, child};
 use super::parse_date::DATE_TESTS;
 use super::problem::Code;
+use super::vocabulary::{self, names};
 use serde_json::Value;
 
-const TEXT_TESTS: [&str; 10] = [
-    "equals",
-    "notEquals",
-    "in",
-    "notIn",
-    "contains",
-    "notContains",
-    "startsWith",
-    "endsWith",
-    "matches",
-    "isSet",
-];
+const TEXT_TESTS: [&str; 10] = names(&vocabulary::TEXT_TESTS);
 
-const NUMBER_TESTS: [&str; 9] = [
-    "equals",
-    "notEquals",
-    "greaterThan",
-    "atLeast",
-    "lessThan",
-    "atMost",
-    "between",
-    "in",
-    "isSet",
-];
+const NUMBER_TESTS: [&str; 9] = names(&vocabulary::NUMBER_TESTS);
 
-const BOOLEAN_TESTS: [&str; 3] = ["isTrue", "isFalse", "isSet"];
+const BOOLEAN_TESTS: [&str; 3] = names(&vocabulary::BOOLEAN_TESTS);
+
+const LIST_TESTS: [&str; 5] = names(&vocabulary::LIST_TESTS);
 
 /// Says what a test is a test of, for those who put it elsewhere.
 pub(super) fn test_of_what(name: &str) -> Option<String> {
@@ -41,6 +22,7 @@ pub(super) fn test_of_what(name: &str) -> Option<String> {
         ("numbers", &NUMBER_TESTS),
         ("dates", &DATE_TESTS),
         ("booleans", &BOOLEAN_TESTS),
+        ("lists", &LIST_TESTS),
     ];
     let of: Vec<&str> = tests
         .into_iter()
@@ -84,14 +66,9 @@ impl Parser {
                 .text(wanted, &inside)
                 .map(owned)
                 .map(TextTest::EndsWith),
-            "matches" => {
-                let pattern = self.text(wanted, &inside)?;
-                if let Err(message) = compile_regex(pattern, case_sensitive) {
-                    self.report(&inside, Code::InvalidRegex, message);
-                    return None;
-                }
-                Some(TextTest::Matches(owned(pattern)))
-            }
+            "matches" => self
+                .pattern(wanted, &inside, case_sensitive)
+                .map(TextTest::Matches),
             "isSet" => self.flag(wanted, &inside).map(TextTest::IsSet),
             _ => self.unknown(path, name, Code::UnknownTest, "a test of text", &TEXT_TESTS),
         }
@@ -164,6 +141,28 @@ impl Parser {
                 "a test of booleans",
                 &BOOLEAN_TESTS,
             ),
+        }
+    }
+
+    pub(super) fn parse_list_test(&mut self, value: &Value, path: &str) -> Option<ListTest> {
+        let what = "a test of lists";
+        let (name, wanted) = self.single_entry(value, path, what, &LIST_TESTS)?;
+        let inside = child(path, name);
+        match name {
+            "containsAny" => self
+                .texts(wanted, &inside, "texts")
+                .map(ListTest::ContainsAny),
+            "containsAll" => self
+                .texts(wanted, &inside, "texts")
+                .map(ListTest::ContainsAll),
+            "containsNone" => self
+                .texts(wanted, &inside, "texts")
+                .map(ListTest::ContainsNone),
+            "size" => self
+                .parse_figure_test(wanted, &inside, "size")
+                .map(ListTest::Size),
+            "isSet" => self.flag(wanted, &inside).map(ListTest::IsSet),
+            _ => self.unknown(path, name, Code::UnknownTest, what, &LIST_TESTS),
         }
     }
 

@@ -42,6 +42,10 @@ pub enum Code {
     WrongFieldType,
     /// A group of this key does not exist.
     UnknownGroup,
+    /// A segment of this key does not exist.
+    UnknownSegment,
+    /// The rule of a segment asks about the segment itself, straight or by way of others.
+    Cycle,
     /// The regular expression is not valid or too large.
     InvalidRegex,
     /// Nodes are nested too deeply.
@@ -102,10 +106,15 @@ impl Problems {
         message: impl Into<String>,
         hint: impl FnOnce() -> Option<String>,
     ) {
-        if self.found.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.found
                 .push(Problem::new(path, code, message).with_hint(hint()));
         }
+    }
+
+    /// Whether there is no room for another.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MAX_PROBLEMS
     }
 
     /// Returns the value if there is one and no problem was found.

@@ -131,9 +131,12 @@ fn rules_and_questions_of_the_readme_work() {
     }
     app.refresh();
     let questions = blocks(&readme, "graphql");
-    assert_eq!(questions.len(), 1);
+    assert_eq!(questions.len(), 2);
     let data = app.query(questions[0], json!({}));
     assert_eq!(data["segment"]["state"], json!("READY"));
+    let data = app.query(questions[1], json!({}));
+    assert_eq!(data["previewSegment"]["memberCount"], json!(1));
+    assert_eq!(data["subscriber"]["explain"]["isMatch"], json!(false));
 }
 
 #[test]
@@ -177,7 +180,12 @@ fn the_readme_lists_every_node_and_test() {
         json!({"number": {"field": "x", "is": {"?": 1}}}),
         json!({"date": {"field": "x", "is": {"?": 1}}}),
         json!({"boolean": {"field": "x", "is": {"?": 1}}}),
+        json!({"list": {"field": "x", "is": {"?": 1}}}),
+        json!({"location": {"?": 1}}),
         json!({"group": {"?": 1}}),
+        json!({"segment": {"?": 1}}),
+        json!({"event": {"?": 1}}),
+        json!({"random": {"?": 1}}),
     ] {
         let problems = rollcall::rule::parse_rule(&rule).expect_err("an unknown key");
         let known = problems[0].message.split('"').skip(1).step_by(2);

@@ -20,7 +20,7 @@ fn app() -> TestApp {
     }
     app.subscriber(
         "ona@example.com",
-        json!({"country": "LT", "city": "Łódź", "birthday": "1990-06-18", "status": "SUBSCRIBED", "customFields": {
+        json!({"country": "LT", "city": "Łódź", "position": {"latitude": 51.7592, "longitude": 19.456}, "birthday": "1990-06-18", "status": "SUBSCRIBED", "customFields": {
             "plan": "Pro", "visits": 12, "vip": true, "renewal": "2026-06-30", "seen": "2026-06-15T11:30:00Z", "tags": ["a", "b"]}}),
     );
     app.subscriber(
@@ -44,6 +44,16 @@ fn app() -> TestApp {
         Some(70.67),
     );
     app.event("ona@example.com", "visit", "2026-06-15T12:00:00Z", None);
+    app.mutate(
+        "mutation ($events: [EventInput!]!) { recordEvents(input: {events: $events}) { userErrors { message path } } }",
+        json!({"events": [
+            {"email": "ona@example.com", "name": "order", "occurredAt": "2026-06-10T23:30:00Z", "value": 10,
+             "properties": {"sku": "A-1", "cds": 2, "gift": true, "due": "2026-06-20", "tags": ["New", "sale"]}},
+            {"email": "ona@example.com", "name": "order", "occurredAt": "2026-06-11T00:30:00Z", "value": 20,
+             "properties": {"sku": "B-2", "cds": 1, "gift": false, "due": "2026-06-16T08:00:00Z"}},
+            {"email": "jonas@mail.example", "name": "order", "occurredAt": "2026-01-31T12:00:00Z",
+             "properties": {"sku": 7, "cds": "2", "gift": "true", "due": 20260620, "tags": "New"}}]}),
+    );
     app.event("jonas@mail.example", "visit", "2025-01-01T00:00:00Z", None);
     app
 }
@@ -75,6 +85,10 @@ fn every_kind_of_leaf_on_stored_data() {
     let number = |test: Value| json!({"number": {"field": "custom.visits", "is": test}});
     let date = |field: &str, test: Value| json!({"date": {"field": field, "is": test}});
     let days = |amount: u32| json!({"amount": amount, "unit": "DAY"});
+    let order = |mut parts: Value| {
+        parts["name"] = json!("order");
+        json!({ "event": parts })
+    };
     let cases = [
         (json!({"everyone": true}), "ona jonas rasa"),
         (text("country", json!({"equals": "lt"})), "ona"),
@@ -160,6 +174,81 @@ fn every_kind_of_leaf_on_stored_data() {
             "jonas",
         ),
         (
+            json!({"list": {"field": "custom.tags", "is": {"containsAny": ["B", "x"]}}}),
+            "ona",
+        ),
+        (
+            json!({"list": {"field": "custom.tags", "is": {"containsAll": ["a", "b"]}}}),
+            "ona",
+        ),
+        (
+            json!({"list": {"field": "custom.tags", "is": {"containsNone": ["a"]}}}),
+            "jonas rasa",
+        ),
+        (
+            json!({"list": {"field": "custom.tags", "is": {"size": {"atMost": 1}}}}),
+            "jonas rasa",
+        ),
+        (
+            json!({"location": {"within": {"latitude": 52.2297, "longitude": 21.0122, "radiusKm": 120}}}),
+            "ona",
+        ),
+        (json!({"location": {"isSet": false}}), "jonas rasa"),
+        (
+            json!({"group": {"inAny": ["staff"], "addedAt": {"inTheLast": days(1)}}}),
+            "ona rasa",
+        ),
+        (
+            json!({"random": {"salt": "a", "fromPercent": 0, "toPercent": 100}}),
+            "ona jonas rasa",
+        ),
+        (
+            order(json!({"where": [{"text": {"property": "sku", "is": {"startsWith": "a"}}}]})),
+            "ona",
+        ),
+        (
+            order(json!({"where": [{"text": {"property": "sku", "is": {"isSet": false}}}]})),
+            "jonas",
+        ),
+        (
+            order(json!({"where": [{"number": {"property": "cds", "is": {"atLeast": 2}}}]})),
+            "ona",
+        ),
+        (
+            order(json!({"where": [{"boolean": {"property": "gift", "is": {"isTrue": true}}}]})),
+            "ona",
+        ),
+        (
+            order(json!({"where": [{"date": {"property": "due", "is": {"inTheNext": days(3)}}}]})),
+            "ona",
+        ),
+        (
+            order(
+                json!({"where": [{"list": {"property": "tags", "is": {"containsAny": ["new"]}}}]}),
+            ),
+            "ona",
+        ),
+        (
+            order(
+                json!({"where": [{"text": {"property": "sku", "is": {"equals": "a-1"}}},
+                {"number": {"property": "cds", "is": {"equals": 1}}}]}),
+            ),
+            "",
+        ),
+        (order(json!({"distinctDays": {"equals": 2}})), "ona"),
+        (order(json!({"average": {"equals": 15}})), "ona"),
+        (order(json!({"average": {"isSet": false}})), "jonas rasa"),
+        (order(json!({"min": {"equals": 10}})), "ona"),
+        (order(json!({"max": {"equals": 20}})), "ona"),
+        (order(json!({"sum": {"equals": 0}})), "jonas rasa"),
+        (order(json!({"firstAt": {"on": "2026-06-10"}})), "ona"),
+        (order(json!({"lastAt": {"moreThanAgo": days(90)}})), "jonas"),
+        (order(json!({"lastAt": {"isSet": false}})), "rasa"),
+        (
+            order(json!({"after": "2026-06-10", "lastAt": {"isSet": true}})),
+            "ona",
+        ),
+        (
             json!({"all": [{"not": {"group": {"inAny": ["press"]}}}, {"any": [number(json!({"isSet": true})), text("email", json!({"contains": "RASA"}))]}]}),
             "jonas rasa",
         ),
@@ -182,7 +271,7 @@ fn every_kind_of_leaf_on_stored_data() {
     }
     app.refresh();
     for (number, (_, expected)) in cases.iter().enumerate() {
-        let mut names: Vec<&str> = expected.split(' ').collect();
+        let mut names: Vec<&str> = expected.split_whitespace().collect();
         names.sort_unstable();
         let members = app.members(&format!("s{number:02}"));
         let found: Vec<&str> = members
@@ -225,6 +314,15 @@ fn the_typed_language_offers_what_the_parser_knows() {
     );
     let types = data["__schema"]["types"].as_array().expect("a list");
     // The parser names what it knows where something unknown stands.
+    let is_one_of = |name: &str| {
+        ![
+            "StatusConditionInput",
+            "GroupConditionInput",
+            "EventConditionInput",
+            "RandomConditionInput",
+        ]
+        .contains(&name)
+    };
     let known = |rule: Value| -> Vec<String> {
         let problems = rollcall::rule::parse_rule(&rule).expect_err("an unknown key");
         let message = &problems[0].message;
@@ -247,13 +345,31 @@ fn the_typed_language_offers_what_the_parser_knows() {
         ("NumberTestInput", test_of("number")),
         ("DateTestInput", test_of("date")),
         ("BooleanTestInput", test_of("boolean")),
+        ("ListTestInput", test_of("list")),
+        ("LocationConditionInput", json!({"location": {"?": 1}})),
+        ("SegmentConditionInput", json!({"segment": {"?": 1}})),
+        (
+            "WindowInput",
+            json!({"group": {"inAny": ["x"], "addedAt": {"?": 1}}}),
+        ),
+        ("StatusConditionInput", json!({"status": {"?": 1}})),
         ("GroupConditionInput", json!({"group": {"?": 1}})),
+        ("EventConditionInput", json!({"event": {"?": 1}})),
+        ("RandomConditionInput", json!({"random": {"?": 1}})),
+        (
+            "EventPropertyInput",
+            json!({"event": {"name": "x", "where": [{"?": 1}]}}),
+        ),
     ] {
         let described = types
             .iter()
             .find(|described| described["name"] == json!(type_name))
             .expect(type_name);
-        assert_eq!(described["isOneOf"], json!(true), "{type_name}");
+        assert_eq!(
+            described["isOneOf"],
+            json!(is_one_of(type_name)),
+            "{type_name}"
+        );
         let mut offered: Vec<String> = described["inputFields"]
             .as_array()
             .expect("a list")
@@ -284,10 +400,10 @@ fn a_preview_counts_every_node_and_stores_nothing() {
                 "nodes": [
                     {"path": "", "parentPath": null, "kind": "ANY", "matchCount": 3},
                     {"path": "any[0]", "parentPath": "", "kind": "ALL", "matchCount": 1},
-                    {"path": "any[0].all[0]", "parentPath": "any[0]", "kind": "CONDITION", "matchCount": 2},
-                    {"path": "any[0].all[1]", "parentPath": "any[0]", "kind": "CONDITION", "matchCount": 2},
+                    {"path": "any[0].all[0]", "parentPath": "any[0]", "kind": "GROUP", "matchCount": 2},
+                    {"path": "any[0].all[1]", "parentPath": "any[0]", "kind": "TEXT", "matchCount": 2},
                     {"path": "any[1]", "parentPath": "", "kind": "NOT", "matchCount": 2},
-                    {"path": "any[1].not", "parentPath": "any[1]", "kind": "CONDITION", "matchCount": 1}
+                    {"path": "any[1].not", "parentPath": "any[1]", "kind": "EVENT", "matchCount": 1}
                 ],
                 "sample": [{"email": "ona@example.com"}]
             },

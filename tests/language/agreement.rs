@@ -1,8 +1,8 @@
 //! The evaluator and the naive one find the same members, at every node of thousands of random rules.
 
-use crate::columns::{evaluate, read};
-use crate::generate::{arb_moment, arb_person, arb_rule};
-use crate::naive::{Moment, Person, is_member};
+use crate::columns::{evaluate, list_rules, numbered, read};
+use crate::generate::{SEGMENTS, arb_person, arb_rule, arb_world};
+use crate::naive::{Person, World, is_member};
 use arrow_buffer::BooleanBuffer;
 use proptest::{collection::vec, option::weighted, prelude::*, test_runner::RngAlgorithm};
 use rollcall::rule::CheckedRule;
@@ -28,42 +28,61 @@ proptest! {
 
     #[test]
     fn both_evaluators_find_the_same_members(
-        rules in vec(arb_rule(DEPTH), RULES),
-        rows in vec(weighted(0.9, arb_person()), 24..=32),
-        moment in arb_moment(),
+        rules in vec(arb_rule(DEPTH, &SEGMENTS), RULES),
+        rows in vec(weighted(0.9, arb_person()), 24..=32).prop_map(numbered),
+        world in arb_world(),
     ) {
-        compare(&rules, &rows, &moment)?;
+        compare(&rules, &rows, &world)?;
     }
 }
 
-fn compare(rules: &[Value], rows: &[Option<Person>], moment: &Moment) -> Result<(), TestCaseError> {
+fn compare(rules: &[Value], rows: &[Option<Person>], world: &World) -> Result<(), TestCaseError> {
     let complements = rules.iter().map(|rule| json!({ "not": rule }));
-    let rules: Vec<Value> = rules.iter().cloned().chain(complements).collect();
     let checked: Vec<CheckedRule> = rules
         .iter()
-        .map(|rule| read(rule).unwrap_or_else(|problems| panic!("{rule}: {problems:?}")))
+        .cloned()
+        .chain(complements)
+        .map(|rule| read(&rule).unwrap_or_else(|problems| panic!("{rule}: {problems:?}")))
         .collect();
-    let members = evaluate(&checked, rows, moment);
+    let mut members = evaluate(&checked, rows, world);
     let everyone: BooleanBuffer = rows.iter().map(Option::is_some).collect();
 
-    let (straight, inverted) = members.split_at(rules.len() / 2);
-    for (position, (members, others)) in straight.iter().zip(inverted).enumerate() {
-        let (members, others, rule) = (&members[0], &others[0], &rules[position]);
+    let of_segments = members.split_off(checked.len());
+    let (straight, inverted) = members.split_at(rules.len());
+    for ((rule, members), others) in rules.iter().zip(straight).zip(inverted) {
+        let (members, others) = (&members[0], &others[0]);
         prop_assert_eq!((members & others).count_set_bits(), 0, "both in {}", rule);
         prop_assert_eq!(members | others, everyone.clone(), "not split by {}", rule);
     }
     for ((rule, checked), members) in rules.iter().zip(&checked).zip(straight) {
-        let mut nodes = Vec::new();
-        list_nodes(rule, String::new(), &mut nodes);
-        prop_assert_eq!(nodes.len(), checked.nodes.len());
-        for ((node, checked), members) in nodes.iter().zip(&checked.nodes).zip(members) {
-            prop_assert_eq!(&node.0, &checked.path);
-            let is_one = |person: &Person| is_member(node.1, person, moment);
-            let expected = rows.iter().map(|row| row.as_ref().is_some_and(is_one));
-            let expected: BooleanBuffer = expected.collect();
-            prop_assert_eq!(members, &expected, "{} at {:?}", node.1, moment);
-            prop_assert_eq!(members.count_set_bits(), expected.count_set_bits());
-        }
+        let paths = checked.nodes.iter().map(|node| node.path.as_str());
+        compare_nodes(rule, members, Some(paths.collect()), rows, world)?;
+    }
+    for ((_, rule), members) in list_rules(world).zip(&of_segments) {
+        compare_nodes(rule, members, None, rows, world)?;
+    }
+    Ok(())
+}
+
+fn compare_nodes(
+    rule: &Value,
+    members: &[BooleanBuffer],
+    paths: Option<Vec<&str>>,
+    rows: &[Option<Person>],
+    world: &World,
+) -> Result<(), TestCaseError> {
+    let mut nodes = Vec::new();
+    list_nodes(rule, String::new(), &mut nodes);
+    prop_assert_eq!(nodes.len(), members.len());
+    if let Some(paths) = paths {
+        prop_assert_eq!(nodes.iter().map(|node| &node.0).collect::<Vec<_>>(), paths);
+    }
+    for ((_, node), members) in nodes.iter().zip(members) {
+        let is_one = |person: &Person| is_member(node, person, world);
+        let expected = rows.iter().map(|row| row.as_ref().is_some_and(is_one));
+        let expected: BooleanBuffer = expected.collect();
+        prop_assert_eq!(members, &expected, "{} in {:?}", node, world);
+        prop_assert_eq!(members.count_set_bits(), expected.count_set_bits());
     }
     Ok(())
 }

@@ -1,69 +1,130 @@
 //! From people to the columns that the evaluator reads, filled as a refresh fills them from the tables, and the
 //! evaluator's answers over them.
 
-use crate::generate::{CUSTOM_FIELDS, GROUPS};
-use crate::naive::{self, CustomValue, Event, Person};
+mod events;
+
+use crate::generate::{CUSTOM_FIELDS, GROUPS, SEGMENTS};
+use crate::naive::{CustomValue, Person, Segment, World};
+use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{
-    BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray, UInt8Array,
+    BooleanArray, Date32Array, Float64Array, ListArray, StringArray, TimestampMicrosecondArray,
+    UInt8Array,
 };
 use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, NaiveDate, Utc};
+use events::answer_events;
 use rollcall::evaluate::{
-    Chunk, Column, ColumnKey, EventTally, Plan, combine, day_number, evaluate_leaves,
+    Chunk, Column, ColumnKey, GroupKey, Plan, PlannedRule, combine, day_number, evaluate_leaves,
 };
 use rollcall::rule::{
-    Catalogue, CheckedRule, CustomType, DateField, Moment, Problem, Status, TextField,
-    parse_and_check,
+    Catalogue, CheckedRule, CustomType, DateField, KnownSegment, Moment, Problem, Status,
+    TextField, parse_and_check,
 };
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 /// One row per id of a chunk; none where no subscriber exists.
 pub type Rows = [Option<Person>];
 
-/// Every custom field and group of the generators; the id of a group is 10 more than its place.
-pub fn catalogue() -> Catalogue {
+/// The id of the first row of every chunk.
+pub const FIRST_ID: i64 = 3 * 8_192;
+
+/// The id of the first segment; those of the others follow.
+const FIRST_SEGMENT: i64 = 100;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let custom_type = |name| CustomType::parse(name).expect("a type");
     let custom_fields = CUSTOM_FIELDS.map(|(key, name)| (key.to_owned(), custom_type(name)));
     let groups = GROUPS.iter().zip(10..);
+    let segment = |(key, id): (&&str, i64)| {
+        let uses = Vec::new();
+        ((*key).to_owned(), KnownSegment { id, uses })
+    };
     Catalogue {
         custom_fields: custom_fields.into(),
         groups: groups.map(|(key, id)| ((*key).to_owned(), id)).collect(),
+        segments: SEGMENTS.iter().zip(FIRST_SEGMENT..).map(segment).collect(),
     }
+});
+
+/// Every custom field, group and segment of the generators; the id of a group is 10 more than its place.
+pub fn catalogue() -> Catalogue {
+    CATALOGUE.clone()
 }
 
 /// Reads a rule and looks up its names in [`catalogue`].
 pub fn read(rule: &Value) -> Result<CheckedRule, Vec<Problem>> {
-    parse_and_check(rule, &catalogue()).map(|(_, checked)| checked)
+    parse_and_check(rule, &CATALOGUE, None).map(|(_, checked)| checked)
 }
 
-/// Evaluates rules with one plan. Returns the members of every node of each rule; the first node is the rule itself.
-pub fn evaluate(
-    rules: &[CheckedRule],
-    rows: &Rows,
-    moment: &naive::Moment,
-) -> Vec<Vec<BooleanBuffer>> {
+/// People with the ids of the rows they are in.
+pub fn numbered(people: impl IntoIterator<Item = Option<Person>>) -> Vec<Option<Person>> {
+    let number = |(person, id): (Option<Person>, i64)| person.map(|person| Person { id, ..person });
+    people.into_iter().zip(FIRST_ID..).map(number).collect()
+}
+
+/// Evaluates rules with one plan, together with the rules of the segments, as a refresh does. Returns the members of
+/// every node of each rule; the first node is the rule itself. Behind them stand the segments that have rules.
+pub fn evaluate(rules: &[CheckedRule], rows: &Rows, world: &World) -> Vec<Vec<BooleanBuffer>> {
     let moment = Moment {
-        now: moment.now,
-        zone: moment.zone,
+        now: world.moment.now,
+        zone: world.moment.zone,
     };
-    let plan = Plan::new(rules, &moment);
-    let chunk = make_chunk(rows, &plan);
+    let segments: Vec<(i64, CheckedRule)> = list_rules(world)
+        .map(|(key, rule)| {
+            let described = |problems| panic!("{key}: {rule} has problems: {problems:?}");
+            (
+                CATALOGUE.segments[key].id,
+                read(rule).unwrap_or_else(described),
+            )
+        })
+        .collect();
+    let alone = rules.iter().map(|rule| PlannedRule {
+        segment_id: None,
+        rule,
+    });
+    let stored = segments.iter().map(|(id, rule)| PlannedRule {
+        segment_id: Some(*id),
+        rule,
+    });
+    let plan = Plan::new(alone.chain(stored), &moment);
+    let chunk = make_chunk(rows, &plan, world, &moment);
     let leaves = evaluate_leaves(&plan, &chunk, &moment);
-    let trees = plan.trees.iter();
-    trees
-        .map(|tree| combine(tree, &leaves, &chunk.exists))
-        .collect()
+    let mut members = vec![Vec::new(); plan.trees.len()];
+    combine(&plan, &leaves, &chunk, |place, nodes| {
+        members[place] = nodes
+    });
+    members
 }
 
-fn make_chunk(rows: &Rows, plan: &Plan) -> Chunk {
+/// The segments that have rules, by key. Those that others ask about stand behind them.
+pub fn list_rules(world: &World) -> impl Iterator<Item = (&str, &Value)> {
+    let segments = world.segments.iter().rev();
+    segments.filter_map(|(key, segment)| match segment {
+        Segment::Rule(rule) => Some((key.as_str(), rule)),
+        Segment::Stored(_) => None,
+    })
+}
+
+fn make_chunk(rows: &Rows, plan: &Plan, world: &World, moment: &Moment) -> Chunk {
     let column = |key: &ColumnKey| (key.clone(), make_column(rows, key));
-    let members = |id: &i64| (*id, list_members(rows, *id));
+    let members = |key: &GroupKey| (*key, list_members(rows, key));
+    let stored = |id: &i64| {
+        let key = SEGMENTS[usize::try_from(id - FIRST_SEGMENT).expect("a segment")];
+        let Segment::Stored(members) = &world.segments[key] else {
+            panic!("{key} has a rule");
+        };
+        // Somebody who was deleted meanwhile is still a stored member.
+        let ids = FIRST_ID..FIRST_ID + rows.len() as i64;
+        (*id, ids.map(|id| members.contains(&id)).collect())
+    };
     Chunk {
+        first_id: FIRST_ID,
         exists: rows.iter().map(Option::is_some).collect(),
         columns: plan.columns.iter().map(column).collect(),
-        groups: plan.groups.iter().map(members).collect::<HashMap<_, _>>(),
-        events: answer_events(rows, plan),
+        groups: plan.groups.iter().map(members).collect(),
+        segments: plan.segments.iter().map(stored).collect(),
+        events: answer_events(rows, &plan.events, moment),
     }
 }
 
@@ -95,6 +156,21 @@ fn make_column(rows: &Rows, key: &ColumnKey) -> Column {
                 other => panic!("{other:?} is not a boolean"),
             });
             Column::Boolean(flags.collect::<BooleanArray>())
+        }
+        ColumnKey::List(key) => {
+            let lists = values(rows, |person| match person.custom.get(key)? {
+                CustomValue::List(list) => Some(list.iter().map(String::as_str)),
+                other => panic!("{other:?} is not a list"),
+            });
+            Column::List(make_lists(lists))
+        }
+        ColumnKey::Latitude => {
+            let degrees = values(rows, |person| person.place.map(|place| place.0));
+            Column::Number(degrees.collect::<Float64Array>())
+        }
+        ColumnKey::Longitude => {
+            let degrees = values(rows, |person| person.place.map(|place| place.1));
+            Column::Number(degrees.collect::<Float64Array>())
         }
         ColumnKey::Status => {
             let places = values(rows, |person| {
@@ -166,61 +242,28 @@ fn find_instant(person: &Person, field: &DateField) -> Option<DateTime<Utc>> {
     person.instants.get(name).copied()
 }
 
-fn list_members(rows: &Rows, group: i64) -> BooleanBuffer {
-    let catalogue = catalogue();
+/// Lists of texts; an empty one is missing.
+fn make_lists<'t, T: Iterator<Item = &'t str>>(
+    lists: impl Iterator<Item = Option<T>>,
+) -> ListArray {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for list in lists {
+        let items: Vec<&str> = list.into_iter().flatten().collect();
+        items
+            .iter()
+            .for_each(|item| builder.values().append_value(item));
+        builder.append(!items.is_empty());
+    }
+    builder.finish()
+}
+
+fn list_members(rows: &Rows, wanted: &GroupKey) -> BooleanBuffer {
     let is_member = |person: &Person| {
-        let mut keys = person.groups.keys();
-        keys.any(|key| catalogue.groups[key] == group)
+        let mut groups = person.groups.iter();
+        groups.any(|(key, added_at)| {
+            CATALOGUE.groups[key] == wanted.id && wanted.contains(added_at.timestamp_micros())
+        })
     };
     let rows = rows.iter().map(Option::as_ref);
     rows.map(|row| row.is_some_and(is_member)).collect()
-}
-
-/// Leaves of all time are answered from lifetime totals, the others from the events themselves.
-fn answer_events(rows: &Rows, plan: &Plan) -> Vec<BooleanBuffer> {
-    let mut answers = BTreeMap::new();
-    for from_totals in [true, false] {
-        let leaves = plan.event_leaves.iter().enumerate();
-        let (places, leaves): (Vec<usize>, Vec<_>) = leaves
-            .filter(|(_, leaf)| leaf.is_all_time() == from_totals)
-            .unzip();
-        let mut tally = EventTally::new(leaves, rows.len());
-        for (row, person) in rows.iter().enumerate() {
-            let events = person.as_ref().map_or(&[][..], |person| &person.events);
-            match from_totals {
-                true => add_totals(&mut tally, row, events),
-                false => add_events(&mut tally, row, events),
-            }
-        }
-        answers.extend(places.into_iter().zip(tally.finish()));
-    }
-    answers.into_values().collect()
-}
-
-fn add_totals(tally: &mut EventTally<'_>, row: usize, events: &[Event]) {
-    let span = tally.span().clone();
-    for (number, name) in span.names.iter().enumerate() {
-        let mine = || events.iter().filter(|event| event.name == *name);
-        // A total exists only of what happened at all.
-        if let Some(first_at) = mine().map(|event| event.occurred_at).min() {
-            let sum = mine().filter_map(|event| event.value).map(i128::from).sum();
-            let sum = if span.needs_values { sum } else { 0 };
-            let at = first_at.timestamp_micros();
-            tally.add(row, number, at, mine().count() as u64, sum);
-        }
-    }
-}
-
-fn add_events(tally: &mut EventTally<'_>, row: usize, events: &[Event]) {
-    let span = tally.span().clone();
-    for event in events {
-        let at = event.occurred_at.timestamp_micros();
-        let is_needed =
-            span.from.is_none_or(|from| from <= at) && span.until.is_none_or(|until| at < until);
-        let number = span.names.iter().position(|name| *name == event.name);
-        if let Some(number) = number.filter(|_| is_needed) {
-            let value = event.value.filter(|_| span.needs_values).unwrap_or(0);
-            tally.add(row, number, at, 1, i128::from(value));
-        }
-    }
 }

@@ -1,26 +1,42 @@
 //! Random rules, people and moments, drawn from small shared pools so that conditions are often
 //! just met or just missed.
 
-use std::{collections::BTreeMap, fmt::Debug, iter::zip, str::FromStr, sync::LazyLock};
+mod people;
+mod rules;
 
+pub use people::arb_person;
+use rules::arb_literal;
+pub use rules::{arb_rule, arb_world};
+
+use crate::naive::Moment;
 use chrono::{Duration, Months, prelude::*};
-use proptest::{collection::vec, prelude::*, sample::select, sample::subsequence};
+use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
-
-use crate::naive::{CustomValue, Event, Moment, Person};
+use std::{fmt::Debug, str::FromStr, sync::LazyLock};
 
 /// Every custom field that rules ask about and people may have: key and type.
 #[rustfmt::skip]
-pub const CUSTOM_FIELDS: [(&str, &str); 7] = [
+pub const CUSTOM_FIELDS: [(&str, &str); 9] = [
     ("plan", "text"), ("city2", "text"), ("visits", "number"), ("score", "number"),
-    ("renewal", "date"), ("seen", "datetime"), ("vip", "boolean"),
+    ("renewal", "date"), ("seen", "datetime"), ("vip", "boolean"), ("tags", "list"),
+    ("skills", "list"),
 ];
 
 /// Keys of every group.
 pub const GROUPS: [&str; 3] = ["staff", "press", "beta"];
 
+/// Keys of every segment. A rule among them asks about those before it.
+pub const SEGMENTS: [&str; 6] = ["archived", "base", "left", "right", "both", "loyal"];
+
 /// Every event name.
 pub const EVENTS: [&str; 3] = ["purchase", "visit", "refund"];
+
+/// What rules ask about events: the property and the node that asks.
+#[rustfmt::skip]
+pub const PROPERTIES: [(&str, &str); 5] = [
+    ("shop", "text"), ("price", "number"), ("due", "date"), ("gift", "boolean"),
+    ("colours", "list"),
+];
 
 /// Every status as a person has it; rules spell it in upper case.
 #[rustfmt::skip]
@@ -88,16 +104,6 @@ const MINUTES: [i64; 16] = [
     0, 30, 60, 90, 240, 300, 330, 390, 420, 450, 600, 660, 720, 1110, 1260, 1320,
 ];
 
-const SPANS: [(&str, &[i64]); 5] = [
-    ("HOUR", &[1, 2, 24, 48, 168, 8760]),
-    ("DAY", &[1, 2, 7, 14, 30, 31, 90, 365, 366]),
-    ("WEEK", &[1, 2, 4, 52]),
-    ("MONTH", &[1, 2, 12, 24]),
-    ("YEAR", &[1, 2, 26, 1000]),
-];
-
-const PATTERNS: &str = r".|^$|^a|[łŁ]|(?-i:VIL)|\d{3}|ǆ|\bß|stra(s+)|k$|^\p{Lu}+$|σ|s{2}";
-
 /// The pool of a text field, separated by bars.
 fn words(field: &str) -> &'static str {
     match field.trim_start_matches("custom.") {
@@ -117,6 +123,8 @@ fn words(field: &str) -> &'static str {
         "timezone" => ZONES,
         "source" => "import|Web Form|50%_off\\now|50xyoff|%|_|\\",
         "plan" => "free|Free|Pro|pro+|(beta) *plan*|𝒫ro 🦀",
+        "shop" => "Vilnius|VILNIUS|online|Łódź",
+        "tags" | "skills" | "colours" => "red|RED|grün|GRÜN|𝒫ro 🦀|İ|שלום|\u{200b}",
         unknown => panic!("no words for {unknown}"),
     }
 }
@@ -137,6 +145,24 @@ fn numbers() -> Vec<Value> {
     numbers.extend(fractions.map(Value::from));
     numbers
 }
+
+/// Places at which circles are easily got wrong: the poles, both sides of the date line, and two that lie opposite.
+const PLACES: [(f64, f64); 14] = [
+    (90.0, 0.0),
+    (90.0, 137.0),
+    (-90.0, 10.0),
+    (89.999, -45.0),
+    (0.0, 180.0),
+    (-0.0, -180.0),
+    (-16.8, 179.999),
+    (-16.8, -179.999),
+    (54.6872, 25.2797),
+    (-54.6872, -154.7203),
+    (54.8985, 23.9036),
+    (40.7128, -74.006),
+    (22.5726, 88.3639),
+    (0.0, 0.0),
+];
 
 fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().expect("valid constants")
@@ -171,321 +197,4 @@ pub fn arb_moment() -> impl Strategy<Value = Moment> {
 /// A value or none. Unlike `option::of` it costs no copy of the random generator.
 fn perhaps<V: Debug>(value: impl Strategy<Value = V>) -> impl Strategy<Value = Option<V>> {
     (any::<bool>(), value).prop_map(|(is_set, value)| is_set.then_some(value))
-}
-
-fn arb_span(units: &'static [(&'static str, &'static [i64])]) -> impl Strategy<Value = Value> {
-    select(units).prop_flat_map(|(unit, amounts)| {
-        select(amounts).prop_map(move |amount| json!({"amount": amount, "unit": unit}))
-    })
-}
-
-/// How a literal is written: as a day, or as an instant so many minutes east of UTC.
-fn arb_form(takes_instants: bool) -> BoxedStrategy<Option<i32>> {
-    match takes_instants {
-        true => perhaps(select(vec![0, 0, 330, -300, 780])).boxed(),
-        false => Just(None).boxed(),
-    }
-}
-
-fn write_literal(at: DateTime<Utc>, form: Option<i32>) -> String {
-    let Some(minutes) = form else {
-        return at.date_naive().to_string();
-    };
-    // An offset must not carry the year out of its four digits.
-    let is_ordinary = (1900..2100).contains(&at.year());
-    let zone = FixedOffset::east_opt(60 * minutes * i32::from(is_ordinary)).expect("an offset");
-    at.with_timezone(&zone)
-        .to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-fn arb_literal(takes_instants: bool) -> impl Strategy<Value = String> {
-    (arb_instant(), arb_form(takes_instants)).prop_map(|(at, form)| write_literal(at, form))
-}
-
-/// A range that does not end before it starts, whatever the time zone.
-fn arb_range(takes_instants: bool) -> impl Strategy<Value = Value> {
-    let form = || arb_form(takes_instants);
-    ([arb_instant(), arb_instant()], form(), form()).prop_map(|(mut ends, first, last)| {
-        ends.sort();
-        let is_wide = ends[1] - ends[0] > Duration::days(2);
-        let last = if is_wide { last } else { first };
-        json!({"from": write_literal(ends[0], first), "to": write_literal(ends[1], last)})
-    })
-}
-
-/// Valid rules of every node and test: up to `depth` (at most 5, to stay below 500 nodes) levels of
-/// logic above the conditions.
-pub fn arb_rule(depth: u32) -> BoxedStrategy<Value> {
-    if depth == 0 {
-        return arb_condition();
-    }
-    prop_oneof![
-        2 => arb_condition(),
-        2 => vec(arb_rule(depth - 1), 1..=3).prop_map(|nodes| json!({"all": nodes})),
-        2 => vec(arb_rule(depth - 1), 1..=3).prop_map(|nodes| json!({"any": nodes})),
-        1 => arb_rule(depth - 1).prop_map(|node| json!({"not": node})),
-    ]
-    .boxed()
-}
-
-fn arb_condition() -> BoxedStrategy<Value> {
-    prop_oneof![
-        1 => Just(json!({"everyone": true})),
-        8 => arb_text_condition(),
-        4 => arb_number_condition(),
-        8 => arb_date_condition(),
-        2 => arb_boolean_condition(),
-        2 => arb_status_condition(),
-        2 => arb_group_condition(),
-        8 => arb_event_condition(),
-    ]
-    .boxed()
-}
-
-fn arb_some(pool: Vec<&'static str>) -> impl Strategy<Value = Vec<&'static str>> {
-    let most = pool.len();
-    subsequence(pool, 1..=most)
-}
-
-/// `{"test": value}`, one test object.
-fn test<V: Into<Value>>(
-    name: &'static str,
-    value: impl Strategy<Value = V> + 'static,
-) -> BoxedStrategy<Value> {
-    let test = value.prop_map(move |value| json!({name: value.into()}));
-    test.boxed()
-}
-
-fn one_of(tests: Vec<BoxedStrategy<Value>>) -> BoxedStrategy<Value> {
-    proptest::strategy::Union::new(tests).boxed()
-}
-
-/// A word of the field, as it is, in another case, or a part of it.
-fn arb_word(field: &'static str) -> impl Strategy<Value = String> {
-    (among(words(field)), 0..7).prop_map(|(word, form)| {
-        let letters: Vec<char> = word.chars().collect();
-        let half = letters.len().div_ceil(2);
-        let formed = match form {
-            0 => word.to_uppercase(),
-            1 => word.to_lowercase(),
-            2 => letters[..half].iter().collect(),
-            3 => letters[letters.len() - half..].iter().collect(),
-            4 => letters[half / 2..half / 2 + half].iter().collect(),
-            _ => word.to_owned(),
-        };
-        formed.trim().to_owned()
-    })
-}
-
-fn arb_pattern(field: &'static str) -> impl Strategy<Value = String> {
-    prop_oneof![
-        among(PATTERNS).prop_map(str::to_owned),
-        (arb_word(field), select(vec!["", "^"]))
-            .prop_map(|(word, at)| at.to_owned() + &regex::escape(&word)),
-    ]
-}
-
-fn arb_text_condition() -> impl Strategy<Value = Value> {
-    let mut fields = TEXT_FIELDS.to_vec();
-    fields.extend("email|email.domain|custom.plan|custom.city2|city".split('|'));
-    let node = |(field, is, exact): (&str, Value, Option<bool>)| match exact {
-        None => json!({"text": {"field": field, "is": is}}),
-        Some(exact) => json!({"text": {"field": field, "is": is, "caseSensitive": exact}}),
-    };
-    select(fields)
-        .prop_flat_map(|field| (Just(field), arb_text_test(field), perhaps(any::<bool>())))
-        .prop_map(node)
-}
-
-fn arb_text_test(field: &'static str) -> BoxedStrategy<Value> {
-    let mut tests = vec![
-        test("in", vec(arb_word(field), 1..=4)),
-        test("notIn", vec(arb_word(field), 1..=4)),
-        test("matches", arb_pattern(field)),
-        test("isSet", any::<bool>()),
-    ];
-    for name in "equals|notEquals|contains|notContains|startsWith|endsWith".split('|') {
-        tests.push(test(name, arb_word(field)));
-    }
-    one_of(tests)
-}
-
-fn number_tests(pool: Vec<Value>) -> Vec<BoxedStrategy<Value>> {
-    let ends = [select(pool.clone()), select(pool.clone())];
-    let range = ends.prop_map(|mut ends| {
-        ends.sort_by(|one, other| one.as_f64().partial_cmp(&other.as_f64()).expect("no NaN"));
-        json!({"from": ends[0], "to": ends[1]})
-    });
-    let list = vec(select(pool.clone()), 1..=4);
-    let mut tests = vec![test("between", range), test("in", list)];
-    for name in "equals|notEquals|greaterThan|atLeast|lessThan|atMost".split('|') {
-        tests.push(test(name, select(pool.clone())));
-    }
-    tests
-}
-
-fn arb_number_condition() -> impl Strategy<Value = Value> {
-    let mut tests = number_tests(numbers());
-    tests.push(test("isSet", any::<bool>()));
-    (among("custom.visits|custom.score"), one_of(tests))
-        .prop_map(|(field, is)| json!({"number": {"field": field, "is": is}}))
-}
-
-fn arb_boolean_condition() -> impl Strategy<Value = Value> {
-    let tests = vec![
-        test("isTrue", Just(true)),
-        test("isFalse", Just(true)),
-        test("isSet", any::<bool>()),
-    ];
-    one_of(tests).prop_map(|is| json!({"boolean": {"field": "custom.vip", "is": is}}))
-}
-
-fn arb_date_condition() -> impl Strategy<Value = Value> {
-    let days = among("birthday|custom.renewal");
-    let instants = among("createdAt|updatedAt|subscribedAt|unsubscribedAt|custom.seen");
-    let node = |(field, is)| json!({"date": {"field": field, "is": is}});
-    prop_oneof![
-        (days, arb_date_test(false)).prop_map(node),
-        (instants, arb_date_test(true)).prop_map(node),
-    ]
-}
-
-fn arb_date_test(is_instant: bool) -> BoxedStrategy<Value> {
-    let units = if is_instant { &SPANS[..] } else { &SPANS[1..] };
-    let mut tests = vec![
-        test("between", arb_range(is_instant)),
-        test("isToday", Just(true)),
-        test("isSet", any::<bool>()),
-        test("anniversaryToday", Just(true)),
-        test("anniversaryInTheNext", arb_span(&SPANS[1..])),
-        test("anniversaryInTheLast", arb_span(&SPANS[1..])),
-        test("anniversaryMonth", 1..=12),
-    ];
-    for name in ["on", "before", "after", "onOrBefore", "onOrAfter"] {
-        tests.push(test(name, arb_literal(is_instant)));
-    }
-    for name in ["inTheLast", "moreThanAgo", "inTheNext"] {
-        tests.push(test(name, arb_span(units)));
-    }
-    one_of(tests)
-}
-
-fn arb_status_condition() -> impl Strategy<Value = Value> {
-    arb_some(STATUSES.to_vec()).prop_map(|statuses| {
-        let names: Vec<String> = statuses.iter().map(|name| name.to_uppercase()).collect();
-        json!({"status": {"in": names}})
-    })
-}
-
-fn arb_group_condition() -> impl Strategy<Value = Value> {
-    let groups = || arb_some(GROUPS.to_vec());
-    one_of(vec![test("inAny", groups()), test("inAll", groups())])
-        .prop_map(|group| json!({"group": group}))
-}
-
-fn arb_event_condition() -> impl Strategy<Value = Value> {
-    let one = test("name", select(&EVENTS[..]));
-    let some = test("names", arb_some(EVENTS.to_vec()));
-    let window = one_of(vec![
-        test("inTheLast", arb_span(&SPANS)),
-        test("between", arb_range(true)),
-        test("before", arb_literal(true)),
-        test("after", arb_literal(true)),
-    ]);
-    let counts = [0.0, 1.0, 2.0, 3.0, 12.0, 1.5].map(Value::from).to_vec();
-    let mut sums = [0.1, 0.2, 10.0, 10.3, 99.99, 100.0, 1e-6]
-        .map(Value::from)
-        .to_vec();
-    sums.extend(numbers());
-    let count = test("count", one_of(number_tests(counts)));
-    let sum = test("sum", one_of(number_tests(sums)));
-    let (names, measure) = (one_of(vec![one, some]), one_of(vec![count, sum]));
-    (names, perhaps(window), perhaps(measure)).prop_map(|(mut node, window, measure)| {
-        for part in [window, measure].into_iter().flatten() {
-            let part = part.as_object().expect("an object").clone();
-            node.as_object_mut().expect("an object").extend(part);
-        }
-        json!({"event": node})
-    })
-}
-
-/// People with many missing values. Addresses are not unique: give each its own before storing.
-pub fn arb_person() -> impl Strategy<Value = Person> {
-    let groups = GROUPS.map(|_| perhaps(arb_instant()));
-    let traits = (
-        arb_texts(),
-        perhaps(select(&DAYS[..])),
-        arb_instants(),
-        arb_custom(),
-    );
-    let deeds = (groups, vec(arb_event(), 0..=12));
-    (among(words("email")), select(&STATUSES[..]), traits, deeds).prop_map(
-        |(email, status, (text, birthday, instants, custom), (groups, events))| Person {
-            email: email.to_owned(),
-            status,
-            text,
-            birthday,
-            instants,
-            custom,
-            groups: present(GROUPS.map(str::to_owned), groups),
-            events,
-        },
-    )
-}
-
-/// The keys that have a value, with it.
-fn present<K: Ord, V, const N: usize>(keys: [K; N], values: [Option<V>; N]) -> BTreeMap<K, V> {
-    let pairs = zip(keys, values);
-    pairs
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-}
-
-fn arb_words(field: &str) -> impl Strategy<Value = String> + use<> {
-    among(words(field)).prop_map(str::to_owned)
-}
-
-fn arb_texts() -> impl Strategy<Value = BTreeMap<&'static str, String>> {
-    let texts = TEXT_FIELDS.map(|field| perhaps(arb_words(field)));
-    texts.prop_map(|texts| present(TEXT_FIELDS, texts))
-}
-
-fn arb_instants() -> impl Strategy<Value = BTreeMap<&'static str, DateTime<Utc>>> {
-    let always = || arb_instant().prop_map(Some);
-    let maybe = || perhaps(arb_instant());
-    (always(), always(), maybe(), maybe())
-        .prop_map(|instants| present(INSTANT_FIELDS, instants.into()))
-}
-
-fn arb_custom() -> impl Strategy<Value = BTreeMap<String, CustomValue>> {
-    let value = |(key, kind): (&str, &str)| match kind {
-        "text" => arb_words(key).prop_map(CustomValue::Text).boxed(),
-        "number" => arb_number().prop_map(CustomValue::Number).boxed(),
-        "date" => select(&DAYS[..]).prop_map(CustomValue::Date).boxed(),
-        "datetime" => arb_instant().prop_map(CustomValue::Datetime).boxed(),
-        "boolean" => any::<bool>().prop_map(CustomValue::Boolean).boxed(),
-        unknown => panic!("no values of type {unknown}"),
-    };
-    let values = CUSTOM_FIELDS.map(|field| perhaps(value(field)));
-    values.prop_map(|values| present(CUSTOM_FIELDS.map(|(key, _)| key.to_owned()), values))
-}
-
-fn arb_number() -> impl Strategy<Value = f64> {
-    prop_oneof![
-        4 => select(numbers()).prop_map(|value| value.as_f64().expect("a number")),
-        1 => proptest::num::f64::NORMAL | proptest::num::f64::ZERO | proptest::num::f64::SUBNORMAL,
-    ]
-}
-
-fn arb_event() -> impl Strategy<Value = Event> {
-    let (cent, whole) = (10_000, 1_000_000);
-    let mut values = [0, 1, 10 * cent, 20 * cent, 10 * whole, 9_999 * cent, -whole].repeat(2);
-    values.extend([MAX_MILLIONTHS, -MAX_MILLIONTHS, 123_456_789_012_345_678]);
-    let name = select(&EVENTS[..]).prop_map(str::to_owned);
-    let event = |(name, occurred_at, value)| Event {
-        name,
-        occurred_at,
-        value,
-    };
-    (name, arb_instant(), perhaps(select(values))).prop_map(event)
 }

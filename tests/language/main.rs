@@ -8,10 +8,12 @@
 //! | `agreement` | both evaluators find the same members, for thousands of random rules |
 //! | `tables` | what each test means at its boundaries, with expectations written by hand |
 //! | `problems` | what is said about a rule that is wrong |
+//! | `documents` | stored rules of old versions |
 //! | `hostile` | rules that try to cost too much |
 
 mod agreement;
 mod columns;
+mod documents;
 mod generate;
 mod hostile;
 mod naive;

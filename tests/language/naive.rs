@@ -3,24 +3,25 @@
 //! It shares no code with the evaluator under test, and is plain rather than fast. Rules are taken
 //! to be valid; an unknown node or test panics, so that it can never mean "everybody".
 
-use std::{
-    cell::RefCell,
-    cmp::Ordering,
-    collections::{BTreeMap, HashMap},
-};
-
-use chrono::{
-    DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc,
-};
-use chrono_tz::Tz;
-use regex::{Regex, RegexBuilder};
-use serde_json::Value;
-
+mod dates;
+mod events;
 mod tests;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use dates::{date_holds, is_in_window};
+use events::event_holds;
+use regex::{Regex, RegexBuilder};
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use twox_hash::XxHash64;
 
 /// Everything a rule can ask about one subscriber.
 #[derive(Clone, Debug)]
 pub struct Person {
+    /// Which subscriber it is.
+    pub id: i64,
     /// The normalised address.
     pub email: String,
     /// `subscribed`, `unsubscribed`, `bounced`, `complained` or `pending`.
@@ -31,6 +32,8 @@ pub struct Person {
     pub birthday: Option<NaiveDate>,
     /// `createdAt`, `updatedAt`, `subscribedAt` and `unsubscribedAt`; a missing value has no entry.
     pub instants: BTreeMap<&'static str, DateTime<Utc>>,
+    /// Degrees north and east.
+    pub place: Option<(f64, f64)>,
     /// Custom values by key, without the `custom.` in front.
     pub custom: BTreeMap<String, CustomValue>,
     /// Keys of the groups the person is in, and since when.
@@ -41,7 +44,6 @@ pub struct Person {
 
 /// The value of a custom field.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "the language gains lists later")]
 pub enum CustomValue {
     /// Trimmed, never empty.
     Text(String),
@@ -53,7 +55,7 @@ pub enum CustomValue {
     Datetime(DateTime<Utc>),
     /// A stored `false` differs from a missing value.
     Boolean(bool),
-    /// Several texts.
+    /// Several texts, none of them empty.
     List(Vec<String>),
 }
 
@@ -66,6 +68,26 @@ pub struct Event {
     pub occurred_at: DateTime<Utc>,
     /// What it was worth, in millionths.
     pub value: Option<i64>,
+    /// What else is known of it: any JSON.
+    pub properties: Map<String, Value>,
+}
+
+/// Everything a rule can ask about beside the person.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// When it is asked.
+    pub moment: Moment,
+    /// The segments by key.
+    pub segments: BTreeMap<String, Segment>,
+}
+
+/// A segment that rules ask about.
+#[derive(Clone, Debug)]
+pub enum Segment {
+    /// Its members are those whom its rule finds.
+    Rule(Value),
+    /// An archived or invalid one: its members stay who they were, by id.
+    Stored(BTreeSet<i64>),
 }
 
 /// The "now" of an evaluation and the time zone whose days and wall clock count.
@@ -84,23 +106,42 @@ impl Moment {
 }
 
 /// Whether the rule, a node of the JSON document, is true of the person.
-pub fn is_member(rule: &Value, person: &Person, moment: &Moment) -> bool {
+pub fn is_member(rule: &Value, person: &Person, world: &World) -> bool {
     let (kind, body) = only_entry(rule);
-    let holds = |node: &Value| is_member(node, person, moment);
+    let holds = |node: &Value| is_member(node, person, world);
     let is_status = |status: &Value| string(status).to_lowercase() == person.status;
     match kind {
         "all" => items(body).iter().all(holds),
         "any" => items(body).iter().any(holds),
         "not" => !holds(body),
         "everyone" => truth(body),
-        "text" => text_holds(body, find_value(person, body)),
-        "number" => number_holds(&body["is"], find_value(person, body)),
-        "date" => date_holds(&body["is"], find_value(person, body), moment),
-        "boolean" => boolean_holds(&body["is"], find_value(person, body)),
+        "text" | "number" | "date" | "boolean" | "list" => {
+            let value = find_value(person, string(&body["field"]));
+            value_holds(kind, body, value, &world.moment)
+        }
         "status" => items(&body["in"]).iter().any(is_status),
-        "group" => group_holds(body, person),
-        "event" => event_holds(body, person, moment),
+        "location" => location_holds(body, person.place),
+        "group" => group_holds(body, person, &world.moment),
+        "segment" => quantify(body, |key| match &world.segments[key] {
+            Segment::Rule(rule) => is_member(rule, person, world),
+            Segment::Stored(members) => members.contains(&person.id),
+        }),
+        "event" => event_holds(body, person, &world.moment),
+        "random" => random_holds(body, person.id),
         unknown => panic!("unknown node {unknown}"),
+    }
+}
+
+/// Whether a test of a value holds: of a field, or of a property of an event.
+fn value_holds(kind: &str, body: &Value, value: Option<CustomValue>, moment: &Moment) -> bool {
+    let is = &body["is"];
+    match kind {
+        "text" => text_holds(body, value),
+        "number" => number_holds(is, value.map(as_number)),
+        "date" => date_holds(is, value, moment),
+        "boolean" => boolean_holds(is, value),
+        "list" => list_holds(is, value),
+        unknown => panic!("unknown kind of value {unknown}"),
     }
 }
 
@@ -127,8 +168,14 @@ fn truth(value: &Value) -> bool {
     value.as_bool().expect("true or false")
 }
 
-fn find_value(person: &Person, condition: &Value) -> Option<CustomValue> {
-    let field = string(&condition["field"]);
+fn as_number(value: CustomValue) -> f64 {
+    match value {
+        CustomValue::Number(number) => number,
+        other => panic!("{other:?} is not a number"),
+    }
+}
+
+fn find_value(person: &Person, field: &str) -> Option<CustomValue> {
     if let Some(key) = field.strip_prefix("custom.") {
         return person.custom.get(key).cloned();
     }
@@ -194,12 +241,8 @@ fn compile((pattern, exact): &(String, bool)) -> Regex {
     pattern.expect("a valid pattern")
 }
 
-fn number_holds(is: &Value, value: Option<CustomValue>) -> bool {
+fn number_holds(is: &Value, value: Option<f64>) -> bool {
     let (test, wanted) = only_entry(is);
-    let value = value.map(|value| match value {
-        CustomValue::Number(number) => number,
-        other => panic!("{other:?} is not a number"),
-    });
     let passes = |holds: fn(f64, f64) -> bool| value.is_some_and(|v| holds(v, number(wanted)));
     match test {
         "isSet" => value.is_some() == truth(wanted),
@@ -227,216 +270,85 @@ fn boolean_holds(is: &Value, value: Option<CustomValue>) -> bool {
     }
 }
 
-fn group_holds(body: &Value, person: &Person) -> bool {
-    let (test, keys) = only_entry(body);
-    let is_in = |key: &Value| person.groups.contains_key(string(key));
-    match test {
-        "inAny" => items(keys).iter().any(is_in),
-        "inAll" => items(keys).iter().all(is_in),
-        unknown => panic!("unknown group test {unknown}"),
-    }
-}
-
-/// A day or an instant.
-fn literal(value: &Value) -> CustomValue {
-    let text = string(value);
-    let instant = || text.parse().expect("a day or an instant");
-    text.parse()
-        .map_or_else(|_| CustomValue::Datetime(instant()), CustomValue::Date)
-}
-
-fn date_holds(is: &Value, value: Option<CustomValue>, moment: &Moment) -> bool {
+fn list_holds(is: &Value, value: Option<CustomValue>) -> bool {
     let (test, wanted) = only_entry(is);
-    if test == "isSet" {
-        return value.is_some() == truth(wanted);
-    }
-    let Some(value) = value else { return false };
-    let today = moment.day_of(moment.now);
-    let day = match value {
-        CustomValue::Date(day) => day,
-        CustomValue::Datetime(instant) => moment.day_of(instant),
-        ref other => panic!("{other:?} is not a date"),
+    let list = match value {
+        None => Vec::new(),
+        Some(CustomValue::List(list)) => list,
+        Some(other) => panic!("{other:?} is not a list"),
     };
+    let folded: Vec<String> = list.iter().map(|item| item.to_lowercase()).collect();
+    let has = |item: &Value| folded.contains(&string(item).to_lowercase());
     match test {
-        "isToday" => truth(wanted) && day == today,
-        "anniversaryToday" => truth(wanted) && anniversary(day, today.year()) == today,
-        "anniversaryInTheNext" => next_anniversary(day, today) <= shift_day(today, wanted, 1),
-        "anniversaryInTheLast" => latest_anniversary(day, today) >= shift_day(today, wanted, -1),
-        "anniversaryMonth" => i64::from(day.month()) == wanted.as_i64().expect("a month"),
-        "inTheLast" | "moreThanAgo" | "inTheNext" => relative_holds(test, wanted, &value, moment),
-        _ => absolute_holds(test, wanted, &value, moment.zone),
+        "isSet" => list.is_empty() != truth(wanted),
+        "containsAny" => items(wanted).iter().any(has),
+        "containsAll" => items(wanted).iter().all(has),
+        "containsNone" => !items(wanted).iter().any(has),
+        "size" => number_holds(wanted, Some(list.len() as f64)),
+        unknown => panic!("unknown list test {unknown}"),
     }
 }
 
-fn relative_holds(test: &str, span: &Value, value: &CustomValue, moment: &Moment) -> bool {
-    let today = moment.day_of(moment.now);
-    match *value {
-        CustomValue::Date(day) => is_near(test, day, today, |sign| shift_day(today, span, sign)),
-        CustomValue::Datetime(at) => {
-            is_near(test, at, moment.now, |sign| shift_now(moment, span, sign))
-        }
-        ref other => panic!("{other:?} is not a date"),
-    }
-}
-
-fn is_near<T: PartialOrd>(test: &str, value: T, now: T, shifted: impl Fn(i64) -> T) -> bool {
+fn location_holds(body: &Value, place: Option<(f64, f64)>) -> bool {
+    let (test, wanted) = only_entry(body);
     match test {
-        "inTheLast" => shifted(-1) <= value && value <= now,
-        "moreThanAgo" => value < shifted(-1),
-        "inTheNext" => now <= value && value <= shifted(1),
-        unknown => panic!("unknown date test {unknown}"),
+        "isSet" => place.is_some() == truth(wanted),
+        "within" => place.is_some_and(|place| {
+            let centre = (number(&wanted["latitude"]), number(&wanted["longitude"]));
+            let (away, radius) = (distance_km(place, centre), number(&wanted["radiusKm"]));
+            // There the last bit of a sine decides, and no expectation holds.
+            assert!((away - radius).abs() > 1e-6, "{place:?} is on the circle");
+            away < radius
+        }),
+        unknown => panic!("unknown location test {unknown}"),
     }
 }
 
-fn absolute_holds(test: &str, wanted: &Value, value: &CustomValue, zone: Tz) -> bool {
-    let to = |wanted: &Value| compare(value, &literal(wanted), zone);
-    match test {
-        "on" => to(wanted).is_eq(),
-        "before" => to(wanted).is_lt(),
-        "after" => to(wanted).is_gt(),
-        "onOrBefore" => to(wanted).is_le(),
-        "onOrAfter" => to(wanted).is_ge(),
-        "between" => to(&wanted["from"]).is_ge() && to(&wanted["to"]).is_le(),
-        unknown => panic!("unknown date test {unknown}"),
+/// The distance along the great circle, from the straight line through the earth.
+fn distance_km(one: (f64, f64), other: (f64, f64)) -> f64 {
+    let [one, other] = [one, other].map(|(latitude, longitude)| {
+        let (north, east) = (latitude.to_radians(), longitude.to_radians());
+        [
+            north.cos() * east.cos(),
+            north.cos() * east.sin(),
+            north.sin(),
+        ]
+    });
+    let square = |axis: usize| (one[axis] - other[axis]).powi(2);
+    let chord = (square(0) + square(1) + square(2)).sqrt();
+    2.0 * 6_371.008_8 * (chord / 2.0).min(1.0).asin()
+}
+
+/// Whether somebody is in one or in all of the groups or segments that the keys name.
+fn quantify(body: &Value, is_in: impl Fn(&str) -> bool) -> bool {
+    let is_in = |key: &Value| is_in(string(key));
+    match (body.get("inAny"), body.get("inAll")) {
+        (Some(keys), None) => items(keys).iter().any(is_in),
+        (None, Some(keys)) => items(keys).iter().all(is_in),
+        _ => panic!("exactly one quantifier in {body}"),
     }
 }
 
-/// Less before the literal begins, greater after it has ended.
-fn compare(value: &CustomValue, literal: &CustomValue, zone: Tz) -> Ordering {
-    match (value, literal) {
-        (CustomValue::Date(value), CustomValue::Date(day)) => value.cmp(day),
-        (CustomValue::Datetime(value), CustomValue::Datetime(instant)) => value.cmp(instant),
-        (CustomValue::Datetime(value), CustomValue::Date(day)) => {
-            if *value < start_of_day(*day, zone) {
-                Ordering::Less
-            } else if *value < start_of_day(*day + Duration::days(1), zone) {
-                Ordering::Equal
-            } else {
-                Ordering::Greater
-            }
-        }
-        mixed => panic!("{mixed:?} cannot be compared"),
-    }
-}
-
-fn event_holds(body: &Value, person: &Person, moment: &Moment) -> bool {
-    let names = match body.get("name") {
-        Some(name) => std::slice::from_ref(name),
-        None => items(&body["names"]),
+fn group_holds(body: &Value, person: &Person, moment: &Moment) -> bool {
+    let is_in_time = |added: &DateTime<Utc>| match body.get("addedAt") {
+        Some(window) => is_in_window(window, *added, moment),
+        None => true,
     };
-    let is_wanted = |event: &&Event| {
-        let occurred = CustomValue::Datetime(event.occurred_at);
-        names.iter().any(|name| string(name) == event.name) && is_in_window(body, &occurred, moment)
+    quantify(body, |key| person.groups.get(key).is_some_and(is_in_time))
+}
+
+fn random_holds(body: &Value, id: i64) -> bool {
+    let bucket = bucket(string(&body["salt"]), id) as f64;
+    // Multiplied as it is written: 100 times 1.1 is 110 and nothing beside it.
+    let hundredths = |percent: &Value| -> f64 {
+        let number = format!("{percent}e2").parse();
+        number.expect("a number without an exponent")
     };
-    let events: Vec<&Event> = person.events.iter().filter(is_wanted).collect();
-    let count = events.len() as f64;
-    match (body.get("count"), body.get("sum")) {
-        (None, None) => count >= 1.0,
-        (Some(is), None) => number_holds(is, Some(CustomValue::Number(count))),
-        (None, Some(is)) => {
-            let values = events.iter().map(|event| event.value.unwrap_or(0));
-            let millionths: i128 = values.map(i128::from).sum();
-            let sum = millionths as f64 / 1e6;
-            number_holds(is, Some(CustomValue::Number(sum)))
-        }
-        (Some(_), Some(_)) => panic!("at most one measure"),
-    }
+    hundredths(&body["fromPercent"]) <= bucket && bucket < hundredths(&body["toPercent"])
 }
 
-fn is_in_window(body: &Value, occurred: &CustomValue, moment: &Moment) -> bool {
-    if let Some(span) = body.get("inTheLast") {
-        return relative_holds("inTheLast", span, occurred, moment);
-    }
-    for test in ["between", "before", "after"] {
-        if let Some(wanted) = body.get(test) {
-            return absolute_holds(test, wanted, occurred, moment.zone);
-        }
-    }
-    true
-}
-
-/// The anniversary in a year; 29 February's is 28 February where there is none.
-fn anniversary(day: NaiveDate, year: i32) -> NaiveDate {
-    NaiveDate::from_ymd_opt(year, day.month(), day.day())
-        .unwrap_or_else(|| NaiveDate::from_ymd_opt(year, 2, 28).expect("28 February"))
-}
-
-fn next_anniversary(day: NaiveDate, today: NaiveDate) -> NaiveDate {
-    let is_over = anniversary(day, today.year()) < today;
-    anniversary(day, today.year() + i32::from(is_over))
-}
-
-fn latest_anniversary(day: NaiveDate, today: NaiveDate) -> NaiveDate {
-    let is_ahead = anniversary(day, today.year()) > today;
-    anniversary(day, today.year() - i32::from(is_ahead))
-}
-
-/// Adds (`sign` 1) or subtracts (-1) a `{amount, unit}` span of whole days or more.
-fn shift_day(day: NaiveDate, span: &Value, sign: i64) -> NaiveDate {
-    match string(&span["unit"]) {
-        "DAY" => day + Duration::days(amount(span, sign, 365)),
-        "WEEK" => day + Duration::weeks(amount(span, sign, 52)),
-        "MONTH" => shift_months(day, amount(span, sign, 12)),
-        "YEAR" => shift_months(day, 12 * amount(span, sign, 1)),
-        unknown => panic!("unknown calendar unit {unknown}"),
-    }
-}
-
-/// The signed amount, cut at 20,000 years, which are out of reach of every stored date.
-fn amount(span: &Value, sign: i64, units_per_year: i64) -> i64 {
-    let amount = span["amount"].as_i64().expect("an amount");
-    sign * amount.clamp(0, 20_000 * units_per_year)
-}
-
-/// The same day of another month, or that month's last day.
-fn shift_months(day: NaiveDate, months: i64) -> NaiveDate {
-    let total = i64::from(day.year()) * 12 + i64::from(day.month0()) + months;
-    let (year, month) = (total.div_euclid(12) as i32, total.rem_euclid(12) as u32 + 1);
-    let day_in_month = |day| NaiveDate::from_ymd_opt(year, month, day);
-    let mut existing = (1..=day.day()).rev().filter_map(day_in_month);
-    existing.next().expect("every month has a first day")
-}
-
-/// Now plus or minus a span: hours are exact, everything longer keeps the wall-clock time.
-fn shift_now(moment: &Moment, span: &Value, sign: i64) -> DateTime<Utc> {
-    if span["unit"] == "HOUR" {
-        return moment.now + Duration::seconds(3600 * amount(span, sign, 365 * 24));
-    }
-    let wall = moment.now.with_timezone(&moment.zone).naive_local();
-    let shifted = shift_day(wall.date(), span, sign).and_time(wall.time());
-    instant_at(shifted, moment.zone)
-}
-
-/// The first instant at which clocks show this time; none when a jump skips it.
-fn first_instant_at(wall: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
-    match zone.from_local_datetime(&wall) {
-        LocalResult::Single(instant) => Some(instant.to_utc()),
-        LocalResult::Ambiguous(one, other) => Some(one.min(other).to_utc()),
-        LocalResult::None => None,
-    }
-}
-
-/// The instant of a wall-clock time; one that a jump skips counts on from before the jump.
-fn instant_at(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
-    let mut earlier = wall;
-    loop {
-        if let Some(instant) = first_instant_at(earlier, zone) {
-            return instant + (wall - earlier);
-        }
-        earlier -= Duration::minutes(1);
-    }
-}
-
-/// The first instant of a day, or what comes next where its midnight, or all of it, was skipped.
-fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    let (minute, second) = (Duration::minutes(1), Duration::seconds(1));
-    let mut wall = midnight;
-    while first_instant_at(wall, zone).is_none() {
-        wall += minute;
-    }
-    while wall > midnight && first_instant_at(wall - second, zone).is_some() {
-        wall -= second;
-    }
-    first_instant_at(wall, zone).expect("just found")
+/// A bucket out of 10,000. The hash is a published one and taken as given.
+pub fn bucket(salt: &str, id: i64) -> u64 {
+    let bytes = [salt.as_bytes(), &id.to_le_bytes()].concat();
+    XxHash64::oneshot(0, &bytes) % 10_000
 }

@@ -140,7 +140,7 @@ fn a_row_that_cannot_be_used_costs_only_itself() {
       line 8: expected a closing quote ("), found none; write a quote within a quoted cell twice
       line 10: expected a closing quote ("), found none; write a quote within a quoted cell twice
     "#);
-    assert_snapshot!(state(&database), @r#"[[[1, "ona@example.com", "Ona", {"visits": 3.0}], [2, "jonas@example.com", "Jonas", {"visits": 4.0}], [3, "ruta@example.com", "Rūta \"Ru\" K.", {}]], ["readers"], 1, ["visits"], 0, 0]"#);
+    assert_snapshot!(state(&database), @r#"[[[1, "ona@example.com", "Ona", {"visits": 3}], [2, "jonas@example.com", "Jonas", {"visits": 4}], [3, "ruta@example.com", "Rūta \"Ru\" K.", {}]], ["readers"], 1, ["visits"], 0, 0]"#);
 }
 
 #[test]

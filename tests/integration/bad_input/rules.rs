@@ -65,10 +65,10 @@ fn all_problems_come_at_once_with_their_paths() {
     UNKNOWN_TEST rule.all[2].any[0].number.is: expected a test of numbers ("equals", "notEquals", "greaterThan", "atLeast", "lessThan", "atMost", "between", "in", "isSet"), found "contains" ("contains" is a test of text)
     WRONG_VALUE rule.all[2].any[3].date.is.on: expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "2026-02-30"
     EMPTY rule.all[2].any[4].any: expected at least one node, found none
-    UNKNOWN_NODE rule.all[3]: expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "evnt" (did you mean "event"?)
+    UNKNOWN_NODE rule.all[3]: expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "evnt" (did you mean "event"?)
     INVALID_REGEX rule.all[4].text.is.matches: expected a valid regular expression, found "[": unclosed character class
     WRONG_VALUE rule.all[5].status.in[0]: expected a status ("SUBSCRIBED", "UNSUBSCRIBED", "BOUNCED", "COMPLAINED", "PENDING"), found "subscribd" (did you mean "SUBSCRIBED"?)
-    UNKNOWN_KEY rule.all[6].event: expected one of the keys ("name", "names", "inTheLast", "between", "before", "after", "count", "sum"), found "cuont" (did you mean "count"?)
+    UNKNOWN_KEY rule.all[6].event: expected one of the keys ("name", "names", "where", "inTheLast", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt"), found "cuont" (did you mean "count"?)
     WRONG_SHAPE rule.all[6].event.inTheLast.amount: expected a whole number from 0 to 100000, found the number -1
     WRONG_VALUE rule.all[6].event.inTheLast.unit: expected a unit ("HOUR", "DAY", "WEEK", "MONTH", "YEAR"), found "DAYS" (did you mean "DAY"?)
     UNKNOWN_FIELD rule.all[0].text.field: expected a field, found "contry", which does not exist (did you mean "country"?)
@@ -90,11 +90,11 @@ fn an_operator_of_another_type() {
 #[test]
 fn something_that_is_no_rule() {
     let app = app();
-    assert_snapshot!(save(&app, json!("everyone")), @r#"WRONG_SHAPE rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found the text "everyone""#);
-    assert_snapshot!(save(&app, json!({})), @r#"MISSING rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found none"#);
-    assert_snapshot!(save(&app, json!([])), @r#"WRONG_SHAPE rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found a list"#);
+    assert_snapshot!(save(&app, json!("everyone")), @r#"WRONG_SHAPE rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found the text "everyone""#);
+    assert_snapshot!(save(&app, json!({})), @r#"MISSING rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found none"#);
+    assert_snapshot!(save(&app, json!([])), @r#"WRONG_SHAPE rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found a list"#);
     assert_snapshot!(save(&app, json!({"all": [{"everyone": true}], "any": []})), @r#"WRONG_SHAPE rule: expected a node, an object with exactly one key, found 2: "all", "any" (put several under "all" or "any")"#);
-    assert_snapshot!(save(&app, json!({"not": null})), @r#"MISSING rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found none"#);
+    assert_snapshot!(save(&app, json!({"not": null})), @r#"MISSING rule: expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found none"#);
     let mut deep = json!({"everyone": true});
     for _ in 0..40 {
         deep = json!({ "not": deep });

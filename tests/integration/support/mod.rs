@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{App, RollcallSchema, build_schema, execute};
-use rollcall::refresh::{Daily, Refresh, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{Daily, Meter, Refresh, RefreshSettings, Selection, Trigger, refresh};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -45,6 +45,7 @@ impl TestApp {
                 zone,
                 workers: 2,
                 clock: clock.clone(),
+                meter: Meter::default(),
             },
             daily: Daily {
                 at: NaiveTime::from_hms_opt(3, 0, 0).expect("a time"),

@@ -1,6 +1,8 @@
 //! The naive evaluator's calendar, by examples.
 
-use super::*;
+use super::Moment;
+use super::dates::{anniversary, latest_anniversary, next_anniversary, shift_now, start_of_day};
+use chrono::{DateTime, Utc};
 
 fn read<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("valid test data")

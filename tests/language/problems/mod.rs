@@ -1,5 +1,7 @@
 //! What is said about a rule that is wrong: the place, what was expected, what was found, and a hint.
 
+mod memberships;
+mod nodes;
 mod shapes;
 mod values;
 
@@ -47,6 +49,14 @@ fn date(field: &str, test: Value) -> Value {
     json!({"date": {"field": field, "is": test}})
 }
 
+fn list(test: Value) -> Value {
+    json!({"list": {"field": "custom.tags", "is": test}})
+}
+
+fn location(test: Value) -> Value {
+    json!({ "location": test })
+}
+
 fn event(condition: Value) -> Value {
     json!({ "event": condition })
 }
@@ -71,7 +81,7 @@ fn all_problems_are_told_at_once() {
     WRONG_VALUE at all[2].any[2].date.is.before
       expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "2026-02-30"
     UNKNOWN_NODE at all[3]
-      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "sttus"
+      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "sttus"
       hint: did you mean "status"?
     UNKNOWN_FIELD at all[0].text.field
       expected a field, found "contry", which does not exist

@@ -9,22 +9,22 @@ use serde_json::json;
 fn unknown_nodes() {
     assert_snapshot!(problems_of(json!({"everybody": true})), @r#"
     UNKNOWN_NODE at (root)
-      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "everybody"
+      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "everybody"
       hint: did you mean "everyone"?
     "#);
     assert_snapshot!(problems_of(json!({"and": [{"everyone": true}]})), @r#"
     UNKNOWN_NODE at (root)
-      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "and"
+      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "and"
       hint: did you mean "all"?
     "#);
     assert_snapshot!(problems_of(json!({"OR": [{"everyone": true}]})), @r#"
     UNKNOWN_NODE at (root)
-      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "OR"
+      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "OR"
       hint: did you mean "any"?
     "#);
     assert_snapshot!(problems_of(json!({"country": {"equals": "LT"}})), @r#"
     UNKNOWN_NODE at (root)
-      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event"), found "country"
+      expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "country"
     "#);
 }
 
@@ -40,19 +40,19 @@ fn nodes_of_another_shape() {
     "#);
     assert_snapshot!(problems_of(json!({})), @r#"
     MISSING at (root)
-      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found none
+      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found none
     "#);
     assert_snapshot!(problems_of(json!({"all": null})), @r#"
     MISSING at (root)
-      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found none
+      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found none
     "#);
     assert_snapshot!(problems_of(json!([{"everyone": true}])), @r#"
     WRONG_SHAPE at (root)
-      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found a list
+      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found a list
     "#);
     assert_snapshot!(problems_of(json!("everyone")), @r#"
     WRONG_SHAPE at (root)
-      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found the text "everyone"
+      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found the text "everyone"
     "#);
     assert_snapshot!(problems_of(json!({"all": {"everyone": true}})), @"
     WRONG_SHAPE at all
@@ -60,7 +60,7 @@ fn nodes_of_another_shape() {
     ");
     assert_snapshot!(problems_of(json!({"not": [{"everyone": true}]})), @r#"
     WRONG_SHAPE at not
-      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "status", "group", "event", found a list
+      expected a node, an object with one of the keys "all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random", found a list
     "#);
     assert_snapshot!(problems_of(json!({"everyone": false})), @r#"
     WRONG_VALUE at everyone
@@ -169,9 +169,10 @@ fn tests_of_another_type() {
       expected a test of text, an object with one of the keys "equals", "notEquals", "in", "notIn", "contains", "notContains", "startsWith", "endsWith", "matches", "isSet", found the text "Vilnius"
     "#);
     assert_snapshot!(problems_of(json!({"group": {"in": ["staff"]}})), @r#"
-    UNKNOWN_TEST at group
-      expected a test of groups ("inAny", "inAll"), found "in"
-      hint: "in" is a test of text and numbers
+    UNKNOWN_KEY at group
+      expected one of the keys ("inAny", "inAll", "addedAt"), found "in"
+    MISSING at group
+      expected the key "inAny" or "inAll", found neither
     "#);
 }
 

@@ -8,7 +8,7 @@ fn created_at(test: Value) -> Value {
 }
 
 /// A zone, a day of it, and four instants: the last before it, its first, its last and the first after it.
-const DAYS: [(&str, &str, [&str; 4]); 9] = [
+pub const DAYS: [(&str, &str, [&str; 4]); 9] = [
     (
         "Europe/Vilnius",
         "2026-03-29",
@@ -221,7 +221,7 @@ fn the_first_and_the_last_year_are_in_reach() {
 }
 
 /// A moment, a period, the instant that lies the period before, and the one that lies it after.
-const PERIODS: [(&str, u32, &str, &str, &str); 20] = [
+pub const PERIODS: [(&str, u32, &str, &str, &str); 20] = [
     // The clocks of Vilnius go from 03:00 to 04:00 on 29 March, at 01:00 UTC.
     (
         "2026-03-29T12:00:00Z Europe/Vilnius",
@@ -394,12 +394,13 @@ fn relative_windows_keep_the_wall_clock() {
 }
 
 /// The instant a microsecond before one of a whole minute.
-fn just_before(instant: &str) -> String {
+pub fn just_before(instant: &str) -> String {
     let earlier =
         super::parse::<chrono::DateTime<chrono::Utc>>(instant) - chrono::Duration::microseconds(1);
     earlier.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
-fn just_after(instant: &str) -> String {
+/// The instant a microsecond after one of a whole minute.
+pub fn just_after(instant: &str) -> String {
     instant.replace(":00Z", ":00.000001Z")
 }

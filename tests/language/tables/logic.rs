@@ -67,6 +67,10 @@ fn negative_rules_include_who_has_nothing() {
         person
             .custom
             .insert("vip".to_owned(), CustomValue::Boolean(true));
+        person
+            .custom
+            .insert("tags".to_owned(), CustomValue::List(vec!["red".to_owned()]));
+        person.place = Some((54.7, 25.3));
         person.birthday = Some(parse("2000-07-15"));
         person.status = "bounced";
         person
@@ -85,13 +89,29 @@ fn negative_rules_include_who_has_nothing() {
         json!({"not": {"boolean": {"field": "custom.vip", "is": {"isTrue": true}}}}),
         json!({"date": {"field": "birthday", "is": {"isSet": false}}}),
         json!({"not": {"date": {"field": "birthday", "is": {"anniversaryToday": true}}}}),
+        json!({"list": {"field": "custom.tags", "is": {"containsNone": ["RED"]}}}),
+        json!({"list": {"field": "custom.tags", "is": {"size": {"notEquals": 1}}}}),
+        json!({"list": {"field": "custom.tags", "is": {"size": {"equals": 0}}}}),
+        json!({"list": {"field": "custom.tags", "is": {"isSet": false}}}),
+        json!({"not": {"list": {"field": "custom.tags", "is": {"containsAll": ["red"]}}}}),
+        json!({"location": {"isSet": false}}),
+        json!({"not": {"location": {"within": {
+            "latitude": 54, "longitude": 25, "radiusKm": 1_000,
+        }}}}),
         json!({"not": {"status": {"in": ["BOUNCED"]}}}),
+        json!({"not": {"group": {"inAny": ["staff"], "addedAt": {"after": "2025-12-31"}}}}),
         json!({"not": {"group": {"inAny": ["staff"]}}}),
         json!({"not": {"event": {"name": "purchase"}}}),
         json!({"event": {"name": "purchase", "count": {"equals": 0}}}),
         json!({"event": {"name": "purchase", "count": {"notEquals": 1}}}),
         json!({"event": {"name": "purchase", "sum": {"notEquals": 20}}}),
         json!({"event": {"name": "purchase", "sum": {"atMost": 10}}}),
+        json!({"event": {"name": "purchase", "distinctDays": {"equals": 0}}}),
+        json!({"event": {"name": "purchase", "average": {"notEquals": 20}}}),
+        json!({"event": {"name": "purchase", "min": {"isSet": false}}}),
+        json!({"event": {"name": "purchase", "max": {"notEquals": 20}}}),
+        json!({"event": {"name": "purchase", "firstAt": {"isSet": false}}}),
+        json!({"not": {"event": {"name": "purchase", "lastAt": {"isToday": true}}}}),
         json!({"event": {
             "name": "purchase", "inTheLast": {"amount": 1, "unit": "DAY"}, "count": {"lessThan": 1},
         }}),

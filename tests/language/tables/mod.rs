@@ -3,21 +3,27 @@
 mod dates;
 mod days;
 mod events;
+mod lists;
 mod logic;
+mod measures;
+mod memberships;
+mod places;
+mod properties;
 mod values;
 
-use crate::columns::{evaluate, read};
-use crate::naive::{CustomValue, Event, Moment, Person};
+use crate::columns::{evaluate, numbered, read};
+use crate::generate::SEGMENTS;
+use crate::naive::{CustomValue, Event, Moment, Person, Segment, World, is_member};
 use arrow_buffer::BooleanBuffer;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fmt::Debug, str::FromStr};
 
 /// An ordinary moment for tests that do not depend on it.
 const NOON: &str = "2026-07-15T12:00:00Z UTC";
 
-/// People with names, at a moment.
+/// People with names, at a moment, and the segments there are, which have nobody unless a test puts them there.
 struct Audience {
-    moment: Moment,
+    world: World,
     people: Vec<(String, Person)>,
 }
 
@@ -28,9 +34,14 @@ fn audience(moment: &str, values: &str, make: impl Fn(&str) -> Person) -> Audien
     let people = values.split(" | ").filter(|value| !value.is_empty());
     let people = people.map(|value| (value.to_owned(), make(value)));
     Audience {
-        moment: Moment {
-            now: parse(now),
-            zone: parse(zone),
+        world: World {
+            moment: Moment {
+                now: parse(now),
+                zone: parse(zone),
+            },
+            segments: SEGMENTS
+                .map(|key| (key.to_owned(), Segment::Stored([].into())))
+                .into(),
         },
         people: std::iter::once(("none".to_owned(), nobody()))
             .chain(people)
@@ -41,30 +52,35 @@ fn audience(moment: &str, values: &str, make: impl Fn(&str) -> Person) -> Audien
 /// Asserts that a rule finds these people, separated by bars, and its complement all others.
 #[track_caller]
 fn check(audience: &Audience, rule: Value, expected: &str) {
+    assert_eq!(find(audience, &rule).join(" | "), expected, "{rule}");
+    let people = audience.people.iter();
+    let expected: Vec<&str> = expected.split(" | ").collect();
+    let names = people.clone().map(|(name, _)| name.as_str());
+    let others: Vec<&str> = names.filter(|name| !expected.contains(name)).collect();
+    assert_eq!(
+        find(audience, &json!({ "not": rule })),
+        others,
+        "not {rule}"
+    );
+}
+
+/// The names of those whom a rule finds: both evaluators the same.
+#[track_caller]
+fn find(audience: &Audience, rule: &Value) -> Vec<String> {
     // Ids without a subscriber lie between the people: no rule finds those.
     let people = audience.people.iter();
-    let rows: Vec<Option<Person>> = people
-        .flat_map(|(_, person)| [None, Some(person.clone()), None])
-        .collect();
-    let complement = json!({ "not": rule });
-    let rules = [&rule, &complement].map(|rule| {
-        let described = |problems| panic!("{rule} has problems: {problems:?}");
-        read(rule).unwrap_or_else(described)
-    });
-    let members = evaluate(&rules, &rows, &audience.moment);
-    let names = |members: &BooleanBuffer| -> Vec<&str> {
-        let person = |row: usize| match row % 3 {
-            1 => &audience.people[row / 3].0,
-            _ => "somebody who does not exist",
-        };
-        members.set_indices().map(person).collect()
+    let rows = numbered(people.flat_map(|(_, person)| [None, Some(person.clone()), None]));
+    let described = |problems| panic!("{rule} has problems: {problems:?}");
+    let checked = read(rule).unwrap_or_else(described);
+    let members = evaluate(&[checked], &rows, &audience.world);
+    let naive = rows.iter().map(Option::as_ref);
+    let naive = naive.map(|row| row.is_some_and(|row| is_member(rule, row, &audience.world)));
+    assert_eq!(members[0][0], naive.collect::<BooleanBuffer>(), "{rule}");
+    let name = |row: usize| match row % 3 {
+        1 => audience.people[row / 3].0.clone(),
+        _ => "somebody who does not exist".to_owned(),
     };
-    assert_eq!(names(&members[0][0]).join(" | "), expected, "{rule}");
-
-    let expected: Vec<&str> = expected.split(" | ").collect();
-    let all = audience.people.iter().map(|(name, _)| name.as_str());
-    let others: Vec<&str> = all.filter(|name| !expected.contains(name)).collect();
-    assert_eq!(names(&members[1][0]), others, "not {rule}");
+    members[0][0].set_indices().map(name).collect()
 }
 
 fn parse<T: FromStr<Err: Debug>>(text: &str) -> T {
@@ -75,11 +91,13 @@ fn parse<T: FromStr<Err: Debug>>(text: &str) -> T {
 /// Somebody of whom nothing is known that can be missing.
 fn nobody() -> Person {
     Person {
+        id: 0,
         email: "nobody@example.com".to_owned(),
         status: "subscribed",
         text: BTreeMap::new(),
         birthday: None,
         instants: BTreeMap::new(),
+        place: None,
         custom: BTreeMap::new(),
         groups: BTreeMap::new(),
         events: Vec::new(),
@@ -100,6 +118,7 @@ fn active(events: &[(&str, &str, Option<i64>)]) -> Person {
         name: (*name).to_owned(),
         occurred_at: parse(at),
         value: *value,
+        properties: Map::new(),
     };
     Person {
         events: events.iter().map(event).collect(),

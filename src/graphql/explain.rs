@@ -1,0 +1,118 @@
+//! Explanations: why a subscriber is in a segment or not.
+
+use super::app::ContextExt;
+use super::error::{bad_input, to_graphql};
+use super::loaders::{SegmentPair, load_one};
+use super::rule_input::{RuleInput, get_rule};
+use super::rule_node::{ExplainedNode, RuleProblem, list_nodes, list_problems};
+use super::segment::SegmentRef;
+use crate::audience::catalogue::load_catalogue;
+use crate::audience::segment::Segment;
+use crate::refresh::explain;
+use crate::rule::{Moment, Node, check_rule, parse_rule, read_document};
+use async_graphql::{Context, Json, SimpleObject};
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::Value;
+
+/// Why a rule is true of a subscriber or not, node by node.
+#[derive(SimpleObject)]
+pub struct Explanation {
+    /// Whether the rule is true of the subscriber at this moment; null if it is not valid.
+    pub is_match: Option<bool>,
+    /// Whether the subscriber is a member of the segment since its last refresh; null for a rule that is not stored.
+    pub is_member: Option<bool>,
+    /// Every node of the rule, parents before children; empty if the rule is not valid.
+    pub nodes: Vec<ExplainedNode>,
+    /// Everything wrong with the rule.
+    pub problems: Vec<RuleProblem>,
+    /// The moment that relative dates were counted from.
+    pub as_of: DateTime<Utc>,
+}
+
+/// What is asked about a subscriber.
+pub struct ExplainArguments {
+    /// A stored segment, or else a rule.
+    pub segment: Option<SegmentRef>,
+    /// A rule.
+    pub rule: Option<RuleInput>,
+    /// A rule as JSON.
+    pub rule_json: Option<Json<Value>>,
+    /// The moment that relative dates count from.
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// Explains a rule for a subscriber.
+pub async fn explain_for(
+    context: &Context<'_>,
+    subscriber_id: i64,
+    arguments: ExplainArguments,
+) -> async_graphql::Result<Explanation> {
+    let app = context.app()?;
+    let moment = Moment {
+        now: arguments.now.unwrap_or_else(|| app.now()).trunc_subsecs(6),
+        zone: app.refresh.zone,
+    };
+    let (segment, rule) = match arguments.segment {
+        None => {
+            let rule = get_rule(arguments.rule, arguments.rule_json)?;
+            (None, parse_rule(&rule))
+        }
+        Some(_) if arguments.rule.is_some() || arguments.rule_json.is_some() => {
+            return Err(bad_input("expected either \"segment\" or a rule"));
+        }
+        Some(segment) => {
+            let segment = segment.get(context).await?;
+            let rule = read_document(&segment.rule);
+            (Some(segment), rule)
+        }
+    };
+    let is_member = match &segment {
+        Some(segment) => {
+            let pair = SegmentPair((segment.id, subscriber_id));
+            Some(load_one(context.loader()?, pair).await?.is_some())
+        }
+        None => None,
+    };
+    let answered = match rule {
+        Ok(rule) => answer(context, subscriber_id, segment, rule, moment).await?,
+        Err(problems) => Err(list_problems(problems)),
+    };
+    let (nodes, problems) = match answered {
+        Ok(nodes) => (nodes, Vec::new()),
+        Err(problems) => (Vec::new(), problems),
+    };
+    Ok(Explanation {
+        is_match: nodes.first().map(|root| root.is_true),
+        is_member,
+        nodes,
+        problems,
+        as_of: moment.now,
+    })
+}
+
+async fn answer(
+    context: &Context<'_>,
+    subscriber_id: i64,
+    segment: Option<Segment>,
+    rule: Node,
+    moment: Moment,
+) -> async_graphql::Result<Result<Vec<ExplainedNode>, Vec<RuleProblem>>> {
+    let answered = context.app()?.db.run(move |connection| {
+        let catalogue = load_catalogue(connection)?;
+        let own = segment.as_ref().map(|segment| segment.key.as_str());
+        let checked = match check_rule(&rule, &catalogue, own) {
+            Ok(checked) => checked,
+            Err(problems) => return Ok(Err(list_problems(problems))),
+        };
+        let answers = explain(connection, subscriber_id, &checked, &moment)?;
+        let nodes = list_nodes(&rule).into_iter().zip(answers);
+        Ok(Ok(nodes
+            .map(|(node, answer)| ExplainedNode {
+                node,
+                is_true: answer.is_true,
+                seen: answer.seen,
+            })
+            .collect()))
+    });
+    answered.await.map_err(to_graphql)
+}

@@ -1,0 +1,52 @@
+//! Lists of everybody whom a rule matches now, without storing anything.
+
+use super::rules::plan_unsaved;
+use super::scan::scan;
+use super::snapshot::Snapshot;
+use super::step::RefreshSettings;
+use crate::audience::id_set::IdSet;
+use crate::audience::paging::{Page, PageRequest};
+use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
+use crate::db::Db;
+use crate::error::Error;
+use crate::evaluate::combine;
+use crate::rule::{CheckedRule, Moment};
+
+/// Lists a page of the subscribers that a rule matches, and says how many they are in all.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_matching(
+    db: &Db,
+    rule: &CheckedRule,
+    moment: &Moment,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+    settings: &RefreshSettings,
+) -> Result<(Page<Subscriber>, usize), Error> {
+    let mut snapshot = Snapshot::take(db)?;
+    let (plan, _) = plan_unsaved(&mut snapshot.connection, rule, moment)?;
+    let mut matching = IdSet::default();
+    scan(
+        db,
+        &mut snapshot,
+        &plan,
+        moment,
+        settings,
+        |_, evaluated| {
+            let mut members = Vec::new();
+            combine(&plan, evaluated.leaves, evaluated.chunk, |tree, nodes| {
+                if let (0, Some(root)) = (tree, nodes.first()) {
+                    members = root.sliced().to_vec();
+                }
+            });
+            Ok((evaluated.range.first, members))
+        },
+        |(first_id, members)| {
+            matching.put(first_id, &members);
+            Ok(())
+        },
+    )?;
+    let page = matching.list_page(&mut snapshot.connection, order, request)?;
+    Ok((page, matching.count()))
+}

@@ -1,0 +1,79 @@
+//! The rules of stored segments, read and checked for an evaluation.
+
+use crate::audience::catalogue::load_catalogue;
+use crate::db::schema::segments;
+use crate::error::Error;
+use crate::evaluate::{Plan, PlannedRule};
+use crate::rule::{Catalogue, CheckedRule, Moment, Problem, check_rule, read_document};
+use diesel::prelude::*;
+use serde_json::Value;
+
+/// A segment with its rule.
+pub struct SegmentRule {
+    /// The id of the segment.
+    pub id: i64,
+    /// The version of the rule.
+    pub definition_version: i32,
+    /// The rule, or why it cannot be evaluated.
+    pub rule: Result<CheckedRule, Vec<Problem>>,
+}
+
+/// Loads the rules of segments that are not archived, by id: those of these ids, or all.
+pub fn load_rules(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    ids: Option<&[i64]>,
+) -> Result<Vec<SegmentRule>, Error> {
+    let mut query = segments::table
+        .filter(segments::archived_at.is_null())
+        .order(segments::id)
+        .select((
+            segments::id,
+            segments::key,
+            segments::definition_version,
+            segments::rule,
+        ))
+        .into_boxed();
+    if let Some(ids) = ids {
+        query = query.filter(segments::id.eq_any(ids));
+    }
+    let rows: Vec<(i64, String, i32, Value)> = query.load(connection)?;
+    let read = |(id, key, definition_version, document): (i64, String, i32, Value)| SegmentRule {
+        id,
+        definition_version,
+        rule: read_document(&document).and_then(|node| check_rule(&node, catalogue, Some(&key))),
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// Makes the plan of a rule that is not stored; it is the first tree. The rules of all segments that it leads to are
+/// in the plan too, so that they are evaluated with it, and not taken as they are stored.
+pub fn plan_unsaved(
+    connection: &mut PgConnection,
+    rule: &CheckedRule,
+    moment: &Moment,
+) -> Result<(Plan, Catalogue), Error> {
+    let catalogue = load_catalogue(connection)?;
+    let asked = Vec::from_iter(catalogue.list_asked(rule.list_segments()));
+    let asked = match asked.as_slice() {
+        [] => Vec::new(),
+        ids => load_rules(connection, &catalogue, Some(ids))?,
+    };
+    let unsaved = PlannedRule {
+        segment_id: None,
+        rule,
+    };
+    let plan = Plan::new(std::iter::once(unsaved).chain(plannable(&asked)), moment);
+    Ok((plan, catalogue))
+}
+
+/// Lists those rules that can be evaluated, for a plan.
+pub fn plannable(rules: &[SegmentRule]) -> impl Iterator<Item = PlannedRule<'_>> {
+    rules.iter().filter_map(|segment| {
+        let rule = segment.rule.as_ref().ok()?;
+        Some(PlannedRule {
+            segment_id: Some(segment.id),
+            rule,
+        })
+    })
+}

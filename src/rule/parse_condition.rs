@@ -1,0 +1,192 @@
+//! Reading conditions about what a subscriber is: field tests, status, location, memberships and random shares.
+
+use super::condition::{
+    BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, RandomShare,
+    TextTest, TimeWindow,
+};
+use super::limits::MAX_RADIUS_KM;
+use super::literal::Status;
+use super::parse::{Parser, child};
+use super::problem::Code;
+use super::vocabulary::{self, names};
+use serde_json::{Map, Value};
+
+const MEMBERSHIP_TESTS: [&str; 2] = names(&vocabulary::SEGMENT_TESTS);
+const LOCATION_TESTS: [&str; 2] = names(&vocabulary::LOCATION_TESTS);
+
+impl Parser {
+    /// Reads a test of a field, or of a property where `subject` says so.
+    pub(super) fn parse_test_of(
+        &mut self,
+        kind: &str,
+        subject: &str,
+        value: &Value,
+        path: &str,
+    ) -> Option<Condition> {
+        let keys: &[&str] = match kind {
+            "text" => &[subject, "is", "caseSensitive"],
+            _ => &[subject, "is"],
+        };
+        let body = self.object(value, path, keys)?;
+        let field = self
+            .required(body, subject, path)
+            .and_then(|name| self.text(name, &child(path, subject)))
+            .map(str::to_owned);
+        let case_sensitive = self.case_sensitive(body, path);
+        let inside = child(path, "is");
+        let test = self.required(body, "is", path);
+        // Where a test could not be read another stands in, so that the field is still looked up.
+        Some(match kind {
+            "text" => {
+                let test =
+                    test.and_then(|test| self.parse_text_test(test, &inside, case_sensitive));
+                Condition::Text {
+                    field: field?,
+                    test: test.unwrap_or(TextTest::IsSet(true)),
+                    case_sensitive,
+                }
+            }
+            "number" => {
+                let test = test.and_then(|test| self.parse_number_test(test, &inside));
+                Condition::Number {
+                    field: field?,
+                    test: test.unwrap_or(NumberTest::IsSet(true)),
+                }
+            }
+            "date" => {
+                let test = test.and_then(|test| self.parse_date_test(test, &inside));
+                Condition::Date {
+                    field: field?,
+                    test: test.unwrap_or(DateTest::IsSet(true)),
+                }
+            }
+            "list" => {
+                let test = test.and_then(|test| self.parse_list_test(test, &inside));
+                Condition::List {
+                    field: field?,
+                    test: test.unwrap_or(ListTest::IsSet(true)),
+                }
+            }
+            _ => {
+                let test = test.and_then(|test| self.parse_boolean_test(test, &inside));
+                Condition::Boolean {
+                    field: field?,
+                    test: test.unwrap_or(BooleanTest::IsSet(true)),
+                }
+            }
+        })
+    }
+
+    fn case_sensitive(&mut self, body: &Map<String, Value>, path: &str) -> bool {
+        body.get("caseSensitive")
+            .filter(|flag| !flag.is_null())
+            .and_then(|flag| self.flag(flag, &child(path, "caseSensitive")))
+            .unwrap_or(false)
+    }
+
+    pub(super) fn parse_status(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let body = self.object(value, path, &["in"])?;
+        let list = self.required(body, "in", path)?;
+        let inside = child(path, "in");
+        let mut any_of = self.list(list, &inside, "statuses", |parser, item, path| {
+            let text = parser.text(item, path)?;
+            let mut statuses = Status::ALL.into_iter();
+            let status = statuses.find(|status| status.as_rule_str() == text);
+            status.or_else(|| {
+                let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_rule_str).collect();
+                parser.unknown(path, text, Code::WrongValue, "a status", &known)
+            })
+        })?;
+        any_of.sort();
+        any_of.dedup();
+        Some(Condition::Status { any_of })
+    }
+
+    pub(super) fn parse_location(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let (name, wanted) =
+            self.single_entry(value, path, "a test of locations", &LOCATION_TESTS)?;
+        let inside = child(path, name);
+        let test = match name {
+            "within" => self.parse_within(wanted, &inside),
+            "isSet" => self.flag(wanted, &inside).map(LocationTest::IsSet),
+            _ => {
+                let expected = "a test of locations";
+                self.unknown(path, name, Code::UnknownTest, expected, &LOCATION_TESTS)
+            }
+        };
+        test.map(Condition::Location)
+    }
+
+    fn parse_within(&mut self, value: &Value, path: &str) -> Option<LocationTest> {
+        let body = self.object(value, path, &["latitude", "longitude", "radiusKm"])?;
+        let latitude = self.number_between(body, "latitude", path, (-90.0, 90.0));
+        let longitude = self.number_between(body, "longitude", path, (-180.0, 180.0));
+        let radius_km = self.number_between(body, "radiusKm", path, (0.0, MAX_RADIUS_KM));
+        if radius_km == Some(0.0) {
+            let message = "expected a radius of more than 0 kilometres, found 0";
+            self.report(&child(path, "radiusKm"), Code::WrongValue, message);
+        }
+        Some(LocationTest::Within {
+            latitude: latitude?,
+            longitude: longitude?,
+            radius_km: radius_km?,
+        })
+    }
+
+    pub(super) fn parse_group(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let body = self.object(value, path, &["inAny", "inAll", "addedAt"])?;
+        let added = match body.get("addedAt").filter(|window| !window.is_null()) {
+            Some(window) => self.parse_window(window, &child(path, "addedAt")),
+            None => Some(TimeWindow::AllTime),
+        };
+        let Some((name, list)) = self.at_most_one(body, &MEMBERSHIP_TESTS, path)? else {
+            let message = "expected the key \"inAny\" or \"inAll\", found neither";
+            self.report(path, Code::Missing, message);
+            return None;
+        };
+        Some(Condition::Group {
+            quantifier: quantifier(name),
+            keys: self.texts(list, &child(path, name), "group keys")?,
+            added: added.unwrap_or(TimeWindow::AllTime),
+        })
+    }
+
+    pub(super) fn parse_segment(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let what = "a test of segments";
+        let (name, list) = self.single_entry(value, path, what, &MEMBERSHIP_TESTS)?;
+        if !MEMBERSHIP_TESTS.contains(&name) {
+            return self.unknown(path, name, Code::UnknownTest, what, &MEMBERSHIP_TESTS);
+        }
+        Some(Condition::Segment {
+            quantifier: quantifier(name),
+            keys: self.texts(list, &child(path, name), "segment keys")?,
+        })
+    }
+
+    pub(super) fn parse_random(&mut self, value: &Value, path: &str) -> Option<Condition> {
+        let body = self.object(value, path, &["salt", "fromPercent", "toPercent"])?;
+        let salt = self
+            .required(body, "salt", path)
+            .and_then(|salt| self.text(salt, &child(path, "salt")));
+        let from = self.number_between(body, "fromPercent", path, (0.0, 100.0));
+        let to = self.number_between(body, "toPercent", path, (0.0, 100.0));
+        let (salt, from, to) = (salt?, from?, to?);
+        if from >= to {
+            let message =
+                format!("expected \"fromPercent\" less than \"toPercent\", found {from} and {to}");
+            self.report(path, Code::WrongValue, message);
+        }
+        Some(Condition::Random(RandomShare {
+            salt: salt.to_owned(),
+            from_percent: from,
+            to_percent: to,
+        }))
+    }
+}
+
+fn quantifier(name: &str) -> Quantifier {
+    match name {
+        "inAny" => Quantifier::Any,
+        _ => Quantifier::All,
+    }
+}

@@ -1,0 +1,32 @@
+//! The examples of the README say what their rules mean.
+
+use crate::catalogue;
+use rollcall::rule::{parse_and_check, summarize};
+use std::fmt::Write;
+
+#[test]
+fn every_example_of_the_readme_is_a_rule_and_means_what_it_says() {
+    let readme = include_str!("../../README.md");
+    let mut differences = String::new();
+    let mut examples = 0;
+    for line in readme.lines().filter(|line| line.starts_with("| `{")) {
+        let (rule, words) = line
+            .trim_start_matches("| `")
+            .trim_end_matches(" |")
+            .split_once("` | ")
+            .expect("two cells");
+        let value = serde_json::from_str(rule).expect("JSON");
+        let checked = parse_and_check(&value, &catalogue(), None);
+        let (node, _) = checked.unwrap_or_else(|problems| panic!("{rule}: {problems:?}"));
+        let summary = summarize(&node);
+        examples += 1;
+        if words != summary {
+            let _ = writeln!(differences, "| `{rule}` | {summary} |");
+        }
+    }
+    assert!(examples > 20, "{examples} examples were found");
+    assert!(
+        differences.is_empty(),
+        "these rows should be:\n{differences}"
+    );
+}
