@@ -40,6 +40,16 @@ pub struct ScheduleSettings {
     #[arg(long, env = "ROLLCALL_REFRESH_AT", default_value = "03:00", value_parser = parse_time, global = true)]
     pub refresh_at: NaiveTime,
 
+    /// For how many days it is remembered who joined and left segments.
+    #[arg(
+        long,
+        env = "ROLLCALL_KEEP_CHANGES",
+        default_value_t = 400,
+        value_name = "DAYS",
+        global = true
+    )]
+    pub keep_changes: u32,
+
     /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
     pub workers: Option<u16>,
@@ -70,6 +80,7 @@ impl ScheduleSettings {
         Daily {
             at: self.refresh_at,
             zone: self.time_zone,
+            keep_changes: self.keep_changes,
         }
     }
 }

@@ -17,7 +17,7 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, GraphiQL, the scheduler's loop | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, the loops of scheduler and hub | actix-web |
 //! | [`graphql`] | translation: one file per noun, loaders, paging, errors | async-graphql |
 //! | [`refresh`] | snapshot, column loading, blocks, history, schedule, the step | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
@@ -42,6 +42,11 @@
 //!    asks for missing variables, has async-graphql answer it, and puts the fields into the order of the document.
 //! 2. The resolver in `graphql/<noun>.rs` reads the arguments and asks a loader, or runs one use case over `Db::run`.
 //! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
+//!
+//! Over a WebSocket (`server/websocket.rs`, with the protocol in `server/protocol.rs`) the same happens, once for a query
+//! and as often as there is news for a subscription. `server/hub.rs` looks for the newest refreshes while somebody
+//! listens, and wakes the streams of `graphql/subscription.rs`; each reads by itself what came after the refresh that it
+//! told last (`refresh/feed.rs`), so that nothing is lost or told twice whichever process refreshes.
 //!
 //! # Walkthrough: a refresh
 //!

@@ -7,13 +7,19 @@ use diesel::sql_types::{BigInt, Nullable};
 use rollcall::audience::{custom_field, group};
 use rollcall::db::Db;
 use rollcall::rule::CustomType;
+use std::ops::RangeInclusive;
 
 /// The time of the benchmark.
 pub const NOW: &str = "2026-06-15T12:00:00Z";
 
 /// Makes that many subscribers with custom fields, groups and five events each.
 pub fn make(db: &Db, subscribers: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
-    db.run_here(|connection| {
+    make_names(db, now)?;
+    add(db, 1..=subscribers, now)
+}
+
+fn make_names(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
+    Ok(db.run_here(|connection| {
         for (key, custom_type) in [
             ("plan", CustomType::Text),
             ("visits", CustomType::Number),
@@ -26,7 +32,13 @@ pub fn make(db: &Db, subscribers: i64, now: DateTime<Utc>) -> anyhow::Result<()>
             group::create(connection, key, None, None, now)?;
         }
         Ok(())
-    })?;
+    })?)
+}
+
+/// Adds the subscribers with these ids, and five times as many events of theirs.
+pub fn add(db: &Db, ids: RangeInclusive<i64>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let (first, last) = (ids.start(), ids.end());
+    let count = last - first + 1;
     // A multiplicative hash spreads the values without a generator, so that every run has the same audience.
     execute(
         db,
@@ -44,34 +56,35 @@ pub fn make(db: &Db, subscribers: i64, now: DateTime<Utc>) -> anyhow::Result<()>
                      'visits', CASE WHEN h % 6 > 0 THEN h % 500 END, 'vip', CASE WHEN h % 9 = 0 THEN true WHEN h % 9 < 3 THEN false END, \
                      'renewal', CASE WHEN h % 2 = 0 THEN to_char(date '2026-01-01' + (h % 500)::integer, 'YYYY-MM-DD') END)), \
                  timestamptz '{now}' - (h % 1500) * interval '1 day', timestamptz '{now}', timestamptz '{now}' - (h % 1500) * interval '1 day' \
-             FROM (SELECT id, (id * 2654435761) % 4294967296 / 7 AS h FROM generate_series(1, {subscribers}) AS id) numbers; \
-             SELECT setval(pg_get_serial_sequence('subscribers', 'id'), {subscribers}); \
+             FROM (SELECT id, (id * 2654435761) % 4294967296 / 7 AS h FROM generate_series({first}, {last}) AS id) numbers; \
+             SELECT setval(pg_get_serial_sequence('subscribers', 'id'), {last}); \
              INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
              SELECT g.id, s.id, timestamptz '{now}', 'import' FROM groups g JOIN subscribers s ON \
-                 (g.key = 'staff' AND s.id % 500 = 0) OR (g.key = 'press' AND s.id % 100 = 7) \
-                 OR (g.key = 'beta' AND s.id % 20 = 3) OR (g.key = 'customers' AND s.id % 3 = 0); \
+                 ((g.key = 'staff' AND s.id % 500 = 0) OR (g.key = 'press' AND s.id % 100 = 7) \
+                 OR (g.key = 'beta' AND s.id % 20 = 3) OR (g.key = 'customers' AND s.id % 3 = 0)) WHERE s.id >= {first}; \
              INSERT INTO events (subscriber_id, name, occurred_at, value) \
-             SELECT 1 + (h % {subscribers}), (ARRAY['purchase','visit','visit','open'])[1 + h / 3 % 4], \
+             SELECT {first} + (h % {count}), (ARRAY['purchase','visit','visit','open'])[1 + h / 3 % 4], \
                  timestamptz '{now}' - (h / 11 % 63072000) * interval '1 second', \
                  CASE WHEN h / 3 % 4 = 0 THEN (h % 20000)::numeric / 100 END \
              FROM (SELECT (n * 40503000007) % 1099511627776 AS h FROM generate_series(1, {events}) AS n) numbers; \
              INSERT INTO event_totals SELECT subscriber_id, name, count(*), coalesce(sum(value), 0), min(occurred_at), max(occurred_at) \
-             FROM events GROUP BY subscriber_id, name",
-            events = subscribers * 5,
+             FROM events WHERE subscriber_id >= {first} GROUP BY subscriber_id, name",
+            events = count * 5,
         ),
     )?;
     execute(db, "VACUUM ANALYZE")
 }
 
-/// Changes about 1 % of the subscribers and lets about 1 % do something.
-pub fn change(db: &Db, later: DateTime<Utc>) -> anyhow::Result<()> {
+/// Changes about 1 % of the subscribers and lets about 1 % do something, others on each day.
+pub fn change(db: &Db, later: DateTime<Utc>, day: usize) -> anyhow::Result<()> {
+    let (edited, active) = ((42 + day) % 100, (17 + day) % 100);
     execute(
         db,
         &format!(
             "UPDATE subscribers SET country = CASE WHEN country = 'LT' THEN 'DE' ELSE 'LT' END, updated_at = timestamptz '{later}', \
-                 custom = custom || jsonb_build_object('visits', id % 700) WHERE id % 100 = 42; \
+                 custom = custom || jsonb_build_object('visits', id % 700) WHERE id % 100 = {edited}; \
              WITH happened AS (INSERT INTO events (subscriber_id, name, occurred_at, value) \
-                 SELECT id, 'purchase', timestamptz '{later}' - interval '1 hour', 25 FROM subscribers WHERE id % 100 = 17 \
+                 SELECT id, 'purchase', timestamptz '{later}' - interval '1 hour', 25 FROM subscribers WHERE id % 100 = {active} \
                  RETURNING subscriber_id, name, occurred_at, value) \
              INSERT INTO event_totals AS t SELECT subscriber_id, name, count(*), sum(value), min(occurred_at), max(occurred_at) \
              FROM happened GROUP BY subscriber_id, name ON CONFLICT (subscriber_id, name) DO UPDATE SET \

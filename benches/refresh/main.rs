@@ -1,15 +1,16 @@
 //! Our refresh against the best hand-written SQL, side by side in one run.
 //!
 //! ```text
-//! cargo bench --bench refresh                          # 1 M subscribers, 5 M events, 100 segments
-//! cargo bench --bench refresh -- --subscribers 50000   # a small run; events follow, five each
+//! cargo bench --bench refresh                          # all of it: about an hour, and 30 GB of disk
+//! cargo bench --bench refresh -- --subscribers 50000 --scale 2 --times 2      # a small run
+//! cargo bench --bench refresh -- --only-ours --scale 1 --times 1              # for profiling
 //! ```
 //!
 //! The SQL way keeps one row per membership and runs one set-based difference per segment, over the same tables, with
 //! fresh statistics and the indexes it profits from. Both ways do a first fill, then about 1 % of the audience
 //! changes and three days pass, then both do a daily refresh. In the end both must have found the same members.
-//! Then rules are previewed, and ten times the segments are refreshed our way.
-//! Figures are of one run on one machine: read the ratios.
+//! Then rules are previewed; further days tell what history costs; ten times the segments are refreshed both ways; and
+//! ten times the subscribers our way. Figures are of one run on one machine: read the ratios.
 
 mod audience;
 mod previews;
@@ -23,11 +24,12 @@ use rollcall::clock::Clock;
 use rollcall::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
 use rollcall::db::{Db, migrate};
 use rollcall::refresh::{Figure, Meter, Phase, RefreshSettings, Selection, Trigger, refresh};
+use segments::Definition;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many subscribers.
+    /// How many subscribers; events are five times as many.
     #[arg(long, default_value_t = 1_000_000)]
     subscribers: i64,
     /// How many segments.
@@ -36,12 +38,18 @@ struct Arguments {
     /// How many parts of the audience are evaluated at the same time.
     #[arg(long, default_value_t = 2)]
     workers: usize,
-    /// Only our way: for profiling and for sizes at which the SQL way takes too long.
-    #[arg(long)]
-    only_ours: bool,
-    /// How many times the segments are refreshed in the end.
+    /// How many further days of changes tell what history costs.
+    #[arg(long, default_value_t = 5)]
+    days: usize,
+    /// How many times the segments are refreshed after that.
     #[arg(long, default_value_t = 10)]
     times: usize,
+    /// How many times the subscribers are refreshed in the end.
+    #[arg(long, default_value_t = 10)]
+    scale: i64,
+    /// Only our way.
+    #[arg(long)]
+    only_ours: bool,
     /// A Postgres to use instead of one of the benchmark's own; its database must be empty.
     #[arg(long)]
     database_url: Option<String>,
@@ -71,7 +79,7 @@ fn main() -> anyhow::Result<()> {
     };
     let db = Db::open(&url, 4)?;
     db.run_here(|connection| migrate(connection).map(drop))?;
-    let result = run(&db, &arguments);
+    let result = Run::new(&db, &arguments).and_then(|mut run| run.run());
     drop(db);
     if let Some(postgres) = postgres {
         postgres.stop()?;
@@ -79,89 +87,183 @@ fn main() -> anyhow::Result<()> {
     result
 }
 
-fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
-    let now: DateTime<Utc> = audience::NOW.parse()?;
-    let later = now + chrono::Duration::days(3);
-    println!(
-        "{} subscribers, {} events, {} segments, {} workers",
-        arguments.subscribers,
-        arguments.subscribers * 5,
-        arguments.segments,
-        arguments.workers
-    );
-    let made = timed(|| audience::make(db, arguments.subscribers, now))?;
-    println!("{:<44}{:>9.1} s", "making the audience", made.as_secs_f64());
-    let definitions = segments::make(db, 0..arguments.segments, now)?;
-
-    let mut ours = [Duration::ZERO; 2];
-    let mut sql = [Duration::ZERO; 2];
-    let mut peak = 0;
-    for (round, moment) in [now, later].into_iter().enumerate() {
-        let name = ["first fill", "daily refresh"][round];
-        if round == 1 {
-            audience::change(db, later)?;
-        }
-        reset_peak_memory();
-        let settings = settings(arguments.workers, moment);
-        ours[round] = timed(|| refresh_ours(db, &settings))?;
-        peak = peak_memory().max(peak);
-        println!(
-            "{:<44}{:>9.2} s",
-            format!("{name}, ours"),
-            ours[round].as_secs_f64()
-        );
-        report_phases(&settings.meter);
-        if !arguments.only_ours {
-            sql[round] = timed(|| sql_way::refresh(db, &definitions, moment))?;
-            println!(
-                "{:<44}{:>9.2} s",
-                format!("{name}, SQL"),
-                sql[round].as_secs_f64()
-            );
-            let ratio = ours[round].as_secs_f64() / sql[round].as_secs_f64();
-            println!(
-                "{:<44}{:>9.4} = 1/{:.1}",
-                format!("{name}, ours to SQL"),
-                ratio,
-                1.0 / ratio
-            );
-        }
-    }
-    println!(
-        "{:<44}{:>9.0} MB",
-        "peak resident memory of our process",
-        peak as f64 / 1e6
-    );
-    report_storage(db)?;
-    if !arguments.only_ours {
-        let memberships = sql_way::check_same_members(db, &definitions)?;
-        println!("both ways found the same {memberships} memberships");
-    }
-    previews::report(db, arguments.workers, later)?;
-    run_many(db, arguments, ours[1])
+/// What the parts of a run share.
+struct Run<'a> {
+    db: &'a Db,
+    arguments: &'a Arguments,
+    now: DateTime<Utc>,
+    definitions: Vec<Definition>,
+    /// The largest memory of our process during any refresh so far.
+    peak: u64,
 }
 
-/// Refreshes ten times the segments, and compares with the time that the first took.
-fn run_many(db: &Db, arguments: &Arguments, few: Duration) -> anyhow::Result<()> {
-    let now: DateTime<Utc> = audience::NOW.parse()?;
-    let count = arguments.segments * arguments.times;
-    segments::make(db, arguments.segments..count, now)?;
-    for (days, name) in [(3, "fill"), (6, "daily refresh")] {
-        let moment = now + chrono::Duration::days(days);
-        let settings = settings(arguments.workers, moment);
-        reset_peak_memory();
-        let many = timed(|| refresh_ours(db, &settings))?;
-        println!(
-            "{:<44}{:>9.2} s = {:.2} times that of {}, peak {:.0} MB",
-            format!("{name} of {count} segments"),
-            many.as_secs_f64(),
-            many.as_secs_f64() / few.as_secs_f64(),
-            arguments.segments,
-            peak_memory() as f64 / 1e6,
-        );
-        report_phases(&settings.meter);
+impl<'a> Run<'a> {
+    fn new(db: &'a Db, arguments: &'a Arguments) -> anyhow::Result<Run<'a>> {
+        Ok(Run {
+            db,
+            arguments,
+            now: audience::NOW.parse()?,
+            definitions: Vec::new(),
+            peak: 0,
+        })
     }
-    report_storage(db)
+
+    fn run(&mut self) -> anyhow::Result<()> {
+        let Arguments {
+            subscribers,
+            segments,
+            workers,
+            ..
+        } = self.arguments;
+        let events = subscribers * 5;
+        println!(
+            "{subscribers} subscribers, {events} events, {segments} segments, {workers} workers"
+        );
+        let made = timed(|| audience::make(self.db, *subscribers, self.now))?;
+        line("making the audience", made);
+        self.definitions = segments::make(self.db, 0..*segments, self.now)?;
+
+        self.compare("first fill")?;
+        self.pass(3, 0)?;
+        let few = self.compare("daily refresh")?;
+        println!(
+            "{:<44}{:>9.0} MB",
+            "peak memory of our process",
+            megabytes(self.peak)
+        );
+        report_storage(self.db)?;
+        self.check_same_members()?;
+        previews::report(self.db, *workers, self.now)?;
+        self.remember_days()?;
+        self.refresh_more_segments(few)?;
+        self.refresh_more_subscribers(few)
+    }
+
+    /// Lets days pass on which about 1 % changes.
+    fn pass(&mut self, days: i64, seed: usize) -> anyhow::Result<()> {
+        self.now += chrono::Duration::days(days);
+        audience::change(self.db, self.now, seed)
+    }
+
+    /// Refreshes both ways, and returns how long ours took.
+    fn compare(&mut self, name: &str) -> anyhow::Result<Duration> {
+        let ours = self.refresh_ours(name)?;
+        if !self.arguments.only_ours {
+            let sql = timed(|| sql_way::refresh(self.db, &self.definitions, self.now))?;
+            line(&format!("{name}, SQL"), sql);
+            let ratio = sql.as_secs_f64() / ours.as_secs_f64();
+            println!("{:<44}   1 / {ratio:.1}", format!("{name}, ours to SQL"));
+        }
+        Ok(ours)
+    }
+
+    fn refresh_ours(&mut self, name: &str) -> anyhow::Result<Duration> {
+        let settings = settings(self.arguments.workers, self.now);
+        reset_peak_memory();
+        let taken = timed(|| {
+            refresh(self.db, &Selection::All, Trigger::Manual, &settings)?;
+            Ok(())
+        })?;
+        self.peak = self.peak.max(peak_memory());
+        line(&format!("{name}, ours"), taken);
+        report_phases(&settings.meter);
+        Ok(taken)
+    }
+
+    fn check_same_members(&self) -> anyhow::Result<()> {
+        if !self.arguments.only_ours {
+            let memberships = sql_way::check_same_members(self.db, &self.definitions)?;
+            println!("both ways found the same {memberships} memberships");
+        }
+        Ok(())
+    }
+
+    /// Refreshes after each of some days, and tells what a year of them would take to remember.
+    fn remember_days(&mut self) -> anyhow::Result<()> {
+        let days = self.arguments.days;
+        if days == 0 {
+            return Ok(());
+        }
+        let size = "SELECT sum(pg_column_size(c.*) + 24 + 30) FROM segment_changes c";
+        let before = audience::optional_number(self.db, size)?.unwrap_or_default();
+        let mut taken = Duration::ZERO;
+        for day in 1..=days {
+            self.pass(1, day)?;
+            let settings = settings(self.arguments.workers, self.now);
+            taken += timed(|| {
+                refresh(self.db, &Selection::All, Trigger::Daily, &settings)?;
+                Ok(())
+            })?;
+        }
+        let after = audience::optional_number(self.db, size)?.unwrap_or_default();
+        let per_day = (after - before) as f64 / days as f64;
+        line(
+            &format!("{days} daily refreshes, each"),
+            taken / days as u32,
+        );
+        println!(
+            "{:<44}{:>9.0} MB, {:.3} MB a day with rows and index",
+            "history of a year of such days",
+            per_day * 365.0 / 1e6,
+            per_day / 1e6
+        );
+        Ok(())
+    }
+
+    fn refresh_more_segments(&mut self, few: Duration) -> anyhow::Result<()> {
+        let (segments, times) = (self.arguments.segments, self.arguments.times);
+        if times < 2 {
+            return Ok(());
+        }
+        let count = segments * times;
+        let more = segments::make(self.db, segments..count, self.now)?;
+        self.definitions.extend(more);
+        self.peak = 0;
+        self.compare(&format!(
+            "{count} segments, of which {} are new",
+            count - segments
+        ))?;
+        report_storage(self.db)?;
+        self.pass(1, 50)?;
+        let many = self.refresh_ours(&format!("daily refresh of {count} segments"))?;
+        println!(
+            "{:<44}{:>9.2} times that of {segments}, peak {:.0} MB",
+            "",
+            many.as_secs_f64() / few.as_secs_f64(),
+            megabytes(self.peak)
+        );
+        // Back to the segments of the beginning, and without the rows of the SQL way.
+        execute(
+            self.db,
+            &format!(
+                "DROP TABLE IF EXISTS sql_memberships; DELETE FROM segments WHERE key >= 'segment-{segments:04}'"
+            ),
+        )?;
+        execute(self.db, "VACUUM ANALYZE")
+    }
+
+    fn refresh_more_subscribers(&mut self, few: Duration) -> anyhow::Result<()> {
+        let (subscribers, scale) = (self.arguments.subscribers, self.arguments.scale);
+        if scale < 2 {
+            return Ok(());
+        }
+        let ids = subscribers + 1..=subscribers * scale;
+        let made = timed(|| audience::add(self.db, ids, self.now))?;
+        line(&format!("making {} subscribers", subscribers * scale), made);
+        self.peak = 0;
+        self.refresh_ours("fill of the new subscribers")?;
+        self.pass(1, 60)?;
+        self.peak = 0;
+        let name = format!("daily refresh of {} subscribers", subscribers * scale);
+        let many = self.refresh_ours(&name)?;
+        println!(
+            "{:<44}{:>9.2} times that of {subscribers}, peak {:.0} MB",
+            "",
+            many.as_secs_f64() / few.as_secs_f64(),
+            megabytes(self.peak)
+        );
+        report_storage(self.db)
+    }
 }
 
 fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
@@ -173,9 +275,8 @@ fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
     }
 }
 
-fn refresh_ours(db: &Db, settings: &RefreshSettings) -> anyhow::Result<()> {
-    refresh(db, &Selection::All, Trigger::Manual, settings)?;
-    Ok(())
+fn line(name: &str, taken: Duration) {
+    println!("{name:<44}{:>9.2} s", taken.as_secs_f64());
 }
 
 fn report_phases(meter: &Meter) {
@@ -199,17 +300,31 @@ fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> 
 }
 
 fn report_storage(db: &Db) -> anyhow::Result<()> {
-    for (name, tables) in [
-        ("storage of our members", "'segment_blocks'"),
-        ("storage of our changes", "'segment_block_changes'"),
-        ("storage of SQL memberships", "'sql_memberships'"),
+    for (name, table) in [
+        (
+            "storage of our members, dead rows included",
+            "segment_blocks",
+        ),
+        ("storage of our changes", "segment_changes"),
+        ("storage of SQL memberships", "sql_memberships"),
     ] {
-        let sql = format!("SELECT pg_total_relation_size(to_regclass({tables}))");
+        let sql = format!("SELECT pg_total_relation_size(to_regclass('{table}'))");
         if let Some(size) = audience::optional_number(db, &sql)? {
             println!("{name:<44}{:>9.1} MB", size as f64 / 1e6);
         }
     }
+    let rows = "SELECT count(*) * (1024 + 4 + 28 + 12 + 2 * 28) FROM segment_blocks";
+    let living = audience::optional_number(db, rows)?.unwrap_or_default();
+    println!(
+        "{:<44}{:>9.1} MB",
+        "    of which living blocks with their indexes",
+        living as f64 / 1e6
+    );
     Ok(())
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }
 
 /// Starts measuring the peak anew, where the system can (Linux).

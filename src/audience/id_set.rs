@@ -1,8 +1,9 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
 
+use super::membership::BLOCK_IDS;
 use super::paging::{Page, PageRequest};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::subscribers;
+use crate::db::schema::{segment_blocks, subscribers};
 use crate::error::Error;
 use diesel::prelude::*;
 
@@ -27,6 +28,39 @@ impl IdSet {
             self.bytes.resize(end, 0);
         }
         self.bytes[start..end].copy_from_slice(bytes);
+    }
+
+    /// Returns the stored members of a segment.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn of_segment(connection: &mut PgConnection, segment_id: i64) -> Result<IdSet, Error> {
+        let blocks: Vec<(i32, Vec<u8>)> = segment_blocks::table
+            .filter(segment_blocks::segment_id.eq(segment_id))
+            .select((segment_blocks::block, segment_blocks::members))
+            .load(connection)?;
+        let mut set = IdSet::default();
+        for (block, members) in &blocks {
+            set.put(i64::from(*block) * BLOCK_IDS, members);
+        }
+        Ok(set)
+    }
+
+    /// Puts whoever is in the set out of it, and whoever is not in.
+    pub fn flip(&mut self, id: i64) {
+        let place = usize::try_from(id / 8).unwrap_or_default();
+        if self.bytes.len() <= place {
+            self.bytes.resize(place + 1, 0);
+        }
+        self.bytes[place] ^= 1 << (id & 7);
+    }
+
+    /// Keeps those who are in another set too.
+    pub fn retain(&mut self, other: &IdSet) {
+        for (place, byte) in self.bytes.iter_mut().enumerate() {
+            let others = other.bytes.get(place).copied().unwrap_or_default();
+            *byte &= others;
+        }
     }
 
     /// Returns how many subscribers are in the set.

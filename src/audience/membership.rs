@@ -2,21 +2,26 @@
 //!
 //! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
 
+use super::gaps;
 use super::group::Group;
-use super::id_set::FEW_MEMBERS;
+use super::id_set::{FEW_MEMBERS, IdSet};
 use super::paging::{Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::{group_memberships, groups, segment_blocks, subscribers};
+use crate::db::schema::{group_memberships, groups, segment_blocks, segment_changes, subscribers};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Binary, Integer};
 use std::collections::HashMap;
 
 /// How many ids a block has.
 pub const BLOCK_IDS: i64 = 8_192;
+/// How many blocks a chunk has: what is evaluated at a time, and what a change is remembered by.
+pub const CHUNK_BLOCKS: i32 = 16;
+/// How many ids a chunk has.
+pub const CHUNK_IDS: i64 = BLOCK_IDS * CHUNK_BLOCKS as i64;
 /// How many bytes the bitmap of a block has.
 pub const BLOCK_BYTES: usize = 1_024;
 
@@ -91,6 +96,53 @@ pub fn clear_bits(connection: &mut PgConnection, subscriber_ids: &[i64]) -> Resu
             .filter(segment_blocks::members.eq(vec![0_u8; BLOCK_BYTES])),
     )
     .execute(connection)?;
+    Ok(())
+}
+
+/// Takes a subscriber out of what is remembered of who joined and left, as if there had never been one of that id.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_changes(connection: &mut PgConnection, subscriber_id: i64) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = BigInt)]
+        refresh_id: i64,
+        #[diesel(sql_type = Binary)]
+        changed: Vec<u8>,
+    }
+    let chunk = i32::try_from(subscriber_id / CHUNK_IDS).unwrap_or(i32::MAX);
+    let place = u32::try_from(subscriber_id % CHUNK_IDS).unwrap_or(u32::MAX);
+    // One at a time: what another is about to write must be read, not what it read.
+    diesel::sql_query(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall changes ' || current_schema(), $1))",
+    )
+    .bind::<BigInt, _>(i64::from(chunk))
+    .execute(connection)?;
+    // Segment by segment along the index, which begins with them.
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT c.segment_id, c.refresh_id, c.changed FROM segments s CROSS JOIN LATERAL \
+         (SELECT * FROM segment_changes WHERE segment_id = s.id AND chunk = $1) c",
+    )
+    .bind::<Integer, _>(chunk)
+    .load(connection)?;
+    for row in rows {
+        let mut changed = gaps::decode(&row.changed)?;
+        let Ok(position) = changed.binary_search(&place) else {
+            continue;
+        };
+        changed.remove(position);
+        let stored = segment_changes::table.find((row.segment_id, chunk, row.refresh_id));
+        if changed.is_empty() {
+            diesel::delete(stored).execute(connection)?;
+        } else {
+            diesel::update(stored)
+                .set(segment_changes::changed.eq(gaps::encode(&changed)))
+                .execute(connection)?;
+        }
+    }
     Ok(())
 }
 
@@ -200,6 +252,51 @@ pub fn count_segment_members(
         .into_iter()
         .map(|row| (row.segment_id, row.members))
         .collect())
+}
+
+/// Counts the members of a segment, of another, and of both.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_overlap(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    other_id: i64,
+) -> Result<(i64, i64, i64), Error> {
+    let mut members = IdSet::of_segment(connection, segment_id)?;
+    let others = IdSet::of_segment(connection, other_id)?;
+    let this = members.count() as i64;
+    members.retain(&others);
+    Ok((this, others.count() as i64, members.count() as i64))
+}
+
+/// Counts the members of a segment, of a group, and of both.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_overlap_with_group(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    group_id: i64,
+) -> Result<(i64, i64, i64), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        others: i64,
+        #[diesel(sql_type = BigInt)]
+        both: i64,
+    }
+    let row: Row = diesel::sql_query(
+        "SELECT count(*) AS others, count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
+         FROM group_memberships m LEFT JOIN segment_blocks b \
+         ON b.segment_id = $1 AND b.block = (m.subscriber_id >> 13)::integer WHERE m.group_id = $2",
+    )
+    .bind::<BigInt, _>(segment_id)
+    .bind::<BigInt, _>(group_id)
+    .get_result(connection)?;
+    let counts = count_segment_members(connection, &[segment_id])?;
+    let this = counts.get(&segment_id).copied().unwrap_or_default();
+    Ok((this, row.others, row.both))
 }
 
 /// Returns which of these (group, subscriber) pairs are memberships.

@@ -286,6 +286,7 @@ pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
             return Err(Error::not_found("subscriber", id));
         }
         membership::clear_bits(connection, &[id])?;
+        membership::forget_changes(connection, id)?;
         diesel::insert_into(subscriber_deletions::table)
             .values((
                 subscriber_deletions::subscriber_id.eq(id),

@@ -37,6 +37,7 @@ pub fn serve(
         refresh: schedule.refresh(clock),
         daily: schedule.daily(),
         pending: Arc::default(),
+        live: Arc::default(),
     };
     let address = listen.listen;
     let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {

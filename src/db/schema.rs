@@ -67,6 +67,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How far back membership can be told.
+    history (id) {
+        id -> Int8,
+        /// The last refresh whose changes are not kept any more: membership is known since then.
+        folded_through -> Int8,
+    }
+}
+
+diesel::table! {
     /// Runs of the evaluation, newest id last.
     refreshes (id) {
         id -> Int8,
@@ -77,6 +86,10 @@ diesel::table! {
         finished_at -> Nullable<Timestamptz>,
         state -> Text,
         error -> Nullable<Text>,
+        /// How many of the ids have been evaluated so far; also of a run that failed.
+        done_ids -> Int8,
+        /// How many ids there are to evaluate; 0 before the run has begun with them.
+        total_ids -> Int8,
     }
 }
 
@@ -90,17 +103,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Old members XOR new members of a block in a refresh. A first fill has no rows: before it the segment was empty.
-    segment_block_changes (segment_id, block, refresh_id) {
-        refresh_id -> Int8,
-        segment_id -> Int8,
-        block -> Int4,
-        /// Shorter than 1,024 bytes: the changed offsets as ascending 16-bit little-endian numbers; else the whole bitmap.
-        changed -> Bytea,
-    }
-}
-
-diesel::table! {
     /// Membership of segments as bitmaps; a block without members has no row.
     segment_blocks (block, segment_id) {
         segment_id -> Int8,
@@ -108,6 +110,18 @@ diesel::table! {
         block -> Int4,
         /// 1,024 bytes; bit id & 8191 is set for members, least significant bit first, as get_bit counts.
         members -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Who joined or left a segment in a refresh. A first fill has no rows: before it the segment was empty.
+    segment_changes (segment_id, chunk, refresh_id) {
+        segment_id -> Int8,
+        /// subscribers.id >> 17: 131,072 consecutive ids.
+        chunk -> Int4,
+        refresh_id -> Int8,
+        /// The places in the chunk that changed, as Rice-coded gaps; see src/audience/gaps.rs.
+        changed -> Bytea,
     }
 }
 
@@ -210,9 +224,9 @@ diesel::joinable!(event_totals -> subscribers (subscriber_id));
 diesel::joinable!(events -> subscribers (subscriber_id));
 diesel::joinable!(group_memberships -> groups (group_id));
 diesel::joinable!(group_memberships -> subscribers (subscriber_id));
-diesel::joinable!(segment_block_changes -> refreshes (refresh_id));
-diesel::joinable!(segment_block_changes -> segments (segment_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
+diesel::joinable!(segment_changes -> refreshes (refresh_id));
+diesel::joinable!(segment_changes -> segments (segment_id));
 diesel::joinable!(segment_definitions -> segments (segment_id));
 diesel::joinable!(segment_dependencies -> segments (segment_id));
 diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
@@ -224,10 +238,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     events,
     group_memberships,
     groups,
+    history,
     refreshes,
     schedules,
-    segment_block_changes,
     segment_blocks,
+    segment_changes,
     segment_definitions,
     segment_dependencies,
     segment_refreshes,

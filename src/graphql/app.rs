@@ -1,5 +1,6 @@
 //! What the resolvers work with.
 
+use super::live::Live;
 use super::loaders::RequestLoader;
 use crate::db::Db;
 use crate::refresh::{Daily, RefreshSettings};
@@ -19,6 +20,8 @@ pub struct App {
     pub daily: Daily,
     /// Tells the scheduler that a segment waits for its refresh.
     pub pending: Arc<Notify>,
+    /// What those who listen to refreshes share.
+    pub live: Arc<Live>,
 }
 
 impl App {

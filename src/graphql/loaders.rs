@@ -15,7 +15,8 @@ use crate::audience::suggestion::{
 use crate::db::schema::{custom_fields, groups, refreshes, segments};
 use crate::error::Error;
 use crate::refresh::{
-    Refresh, SegmentRefresh, find_last_refreshes, find_refreshes, list_segment_refreshes,
+    Passage, Refresh, SegmentRefresh, count_refreshes_of, find_joined_at, find_last_refreshes,
+    find_refreshes, list_passages, list_segment_refreshes,
 };
 use crate::rule::Dependency;
 use async_graphql::Context;
@@ -187,6 +188,26 @@ load!(
 );
 
 load!(
+    /// When a membership began: by segment, subscriber and the moment as of which it is told.
+    JoinedAt((i64, i64, Option<DateTime<Utc>>)) -> DateTime<Utc>,
+    |connection, keys| {
+        let of_moments = grouped(keys.into_iter().map(|(segment, subscriber, at)| (at, (segment, subscriber))));
+        let mut joined = HashMap::new();
+        for (at, pairs) in of_moments {
+            let found = find_joined_at(connection, &pairs, at)?.into_iter();
+            joined.extend(found.map(|((segment, subscriber), since)| ((segment, subscriber, at), since)));
+        }
+        Ok(joined)
+    }
+);
+
+load!(
+    /// When a subscriber joined segments and left them, newest first.
+    PassagesOf(i64) -> Vec<Passage>,
+    |connection, ids| ids.into_iter().map(|id| Ok((id, list_passages(connection, id)?))).collect()
+);
+
+load!(
     /// The last refresh of a segment and what it did to it.
     LastRefreshOf(i64) -> (Refresh, SegmentRefresh),
     |connection, ids| find_last_refreshes(connection, &ids)
@@ -253,6 +274,8 @@ pub enum Total {
     },
     /// The versions of the rule of a segment.
     Definitions(i64),
+    /// The refreshes of a segment.
+    RefreshesOf(i64),
     /// All custom fields.
     CustomFields,
     /// All refreshes.
@@ -299,6 +322,7 @@ impl Total {
                     .count()
                     .get_result(connection)?,
                 Total::Definitions(id) => segment::count_definitions(connection, id)?,
+                Total::RefreshesOf(id) => count_refreshes_of(connection, id)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 _ => subscriber::count(connection)?,

@@ -6,6 +6,7 @@ use super::id::{Kind, parse_global};
 use super::loaders::{
     GroupByKey, GroupPair, GroupsOf, SegmentByKey, SegmentPair, SegmentsOf, load_one,
 };
+use super::past::Since;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::audience::subscriber::Subscriber;
@@ -64,6 +65,9 @@ pub struct SegmentMembership {
     name: String,
     /// The segment.
     segment: SegmentNode,
+    /// Since when.
+    #[graphql(flatten)]
+    since: Since,
 }
 
 /// A group or a segment.
@@ -104,10 +108,41 @@ pub async fn memberships_of(
             subscriber: SubscriberNode(subscriber.clone()),
             key: segment.key.clone(),
             name: segment.name.clone(),
+            since: Since {
+                segment_id: segment.id,
+                subscriber_id: subscriber.id,
+                as_of: None,
+            },
             segment: SegmentNode(segment),
         })
     });
     Ok(groups.chain(segments).collect())
+}
+
+impl MembershipTarget {
+    /// Returns which it is, and its id.
+    pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(Kind, i64)> {
+        let loader = context.loader()?;
+        let missing = |what: &'static str, name: &str| {
+            super::error::to_graphql(crate::error::Error::not_found(what, format!("\"{name}\"")))
+        };
+        match self {
+            MembershipTarget::Id(id) => match parse_global(&id) {
+                Some((kind @ (Kind::Group | Kind::Segment), number)) => Ok((kind, number)),
+                _ => Err(missing("group or segment", id.as_str())),
+            },
+            MembershipTarget::Group(key) => {
+                let found = load_one(loader, GroupByKey(key.clone())).await?;
+                let group = found.ok_or_else(|| missing("group", &key))?;
+                Ok((Kind::Group, group.id))
+            }
+            MembershipTarget::Segment(key) => {
+                let found = load_one(loader, SegmentByKey(key.clone())).await?;
+                let segment = found.ok_or_else(|| missing("segment", &key))?;
+                Ok((Kind::Segment, segment.id))
+            }
+        }
+    }
 }
 
 /// Whether a subscriber is in a group or segment.
@@ -116,26 +151,8 @@ pub async fn is_member(
     subscriber_id: i64,
     target: MembershipTarget,
 ) -> async_graphql::Result<bool> {
+    let (kind, holder) = target.find(context).await?;
     let loader = context.loader()?;
-    let missing = |what: &'static str, name: &str| {
-        super::error::to_graphql(crate::error::Error::not_found(what, format!("\"{name}\"")))
-    };
-    let (kind, holder) = match target {
-        MembershipTarget::Id(id) => match parse_global(&id) {
-            Some((kind @ (Kind::Group | Kind::Segment), number)) => (kind, number),
-            _ => return Err(missing("group or segment", id.as_str())),
-        },
-        MembershipTarget::Group(key) => match load_one(loader, GroupByKey(key.clone())).await? {
-            Some(group) => (Kind::Group, group.id),
-            None => return Err(missing("group", &key)),
-        },
-        MembershipTarget::Segment(key) => {
-            match load_one(loader, SegmentByKey(key.clone())).await? {
-                Some(segment) => (Kind::Segment, segment.id),
-                None => return Err(missing("segment", &key)),
-            }
-        }
-    };
     let pair = (holder, subscriber_id);
     Ok(match kind {
         Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),

@@ -12,10 +12,12 @@ mod event;
 mod explain;
 mod group;
 mod id;
+mod live;
 mod loaders;
 mod membership;
 mod node;
 mod order;
+mod past;
 mod preview;
 mod query_builder;
 mod refresh;
@@ -28,11 +30,14 @@ mod segment;
 mod segment_input;
 mod subscriber;
 mod subscriber_input;
+mod subscription;
 
 pub use app::App;
-pub use request::execute;
+pub use live::Live;
+pub use request::{Reply, execute, execute_stream, never_began};
+pub use subscription::Subscription;
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -60,11 +65,11 @@ pub struct Mutation(
 );
 
 /// The schema with everything it needs to answer.
-pub type RollcallSchema = Schema<Query, Mutation, EmptySubscription>;
+pub type RollcallSchema = Schema<Query, Mutation, Subscription>;
 
 /// Starts the schema without anything to answer with: enough to print it.
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<node::Node>()
         .register_output_type::<membership::Membership>()
 }

@@ -16,6 +16,7 @@ use crate::refresh::{
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// How far a refresh is.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,11 @@ impl RefreshNode {
     /// How far it is.
     async fn state(&self) -> RefreshStateName {
         self.0.state().into()
+    }
+
+    /// The share of the audience that has been evaluated, from 0 to 1; 1 when it has succeeded.
+    async fn progress(&self) -> f64 {
+        self.0.progress()
     }
 
     /// Why it failed.
@@ -203,6 +209,7 @@ impl RefreshMutation {
         #[graphql(desc = "The segments.")] input: RefreshSegmentsInput,
     ) -> async_graphql::Result<RefreshSegmentsPayload> {
         let app = context.app()?.clone();
+        let live = Arc::clone(&app.live);
         let selection = match input.segments {
             None => Selection::All,
             Some(keys) => match find_segments(context, keys).await? {
@@ -218,7 +225,9 @@ impl RefreshMutation {
         let done = tokio::task::spawn_blocking(move || {
             refresh(&app.db, &selection, Trigger::Manual, &app.refresh)
         });
-        Ok(match split(done.await?)? {
+        let done = done.await;
+        live.tell_ended();
+        Ok(match split(done?)? {
             Ok(refresh) => RefreshSegmentsPayload {
                 refresh: Some(RefreshNode(refresh)),
                 user_errors: Vec::new(),

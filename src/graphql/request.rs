@@ -5,40 +5,153 @@ use super::RollcallSchema;
 use super::app::App;
 use super::loaders::request_loader;
 use super::order::order_fields;
+use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, VariableDefinition};
-use async_graphql::{ErrorExtensionValues, Pos, Request, Response, ServerError, Value};
+use async_graphql::parser::types::{
+    ExecutableDocument, OperationDefinition, OperationType, Selection, VariableDefinition,
+};
+use async_graphql::{ErrorExtensionValues, Pos, Positioned, Request, Response, ServerError, Value};
 
 /// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
 ///
 /// Must be called within a `LocalSet`, as the workers of actix are.
-pub async fn execute(schema: &RollcallSchema, app: &App, mut request: Request) -> Response {
-    let document = match parse_query(&request.query) {
-        Ok(document) => document,
-        Err(error) => {
-            let error = with_code(error.into(), "GRAPHQL_PARSE_FAILED");
-            return Response::from_errors(vec![error]);
-        }
-    };
-    let missing = list_missing_variables(&document, &request);
-    if !missing.is_empty() {
-        return Response::from_errors(missing);
+pub async fn execute(schema: &RollcallSchema, app: &App, request: Request) -> Response {
+    match Prepared::new(app, request) {
+        Ok((prepared, request)) => prepared.finish(schema.execute(request).await),
+        Err(errors) => Response::from_errors(errors),
     }
-    let operation_name = request.operation_name.clone();
-    request.set_parsed_query(document.clone());
-    let request = request.data(request_loader(app.clone()));
-    let mut response = schema.execute(request).await;
-    order_fields(&mut response, &document, operation_name.as_deref());
-    response.errors = add_codes(response.errors);
-    response
+}
+
+/// What comes out of a request that may be answered more than once.
+pub enum Reply {
+    /// An answer.
+    Next(Response),
+    /// The only answer: nothing was executed.
+    Refused(Vec<ServerError>),
+}
+
+/// Answers a request of any kind: a query or a mutation once, a subscription as often as something happens.
+///
+/// The answers must be awaited within a `LocalSet`, as the workers of actix are.
+pub fn execute_stream(
+    schema: &RollcallSchema,
+    app: &App,
+    request: Request,
+) -> BoxStream<'static, Reply> {
+    let prepared = Prepared::new(app, request).and_then(|(prepared, request)| {
+        prepared.check_root()?;
+        Ok((prepared, request))
+    });
+    let (prepared, request) = match prepared {
+        Ok(prepared) => prepared,
+        Err(errors) => return stream::iter([Reply::Refused(errors)]).boxed(),
+    };
+    let is_subscription = prepared.is_subscription();
+    let mut is_first = true;
+    let answers = schema.execute_stream(request).map(move |response| {
+        let response = prepared.finish(response);
+        let is_first = std::mem::take(&mut is_first);
+        let has_failed = response.data == Value::Null && !response.errors.is_empty();
+        if is_first && (never_began(&response) || is_subscription && has_failed) {
+            Reply::Refused(response.errors)
+        } else {
+            Reply::Next(response)
+        }
+    });
+    answers.boxed()
+}
+
+/// Whether a response is about a request that was not executed. It then has no data, not even null, as the
+/// specification asks.
+pub fn never_began(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// What is known of a request beside what async-graphql is given.
+struct Prepared {
+    document: ExecutableDocument,
+    operation_name: Option<String>,
+}
+
+impl Prepared {
+    fn new(app: &App, mut request: Request) -> Result<(Prepared, Request), Vec<ServerError>> {
+        let document = parse_query(&request.query)
+            .map_err(|error| vec![with_code(error.into(), "GRAPHQL_PARSE_FAILED")])?;
+        let missing = list_missing_variables(&document, &request);
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let operation_name = request.operation_name.clone();
+        request.set_parsed_query(document.clone());
+        let request = request.data(request_loader(app.clone()));
+        let prepared = Prepared {
+            document,
+            operation_name,
+        };
+        Ok((prepared, request))
+    }
+
+    fn operation(&self) -> Option<&Positioned<OperationDefinition>> {
+        find_operation(&self.document, self.operation_name.as_deref())
+    }
+
+    fn is_subscription(&self) -> bool {
+        self.operation()
+            .is_some_and(|operation| operation.node.ty == OperationType::Subscription)
+    }
+
+    /// Makes sure that a subscription has one field, as the specification asks and async-graphql does not; it looks
+    /// for fields only where they stand straight in the operation.
+    fn check_root(&self) -> Result<(), Vec<ServerError>> {
+        let Some(operation) = self.operation().filter(|_| self.is_subscription()) else {
+            return Ok(());
+        };
+        let [selection] = operation.node.selection_set.node.items.as_slice() else {
+            let message = "expected a subscription with a single field, found several";
+            return Err(vec![refusal(message, operation.pos)]);
+        };
+        match &selection.node {
+            Selection::Field(_) => Ok(()),
+            _ => {
+                let message = "expected the field of a subscription in the operation itself, found it in a fragment";
+                Err(vec![refusal(message, selection.pos)])
+            }
+        }
+    }
+
+    /// Puts an answer into order and gives codes to its errors.
+    fn finish(&self, mut response: Response) -> Response {
+        order_fields(
+            &mut response,
+            &self.document,
+            self.operation_name.as_deref(),
+        );
+        response.errors = add_codes(response.errors);
+        response
+    }
+}
+
+fn find_operation<'d>(
+    document: &'d ExecutableDocument,
+    asked: Option<&str>,
+) -> Option<&'d Positioned<OperationDefinition>> {
+    let mut operations = document.operations.iter();
+    let found = operations.find(|(name, _)| {
+        asked.is_none_or(|asked| name.is_some_and(|name| name.as_str() == asked))
+    });
+    found.map(|(_, operation)| operation)
+}
+
+fn refusal(message: &str, position: Pos) -> ServerError {
+    let error = ServerError::new(message, Some(position));
+    with_code(error, "GRAPHQL_VALIDATION_FAILED")
 }
 
 fn list_missing_variables(document: &ExecutableDocument, request: &Request) -> Vec<ServerError> {
-    let asked = request.operation_name.as_deref();
-    let operation = document.operations.iter().find(|(name, _)| {
-        asked.is_none_or(|asked| name.is_some_and(|name| name.as_str() == asked))
-    });
-    let variables = operation.map(|(_, operation)| operation.node.variable_definitions.as_slice());
+    let operation = find_operation(document, request.operation_name.as_deref());
+    let variables = operation.map(|operation| operation.node.variable_definitions.as_slice());
     variables
         .unwrap_or_default()
         .iter()

@@ -8,16 +8,21 @@ use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
     LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, Total, load_one,
 };
+use super::membership::MembershipTarget;
+use super::past::{
+    GrowthBy, SegmentChange, SegmentChangeConnection, SegmentChangeEdge, SegmentGrowthPoint,
+    SegmentOverlap, Since,
+};
 use super::refresh::SegmentRefreshNode;
 use super::rule_node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::scalar::count;
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
-use crate::audience::membership::list_segment_members;
+use crate::audience::membership::{count_overlap, count_overlap_with_group, list_segment_members};
 use crate::audience::segment::{self, Definition, Segment};
 use crate::error::Error;
-use crate::refresh::{SegmentState, next_due};
+use crate::refresh::{SegmentState, find_members_as_of, list_growth, list_refreshes_of, next_due};
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
 use chrono::{DateTime, Utc};
@@ -201,16 +206,34 @@ impl SegmentNode {
         })
     }
 
-    /// How many members the segment has, as of its last refresh.
-    async fn member_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+    /// How many members the segment has since its last refresh, or had as of a moment. Of the past those count who are
+    /// subscribers still; an error if it is longer ago than changes are kept.
+    async fn member_count(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
+    ) -> async_graphql::Result<i32> {
+        if let Some(as_of) = as_of {
+            let id = self.0.id;
+            let db = &context.app()?.db;
+            let members = db.run(move |connection| find_members_as_of(connection, id, as_of));
+            let members = members.await.map_err(to_graphql)?;
+            return Ok(count(i64::try_from(members.count()).unwrap_or(i64::MAX)));
+        }
         let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
         Ok(count(members.unwrap_or(0)))
     }
 
-    /// The members, as of the last refresh.
+    /// The members since the last refresh, or as of a moment. Of the past those are listed who are subscribers still; an
+    /// error if it is longer ago than changes are kept.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a moment and an order"
+    )]
     async fn members(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
@@ -220,21 +243,83 @@ impl SegmentNode {
         let order = order_by.into();
         let request = subscriber_request(order, page(first, after, last, before))?;
         let id = self.0.id;
-        let members = context
-            .app()?
+        let listed = context.app()?.db.run(move |connection| match as_of {
+            None => {
+                let page = list_segment_members(connection, id, order, &request)?;
+                Ok((page, Total::SegmentMembers(id)))
+            }
+            Some(as_of) => {
+                let members = find_members_as_of(connection, id, as_of)?;
+                let page = members.list_page(connection, order, &request)?;
+                Ok((page, Total::Known(members.count())))
+            }
+        });
+        let (page, total) = listed.await.map_err(to_graphql)?;
+        let edges = page.map(|subscriber| SegmentMemberEdge {
+            cursor: subscriber_cursor(&subscriber, order),
+            since: Since {
+                segment_id: id,
+                subscriber_id: subscriber.id,
+                as_of,
+            },
+            node: SubscriberNode(subscriber),
+        });
+        Ok(SegmentMemberConnection::new(edges, total))
+    }
+
+    /// What each refresh did to the members, newest first.
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentChangeConnection> {
+        let request = page(first, after, last, before).read()?;
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let found = db.run(move |connection| list_refreshes_of(connection, id, &request));
+        let edges = found.await.map_err(to_graphql)?.map(|of_segment| {
+            let cursor = write_cursor(&of_segment.0.id);
+            let node = SegmentChange::new(of_segment);
+            SegmentChangeEdge { node, cursor }
+        });
+        Ok(SegmentChangeConnection::new(edges, Total::RefreshesOf(id)))
+    }
+
+    /// How the segment grew: a point for each stretch of time in which it was refreshed, oldest first; at most 1,000.
+    async fn growth(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The first moment.")] from: DateTime<Utc>,
+        #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
+        #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
+    ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
+        let app = context.app()?;
+        let (id, zone) = (self.0.id, app.refresh.zone);
+        let points = app
             .db
-            .run(move |connection| list_segment_members(connection, id, order, &request));
-        let edges = members
-            .await
-            .map_err(to_graphql)?
-            .map(|subscriber| SegmentMemberEdge {
-                cursor: subscriber_cursor(&subscriber, order),
-                node: SubscriberNode(subscriber),
-            });
-        Ok(SegmentMemberConnection::new(
-            edges,
-            Total::SegmentMembers(id),
-        ))
+            .run(move |connection| list_growth(connection, id, (from, to), by.into(), zone));
+        let points = points.await.map_err(to_graphql)?.into_iter();
+        Ok(points.map(SegmentGrowthPoint::from).collect())
+    }
+
+    /// How the members overlap with those of another segment or of a group.
+    async fn overlap(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The other segment or the group.")] with: MembershipTarget,
+    ) -> async_graphql::Result<SegmentOverlap> {
+        let (kind, other) = with.find(context).await?;
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let counted = db.run(move |connection| match kind {
+            Kind::Group => count_overlap_with_group(connection, id, other),
+            _ => count_overlap(connection, id, other),
+        });
+        let (this, other, both) = counted.await.map_err(to_graphql)?;
+        Ok(SegmentOverlap::new(this, other, both))
     }
 
     /// What the last refresh did to this segment; null before the first.
@@ -290,14 +375,24 @@ connection! {
     /// A page of the members of a segment.
     SegmentMemberConnection
     /// A member of a segment.
-    SegmentMemberEdge { SubscriberNode }
+    SegmentMemberEdge {
+        SubscriberNode,
+        /// Since when.
+        #[graphql(flatten)]
+        since: Since
+    }
 }
 
 connection! {
     /// A page of the segments of a subscriber.
     SubscriberSegmentConnection
     /// A segment of a subscriber.
-    SubscriberSegmentEdge { SegmentNode }
+    SubscriberSegmentEdge {
+        SegmentNode,
+        /// Since when.
+        #[graphql(flatten)]
+        since: Since
+    }
 }
 
 /// Questions about segments.

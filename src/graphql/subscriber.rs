@@ -8,8 +8,9 @@ use super::event::{EventConnection, EventTotalNode, page_of_events};
 use super::explain::{ExplainArguments, Explanation, explain_for};
 use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
 use super::id::{Kind, parse_kind, to_global};
-use super::loaders::{GroupsOf, SegmentsOf, SubscriberById, Total, TotalsOf, load_one};
+use super::loaders::{GroupsOf, PassagesOf, SegmentsOf, SubscriberById, Total, TotalsOf, load_one};
 use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
+use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key};
 use super::rule_input::{RuleInput, get_rule};
 use super::scalar::Date;
 use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
@@ -228,6 +229,11 @@ impl SubscriberNode {
         let page = page_of(&segments, &request, |segment| segment.key.clone());
         let edges = page.map(|segment| SubscriberSegmentEdge {
             cursor: write_cursor(&segment.key),
+            since: Since {
+                segment_id: segment.id,
+                subscriber_id: self.0.id,
+                as_of: None,
+            },
             node: SegmentNode(segment),
         });
         Ok(SubscriberSegmentConnection::new(
@@ -248,6 +254,25 @@ impl SubscriberNode {
         #[graphql(desc = "The group or segment.")] of: MembershipTarget,
     ) -> async_graphql::Result<bool> {
         is_member(context, self.0.id, of).await
+    }
+
+    /// When the subscriber joined segments and left them, newest first, as far back as changes are kept.
+    async fn history(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<MembershipPassageConnection> {
+        let request = page(first, after, last, before).read()?;
+        let passages = load_one(context.loader()?, PassagesOf(self.0.id)).await?;
+        let passages = passages.unwrap_or_default();
+        let page = page_of(&passages, &request, passage_key).map(passage_edge);
+        Ok(MembershipPassageConnection::new(
+            page,
+            Total::Known(passages.len()),
+        ))
     }
 
     /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
@@ -438,7 +463,8 @@ pub fn subscriber_cursor(subscriber: &Subscriber, order: SubscriberOrder) -> Str
     }
 }
 
-fn subscriber_connection(
+/// Makes a connection of a page of subscribers.
+pub fn subscriber_connection(
     page: Page<Subscriber>,
     order: SubscriberOrder,
     total: Total,

@@ -131,33 +131,9 @@ fn whole_bytes(members: &BooleanBuffer) -> std::borrow::Cow<'_, [u8]> {
     }
 }
 
-/// Returns the stored form of a change: the offsets that changed as 16-bit little-endian numbers where that is
-/// shorter, else the bitmap.
-pub fn encode_change(changed: &[u8]) -> Vec<u8> {
-    let count: usize = changed.iter().map(|byte| byte.count_ones() as usize).sum();
-    if count * 2 >= BLOCK_BYTES {
-        return changed.to_vec();
-    }
-    crate::audience::membership::list_bits(0, changed)
-        .into_iter()
-        .filter_map(|offset| u16::try_from(offset).ok())
-        .flat_map(u16::to_le_bytes)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn few_changes_are_offsets_and_many_a_bitmap() {
-        let mut changed = vec![0_u8; BLOCK_BYTES];
-        changed[0] = 0b101;
-        changed[1023] = 0b1000_0000;
-        assert_eq!(encode_change(&changed), [0, 0, 2, 0, 0xff, 0x1f]);
-        let many = vec![0xff; BLOCK_BYTES];
-        assert_eq!(encode_change(&many), many);
-    }
 
     #[test]
     fn a_forgotten_id_neither_joined_nor_left() {

@@ -23,6 +23,8 @@ pub struct Refresh {
     pub finished_at: Option<DateTime<Utc>>,
     pub state: String,
     pub error: Option<String>,
+    pub done_ids: i64,
+    pub total_ids: i64,
 }
 
 impl Refresh {
@@ -32,6 +34,15 @@ impl Refresh {
             "running" => RefreshState::Running,
             "succeeded" => RefreshState::Succeeded,
             _ => RefreshState::Failed,
+        }
+    }
+
+    /// How much of the audience has been evaluated, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        match self.state() {
+            RefreshState::Succeeded => 1.0,
+            _ if self.total_ids == 0 => 0.0,
+            _ => self.done_ids as f64 / self.total_ids as f64,
         }
     }
 

@@ -12,8 +12,11 @@ use crate::evaluate::{
 use crate::rule::{DateField, Moment, TextField};
 use arrow_buffer::BooleanBuffer;
 use chrono::DateTime;
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text, Timestamptz};
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz};
+use serde_json::Value;
 
 /// Answers the event conditions of a plan for a range of ids, in their order.
 pub fn load_events(
@@ -91,11 +94,8 @@ fn add_totals(
         "SELECT array_agg(key), array_agg(count), array_agg(value_sum), array_agg(first_at), array_agg(last_at) \
          FROM ({rows}) AS totals"
     );
-    let mut query = diesel::sql_query(sql).into_boxed();
-    for name in &span.names {
-        query = query.bind::<Text, _>(name);
-    }
-    let row: RawRow = query.get_result(connection)?;
+    let row: RawRow =
+        bind_names(diesel::sql_query(sql).into_boxed(), &span).get_result(connection)?;
     let (mut keys, mut counts, mut sums) = (row.array(0)?, row.array(1)?, row.array(2)?);
     let (mut first_ats, mut last_ats) = (row.array(3)?, row.array(4)?);
     while let Some(key) = keys.next_element()? {
@@ -121,11 +121,8 @@ fn add_events(
     moment: &Moment,
 ) -> Result<(), Error> {
     let span = tally.span().clone();
-    let mut query =
-        diesel::sql_query(events_sql(&span, &plan.columns, chunk_first, block)).into_boxed();
-    for name in &span.names {
-        query = query.bind::<Text, _>(name);
-    }
+    let sql = events_sql(&span, &plan.columns, chunk_first, block);
+    let mut query = bind_names(diesel::sql_query(sql).into_boxed(), &span);
     for bound in [span.from, span.until].into_iter().flatten() {
         query = query.bind::<Nullable<Timestamptz>, _>(DateTime::from_timestamp_micros(bound));
     }
@@ -175,7 +172,7 @@ fn events_sql<'k>(
     chunk_first: i64,
     block: (i64, i64),
 ) -> String {
-    let mut place = span.names.len();
+    let mut place = count_name_binds(span);
     let mut window = String::new();
     for (bound, operator) in [(span.from, ">="), (span.until, "<")] {
         if bound.is_some() {
@@ -228,6 +225,30 @@ fn property_name(key: &ColumnKey) -> &str {
     }
 }
 
+/// Up to this many names are compared one after the other, which is the fastest for a few; more are looked up.
+const FEW_NAMES: usize = 32;
+
+type Query<'q> = BoxedSqlQuery<'q, Pg, SqlQuery>;
+
+/// Binds the names of a span, first of all binds: a few one by one, many as one object of JSON with their numbers.
+fn bind_names<'q>(mut query: Query<'q>, span: &'q EventSpan) -> Query<'q> {
+    if span.names.len() > FEW_NAMES {
+        let numbers = span.names.iter().cloned().zip((0..).map(Value::from));
+        return query.bind::<Jsonb, _>(Value::Object(numbers.collect()));
+    }
+    for name in &span.names {
+        query = query.bind::<Text, _>(name);
+    }
+    query
+}
+
+fn count_name_binds(span: &EventSpan) -> usize {
+    match span.names.len() {
+        names if names > FEW_NAMES => 1,
+        names => names,
+    }
+}
+
 /// Selects rows of a block in the order of subscribers, with row and name in one number. The names are compared in the
 /// selection and not in the condition, so that one walk along the index serves all of them.
 fn keyed_rows(
@@ -239,12 +260,17 @@ fn keyed_rows(
     window: &str,
 ) -> String {
     let names = span.names.len();
-    let numbers: String = (0..names)
-        .map(|number| format!(" WHEN ${} THEN {number}", number + 1))
-        .collect();
+    let number = if names > FEW_NAMES {
+        "($1 ->> name)::integer".to_owned()
+    } else {
+        let numbers: String = (0..names)
+            .map(|number| format!(" WHEN ${} THEN {number}", number + 1))
+            .collect();
+        format!("CASE name{numbers} END")
+    };
     format!(
         "SELECT (subscriber_id - {chunk_first}) * {names} + number AS key, {columns} \
-         FROM (SELECT *, CASE name{numbers} END AS number FROM {table} \
+         FROM (SELECT *, {number} AS number FROM {table} \
          WHERE subscriber_id >= {first} AND subscriber_id < {last}{window}) AS rows \
          WHERE number IS NOT NULL ORDER BY subscriber_id"
     )

@@ -29,7 +29,7 @@ pub fn list_matching(
     let mut matching = IdSet::default();
     scan(
         db,
-        &mut snapshot,
+        &snapshot,
         &plan,
         moment,
         settings,

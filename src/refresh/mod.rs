@@ -8,11 +8,13 @@
 mod blocks;
 mod column_builder;
 mod explain;
+mod feed;
 mod history;
 mod load;
 mod load_events;
 mod matching;
 mod meter;
+mod past;
 mod pg_array;
 mod preview;
 mod rules;
@@ -23,12 +25,19 @@ mod step;
 mod write;
 
 pub use explain::{NodeAnswer, explain};
+pub use feed::{Newest, SegmentChange, find_newest, find_next_change, last_succeeded};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
     find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
 };
 pub use matching::list_matching;
 pub use meter::{Figure, Meter, Phase};
+pub use past::{
+    Changed, GrowthPoint, GrowthStep, Passage, count_refreshes_of, find_changed, find_joined_at,
+    find_members_as_of, fold_history, list_growth, list_passages, list_refreshes_of,
+};
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
-pub use schedule::{Daily, due_time, last_run, next_due, refresh_pending, run_due};
+pub use schedule::{
+    Daily, close_abandoned, due_time, last_run, next_due, refresh_pending, run_due,
+};
 pub use step::{RefreshSettings, Selection, refresh};

@@ -4,7 +4,7 @@ use super::load::load_chunk;
 use super::meter::{Meter, Phase};
 use super::snapshot::Snapshot;
 use super::step::RefreshSettings;
-use crate::audience::membership::BLOCK_IDS;
+use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
 use crate::db::Db;
 use crate::error::Error;
 use crate::evaluate::{Chunk, Plan, evaluate_leaves};
@@ -13,9 +13,6 @@ use arrow_buffer::BooleanBuffer;
 use diesel::PgConnection;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc;
-
-/// How many ids a chunk has: 16 blocks.
-pub const CHUNK_IDS: i64 = 16 * BLOCK_IDS;
 
 /// How many chunks may wait to be received.
 const WAITING: usize = 2;
@@ -73,14 +70,14 @@ pub struct Evaluated<'c> {
 /// The first of any worker, of `visit` or of `receive`; the others stop soon after.
 pub fn scan<R: Send>(
     db: &Db,
-    snapshot: &mut Snapshot,
+    snapshot: &Snapshot,
     plan: &Plan,
     moment: &Moment,
     settings: &RefreshSettings,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error> + Sync,
     mut receive: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let ids = snapshot.count_ids()?;
+    let ids = snapshot.ids;
     let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
     let workers = settings
         .workers

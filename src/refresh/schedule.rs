@@ -4,7 +4,8 @@
 //! catches up once, however long it was down, and of several servers one runs it.
 
 use super::history::{Refresh, Trigger, list_pending_segment_ids};
-use super::step::{Lock, RefreshSettings, Selection};
+use super::past::fold_history;
+use super::step::{ABANDONED, Lock, RefreshSettings, Selection};
 use crate::db::Db;
 use crate::db::schema::schedules;
 use crate::error::Error;
@@ -24,6 +25,8 @@ pub struct Daily {
     pub at: NaiveTime,
     /// The zone of the clock on the wall.
     pub zone: Tz,
+    /// For how many days it is remembered who joined and left.
+    pub keep_changes: u32,
 }
 
 /// Returns the last time that the job was due, now included.
@@ -103,7 +106,29 @@ pub fn run_due(
         Some((NAME, due)),
         settings,
     )?;
+    let keep = Days::new(u64::from(daily.keep_changes));
+    if let Some(before) = refresh.as_of.checked_sub_days(keep) {
+        let folded = db.run_here(|connection| fold_history(connection, before))?;
+        tracing::debug!(folded, "changes that are too old are not kept");
+    }
     Ok(Some(refresh))
+}
+
+/// Closes refreshes that stopped with their server, if there are any and none is running.
+///
+/// # Errors
+/// Those of the database.
+pub fn close_abandoned(db: &Db) -> Result<(), Error> {
+    // The lock of refreshes is tried for no longer than the statement takes, so that nobody finds it taken.
+    db.run_here(|connection| {
+        diesel::sql_query(format!(
+            "UPDATE refreshes SET state = 'failed', finished_at = started_at, error = '{ABANDONED}' \
+             WHERE state = 'running' \
+             AND pg_try_advisory_xact_lock(hashtextextended('rollcall refresh ' || current_schema(), 0))"
+        ))
+        .execute(connection)?;
+        Ok(())
+    })
 }
 
 /// Refreshes the segments whose rule is newer than their members, if there are any.
@@ -134,6 +159,7 @@ mod tests {
         let daily = Daily {
             at: at.parse().expect("a time"),
             zone,
+            keep_changes: 400,
         };
         let mut now = instant(start);
         let end = now + chrono::Duration::days(days);

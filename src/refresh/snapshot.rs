@@ -10,6 +10,8 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 pub struct Snapshot {
     /// Sees the snapshot.
     pub connection: PgConnection,
+    /// How many ids there are from 0 to the last that a subscriber or a stored block has.
+    pub ids: i64,
     name: String,
 }
 
@@ -26,6 +28,7 @@ impl Snapshot {
         let row: Row =
             diesel::sql_query("SELECT pg_export_snapshot() AS name").get_result(&mut connection)?;
         Ok(Snapshot {
+            ids: count_ids(&mut connection)?,
             connection,
             name: row.name,
         })
@@ -44,21 +47,20 @@ impl Snapshot {
         )?;
         Ok(connection)
     }
+}
 
-    /// Returns how many ids there are from 0 to the last that a subscriber or a stored block has.
-    pub fn count_ids(&mut self) -> Result<i64, Error> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Nullable<BigInt>)]
-            ids: Option<i64>,
-        }
-        let row: Row = diesel::sql_query(
-            "SELECT greatest((SELECT max(id) + 1 FROM subscribers), \
-             (SELECT (max(block)::bigint + 1) << 13 FROM segment_blocks)) AS ids",
-        )
-        .get_result(&mut self.connection)?;
-        Ok(row.ids.unwrap_or(0))
+fn count_ids(connection: &mut PgConnection) -> Result<i64, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<BigInt>)]
+        ids: Option<i64>,
     }
+    let row: Row = diesel::sql_query(
+        "SELECT greatest((SELECT max(id) + 1 FROM subscribers), \
+         (SELECT (max(block)::bigint + 1) << 13 FROM segment_blocks)) AS ids",
+    )
+    .get_result(connection)?;
+    Ok(row.ids.unwrap_or(0))
 }
 
 fn begin(connection: &mut PgConnection) -> Result<(), Error> {

@@ -21,6 +21,9 @@ use diesel::sql_types::Bool;
 use serde_json::Value;
 use std::collections::HashSet;
 
+/// What is said of a refresh that stopped with its server.
+pub const ABANDONED: &str = "the server stopped before the refresh had finished";
+
 /// How refreshes are run.
 #[derive(Debug, Clone)]
 pub struct RefreshSettings {
@@ -97,7 +100,7 @@ impl Lock {
             .set((
                 refreshes::state.eq("failed"),
                 refreshes::finished_at.eq(refreshes::started_at.nullable()),
-                refreshes::error.eq("the server stopped before the refresh had finished"),
+                refreshes::error.eq(ABANDONED),
             ))
             .execute(&mut connection)?;
         Ok(Lock { connection })
@@ -122,7 +125,12 @@ impl Lock {
             ))
             .returning(Refresh::as_returning())
             .get_result(&mut self.connection)?;
-        let result = run(db, selection, &moment, started.id, due, settings);
+        let run = Run {
+            id: started.id,
+            moment,
+            settings,
+        };
+        let result = run.evaluate(db, &mut self.connection, selection, due);
         if let Err(error) = &result {
             // Where the database is gone this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))
@@ -144,51 +152,84 @@ impl Lock {
     }
 }
 
-fn run(
-    db: &Db,
-    selection: &Selection,
-    moment: &Moment,
-    refresh_id: i64,
-    due: Option<(&str, DateTime<Utc>)>,
-    settings: &RefreshSettings,
-) -> Result<(), Error> {
-    let mut snapshot = Snapshot::take(db)?;
-    let rules = select_rules(&mut snapshot.connection, selection)?;
-    let segments = prepare_segments(&mut snapshot.connection, &rules)?;
-    // The segments whose rule can be evaluated, in the order of the plan's trees.
-    let places: Vec<usize> = (0..rules.len())
-        .filter(|place| rules[*place].rule.is_ok())
-        .collect();
-    let ids: Vec<i64> = places.iter().map(|place| rules[*place].id).collect();
-    let plan = Plan::new(plannable(&rules), moment);
-    let meter = &settings.meter;
-    meter.add(Figure::Conditions, plan.count_conditions());
-    meter.add(Figure::Leaves, plan.leaves.len());
-    meter.add(Figure::EventLeaves, plan.events.leaves.len());
-    let mut writer = Writer::new(db.connect()?, refresh_id, segments);
-    if !places.is_empty() {
-        scan(
-            db,
-            &mut snapshot,
-            &plan,
-            moment,
-            settings,
-            |connection, evaluated| {
-                compare_chunk(connection, &plan, &places, &ids, evaluated, meter)
-            },
-            |outcome| {
-                for (place, count) in places.iter().zip(outcome.member_counts) {
-                    writer.segments[*place].member_count += count;
-                }
-                meter.time(Phase::Writing, || writer.add(outcome.changes))
-            },
-        )?;
+/// Gives the lock back before the connection ends: the database takes a moment to notice that, and whoever refreshes next
+/// would be refused meanwhile.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let unlock = "SELECT pg_advisory_unlock_all()";
+        // Fails where the connection is lost, and the lock with it.
+        let _ = diesel::sql_query(unlock).execute(&mut self.connection);
     }
-    meter.time(Phase::Writing, || writer.finish(due, settings.clock.now()))
+}
+
+/// A refresh that has begun.
+struct Run<'s> {
+    id: i64,
+    moment: Moment,
+    settings: &'s RefreshSettings,
+}
+
+impl Run<'_> {
+    /// Evaluates and writes. How far it has come is told by the connection of the lock, outside the transaction.
+    fn evaluate(
+        &self,
+        db: &Db,
+        lock: &mut PgConnection,
+        selection: &Selection,
+        due: Option<(&str, DateTime<Utc>)>,
+    ) -> Result<(), Error> {
+        let mut snapshot = Snapshot::take(db)?;
+        let rules = select_rules(&mut snapshot.connection, selection)?;
+        let segments = prepare_segments(&mut snapshot.connection, &rules)?;
+        // The segments whose rule can be evaluated, in the order of the plan's trees.
+        let places: Vec<usize> = (0..rules.len())
+            .filter(|place| rules[*place].rule.is_ok())
+            .collect();
+        let ids: Vec<i64> = places.iter().map(|place| rules[*place].id).collect();
+        let plan = Plan::new(plannable(&rules), &self.moment);
+        let meter = &self.settings.meter;
+        meter.add(Figure::Conditions, plan.count_conditions());
+        meter.add(Figure::Leaves, plan.leaves.len());
+        meter.add(Figure::EventLeaves, plan.events.leaves.len());
+        let mut writer = Writer::new(db.connect()?, self.id, segments);
+        let mut done = 0;
+        if !places.is_empty() {
+            scan(
+                db,
+                &snapshot,
+                &plan,
+                &self.moment,
+                self.settings,
+                |connection, evaluated| {
+                    compare_chunk(connection, &plan, &places, &ids, evaluated, meter)
+                },
+                |outcome| {
+                    for (place, count) in places.iter().zip(outcome.member_counts) {
+                        writer.segments[*place].member_count += count;
+                    }
+                    done = (done + outcome.ids).min(snapshot.ids);
+                    self.tell_progress(lock, done, snapshot.ids)?;
+                    meter.time(Phase::Writing, || writer.add(outcome.changes))
+                },
+            )?;
+        }
+        meter.time(Phase::Writing, || {
+            writer.finish(due, self.settings.clock.now())
+        })
+    }
+
+    fn tell_progress(&self, lock: &mut PgConnection, done: i64, total: i64) -> Result<(), Error> {
+        diesel::update(refreshes::table.find(self.id))
+            .set((refreshes::done_ids.eq(done), refreshes::total_ids.eq(total)))
+            .execute(lock)?;
+        Ok(())
+    }
 }
 
 /// What a chunk adds to a refresh.
 struct ChunkOutcome {
+    /// How many ids it has.
+    ids: i64,
     /// Members per evaluated segment.
     member_counts: Vec<i64>,
     changes: Vec<BlockChange>,
@@ -205,6 +246,7 @@ fn compare_chunk(
     let load = || StoredBlocks::load(connection, ids, evaluated.range);
     let stored = meter.time(Phase::Comparison, load)?;
     let mut outcome = ChunkOutcome {
+        ids: evaluated.range.rows as i64,
         member_counts: vec![0; ids.len()],
         changes: Vec::new(),
     };

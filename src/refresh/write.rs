@@ -3,12 +3,14 @@
 //! Changes are kept in memory while they are few; only a first fill of a large audience begins to write before the
 //! scan has ended. From then to the end, deletions of subscribers and segments wait.
 
-use super::blocks::{BlockChange, encode_change};
+use super::blocks::BlockChange;
+use crate::audience::gaps;
 use crate::audience::membership::{
-    BLOCK_BYTES, BLOCK_IDS, clear_bits, count_segment_members, lock_for_refresh,
+    BLOCK_BYTES, BLOCK_IDS, CHUNK_BLOCKS, clear_bits, count_segment_members, list_bits,
+    lock_for_refresh,
 };
 use crate::db::schema::{
-    refreshes, schedules, segment_block_changes, segment_refreshes, segments, subscriber_deletions,
+    refreshes, schedules, segment_changes, segment_refreshes, segments, subscriber_deletions,
 };
 use crate::error::Error;
 use crate::rule::Problem;
@@ -178,9 +180,8 @@ impl Writer {
         }
         for batch in kept.chunks(BATCH) {
             self.store(batch)?;
-            self.remember(batch)?;
         }
-        Ok(())
+        self.remember(&kept)
     }
 
     fn store(&mut self, batch: &[BlockChange]) -> Result<(), Error> {
@@ -208,25 +209,29 @@ impl Writer {
         Ok(())
     }
 
-    fn remember(&mut self, batch: &[BlockChange]) -> Result<(), Error> {
-        let changed: Vec<&BlockChange> = batch
-            .iter()
-            .filter(|change| self.segments[change.segment].was_filled)
-            .collect();
-        let rows: Vec<_> = changed
-            .iter()
-            .map(|change| {
-                (
-                    segment_block_changes::refresh_id.eq(self.refresh_id),
-                    segment_block_changes::segment_id.eq(self.segments[change.segment].id),
-                    segment_block_changes::block.eq(change.block),
-                    segment_block_changes::changed.eq(encode_change(&change.changed)),
-                )
+    /// Remembers who joined or left, chunk by chunk; the changes of a chunk stand together.
+    fn remember(&mut self, kept: &[BlockChange]) -> Result<(), Error> {
+        let chunks = kept.chunk_by(|left, right| {
+            left.segment == right.segment && chunk_of(left) == chunk_of(right)
+        });
+        let rows: Vec<_> = chunks
+            .filter(|changes| self.segments[changes[0].segment].was_filled)
+            .filter_map(|changes| {
+                let offsets = list_offsets(changes);
+                let row = (
+                    segment_changes::refresh_id.eq(self.refresh_id),
+                    segment_changes::segment_id.eq(self.segments[changes[0].segment].id),
+                    segment_changes::chunk.eq(chunk_of(&changes[0])),
+                    segment_changes::changed.eq(gaps::encode(&offsets)),
+                );
+                (!offsets.is_empty()).then_some(row)
             })
             .collect();
-        diesel::insert_into(segment_block_changes::table)
-            .values(rows)
-            .execute(&mut self.connection)?;
+        for rows in rows.chunks(BATCH) {
+            diesel::insert_into(segment_changes::table)
+                .values(rows)
+                .execute(&mut self.connection)?;
+        }
         Ok(())
     }
 
@@ -290,6 +295,21 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+fn chunk_of(change: &BlockChange) -> i32 {
+    change.block / CHUNK_BLOCKS
+}
+
+/// Lists the places in their chunk that changed in these blocks.
+fn list_offsets(changes: &[BlockChange]) -> Vec<u32> {
+    let places = changes.iter().flat_map(|change| {
+        let place = change.block % CHUNK_BLOCKS;
+        list_bits(place, &change.changed)
+    });
+    places
+        .filter_map(|place| u32::try_from(place).ok())
+        .collect()
 }
 
 fn blocks(changes: &[&BlockChange]) -> Vec<i32> {

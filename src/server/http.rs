@@ -1,23 +1,25 @@
 //! The HTTP door of the API.
 //!
-//! Only `POST` with `application/json` is answered: a page of another site cannot send that without asking first, and
+//! Queries and mutations come by `POST`, or as subscriptions do over a WebSocket (`websocket.rs`). Only `POST` with `application/json` is answered: a page of another site cannot send that without asking first, and
 //! no cookies exist that could speak for somebody. A loopback server answers only to loopback names, so that a page
 //! whose name was pointed here cannot either.
 
 use super::guard::is_too_deep;
+use super::websocket;
 use crate::db::list_pending_migrations;
-use crate::graphql::{App, RollcallSchema, execute};
+use crate::graphql::{App, RollcallSchema, execute, never_began};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, guard};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// The largest body of a request, in bytes.
-const MAX_BODY: usize = 1 << 20;
+pub const MAX_BODY: usize = 1 << 20;
 
 /// What every worker of the server shares.
 pub struct State {
@@ -25,6 +27,8 @@ pub struct State {
     pub app: App,
     /// The schema that answers from it.
     pub schema: RollcallSchema,
+    /// Whether the server is about to stop; WebSockets close when it is.
+    pub is_stopping: watch::Sender<bool>,
 }
 
 /// Adds the routes of the API.
@@ -34,6 +38,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(
             web::resource("/graphql")
                 .route(web::post().to(answer))
+                .route(
+                    web::get()
+                        .guard(guard::fn_guard(websocket::is_asked_for))
+                        .to(websocket::open),
+                )
                 .default_service(web::to(only_post)),
         )
         .route("/health", web::get().to(health))
@@ -61,7 +70,8 @@ pub async fn check_host<B: MessageBody + 'static>(
     Ok(request.into_response(refused).map_into_right_body())
 }
 
-fn is_loopback_name(host: &str) -> bool {
+/// Whether a host, with or without a port, is this machine.
+pub fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -121,10 +131,7 @@ async fn answer(
 
 /// Writes a response. One whose execution never began has no `data`, as the specification asks.
 fn respond(response: &async_graphql::Response) -> HttpResponse {
-    let never_began = response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty());
-    if never_began {
+    if never_began(response) {
         let body = json!({ "errors": response.errors });
         return HttpResponse::BadRequest().json(body);
     }
@@ -132,14 +139,16 @@ fn respond(response: &async_graphql::Response) -> HttpResponse {
 }
 
 async fn only_post() -> HttpResponse {
-    let message = "expected POST with a JSON body; the explorer is at /graphiql";
+    let message =
+        "expected POST with a JSON body, or GET for a WebSocket; the explorer is at /graphiql";
     let mut refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
     let allow = header::HeaderValue::from_static("POST");
     refused.headers_mut().insert(header::ALLOW, allow);
     refused
 }
 
-fn refuse(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+/// Refuses a request with an error as GraphQL clients read it.
+pub fn refuse(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let body: Value = json!({
         "errors": [{ "message": message, "extensions": { "code": code } }]
     });

@@ -1,17 +1,26 @@
-//! Sockets and time: the HTTP server and the scheduler's loop.
+//! Sockets and time: the HTTP server, WebSockets, and the loops of the scheduler and of the hub for subscriptions.
 
 pub mod graphiql;
 mod guard;
 mod http;
+mod hub;
+mod protocol;
 mod scheduler;
+mod websocket;
 
 use crate::graphql::{App, build_schema};
+use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// How long requests that are under way may take to finish when the server stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
+
+/// How long WebSockets may take to close when the server stops.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -68,23 +77,56 @@ pub async fn serve(
     let state = web::Data::new(http::State {
         app: app.clone(),
         schema,
+        is_stopping: watch::Sender::new(false),
     });
+    let shared = state.clone();
     let server = HttpServer::new(move || {
         WebApp::new()
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(http::check_host))
-            .app_data(state.clone())
+            .app_data(shared.clone())
             .configure(http::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .client_request_timeout(Duration::from_secs(30))
+    .disable_signals()
     .listen(listener)?
     .run();
-    let scheduler = tokio::spawn(scheduler::run(app));
+    let loops = [
+        tokio::spawn(stop_when_told(state, server.handle())?),
+        tokio::spawn(scheduler::run(app.clone())),
+        tokio::spawn(hub::run(app)),
+    ];
     ready(address);
     let result = server.await;
-    // The loop ends here; a refresh that is running comes to its end before the process does.
-    scheduler.abort();
+    // The loops end here; a refresh that is running comes to its end before the process does.
+    for running in loops {
+        running.abort();
+    }
     Ok(result?)
+}
+
+/// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
+/// `SIGTERM`, after the requests that are under way.
+fn stop_when_told(
+    state: web::Data<http::State>,
+    server: ServerHandle,
+) -> std::io::Result<impl Future<Output = ()>> {
+    let [mut interrupt, mut quit, mut terminate] = [
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::quit())?,
+        signal(SignalKind::terminate())?,
+    ];
+    Ok(async move {
+        let is_gentle = tokio::select! {
+            _ = interrupt.recv() => false,
+            _ = quit.recv() => false,
+            _ = terminate.recv() => true,
+        };
+        state.is_stopping.send_replace(true);
+        // Every socket has a receiver.
+        let _ = tokio::time::timeout(GOODBYE, state.is_stopping.closed()).await;
+        server.stop(is_gentle).await;
+    })
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::graphql::App;
-use crate::refresh::{next_due, refresh_pending, run_due};
+use crate::refresh::{close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 
 /// The longest sleep: a clock that was set or a machine that was suspended is noticed after it.
@@ -27,12 +27,16 @@ pub async fn run(app: App) {
 async fn step(app: &App) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
+        // What a dead server left must not look as if it were running.
+        close_abandoned(&working.db)?;
         // New segments first: somebody waits for them.
         let pending = refresh_pending(&working.db, &working.refresh)?;
         let daily = run_due(&working.db, working.daily, &working.refresh)?;
         Ok::<_, Error>(pending.into_iter().chain(daily))
     });
-    match done.await {
+    let done = done.await;
+    app.live.tell_ended();
+    match done {
         Ok(Ok(refreshes)) => {
             for refresh in refreshes {
                 tracing::info!(refresh = refresh.id, trigger = %refresh.trigger, as_of = %refresh.as_of, "refreshed");

@@ -1,6 +1,6 @@
 //! The demo and the documents that speak of it: examples that run, a README that tells the truth.
 
-use crate::support::{TestApp, TestDatabase};
+use crate::support::{Server, Socket, TestApp, TestDatabase};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -39,6 +39,10 @@ fn every_example_of_graphiql_answers_with_demo_data() {
     assert!(examples.len() >= 6);
     for path in examples {
         let document = std::fs::read_to_string(&path).expect("a text");
+        if document.contains("\nsubscription ") {
+            check_subscription(&app, &document);
+            continue;
+        }
         let data = app.query(&document, json!({}));
         let text = data.to_string();
         assert!(
@@ -67,6 +71,14 @@ fn every_example_of_graphiql_answers_with_demo_data() {
             .as_u64()
             .is_some_and(|count| (100..2_000).contains(&count))
     );
+}
+
+/// Makes sure that a server accepts a subscription.
+fn check_subscription(app: &TestApp, document: &str) {
+    let server = Server::start(&app.database);
+    let mut socket = Socket::open(&server);
+    socket.subscribe("1", document, json!({}));
+    socket.settle();
 }
 
 #[test]
@@ -131,12 +143,19 @@ fn rules_and_questions_of_the_readme_work() {
     }
     app.refresh();
     let questions = blocks(&readme, "graphql");
-    assert_eq!(questions.len(), 2);
+    assert_eq!(questions.len(), 4);
     let data = app.query(questions[0], json!({}));
     assert_eq!(data["segment"]["state"], json!("READY"));
     let data = app.query(questions[1], json!({}));
     assert_eq!(data["previewSegment"]["memberCount"], json!(1));
     assert_eq!(data["subscriber"]["explain"]["isMatch"], json!(false));
+    let data = app.query(questions[2], json!({}));
+    assert_eq!(data["segment"]["memberCount"], json!(0));
+    assert_eq!(
+        data["segment"]["changes"]["nodes"][0]["joinedCount"],
+        json!(0)
+    );
+    check_subscription(&app, questions[3]);
 }
 
 #[test]
@@ -156,7 +175,7 @@ fn settings_of_the_readme_are_those_of_the_program() {
                 .collect()
         })
         .collect();
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 8);
     for row in &rows {
         assert!(help.contains(row[1]), "{} is not a flag", row[1]);
         assert!(help.contains(row[2]), "{} is not a variable", row[2]);

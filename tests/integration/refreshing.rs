@@ -1,6 +1,7 @@
 //! Refreshes: what they write, and what edits do to them.
 
 use crate::support::TestApp;
+use rollcall::audience::gaps;
 use rollcall::refresh::{SegmentState, find_last_refreshes, refresh_pending};
 use serde_json::json;
 
@@ -39,14 +40,18 @@ fn joined_and_left_are_counted_and_remembered() {
             {"asOf": "2026-06-15T12:00:00+00:00", "state": "SUCCEEDED", "trigger": "MANUAL", "error": null, "segments": of_segment(2, 0)},
         ])
     );
-    // A first fill has no change rows; the second refresh has one block with two ids that changed, two bytes each.
+    // A first fill has no change rows; the second refresh has one chunk with two ids that changed.
     use diesel::prelude::*;
-    use rollcall::db::schema::segment_block_changes as changes;
+    use rollcall::db::schema::segment_changes as changes;
     let stored: Vec<Vec<u8>> = app
         .db()
         .run_here(|connection| Ok(changes::table.select(changes::changed).load(connection)?))
         .expect("rows");
-    assert_eq!(stored.iter().map(Vec::len).collect::<Vec<_>>(), [4]);
+    let changed: Vec<Vec<u32>> = stored
+        .iter()
+        .map(|changed| gaps::decode(changed).expect("gaps"))
+        .collect();
+    assert_eq!(changed, [[1, 3]]);
 }
 
 #[test]

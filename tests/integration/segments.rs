@@ -411,3 +411,23 @@ fn a_preview_counts_every_node_and_stores_nothing() {
         })
     );
 }
+
+#[test]
+fn seventy_thousand_event_names_in_one_refresh() {
+    let app = app();
+    for number in 0..7 {
+        let names = (0..10_000).map(|name| format!("event {number} {name}"));
+        let names: Vec<String> = names.chain(["visit".to_owned()]).skip(1).collect();
+        app.segment(
+            &format!("s{number}"),
+            json!({"event": {"names": names, "inTheLast": {"amount": 1, "unit": "DAY"}}}),
+        );
+        app.segment(
+            &format!("t{number}"),
+            json!({"event": {"names": names, "count": {"equals": 1}}}),
+        );
+    }
+    app.refresh();
+    assert_eq!(app.members("s6"), ["ona@example.com"]);
+    assert_eq!(app.members("t6"), ["jonas@mail.example", "ona@example.com"]);
+}

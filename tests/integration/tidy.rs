@@ -14,10 +14,11 @@ const FLOORS: [&[&str]; 7] = [
 ];
 
 /// Which floors may use a library.
-const LIBRARIES: [(&str, &[&str]); 3] = [
+const LIBRARIES: [(&str, &[&str]); 4] = [
     ("diesel", &["db", "audience", "refresh", "graphql", "cli"]),
     ("async_graphql", &["graphql", "server"]),
     ("actix_web", &["server", "cli"]),
+    ("actix_ws", &["server"]),
 ];
 
 fn root() -> &'static Path {

@@ -97,7 +97,7 @@ pub fn evaluate(rules: &[CheckedRule], rows: &Rows, world: &World) -> Vec<Vec<Bo
     members
 }
 
-/// The segments that have rules, by key. Those that others ask about stand behind them.
+/// The segments that have rules, by key; in an order in which some stand before those that they ask about.
 pub fn list_rules(world: &World) -> impl Iterator<Item = (&str, &Value)> {
     let segments = world.segments.iter().rev();
     segments.filter_map(|(key, segment)| match segment {

@@ -27,6 +27,8 @@ const POLL: Duration = Duration::from_millis(20);
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a fast shutdown may take; it writes out everything that is in memory.
 const FAST_LIMIT: Duration = Duration::from_secs(60);
+/// How long the children of a server that was killed may take to notice.
+const ORPHANS_LIMIT: Duration = Duration::from_secs(10);
 /// How long an immediate shutdown may take; PostgreSQL itself kills its children after 5 seconds.
 const IMMEDIATE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -88,6 +90,19 @@ pub(super) fn find_shared(home: &Home) -> Result<Option<PathBuf>, EmbeddedError>
     }
 }
 
+/// Waits a while for a socket without its server to fall silent: where that was killed, its children hold the socket
+/// until they notice.
+fn falls_silent(file: &PidFile) -> bool {
+    let deadline = Instant::now() + ORPHANS_LIMIT;
+    while file.answers() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(POLL);
+    }
+    true
+}
+
 /// Ends the server if it runs: by a fast shutdown, then by an immediate one.
 pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
     let Some(file) = PidFile::read(home)? else {
@@ -95,7 +110,7 @@ pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
     };
     match is_server(file.pid, home) {
         Some(true) => {}
-        Some(false) if !file.answers() => return Ok(()),
+        Some(false) if falls_silent(&file) => return Ok(()),
         Some(false) => {
             let path = file.socket_dir.unwrap_or_default();
             return Err(EmbeddedError::ForeignServer { path });

@@ -65,7 +65,7 @@ fn requests_that_are_none() {
     let mut get = client.agent.get(&client.url).call().expect("an answer");
     assert_eq!(get.status(), 405);
     assert_eq!(get.headers()["allow"], "POST");
-    assert_snapshot!(get.body_mut().read_to_string().expect("text"), @r#"{"errors":[{"message":"expected POST with a JSON body; the explorer is at /graphiql","extensions":{"code":"BAD_REQUEST"}}]}"#);
+    assert_snapshot!(get.body_mut().read_to_string().expect("text"), @r#"{"errors":[{"message":"expected POST with a JSON body, or GET for a WebSocket; the explorer is at /graphiql","extensions":{"code":"BAD_REQUEST"}}]}"#);
     for host in ["example.com", "rollcall.example.com:80", "169.254.0.1"] {
         let request = client.agent.post(&client.url).header("host", host);
         let mut response = request

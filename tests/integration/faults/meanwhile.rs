@@ -110,7 +110,7 @@ fn a_segment_deleted_meanwhile_leaves_nothing() {
         numbers(
             &app,
             "SELECT segment_id FROM segment_blocks UNION SELECT segment_id FROM segment_refreshes \
-             UNION SELECT segment_id FROM segment_block_changes"
+             UNION SELECT segment_id FROM segment_changes"
         ),
         [id + 1],
         "only the other segment has members and a past"

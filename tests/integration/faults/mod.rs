@@ -4,6 +4,7 @@
 mod connections;
 mod embedded;
 mod importing;
+mod kills;
 mod meanwhile;
 mod refreshing;
 
@@ -61,7 +62,7 @@ fn assert_members_are_of_last_success(app: &TestApp) -> u32 {
     assert_eq!(wrong_totals, "0", "totals differ from the members");
     let strays = app.database.ask(
         "SELECT (SELECT count(*) FROM segment_refreshes r JOIN refreshes f ON f.id = r.refresh_id WHERE f.state <> 'succeeded') \
-         + (SELECT count(*) FROM segment_block_changes c JOIN refreshes f ON f.id = c.refresh_id WHERE f.state <> 'succeeded')",
+         + (SELECT count(*) FROM segment_changes c JOIN refreshes f ON f.id = c.refresh_id WHERE f.state <> 'succeeded')",
     );
     assert_eq!(strays, "0", "a refresh that failed left something");
     let succeeded = app
@@ -82,7 +83,7 @@ fn members(app: &TestApp) -> String {
     app.database.ask(
         "SELECT json_build_array( \
          (SELECT json_agg(b ORDER BY b.segment_id, b.block) FROM segment_blocks b), \
-         (SELECT json_agg(c ORDER BY c.refresh_id, c.segment_id, c.block) FROM segment_block_changes c), \
+         (SELECT json_agg(c ORDER BY c.refresh_id, c.segment_id, c.chunk) FROM segment_changes c), \
          (SELECT json_agg(r ORDER BY r.refresh_id, r.segment_id) FROM segment_refreshes r))",
     )
 }

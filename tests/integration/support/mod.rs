@@ -3,10 +3,12 @@
 mod cluster;
 mod observe;
 mod process;
+mod socket;
 
 pub use cluster::TestDatabase;
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run};
+pub use socket::Socket;
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
@@ -50,8 +52,10 @@ impl TestApp {
             daily: Daily {
                 at: NaiveTime::from_hms_opt(3, 0, 0).expect("a time"),
                 zone,
+                keep_changes: 400,
             },
             pending: Arc::default(),
+            live: Arc::default(),
         };
         TestApp {
             database,

@@ -278,3 +278,37 @@ fn windows_of_events_are_those_of_instants() {
         check(&people, never, &format!("none | {too_early} | {too_late}"));
     }
 }
+
+#[test]
+fn windows_of_one_rule_do_not_cut_each_other() {
+    let (early, middle, late) = (
+        "2026-01-10T12:00:00Z",
+        "2026-02-10T12:00:00Z",
+        "2026-03-10T12:00:00Z",
+    );
+    let all = format!("{early} {middle} {late}");
+    let people = visitors(NOON, &format!("{early} | {middle} | {late} | {all}"));
+    // Events are read once for all of these, from the first beginning to the last end.
+    let in_month = |first: &str, last: &str| json!({"event": {"name": "visit", "between": {"from": first, "to": last}}});
+    let months = [
+        in_month("2026-02-01", "2026-02-28"),
+        in_month("2026-03-01", "2026-03-31"),
+        in_month("2026-01-01", "2026-01-31"),
+    ];
+    check(&people, json!({ "all": months }), &all);
+    check(
+        &people,
+        json!({ "any": months }),
+        &format!("{early} | {middle} | {late} | {all}"),
+    );
+    let before = json!({"event": {"name": "visit", "before": "2026-01-31"}});
+    let after = json!({"event": {"name": "visit", "after": "2026-03-01"}});
+    let both = json!({"all": [before, months[0], months[1]]});
+    check(&people, both, &all);
+    check(&people, json!({"all": [after, months[0], months[2]]}), &all);
+    check(
+        &people,
+        json!({"any": [before, after]}),
+        &format!("{early} | {late} | {all}"),
+    );
+}

@@ -1,0 +1,362 @@
+//! The protocol `graphql-transport-ws`, apart from sockets and time: what a client's message asks for, and the messages
+//! that answer it.
+//!
+//! It is the one of <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. async-graphql has an engine for
+//! it, which lets a second subscriber of an id replace the first and closes with other codes than the protocol's.
+
+use super::guard::is_too_deep;
+use crate::graphql::Reply;
+use async_graphql::{Request, Variables};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+
+/// The name by which clients ask for the protocol.
+pub const NAME: &str = "graphql-transport-ws";
+
+/// How many operations may run over one socket at the same time.
+const MAX_OPERATIONS: usize = 100;
+
+/// The end of a socket, by the server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The close code.
+    pub code: u16,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Close {
+    /// An end.
+    pub fn new(code: u16, reason: impl Into<String>) -> Close {
+        Close {
+            code,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What to do about a message.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Send this.
+    Send(String),
+    /// Execute an operation, and hand over its replies.
+    Start { id: String, request: Box<Request> },
+    /// End an operation: nobody waits for it any more.
+    Stop { id: String },
+    /// Close the socket.
+    Close(Close),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Message {
+    ConnectionInit {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Ping {
+        payload: Option<Map<String, Value>>,
+    },
+    Pong {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Operation,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Operation {
+    query: String,
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Variables,
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<Map<String, Value>>,
+}
+
+/// What is known of one socket.
+#[derive(Debug, Default)]
+pub struct Protocol {
+    is_acknowledged: bool,
+    running: HashSet<String>,
+}
+
+impl Protocol {
+    /// Whether the client has introduced itself.
+    pub fn is_acknowledged(&self) -> bool {
+        self.is_acknowledged
+    }
+
+    /// Tells what to do when the client has not introduced itself in time.
+    pub fn time_out(&self) -> Close {
+        Close::new(4408, "Connection initialisation timeout")
+    }
+
+    /// Takes a message of the client.
+    pub fn receive(&mut self, text: &str) -> Step {
+        match serde_json::from_str(text) {
+            Err(error) => Step::Close(Close::new(4400, format!("Invalid message: {error}"))),
+            Ok(Message::ConnectionInit { .. }) if self.is_acknowledged => {
+                Step::Close(Close::new(4429, "Too many initialisation requests"))
+            }
+            Ok(Message::ConnectionInit { .. }) => {
+                self.is_acknowledged = true;
+                Step::Send(json!({ "type": "connection_ack" }).to_string())
+            }
+            Ok(Message::Ping { payload: None }) => {
+                Step::Send(json!({ "type": "pong" }).to_string())
+            }
+            Ok(Message::Ping { payload }) => {
+                Step::Send(json!({ "type": "pong", "payload": payload }).to_string())
+            }
+            Ok(Message::Pong { .. }) => Step::Nothing,
+            Ok(Message::Subscribe { id, payload }) => self.subscribe(id, payload),
+            Ok(Message::Complete { id }) if self.running.remove(&id) => Step::Stop { id },
+            // It has ended already; the client could not know yet.
+            Ok(Message::Complete { .. }) => Step::Nothing,
+        }
+    }
+
+    fn subscribe(&mut self, id: String, operation: Operation) -> Step {
+        if !self.is_acknowledged {
+            return Step::Close(Close::new(4401, "Unauthorized"));
+        }
+        if self.running.contains(&id) {
+            let reason = format!("Subscriber for {id} already exists");
+            return Step::Close(Close::new(4409, reason));
+        }
+        if self.running.len() >= MAX_OPERATIONS {
+            let message = format!(
+                "expected at most {MAX_OPERATIONS} operations at the same time over a socket"
+            );
+            return Step::Send(refuse(&id, "TOO_MANY_OPERATIONS", &message));
+        }
+        if is_too_deep(&operation.query) {
+            let message = "expected a document with fewer nested brackets";
+            return Step::Send(refuse(&id, "GRAPHQL_VALIDATION_FAILED", message));
+        }
+        let mut request = Request::new(operation.query).variables(operation.variables);
+        request.operation_name = operation.operation_name;
+        self.running.insert(id.clone());
+        Step::Start {
+            id,
+            request: Box::new(request),
+        }
+    }
+
+    /// Writes the message for a reply. After a refusal the operation has ended.
+    pub fn reply(&mut self, id: &str, reply: &Reply) -> String {
+        match reply {
+            Reply::Next(response) => {
+                json!({ "id": id, "type": "next", "payload": response }).to_string()
+            }
+            Reply::Refused(errors) => {
+                self.running.remove(id);
+                json!({ "id": id, "type": "error", "payload": errors }).to_string()
+            }
+        }
+    }
+
+    /// Writes the message for the end of an operation, unless the client knows of it.
+    pub fn end(&mut self, id: &str) -> Option<String> {
+        let was_running = self.running.remove(id);
+        was_running.then(|| json!({ "id": id, "type": "complete" }).to_string())
+    }
+}
+
+fn refuse(id: &str, code: &str, message: &str) -> String {
+    let error = json!({ "message": message, "extensions": { "code": code } });
+    json!({ "id": id, "type": "error", "payload": [error] }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql::{Response, ServerError, value};
+
+    const INIT: &str = r#"{"type": "connection_init"}"#;
+
+    fn subscribe(id: &str) -> String {
+        json!({"id": id, "type": "subscribe", "payload": {"query": "{ a }"}}).to_string()
+    }
+
+    fn acknowledged() -> Protocol {
+        let mut protocol = Protocol::default();
+        assert_eq!(
+            sent(protocol.receive(INIT)),
+            json!({"type": "connection_ack"})
+        );
+        protocol
+    }
+
+    #[track_caller]
+    fn sent(step: Step) -> Value {
+        match step {
+            Step::Send(text) => serde_json::from_str(&text).expect("JSON"),
+            other => panic!("not sent: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn closed(step: Step) -> (u16, String) {
+        match step {
+            Step::Close(close) => (close.code, close.reason),
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn started(step: Step) -> Request {
+        match step {
+            Step::Start { request, .. } => *request,
+            other => panic!("not started: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_closes_with_4400() {
+        for text in [
+            "",
+            "hello",
+            "[]",
+            "{}",
+            r#"{"type": "start", "id": "1", "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "connection_init", "payload": "key"}"#,
+            r#"{"type": "ping", "payload": 1}"#,
+            r#"{"type": "subscribe", "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "subscribe", "id": 1, "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "subscribe", "id": "1"}"#,
+            r#"{"type": "subscribe", "id": "1", "payload": {}}"#,
+            r#"{"type": "subscribe", "id": "1", "payload": {"query": 1}}"#,
+            r#"{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": [1]}}"#,
+            r#"{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "operationName": 1}}"#,
+            r#"{"type": "complete"}"#,
+        ] {
+            let (code, reason) = closed(acknowledged().receive(text));
+            assert_eq!(code, 4400, "{text}: {reason}");
+            assert!(reason.starts_with("Invalid message: "), "{reason}");
+        }
+        let deep = format!(
+            r#"{{"type": "ping", "payload": {}"#,
+            r#"{"a": "#.repeat(10_000)
+        );
+        assert_eq!(closed(acknowledged().receive(&deep)).0, 4400);
+    }
+
+    #[test]
+    fn to_ask_before_the_introduction_closes_with_4401() {
+        let step = Protocol::default().receive(&subscribe("1"));
+        assert_eq!(closed(step), (4401, "Unauthorized".to_owned()));
+    }
+
+    #[test]
+    fn no_introduction_closes_with_4408() {
+        let protocol = Protocol::default();
+        assert!(!protocol.is_acknowledged());
+        assert_eq!(protocol.time_out().code, 4408);
+        assert!(acknowledged().is_acknowledged());
+    }
+
+    #[test]
+    fn a_second_subscriber_of_an_id_closes_with_4409() {
+        let mut protocol = acknowledged();
+        started(protocol.receive(&subscribe("1")));
+        started(protocol.receive(&subscribe("2")));
+        let reason = "Subscriber for 1 already exists".to_owned();
+        assert_eq!(closed(protocol.receive(&subscribe("1"))), (4409, reason));
+    }
+
+    #[test]
+    fn a_second_introduction_closes_with_4429() {
+        assert_eq!(closed(acknowledged().receive(INIT)).0, 4429);
+    }
+
+    #[test]
+    fn an_id_is_free_again_after_its_end_whoever_ended_it() {
+        let mut protocol = acknowledged();
+        started(protocol.receive(&subscribe("1")));
+        let step = protocol.receive(r#"{"type": "complete", "id": "1"}"#);
+        assert!(matches!(step, Step::Stop { id } if id == "1"));
+        assert_eq!(protocol.end("1"), None, "the client knows");
+        started(protocol.receive(&subscribe("1")));
+        let complete = protocol.end("1").expect("a message");
+        assert_eq!(complete, r#"{"id":"1","type":"complete"}"#);
+        let step = protocol.receive(r#"{"type": "complete", "id": "1"}"#);
+        assert!(matches!(step, Step::Nothing), "they crossed");
+        started(protocol.receive(&subscribe("1")));
+        let refused = Reply::Refused(vec![ServerError::new("no", None)]);
+        assert_eq!(
+            protocol.reply("1", &refused),
+            r#"{"id":"1","type":"error","payload":[{"message":"no"}]}"#
+        );
+        assert_eq!(protocol.end("1"), None, "an error is an end");
+        started(protocol.receive(&subscribe("1")));
+    }
+
+    #[test]
+    fn answers_are_next_messages() {
+        let mut protocol = acknowledged();
+        started(protocol.receive(&subscribe("1")));
+        let next = Reply::Next(Response::new(value!({"a": 1})));
+        assert_eq!(
+            protocol.reply("1", &next),
+            r#"{"id":"1","type":"next","payload":{"data":{"a":1}}}"#
+        );
+    }
+
+    #[test]
+    fn the_request_is_the_one_that_was_sent() {
+        let message = r#"{"type": "subscribe", "id": "1", "payload": {"query": "query B { b } query C { c }",
+            "operationName": "C", "variables": {"n": 1}, "extensions": {"x": 1}}}"#;
+        let request = started(acknowledged().receive(message));
+        assert_eq!(request.query, "query B { b } query C { c }");
+        assert_eq!(request.operation_name.as_deref(), Some("C"));
+        assert_eq!(request.variables.into_value(), value!({"n": 1}));
+        let message = r#"{"type": "subscribe", "id": "1", "payload": {"query": "{ a }",
+            "operationName": null, "variables": null, "extensions": null}}"#;
+        started(acknowledged().receive(message));
+    }
+
+    #[test]
+    fn pings_are_answered_at_any_time() {
+        let mut protocol = Protocol::default();
+        let pong = sent(protocol.receive(r#"{"type": "ping"}"#));
+        assert_eq!(pong, json!({"type": "pong"}));
+        let pong = sent(protocol.receive(r#"{"type": "ping", "payload": {"n": 1}}"#));
+        assert_eq!(pong, json!({"type": "pong", "payload": {"n": 1}}));
+        assert!(matches!(
+            protocol.receive(r#"{"type": "pong"}"#),
+            Step::Nothing
+        ));
+    }
+
+    #[test]
+    fn too_much_is_refused_and_the_rest_goes_on() {
+        let mut protocol = acknowledged();
+        for id in 0..MAX_OPERATIONS {
+            started(protocol.receive(&subscribe(&id.to_string())));
+        }
+        let refused = sent(protocol.receive(&subscribe("more")));
+        assert_eq!(refused["type"], "error");
+        let code = &refused["payload"][0]["extensions"]["code"];
+        assert_eq!(code, "TOO_MANY_OPERATIONS");
+        protocol.end("7");
+        started(protocol.receive(&subscribe("more")));
+        let deep =
+            json!({"id": "deep", "type": "subscribe", "payload": {"query": "[".repeat(5_000)}});
+        let refused = sent(acknowledged().receive(&deep.to_string()));
+        let code = &refused["payload"][0]["extensions"]["code"];
+        assert_eq!(code, "GRAPHQL_VALIDATION_FAILED");
+    }
+}

@@ -1,0 +1,309 @@
+//! The WebSocket door of the API: `GET /graphql`, for everything that can be asked, and the only one for subscriptions.
+//!
+//! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
+//! client that reads slowly slows its own operations down and nothing else.
+
+use super::http::{MAX_BODY, State, is_loopback_name, refuse};
+use super::protocol::{Close, NAME, Protocol, Step};
+use crate::graphql::{Reply, execute_stream};
+use actix_web::guard::GuardContext;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, ProtocolError, Session};
+use async_graphql::futures_util::future::{AbortHandle, Abortable};
+use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, once};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::{Instant, interval, sleep, timeout};
+
+/// How long a client may take to introduce itself.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// How often a client is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long a client may say nothing, not even that it is there.
+const SILENCE: Duration = Duration::from_secs(50);
+/// How long a client may take to read what it is sent.
+const READING: Duration = Duration::from_secs(30);
+
+/// Whether a request wants to become a WebSocket.
+pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
+    let upgrade = context.head().headers().get(header::UPGRADE);
+    upgrade.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Opens a socket.
+///
+/// Browsers let every page open sockets to anywhere, and tell where the page is from: it must be from this machine, as
+/// the server is.
+pub async fn open(
+    request: HttpRequest,
+    body: web::Payload,
+    state: web::Data<State>,
+) -> actix_web::Result<HttpResponse> {
+    if let Some(origin) = find_foreign_origin(request.headers()) {
+        let message = format!("expected a page from a loopback host, found \"{origin}\"");
+        return Ok(refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message));
+    }
+    if !is_spoken(request.headers()) {
+        let message = format!("expected {NAME} among the protocols of the WebSocket");
+        return Ok(refuse(StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST", &message));
+    }
+    let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[NAME])?;
+    let messages = messages
+        .max_frame_size(MAX_BODY)
+        .aggregate_continuations()
+        .max_continuation_size(MAX_BODY);
+    let socket = Socket {
+        state,
+        session,
+        protocol: Protocol::default(),
+        running: HashMap::new(),
+        events: SelectAll::new(),
+    };
+    actix_web::rt::spawn(socket.run(messages));
+    Ok(response)
+}
+
+fn find_foreign_origin(headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?;
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    let host = origin.split_once("://").map(|(_, host)| host);
+    let is_ours = host.is_some_and(is_loopback_name);
+    (!is_ours).then(|| origin.into_owned())
+}
+
+fn is_spoken(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let mut offers = offers.filter_map(|offer| offer.to_str().ok());
+    offers.any(|offer| offer.split(',').any(|name| name.trim() == NAME))
+}
+
+/// What comes of an operation.
+struct Event {
+    id: String,
+    /// None at its end.
+    reply: Option<Reply>,
+}
+
+/// One socket.
+struct Socket {
+    state: web::Data<State>,
+    session: Session,
+    protocol: Protocol,
+    /// What ends the operations that run.
+    running: HashMap<String, AbortHandle>,
+    events: SelectAll<Abortable<BoxStream<'static, Event>>>,
+}
+
+/// Why a socket ends.
+enum Ending {
+    /// The server says so.
+    Close(Close),
+    /// The client said so, or is gone.
+    Gone(Option<CloseReason>),
+}
+
+impl Socket {
+    async fn run(mut self, messages: AggregatedMessageStream) {
+        let ending = self.talk(messages).await;
+        let reason = match ending {
+            Ending::Close(close) => {
+                tracing::debug!(
+                    code = close.code,
+                    reason = close.reason,
+                    "a socket is closed"
+                );
+                Some(CloseReason::from((
+                    actix_ws::CloseCode::from(close.code),
+                    close.reason,
+                )))
+            }
+            Ending::Gone(reason) => reason,
+        };
+        // Fails where the client is gone.
+        let _ = timeout(READING, self.session.close(reason)).await;
+    }
+
+    async fn talk(&mut self, mut messages: AggregatedMessageStream) -> Ending {
+        let mut is_stopping = self.state.is_stopping.subscribe();
+        let introduction = sleep(INTRODUCTION);
+        tokio::pin!(introduction);
+        let mut pings = interval(PING_EVERY);
+        let mut heard_at = Instant::now();
+        loop {
+            let done = tokio::select! {
+                _ = is_stopping.wait_for(|is_stopping| *is_stopping) => {
+                    Err(Ending::Close(Close::new(1001, "The server stops")))
+                }
+                () = &mut introduction, if !self.protocol.is_acknowledged() => {
+                    Err(Ending::Close(self.protocol.time_out()))
+                }
+                now = pings.tick() => self.ping(now - heard_at).await,
+                message = messages.recv() => {
+                    heard_at = Instant::now();
+                    self.receive(message).await
+                }
+                Some(event) = self.events.next() => self.tell(event).await,
+            };
+            if let Err(ending) = done {
+                return ending;
+            }
+        }
+    }
+
+    async fn ping(&mut self, silence: Duration) -> Result<(), Ending> {
+        if silence > SILENCE {
+            let close = Close::new(1001, "The client has not been heard of for too long");
+            return Err(Ending::Close(close));
+        }
+        let sent = timeout(READING, self.session.ping(b"")).await;
+        let sent = sent.is_ok_and(|sent| sent.is_ok());
+        sent.then_some(()).ok_or(Ending::Gone(None))
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), Ending> {
+        match timeout(READING, self.session.text(text)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Ending::Gone(None)),
+            Err(_) => Err(Ending::Close(Close::new(1008, "The client does not read"))),
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        message: Option<Result<AggregatedMessage, ProtocolError>>,
+    ) -> Result<(), Ending> {
+        let text = match message {
+            Some(Ok(AggregatedMessage::Text(text))) => text,
+            Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                // Fails where the client is gone, which is noticed at the next message.
+                let _ = timeout(READING, self.session.pong(&bytes)).await;
+                return Ok(());
+            }
+            Some(Ok(AggregatedMessage::Pong(_))) => return Ok(()),
+            Some(Ok(AggregatedMessage::Binary(_))) => {
+                let close = Close::new(4400, "Invalid message: expected text, found bytes");
+                return Err(Ending::Close(close));
+            }
+            Some(Ok(AggregatedMessage::Close(reason))) => return Err(Ending::Gone(reason)),
+            Some(Err(error)) => return Err(Ending::Close(close_for(&error))),
+            None => return Err(Ending::Gone(None)),
+        };
+        match self.protocol.receive(&text) {
+            Step::Nothing => Ok(()),
+            Step::Send(text) => self.send(text).await,
+            Step::Start { id, request } => {
+                self.start(id, *request);
+                Ok(())
+            }
+            Step::Stop { id } => {
+                self.stop(&id);
+                Ok(())
+            }
+            Step::Close(close) => Err(Ending::Close(close)),
+        }
+    }
+
+    fn start(&mut self, id: String, request: async_graphql::Request) {
+        let replies = execute_stream(&self.state.schema, &self.state.app, request);
+        let event = {
+            let id = id.clone();
+            move |reply| Event {
+                id: id.clone(),
+                reply,
+            }
+        };
+        let events = replies.map(Some).chain(once(async { None })).map(event);
+        let (events, handle) = abortable(events.boxed());
+        self.events.push(events);
+        self.running.insert(id, handle);
+    }
+
+    /// Drops an operation and everything it waits for.
+    fn stop(&mut self, id: &str) {
+        if let Some(handle) = self.running.remove(id) {
+            handle.abort();
+        }
+    }
+
+    async fn tell(&mut self, event: Event) -> Result<(), Ending> {
+        let id = &event.id;
+        let is_end = !matches!(event.reply, Some(Reply::Next(_)));
+        if is_end {
+            self.stop(id);
+        }
+        let message = match &event.reply {
+            Some(reply) => Some(self.protocol.reply(id, reply)),
+            None => self.protocol.end(id),
+        };
+        match message {
+            Some(text) => self.send(text).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn close_for(error: &ProtocolError) -> Close {
+    match error {
+        ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Close::new(1007, "Expected UTF-8")
+        }
+        // A message in pieces that is too large comes as an error of reading.
+        ProtocolError::Overflow | ProtocolError::Io(_) => {
+            Close::new(1009, format!("Expected at most {MAX_BODY} bytes"))
+        }
+        other => Close::new(1002, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn headers(name: header::HeaderName, values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_open_sockets_and_programs_may() {
+        assert_eq!(find_foreign_origin(&HeaderMap::new()), None);
+        let find = |origin| find_foreign_origin(&headers(header::ORIGIN, &[origin]));
+        for origin in [
+            "http://localhost:7655",
+            "https://localhost",
+            "http://127.0.0.1:3000",
+            "http://[::1]:7655",
+        ] {
+            assert_eq!(find(origin), None, "{origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "localhost",
+            "http://example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com:80",
+            "http://10.0.0.1",
+        ] {
+            assert!(find(origin).is_some(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn one_protocol_is_spoken() {
+        let is_spoken = |offers| is_spoken(&headers(header::SEC_WEBSOCKET_PROTOCOL, offers));
+        assert!(is_spoken(&["graphql-transport-ws"]));
+        assert!(is_spoken(&["graphql-ws, graphql-transport-ws"]));
+        assert!(is_spoken(&["graphql-ws", "graphql-transport-ws"]));
+        assert!(!is_spoken(&[]));
+        assert!(!is_spoken(&["graphql-ws"]));
+        assert!(!is_spoken(&["graphql-transport-ws-2"]));
+    }
+}
