@@ -7,8 +7,9 @@
 //! # The idea
 //!
 //! A rule is evaluated by vectorised code over columns, never by building SQL from it, and membership is stored as
-//! bitmaps of 8,192 ids a block. One evaluator serves the refresh and the preview. Postgres does what it is best at:
-//! holding the truth, scanning ranges, and giving every worker the same snapshot.
+//! bitmaps of 8,192 ids a block. One evaluator serves the refresh, the preview with its count at every node, and the
+//! explanation of one subscriber. Postgres does what it is best at: holding the truth, scanning ranges, and giving
+//! every worker the same snapshot.
 //!
 //! # The floors
 //!
@@ -17,13 +18,13 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, the loops of scheduler and hub | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, the loops of scheduler, follower and hub | actix-web |
 //! | [`graphql`] | translation: one file per noun, loaders, paging, errors | async-graphql |
-//! | [`refresh`] | snapshot, column loading, blocks, history, schedule, the step | diesel |
+//! | [`refresh`] | snapshot, column loading, blocks, the past, what follows at once, schedule, the step | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
 //! | [`evaluate`] | checked rules and columns to bitmaps; pure | Arrow |
-//! | [`rule`] | the language: parse, check, problems, limits; pure | nothing |
+//! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //!
 //! [`config`], [`clock`] and [`error`] stand beside them.
 //!
@@ -33,7 +34,13 @@
 //!   (`audience/field_column.rs`).
 //! - `rule` and `evaluate` know no database, no clock and no asynchronous code.
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
-//! - A refresh never updates a row of `segments`, and only a refresh and a deletion write `segment_blocks`.
+//! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
+//!   `segment_blocks`: the first two alone, deletions beside each other (`audience/membership.rs` has the locks).
+//! - Whatever changes a subscriber writes a touch in the same transaction while instant segments exist; triggers see to it.
+//!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
+//! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
+//!   what changed, and a deletion takes the subscriber out of both.
+//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
 //!
 //! # Walkthrough: a question
@@ -56,6 +63,13 @@
 //! 3. Workers take chunks of 16 blocks (`refresh/scan.rs`), load their columns (`refresh/load.rs`), evaluate the
 //!    leaves, combine them per rule and compare with the stored blocks (`refresh/blocks.rs`).
 //! 4. One transaction writes blocks, changes and totals (`refresh/write.rs`). Readers see the old members or the new.
+//!
+//! # Walkthrough: a change that is followed at once
+//!
+//! 1. A trigger notes the subscriber in `touches`; the loop in `server/follower.rs` is woken, or looks twice a second.
+//! 2. `refresh/instant.rs` takes the oldest touches and evaluates the instant segments for those ids, in one snapshot.
+//! 3. One transaction flips bits, remembers who joined and left, and is done with the touches (`refresh/touches.rs`). While
+//!    a refresh runs they are kept, and the refresh leaves the instant segments of those subscribers alone.
 
 pub mod cli;
 pub mod config;

@@ -13,19 +13,19 @@
 //! ten times the subscribers our way. Figures are of one run on one machine: read the ratios.
 
 mod audience;
+mod ground;
 mod previews;
 mod segments;
 mod sql_way;
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
-use diesel::connection::SimpleConnection;
+use ground::{execute, timed, with_database};
 use rollcall::clock::Clock;
-use rollcall::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
-use rollcall::db::{Db, migrate};
+use rollcall::db::Db;
 use rollcall::refresh::{Figure, Meter, Phase, RefreshSettings, Selection, Trigger, refresh};
 use segments::Definition;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -60,31 +60,9 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let scratch = tempfile::Builder::new()
-        .prefix("rollcall-bench-")
-        .tempdir_in("/tmp")?;
-    // As root, Postgres runs as another user, who must be able to come here.
-    #[cfg(unix)]
-    std::fs::set_permissions(
-        scratch.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )?;
-    let (url, postgres) = match &arguments.database_url {
-        Some(url) => (url.clone(), None),
-        None => {
-            let options = EmbeddedOptions::lasting(scratch.path().join("data"));
-            let postgres = EmbeddedPostgres::start(&options)?;
-            (postgres.url().to_owned(), Some(postgres))
-        }
-    };
-    let db = Db::open(&url, 4)?;
-    db.run_here(|connection| migrate(connection).map(drop))?;
-    let result = Run::new(&db, &arguments).and_then(|mut run| run.run());
-    drop(db);
-    if let Some(postgres) = postgres {
-        postgres.stop()?;
-    }
-    result
+    with_database(arguments.database_url.as_deref(), |db| {
+        Run::new(db, &arguments)?.run()
+    })
 }
 
 /// What the parts of a run share.
@@ -293,12 +271,6 @@ fn report_phases(meter: &Meter) {
     );
 }
 
-fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    work()?;
-    Ok(start.elapsed())
-}
-
 fn report_storage(db: &Db) -> anyhow::Result<()> {
     for (name, table) in [
         (
@@ -339,9 +311,4 @@ fn peak_memory() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1024
-}
-
-/// Runs statements.
-fn execute(db: &Db, sql: &str) -> anyhow::Result<()> {
-    Ok(db.run_here(|connection| Ok(connection.batch_execute(sql)?))?)
 }

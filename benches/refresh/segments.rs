@@ -1,7 +1,7 @@
 //! Mixed segments, each as a rule and as the SQL that a careful person would write for it.
 
 use chrono::{DateTime, Utc};
-use rollcall::audience::segment;
+use rollcall::audience::segment::{self, SegmentMode};
 use rollcall::db::Db;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -20,8 +20,9 @@ pub fn make(db: &Db, numbers: Range<usize>, now: DateTime<Utc>) -> anyhow::Resul
     for number in numbers {
         let (rule, condition) = mixed(number);
         let key = format!("segment-{number:04}");
-        let made =
-            db.run_here(|connection| segment::create(connection, &key, None, None, &rule, now))?;
+        let made = db.run_here(|connection| {
+            segment::create(connection, &key, None, None, &rule, SegmentMode::Daily, now)
+        })?;
         definitions.push(Definition {
             id: made.id,
             condition,

@@ -8,7 +8,7 @@ use crate::error::Error;
 use diesel::prelude::*;
 
 /// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
-pub const FEW_MEMBERS: usize = 20_000;
+const FEW_MEMBERS: usize = 20_000;
 
 /// How many e-mails are read at a time while looking for the members of a page.
 const EMAILS_AT_A_TIME: i64 = 4_096;

@@ -4,7 +4,7 @@
 
 use super::gaps;
 use super::group::Group;
-use super::id_set::{FEW_MEMBERS, IdSet};
+use super::id_set::IdSet;
 use super::paging::{Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
@@ -62,7 +62,8 @@ pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> 
     )?)
 }
 
-/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one.
+/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one: for a
+/// refresh, and for the follower, which like it reads members and writes them back.
 ///
 /// # Errors
 /// Those of the database.
@@ -411,10 +412,15 @@ pub fn list_segment_members(
         .repeatable_read()
         .read_only()
         .run(|connection| {
-            request.fetch(|request, limit| match order {
-                SubscriberOrder::Id => members_by_id(connection, segment_id, request, limit),
-                SubscriberOrder::Email => members_by_email(connection, segment_id, request, limit),
-            })
+            match order {
+                // Only the blocks of the page are read.
+                SubscriberOrder::Id => request
+                    .fetch(|request, limit| members_by_id(connection, segment_id, request, limit)),
+                SubscriberOrder::Email => {
+                    let members = IdSet::of_segment(connection, segment_id)?;
+                    members.list_page(connection, order, request)
+                }
+            }
         })
 }
 
@@ -489,51 +495,4 @@ pub fn list_bits(block: i32, members: &[u8]) -> Vec<i64> {
         }
     }
     ids
-}
-
-fn members_by_email(
-    connection: &mut PgConnection,
-    segment_id: i64,
-    request: &PageRequest<SubscriberKey>,
-    limit: i64,
-) -> Result<Vec<Subscriber>, Error> {
-    let count = count_segment_members(connection, &[segment_id])?
-        .remove(&segment_id)
-        .unwrap_or_default();
-    let mut query = subscribers::table
-        .select(Subscriber::as_select())
-        .limit(limit)
-        .into_boxed();
-    if count <= FEW_MEMBERS as i64 {
-        let blocks: Vec<(i32, Vec<u8>)> = segment_blocks::table
-            .filter(segment_blocks::segment_id.eq(segment_id))
-            .select((segment_blocks::block, segment_blocks::members))
-            .load(connection)?;
-        let ids: Vec<i64> = blocks
-            .iter()
-            .flat_map(|(block, members)| list_bits(*block, members))
-            .collect();
-        query = query.filter(subscribers::id.eq_any(ids));
-    } else {
-        query = query.filter(
-            diesel::dsl::sql::<diesel::sql_types::Bool>(
-                "EXISTS (SELECT FROM segment_blocks b WHERE b.block = (subscribers.id >> 13)::integer \
-                 AND get_bit(b.members, subscribers.id & 8191) = 1 AND b.segment_id = ",
-            )
-            .bind::<BigInt, _>(segment_id)
-            .sql(")"),
-        );
-    }
-    if let Some(SubscriberKey::Email(after)) = &request.after {
-        query = query.filter(subscribers::email.gt(after));
-    }
-    if let Some(SubscriberKey::Email(before)) = &request.before {
-        query = query.filter(subscribers::email.lt(before));
-    }
-    query = if request.from_end {
-        query.order(subscribers::email.desc())
-    } else {
-        query.order(subscribers::email.asc())
-    };
-    Ok(query.load(connection)?)
 }

@@ -33,6 +33,47 @@ pub struct Segment {
     pub created_at: DateTime<Utc>,
     /// When anything of it last changed.
     pub updated_at: DateTime<Utc>,
+    /// The name of its mode.
+    pub mode: String,
+}
+
+/// When the members of a segment change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SegmentMode {
+    /// In refreshes only.
+    #[default]
+    Daily,
+    /// In refreshes, and right after a change of a subscriber.
+    Instant,
+}
+
+impl SegmentMode {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SegmentMode::Daily => "daily",
+            SegmentMode::Instant => "instant",
+        }
+    }
+
+    /// Reads a name of the database.
+    pub fn parse(name: &str) -> SegmentMode {
+        match name {
+            "instant" => SegmentMode::Instant,
+            _ => SegmentMode::Daily,
+        }
+    }
+}
+
+impl Segment {
+    /// When its members change.
+    pub fn mode(&self) -> SegmentMode {
+        SegmentMode::parse(&self.mode)
+    }
+
+    fn is_following(&self) -> bool {
+        self.mode() == SegmentMode::Instant && self.archived_at.is_none()
+    }
 }
 
 /// What to change of a segment: absent values stay as they are, a null description is cleared.
@@ -46,6 +87,8 @@ pub struct SegmentChanges {
     pub rule: Option<Value>,
     /// Whether it is archived.
     pub archived: Option<bool>,
+    /// When its members change.
+    pub mode: Option<SegmentMode>,
 }
 
 /// Finds segments by id, in no particular order.
@@ -120,6 +163,7 @@ pub fn create(
     name: Option<&str>,
     description: Option<&str>,
     rule: &Value,
+    mode: SegmentMode,
     now: DateTime<Utc>,
 ) -> Result<Segment, Error> {
     check_key(key)?;
@@ -137,17 +181,20 @@ pub fn create(
                 segments::name.eq(name),
                 segments::description.eq(description),
                 segments::rule.eq(write_document(rule)),
+                segments::mode.eq(mode.as_str()),
                 segments::created_at.eq(now),
                 segments::updated_at.eq(now),
             ))
             .returning(Segment::as_returning())
             .get_result(connection)?;
-        record_definition(connection, &segment, &node, now)?;
+        record_definition(connection, &segment, now)?;
+        record_dependencies(connection, &segment, &node)?;
         Ok(segment)
     })
 }
 
-/// Changes a segment. Another rule makes another version; the members follow with the next refresh.
+/// Changes a segment. Another rule makes another version; the members follow with the next refresh. So does beginning
+/// to follow at once: what changed before that was not noted.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Invalid`]; [`Error::InvalidRule`] with every problem of the rule.
@@ -177,6 +224,10 @@ pub fn update(
             segment.description = clean_text(description.as_deref().unwrap_or_default())
                 .map_err(|message| Error::invalid("description", message))?;
         }
+        let was_following = segment.is_following();
+        if let Some(mode) = changes.mode {
+            segment.mode = mode.as_str().to_owned();
+        }
         if let Some(archived) = changes.archived {
             segment.archived_at = archived.then(|| segment.archived_at.unwrap_or(now));
         }
@@ -186,8 +237,11 @@ pub fn update(
             (Some(rule), Some(_)) => Some(read_rule(connection, &segment.key, rule)?),
             _ => None,
         };
+        let is_new_version = node.is_some() || !was_following && segment.is_following();
         if let Some(document) = changed_rule {
             segment.rule = document;
+        }
+        if is_new_version {
             segment.definition_version += 1;
         }
         let segment: Segment = diesel::update(segments::table.find(id))
@@ -197,12 +251,16 @@ pub fn update(
                 segments::rule.eq(segment.rule),
                 segments::definition_version.eq(segment.definition_version),
                 segments::archived_at.eq(segment.archived_at),
+                segments::mode.eq(segment.mode),
                 segments::updated_at.eq(now),
             ))
             .returning(Segment::as_returning())
             .get_result(connection)?;
+        if is_new_version {
+            record_definition(connection, &segment, now)?;
+        }
         if let Some(node) = node {
-            record_definition(connection, &segment, &node, now)?;
+            record_dependencies(connection, &segment, &node)?;
         }
         Ok(segment)
     })
@@ -375,7 +433,6 @@ fn read_rule(connection: &mut PgConnection, own: &str, rule: &Value) -> Result<N
 fn record_definition(
     connection: &mut PgConnection,
     segment: &Segment,
-    node: &Node,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     diesel::insert_into(segment_definitions::table)
@@ -386,6 +443,14 @@ fn record_definition(
             segment_definitions::created_at.eq(now),
         ))
         .execute(connection)?;
+    Ok(())
+}
+
+fn record_dependencies(
+    connection: &mut PgConnection,
+    segment: &Segment,
+    node: &Node,
+) -> Result<(), Error> {
     diesel::delete(
         segment_dependencies::table.filter(segment_dependencies::segment_id.eq(segment.id)),
     )

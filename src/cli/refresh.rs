@@ -7,7 +7,7 @@ use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::error::Error;
 use crate::refresh::{
-    Refresh, SegmentRefresh, Selection, Trigger, list_segment_refreshes, refresh,
+    Refresh, SegmentRefresh, Selection, Trigger, follow_touches, list_segment_refreshes, refresh,
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -35,7 +35,9 @@ pub fn run(
     let opened = database::open(database)?;
     let db = &opened.db;
     let selection = select(db, &arguments.segments)?;
-    let refreshed = refresh(db, &selection, Trigger::Manual, &schedule.refresh(clock))?;
+    let settings = schedule.refresh(clock);
+    let refreshed = refresh(db, &selection, Trigger::Manual, &settings)?;
+    follow_touches(db, &settings)?;
     let code = report(db, &refreshed)?;
     opened.close()?;
     Ok(code)

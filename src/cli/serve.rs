@@ -38,6 +38,7 @@ pub fn serve(
         daily: schedule.daily(),
         pending: Arc::default(),
         live: Arc::default(),
+        changed: Arc::default(),
     };
     let address = listen.listen;
     let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {

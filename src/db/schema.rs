@@ -76,6 +76,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Who joined or left an instant segment between refreshes.
+    instant_changes (id) {
+        id -> Int8,
+        segment_id -> Int8,
+        subscriber_id -> Int8,
+        /// The moment for which the rule was evaluated.
+        changed_at -> Timestamptz,
+        joined -> Bool,
+        /// The last refresh that had written its members by then: the change comes after it and before the next.
+        refresh_id -> Int8,
+    }
+}
+
+diesel::table! {
     /// Runs of the evaluation, newest id last.
     refreshes (id) {
         id -> Int8,
@@ -167,12 +181,14 @@ diesel::table! {
         description -> Nullable<Text>,
         /// Versioned document: {"v": 1, "root": NODE}.
         rule -> Jsonb,
-        /// Grows by one whenever the rule changes.
+        /// Grows by one whenever the rule changes, and when the segment begins to follow at once.
         definition_version -> Int4,
         /// Archived segments keep their last members and are not refreshed.
         archived_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// daily: the members change in refreshes only. instant: a change of a subscriber is followed at once.
+        mode -> Text,
     }
 }
 
@@ -220,10 +236,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Subscribers who changed while instant segments exist, written by triggers in the transaction of the change.
+    touches (id) {
+        id -> Int8,
+        subscriber_id -> Int8,
+        /// The moment for which the instant segments were evaluated after the change; null while that is to be done. Followed rows are kept while a refresh runs, whose snapshot may be older than the change.
+        followed_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(event_totals -> subscribers (subscriber_id));
 diesel::joinable!(events -> subscribers (subscriber_id));
 diesel::joinable!(group_memberships -> groups (group_id));
 diesel::joinable!(group_memberships -> subscribers (subscriber_id));
+diesel::joinable!(instant_changes -> segments (segment_id));
+diesel::joinable!(instant_changes -> subscribers (subscriber_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
 diesel::joinable!(segment_changes -> refreshes (refresh_id));
 diesel::joinable!(segment_changes -> segments (segment_id));
@@ -239,6 +267,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     group_memberships,
     groups,
     history,
+    instant_changes,
     refreshes,
     schedules,
     segment_blocks,
@@ -249,4 +278,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     segments,
     subscriber_deletions,
     subscribers,
+    touches,
 );

@@ -87,11 +87,30 @@ impl GroupKey {
     }
 }
 
-/// Everything a [`Plan`](super::Plan) needs to know about a range of consecutive subscriber ids.
+/// The ids of the rows of a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowIds {
+    /// Consecutive ones from this on.
+    From(i64),
+    /// These, ascending, one for each row.
+    Listed(Vec<i64>),
+}
+
+impl RowIds {
+    /// Returns the id of a row.
+    pub fn get(&self, row: usize) -> i64 {
+        match self {
+            RowIds::From(first) => first + row as i64,
+            RowIds::Listed(ids) => ids.get(row).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Everything a [`Plan`](super::Plan) needs to know about some subscriber ids, one row for each.
 #[derive(Debug, Clone)]
 pub struct Chunk {
-    /// The id of the first row.
-    pub first_id: i64,
+    /// The ids of the rows.
+    pub ids: RowIds,
     /// Which ids have a subscriber.
     pub exists: BooleanBuffer,
     /// The columns that the plan lists.
@@ -105,7 +124,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Returns how many ids the chunk spans.
+    /// Returns how many ids the chunk is about.
     pub fn rows(&self) -> usize {
         self.exists.len()
     }

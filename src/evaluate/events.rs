@@ -4,7 +4,7 @@
 //! figures of every distinct window, and turns them into one bit per condition when the next subscriber begins; its
 //! memory depends on the number of conditions, not on the number of events.
 
-use super::columns::{Chunk, Column, ColumnKey};
+use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
 use super::leaf::{evaluate_leaf, passes};
 use crate::rule::{InstantMeasure, Moment, NumberMeasure};
@@ -378,7 +378,7 @@ pub fn evaluate_filters(
 ) -> Vec<BooleanBuffer> {
     // Events are to their properties what subscribers are to their fields.
     let chunk = Chunk {
-        first_id: 0,
+        ids: RowIds::From(0),
         exists: BooleanBuffer::new_set(events),
         columns,
         groups: HashMap::new(),

@@ -138,7 +138,7 @@ impl Witness<'_> {
     }
 
     fn bucket(&self, share: &RandomShare) -> String {
-        let bucket = bucket(&share.salt, self.chunk.first_id);
+        let bucket = bucket(&share.salt, self.chunk.ids.get(0));
         format!("at {} %", bucket as f64 / 100.0)
     }
 }

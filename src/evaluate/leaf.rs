@@ -224,7 +224,7 @@ pub fn quantify(
 fn evaluate_random(chunk: &Chunk, share: &RandomShare) -> BooleanBuffer {
     let mut bucket = buckets(&share.salt);
     BooleanBuffer::collect_bool(chunk.rows(), |row| {
-        let bucket = bucket(chunk.first_id + row as i64);
+        let bucket = bucket(chunk.ids.get(row));
         // A division rounds to the number that was written; 100 times 1.1 is more than 110.
         let percent = bucket as f64 / 100.0;
         share.from_percent <= percent && percent < share.to_percent

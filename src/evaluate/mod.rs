@@ -22,7 +22,7 @@ mod resolve;
 mod text;
 mod tree;
 
-pub use columns::{Chunk, Column, ColumnKey, GroupKey};
+pub use columns::{Chunk, Column, ColumnKey, GroupKey, RowIds};
 pub use dates::day_number;
 pub use event_plan::{EventPlan, ResolvedEvent, ResolvedFilter, ResolvedMeasure};
 pub use events::{EventFigures, EventSpan, EventTally, Measured, evaluate_filters};

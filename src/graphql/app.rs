@@ -22,6 +22,8 @@ pub struct App {
     pub pending: Arc<Notify>,
     /// What those who listen to refreshes share.
     pub live: Arc<Live>,
+    /// Tells the follower of instant segments that something changed.
+    pub changed: Arc<Notify>,
 }
 
 impl App {

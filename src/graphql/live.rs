@@ -30,7 +30,7 @@ impl Live {
         listener
     }
 
-    /// Tells that a refresh has ended in this process, so that it is not waited for.
+    /// Tells that a refresh has ended in this process, or that changes were followed, so that it is not waited for.
     pub fn tell_ended(&self) {
         self.ended.notify_one();
     }
@@ -42,7 +42,7 @@ impl Live {
         }
     }
 
-    /// Waits until a refresh has ended in this process.
+    /// Waits until something of that has happened.
     pub async fn ended(&self) {
         self.ended.notified().await;
     }

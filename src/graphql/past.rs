@@ -17,6 +17,7 @@ use crate::refresh::{
 };
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::cmp::Reverse;
 
 /// Since when a subscriber has been a member of a segment: a part of whatever tells of the membership.
 pub struct Since {
@@ -165,9 +166,9 @@ pub struct SegmentGrowthPoint {
     pub start: DateTime<Utc>,
     /// How many members there were after its last refresh.
     pub member_count: i32,
-    /// How many joined within it.
+    /// How many joined in its refreshes; of an INSTANT segment without those who did between them.
     pub joined_count: i32,
-    /// How many left within it.
+    /// How many left in its refreshes; of an INSTANT segment without those who did between them.
     pub left_count: i32,
 }
 
@@ -236,7 +237,7 @@ impl MembershipPassage {
         }
     }
 
-    /// When: the `asOf` of the refresh that found it.
+    /// When: the `asOf` of the refresh that found it, or the moment at which an INSTANT segment followed.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
@@ -247,9 +248,12 @@ impl MembershipPassage {
         Ok(found.map(SegmentNode))
     }
 
-    /// The refresh that found it.
+    /// The refresh that found it; null if an INSTANT segment followed a change at once.
     async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
-        let found = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
+        let Some(refresh_id) = self.0.refresh_id else {
+            return Ok(None);
+        };
+        let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
         Ok(found.map(RefreshNode))
     }
 }
@@ -261,10 +265,13 @@ connection! {
     MembershipPassageEdge { MembershipPassage }
 }
 
-/// Returns the cursor of a passage in a list, newest first.
-pub fn passage_key(passage: &Passage) -> (std::cmp::Reverse<i64>, i64) {
-    (std::cmp::Reverse(passage.refresh_id), passage.segment_id)
+/// Returns the place of a passage in a list, newest first.
+pub fn passage_key(passage: &Passage) -> PassageKey {
+    (Reverse(passage.place), passage.segment_id)
 }
+
+/// The place of a passage in a list, newest first.
+pub type PassageKey = (Reverse<(i64, i64)>, i64);
 
 /// Turns a passage into an edge.
 pub fn passage_edge(passage: Passage) -> MembershipPassageEdge {

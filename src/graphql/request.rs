@@ -11,6 +11,8 @@ use async_graphql::parser::types::{
     ExecutableDocument, OperationDefinition, OperationType, Selection, VariableDefinition,
 };
 use async_graphql::{ErrorExtensionValues, Pos, Positioned, Request, Response, ServerError, Value};
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
 ///
@@ -73,6 +75,7 @@ pub fn never_began(response: &Response) -> bool {
 struct Prepared {
     document: ExecutableDocument,
     operation_name: Option<String>,
+    changed: Arc<Notify>,
 }
 
 impl Prepared {
@@ -89,6 +92,7 @@ impl Prepared {
         let prepared = Prepared {
             document,
             operation_name,
+            changed: Arc::clone(&app.changed),
         };
         Ok((prepared, request))
     }
@@ -100,6 +104,11 @@ impl Prepared {
     fn is_subscription(&self) -> bool {
         self.operation()
             .is_some_and(|operation| operation.node.ty == OperationType::Subscription)
+    }
+
+    fn is_mutation(&self) -> bool {
+        self.operation()
+            .is_some_and(|operation| operation.node.ty == OperationType::Mutation)
     }
 
     /// Makes sure that a subscription has one field, as the specification asks and async-graphql does not; it looks
@@ -121,8 +130,11 @@ impl Prepared {
         }
     }
 
-    /// Puts an answer into order and gives codes to its errors.
+    /// Puts an answer into order and gives codes to its errors; tells the follower of instant segments of a change.
     fn finish(&self, mut response: Response) -> Response {
+        if self.is_mutation() {
+            self.changed.notify_one();
+        }
         order_fields(
             &mut response,
             &self.document,

@@ -20,7 +20,7 @@ use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
 use crate::audience::membership::{count_overlap, count_overlap_with_group, list_segment_members};
-use crate::audience::segment::{self, Definition, Segment};
+use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{SegmentState, find_members_as_of, list_growth, list_refreshes_of, next_due};
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
@@ -38,6 +38,19 @@ pub enum SegmentStateName {
     Ready,
     /// The rule cannot be evaluated any more; the members are those of the last refresh that could. See `problems`.
     Invalid,
+}
+
+/// When the members of a segment change.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[graphql(remote = "SegmentMode", name = "SegmentMode")]
+pub enum SegmentModeName {
+    /// In refreshes only: once a day, and whenever one is asked for.
+    #[default]
+    Daily,
+    /// In refreshes, and within about a second after a subscriber was changed, was added to or removed from a group, or
+    /// had an event. What only time changes waits for the refresh. Segments that the rule asks about are evaluated with
+    /// it; segments that ask about this one follow at once only if they are INSTANT too.
+    Instant,
 }
 
 /// A segment, by one of its names.
@@ -185,6 +198,11 @@ impl SegmentNode {
     /// Which version of the rule this is, from 1.
     async fn definition_version(&self) -> i32 {
         self.0.definition_version
+    }
+
+    /// When the members change.
+    async fn mode(&self) -> SegmentModeName {
+        self.0.mode().into()
     }
 
     /// Whether the members are those of the rule.

@@ -4,7 +4,7 @@ use super::app::ContextExt;
 use super::error::{UserError, UserErrorCode, split};
 use super::id::{Kind, parse_kind};
 use super::rule_input::{RuleInput, read_rule};
-use super::segment::SegmentNode;
+use super::segment::{SegmentModeName, SegmentNode};
 use super::subscriber_input::change;
 use crate::audience::segment::{self, Segment, SegmentChanges};
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
@@ -23,6 +23,9 @@ pub struct CreateSegmentInput {
     pub rule: Option<RuleInput>,
     /// Who belongs to it, as JSON of the same shape, for clients that build rules as data.
     pub rule_json: Option<Json<Value>>,
+    /// When its members change.
+    #[graphql(default)]
+    pub mode: SegmentModeName,
 }
 
 /// The segment, or what was wrong.
@@ -49,6 +52,8 @@ pub struct UpdateSegmentInput {
     pub rule_json: Option<Json<Value>>,
     /// Whether it is archived: it keeps its last members and is not refreshed.
     pub archived: Option<bool>,
+    /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
+    pub mode: Option<SegmentModeName>,
 }
 
 /// The segment, or what was wrong.
@@ -107,7 +112,8 @@ impl SegmentMutation {
         };
         let result = app.db.run(move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
-            segment::create(connection, &input.key, name, description, &rule, now)
+            let mode = input.mode.into();
+            segment::create(connection, &input.key, name, description, &rule, mode, now)
         });
         let (segment, user_errors) = parts(split(result.await)?);
         app.pending.notify_one();
@@ -140,6 +146,7 @@ impl SegmentMutation {
             description: change(input.description),
             rule,
             archived: input.archived,
+            mode: input.mode.map(Into::into),
         };
         let result = app
             .db

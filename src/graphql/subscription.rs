@@ -9,31 +9,36 @@ use super::segment::SegmentRef;
 use super::subscriber::SubscriberNode;
 use crate::audience::id_set::IdSet;
 use crate::error::Error;
-use crate::refresh::{
-    Newest, Refresh, SegmentChange, find_newest, find_next_change, last_succeeded,
-};
+use crate::refresh::{Newest, Refresh, Seen, SegmentChange, find_newest, find_next_change};
 use async_graphql::futures_util::stream::{Stream, unfold};
 use async_graphql::{Context, ID, Object, Subscription as GraphqlSubscription};
+use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use tokio::sync::watch;
 
 /// The most people of one item.
 const PEOPLE: usize = 1_000;
 
-/// Who joined a segment and who left it in a refresh, or a part of them.
+/// Who joined a segment and who left it together, or a part of them.
 pub struct MembershipChange {
-    refresh: Refresh,
+    refresh: Option<Refresh>,
+    at: DateTime<Utc>,
     joined: Vec<i64>,
     left: Vec<i64>,
     is_last: bool,
 }
 
-/// Who joined a segment and who left it in a refresh, or a part of them.
+/// Who joined a segment and who left it together, or a part of them.
 #[Object]
 impl MembershipChange {
-    /// The refresh.
-    async fn refresh(&self) -> RefreshNode {
-        RefreshNode(self.refresh.clone())
+    /// The refresh that found it; null if an INSTANT segment followed changes of subscribers at once.
+    async fn refresh(&self) -> Option<RefreshNode> {
+        self.refresh.clone().map(RefreshNode)
+    }
+
+    /// The `asOf` of the refresh, or when the last of the changes was followed.
+    async fn at(&self) -> DateTime<Utc> {
+        self.at
     }
 
     /// Who joined, in the order of having been added to the audience; whoever has been deleted since is left out.
@@ -46,7 +51,7 @@ impl MembershipChange {
         load_people(context, &self.left).await
     }
 
-    /// Whether this is the last item of its refresh. Its id is then what `after` may begin from.
+    /// Whether this is the last item of its refresh, whose id is then what `after` may begin from.
     async fn is_last(&self) -> bool {
         self.is_last
     }
@@ -87,8 +92,8 @@ impl Subscription {
         }))
     }
 
-    /// Tells for every refresh who joined the segment and who left it: refresh by refresh, nobody twice, nobody left out,
-    /// whichever server or command ran it. The subscription ends when the segment is deleted.
+    /// Tells who joined the segment and who left it: refresh by refresh, and of an INSTANT segment also between them, nobody
+    /// twice, nobody left out, whichever server or command did it. The subscription ends when the segment is deleted.
     async fn membership_changed(
         &self,
         context: &Context<'_>,
@@ -102,15 +107,20 @@ impl Subscription {
         let app = context.app()?.clone();
         let news = app.live.listen();
         let after = match after {
-            Some(id) => parse_kind(&id, Kind::Refresh, "after")?,
-            // Before the segment is looked for: a refresh that ends meanwhile counts.
-            None => app.db.run(last_succeeded).await.map_err(to_graphql)?,
+            Some(id) => Some(parse_kind(&id, Kind::Refresh, "after")?),
+            None => None,
         };
+        // Before the segment is looked for: what changes meanwhile counts.
+        let seen = app.db.run(move |connection| match after {
+            Some(refresh) => Seen::refresh(connection, refresh),
+            None => Seen::now(connection),
+        });
+        let seen = seen.await.map_err(to_graphql)?;
         let feed = MembershipFeed {
             segment_id: segment.get(context).await?.id,
             app,
             news,
-            after,
+            seen,
             waiting: VecDeque::new(),
             has_failed: false,
         };
@@ -157,13 +167,13 @@ impl ProgressFeed {
     }
 }
 
-/// The changes of a segment, refresh by refresh.
+/// The changes of a segment, one after the other.
 struct MembershipFeed {
     app: App,
     news: watch::Receiver<Newest>,
     segment_id: i64,
-    /// The last refresh whose changes have been read.
-    after: i64,
+    /// What has been read.
+    seen: Seen,
     waiting: VecDeque<MembershipChange>,
     has_failed: bool,
 }
@@ -172,18 +182,26 @@ impl MembershipFeed {
     async fn next(&mut self) -> Option<async_graphql::Result<MembershipChange>> {
         while self.waiting.is_empty() && !self.has_failed {
             // What has ended by now is in the database when it is read below.
-            let ended = self.news.borrow_and_update().ended_through();
-            let (segment_id, after) = (self.segment_id, self.after);
-            let read = move |connection: &mut _| find_next_change(connection, segment_id, after);
+            let (ended, instant) = {
+                let newest = self.news.borrow_and_update();
+                (newest.ended_through(), newest.last_instant)
+            };
+            let (segment_id, seen) = (self.segment_id, self.seen);
+            let read = move |connection: &mut _| find_next_change(connection, segment_id, seen);
             match self.app.db.run(read).await {
                 Ok(Some(change)) => {
-                    self.after = change.refresh.id;
+                    self.seen = change.seen;
                     self.waiting = in_parts(&change);
                 }
                 Ok(None) => {
-                    self.after = self.after.max(ended);
-                    let after = self.after;
-                    let is_news = |newest: &Newest| newest.ended_through() > after;
+                    let seen = Seen {
+                        refresh: seen.refresh.max(ended),
+                        instant: seen.instant.max(instant),
+                    };
+                    self.seen = seen;
+                    let is_news = |newest: &Newest| {
+                        newest.ended_through() > seen.refresh || newest.last_instant > seen.instant
+                    };
                     self.news.wait_for(is_news).await.ok()?;
                 }
                 // Whoever looks for all of us has news again when the database has.
@@ -214,6 +232,7 @@ fn in_parts(change: &SegmentChange) -> VecDeque<MembershipChange> {
         };
         MembershipChange {
             refresh: change.refresh.clone(),
+            at: change.at,
             joined: pick(true),
             left: pick(false),
             is_last: false,

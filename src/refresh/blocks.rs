@@ -4,8 +4,9 @@ use super::scan::ChunkRange;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS};
 use crate::db::schema::segment_blocks;
 use crate::error::Error;
-use arrow_buffer::{BooleanBuffer, Buffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, MutableBuffer};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Integer};
 use std::collections::HashMap;
 
 const EMPTY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
@@ -33,6 +34,25 @@ impl BlockChange {
         }
     }
 
+    /// Leaves ids alone, whatever was found about them.
+    pub fn leave(&mut self, offsets: &[usize]) {
+        for offset in offsets {
+            self.changed[offset / 8] &= !(1_u8 << (offset % 8));
+        }
+    }
+
+    /// Makes the change one of these members, which may be others than those it was found against.
+    pub fn apply_to(&mut self, stored: Option<&Vec<u8>>) {
+        let stored = stored.map_or(EMPTY.as_slice(), Vec::as_slice);
+        let pairs = stored.iter().zip(&self.changed);
+        self.members = pairs.map(|(stored, changed)| stored ^ changed).collect();
+    }
+
+    /// Whether nothing is changed.
+    pub fn is_void(&self) -> bool {
+        self.changed.iter().all(|byte| *byte == 0)
+    }
+
     /// Returns how many joined and how many left.
     pub fn count(&self) -> (u64, u64) {
         let pairs = self.changed.iter().zip(&self.members);
@@ -43,14 +63,19 @@ impl BlockChange {
             )
         })
     }
-
-    /// Whether nobody is left in the block.
-    pub fn is_empty(&self) -> bool {
-        self.members.iter().all(|byte| *byte == 0)
-    }
 }
 
-/// The stored blocks of some segments in a range of ids.
+#[derive(QueryableByName)]
+struct SingleBlock {
+    #[diesel(sql_type = BigInt)]
+    segment_id: i64,
+    #[diesel(sql_type = Integer)]
+    block: i32,
+    #[diesel(sql_type = Binary)]
+    members: Vec<u8>,
+}
+
+/// Stored blocks of some segments.
 pub struct StoredBlocks {
     blocks: HashMap<(i64, i32), Vec<u8>>,
 }
@@ -78,6 +103,32 @@ impl StoredBlocks {
                 .map(|(segment, block, members)| ((segment, block), members))
                 .collect(),
         })
+    }
+
+    /// Reads single blocks of segments.
+    pub fn load_single(
+        connection: &mut PgConnection,
+        wanted: &[(i64, i32)],
+    ) -> Result<StoredBlocks, Error> {
+        let (segment_ids, numbers): (Vec<i64>, Vec<i32>) = wanted.iter().copied().unzip();
+        let rows: Vec<SingleBlock> = diesel::sql_query(
+            "SELECT b.segment_id, b.block, b.members FROM unnest($1, $2) AS asked (segment_id, block) \
+             JOIN segment_blocks b USING (segment_id, block)",
+        )
+        .bind::<Array<BigInt>, _>(segment_ids)
+        .bind::<Array<Integer>, _>(numbers)
+        .load(connection)?;
+        let blocks = rows
+            .into_iter()
+            .map(|row| ((row.segment_id, row.block), row.members));
+        Ok(StoredBlocks {
+            blocks: blocks.collect(),
+        })
+    }
+
+    /// Returns a block, if it has members.
+    pub fn get(&self, segment_id: i64, block: i32) -> Option<&Vec<u8>> {
+        self.blocks.get(&(segment_id, block))
     }
 
     /// Returns the members of a segment in a range, one bit per id.
@@ -122,6 +173,87 @@ impl StoredBlocks {
     }
 }
 
+/// Writes the members of blocks: segment, block and its bytes. A block without members is not kept.
+pub fn store_blocks(
+    connection: &mut PgConnection,
+    blocks: &[(i64, i32, &[u8])],
+) -> Result<(), Error> {
+    let is_empty = |block: &(i64, i32, &[u8])| block.2.iter().all(|byte| *byte == 0);
+    let (empty, filled): (Vec<_>, Vec<_>) = blocks.iter().copied().partition(is_empty);
+    let segment_ids = |blocks: &[(i64, i32, &[u8])]| blocks.iter().map(|block| block.0).collect();
+    let numbers = |blocks: &[(i64, i32, &[u8])]| blocks.iter().map(|block| block.1).collect();
+    if !filled.is_empty() {
+        diesel::sql_query(
+            "INSERT INTO segment_blocks (segment_id, block, members) SELECT * FROM unnest($1, $2, $3) \
+             ON CONFLICT (block, segment_id) DO UPDATE SET members = excluded.members",
+        )
+        .bind::<Array<BigInt>, Vec<i64>>(segment_ids(&filled))
+        .bind::<Array<Integer>, Vec<i32>>(numbers(&filled))
+        .bind::<Array<Binary>, Vec<&[u8]>>(filled.iter().map(|block| block.2).collect())
+        .execute(connection)?;
+    }
+    if !empty.is_empty() {
+        diesel::sql_query(
+            "DELETE FROM segment_blocks b USING unnest($1, $2) AS empty (segment_id, block) \
+             WHERE b.segment_id = empty.segment_id AND b.block = empty.block",
+        )
+        .bind::<Array<BigInt>, Vec<i64>>(segment_ids(&empty))
+        .bind::<Array<Integer>, Vec<i32>>(numbers(&empty))
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Reads which of these subscribers, given ascending, are stored members of segments: one bit for each, by segment.
+pub fn load_stored_bits(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+    subscriber_ids: &[i64],
+) -> Result<HashMap<i64, BooleanBuffer>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = Array<Integer>)]
+        places: Vec<i32>,
+    }
+    // The bits are picked where they lie, since blocks are large; each block is visited once, since those of instant
+    // segments have many versions while a refresh keeps its snapshot.
+    let found: Vec<Row> = diesel::sql_query(
+        "SELECT b.segment_id, array_agg(bit.place) AS places FROM \
+             (SELECT (id >> 13)::integer AS block, array_agg(id & 8191) AS offsets, array_agg((place - 1)::integer) AS places \
+              FROM unnest($1) WITH ORDINALITY AS ids (id, place) GROUP BY 1) AS asked \
+         JOIN segment_blocks b ON b.block = asked.block AND b.segment_id = ANY($2) \
+         CROSS JOIN LATERAL unnest(asked.offsets, asked.places) AS bit (number, place) \
+         WHERE get_bit(b.members, bit.number) = 1 GROUP BY b.segment_id",
+    )
+    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .bind::<Array<BigInt>, _>(segment_ids)
+    .load(connection)?;
+    let nobody = || {
+        BooleanBufferBuilder::new_from_buffer(
+            MutableBuffer::from_len_zeroed(subscriber_ids.len().div_ceil(8)),
+            subscriber_ids.len(),
+        )
+    };
+    let mut stored: HashMap<i64, BooleanBufferBuilder> =
+        segment_ids.iter().map(|id| (*id, nobody())).collect();
+    for row in found {
+        let Some(bits) = stored.get_mut(&row.segment_id) else {
+            continue;
+        };
+        for place in row
+            .places
+            .iter()
+            .filter_map(|place| usize::try_from(*place).ok())
+        {
+            bits.set_bit(place, true);
+        }
+    }
+    let finish = |(id, mut bits): (i64, BooleanBufferBuilder)| (id, bits.finish());
+    Ok(stored.into_iter().map(finish).collect())
+}
+
 /// Returns the bitmap as bytes from its first bit on; a slice of a larger buffer is copied.
 fn whole_bytes(members: &BooleanBuffer) -> std::borrow::Cow<'_, [u8]> {
     if members.offset() == 0 {
@@ -152,6 +284,6 @@ mod tests {
         assert_eq!(change.count(), (0, 1));
         change.forget(&[0, 3]);
         assert_eq!(change.count(), (0, 0));
-        assert!(change.is_empty());
+        assert!(change.is_void());
     }
 }

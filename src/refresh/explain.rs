@@ -3,6 +3,7 @@
 use super::load::load_chunk;
 use super::load_events::measure_events;
 use super::meter::Meter;
+use super::rows::Rows;
 use super::rules::plan_unsaved;
 use super::scan::ChunkRange;
 use crate::error::Error;
@@ -46,11 +47,11 @@ fn answer_nodes(
     moment: &Moment,
 ) -> Result<Vec<NodeAnswer>, Error> {
     let (plan, catalogue) = plan_unsaved(connection, rule, moment)?;
-    let alone = ChunkRange {
+    let alone = Rows::Range(ChunkRange {
         first: subscriber_id,
         rows: 1,
-    };
-    let chunk = load_chunk(connection, &plan, alone, moment, &Meter::default())?;
+    });
+    let chunk = load_chunk(connection, &plan, &alone, moment, &Meter::default())?;
     if !chunk.exists.value(0) {
         return Err(Error::not_found("subscriber", subscriber_id));
     }

@@ -108,6 +108,11 @@ impl SegmentRefresh {
     pub fn problems(&self) -> Vec<Problem> {
         serde_json::from_value(self.problems.clone()).unwrap_or_default()
     }
+
+    /// Whether it gave the segment the members of that version of its rule.
+    pub fn is_of(&self, definition_version: i32) -> bool {
+        self.definition_version == definition_version && self.problems().is_empty()
+    }
 }
 
 /// Whether the members of a segment are those of its rule.

@@ -1,11 +1,11 @@
 //! Loading: the columns of a chunk, straight from Postgres into Arrow arrays, and only those the plan lists.
 
-use super::blocks::StoredBlocks;
+use super::blocks::{StoredBlocks, load_stored_bits};
 use super::column_builder::ColumnBuilder;
 use super::load_events::load_events;
 use super::meter::{Meter, Phase};
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
-use super::scan::ChunkRange;
+use super::rows::{Piece, Rows};
 use crate::audience::field_column::{custom_column, date_column, text_column};
 use crate::error::Error;
 use crate::evaluate::{Chunk, Column, ColumnKey, GroupKey, Plan};
@@ -15,24 +15,24 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::{BTreeSet, HashMap};
 
-/// Loads what a plan needs to know about a range of ids.
+/// Loads what a plan needs to know about some subscribers.
 pub fn load_chunk(
     connection: &mut PgConnection,
     plan: &Plan,
-    range: ChunkRange,
+    rows: &Rows,
     moment: &Moment,
     meter: &Meter,
 ) -> Result<Chunk, Error> {
-    let (exists, columns) = meter.time(Phase::Fields, || load_columns(connection, plan, range))?;
+    let (exists, columns) = meter.time(Phase::Fields, || load_columns(connection, plan, rows))?;
     let (groups, segments) = meter.time(Phase::Memberships, || {
-        let groups = load_groups(connection, plan, range)?;
-        Ok::<_, Error>((groups, load_segments(connection, plan, range)?))
+        let groups = load_groups(connection, plan, rows)?;
+        Ok::<_, Error>((groups, load_segments(connection, plan, rows)?))
     })?;
     let events = meter.time(Phase::Events, || {
-        load_events(connection, &plan.events, range, moment, meter)
+        load_events(connection, &plan.events, rows, moment, meter)
     })?;
     Ok(Chunk {
-        first_id: range.first,
+        ids: rows.ids(),
         exists,
         columns,
         groups,
@@ -44,19 +44,19 @@ pub fn load_chunk(
 fn load_columns(
     connection: &mut PgConnection,
     plan: &Plan,
-    range: ChunkRange,
+    rows: &Rows,
 ) -> Result<(BooleanBuffer, HashMap<ColumnKey, Column>), Error> {
-    let mut exists = BooleanBufferBuilder::new(range.rows);
+    let mut exists = BooleanBufferBuilder::new(rows.count());
     let mut builders: Vec<(&ColumnKey, ColumnBuilder)> = plan
         .columns
         .iter()
-        .map(|key| (key, ColumnBuilder::new(key, range.rows)))
+        .map(|key| (key, ColumnBuilder::new(key, rows.count())))
         .collect();
     let expressions: Vec<String> = plan.columns.iter().map(sql_expression).collect();
-    for (first, last) in range.blocks() {
+    for piece in rows.pieces() {
         let row: RawRow =
-            diesel::sql_query(columns_sql(&expressions, first, last)).get_result(connection)?;
-        let rows = usize::try_from(last - first).unwrap_or_default();
+            diesel::sql_query(columns_sql(&expressions, piece)).get_result(connection)?;
+        let rows = piece.rows();
         let offsets = read_offsets(row.array(0)?)?;
         let mut present = vec![false; rows];
         for offset in &offsets {
@@ -76,7 +76,7 @@ fn load_columns(
     Ok((exists.finish(), columns))
 }
 
-fn columns_sql(expressions: &[String], first: i64, last: i64) -> String {
+fn columns_sql(expressions: &[String], piece: Piece<'_>) -> String {
     let aggregates: String = (0..expressions.len())
         .map(|position| format!(", array_agg(c{position})"))
         .collect();
@@ -86,8 +86,10 @@ fn columns_sql(expressions: &[String], first: i64, last: i64) -> String {
         .map(|(position, expression)| format!(", {expression} AS c{position}"))
         .collect();
     format!(
-        "SELECT array_agg(place){aggregates} FROM (SELECT (id - {first})::integer AS place{columns} \
-         FROM subscribers WHERE id >= {first} AND id < {last} ORDER BY id) AS people"
+        "SELECT array_agg(place){aggregates} FROM (SELECT {}::integer AS place{columns} \
+         FROM {} ORDER BY id) AS people",
+        piece.place("id"),
+        piece.source("subscribers", "id"),
     )
 }
 
@@ -119,7 +121,7 @@ fn read_offsets(mut elements: Elements<'_>) -> Result<Vec<usize>, Error> {
 fn load_groups(
     connection: &mut PgConnection,
     plan: &Plan,
-    range: ChunkRange,
+    rows: &Rows,
 ) -> Result<HashMap<GroupKey, BooleanBuffer>, Error> {
     if plan.groups.is_empty() {
         return Ok(HashMap::new());
@@ -130,26 +132,26 @@ fn load_groups(
         None => "NULL",
     };
     let ids: BTreeSet<i64> = plan.groups.iter().map(|key| key.id).collect();
+    let whole = rows.whole();
     let sql = format!(
-        "SELECT group_id, array_agg((subscriber_id - $2)::integer), {added_at} FROM group_memberships \
-         WHERE group_id = ANY($1) AND subscriber_id >= $2 AND subscriber_id < $3 GROUP BY group_id"
+        "SELECT group_id, array_agg({}::integer), {added_at} FROM {} AND group_id = ANY($1) GROUP BY group_id",
+        whole.place("subscriber_id"),
+        whole.source("group_memberships", "subscriber_id"),
     );
-    let rows: Vec<RawRow> = diesel::sql_query(sql)
+    let found: Vec<RawRow> = diesel::sql_query(sql)
         .bind::<Array<BigInt>, _>(Vec::from_iter(ids))
-        .bind::<BigInt, _>(range.first)
-        .bind::<BigInt, _>(range.last())
         .load(connection)?;
     let mut groups = HashMap::new();
-    for row in rows {
+    for row in found {
         let id = row.bigint(0)?;
         let offsets = read_offsets(row.array(1)?)?;
         let added = read_instants(row.array(2)?)?;
         for key in plan.groups.iter().filter(|key| key.id == id) {
-            let mut members = BooleanBufferBuilder::new(range.rows);
-            members.append_n(range.rows, false);
+            let mut members = BooleanBufferBuilder::new(rows.count());
+            members.append_n(rows.count(), false);
             for (place, offset) in offsets.iter().enumerate() {
                 let counts = added.get(place).is_none_or(|added| key.contains(*added));
-                if counts && *offset < range.rows {
+                if counts && *offset < rows.count() {
                     members.set_bit(*offset, true);
                 }
             }
@@ -171,15 +173,18 @@ fn read_instants(mut elements: Elements<'_>) -> Result<Vec<i64>, Error> {
 fn load_segments(
     connection: &mut PgConnection,
     plan: &Plan,
-    range: ChunkRange,
+    rows: &Rows,
 ) -> Result<HashMap<i64, BooleanBuffer>, Error> {
     if plan.segments.is_empty() {
         return Ok(HashMap::new());
     }
     let ids = Vec::from_iter(plan.segments.iter().copied());
-    let stored = StoredBlocks::load(connection, &ids, range)?;
-    Ok(ids
-        .into_iter()
-        .map(|id| (id, stored.members(id, range)))
-        .collect())
+    match rows {
+        Rows::Range(range) => {
+            let stored = StoredBlocks::load(connection, &ids, *range)?;
+            let members = ids.into_iter().map(|id| (id, stored.members(id, *range)));
+            Ok(members.collect())
+        }
+        Rows::List(subscriber_ids) => load_stored_bits(connection, &ids, subscriber_ids),
+    }
 }

@@ -4,6 +4,7 @@
 use super::column_builder::ColumnBuilder;
 use super::meter::{Figure, Meter};
 use super::pg_array::{RawRow, read_i64, read_instant, read_millionths};
+use super::rows::{Piece, Rows};
 use super::scan::ChunkRange;
 use crate::error::Error;
 use crate::evaluate::{
@@ -18,16 +19,16 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 
-/// Answers the event conditions of a plan for a range of ids, in their order.
+/// Answers the event conditions of a plan for some subscribers, in their order.
 pub fn load_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
-    range: ChunkRange,
+    rows: &Rows,
     moment: &Moment,
     meter: &Meter,
 ) -> Result<Vec<BooleanBuffer>, Error> {
-    let mut answers = vec![BooleanBuffer::new_unset(range.rows); plan.leaves.len()];
-    for tally in tally_events(connection, plan, range, moment, meter)? {
+    let mut answers = vec![BooleanBuffer::new_unset(rows.count()); plan.leaves.len()];
+    for tally in tally_events(connection, plan, rows, moment, meter)? {
         for (place, answer) in tally.finish() {
             answers[place] = answer;
         }
@@ -42,12 +43,12 @@ pub fn measure_events(
     subscriber_id: i64,
     moment: &Moment,
 ) -> Result<Vec<Measured>, Error> {
-    let alone = ChunkRange {
+    let alone = Rows::Range(ChunkRange {
         first: subscriber_id,
         rows: 1,
-    };
+    });
     let mut measured = vec![Measured::Missing; plan.leaves.len()];
-    for tally in tally_events(connection, plan, alone, moment, &Meter::default())? {
+    for tally in tally_events(connection, plan, &alone, moment, &Meter::default())? {
         for (place, figure) in tally.measured() {
             measured[place] = figure;
         }
@@ -58,38 +59,37 @@ pub fn measure_events(
 fn tally_events<'p>(
     connection: &mut PgConnection,
     plan: &'p EventPlan,
-    range: ChunkRange,
+    rows: &Rows,
     moment: &Moment,
     meter: &Meter,
 ) -> Result<Vec<EventTally<'p>>, Error> {
     let mut tallies = Vec::new();
-    if let Some(mut tally) = EventTally::of_totals(plan, range.rows, moment) {
-        for block in range.blocks() {
+    if let Some(mut tally) = EventTally::of_totals(plan, rows.count(), moment) {
+        for piece in rows.pieces() {
             meter.add(Figure::EventScans, 1);
-            add_totals(connection, &mut tally, range.first, block)?;
+            add_totals(connection, &mut tally, piece)?;
         }
         tallies.push(tally);
     }
-    if let Some(mut tally) = EventTally::of_events(plan, range.rows, moment) {
-        for block in range.blocks() {
+    if let Some(mut tally) = EventTally::of_events(plan, rows.count(), moment) {
+        for piece in rows.pieces() {
             meter.add(Figure::EventScans, 1);
-            add_events(connection, plan, &mut tally, range.first, block, moment)?;
+            add_events(connection, plan, &mut tally, piece, moment)?;
         }
         tallies.push(tally);
     }
     Ok(tallies)
 }
 
-/// Adds the lifetime totals of a block of ids to a tally.
+/// Adds the lifetime totals of a piece of a chunk to a tally.
 fn add_totals(
     connection: &mut PgConnection,
     tally: &mut EventTally<'_>,
-    chunk_first: i64,
-    block: (i64, i64),
+    piece: Piece<'_>,
 ) -> Result<(), Error> {
     let span = tally.span().clone();
     let columns = "count, value_sum, first_at, last_at";
-    let rows = keyed_rows(&span, "event_totals", columns, chunk_first, block, "");
+    let rows = keyed_rows(&span, "event_totals", columns, piece, "");
     let sql = format!(
         "SELECT array_agg(key), array_agg(count), array_agg(value_sum), array_agg(first_at), array_agg(last_at) \
          FROM ({rows}) AS totals"
@@ -111,17 +111,16 @@ fn add_totals(
     Ok(())
 }
 
-/// Adds the events of a block of ids to a tally.
+/// Adds the events of a piece of a chunk to a tally.
 fn add_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
     tally: &mut EventTally<'_>,
-    chunk_first: i64,
-    block: (i64, i64),
+    piece: Piece<'_>,
     moment: &Moment,
 ) -> Result<(), Error> {
     let span = tally.span().clone();
-    let sql = events_sql(&span, &plan.columns, chunk_first, block);
+    let sql = events_sql(&span, &plan.columns, piece);
     let mut query = bind_names(diesel::sql_query(sql).into_boxed(), &span);
     for bound in [span.from, span.until].into_iter().flatten() {
         query = query.bind::<Nullable<Timestamptz>, _>(DateTime::from_timestamp_micros(bound));
@@ -164,13 +163,12 @@ fn read_key(key: Option<&[u8]>, span: &EventSpan) -> Result<(usize, usize), Erro
     Ok((key / names, key % names))
 }
 
-/// Selects the events of a block: for each its row and name in one number, the instant, the value if it is needed, and
+/// Selects the events of a piece of a chunk: for each its row and name in one number, the instant, the value if it is needed, and
 /// the properties.
 fn events_sql<'k>(
     span: &EventSpan,
     properties: impl IntoIterator<Item = &'k ColumnKey>,
-    chunk_first: i64,
-    block: (i64, i64),
+    piece: Piece<'_>,
 ) -> String {
     let mut place = count_name_binds(span);
     let mut window = String::new();
@@ -193,7 +191,7 @@ fn events_sql<'k>(
         arrays += &format!(", array_agg(p{position})");
         columns += &format!(", {} AS p{position}", property_expression(key, place));
     }
-    let rows = keyed_rows(span, "events", &columns, chunk_first, block, &window);
+    let rows = keyed_rows(span, "events", &columns, piece, &window);
     format!("SELECT array_agg(key), array_agg(occurred_at), {arrays} FROM ({rows}) AS happened")
 }
 
@@ -249,14 +247,13 @@ fn count_name_binds(span: &EventSpan) -> usize {
     }
 }
 
-/// Selects rows of a block in the order of subscribers, with row and name in one number. The names are compared in the
+/// Selects rows of a piece in the order of subscribers, with row and name in one number. The names are compared in the
 /// selection and not in the condition, so that one walk along the index serves all of them.
 fn keyed_rows(
     span: &EventSpan,
     table: &str,
     columns: &str,
-    chunk_first: i64,
-    (first, last): (i64, i64),
+    piece: Piece<'_>,
     window: &str,
 ) -> String {
     let names = span.names.len();
@@ -269,9 +266,10 @@ fn keyed_rows(
         format!("CASE name{numbers} END")
     };
     format!(
-        "SELECT (subscriber_id - {chunk_first}) * {names} + number AS key, {columns} \
-         FROM (SELECT *, {number} AS number FROM {table} \
-         WHERE subscriber_id >= {first} AND subscriber_id < {last}{window}) AS rows \
-         WHERE number IS NOT NULL ORDER BY subscriber_id"
+        "SELECT {} * {names} + number AS key, {columns} \
+         FROM (SELECT *, {number} AS number FROM {}{window}) AS rows \
+         WHERE number IS NOT NULL ORDER BY subscriber_id",
+        piece.place_in_chunk("subscriber_id"),
+        piece.source(table, "subscriber_id"),
     )
 }

@@ -4,37 +4,47 @@
 //! consecutive ids, loads the columns the plan needs, evaluates every distinct leaf once, combines the leaves, and
 //! hands over what differs from the stored blocks. One transaction writes it all, so that readers see the old members
 //! or the new ones, never half; a crash leaves the old ones.
+//!
+//! Between refreshes the follower does the same for the instant segments and single subscribers who changed; see
+//! `instant.rs` and `touches.rs`.
 
 mod blocks;
 mod column_builder;
 mod explain;
 mod feed;
+mod growth;
 mod history;
+mod instant;
 mod load;
 mod load_events;
 mod matching;
 mod meter;
+mod passages;
 mod past;
 mod pg_array;
 mod preview;
+mod rows;
 mod rules;
 mod scan;
 mod schedule;
 mod snapshot;
 mod step;
+mod touches;
 mod write;
 
 pub use explain::{NodeAnswer, explain};
-pub use feed::{Newest, SegmentChange, find_newest, find_next_change, last_succeeded};
+pub use feed::{Newest, Seen, SegmentChange, find_newest, find_next_change};
+pub use growth::{GrowthPoint, GrowthStep, list_growth};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
     find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
 };
+pub use instant::{Followed, Follower, Step, follow_touches};
 pub use matching::list_matching;
 pub use meter::{Figure, Meter, Phase};
+pub use passages::{Passage, find_joined_at, list_passages};
 pub use past::{
-    Changed, GrowthPoint, GrowthStep, Passage, count_refreshes_of, find_changed, find_joined_at,
-    find_members_as_of, fold_history, list_growth, list_passages, list_refreshes_of,
+    Changed, count_refreshes_of, find_changed, find_members_as_of, fold_history, list_refreshes_of,
 };
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{

@@ -1,6 +1,7 @@
 //! The rules of stored segments, read and checked for an evaluation.
 
 use crate::audience::catalogue::load_catalogue;
+use crate::audience::segment::SegmentMode;
 use crate::db::schema::segments;
 use crate::error::Error;
 use crate::evaluate::{Plan, PlannedRule};
@@ -14,6 +15,8 @@ pub struct SegmentRule {
     pub id: i64,
     /// The version of the rule.
     pub definition_version: i32,
+    /// Whether it follows changes of subscribers at once.
+    pub is_instant: bool,
     /// The rule, or why it cannot be evaluated.
     pub rule: Result<CheckedRule, Vec<Problem>>,
 }
@@ -31,18 +34,22 @@ pub fn load_rules(
             segments::id,
             segments::key,
             segments::definition_version,
+            segments::mode,
             segments::rule,
         ))
         .into_boxed();
     if let Some(ids) = ids {
         query = query.filter(segments::id.eq_any(ids));
     }
-    let rows: Vec<(i64, String, i32, Value)> = query.load(connection)?;
-    let read = |(id, key, definition_version, document): (i64, String, i32, Value)| SegmentRule {
-        id,
-        definition_version,
-        rule: read_document(&document).and_then(|node| check_rule(&node, catalogue, Some(&key))),
-    };
+    let rows: Vec<(i64, String, i32, String, Value)> = query.load(connection)?;
+    let read =
+        |(id, key, definition_version, mode, document): (i64, String, _, String, _)| SegmentRule {
+            id,
+            definition_version,
+            is_instant: SegmentMode::parse(&mode) == SegmentMode::Instant,
+            rule: read_document(&document)
+                .and_then(|node| check_rule(&node, catalogue, Some(&key))),
+        };
     Ok(rows.into_iter().map(read).collect())
 }
 

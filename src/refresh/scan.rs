@@ -2,6 +2,7 @@
 
 use super::load::load_chunk;
 use super::meter::{Meter, Phase};
+use super::rows::Rows;
 use super::snapshot::Snapshot;
 use super::step::RefreshSettings;
 use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
@@ -145,7 +146,7 @@ fn evaluate_chunk<R>(
     meter: &Meter,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
-    let chunk = load_chunk(connection, plan, range, moment, meter)?;
+    let chunk = load_chunk(connection, plan, &Rows::Range(range), moment, meter)?;
     let leaves = meter.time(Phase::Evaluation, || evaluate_leaves(plan, &chunk, moment));
     let evaluated = Evaluated {
         range,

@@ -5,7 +5,7 @@
 
 use super::history::{Refresh, Trigger, list_pending_segment_ids};
 use super::past::fold_history;
-use super::step::{ABANDONED, Lock, RefreshSettings, Selection};
+use super::step::{Lock, RefreshSettings, Selection, is_refresh_running};
 use crate::db::Db;
 use crate::db::schema::schedules;
 use crate::error::Error;
@@ -119,15 +119,9 @@ pub fn run_due(
 /// # Errors
 /// Those of the database.
 pub fn close_abandoned(db: &Db) -> Result<(), Error> {
-    // The lock of refreshes is tried for no longer than the statement takes, so that nobody finds it taken.
+    // The lock of refreshes is tried for no longer than that takes, so that nobody finds it taken.
     db.run_here(|connection| {
-        diesel::sql_query(format!(
-            "UPDATE refreshes SET state = 'failed', finished_at = started_at, error = '{ABANDONED}' \
-             WHERE state = 'running' \
-             AND pg_try_advisory_xact_lock(hashtextextended('rollcall refresh ' || current_schema(), 0))"
-        ))
-        .execute(connection)?;
-        Ok(())
+        connection.transaction(|connection| is_refresh_running(connection).map(drop))
     })
 }
 

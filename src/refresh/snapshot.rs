@@ -3,8 +3,15 @@
 use crate::db::Db;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::{select, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use std::time::{Duration, Instant};
+
+/// The longest wait for transactions that write.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long to wait before looking again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// An open snapshot, and the connection that keeps it.
 pub struct Snapshot {
@@ -61,6 +68,35 @@ fn count_ids(connection: &mut PgConnection) -> Result<i64, Error> {
     )
     .get_result(connection)?;
     Ok(row.ids.unwrap_or(0))
+}
+
+/// Waits until every transaction has ended that writes now. A very long one is not waited for to its end: what it
+/// changes is found by the next daily refresh.
+pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        end: String,
+    }
+    let mut connection = db.connect()?;
+    let row: Row =
+        diesel::sql_query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS \"end\"")
+            .get_result(&mut connection)?;
+    let have_ended = format!(
+        "pg_snapshot_xmin(pg_current_snapshot()) >= '{}'::xid8",
+        row.end
+    );
+    let start = Instant::now();
+    while !select(sql::<Bool>(&have_ended)).get_result(&mut connection)? {
+        if start.elapsed() > LONGEST_WAIT {
+            tracing::warn!(
+                "a transaction is running for long: what it changes is followed from the next refresh on"
+            );
+            break;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Ok(())
 }
 
 fn begin(connection: &mut PgConnection) -> Result<(), Error> {

@@ -1,11 +1,12 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
 use super::blocks::{BlockChange, StoredBlocks};
-use super::history::{Refresh, Trigger};
+use super::history::{Refresh, Trigger, find_last_refreshes};
 use super::meter::{Figure, Meter, Phase};
 use super::rules::{SegmentRule, load_rules, plannable};
 use super::scan::{Evaluated, scan};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, wait_for_writers};
+use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::count_segment_members;
@@ -16,13 +17,15 @@ use crate::error::Error;
 use crate::evaluate::{Plan, combine};
 use crate::rule::Moment;
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde_json::Value;
 use std::collections::HashSet;
 
 /// What is said of a refresh that stopped with its server.
-pub const ABANDONED: &str = "the server stopped before the refresh had finished";
+const ABANDONED: &str = "the server stopped before the refresh had finished";
 
 /// How refreshes are run.
 #[derive(Debug, Clone)]
@@ -96,13 +99,7 @@ impl Lock {
         if !row.taken {
             return Err(Error::RefreshRunning);
         }
-        diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
-            .set((
-                refreshes::state.eq("failed"),
-                refreshes::finished_at.eq(refreshes::started_at.nullable()),
-                refreshes::error.eq(ABANDONED),
-            ))
-            .execute(&mut connection)?;
+        close_abandoned(&mut connection)?;
         Ok(Lock { connection })
     }
 
@@ -130,7 +127,8 @@ impl Lock {
             moment,
             settings,
         };
-        let result = run.evaluate(db, &mut self.connection, selection, due);
+        let result = touches::begin_refresh(&mut self.connection)
+            .and_then(|()| run.evaluate(db, &mut self.connection, selection, due));
         if let Err(error) = &result {
             // Where the database is gone this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))
@@ -152,14 +150,44 @@ impl Lock {
     }
 }
 
-/// Gives the lock back before the connection ends: the database takes a moment to notice that, and whoever refreshes next
-/// would be refused meanwhile.
 impl Drop for Lock {
+    /// Gives the right back at once: the database notices the end of a connection only some time later.
     fn drop(&mut self) {
-        let unlock = "SELECT pg_advisory_unlock_all()";
         // Fails where the connection is lost, and the lock with it.
-        let _ = diesel::sql_query(unlock).execute(&mut self.connection);
+        let _ = self
+            .connection
+            .batch_execute("SELECT pg_advisory_unlock_all()");
     }
+}
+
+/// Whether a refresh is running, asked in a transaction. One that stands there as running and whose server is gone is
+/// closed.
+pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> {
+    let running = refreshes::table.filter(refreshes::state.eq("running"));
+    let stands_there: bool = select(exists(running)).get_result(connection)?;
+    if !stands_there {
+        return Ok(false);
+    }
+    let is_free: bool = select(sql::<Bool>(
+        "pg_try_advisory_xact_lock(hashtextextended('rollcall refresh ' || current_schema(), 0))",
+    ))
+    .get_result(connection)?;
+    if is_free {
+        close_abandoned(connection)?;
+    }
+    Ok(!is_free)
+}
+
+/// Closes refreshes that never came to an end, for whoever has their lock.
+fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
+    diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
+        .set((
+            refreshes::state.eq("failed"),
+            refreshes::finished_at.eq(refreshes::started_at.nullable()),
+            refreshes::error.eq(ABANDONED),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// A refresh that has begun.
@@ -178,9 +206,7 @@ impl Run<'_> {
         selection: &Selection,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        let mut snapshot = Snapshot::take(db)?;
-        let rules = select_rules(&mut snapshot.connection, selection)?;
-        let segments = prepare_segments(&mut snapshot.connection, &rules)?;
+        let (snapshot, rules, segments) = take_snapshot(db, selection)?;
         // The segments whose rule can be evaluated, in the order of the plan's trees.
         let places: Vec<usize> = (0..rules.len())
             .filter(|place| rules[*place].rule.is_ok())
@@ -191,7 +217,7 @@ impl Run<'_> {
         meter.add(Figure::Conditions, plan.count_conditions());
         meter.add(Figure::Leaves, plan.leaves.len());
         meter.add(Figure::EventLeaves, plan.events.leaves.len());
-        let mut writer = Writer::new(db.connect()?, self.id, segments);
+        let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
         let mut done = 0;
         if !places.is_empty() {
             scan(
@@ -223,6 +249,32 @@ impl Run<'_> {
             .set((refreshes::done_ids.eq(done), refreshes::total_ids.eq(total)))
             .execute(lock)?;
         Ok(())
+    }
+}
+
+/// Takes the snapshot and reads in it what is to be refreshed.
+///
+/// What began to change before a segment began to follow is not noted for it, so that the snapshot which fills the
+/// segment must show it: it is taken anew when the transactions of that time have ended.
+fn take_snapshot(
+    db: &Db,
+    selection: &Selection,
+) -> Result<(Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>), Error> {
+    let mut waited: HashSet<i64> = HashSet::new();
+    loop {
+        let mut snapshot = Snapshot::take(db)?;
+        let rules = select_rules(&mut snapshot.connection, selection)?;
+        let segments = prepare_segments(&mut snapshot.connection, &rules)?;
+        let beginning = segments
+            .iter()
+            .filter(|segment| segment.is_instant && segment.is_first);
+        let before = waited.len();
+        waited.extend(beginning.map(|segment| segment.id));
+        if waited.len() == before {
+            return Ok((snapshot, rules, segments));
+        }
+        drop(snapshot);
+        wait_for_writers(db)?;
     }
 }
 
@@ -307,8 +359,10 @@ fn prepare_segments(
         .map(|segment| segment.id)
         .collect();
     let kept_counts = count_segment_members(connection, &invalid)?;
+    let last = find_last_refreshes(connection, &ids)?;
     let prepare = |segment: &SegmentRule| {
         let was_filled = filled.contains(&segment.id);
+        let last = last.get(&segment.id).map(|(_, last)| last);
         let problems = segment.rule.as_ref().err().cloned().unwrap_or_default();
         if !problems.is_empty() {
             tracing::warn!(
@@ -318,6 +372,8 @@ fn prepare_segments(
         }
         let version = segment.definition_version;
         let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
+        prepared.is_instant = segment.is_instant;
+        prepared.is_first = last.is_none_or(|last| !last.is_of(version));
         prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
         prepared
     };

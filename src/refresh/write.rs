@@ -3,12 +3,13 @@
 //! Changes are kept in memory while they are few; only a first fill of a large audience begins to write before the
 //! scan has ended. From then to the end, deletions of subscribers and segments wait.
 
-use super::blocks::BlockChange;
+use super::blocks::{BlockChange, StoredBlocks, store_blocks};
+use super::touches;
 use crate::audience::gaps;
 use crate::audience::membership::{
-    BLOCK_BYTES, BLOCK_IDS, CHUNK_BLOCKS, clear_bits, count_segment_members, list_bits,
-    lock_for_refresh,
+    BLOCK_IDS, CHUNK_BLOCKS, clear_bits, count_segment_members, list_bits, lock_for_refresh,
 };
+use crate::audience::segment::SegmentMode;
 use crate::db::schema::{
     refreshes, schedules, segment_changes, segment_refreshes, segments, subscriber_deletions,
 };
@@ -17,8 +18,7 @@ use crate::rule::Problem;
 use chrono::{DateTime, Utc};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Integer};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many changed blocks are kept before the transaction begins: about 32 MB.
 const KEPT: usize = 16_384;
@@ -36,6 +36,10 @@ pub struct RefreshedSegment {
     pub was_filled: bool,
     /// Why its rule cannot be evaluated, if so.
     pub problems: Vec<Problem>,
+    /// Whether it follows changes of subscribers at once.
+    pub is_instant: bool,
+    /// Whether no refresh before gave it the members of this version of its rule.
+    pub is_first: bool,
     /// How many members it has now.
     pub member_count: i64,
     joined: u64,
@@ -50,6 +54,8 @@ impl RefreshedSegment {
             definition_version,
             was_filled,
             problems,
+            is_instant: false,
+            is_first: false,
             member_count: 0,
             joined: 0,
             left: 0,
@@ -61,6 +67,7 @@ impl RefreshedSegment {
 pub struct Writer {
     connection: PgConnection,
     refresh_id: i64,
+    as_of: DateTime<Utc>,
     /// The segments, in the order of the refresh.
     pub segments: Vec<RefreshedSegment>,
     kept: Vec<BlockChange>,
@@ -71,8 +78,10 @@ pub struct Writer {
 struct Begun {
     /// The segments that still exist.
     existing: HashSet<i64>,
-    /// Subscribers deleted since the snapshot was taken.
+    /// Subscribers deleted since the snapshot was taken, ascending.
     deleted: Vec<i64>,
+    /// Subscribers whom the snapshot may not show as they are, ascending: the instant segments follow them.
+    touched: Vec<i64>,
 }
 
 impl Writer {
@@ -80,11 +89,13 @@ impl Writer {
     pub fn new(
         connection: PgConnection,
         refresh_id: i64,
+        as_of: DateTime<Utc>,
         segments: Vec<RefreshedSegment>,
     ) -> Writer {
         Writer {
             connection,
             refresh_id,
+            as_of,
             segments,
             kept: Vec::new(),
             begun: None,
@@ -108,7 +119,10 @@ impl Writer {
     ) -> Result<(), Error> {
         self.flush()?;
         self.forget_deleted()?;
+        self.count_again()?;
         self.record_segments()?;
+        let is_first = self.segments.iter().any(|segment| segment.is_first);
+        touches::finish_refresh(&mut self.connection, self.as_of, is_first)?;
         if let Some((name, due)) = due {
             diesel::insert_into(schedules::table)
                 .values((schedules::name.eq(name), schedules::last_run_at.eq(due)))
@@ -150,16 +164,24 @@ impl Writer {
         AnsiTransactionManager::begin_transaction(connection)?;
         lock_for_refresh(connection)?;
         let ids: Vec<i64> = self.segments.iter().map(|segment| segment.id).collect();
-        let existing: Vec<i64> = segments::table
+        let modes: Vec<(i64, String)> = segments::table
             .filter(segments::id.eq_any(ids))
-            .select(segments::id)
+            .select((segments::id, segments::mode))
             .load(connection)?;
+        let modes: HashMap<i64, String> = modes.into_iter().collect();
+        for segment in &mut self.segments {
+            // One that was made so or otherwise meanwhile may have been followed too.
+            let mode = modes.get(&segment.id).map(|mode| SegmentMode::parse(mode));
+            segment.is_instant |= mode == Some(SegmentMode::Instant);
+        }
         let deleted = subscriber_deletions::table
             .select(subscriber_deletions::subscriber_id)
+            .order(subscriber_deletions::subscriber_id)
             .load(connection)?;
         self.begun = Some(Begun {
-            existing: existing.into_iter().collect(),
+            existing: modes.into_keys().collect(),
             deleted,
+            touched: touches::list_touched(connection)?,
         });
         Ok(())
     }
@@ -171,8 +193,11 @@ impl Writer {
             return Ok(());
         };
         kept.retain(|change| begun.existing.contains(&self.segments[change.segment].id));
-        for change in &mut kept {
-            change.forget(&offsets_in(change.block, &begun.deleted));
+        for batch in kept.chunks_mut(BATCH) {
+            follow_stored(&mut self.connection, &self.segments, begun, batch)?;
+        }
+        kept.retain(|change| !change.is_void());
+        for change in &kept {
             let (joined, left) = change.count();
             let segment = &mut self.segments[change.segment];
             segment.joined += joined;
@@ -185,28 +210,14 @@ impl Writer {
     }
 
     fn store(&mut self, batch: &[BlockChange]) -> Result<(), Error> {
-        let (empty, filled): (Vec<&BlockChange>, Vec<&BlockChange>) =
-            batch.iter().partition(|change| change.is_empty());
-        if !filled.is_empty() {
-            diesel::sql_query(
-                "INSERT INTO segment_blocks (segment_id, block, members) SELECT * FROM unnest($1, $2, $3) \
-                 ON CONFLICT (block, segment_id) DO UPDATE SET members = excluded.members",
-            )
-            .bind::<Array<BigInt>, _>(self.segment_ids(&filled))
-            .bind::<Array<Integer>, _>(blocks(&filled))
-            .bind::<Array<Binary>, _>(column(&filled, |change| change.members.as_slice()))
-            .execute(&mut self.connection)?;
-        }
-        if !empty.is_empty() {
-            diesel::sql_query(
-                "DELETE FROM segment_blocks b USING unnest($1, $2) AS empty (segment_id, block) \
-                 WHERE b.segment_id = empty.segment_id AND b.block = empty.block",
-            )
-            .bind::<Array<BigInt>, _>(self.segment_ids(&empty))
-            .bind::<Array<Integer>, _>(blocks(&empty))
-            .execute(&mut self.connection)?;
-        }
-        Ok(())
+        let blocks: Vec<(i64, i32, &[u8])> = batch
+            .iter()
+            .map(|change| {
+                let segment_id = self.segments[change.segment].id;
+                (segment_id, change.block, change.members.as_slice())
+            })
+            .collect();
+        store_blocks(&mut self.connection, &blocks)
     }
 
     /// Remembers who joined or left, chunk by chunk; the changes of a chunk stand together.
@@ -235,10 +246,6 @@ impl Writer {
         Ok(())
     }
 
-    fn segment_ids(&self, changes: &[&BlockChange]) -> Vec<i64> {
-        column(changes, |change| self.segments[change.segment].id)
-    }
-
     /// Makes sure that nobody deleted since the snapshot stays a member anywhere.
     fn forget_deleted(&mut self) -> Result<(), Error> {
         let deleted = match &self.begun {
@@ -250,10 +257,20 @@ impl Writer {
             subscriber_deletions::table.filter(subscriber_deletions::subscriber_id.eq_any(deleted)),
         )
         .execute(&mut self.connection)?;
-        // The workers counted them; the blocks know better.
-        let ids: Vec<i64> = self.segments.iter().map(|segment| segment.id).collect();
+        Ok(())
+    }
+
+    /// Counts those members anew that the workers cannot have counted: those of the instant segments, and all if
+    /// somebody was deleted meanwhile.
+    fn count_again(&mut self) -> Result<(), Error> {
+        let begun = self.begun.as_ref();
+        let all = begun.is_some_and(|begun| !begun.deleted.is_empty());
+        let is_counted = |segment: &&mut RefreshedSegment| all || segment.is_instant;
+        let counted: Vec<&mut RefreshedSegment> =
+            self.segments.iter_mut().filter(is_counted).collect();
+        let ids: Vec<i64> = counted.iter().map(|segment| segment.id).collect();
         let counts = count_segment_members(&mut self.connection, &ids)?;
-        for segment in &mut self.segments {
+        for segment in counted {
             segment.member_count = counts.get(&segment.id).copied().unwrap_or_default();
         }
         Ok(())
@@ -297,6 +314,33 @@ impl Writer {
     }
 }
 
+/// Fits changes, which were found against the snapshot, to what happened since: whoever was deleted is nobody, and the
+/// instant segments have followed those who were touched, so that their members are others than the snapshot's.
+fn follow_stored(
+    connection: &mut PgConnection,
+    segments: &[RefreshedSegment],
+    begun: &Begun,
+    changes: &mut [BlockChange],
+) -> Result<(), Error> {
+    let is_instant = |change: &BlockChange| segments[change.segment].is_instant;
+    let of = |change: &BlockChange| (segments[change.segment].id, change.block);
+    let followed: Vec<(i64, i32)> = changes
+        .iter()
+        .filter(|change| is_instant(change))
+        .map(of)
+        .collect();
+    let stored = StoredBlocks::load_single(connection, &followed)?;
+    for change in changes {
+        change.forget(&offsets_in(change.block, &begun.deleted));
+        if is_instant(change) {
+            change.leave(&offsets_in(change.block, &begun.touched));
+            let (segment_id, block) = of(change);
+            change.apply_to(stored.get(segment_id, block));
+        }
+    }
+    Ok(())
+}
+
 fn chunk_of(change: &BlockChange) -> i32 {
     change.block / CHUNK_BLOCKS
 }
@@ -312,19 +356,13 @@ fn list_offsets(changes: &[BlockChange]) -> Vec<u32> {
         .collect()
 }
 
-fn blocks(changes: &[&BlockChange]) -> Vec<i32> {
-    column(changes, |change| change.block)
-}
-
-fn column<'c, T>(changes: &[&'c BlockChange], value: impl Fn(&'c BlockChange) -> T) -> Vec<T> {
-    changes.iter().map(|change| value(change)).collect()
-}
-
-/// Returns the places in a block of those ids that lie in it.
+/// Returns the places in a block of those ids, which are ascending, that lie in it.
 fn offsets_in(block: i32, ids: &[i64]) -> Vec<usize> {
     let first = i64::from(block) * BLOCK_IDS;
-    ids.iter()
-        .filter_map(|id| usize::try_from(id - first).ok())
-        .filter(|offset| *offset < BLOCK_BYTES * 8)
+    let start = ids.partition_point(|id| *id < first);
+    let within = ids[start..].iter().map(|id| id - first);
+    within
+        .take_while(|offset| *offset < BLOCK_IDS)
+        .filter_map(|offset| usize::try_from(offset).ok())
         .collect()
 }

@@ -1,5 +1,7 @@
-//! Sockets and time: the HTTP server, WebSockets, and the loops of the scheduler and of the hub for subscriptions.
+//! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
+//! of the hub for subscriptions.
 
+mod follower;
 pub mod graphiql;
 mod guard;
 mod http;
@@ -96,6 +98,7 @@ pub async fn serve(
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
         tokio::spawn(scheduler::run(app.clone())),
+        tokio::spawn(follower::run(app.clone())),
         tokio::spawn(hub::run(app)),
     ];
     ready(address);

@@ -45,6 +45,7 @@ fn columns_of_database(database: &TestDatabase) -> BTreeMap<String, Vec<String>>
             "date" => "Date",
             "bytea" => "Bytea",
             "numeric" => "Numeric",
+            "bool" => "Bool",
             other => panic!("a type that this test does not know: {other}"),
         };
         let sql_type = if row.is_nullable {

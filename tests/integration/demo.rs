@@ -143,7 +143,7 @@ fn rules_and_questions_of_the_readme_work() {
     }
     app.refresh();
     let questions = blocks(&readme, "graphql");
-    assert_eq!(questions.len(), 4);
+    assert_eq!(questions.len(), 5);
     let data = app.query(questions[0], json!({}));
     assert_eq!(data["segment"]["state"], json!("READY"));
     let data = app.query(questions[1], json!({}));
@@ -156,6 +156,8 @@ fn rules_and_questions_of_the_readme_work() {
         json!(0)
     );
     check_subscription(&app, questions[3]);
+    let payload = app.mutate(questions[4], json!({}));
+    assert_eq!(payload["segment"]["mode"], json!("INSTANT"));
 }
 
 #[test]

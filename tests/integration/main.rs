@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod faults;
 mod importing;
+mod instant;
 mod memberships;
 mod nested;
 mod nouns;

@@ -296,3 +296,56 @@ fn nobody_looks_while_nobody_listens() {
     socket.send(json!({"id": "1", "type": "complete"}));
     eventually("the looking ends", || !is_asking());
 }
+
+#[test]
+fn an_instant_segment_tells_at_once_and_refreshes_in_their_place() {
+    let app = app();
+    app.mutate(
+        "mutation { createSegment(input: {key: \"now\", mode: INSTANT, rule: {text: {field: \"country\", is: {equals: \"LT\"}}}}) { userErrors { message } } }",
+        json!({}),
+    );
+    app.refresh();
+    let before = last_refresh(&app);
+    let server = Server::start(&app.database);
+    let mut socket = Socket::open(&server);
+    socket.subscribe("1", CHANGES, json!({"key": "now"}));
+    socket.settle();
+    // The server follows by itself, in the order of the changes, however they are made.
+    move_to(&app, "anna", "LT");
+    let emails = |list: &Value| -> Vec<String> {
+        let people = list.as_array().expect("a list").iter();
+        let emails = people.filter_map(|person| person["email"].as_str());
+        emails.map(str::to_owned).collect()
+    };
+    let mut told = Vec::new();
+    let mut tell = |socket: &mut Socket, id: &str, count: usize| {
+        told.clear();
+        while told.len() < count {
+            let item = &socket.next(id)["membershipChanged"];
+            assert_eq!(item["refresh"], Value::Null);
+            told.extend(
+                emails(&item["joined"])
+                    .into_iter()
+                    .map(|email| (email, true)),
+            );
+            told.extend(
+                emails(&item["left"])
+                    .into_iter()
+                    .map(|email| (email, false)),
+            );
+        }
+        told.clone()
+    };
+    let anna = "anna@example.com".to_owned();
+    assert_eq!(tell(&mut socket, "1", 1), [(anna.clone(), true)]);
+    move_to(&app, "anna", "DE");
+    assert_eq!(tell(&mut socket, "1", 1), [(anna.clone(), false)]);
+    refresh_elsewhere(&app);
+    move_to(&app, "anna", "LT");
+    assert_eq!(tell(&mut socket, "1", 1), [(anna.clone(), true)]);
+    // Whoever comes later and knows a refresh is told all that came after it, also from between.
+    let mut later = Socket::open(&server);
+    later.subscribe("2", CHANGES, json!({"key": "now", "after": before}));
+    let all = [true, false, true].map(|joined| (anna.clone(), joined));
+    assert_eq!(tell(&mut later, "2", 3), all);
+}

@@ -14,7 +14,8 @@ use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, NaiveDate, Utc};
 use events::answer_events;
 use rollcall::evaluate::{
-    Chunk, Column, ColumnKey, GroupKey, Plan, PlannedRule, combine, day_number, evaluate_leaves,
+    Chunk, Column, ColumnKey, GroupKey, Plan, PlannedRule, RowIds, combine, day_number,
+    evaluate_leaves,
 };
 use rollcall::rule::{
     Catalogue, CheckedRule, CustomType, DateField, KnownSegment, Moment, Problem, Status,
@@ -119,7 +120,7 @@ fn make_chunk(rows: &Rows, plan: &Plan, world: &World, moment: &Moment) -> Chunk
         (*id, ids.map(|id| members.contains(&id)).collect())
     };
     Chunk {
-        first_id: FIRST_ID,
+        ids: RowIds::From(FIRST_ID),
         exists: rows.iter().map(Option::is_some).collect(),
         columns: plan.columns.iter().map(column).collect(),
         groups: plan.groups.iter().map(members).collect(),

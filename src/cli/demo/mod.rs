@@ -3,7 +3,7 @@
 use super::database;
 use super::serve::serve;
 use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
-use crate::audience::segment::{create, find_by_key};
+use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
@@ -193,7 +193,15 @@ fn make_segments(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     db.run_here(|connection| {
         for (key, name, description, rule) in &segments {
             if find_by_key(connection, key)?.is_none() {
-                create(connection, key, Some(name), Some(description), rule, now)?;
+                create(
+                    connection,
+                    key,
+                    Some(name),
+                    Some(description),
+                    rule,
+                    SegmentMode::Daily,
+                    now,
+                )?;
             }
         }
         Ok(())

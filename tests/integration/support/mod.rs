@@ -56,6 +56,7 @@ impl TestApp {
             },
             pending: Arc::default(),
             live: Arc::default(),
+            changed: Arc::default(),
         };
         TestApp {
             database,

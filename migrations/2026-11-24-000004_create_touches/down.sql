@@ -1,0 +1,18 @@
+DROP TRIGGER touch_inserted ON events;
+DROP TRIGGER touch_updated ON events;
+DROP TRIGGER touch_updated_from ON events;
+DROP TRIGGER touch_deleted ON events;
+DROP TRIGGER touch_inserted ON group_memberships;
+DROP TRIGGER touch_updated ON group_memberships;
+DROP TRIGGER touch_updated_from ON group_memberships;
+DROP TRIGGER touch_deleted ON group_memberships;
+DROP TRIGGER touch_inserted ON subscribers;
+DROP TRIGGER touch_updated ON subscribers;
+DROP TRIGGER touch_deleted ON subscribers;
+DROP FUNCTION touch_subscribers;
+DROP FUNCTION touch_their_subscribers;
+DROP TABLE instant_changes;
+DROP TABLE touches;
+DROP INDEX segments_instant;
+ALTER TABLE segments DROP COLUMN mode;
+COMMENT ON COLUMN segments.definition_version IS 'Grows by one whenever the rule changes.';

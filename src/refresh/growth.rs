@@ -1,0 +1,82 @@
+//! Growth: how many members a segment had, joined and left, stretch by stretch.
+
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamptz};
+
+/// What a stretch of time did to a segment.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct GrowthPoint {
+    /// The first instant of the stretch; of a single refresh its `as_of`.
+    #[diesel(sql_type = Timestamptz)]
+    pub start: DateTime<Utc>,
+    /// How many members there were at its end.
+    #[diesel(sql_type = BigInt)]
+    pub member_count: i64,
+    /// How many joined within it.
+    #[diesel(sql_type = BigInt)]
+    pub joined: i64,
+    /// How many left within it.
+    #[diesel(sql_type = BigInt)]
+    pub left: i64,
+}
+
+/// How long the stretches are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrowthStep {
+    /// Each refresh by itself.
+    Refresh,
+    /// Local days.
+    Day,
+    /// Local weeks, from Monday.
+    Week,
+    /// Local months.
+    Month,
+}
+
+/// The most points of a growth.
+pub const MAX_GROWTH_POINTS: i64 = 1_000;
+
+/// Tells how a segment grew: one point for each stretch with a refresh, oldest first, of the refreshes whose `as_of`
+/// lies in a half-open range.
+///
+/// # Errors
+/// [`Error::Invalid`] if there are more than 1,000; those of the database.
+pub fn list_growth(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    step: GrowthStep,
+    zone: chrono_tz::Tz,
+) -> Result<Vec<GrowthPoint>, Error> {
+    let start = match step {
+        GrowthStep::Refresh => "r.as_of".to_owned(),
+        GrowthStep::Day => format!("date_trunc('day', r.as_of, '{zone}')"),
+        GrowthStep::Week => format!("date_trunc('week', r.as_of, '{zone}')"),
+        GrowthStep::Month => format!("date_trunc('month', r.as_of, '{zone}')"),
+    };
+    let group = match step {
+        GrowthStep::Refresh => "r.id, 1",
+        _ => "1",
+    };
+    let sql = format!(
+        "SELECT {start} AS start, (array_agg(s.member_count ORDER BY s.refresh_id DESC))[1] AS member_count, \
+         sum(s.joined)::bigint AS joined, sum(s.\"left\")::bigint AS \"left\" \
+         FROM segment_refreshes s JOIN refreshes r ON r.id = s.refresh_id \
+         WHERE s.segment_id = $1 AND r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(s.refresh_id) LIMIT {}",
+        MAX_GROWTH_POINTS + 1
+    );
+    let points: Vec<GrowthPoint> = diesel::sql_query(sql)
+        .bind::<BigInt, _>(segment_id)
+        .bind::<Timestamptz, _>(from)
+        .bind::<Timestamptz, _>(to)
+        .load(connection)?;
+    if points.len() as i64 > MAX_GROWTH_POINTS {
+        let message = format!(
+            "expected at most {MAX_GROWTH_POINTS} points, found more; ask for longer steps or a shorter time"
+        );
+        return Err(Error::invalid("by", message));
+    }
+    Ok(points)
+}
