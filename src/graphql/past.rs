@@ -166,9 +166,9 @@ pub struct SegmentGrowthPoint {
     pub start: DateTime<Utc>,
     /// How many members there were after its last refresh.
     pub member_count: i32,
-    /// How many joined in its refreshes; of an INSTANT segment without those who did between them.
+    /// How many joined within it; what an INSTANT segment followed between two refreshes counts with the later one.
     pub joined_count: i32,
-    /// How many left in its refreshes; of an INSTANT segment without those who did between them.
+    /// How many left within it; what an INSTANT segment followed between two refreshes counts with the later one.
     pub left_count: i32,
 }
 

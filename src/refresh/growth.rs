@@ -39,7 +39,8 @@ pub enum GrowthStep {
 pub const MAX_GROWTH_POINTS: i64 = 1_000;
 
 /// Tells how a segment grew: one point for each stretch with a refresh, oldest first, of the refreshes whose `as_of`
-/// lies in a half-open range.
+/// lies in a half-open range. What an instant segment followed between two refreshes counts with the later one, so that
+/// the members of a point are those of the point before it, with who joined and without who left.
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are more than 1,000; those of the database.
@@ -57,14 +58,19 @@ pub fn list_growth(
         GrowthStep::Month => format!("date_trunc('month', r.as_of, '{zone}')"),
     };
     let group = match step {
-        GrowthStep::Refresh => "r.id, 1",
+        GrowthStep::Refresh => "r.refresh_id, 1",
         _ => "1",
     };
     let sql = format!(
-        "SELECT {start} AS start, (array_agg(s.member_count ORDER BY s.refresh_id DESC))[1] AS member_count, \
-         sum(s.joined)::bigint AS joined, sum(s.\"left\")::bigint AS \"left\" \
-         FROM segment_refreshes s JOIN refreshes r ON r.id = s.refresh_id \
-         WHERE s.segment_id = $1 AND r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(s.refresh_id) LIMIT {}",
+        "WITH r AS (SELECT s.*, f.as_of, lag(s.refresh_id, 1, 0) OVER (ORDER BY s.refresh_id) AS previous \
+             FROM segment_refreshes s JOIN refreshes f ON f.id = s.refresh_id WHERE s.segment_id = $1), \
+         followed AS (SELECT r.refresh_id, count(*) FILTER (WHERE c.joined) AS joined, count(*) FILTER (WHERE NOT c.joined) AS \"left\" \
+             FROM r JOIN instant_changes c ON c.segment_id = $1 AND c.refresh_id >= r.previous AND c.refresh_id < r.refresh_id \
+             GROUP BY r.refresh_id) \
+         SELECT {start} AS start, (array_agg(r.member_count ORDER BY r.refresh_id DESC))[1] AS member_count, \
+             sum(r.joined + coalesce(i.joined, 0))::bigint AS joined, sum(r.\"left\" + coalesce(i.\"left\", 0))::bigint AS \"left\" \
+         FROM r LEFT JOIN followed i USING (refresh_id) \
+         WHERE r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(r.refresh_id) LIMIT {}",
         MAX_GROWTH_POINTS + 1
     );
     let points: Vec<GrowthPoint> = diesel::sql_query(sql)

@@ -170,3 +170,28 @@ fn a_deleted_subscriber_takes_the_past_along() {
         [2]
     );
 }
+
+#[test]
+fn growth_counts_what_was_followed_with_the_next_refresh() {
+    let app = app();
+    let growth = |by: &str| {
+        let data = app.query(
+            "query ($by: GrowthBy!) { segment(key: \"new-lithuanians\") { growth(from: \"2026-03-01T00:00:00Z\", \
+             to: \"2026-04-01T00:00:00Z\", by: $by) { start memberCount joinedCount leftCount } } }",
+            json!({ "by": by }),
+        );
+        data["segment"]["growth"].clone()
+    };
+    let point = |start: &str, counts: [u32; 3]| json!({"start": start, "memberCount": counts[0], "joinedCount": counts[1], "leftCount": counts[2]});
+    assert_eq!(
+        growth("REFRESH"),
+        json!([
+            point("2026-03-01T12:00:00+00:00", [1, 1, 0]),
+            point("2026-03-04T03:00:00+00:00", [0, 2, 3]),
+        ])
+    );
+    assert_eq!(
+        growth("MONTH"),
+        json!([point("2026-03-01T00:00:00+00:00", [0, 3, 3])])
+    );
+}
