@@ -204,3 +204,54 @@ fn members_can_be_asked_in_plain_sql() {
         "true false"
     );
 }
+
+/// What people with SQL ask is answered along the indexes, however many segments there are.
+#[test]
+fn plain_sql_stays_fast() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    app.database.execute(
+        "INSERT INTO segments (key, name, rule, created_at, updated_at) \
+         SELECT 's' || n, 'S', '{}', now(), now() FROM generate_series(1, 100) n; \
+         INSERT INTO segment_blocks (segment_id, block, members) \
+         SELECT s.id, b, set_bit(decode(repeat('00', 1024), 'hex'), s.id % 8192, 1) \
+         FROM segments s, generate_series(0, 99) b; ANALYZE segment_blocks",
+    );
+    let plan = |sql: &str| -> String {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            #[diesel(column_name = "QUERY PLAN")]
+            line: String,
+        }
+        let rows: Vec<Row> = app
+            .db()
+            .run_here(|connection| {
+                // Several workers may read all of so small a table sooner than one of them the rows that are asked for.
+                diesel::sql_query("SET max_parallel_workers_per_gather = 0").execute(connection)?;
+                Ok(diesel::sql_query(format!("EXPLAIN {sql}")).load(connection)?)
+            })
+            .expect("a plan");
+        let lines: Vec<String> = rows.into_iter().map(|row| row.line).collect();
+        lines.join("\n")
+    };
+    for (sql, index) in [
+        (
+            "SELECT * FROM segment_memberships WHERE segment_id = 7",
+            "segment_blocks_by_segment",
+        ),
+        ("SELECT * FROM segments_of(8199)", "segment_blocks_pkey"),
+    ] {
+        let plan = plan(sql);
+        assert!(
+            plan.contains(index) && !plan.contains("Seq Scan"),
+            "{sql}:\n{plan}"
+        );
+    }
+    let of = |id: i64| {
+        app.database.ask(&format!(
+            "SELECT string_agg(s::text, ' ') FROM segments_of({id}) s"
+        ))
+    };
+    assert_eq!(of(8192 + 7), "7");
+    assert_eq!(of(8192 + 101), "");
+}
