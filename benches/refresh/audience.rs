@@ -68,7 +68,7 @@ pub fn add(db: &Db, ids: RangeInclusive<i64>, now: DateTime<Utc>) -> anyhow::Res
                  CASE WHEN h / 3 % 4 = 0 THEN (h % 20000)::numeric / 100 END \
              FROM (SELECT (n * 40503000007) % 1099511627776 AS h FROM generate_series(1, {events}) AS n) numbers; \
              INSERT INTO event_totals SELECT subscriber_id, name, count(*), coalesce(sum(value), 0), min(occurred_at), max(occurred_at) \
-             FROM events WHERE subscriber_id >= {first} GROUP BY subscriber_id, name",
+             FROM events WHERE subscriber_id >= {first} GROUP BY subscriber_id, name ORDER BY subscriber_id, name",
             events = count * 5,
         ),
     )?;
