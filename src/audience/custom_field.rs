@@ -147,13 +147,7 @@ pub fn update(
 ) -> Result<CustomField, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
-        let mut field: CustomField = custom_fields::table
-            .find(id)
-            .for_update()
-            .select(CustomField::as_select())
-            .first(connection)
-            .optional()?
-            .ok_or_else(|| Error::not_found("custom field", id))?;
+        let mut field = lock(connection, id)?;
         if let Some(label) = label {
             field.label = clean_text(label)
                 .map_err(|message| Error::invalid("label", message))?
@@ -253,6 +247,16 @@ fn cell_of(value: &Value) -> String {
     }
 }
 
+fn lock(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
+    custom_fields::table
+        .find(id)
+        .for_update()
+        .select(CustomField::as_select())
+        .first(connection)
+        .optional()?
+        .ok_or_else(|| Error::not_found("custom field", id))
+}
+
 /// Deletes a custom field and everybody's value of it.
 ///
 /// # Errors
@@ -260,13 +264,7 @@ fn cell_of(value: &Value) -> String {
 pub fn delete(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
-        let field: CustomField = custom_fields::table
-            .find(id)
-            .for_update()
-            .select(CustomField::as_select())
-            .first(connection)
-            .optional()?
-            .ok_or_else(|| Error::not_found("custom field", id))?;
+        let field = lock(connection, id)?;
         refuse_if_used(connection, DependencyKind::Field, &field.key)?;
         diesel::sql_query("UPDATE subscribers SET custom = custom - $1 WHERE custom ? $1")
             .bind::<Text, _>(&field.key)

@@ -39,6 +39,7 @@ mod query_builder_operator;
 mod query_builder_rule;
 mod query_builder_write;
 mod random;
+mod report;
 mod summary;
 pub mod vocabulary;
 mod words;

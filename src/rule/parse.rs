@@ -9,6 +9,7 @@ use super::outline::NodeName;
 use super::parse_test::test_of_what;
 use super::pattern::{Pattern, PatternCompiler};
 use super::problem::{Code, Problem, Problems, nearest, quoted, shorten};
+use super::report::Report;
 use serde_json::{Map, Value};
 
 const NODE_NAMES: [&str; NodeName::ALL.len()] = {
@@ -120,23 +121,14 @@ impl Parser {
     }
 }
 
+impl Report for Parser {
+    fn problems(&mut self) -> &mut Problems {
+        &mut self.problems
+    }
+}
+
 /// The small steps that every part of the language is read with.
 impl Parser {
-    pub(super) fn report(&mut self, path: &str, code: Code, message: impl Into<String>) {
-        self.problems.add(path, code, message, || None);
-    }
-
-    pub(super) fn wrong_shape<T>(
-        &mut self,
-        path: &str,
-        expected: &str,
-        found: &Value,
-    ) -> Option<T> {
-        let message = format!("expected {expected}, found {}", describe(found));
-        self.report(path, Code::WrongShape, message);
-        None
-    }
-
     pub(super) fn unknown<T>(
         &mut self,
         path: &str,
@@ -270,13 +262,7 @@ impl Parser {
                 self.report(path, Code::Empty, "expected a text, found an empty one");
                 None
             }
-            Value::String(text) if text.contains('\0') => {
-                let message =
-                    "expected a text without the character U+0000, which cannot be stored";
-                self.report(path, Code::WrongValue, message);
-                None
-            }
-            Value::String(text) => Some(text),
+            Value::String(text) => self.storable(text, path),
             other => self.wrong_shape(path, "a text", other),
         }
     }

@@ -8,6 +8,7 @@ use super::limits::MAX_RADIUS_KM;
 use super::literal::Status;
 use super::parse::{Parser, child};
 use super::problem::Code;
+use super::report::Report;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 

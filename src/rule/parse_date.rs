@@ -5,6 +5,7 @@ use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
 use super::parse::{Parser, child};
 use super::problem::{Code, shorten};
+use super::report::Report;
 use super::vocabulary::{self, names};
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use serde_json::Value;

@@ -7,6 +7,7 @@ use super::condition::{
 use super::limits::MAX_EVENT_FILTERS;
 use super::parse::{Parser, child, element};
 use super::problem::Code;
+use super::report::Report;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 

@@ -4,6 +4,7 @@ use super::condition::{BooleanTest, ListTest, NumberTest, TextTest};
 use super::parse::{Parser, child};
 use super::parse_date::DATE_TESTS;
 use super::problem::Code;
+use super::report::Report;
 use super::vocabulary::{self, names};
 use serde_json::Value;
 

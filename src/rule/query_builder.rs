@@ -30,8 +30,9 @@
 
 use super::catalogue::Catalogue;
 use super::limits::MAX_DEPTH;
-use super::parse::{child, describe, element, parse_rule};
+use super::parse::{child, element, parse_rule};
 use super::problem::{Code, Problem, Problems, shorten};
+use super::report::Report;
 use serde_json::{Map, Value, json};
 
 /// Maps a query of react-querybuilder, in either of its forms, to a rule.
@@ -69,22 +70,13 @@ pub struct Reader<'c> {
     pub(super) problems: Problems,
 }
 
+impl Report for Reader<'_> {
+    fn problems(&mut self) -> &mut Problems {
+        &mut self.problems
+    }
+}
+
 impl Reader<'_> {
-    pub(super) fn report(&mut self, path: &str, code: Code, message: impl Into<String>) {
-        self.problems.add(path, code, message, || None);
-    }
-
-    pub(super) fn wrong_shape<T>(
-        &mut self,
-        path: &str,
-        expected: &str,
-        found: &Value,
-    ) -> Option<T> {
-        let message = format!("expected {expected}, found {}", describe(found));
-        self.report(path, Code::WrongShape, message);
-        None
-    }
-
     fn read_group(
         &mut self,
         group: &Map<String, Value>,

@@ -7,6 +7,7 @@ use super::parse_date::parse_date_literal;
 use super::problem::{Code, nearest, quoted, shorten};
 use super::query_builder::{Reader, present};
 use super::query_builder_operator::{Kind, NO_FIELDS, Operator, Takes};
+use super::report::Report;
 use serde_json::{Map, Number, Value, json};
 
 impl Reader<'_> {
@@ -193,13 +194,7 @@ impl Reader<'_> {
                     .add(path, Code::Empty, message, || Some(hint.to_owned()));
                 None
             }
-            Value::String(text) if text.contains('\0') => {
-                let message =
-                    "expected a text without the character U+0000, which cannot be stored";
-                self.report(path, Code::WrongValue, message);
-                None
-            }
-            Value::String(_) => Some(value.clone()),
+            Value::String(text) => self.storable(text, path).map(Value::from),
             Value::Number(number) => Some(Value::String(number.to_string())),
             other => self.wrong_shape(path, "a text", other),
         }

@@ -1,6 +1,6 @@
 //! The life of the Postgres that Rollcall runs itself, as a person at a terminal sees it.
 
-use crate::support::{Server, eventually, rollcall, run};
+use crate::support::{Server, cluster_dir, eventually, rollcall, run};
 use serde_json::json;
 use std::path::Path;
 
@@ -19,11 +19,7 @@ fn processes_of(data_dir: &Path) -> Vec<String> {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "looks at processes in /proc")]
 fn a_database_of_its_own_through_stops_and_kills() {
-    let dir = tempfile::Builder::new()
-        .prefix("rollcall-life-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in("/tmp")
-        .expect("a directory");
+    let dir = cluster_dir("life");
     let data_dir = dir.path().join("data");
     let settings = ["--data-dir", data_dir.to_str().expect("a plain path")];
     let count = |server: &Server| {

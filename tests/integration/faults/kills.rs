@@ -1,6 +1,6 @@
 //! Twenty kills, of the server and of its Postgres, at random moments of refreshes with edits going on.
 
-use crate::support::{Server, eventually, rollcall, run};
+use crate::support::{Server, cluster_dir, eventually, rollcall, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -99,11 +99,7 @@ fn assert_nothing_is_half(server: &Server) {
 
 #[test]
 fn twenty_kills_at_random_moments_with_edits_going_on() {
-    let dir = tempfile::Builder::new()
-        .prefix("rollcall-kills-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in("/tmp")
-        .expect("a directory");
+    let dir = cluster_dir("kills");
     let data_dir = dir.path().join("data");
     let settings = ["--data-dir", data_dir.to_str().expect("a plain path")];
     import_people(&settings, dir.path());

@@ -1,7 +1,7 @@
 //! Servers and databases that are killed while changes go on and are followed: nobody stays a wrong member for good.
 
 use super::{NOW, assert_nothing_is_left, country, instant_segment};
-use crate::support::{Server, TestApp, eventually};
+use crate::support::{Server, TestApp, cluster_dir, eventually};
 use diesel::connection::SimpleConnection;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -95,11 +95,7 @@ fn kill_postgres(data_dir: &Path) {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "looks at processes in /proc")]
 fn a_killed_database_leaves_no_wrong_member() {
-    let dir = tempfile::Builder::new()
-        .prefix("rollcall-killed-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in("/tmp")
-        .expect("a directory");
+    let dir = cluster_dir("killed");
     let data_dir = dir.path().join("data");
     let settings = ["--data-dir", data_dir.to_str().expect("a plain path")];
     let mut server = Server::start_with(&settings);

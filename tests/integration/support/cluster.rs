@@ -12,15 +12,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static CLUSTER: OnceLock<EmbeddedPostgres> = OnceLock::new();
 static SCHEMAS: AtomicU32 = AtomicU32::new(0);
 
+/// Makes a directory for a cluster: as root its server is another user, and the path of a socket has to be short.
+pub fn cluster_dir(purpose: &str) -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix(&format!("rollcall-{purpose}-"))
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir_in("/tmp")
+        .expect("a directory for the cluster")
+}
+
 /// Returns the address of the cluster, which is started by the first test that asks.
 pub fn cluster_url() -> &'static str {
     let cluster = CLUSTER.get_or_init(|| {
-        let dir = tempfile::Builder::new()
-            .prefix("rollcall-test-")
-            .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempdir_in("/tmp")
-            .expect("a directory for the cluster")
-            .keep();
+        let dir = cluster_dir("test").keep();
         EmbeddedPostgres::start(&EmbeddedOptions::throwaway(dir)).expect("a Postgres for the tests")
     });
     cluster.url()

@@ -5,7 +5,7 @@ mod observe;
 mod process;
 mod socket;
 
-pub use cluster::TestDatabase;
+pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;

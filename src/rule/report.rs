@@ -1,0 +1,33 @@
+//! What everything that reads values of JSON reports in the same words.
+
+use super::parse::describe;
+use super::problem::{Code, Problems};
+use serde_json::Value;
+
+/// A reader of JSON that goes on after a mistake. What returns an `Option` returns nothing where it reported a problem.
+pub(super) trait Report {
+    /// The problems found so far.
+    fn problems(&mut self) -> &mut Problems;
+
+    /// Adds a problem without a hint.
+    fn report(&mut self, path: &str, code: Code, message: impl Into<String>) {
+        self.problems().add(path, code, message, || None);
+    }
+
+    /// Reports that a value is not of the shape that is expected.
+    fn wrong_shape<T>(&mut self, path: &str, expected: &str, found: &Value) -> Option<T> {
+        let message = format!("expected {expected}, found {}", describe(found));
+        self.report(path, Code::WrongShape, message);
+        None
+    }
+
+    /// Returns a text that Postgres can store.
+    fn storable<'v>(&mut self, text: &'v str, path: &str) -> Option<&'v str> {
+        if text.contains('\0') {
+            let message = "expected a text without the character U+0000, which cannot be stored";
+            self.report(path, Code::WrongValue, message);
+            return None;
+        }
+        Some(text)
+    }
+}
