@@ -1,7 +1,7 @@
 //! Writing what a refresh found, in one transaction.
 //!
-//! Changes are kept in memory while they are few; only a first fill of a large audience begins to write before the
-//! scan has ended. From then to the end, deletions of subscribers and segments wait.
+//! Changes are kept in memory while they are few; the refresh of a large audience begins to write before the scan has
+//! ended. From then to the end, deletions of subscribers and segments wait.
 
 use super::blocks::{BlockChange, StoredBlocks, store_blocks};
 use super::touches;
@@ -20,8 +20,9 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// How many changed blocks are kept before the transaction begins: about 32 MB.
-const KEPT: usize = 16_384;
+/// How many changed blocks are kept before the transaction begins: about 8 MB, so that a large audience needs no more
+/// memory than a small one.
+const KEPT: usize = 4_096;
 /// How many blocks are sent with one statement.
 const BATCH: usize = 1_024;
 
