@@ -1,12 +1,14 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
 use crate::clock::Clock;
+use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
 use crate::refresh::{Daily, Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
@@ -61,6 +63,79 @@ pub struct ListenSettings {
     /// Address and port to listen on. Only a loopback address, since there are no API keys yet.
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
+}
+
+/// What may be asked, and how it is answered.
+#[derive(Debug, Clone, Args)]
+pub struct AnswerSettings {
+    /// What an operation may cost at most: about one for each object that it can return.
+    #[arg(long, env = "ROLLCALL_MAX_COST", default_value_t = Limits::default().cost, value_name = "COST")]
+    max_cost: u64,
+
+    /// How long answering may take, in seconds; then it is broken off, with its statements.
+    #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..=3600))]
+    request_timeout: u32,
+
+    /// Keep the schema back: no introspection and no suggestions of names.
+    #[arg(long, env = "ROLLCALL_NO_INTROSPECTION")]
+    no_introspection: bool,
+
+    /// Answer only the documents of this folder: .graphql files, and .json manifests as Relay or Apollo write them.
+    #[arg(long, env = "ROLLCALL_DOCUMENTS", value_name = "FOLDER")]
+    documents: Option<PathBuf>,
+
+    /// Which HTTP statuses tell how a request went.
+    #[arg(
+        long,
+        env = "ROLLCALL_STATUS_CODES",
+        value_enum,
+        default_value_t,
+        value_name = "WHICH"
+    )]
+    status_codes: StatusCodes,
+}
+
+/// Which statuses tell how a request went.
+///
+/// They have changed while GraphQL over HTTP was drafted: <https://graphql.github.io/graphql-over-http/draft/>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum StatusCodes {
+    /// 400 for a request that was not executed, or 200 to clients that accept only application/json.
+    #[default]
+    Established,
+    /// As the draft of August 2026 has it: 422 for a request that could be read and was not executed, 294 for an
+    /// answer with errors, for all clients.
+    Draft,
+}
+
+impl AnswerSettings {
+    /// How long answering may take.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout.into())
+    }
+
+    /// Which statuses tell how a request went.
+    pub fn status_codes(&self) -> StatusCodes {
+        self.status_codes
+    }
+
+    /// Returns what may be asked; reads the folder of documents.
+    ///
+    /// # Errors
+    /// [`AllowedDocumentsError`] where the folder cannot be used.
+    pub fn api(&self) -> Result<ApiSettings, AllowedDocumentsError> {
+        let folder = self.documents.as_deref();
+        Ok(ApiSettings {
+            limits: Limits {
+                cost: self.max_cost,
+                ..Limits::default()
+            },
+            is_closed: self.no_introspection,
+            allowed: folder.map(AllowedDocuments::read).transpose()?,
+            statement_timeout: Some(self.request_timeout()),
+        })
+    }
 }
 
 impl ScheduleSettings {

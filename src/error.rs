@@ -34,6 +34,9 @@ pub enum Error {
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// A statement took longer than it may and was broken off; nothing was changed.
+    #[error("the database took too long")]
+    TimedOut,
     /// A mistake of ours or an answer of the database that was not expected.
     #[error("internal error: {0}")]
     Internal(String),

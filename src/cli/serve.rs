@@ -2,9 +2,9 @@
 
 use super::database::{self, Opened};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{AnswerSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
 use crate::graphql::App;
-use crate::server::{self, graphiql};
+use crate::server::{self, HttpSettings, ServerSettings, graphiql};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,7 +12,31 @@ use std::sync::Arc;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
+    pub serving: ServingArguments,
+}
+
+/// What every command takes that serves.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServingArguments {
+    #[command(flatten)]
     listen: ListenSettings,
+
+    #[command(flatten)]
+    answer: AnswerSettings,
+}
+
+impl ServingArguments {
+    /// Reads what else they name.
+    pub fn settings(&self) -> anyhow::Result<ServerSettings> {
+        Ok(ServerSettings {
+            listen: self.listen.listen,
+            api: self.answer.api()?,
+            http: HttpSettings {
+                status_codes: self.answer.status_codes(),
+                request_timeout: self.answer.request_timeout(),
+            },
+        })
+    }
 }
 
 /// Serves until the process is told to stop.
@@ -21,15 +45,16 @@ pub fn run(
     schedule: &ScheduleSettings,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
+    let settings = arguments.serving.settings()?;
     let opened = database::open(database)?;
-    serve(opened, schedule, &arguments.listen, Clock::System)
+    serve(opened, schedule, settings, Clock::System)
 }
 
 /// Serves an open database by a clock, and closes it in the end.
 pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
-    listen: &ListenSettings,
+    settings: ServerSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
     let app = App {
@@ -40,8 +65,7 @@ pub fn serve(
         live: Arc::default(),
         changed: Arc::default(),
     };
-    let address = listen.listen;
-    let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {
+    let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
         println!("GraphiQL  http://{address}/graphiql");
         println!("GraphQL   http://{address}/graphql");
         if graphiql::kind() == graphiql::Kind::Fallback {

@@ -62,6 +62,7 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
         DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
             Error::Unavailable(one_line(message))
         }
+        _ if message.contains("due to statement timeout") => Error::TimedOut,
         _ if is_shutdown(message) => Error::Unavailable(one_line(message)),
         _ => Error::Internal(message.to_owned()),
     }

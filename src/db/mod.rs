@@ -29,7 +29,8 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<pool::Manager>,
-    url: Arc<str>,
+    manager: pool::Manager,
+    connections: u32,
     statements: Arc<AtomicU64>,
 }
 
@@ -45,18 +46,27 @@ impl Db {
             url: url.to_owned(),
             statements: Arc::clone(&statements),
             losses: pool::Losses::default(),
+            statement_timeout: None,
         };
-        let pool = Pool::builder()
-            .max_size(connections.max(1))
-            .min_idle(Some(0))
-            .connection_timeout(CONNECTION_TIMEOUT)
-            .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
-            .build_unchecked(manager);
         Ok(Db {
-            pool,
-            url: Arc::from(url),
+            pool: build_pool(manager.clone(), connections),
+            manager,
+            connections,
             statements,
         })
+    }
+
+    /// Returns access to the same database for work that somebody waits for: no statement takes longer.
+    pub fn with_statement_timeout(&self, timeout: Duration) -> Db {
+        let manager = pool::Manager {
+            statement_timeout: Some(timeout),
+            ..self.manager.clone()
+        };
+        Db {
+            pool: build_pool(manager.clone(), self.connections),
+            manager,
+            ..self.clone()
+        }
     }
 
     /// Runs blocking work with a connection on a thread made for blocking.
@@ -103,14 +113,35 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`].
     pub fn connect(&self) -> Result<PgConnection, Error> {
-        let mut connection = PgConnection::establish(&self.url)?;
+        let mut connection = self.manager.establish()?;
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-        connection.set_instrumentation(pool::CountStatements(Arc::clone(&self.statements)));
         Ok(connection)
+    }
+
+    /// Returns the same access for work that nobody waits for, such as refreshes: connections outside the pool have
+    /// no bound for their statements.
+    pub fn for_long_work(&self) -> Db {
+        let manager = pool::Manager {
+            statement_timeout: None,
+            ..self.manager.clone()
+        };
+        Db {
+            manager,
+            ..self.clone()
+        }
     }
 
     /// Returns how many statements have been sent to the database so far.
     pub fn statement_count(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
+}
+
+fn build_pool(manager: pool::Manager, connections: u32) -> Pool<pool::Manager> {
+    Pool::builder()
+        .max_size(connections.max(1))
+        .min_idle(Some(0))
+        .connection_timeout(CONNECTION_TIMEOUT)
+        .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
+        .build_unchecked(manager)
 }

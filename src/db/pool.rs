@@ -1,7 +1,8 @@
 //! Connections kept ready. Nothing but [`Db`](super::Db) touches the pool.
 
 use diesel::connection::{
-    AnsiTransactionManager, Instrumentation, InstrumentationEvent, TransactionManager,
+    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection,
+    TransactionManager,
 };
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::{Connection, ConnectionError, PgConnection, QueryResult};
@@ -13,11 +14,13 @@ use std::time::{Duration, Instant};
 const TRUSTED_FOR: Duration = Duration::from_secs(5);
 
 /// Makes and checks pooled connections.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Manager {
     pub url: String,
     pub statements: Arc<AtomicU64>,
     pub losses: Losses,
+    /// How long a statement may take, if it has a bound.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// When a connection was last found lost: the others of that time are not trusted any more, since most often all are
@@ -61,7 +64,20 @@ pub enum PoolError {
     #[error("{0}")]
     Connect(#[from] ConnectionError),
     #[error("{0}")]
-    Ping(#[from] diesel::result::Error),
+    Statement(#[from] diesel::result::Error),
+}
+
+impl Manager {
+    /// Makes a connection.
+    pub fn establish(&self) -> Result<PgConnection, PoolError> {
+        let mut connection = PgConnection::establish(&self.url)?;
+        if let Some(timeout) = self.statement_timeout {
+            let milliseconds = timeout.as_millis();
+            connection.batch_execute(&format!("SET statement_timeout = {milliseconds}"))?;
+        }
+        connection.set_instrumentation(CountStatements(Arc::clone(&self.statements)));
+        Ok(connection)
+    }
 }
 
 impl ManageConnection for Manager {
@@ -69,10 +85,8 @@ impl ManageConnection for Manager {
     type Error = PoolError;
 
     fn connect(&self) -> Result<Pooled, PoolError> {
-        let mut connection = PgConnection::establish(&self.url)?;
-        connection.set_instrumentation(CountStatements(Arc::clone(&self.statements)));
         Ok(Pooled {
-            connection,
+            connection: self.establish()?,
             last_used: Instant::now(),
             losses: self.losses.clone(),
         })
@@ -99,6 +113,15 @@ impl Instrumentation for CountStatements {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if let InstrumentationEvent::StartQuery { .. } = event {
             self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl From<PoolError> for crate::error::Error {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Connect(error) => error.into(),
+            PoolError::Statement(error) => error.into(),
         }
     }
 }

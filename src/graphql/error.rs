@@ -1,5 +1,6 @@
 //! From our errors to those of the API: what the user can mend is data, the rest is a top-level error with a code.
 
+use super::code::ErrorCode;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Code, Problem};
 use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
@@ -168,23 +169,27 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
 /// Returns the error with its code; what only we can mend is logged and not shown.
 pub fn to_graphql(error: Error) -> async_graphql::Error {
     let (code, message) = match &error {
-        Error::NotFound { .. } => ("NOT_FOUND", error.to_string()),
-        Error::Invalid(_) | Error::InvalidRule(_) => ("BAD_USER_INPUT", error.to_string()),
-        Error::InUse { .. } => ("IN_USE", error.to_string()),
-        Error::RefreshRunning => ("REFRESH_RUNNING", error.to_string()),
+        Error::NotFound { .. } => (ErrorCode::NotFound, error.to_string()),
+        Error::Invalid(_) | Error::InvalidRule(_) => (ErrorCode::BadUserInput, error.to_string()),
+        Error::InUse { .. } => (ErrorCode::InUse, error.to_string()),
+        Error::RefreshRunning => (ErrorCode::RefreshRunning, error.to_string()),
+        Error::TimedOut => {
+            let message = "answering took too long and was broken off; ask for less at once";
+            (ErrorCode::Timeout, message.to_owned())
+        }
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, "the database is not available");
             let message = "the database is not available; try again in a moment";
-            ("UNAVAILABLE", message.to_owned())
+            (ErrorCode::Unavailable, message.to_owned())
         }
         Error::Internal(reason) => {
             tracing::error!(%reason, "a request failed");
             let message = "the server could not answer; its log says why";
-            ("INTERNAL_SERVER_ERROR", message.to_owned())
+            (ErrorCode::Internal, message.to_owned())
         }
     };
     async_graphql::Error::new(message).extend_with(|_, extensions| {
-        extensions.set("code", code);
+        extensions.set("code", code.as_str());
         if let Error::InvalidRule(problems) = &error {
             let problems = problems.iter().map(problem_value).collect();
             extensions.set("problems", Value::List(problems));
@@ -200,5 +205,5 @@ fn problem_value(problem: &Problem) -> Value {
 /// A mistake in an argument of a query.
 pub fn bad_input(message: impl Into<String>) -> async_graphql::Error {
     async_graphql::Error::new(message)
-        .extend_with(|_, extensions| extensions.set("code", "BAD_USER_INPUT"))
+        .extend_with(|_, extensions| extensions.set("code", ErrorCode::BadUserInput.as_str()))
 }

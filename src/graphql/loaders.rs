@@ -27,6 +27,7 @@ use diesel::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::{Instrument, Span};
 
 /// The loaders of one request.
 pub type RequestLoader = DataLoader<Loaders>;
@@ -40,13 +41,16 @@ const PATIENCE: usize = 32;
 /// Batches wait on the thread of the request, by turns and not by time, so that a question costs the same number of
 /// statements on a busy machine as on an idle one. Must be called within a `LocalSet`, as the workers of actix are.
 pub fn request_loader(app: App) -> RequestLoader {
-    let spawn = |batch: BoxFuture<'static, ()>| {
-        tokio::task::spawn_local(async move {
+    // What goes wrong in a batch is logged under the name of its request.
+    let span = Span::current();
+    let spawn = move |batch: BoxFuture<'static, ()>| {
+        let patient = async move {
             for _ in 0..PATIENCE {
                 tokio::task::yield_now().await;
             }
             batch.await;
-        });
+        };
+        tokio::task::spawn_local(patient.instrument(span.clone()));
     };
     DataLoader::new(Loaders { app }, spawn).delay(Duration::ZERO)
 }

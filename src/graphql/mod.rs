@@ -3,10 +3,13 @@
 //! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
 //! here are the reference that clients read. Every field over many parents goes through a loader.
 
+mod api;
 mod app;
+mod code;
 mod connection;
 mod custom_field;
 mod dependency;
+mod document;
 mod error;
 mod event;
 mod explain;
@@ -17,11 +20,11 @@ mod loaders;
 mod membership;
 mod node;
 mod order;
+mod parameters;
 mod past;
 mod preview;
 mod query_builder;
 mod refresh;
-mod request;
 mod rule_field;
 mod rule_input;
 mod rule_node;
@@ -32,12 +35,15 @@ mod subscriber;
 mod subscriber_input;
 mod subscription;
 
+pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way};
 pub use app::App;
+pub use code::{ErrorCode, code_of};
+pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use live::Live;
-pub use request::{Reply, execute, execute_stream, never_began};
+pub use parameters::Parameters;
 pub use subscription::Subscription;
 
-use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -76,7 +82,12 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 
 /// Makes the schema that answers from this application.
 pub fn build_schema(app: App) -> RollcallSchema {
-    builder().data(app).finish()
+    // Documents come here validated, and so bounded that no way through them is too long.
+    builder()
+        .data(app)
+        .validation_mode(ValidationMode::Fast)
+        .limit_recursive_depth(1_000)
+        .finish()
 }
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.

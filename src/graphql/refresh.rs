@@ -223,7 +223,8 @@ impl RefreshMutation {
             },
         };
         let done = tokio::task::spawn_blocking(move || {
-            refresh(&app.db, &selection, Trigger::Manual, &app.refresh)
+            let db = app.db.for_long_work();
+            refresh(&db, &selection, Trigger::Manual, &app.refresh)
         });
         let done = done.await;
         live.tell_ended();

@@ -67,7 +67,7 @@ pub use outline::{NodeName, NodeText, describe_nodes};
 pub use parse::parse_rule;
 pub use parse_date::parse_date_literal;
 pub use pattern::Pattern;
-pub use problem::{Code, Problem, nearest, quoted};
+pub use problem::{Code, Problem, nearest, quoted, shorten};
 pub use query_builder::from_query_builder;
 pub use query_builder_write::to_query_builder;
 pub use random::{BUCKETS, bucket, buckets};

@@ -1,49 +1,62 @@
-//! The HTTP door of the API.
+//! The routes of the server, its state, and who may come in at all.
 //!
-//! Queries and mutations come by `POST`, or as subscriptions do over a WebSocket (`websocket.rs`). Only `POST` with `application/json` is answered: a page of another site cannot send that without asking first, and
-//! no cookies exist that could speak for somebody. A loopback server answers only to loopback names, so that a page
-//! whose name was pointed here cannot either.
+//! A loopback server answers only to loopback names, so that a page whose name was pointed here cannot reach it.
 
-use super::guard::is_too_deep;
-use super::websocket;
+use super::{answer, websocket};
+use crate::config::StatusCodes;
 use crate::db::list_pending_migrations;
-use crate::graphql::{App, RollcallSchema, execute, never_began};
+use crate::graphql::{Api, ErrorCode};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType};
+use actix_web::http::header::{self, ContentType, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, guard};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, guard};
+use async_graphql::futures_util::FutureExt;
 use serde_json::{Value, json};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tracing::Instrument;
 
-/// The largest body of a request, in bytes.
-pub const MAX_BODY: usize = 1 << 20;
+/// The header with the name of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every worker of the server shares.
 pub struct State {
-    /// The application.
-    pub app: App,
-    /// The schema that answers from it.
-    pub schema: RollcallSchema,
-    /// Whether the server is about to stop; WebSockets close when it is.
+    /// The API.
+    pub api: Api,
+    /// How requests are answered.
+    pub settings: HttpSettings,
+    /// Whether the server is about to stop; WebSockets and streams end when it is.
     pub is_stopping: watch::Sender<bool>,
+}
+
+/// How requests are answered.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Which statuses tell how a request went.
+    pub status_codes: StatusCodes,
+    /// How long answering may take.
+    pub request_timeout: Duration,
 }
 
 /// Adds the routes of the API.
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .app_data(web::PayloadConfig::new(MAX_BODY))
         .service(
             web::resource("/graphql")
-                .route(web::post().to(answer))
+                .route(web::post().to(answer::post))
                 .route(
                     web::get()
                         .guard(guard::fn_guard(websocket::is_asked_for))
                         .to(websocket::open),
                 )
-                .default_service(web::to(only_post)),
+                .route(web::get().to(answer::get))
+                .default_service(web::to(answer::other_method)),
         )
         .route("/health", web::get().to(health))
         .route(
@@ -66,8 +79,65 @@ pub async fn check_host<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let message = format!("expected a loopback name such as localhost as host, found \"{host}\"");
-    let refused = refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message);
+    let refused = refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message);
     Ok(request.into_response(refused).map_into_right_body())
+}
+
+/// The name of a request in the log, which the client may give and is told.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    /// Returns that of a request.
+    pub fn of(request: &HttpRequest) -> Arc<str> {
+        let extensions = request.extensions();
+        let id = extensions.get::<RequestId>();
+        id.map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+}
+
+/// Gives every request a name, under which the log speaks of it, and answers also where the program has a mistake.
+pub async fn name_request<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let id = choose_request_id(request.headers());
+    let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let span = tracing::info_span!("request", id = %id);
+    let answered = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind();
+    match answered.await {
+        Ok(answered) => {
+            let mut response = answered?;
+            response.headers_mut().insert(REQUEST_ID, name);
+            Ok(response)
+        }
+        Err(_) => {
+            tracing::error!(%id, "a request ended in a panic");
+            let body = json!({ "errors": [{
+                "message": "the server could not answer; its log says why",
+                "extensions": { "code": ErrorCode::Internal.as_str(), "requestId": *id }
+            }] });
+            let mut builder = HttpResponse::InternalServerError();
+            let failed = builder.insert_header((REQUEST_ID, name)).json(body);
+            Err(InternalError::from_response("a panic", failed).into())
+        }
+    }
+}
+
+/// The name that the client gave, if it can stand in a log, or a new one.
+fn choose_request_id(headers: &HeaderMap) -> Arc<str> {
+    let given = headers
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    let is_usable = |id: &&str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        (1..=128).contains(&id.len()) && id.bytes().all(is_plain)
+    };
+    match given.filter(is_usable) {
+        Some(given) => given.into(),
+        None => uuid::Uuid::new_v4().to_string().into(),
+    }
 }
 
 /// Whether a host, with or without a port, is this machine.
@@ -83,74 +153,10 @@ pub fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-async fn answer(
-    request: HttpRequest,
-    state: web::Data<State>,
-    body: Result<Bytes, actix_web::Error>,
-) -> HttpResponse {
-    let is_json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"));
-    if !is_json {
-        let message = "expected a body of type application/json";
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST", message);
-    }
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => {
-            let message = format!("expected a body of at most {MAX_BODY} bytes: {error}");
-            let status = error.as_response_error().status_code();
-            return refuse(status, "BAD_REQUEST", &message);
-        }
-    };
-    let parsed = match serde_json::from_slice::<async_graphql::Request>(&body) {
-        Ok(parsed) if parsed.query.trim().is_empty() => {
-            let message = "expected a JSON object with \"query\" and perhaps \"variables\", found no \"query\"";
-            return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
-        }
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let message =
-                format!("expected a JSON object with \"query\" and perhaps \"variables\": {error}");
-            return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &message);
-        }
-    };
-    if is_too_deep(&parsed.query) {
-        let message = "expected a document with fewer nested brackets";
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "GRAPHQL_VALIDATION_FAILED",
-            message,
-        );
-    }
-    respond(&execute(&state.schema, &state.app, parsed).await)
-}
-
-/// Writes a response. One whose execution never began has no `data`, as the specification asks.
-fn respond(response: &async_graphql::Response) -> HttpResponse {
-    if never_began(response) {
-        let body = json!({ "errors": response.errors });
-        return HttpResponse::BadRequest().json(body);
-    }
-    HttpResponse::Ok().json(response)
-}
-
-async fn only_post() -> HttpResponse {
-    let message =
-        "expected POST with a JSON body, or GET for a WebSocket; the explorer is at /graphiql";
-    let mut refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
-    let allow = header::HeaderValue::from_static("POST");
-    refused.headers_mut().insert(header::ALLOW, allow);
-    refused
-}
-
 /// Refuses a request with an error as GraphQL clients read it.
-pub fn refuse(status: StatusCode, code: &str, message: &str) -> HttpResponse {
+pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
     let body: Value = json!({
-        "errors": [{ "message": message, "extensions": { "code": code } }]
+        "errors": [{ "message": message, "extensions": { "code": code.as_str() } }]
     });
     HttpResponse::build(status)
         .insert_header(ContentType::json())
@@ -159,7 +165,7 @@ pub fn refuse(status: StatusCode, code: &str, message: &str) -> HttpResponse {
 
 /// Tells whether the server can answer: its database is there and has the right tables.
 async fn health(state: web::Data<State>) -> HttpResponse {
-    let pending = state.app.db.run(list_pending_migrations).await;
+    let pending = state.api.app().db.run(list_pending_migrations).await;
     match pending {
         Ok(pending) if pending.is_empty() => HttpResponse::Ok().json(json!({ "status": "ok" })),
         Ok(pending) => HttpResponse::ServiceUnavailable().json(json!({

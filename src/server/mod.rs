@@ -1,16 +1,21 @@
 //! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
 //! of the hub for subscriptions.
 
+mod answer;
+mod event_stream;
 mod follower;
 pub mod graphiql;
-mod guard;
 mod http;
 mod hub;
+mod media_type;
 mod protocol;
+mod respond;
 mod scheduler;
 mod websocket;
 
-use crate::graphql::{App, build_schema};
+pub use http::HttpSettings;
+
+use crate::graphql::{Api, ApiSettings, App};
 use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
@@ -23,6 +28,9 @@ const SHUTDOWN_SECONDS: u64 = 10;
 
 /// How long WebSockets may take to close when the server stops.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How long a client may take to say what it wants, before its body.
+const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -57,15 +65,27 @@ fn advice(cause: &std::io::Error) -> &'static str {
     }
 }
 
+/// What a server is told.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What may be asked.
+    pub api: ApiSettings,
+    /// How requests are answered.
+    pub http: HttpSettings,
+}
+
 /// Binds the address, reports it, and serves until the process is told to stop.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn serve(
     app: App,
-    listen: SocketAddr,
+    settings: ServerSettings,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    let listen = settings.listen;
     if !listen.ip().is_loopback() {
         return Err(ServeError::NotLoopback(listen));
     }
@@ -75,10 +95,9 @@ pub async fn serve(
     };
     let listener = std::net::TcpListener::bind(listen).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
-    let schema = build_schema(app.clone());
     let state = web::Data::new(http::State {
-        app: app.clone(),
-        schema,
+        api: Api::new(app.clone(), settings.api),
+        settings: settings.http,
         is_stopping: watch::Sender::new(false),
     });
     let shared = state.clone();
@@ -86,12 +105,13 @@ pub async fn serve(
         WebApp::new()
             .wrap(middleware::Compress::default())
             .wrap(middleware::from_fn(http::check_host))
+            .wrap(middleware::from_fn(http::name_request))
             .app_data(shared.clone())
             .configure(http::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
-    .client_request_timeout(Duration::from_secs(30))
+    .client_request_timeout(HEAD_ARRIVAL)
     .disable_signals()
     .listen(listener)?
     .run();

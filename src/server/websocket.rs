@@ -3,9 +3,10 @@
 //! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
 //! client that reads slowly slows its own operations down and nothing else.
 
-use super::http::{MAX_BODY, State, is_loopback_name, refuse};
+use super::answer::MAX_BODY;
+use super::http::{RequestId, State, is_loopback_name, refuse};
 use super::protocol::{Close, NAME, Protocol, Step};
-use crate::graphql::{Reply, execute_stream};
+use crate::graphql::{Asking, ErrorCode, Parameters, Reply, Way};
 use actix_web::guard::GuardContext;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -13,7 +14,7 @@ use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, ProtocolError, Session};
 use async_graphql::futures_util::future::{AbortHandle, Abortable};
-use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, once};
+use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, iter, once};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -44,11 +45,19 @@ pub async fn open(
 ) -> actix_web::Result<HttpResponse> {
     if let Some(origin) = find_foreign_origin(request.headers()) {
         let message = format!("expected a page from a loopback host, found \"{origin}\"");
-        return Ok(refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message));
+        return Ok(refuse(
+            StatusCode::FORBIDDEN,
+            ErrorCode::Forbidden,
+            &message,
+        ));
     }
     if !is_spoken(request.headers()) {
         let message = format!("expected {NAME} among the protocols of the WebSocket");
-        return Ok(refuse(StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST", &message));
+        return Ok(refuse(
+            StatusCode::NOT_ACCEPTABLE,
+            ErrorCode::BadRequest,
+            &message,
+        ));
     }
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[NAME])?;
     let messages = messages
@@ -57,6 +66,10 @@ pub async fn open(
         .max_continuation_size(MAX_BODY);
     let socket = Socket {
         state,
+        asking: Asking {
+            way: Way::Stream,
+            request_id: RequestId::of(&request),
+        },
         session,
         protocol: Protocol::default(),
         running: HashMap::new(),
@@ -90,6 +103,7 @@ struct Event {
 /// One socket.
 struct Socket {
     state: web::Data<State>,
+    asking: Asking,
     session: Session,
     protocol: Protocol,
     /// What ends the operations that run.
@@ -194,8 +208,8 @@ impl Socket {
         match self.protocol.receive(&text) {
             Step::Nothing => Ok(()),
             Step::Send(text) => self.send(text).await,
-            Step::Start { id, request } => {
-                self.start(id, *request);
+            Step::Start { id, parameters } => {
+                self.start(id, *parameters);
                 Ok(())
             }
             Step::Stop { id } => {
@@ -206,8 +220,12 @@ impl Socket {
         }
     }
 
-    fn start(&mut self, id: String, request: async_graphql::Request) {
-        let replies = execute_stream(&self.state.schema, &self.state.app, request);
+    fn start(&mut self, id: String, parameters: Parameters) {
+        let api = &self.state.api;
+        let replies = match api.prepare(parameters, &self.asking) {
+            Ok(prepared) => api.stream(prepared),
+            Err(refusal) => iter([Reply::Refused(refusal)]).boxed(),
+        };
         let event = {
             let id = id.clone();
             move |reply| Event {

@@ -8,6 +8,7 @@ mod clients;
 mod database;
 mod demo;
 mod faults;
+mod http;
 mod importing;
 mod instant;
 mod memberships;

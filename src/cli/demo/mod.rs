@@ -1,12 +1,12 @@
 //! `rollcall demo`: real customers and purchases to look at, by a clock of their time.
 
 use super::database;
-use super::serve::serve;
+use super::serve::{ServingArguments, serve};
 use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
@@ -32,7 +32,7 @@ const SAMPLE_GROUP: &str = "cdnow-sample";
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    listen: ListenSettings,
+    serving: ServingArguments,
 
     /// Only load the data; do not serve it.
     #[arg(long)]
@@ -50,6 +50,7 @@ pub fn run(
         // Beside the real data, so that one can never be taken for the other.
         None => default_data_dir()?.with_file_name("rollcall-demo"),
     };
+    let settings = arguments.serving.settings()?;
     let opened = database::open_at(database, &data_dir)?;
     let start: DateTime<Utc> = START.parse().context("the demo's start")?;
     let clock = Clock::going_from(start);
@@ -61,7 +62,7 @@ pub fn run(
     println!(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
-    serve(opened, schedule, &arguments.listen, clock)
+    serve(opened, schedule, settings, clock)
 }
 
 /// Loads what is missing of the sample; each step can be cut off and done again.

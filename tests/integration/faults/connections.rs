@@ -107,7 +107,8 @@ fn a_server_outlives_a_cut() {
     database.cut();
     let (status, answer) = ask();
     if answer != right {
-        assert_eq!(status, 200);
+        assert_eq!(status, 503);
+        assert_eq!(answer.get("data"), None, "{answer}");
         assert_eq!(
             answer["errors"][0]["extensions"]["code"], "UNAVAILABLE",
             "{answer}"

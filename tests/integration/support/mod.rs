@@ -13,7 +13,7 @@ pub use socket::Socket;
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::graphql::{App, RollcallSchema, build_schema, execute};
+use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
 use rollcall::refresh::{Daily, Meter, Refresh, RefreshSettings, Selection, Trigger, refresh};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct TestApp {
     pub database: TestDatabase,
     pub app: App,
     pub clock: Clock,
-    schema: RollcallSchema,
+    api: Api,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -60,7 +60,7 @@ impl TestApp {
         };
         TestApp {
             database,
-            schema: build_schema(app.clone()),
+            api: Api::new(app.clone(), ApiSettings::default()),
             app,
             clock,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -80,13 +80,21 @@ impl TestApp {
 
     /// Runs a document and returns the whole response.
     pub fn respond(&self, document: &str, variables: Value) -> Value {
-        let request = async_graphql::Request::new(document)
-            .variables(async_graphql::Variables::from_json(variables));
+        let asked = json!({ "query": document, "variables": variables });
+        let parameters = Parameters::from_json(asked).expect("a request");
+        let asking = Asking {
+            way: Way::Once,
+            request_id: "test".into(),
+        };
         // One thread with local tasks, as a worker of the server is.
         let local = tokio::task::LocalSet::new();
-        let answer = execute(&self.schema, &self.app, request);
-        let response = local.block_on(&self.runtime, answer);
-        serde_json::to_value(response).expect("a response is JSON")
+        let answer = async {
+            match self.api.prepare(parameters, &asking) {
+                Ok(prepared) => json!(self.api.answer(prepared).await),
+                Err(refusal) => json!({ "errors": refusal.errors }),
+            }
+        };
+        local.block_on(&self.runtime, answer)
     }
 
     /// Runs a document that must succeed and returns its data.

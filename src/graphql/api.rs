@@ -1,0 +1,219 @@
+//! The API as the server uses it: from the parameters of a request to its answer.
+
+use super::app::App;
+use super::code::{ErrorCode, code_of, with_code};
+use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal};
+use super::loaders::request_loader;
+use super::order::order_fields;
+use super::parameters::Parameters;
+use super::{RollcallSchema, build_schema, sdl};
+use apollo_compiler::ast::OperationType;
+use async_graphql::futures_util::stream::{BoxStream, StreamExt};
+use async_graphql::{Request, Response, ServerError, Value, Variables};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What may be asked, beyond what the schema says.
+#[derive(Debug, Clone, Default)]
+pub struct ApiSettings {
+    /// The bounds of documents.
+    pub limits: Limits,
+    /// Whether the schema is kept back: no introspection, and no suggestions of names.
+    pub is_closed: bool,
+    /// The documents that may be executed, where not any may.
+    pub allowed: Option<AllowedDocuments>,
+    /// How long a statement of a request may take, if it has a bound.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// The schema with what it answers from and what documents are judged by.
+pub struct Api {
+    app: App,
+    schema: RollcallSchema,
+    documents: Documents,
+}
+
+/// Which kinds of operations may come by a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Queries: what is safe to repeat.
+    Query,
+    /// Queries and mutations, which are answered once.
+    Once,
+    /// Everything.
+    Stream,
+}
+
+/// Who asks, and how.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Which operations may come.
+    pub way: Way,
+    /// The name of the request in the log.
+    pub request_id: Arc<str>,
+}
+
+/// An operation that may be executed, with what it needs.
+pub struct Prepared {
+    request: Request,
+    finish: Finish,
+    /// What it costs.
+    pub cost: u64,
+}
+
+/// What comes out of an operation that may be answered more than once.
+pub enum Reply {
+    /// An answer.
+    Next(Response),
+    /// The only answer: nothing was executed.
+    Refused(Refusal),
+}
+
+impl Api {
+    /// Makes the API of an application.
+    pub fn new(mut app: App, settings: ApiSettings) -> Api {
+        if let Some(timeout) = settings.statement_timeout {
+            app.db = app.db.with_statement_timeout(timeout);
+        }
+        Api {
+            schema: build_schema(app.clone()),
+            documents: Documents::new(
+                &sdl(),
+                settings.limits,
+                !settings.is_closed,
+                settings.allowed,
+            ),
+            app,
+        }
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Makes a request ready for execution.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
+        let reference = parameters.reference()?;
+        let text = self
+            .documents
+            .find_text(parameters.query.as_deref(), reference.as_ref())?;
+        let operation_name = parameters.operation_name.as_deref();
+        let mut variables = parameters.variables;
+        let ready = self
+            .documents
+            .prepare(&text, operation_name, &mut variables)?;
+        if let Some(reference) = &reference {
+            self.documents.keep(&text, reference);
+        }
+        check_way(&ready, asking.way)?;
+        let variables = Variables::from_json(serde_json::Value::Object(variables));
+        let mut request = Request::new("").variables(variables);
+        request.set_parsed_query(ready.translated.clone());
+        let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+        Ok(Prepared {
+            request: request.data(request_loader(self.app.clone())),
+            cost: ready.cost,
+            finish: Finish {
+                told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
+                operation: ready,
+                changed: Arc::clone(&self.app.changed),
+                request_id: Arc::clone(&asking.request_id),
+            },
+        })
+    }
+
+    /// Answers a query or a mutation, with loaders that belong to it alone, so that no request sees what another has
+    /// loaded.
+    ///
+    /// Must be called within a `LocalSet`, as the workers of actix are.
+    pub async fn answer(&self, prepared: Prepared) -> Response {
+        let response = self.schema.execute(prepared.request).await;
+        prepared.finish.finish(response)
+    }
+
+    /// Answers an operation of any kind: a query or a mutation once, a subscription as often as something happens.
+    ///
+    /// The answers must be awaited within a `LocalSet`, as the workers of actix are.
+    pub fn stream(&self, prepared: Prepared) -> BoxStream<'static, Reply> {
+        let finish = prepared.finish;
+        let mut is_first = true;
+        let answers = self.schema.execute_stream(prepared.request);
+        let answers = answers.map(move |response| {
+            let response = finish.finish(response);
+            let is_first = std::mem::take(&mut is_first);
+            let is_subscription = finish.operation.kind == OperationType::Subscription;
+            let has_failed = response.data == Value::Null && !response.errors.is_empty();
+            if is_first && is_subscription && has_failed {
+                Reply::Refused(Refusal {
+                    code: ErrorCode::BadUserInput,
+                    errors: response.errors,
+                })
+            } else {
+                Reply::Next(response)
+            }
+        });
+        answers.boxed()
+    }
+}
+
+fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
+    let message = match (ready.kind, way) {
+        (OperationType::Mutation, Way::Query) => "expected POST for a mutation, found GET",
+        (OperationType::Subscription, Way::Query | Way::Once) => {
+            "expected a WebSocket or \"Accept: text/event-stream\" for a subscription"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(ErrorCode::WrongWay, message))
+}
+
+/// What is done with every answer of an operation.
+struct Finish {
+    operation: ReadyOperation,
+    changed: Arc<Notify>,
+    request_id: Arc<str>,
+    /// What it costs and what it may cost, where the request wants to know.
+    told_cost: Option<(u64, u64)>,
+}
+
+impl Finish {
+    /// Puts an answer into order and gives codes to its errors; tells the follower of instant segments of a change.
+    fn finish(&self, mut response: Response) -> Response {
+        if self.operation.kind == OperationType::Mutation {
+            self.changed.notify_one();
+        }
+        if !response.errors.is_empty() {
+            self.operation
+                .place_nulls(&mut response.data, &response.errors);
+        }
+        order_fields(&mut response, &self.operation.translated, None);
+        let errors = std::mem::take(&mut response.errors).into_iter();
+        response.errors = errors.map(|error| self.complete(error)).collect();
+        match self.told_cost {
+            Some((cost, limit)) => response.extension(
+                "cost",
+                async_graphql::value!({"requested": cost, "limit": limit}),
+            ),
+            None => response,
+        }
+    }
+
+    /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
+    /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
+    fn complete(&self, error: ServerError) -> ServerError {
+        let mut error = match code_of(&error) {
+            Some(_) => error,
+            None => with_code(error, ErrorCode::BadUserInput),
+        };
+        if code_of(&error) == Some(ErrorCode::Internal.as_str()) {
+            let extensions = error.extensions.get_or_insert_default();
+            extensions.set("requestId", self.request_id.as_ref());
+        }
+        error
+    }
+}

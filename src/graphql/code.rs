@@ -1,0 +1,111 @@
+//! The closed list of codes that errors have under `extensions.code`.
+
+use async_graphql::ServerError;
+
+/// What kind of error it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The request is none: its body, its parameters, its headers.
+    BadRequest,
+    /// No key was given where one is needed, or none that may be used.
+    Unauthenticated,
+    /// The key may not do this.
+    Forbidden,
+    /// More was asked than the limit allows; try again later.
+    RateLimited,
+    /// Too many operations at the same time over one socket.
+    TooManyOperations,
+    /// The document is not GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The document is larger or costs more than is allowed.
+    TooComplex,
+    /// The document has no such operation.
+    OperationResolutionFailure,
+    /// The operation cannot come this way: a mutation by GET, a subscription without a stream.
+    WrongWay,
+    /// No document of this hash is known; send its text with it.
+    PersistedQueryNotFound,
+    /// Only certain documents are executed, and this is none of them.
+    DocumentNotAllowed,
+    /// A variable or an argument cannot be used.
+    BadUserInput,
+    /// The thing asked for does not exist.
+    NotFound,
+    /// The thing cannot go while others use it.
+    InUse,
+    /// Another refresh is running.
+    RefreshRunning,
+    /// Answering took too long and was broken off.
+    Timeout,
+    /// The database is not available; try again later.
+    Unavailable,
+    /// The server failed; its log says why.
+    Internal,
+}
+
+impl ErrorCode {
+    /// All of them.
+    pub const ALL: [ErrorCode; 19] = [
+        ErrorCode::BadRequest,
+        ErrorCode::Unauthenticated,
+        ErrorCode::Forbidden,
+        ErrorCode::RateLimited,
+        ErrorCode::TooManyOperations,
+        ErrorCode::ParseFailed,
+        ErrorCode::ValidationFailed,
+        ErrorCode::TooComplex,
+        ErrorCode::OperationResolutionFailure,
+        ErrorCode::WrongWay,
+        ErrorCode::PersistedQueryNotFound,
+        ErrorCode::DocumentNotAllowed,
+        ErrorCode::BadUserInput,
+        ErrorCode::NotFound,
+        ErrorCode::InUse,
+        ErrorCode::RefreshRunning,
+        ErrorCode::Timeout,
+        ErrorCode::Unavailable,
+        ErrorCode::Internal,
+    ];
+
+    /// How clients read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::BadRequest => "BAD_REQUEST",
+            ErrorCode::Unauthenticated => "UNAUTHENTICATED",
+            ErrorCode::Forbidden => "FORBIDDEN",
+            ErrorCode::RateLimited => "RATE_LIMITED",
+            ErrorCode::TooManyOperations => "TOO_MANY_OPERATIONS",
+            ErrorCode::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            ErrorCode::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            ErrorCode::TooComplex => "TOO_COMPLEX",
+            ErrorCode::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            ErrorCode::WrongWay => "WRONG_WAY",
+            ErrorCode::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            ErrorCode::DocumentNotAllowed => "DOCUMENT_NOT_ALLOWED",
+            ErrorCode::BadUserInput => "BAD_USER_INPUT",
+            ErrorCode::NotFound => "NOT_FOUND",
+            ErrorCode::InUse => "IN_USE",
+            ErrorCode::RefreshRunning => "REFRESH_RUNNING",
+            ErrorCode::Timeout => "TIMEOUT",
+            ErrorCode::Unavailable => "UNAVAILABLE",
+            ErrorCode::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+/// Returns the code of an error.
+pub fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        async_graphql::Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+/// Gives a code to an error.
+pub fn with_code(mut error: ServerError, code: ErrorCode) -> ServerError {
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("code", code.as_str());
+    error
+}

@@ -1,0 +1,170 @@
+//! What an operation costs, before it is executed: about how many things the server has to look up and write out.
+//!
+//! A scalar is free, an object costs 1, and a list as much as it can have items: a connection as many as its page, any
+//! other list what is usual. Fields that evaluate rules or walk through history cost what stands in [`WEIGHTS`].
+
+use apollo_compiler::Node;
+use apollo_compiler::ast::Value as Literal;
+use apollo_compiler::executable::{ExecutableDocument, Field, Operation, Selection, SelectionSet};
+use serde_json::{Map, Value as Json};
+use std::collections::HashMap;
+
+/// How many items of a list count that has no size of its own.
+const USUAL_ITEMS: u64 = 10;
+/// How many items a page has where the request does not say.
+const USUAL_PAGE: u64 = 50;
+/// The largest page.
+const LARGEST_PAGE: u64 = 250;
+/// What any change costs.
+const MUTATION: u64 = 10;
+
+/// Fields that cost more than an object, with the argument that makes them so where there is one.
+pub const WEIGHTS: [(&str, &str, Option<&str>, u64); 14] = [
+    ("Mutation", "refreshSegments", None, 1_000),
+    ("Query", "previewSegment", None, 500),
+    ("Query", "subscribers", Some("filter"), 200),
+    ("Query", "ruleEvents", None, 20),
+    ("RuleField", "suggestedValues", None, 100),
+    ("Segment", "changes", None, 20),
+    ("Segment", "growth", None, 50),
+    ("Segment", "memberCount", Some("asOf"), 20),
+    ("Segment", "members", Some("asOf"), 20),
+    ("Segment", "overlap", None, 50),
+    ("Subscriber", "explain", None, 100),
+    ("Subscriber", "history", None, 20),
+    ("SegmentChange", "joined", None, 5),
+    ("SegmentChange", "left", None, 5),
+];
+
+/// Returns what an operation of a validated document costs with these variables.
+pub fn cost_of(
+    document: &ExecutableDocument,
+    operation: &Operation,
+    variables: &Map<String, Json>,
+) -> u64 {
+    let mut costing = Costing {
+        document,
+        operation,
+        variables,
+        fragments: HashMap::new(),
+    };
+    costing.cost_set(&operation.selection_set).once
+}
+
+/// What a set of selections costs: once, and for each item of the page it belongs to.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    once: u64,
+    each: u64,
+}
+
+impl Cost {
+    fn and(self, other: Cost) -> Cost {
+        Cost {
+            once: self.once.saturating_add(other.once),
+            each: self.each.saturating_add(other.each),
+        }
+    }
+}
+
+struct Costing<'d> {
+    document: &'d ExecutableDocument,
+    operation: &'d Operation,
+    variables: &'d Map<String, Json>,
+    fragments: HashMap<&'d str, Cost>,
+}
+
+impl<'d> Costing<'d> {
+    fn cost_set(&mut self, set: &'d SelectionSet) -> Cost {
+        let mut cost = Cost::default();
+        for selection in &set.selections {
+            cost = cost.and(match selection {
+                Selection::Field(field) => self.cost_field(&set.ty, field),
+                Selection::InlineFragment(fragment) => self.cost_set(&fragment.selection_set),
+                Selection::FragmentSpread(spread) => self.cost_fragment(&spread.fragment_name),
+            });
+        }
+        cost
+    }
+
+    /// Every fragment is looked at once.
+    fn cost_fragment(&mut self, name: &'d str) -> Cost {
+        if let Some(cost) = self.fragments.get(name) {
+            return *cost;
+        }
+        let cost = match self.document.fragments.get(name) {
+            Some(fragment) => self.cost_set(&fragment.selection_set),
+            None => Cost::default(),
+        };
+        self.fragments.insert(name, cost);
+        cost
+    }
+
+    fn cost_field(&mut self, parent: &str, field: &'d Node<Field>) -> Cost {
+        if field.name.starts_with("__") {
+            return Cost::default();
+        }
+        let below = self.cost_set(&field.selection_set);
+        let is_object = !field.selection_set.is_empty();
+        let is_list = field.ty().is_list();
+        let weight = self.weigh(parent, field) + u64::from(is_object && !is_list);
+        if parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes") {
+            return Cost {
+                once: 0,
+                each: below.once.saturating_add(1),
+            };
+        }
+        let once = if field.ty().inner_named_type().ends_with("Connection") {
+            let page = self.size(field).unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
+            below.once.saturating_add(page.saturating_mul(below.each))
+        } else if is_list && is_object {
+            let items = self.size(field).unwrap_or(USUAL_ITEMS);
+            items.saturating_mul(below.once.saturating_add(1))
+        } else {
+            below.once
+        };
+        Cost {
+            once: once.saturating_add(weight),
+            each: 0,
+        }
+    }
+
+    fn weigh(&self, parent: &str, field: &Field) -> u64 {
+        let given = |name: &str| {
+            field
+                .arguments
+                .iter()
+                .any(|argument| argument.name == name && !argument.value.is_null())
+        };
+        let weights = WEIGHTS.iter().filter(|(of, name, argument, _)| {
+            *of == parent && field.name == *name && argument.is_none_or(given)
+        });
+        let weight: u64 = weights.map(|(_, _, _, weight)| weight).sum();
+        weight + if parent == "Mutation" { MUTATION } else { 0 }
+    }
+
+    /// Returns how many items a field is asked for: as `first` or `last`, or by a list of ids.
+    fn size(&self, field: &Field) -> Option<u64> {
+        let sizes = ["first", "last", "ids"].into_iter();
+        sizes
+            .filter_map(|name| field.specified_argument_by_name(name))
+            .find_map(|value| self.read(value))
+    }
+
+    fn read(&self, value: &Literal) -> Option<u64> {
+        match value {
+            Literal::Int(number) => Some(number.try_to_i32().ok()?.try_into().unwrap_or(0)),
+            Literal::List(items) => u64::try_from(items.len()).ok(),
+            Literal::Variable(name) => match self.variables.get(name.as_str()) {
+                Some(Json::Array(items)) => u64::try_from(items.len()).ok(),
+                Some(value) => value.as_f64().map(|number| number as u64),
+                None => {
+                    let mut definitions = self.operation.variables.iter();
+                    let definition = definitions.find(|definition| definition.name == *name)?;
+                    self.read(definition.default_value.as_ref()?)
+                }
+            },
+            _ => None,
+        }
+    }
+}

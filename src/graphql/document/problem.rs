@@ -1,0 +1,75 @@
+//! From what is wrong with a document to the errors of the API: in the words of the reference implementation, with the
+//! nearest known name.
+
+use super::translate::position;
+use apollo_compiler::Schema;
+use apollo_compiler::diagnostic::ToCliReport;
+use apollo_compiler::parser::SourceMap;
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::DiagnosticList;
+use async_graphql::ServerError;
+
+/// How many problems are told at once.
+pub const TOLD: usize = 20;
+
+/// Returns the problems of a document as errors, without codes. `is_open` is whether names may be suggested: where the
+/// schema is kept back, suggestions would tell it bit by bit.
+pub fn list_errors(
+    diagnostics: &DiagnosticList,
+    sources: &SourceMap,
+    schema: &Schema,
+    is_open: bool,
+) -> Vec<ServerError> {
+    let errors = diagnostics.iter().take(TOLD).map(|diagnostic| {
+        let said = diagnostic.error.unstable_compat_message();
+        let mut message = said.unwrap_or_else(|| diagnostic.error.to_string());
+        if is_open && let Some(hint) = suggest(schema, &message) {
+            message.push(' ');
+            message.push_str(&hint);
+        }
+        let span = diagnostic.error.location();
+        ServerError::new(message, Some(position(sources, span)))
+    });
+    errors.collect()
+}
+
+/// Finds the name that was probably meant. What is told about a document has no other form than its message.
+fn suggest(schema: &Schema, message: &str) -> Option<String> {
+    let mut quoted = message.split('"').skip(1).step_by(2);
+    let (unknown, owner) = (quoted.next()?, quoted.next());
+    let names: Vec<&str> = if message.starts_with("Cannot query field") {
+        list_fields(schema.types.get(owner?)?)
+    } else if message.starts_with("Unknown argument") {
+        let (parent, field) = owner?.split_once('.')?;
+        let field = schema.type_field(parent, field).ok()?;
+        field
+            .arguments
+            .iter()
+            .map(|argument| argument.name.as_str())
+            .collect()
+    } else if message.starts_with("Unknown type") {
+        schema.types.keys().map(|name| name.as_str()).collect()
+    } else if message.contains("does not exist in") || message.contains("is not defined by type") {
+        list_fields(schema.types.get(owner?)?)
+    } else {
+        return None;
+    };
+    let hint = crate::rule::nearest(unknown, names)?;
+    let mut letters = hint.chars();
+    let first = letters.next()?.to_uppercase();
+    Some(format!("{first}{}", letters.as_str()))
+}
+
+fn list_fields(definition: &ExtendedType) -> Vec<&str> {
+    match definition {
+        ExtendedType::Object(object) => object.fields.keys().map(|name| name.as_str()).collect(),
+        ExtendedType::Interface(interface) => {
+            interface.fields.keys().map(|name| name.as_str()).collect()
+        }
+        ExtendedType::InputObject(input) => input.fields.keys().map(|name| name.as_str()).collect(),
+        ExtendedType::Enum(definition) => {
+            definition.values.keys().map(|name| name.as_str()).collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,130 @@
+//! What a GraphQL request says, whichever way it comes: <https://graphql.github.io/graphql-over-http/draft/#sec-Request>.
+
+use super::code::ErrorCode;
+use super::document::{Reference, Refusal};
+use serde_json::{Map, Value};
+
+/// The parameters of a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parameters {
+    /// The text of the document.
+    pub query: Option<String>,
+    /// The name of a document that the server has.
+    pub document_id: Option<String>,
+    /// Which operation of the document.
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    pub variables: Map<String, Value>,
+    /// What else is asked for.
+    pub extensions: Map<String, Value>,
+}
+
+/// What is said where a request is none.
+const EXPECTED: &str = "expected a JSON object with \"query\" and perhaps \"variables\"";
+
+impl Parameters {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// A message where it is no JSON.
+    pub fn parse_json(body: &[u8]) -> Result<Value, String> {
+        serde_json::from_slice(body).map_err(|error| format!("{EXPECTED}: {error}"))
+    }
+
+    /// Takes parameters from JSON. What is not known is passed over.
+    ///
+    /// # Errors
+    /// A message where one has another type.
+    pub fn from_json(value: Value) -> Result<Parameters, String> {
+        let Value::Object(mut fields) = value else {
+            return Err(format!("{EXPECTED}, found {}", name_type(&value)));
+        };
+        Ok(Parameters {
+            query: take_text(&mut fields, "query")?,
+            document_id: take_text(&mut fields, "documentId")?,
+            operation_name: take_text(&mut fields, "operationName")?,
+            variables: take_map(&mut fields, "variables")?,
+            extensions: take_map(&mut fields, "extensions")?,
+        })
+    }
+
+    /// Takes parameters from the query of an address; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// A message where one cannot be read.
+    pub fn from_query(query: &str) -> Result<Parameters, String> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
+            .map_err(|error| format!("expected parameters such as ?query=…: {error}"))?;
+        let mut fields = Map::new();
+        for (name, text) in pairs {
+            if text.is_empty() {
+                continue;
+            }
+            let value = match name.as_str() {
+                "variables" | "extensions" => serde_json::from_str(&text)
+                    .map_err(|error| format!("expected \"{name}\" as a JSON object: {error}"))?,
+                _ => Value::String(text),
+            };
+            fields.insert(name, value);
+        }
+        Parameters::from_json(Value::Object(fields))
+    }
+
+    /// Returns how the request names its document, beside its text or instead of it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where the extension has another form than Apollo's clients give it.
+    pub fn reference(&self) -> Result<Option<Reference>, Refusal> {
+        if let Some(id) = &self.document_id {
+            return Ok(Some(Reference::parse(id)));
+        }
+        let Some(extension) = self
+            .extensions
+            .get("persistedQuery")
+            .filter(|value| !value.is_null())
+        else {
+            return Ok(None);
+        };
+        let hash = extension.get("sha256Hash").and_then(Value::as_str);
+        match (extension.get("version").and_then(Value::as_i64), hash) {
+            (Some(1), Some(hash)) => Ok(Some(Reference::Hash(hash.to_ascii_lowercase()))),
+            _ => {
+                let message = "expected {\"version\": 1, \"sha256Hash\": …} as the extension \"persistedQuery\"";
+                Err(Refusal::new(ErrorCode::BadRequest, message))
+            }
+        }
+    }
+}
+
+fn take_text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(format!(
+            "expected \"{name}\" as a text, found {}",
+            name_type(&other)
+        )),
+    }
+}
+
+fn take_map(fields: &mut Map<String, Value>, name: &str) -> Result<Map<String, Value>, String> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(other) => Err(format!(
+            "expected \"{name}\" as an object, found {}",
+            name_type(&other)
+        )),
+    }
+}
+
+fn name_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,81 @@
+//! From answers to HTTP: statuses, headers and bodies.
+//!
+//! Which status says what has changed while GraphQL over HTTP was drafted. [`StatusCodes::Established`] is what today's
+//! clients and audits expect; [`StatusCodes::Draft`] is the draft of August 2026:
+//! <https://graphql.github.io/graphql-over-http/draft/#sec-Status-Codes>.
+
+use super::media_type::MediaType;
+use crate::config::StatusCodes;
+use crate::graphql::{ErrorCode, Refusal, code_of};
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use async_graphql::{Response, Value};
+use serde_json::json;
+
+/// After how many seconds a client may try again while the database is away.
+const RETRY_AFTER: &str = "1";
+
+/// Answers with what was executed.
+pub fn respond(response: &Response, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
+    let is_away = |error| code_of(error) == Some(ErrorCode::Unavailable.as_str());
+    if response.errors.iter().any(is_away) && is_empty(&response.data) {
+        // Nothing could be answered: that is no answer, and whoever stands in between must not keep it.
+        let body = json!({ "errors": response.errors });
+        let mut builder = HttpResponse::ServiceUnavailable();
+        builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        return builder.content_type(media_type.content_type()).json(body);
+    }
+    let is_partial = !response.errors.is_empty();
+    let status = match codes {
+        StatusCodes::Draft if is_partial => partial_success(),
+        _ => StatusCode::OK,
+    };
+    HttpResponse::build(status)
+        .content_type(media_type.content_type())
+        .json(response)
+}
+
+/// Answers a request that was not executed: without data, as the specification asks.
+pub fn refuse(refusal: &Refusal, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
+    let body = json!({ "errors": refusal.errors });
+    let mut builder = HttpResponse::build(status_of(refusal.code, media_type, codes));
+    if refusal.code == ErrorCode::WrongWay {
+        builder.insert_header((header::ALLOW, "POST"));
+    }
+    builder.content_type(media_type.content_type()).json(body)
+}
+
+fn status_of(code: ErrorCode, media_type: MediaType, codes: StatusCodes) -> StatusCode {
+    let is_old_client = media_type == MediaType::Json && codes == StatusCodes::Established;
+    match code {
+        ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::WrongWay => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ if is_old_client => StatusCode::OK,
+        ErrorCode::ParseFailed | ErrorCode::PersistedQueryNotFound => StatusCode::BAD_REQUEST,
+        _ => match codes {
+            StatusCodes::Established => StatusCode::BAD_REQUEST,
+            StatusCodes::Draft => StatusCode::UNPROCESSABLE_ENTITY,
+        },
+    }
+}
+
+/// The draft's status for data with errors, which has no name yet.
+fn partial_success() -> StatusCode {
+    StatusCode::from_u16(294).unwrap_or(StatusCode::OK)
+}
+
+/// Whether nothing could be answered: the data is null, or every field of it.
+fn is_empty(data: &Value) -> bool {
+    match data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        _ => false,
+    }
+}
