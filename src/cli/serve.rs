@@ -39,9 +39,9 @@ pub fn serve(
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),
+        keys_changed: Arc::default(),
     };
-    let address = listen.listen;
-    let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {
+    let served = actix_web::rt::System::new().block_on(server::serve(app, listen, |address| {
         println!("GraphiQL  http://{address}/graphiql");
         println!("GraphQL   http://{address}/graphql");
         if graphiql::kind() == graphiql::Kind::Fallback {

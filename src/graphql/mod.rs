@@ -3,6 +3,7 @@
 //! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
 //! here are the reference that clients read. Every field over many parents goes through a loader.
 
+mod api_key;
 mod app;
 mod connection;
 mod custom_field;
@@ -26,6 +27,7 @@ mod rule_field;
 mod rule_input;
 mod rule_node;
 mod scalar;
+mod scope;
 mod segment;
 mod segment_input;
 mod subscriber;
@@ -35,6 +37,7 @@ mod subscription;
 pub use app::App;
 pub use live::Live;
 pub use request::{Reply, execute, execute_stream, never_began};
+pub use scope::{forbidden, needed_scope};
 pub use subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
@@ -51,6 +54,7 @@ pub struct Query(
     query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
+    api_key::ApiKeyQuery,
 );
 
 /// What can be changed.
@@ -62,6 +66,7 @@ pub struct Mutation(
     custom_field::CustomFieldMutation,
     event::EventMutation,
     refresh::RefreshMutation,
+    api_key::ApiKeyMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -5,6 +5,7 @@ use super::RollcallSchema;
 use super::app::App;
 use super::loaders::request_loader;
 use super::order::order_fields;
+use crate::audience::api_key::Access;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
@@ -17,8 +18,13 @@ use tokio::sync::Notify;
 /// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
 ///
 /// Must be called within a `LocalSet`, as the workers of actix are.
-pub async fn execute(schema: &RollcallSchema, app: &App, request: Request) -> Response {
-    match Prepared::new(app, request) {
+pub async fn execute(
+    schema: &RollcallSchema,
+    app: &App,
+    request: Request,
+    access: &Access,
+) -> Response {
+    match Prepared::new(app, request, access) {
         Ok((prepared, request)) => prepared.finish(schema.execute(request).await),
         Err(errors) => Response::from_errors(errors),
     }
@@ -39,8 +45,9 @@ pub fn execute_stream(
     schema: &RollcallSchema,
     app: &App,
     request: Request,
+    access: &Access,
 ) -> BoxStream<'static, Reply> {
-    let prepared = Prepared::new(app, request).and_then(|(prepared, request)| {
+    let prepared = Prepared::new(app, request, access).and_then(|(prepared, request)| {
         prepared.check_root()?;
         Ok((prepared, request))
     });
@@ -79,7 +86,11 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(app: &App, mut request: Request) -> Result<(Prepared, Request), Vec<ServerError>> {
+    fn new(
+        app: &App,
+        mut request: Request,
+        access: &Access,
+    ) -> Result<(Prepared, Request), Vec<ServerError>> {
         let document = parse_query(&request.query)
             .map_err(|error| vec![with_code(error.into(), "GRAPHQL_PARSE_FAILED")])?;
         let missing = list_missing_variables(&document, &request);
@@ -88,7 +99,7 @@ impl Prepared {
         }
         let operation_name = request.operation_name.clone();
         request.set_parsed_query(document.clone());
-        let request = request.data(request_loader(app.clone()));
+        let request = request.data(request_loader(app.clone())).data(*access);
         let prepared = Prepared {
             document,
             operation_name,

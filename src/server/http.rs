@@ -1,19 +1,17 @@
 //! The HTTP door of the API.
 //!
 //! Queries and mutations come by `POST`, or as subscriptions do over a WebSocket (`websocket.rs`). Only `POST` with `application/json` is answered: a page of another site cannot send that without asking first, and
-//! no cookies exist that could speak for somebody. A loopback server answers only to loopback names, so that a page
-//! whose name was pointed here cannot either.
+//! no cookies exist that could speak for somebody. Who is let in, `access.rs` decides.
 
+use super::access::{self, Caller, Gate};
 use super::guard::is_too_deep;
 use super::websocket;
 use crate::db::list_pending_migrations;
 use crate::graphql::{App, RollcallSchema, execute, never_began};
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
-use actix_web::middleware::Next;
-use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Bytes, ReqData, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -27,6 +25,8 @@ pub struct State {
     pub app: App,
     /// The schema that answers from it.
     pub schema: RollcallSchema,
+    /// Who is let in.
+    pub gate: Gate,
     /// Whether the server is about to stop; WebSockets close when it is.
     pub is_stopping: watch::Sender<bool>,
 }
@@ -37,6 +37,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .app_data(web::PayloadConfig::new(MAX_BODY))
         .service(
             web::resource("/graphql")
+                .wrap(from_fn(access::admit))
                 .route(web::post().to(answer))
                 .route(
                     web::get()
@@ -56,36 +57,10 @@ pub fn configure(config: &mut ServiceConfig) {
         );
 }
 
-/// Refuses requests to another name than a loopback one.
-pub async fn check_host<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
-    let host = request.connection_info().host().to_owned();
-    if is_loopback_name(&host) {
-        return Ok(next.call(request).await?.map_into_left_body());
-    }
-    let message = format!("expected a loopback name such as localhost as host, found \"{host}\"");
-    let refused = refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message);
-    Ok(request.into_response(refused).map_into_right_body())
-}
-
-/// Whether a host, with or without a port, is this machine.
-pub fn is_loopback_name(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
 async fn answer(
     request: HttpRequest,
     state: web::Data<State>,
+    caller: ReqData<Caller>,
     body: Result<Bytes, actix_web::Error>,
 ) -> HttpResponse {
     let is_json = request
@@ -126,7 +101,10 @@ async fn answer(
             message,
         );
     }
-    respond(&execute(&state.schema, &state.app, parsed).await)
+    if let Err(wait) = state.gate.limiter.check(caller.client(), 1) {
+        return access::refuse_rate(wait);
+    }
+    respond(&execute(&state.schema, &state.app, parsed, &caller.access).await)
 }
 
 /// Writes a response. One whose execution never began has no `data`, as the specification asks.
@@ -162,40 +140,12 @@ async fn health(state: web::Data<State>) -> HttpResponse {
     let pending = state.app.db.run(list_pending_migrations).await;
     match pending {
         Ok(pending) if pending.is_empty() => HttpResponse::Ok().json(json!({ "status": "ok" })),
-        Ok(pending) => HttpResponse::ServiceUnavailable().json(json!({
-            "status": "migrations are missing", "missing": pending
+        // Which ones, is nobody's business who has no key.
+        Ok(_) => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "migrations are missing"
         })),
         Err(_) => HttpResponse::ServiceUnavailable().json(json!({
             "status": "the database is not available"
         })),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_names() {
-        for host in [
-            "localhost",
-            "LOCALHOST:7655",
-            "127.0.0.1:7655",
-            "127.8.9.1",
-            "[::1]:7655",
-            "[::1]",
-        ] {
-            assert!(is_loopback_name(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com:7655",
-            "10.0.0.1",
-            "127.0.0.1.example.com",
-            "[::2]:1",
-        ] {
-            assert!(!is_loopback_name(host), "{host}");
-        }
     }
 }

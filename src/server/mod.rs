@@ -1,19 +1,26 @@
 //! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
 //! of the hub for subscriptions.
 
+mod access;
 mod follower;
 pub mod graphiql;
 mod guard;
 mod http;
 mod hub;
+mod keys;
+mod limits;
 mod protocol;
 mod scheduler;
 mod websocket;
 
+use crate::config::ListenSettings;
+use crate::error::Error;
 use crate::graphql::{App, build_schema};
+use access::Gate;
 use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -27,11 +34,14 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is not a loopback address.
+    /// Others can reach the address, and nobody has a key.
     #[error(
-        "cannot listen on {0}: without API keys Rollcall answers on loopback only; use 127.0.0.1, and a proxy that asks who is there in front of it"
+        "cannot listen on {0}: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1"
     )]
-    NotLoopback(SocketAddr),
+    NoKey(SocketAddr),
+    /// The API keys cannot be looked up.
+    #[error("the API keys cannot be looked up: {0}")]
+    Keys(Error),
     /// The port is in use or may not be used.
     #[error("cannot listen on {address}: {cause}; {}", advice(cause))]
     Bind {
@@ -63,12 +73,15 @@ fn advice(cause: &std::io::Error) -> &'static str {
 /// [`ServeError`].
 pub async fn serve(
     app: App,
-    listen: SocketAddr,
+    settings: &ListenSettings,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    if !listen.ip().is_loopback() {
-        return Err(ServeError::NotLoopback(listen));
+    let listen = settings.listen;
+    let gate = Gate::open(&app, settings).await.map_err(ServeError::Keys)?;
+    if !listen.ip().is_loopback() && !gate.keys.has_usable(app.now()) {
+        return Err(ServeError::NoKey(listen));
     }
+    let keys = Arc::clone(&gate.keys);
     let bind_error = |cause| ServeError::Bind {
         address: listen,
         cause,
@@ -79,13 +92,14 @@ pub async fn serve(
     let state = web::Data::new(http::State {
         app: app.clone(),
         schema,
+        gate,
         is_stopping: watch::Sender::new(false),
     });
     let shared = state.clone();
     let server = HttpServer::new(move || {
         WebApp::new()
             .wrap(middleware::Compress::default())
-            .wrap(middleware::from_fn(http::check_host))
+            .wrap(middleware::from_fn(access::check_host))
             .app_data(shared.clone())
             .configure(http::configure)
             .configure(graphiql::configure)
@@ -97,6 +111,7 @@ pub async fn serve(
     .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
+        tokio::spawn(keys::run(app.clone(), keys)),
         tokio::spawn(scheduler::run(app.clone())),
         tokio::spawn(follower::run(app.clone())),
         tokio::spawn(hub::run(app)),

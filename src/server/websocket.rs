@@ -3,7 +3,10 @@
 //! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
 //! client that reads slowly slows its own operations down and nothing else.
 
-use super::http::{MAX_BODY, State, is_loopback_name, refuse};
+use super::access::{Caller, Client, peer, rate_message, retry_after};
+use super::http::{MAX_BODY, State, refuse};
+use super::keys::Refusal;
+use super::limits::{Full, Seat};
 use super::protocol::{Close, NAME, Protocol, Step};
 use crate::graphql::{Reply, execute_stream};
 use actix_web::guard::GuardContext;
@@ -15,6 +18,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, Protocol
 use async_graphql::futures_util::future::{AbortHandle, Abortable};
 use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, once};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -27,29 +31,46 @@ const SILENCE: Duration = Duration::from_secs(50);
 /// How long a client may take to read what it is sent.
 const READING: Duration = Duration::from_secs(30);
 
+/// When to try again where there are too many sockets, in seconds.
+const SEAT_SECONDS: u64 = 10;
+/// What a client is told that has too many.
+const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
+
 /// Whether a request wants to become a WebSocket.
 pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
-    let upgrade = context.head().headers().get(header::UPGRADE);
+    is_upgrade(context.head().headers())
+}
+
+/// Whether headers ask for a WebSocket.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
     upgrade.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Opens a socket.
-///
-/// Browsers let every page open sockets to anywhere, and tell where the page is from: it must be from this machine, as
-/// the server is.
+/// Opens a socket. Whose it is may be known only when the client introduces itself; until then it counts for the address
+/// that it comes from.
 pub async fn open(
     request: HttpRequest,
     body: web::Payload,
     state: web::Data<State>,
+    caller: Option<web::ReqData<Caller>>,
 ) -> actix_web::Result<HttpResponse> {
-    if let Some(origin) = find_foreign_origin(request.headers()) {
-        let message = format!("expected a page from a loopback host, found \"{origin}\"");
+    if let Some(origin) = state.gate.find_foreign_origin(request.headers()) {
+        let message =
+            format!("expected a page from this server or an allowed origin, found \"{origin}\"");
         return Ok(refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message));
     }
     if !is_spoken(request.headers()) {
         let message = format!("expected {NAME} among the protocols of the WebSocket");
         return Ok(refuse(StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST", &message));
     }
+    let caller = caller.map(web::ReqData::into_inner);
+    let peer = peer(request.peer_addr());
+    let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
+    let seat = match state.gate.seats.take(client) {
+        Ok(seat) => seat,
+        Err(full) => return Ok(refuse_seat(full)),
+    };
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[NAME])?;
     let messages = messages
         .max_frame_size(MAX_BODY)
@@ -59,6 +80,9 @@ pub async fn open(
         state,
         session,
         protocol: Protocol::default(),
+        caller,
+        peer,
+        seat,
         running: HashMap::new(),
         events: SelectAll::new(),
     };
@@ -66,12 +90,15 @@ pub async fn open(
     Ok(response)
 }
 
-fn find_foreign_origin(headers: &HeaderMap) -> Option<String> {
-    let origin = headers.get(header::ORIGIN)?;
-    let origin = String::from_utf8_lossy(origin.as_bytes());
-    let host = origin.split_once("://").map(|(_, host)| host);
-    let is_ours = host.is_some_and(is_loopback_name);
-    (!is_ours).then(|| origin.into_owned())
+fn refuse_seat(full: Full) -> HttpResponse {
+    let refused = match full {
+        Full::Server => {
+            let message = "the server has as many sockets as it may have; try again in a moment";
+            refuse(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+        }
+        Full::Client => refuse(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", TOO_MANY),
+    };
+    retry_after(refused, SEAT_SECONDS)
 }
 
 fn is_spoken(headers: &HeaderMap) -> bool {
@@ -92,6 +119,10 @@ struct Socket {
     state: web::Data<State>,
     session: Session,
     protocol: Protocol,
+    /// Who the client is, where that is known.
+    caller: Option<Caller>,
+    peer: IpAddr,
+    seat: Seat,
     /// What ends the operations that run.
     running: HashMap<String, AbortHandle>,
     events: SelectAll<Abortable<BoxStream<'static, Event>>>,
@@ -128,6 +159,7 @@ impl Socket {
 
     async fn talk(&mut self, mut messages: AggregatedMessageStream) -> Ending {
         let mut is_stopping = self.state.is_stopping.subscribe();
+        let mut looks = self.state.gate.keys.listen();
         let introduction = sleep(INTRODUCTION);
         tokio::pin!(introduction);
         let mut pings = interval(PING_EVERY);
@@ -140,6 +172,7 @@ impl Socket {
                 () = &mut introduction, if !self.protocol.is_acknowledged() => {
                     Err(Ending::Close(self.protocol.time_out()))
                 }
+                () = looks.next() => self.check_key(),
                 now = pings.tick() => self.ping(now - heard_at).await,
                 message = messages.recv() => {
                     heard_at = Instant::now();
@@ -151,6 +184,43 @@ impl Socket {
                 return ending;
             }
         }
+    }
+
+    /// Closes the socket of a key that is not good any more.
+    fn check_key(&self) -> Result<(), Ending> {
+        let State { app, gate, .. } = &**self.state;
+        match &self.caller {
+            Some(caller) if !gate.keys.still_admit(&caller.access, app.now()) => {
+                Err(Ending::Close(Close::new(4403, "Forbidden")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the client in by the key of its introduction, or else of its upgrade, or without one where none is asked for.
+    async fn introduce(&mut self, authorization: Option<String>) -> Result<(), Ending> {
+        let State { app, gate, .. } = &**self.state;
+        let caller = match self.caller {
+            Some(caller) if authorization.is_none() => caller,
+            _ => match gate.keys.admit(authorization.as_deref(), app).await {
+                Ok(access) => Caller {
+                    access,
+                    peer: self.peer,
+                },
+                Err(Refusal::Unauthenticated) => {
+                    return Err(Ending::Close(Close::new(4403, "Forbidden")));
+                }
+                Err(Refusal::Unavailable) => {
+                    return Err(Ending::Close(Close::new(1013, "Try again later")));
+                }
+            },
+        };
+        if self.seat.move_to(caller.client()).is_err() {
+            return Err(Ending::Close(Close::new(1013, TOO_MANY)));
+        }
+        self.caller = Some(caller);
+        let acknowledged = self.protocol.acknowledge();
+        self.send(acknowledged).await
     }
 
     async fn ping(&mut self, silence: Duration) -> Result<(), Ending> {
@@ -194,10 +264,8 @@ impl Socket {
         match self.protocol.receive(&text) {
             Step::Nothing => Ok(()),
             Step::Send(text) => self.send(text).await,
-            Step::Start { id, request } => {
-                self.start(id, *request);
-                Ok(())
-            }
+            Step::Introduce { authorization } => self.introduce(authorization).await,
+            Step::Start { id, request } => self.start(id, *request).await,
             Step::Stop { id } => {
                 self.stop(&id);
                 Ok(())
@@ -206,8 +274,22 @@ impl Socket {
         }
     }
 
-    fn start(&mut self, id: String, request: async_graphql::Request) {
-        let replies = execute_stream(&self.state.schema, &self.state.app, request);
+    async fn start(&mut self, id: String, request: async_graphql::Request) -> Result<(), Ending> {
+        let State {
+            app, schema, gate, ..
+        } = &**self.state;
+        let Some(caller) = self.caller else {
+            // The protocol starts nothing before the introduction.
+            return Err(Ending::Close(Close::new(4401, "Unauthorized")));
+        };
+        if let Err(wait) = gate.limiter.check(caller.client(), 1) {
+            let refused = self
+                .protocol
+                .refuse_rate(&id, &rate_message(wait), wait.seconds());
+            return self.send(refused).await;
+        }
+        gate.keys.note_use(&caller.access);
+        let replies = execute_stream(schema, app, request, &caller.access);
         let event = {
             let id = id.clone();
             move |reply| Event {
@@ -219,6 +301,7 @@ impl Socket {
         let (events, handle) = abortable(events.boxed());
         self.events.push(events);
         self.running.insert(id, handle);
+        Ok(())
     }
 
     /// Drops an operation and everything it waits for.
@@ -269,31 +352,6 @@ mod tests {
             headers.append(name.clone(), HeaderValue::from_static(value));
         }
         headers
-    }
-
-    #[test]
-    fn pages_of_this_machine_may_open_sockets_and_programs_may() {
-        assert_eq!(find_foreign_origin(&HeaderMap::new()), None);
-        let find = |origin| find_foreign_origin(&headers(header::ORIGIN, &[origin]));
-        for origin in [
-            "http://localhost:7655",
-            "https://localhost",
-            "http://127.0.0.1:3000",
-            "http://[::1]:7655",
-        ] {
-            assert_eq!(find(origin), None, "{origin}");
-        }
-        for origin in [
-            "null",
-            "",
-            "localhost",
-            "http://example.com",
-            "http://localhost.example.com",
-            "http://127.0.0.1.example.com:80",
-            "http://10.0.0.1",
-        ] {
-            assert!(find(origin).is_some(), "{origin}");
-        }
     }
 
     #[test]
