@@ -68,7 +68,7 @@ pub struct ListenSettings {
     pub allow_origin: Vec<String>,
 
     /// What every API key, or without keys every address, may cost in a minute; unlimited if absent.
-    #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE")]
+    #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
     pub rate_limit: Option<NonZeroU32>,
 
     /// The most WebSockets that are open at the same time.
@@ -76,7 +76,8 @@ pub struct ListenSettings {
         long,
         env = "ROLLCALL_MAX_SOCKETS",
         value_name = "NUMBER",
-        default_value = "1000"
+        default_value = "1000",
+        value_parser = parse_count
     )]
     pub max_sockets: NonZeroU32,
 
@@ -85,7 +86,8 @@ pub struct ListenSettings {
         long,
         env = "ROLLCALL_MAX_SOCKETS_PER_CLIENT",
         value_name = "NUMBER",
-        default_value = "100"
+        default_value = "100",
+        value_parser = parse_count
     )]
     pub max_sockets_per_client: NonZeroU32,
 }
@@ -127,6 +129,11 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an address and a port such as 127.0.0.1:7655 or [::1]:7655".to_owned()
     })
+}
+
+fn parse_count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| format!("expected a number from 1 to {}", u32::MAX))
 }
 
 /// Reads an origin as browsers send it: no path, and no port where it is the usual one.

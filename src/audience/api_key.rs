@@ -282,24 +282,25 @@ pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
     key.ok_or_else(|| Error::not_found("API key", id))
 }
 
-/// Forgets all keys, so that a server on loopback answers without one again.
+/// Forgets all keys, so that a server on loopback answers without one again, and returns how many there were. While
+/// some are usable, it returns those and forgets none.
 ///
 /// # Errors
-/// [`Error::InUse`] while one of them is usable.
-pub fn clear(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
+/// Those of the database.
+pub fn clear(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<Result<usize, Vec<ApiKey>>, Error> {
     connection.transaction(|connection| {
         let keys = list(connection)?;
-        let used_by: Vec<String> = keys
-            .iter()
-            .filter(|key| key.is_usable(now))
-            .map(|key| format!("{} ({})", key.prefix, key.name))
-            .collect();
-        if !used_by.is_empty() {
-            let what = "the need for a key".to_owned();
-            return Err(Error::InUse { what, used_by });
-        }
         let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
-        Ok(diesel::delete(api_keys::table.filter(api_keys::id.eq_any(ids))).execute(connection)?)
+        let mut usable = keys;
+        usable.retain(|key| key.is_usable(now));
+        if !usable.is_empty() {
+            return Ok(Err(usable));
+        }
+        let forgotten = api_keys::table.filter(api_keys::id.eq_any(ids));
+        Ok(Ok(diesel::delete(forgotten).execute(connection)?))
     })
 }
 

@@ -176,8 +176,19 @@ fn revoke(db: &Db, name: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
 }
 
 fn clear(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let cleared = db.run_here(|connection| api_key::clear(connection, now))?;
-    println!("{cleared} API keys are forgotten");
+    match db.run_here(|connection| api_key::clear(connection, now))? {
+        Ok(forgotten) => println!("API keys forgotten: {forgotten}"),
+        Err(usable) => {
+            let usable = usable
+                .iter()
+                .map(|key| format!("{} \"{}\"", key.prefix, key.name));
+            let usable: Vec<String> = usable.collect();
+            anyhow::bail!(
+                "keys are forgotten when none is usable any more; revoke first {}",
+                usable.join(", ")
+            );
+        }
+    }
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl ApiKeyQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
-        context.require(Scope::Admin)?;
+        context.require(Scope::Admin, "Query.apiKeys")?;
         let request = page(first, after, last, before).read()?;
         let db = &context.app()?.db;
         let keys = db.run(move |connection| api_key::list_page(connection, &request));
@@ -159,7 +159,7 @@ impl ApiKeyMutation {
         context: &Context<'_>,
         #[graphql(desc = "The API key.")] input: CreateApiKeyInput,
     ) -> async_graphql::Result<CreateApiKeyPayload> {
-        context.require(Scope::Admin)?;
+        context.require(Scope::Admin, "Mutation.createApiKey")?;
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
@@ -184,7 +184,7 @@ impl ApiKeyMutation {
         context: &Context<'_>,
         #[graphql(desc = "The API key.")] input: RevokeApiKeyInput,
     ) -> async_graphql::Result<RevokeApiKeyPayload> {
-        context.require(Scope::Admin)?;
+        context.require(Scope::Admin, "Mutation.revokeApiKey")?;
         let app = context.app()?;
         let now = app.now();
         let id = parse_kind(&input.id, Kind::ApiKey, "input.id")?;

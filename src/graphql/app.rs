@@ -45,8 +45,8 @@ pub trait ContextExt {
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
     /// Returns what whoever asks may do.
     fn access(&self) -> async_graphql::Result<Access>;
-    /// Refuses whoever may not do what asks for a scope.
-    fn require(&self, needed: Scope) -> async_graphql::Result<()>;
+    /// Refuses whoever may not do what a field, given by its coordinate, asks for.
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
 }
 
 impl ContextExt for Context<'_> {
@@ -62,11 +62,11 @@ impl ContextExt for Context<'_> {
         self.data().copied()
     }
 
-    fn require(&self, needed: Scope) -> async_graphql::Result<()> {
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()> {
         if self.access()?.scopes.allow(needed) {
             return Ok(());
         }
-        let error = async_graphql::Error::new(forbidden(self.item.node.name.node.as_str(), needed));
+        let error = async_graphql::Error::new(forbidden(coordinate, needed));
         Err(error.extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")))
     }
 }

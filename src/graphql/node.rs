@@ -95,7 +95,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
         // Others are not even told that it exists.
-        Kind::ApiKey if context.require(Scope::Admin).is_err() => None,
+        Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
         Kind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?
             .map(|key| Node::ApiKey(ApiKeyNode(key))),

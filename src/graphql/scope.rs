@@ -30,10 +30,10 @@ pub fn needed_scope(parent_type: &str, field: &str) -> Option<Scope> {
     }
 }
 
-/// Says that a field is not for the key that asks.
-pub fn forbidden(field: &str, needed: Scope) -> String {
+/// Says that a field, given by its coordinate such as `Query.groups`, is not for the key that asks.
+pub fn forbidden(coordinate: &str, needed: Scope) -> String {
     let needed = needed.name().to_uppercase();
-    format!("expected an API key with the scope {needed}, which \"{field}\" asks for")
+    format!("expected an API key with the scope {needed}, which {coordinate} asks for")
 }
 
 #[cfg(test)]
