@@ -1,5 +1,5 @@
-//! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
-//! of the hub for subscriptions.
+//! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
+//! segments, of the hub for subscriptions, and of the keys.
 
 mod access;
 mod follower;

@@ -20,6 +20,7 @@ use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abort
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 /// How long a client may take to introduce itself.
@@ -28,6 +29,8 @@ const INTRODUCTION: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long a client may say nothing, not even that it is there.
 const SILENCE: Duration = Duration::from_secs(50);
+/// How long a client may take to answer a goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a client may take to read what it is sent.
 const READING: Duration = Duration::from_secs(30);
 
@@ -137,8 +140,10 @@ enum Ending {
 }
 
 impl Socket {
-    async fn run(mut self, messages: AggregatedMessageStream) {
-        let ending = self.talk(messages).await;
+    async fn run(mut self, mut messages: AggregatedMessageStream) {
+        // A server that stops waits until every socket has dropped its own.
+        let mut is_stopping = self.state.is_stopping.subscribe();
+        let ending = self.talk(&mut messages, &mut is_stopping).await;
         let reason = match ending {
             Ending::Close(close) => {
                 tracing::debug!(
@@ -155,10 +160,18 @@ impl Socket {
         };
         // Fails where the client is gone.
         let _ = timeout(READING, self.session.close(reason)).await;
+        // Who answers has read it; what else is on its way is nothing to anybody.
+        let _ = timeout(FAREWELL, async {
+            while let Some(Ok(_)) = messages.recv().await {}
+        })
+        .await;
     }
 
-    async fn talk(&mut self, mut messages: AggregatedMessageStream) -> Ending {
-        let mut is_stopping = self.state.is_stopping.subscribe();
+    async fn talk(
+        &mut self,
+        messages: &mut AggregatedMessageStream,
+        is_stopping: &mut watch::Receiver<bool>,
+    ) -> Ending {
         let mut looks = self.state.gate.keys.listen();
         let introduction = sleep(INTRODUCTION);
         tokio::pin!(introduction);

@@ -114,13 +114,13 @@ fn settings_that_make_no_sense() {
     "#);
     assert_snapshot!(serve(&["--rate-limit", "0"]), @r#"
     exit code 2
-    error: invalid value '0' for '--rate-limit <COST_PER_MINUTE>': number would be zero for non-zero type
+    error: invalid value '0' for '--rate-limit <COST_PER_MINUTE>': expected a number from 1 to 4294967295
 
     For more information, try '--help'.
     "#);
     assert_snapshot!(serve(&["--max-sockets", "none"]), @r#"
     exit code 2
-    error: invalid value 'none' for '--max-sockets <NUMBER>': invalid digit found in string
+    error: invalid value 'none' for '--max-sockets <NUMBER>': expected a number from 1 to 4294967295
 
     For more information, try '--help'.
     "#);

@@ -151,12 +151,12 @@ fn keys_are_forgotten_only_when_none_is_usable() {
     let refused = key_command(&database, &["clear"]);
     assert_snapshot!(redact(&refused.to_string()), @r#"
     exit code 1
-    rollcall: the need for a key is used by PREFIX...... (shop)
+    rollcall: keys are forgotten when none is usable any more; revoke first PREFIX...... "shop"
     "#);
     revoke(&database, &key);
     assert_snapshot!(key_command(&database, &["clear"]), @r#"
     exit code 0
-    1 API keys are forgotten
+    API keys forgotten: 1
     "#);
     assert_eq!(database.ask("SELECT count(*) FROM api_keys"), "0");
 }

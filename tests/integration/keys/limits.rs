@@ -34,7 +34,7 @@ fn every_key_has_its_budget() {
     assert_eq!(refused.body().get("data"), None);
     // Over a socket it is the same budget, and a refusal ends the operation and not the socket.
     let payload = json!({"Authorization": format!("Bearer {key}")});
-    let mut socket = Socket::introduce(&server, payload).ok().expect("let in");
+    let mut socket = Socket::introduce(&server, payload).expect("let in");
     socket.subscribe("1", "{ __typename }", json!({}));
     let message = socket.receive();
     assert_eq!(message["type"], json!("error"), "{message}");

@@ -18,10 +18,10 @@ fn the_key_comes_with_the_introduction_or_the_upgrade() {
     for name in ["authorization", "Authorization"] {
         let mut payload = json!({"other": 1});
         payload[name] = json!(bearer);
-        sockets.push(Socket::introduce(&server, payload).ok().expect("let in"));
+        sockets.push(Socket::introduce(&server, payload).expect("let in"));
     }
     let upgraded = Socket::connect(&server, &[PROTOCOL, ("authorization", &bearer)]);
-    let mut upgraded = upgraded.ok().expect("let in");
+    let mut upgraded = upgraded.expect("let in");
     upgraded.send(json!({"type": "connection_init"}));
     assert_eq!(upgraded.receive(), json!({"type": "connection_ack"}));
     sockets.push(upgraded);
@@ -58,7 +58,7 @@ fn without_a_good_key_a_socket_is_closed() {
     // A bad key is not made good by another at the upgrade.
     let good = bearer(&key);
     let opened = Socket::connect(&server, &[PROTOCOL, ("authorization", &good)]);
-    let mut socket = opened.ok().expect("let in");
+    let mut socket = opened.expect("let in");
     socket.send(json!({"type": "connection_init", "payload": {"authorization": unknown}}));
     assert_eq!(socket.wait_for_close(), forbidden);
     // Nor is anything answered before the introduction.
@@ -79,7 +79,7 @@ fn a_socket_ends_with_its_key() {
     let server = Server::start(&database);
     let open = |key: &str| {
         let payload = json!({"authorization": format!("Bearer {key}")});
-        let mut socket = Socket::introduce(&server, payload).ok().expect("let in");
+        let mut socket = Socket::introduce(&server, payload).expect("let in");
         socket.subscribe("1", LISTEN, json!({}));
         socket
     };
