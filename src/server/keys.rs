@@ -1,7 +1,8 @@
-//! API keys as a server checks them: all of them in memory, loaded anew every second by one loop.
+//! API keys as a server checks them: all of them in memory, looked at anew when somebody asks and the last look is more
+//! than a second ago, and every two seconds for those whose sockets are open. While nobody asks, nobody looks.
 //!
-//! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here a
-//! second later. A key that is not known may have been made since: it waits for the next look, which many wait for
+//! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here
+//! soon after. A key that is not known may have been made since: it waits for the next look, which many wait for
 //! together and which comes at most ten times a second. So long a stranger waits to be refused.
 
 use crate::audience::api_key::{self, Access, ApiKey, Hash, KeyRing, MAX_KEYS};
@@ -9,19 +10,23 @@ use crate::error::Error;
 use crate::graphql::App;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long between two looks.
-const EVERY: Duration = Duration::from_secs(1);
-/// How soon after a look another may follow that somebody waits for.
-const PAUSE: Duration = Duration::from_millis(100);
-/// For how long what was seen counts when the database cannot be reached.
+/// For how long what was seen is as good as new.
+const RECENT: Duration = Duration::from_secs(1);
+/// For how long it counts when the database does not answer.
 const STALE: Duration = Duration::from_secs(10);
-/// How long a key that is not known waits for the next look.
+/// How long to wait for a look while what was seen counts.
+const BRIEF: Duration = Duration::from_secs(1);
+/// How long to wait for one that somebody cannot do without.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// How soon after a look another may follow.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long between two looks for those whose sockets are open.
+const FOR_SOCKETS: Duration = Duration::from_secs(2);
 /// How long between two notes of the use of a key.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
@@ -124,7 +129,8 @@ impl Keys {
     /// # Errors
     /// [`Refusal`].
     pub async fn admit(&self, presented: Option<&str>, app: &App) -> Result<Access, Refusal> {
-        if self.is_open()? {
+        self.look_recently().await?;
+        if self.is_open() {
             return Ok(Access::local());
         }
         let hash = presented.and_then(read_bearer).and_then(api_key::hash);
@@ -133,7 +139,7 @@ impl Keys {
         let access = match found {
             Some(access) => access,
             None => {
-                self.next_look().await?;
+                self.wait_for_look(Instant::now(), PATIENCE).await?;
                 let found = self.seen.borrow().find(&hash, app.now());
                 found.ok_or(Refusal::Unauthenticated)?
             }
@@ -166,27 +172,42 @@ impl Keys {
             }
             uses.noted.insert(id, Instant::now());
             uses.due.push(id);
+            self.asked.notify_one();
         }
     }
 
-    /// Tells of every look.
+    /// Tells of every look; while somebody listens there are some.
     pub fn listen(&self) -> Looks {
-        Looks(self.seen.subscribe())
+        let looks = Looks(self.seen.subscribe());
+        self.asked.notify_one();
+        looks
     }
 
-    fn is_open(&self) -> Result<bool, Refusal> {
-        let seen = self.seen.borrow();
-        if seen.at.elapsed() > STALE {
-            return Err(Refusal::Unavailable);
+    fn is_open(&self) -> bool {
+        self.may_be_open && !self.seen.borrow().has_any
+    }
+
+    /// Makes sure that what was seen is recent, or at least not stale where the database does not answer.
+    async fn look_recently(&self) -> Result<(), Refusal> {
+        let age = self.seen.borrow().at.elapsed();
+        if age <= RECENT {
+            return Ok(());
         }
-        Ok(self.may_be_open && !seen.has_any)
+        let wanted = Instant::now() - RECENT;
+        if age > STALE {
+            return self.wait_for_look(wanted, PATIENCE).await;
+        }
+        // Where it does not come, what was seen is borne with.
+        let _ = self.wait_for_look(wanted, BRIEF).await;
+        Ok(())
     }
 
-    async fn next_look(&self) -> Result<(), Refusal> {
-        let now = Instant::now();
+    /// Asks for a look and waits for one that began at that time or after it.
+    async fn wait_for_look(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
         let mut listener = self.seen.subscribe();
         self.asked.notify_one();
-        match timeout(PATIENCE, listener.wait_for(|seen| seen.at >= now)).await {
+        let looked = listener.wait_for(|seen| seen.at >= wanted);
+        match timeout(patience, looked).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Refusal::Unavailable),
         }
@@ -212,18 +233,19 @@ impl Keys {
     }
 }
 
-/// Looks, for ever.
-pub async fn run(app: App, keys: std::sync::Arc<Keys>) {
+/// Looks whenever somebody asks, for ever.
+pub async fn run(app: App, keys: Arc<Keys>) {
     loop {
-        sleep(PAUSE).await;
+        let has_sockets = keys.seen.receiver_count() > 0;
         tokio::select! {
-            () = sleep(EVERY - PAUSE) => {}
+            () = sleep(FOR_SOCKETS), if has_sockets => {}
             () = keys.asked.notified() => {}
             () = app.keys_changed.notified() => {}
         }
         if let Err(error) = keys.look(&app).await {
             tracing::warn!(%error, "the API keys cannot be looked up");
         }
+        sleep(PAUSE).await;
     }
 }
 

@@ -4,7 +4,16 @@ use super::{ASK, create_key, revoke, status, unknown_key};
 use crate::support::{Server, TestDatabase, eventually, rollcall};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Returns how often the table of keys was read so far.
+fn scans(database: &TestDatabase) -> u64 {
+    let scans = database.ask(
+        "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) FROM pg_stat_user_tables \
+         WHERE relname = 'api_keys' AND schemaname = current_schema()",
+    );
+    scans.parse().expect("a number")
+}
 
 #[test]
 fn without_keys_a_server_on_loopback_is_open_and_with_the_first_one_it_closes() {
@@ -148,14 +157,7 @@ fn unknown_keys_cost_no_statement_each() {
     let database = TestDatabase::new();
     let key = create_key(&database, &["shop", "--scope", "read"]);
     let server = Server::start(&database);
-    let scans = || -> u64 {
-        let scans = database.ask(
-            "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) FROM pg_stat_user_tables \
-             WHERE relname = 'api_keys' AND schemaname = current_schema()",
-        );
-        scans.parse().expect("a number")
-    };
-    let (before, begun) = (scans(), Instant::now());
+    let (before, begun) = (scans(&database), Instant::now());
     std::thread::scope(|scope| {
         for thread in 0..20 {
             let (server, key) = (&server, &key);
@@ -167,15 +169,47 @@ fn unknown_keys_cost_no_statement_each() {
             });
         }
     });
-    // Connections tell what they did at most once a second.
-    std::thread::sleep(std::time::Duration::from_millis(2_500));
-    let looks = scans() - before;
-    let bound = begun.elapsed().as_millis() as u64 / 100 + 5;
+    let took = begun.elapsed();
+    // Connections tell what they did at most once a second, and when they do something.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(status(&server, &key), 200);
+    std::thread::sleep(Duration::from_millis(500));
+    let looks = scans(&database) - before;
+    let bound = took.as_millis() as u64 / 100 + 5;
     assert!(
         looks > 0 && looks <= bound,
         "{looks} looks, at most {bound}"
     );
     assert!(looks < 200, "{looks} looks for 400 keys");
+}
+
+#[test]
+fn while_nobody_asks_nobody_looks_at_keys() {
+    let database = TestDatabase::new();
+    let key = create_key(&database, &["shop", "--scope", "read"]);
+    let server = Server::start(&database);
+    assert_eq!(status(&server, &key), 200);
+    eventually("the use is noted", || {
+        database.ask("SELECT last_used_at IS NOT NULL FROM api_keys") == "true"
+    });
+    let name = database.name();
+    let last_look = || {
+        database.ask(&format!(
+            "SELECT max(query_start) FROM pg_stat_activity WHERE application_name = '{name}-process' \
+             AND query LIKE '%\"api_keys\"%'"
+        ))
+    };
+    std::thread::sleep(Duration::from_millis(500));
+    let before = last_look();
+    assert!(!before.is_empty());
+    std::thread::sleep(Duration::from_secs(4));
+    // Other questions may have come over the same connection since.
+    assert!(last_look() <= before);
+    // Asks the database for nothing else, which would hide the look.
+    let bearer = format!("Bearer {key}");
+    let answer = server.post_as(&[("authorization", &bearer)], "{ __typename }", json!({}));
+    assert_eq!(answer.status(), 200);
+    assert!(last_look() > before);
 }
 
 #[test]
