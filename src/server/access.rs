@@ -13,7 +13,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -99,30 +99,38 @@ impl Gate {
     }
 }
 
-/// Refuses requests to another name than a loopback one while the server listens on loopback: a page whose name was
-/// pointed here must not reach it. On other addresses the key is what counts.
+/// Refuses requests to another name than a loopback one while no key is asked for: a page whose name was pointed here
+/// must not reach what is open to this machine. Where a key is asked for, the key is what counts.
 pub async fn check_host<B: MessageBody + 'static>(
     state: web::Data<State>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
-    let host = find_host(&request).filter(|host| !is_loopback_name(host));
-    let Some(host) = host.filter(|_| state.gate.is_loopback) else {
-        return Ok(next.call(request).await?.map_into_left_body());
-    };
-    let message = format!("expected a loopback name such as localhost as host, found \"{host}\"");
-    let refused = refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message);
-    Ok(request.into_response(refused).map_into_right_body())
+    match find_strange_host(request.request()) {
+        Some(host) if state.gate.keys.is_open() => {
+            let refused = refuse_host(&host);
+            Ok(request.into_response(refused).map_into_right_body())
+        }
+        _ => Ok(next.call(request).await?.map_into_left_body()),
+    }
 }
 
-/// Returns what the client calls this server; nothing where it does not say, which browsers always do. What proxies
-/// put into headers of their own does not count: the page that this is about could write them too.
-fn find_host(request: &ServiceRequest) -> Option<String> {
-    if let Some(authority) = request.uri().authority() {
-        return Some(authority.as_str().to_owned());
-    }
-    let host = request.headers().get(header::HOST)?;
-    Some(String::from_utf8_lossy(host.as_bytes()).into_owned())
+fn refuse_host(host: &str) -> HttpResponse {
+    let message = format!("expected a loopback name such as localhost as host, found \"{host}\"");
+    refuse(StatusCode::FORBIDDEN, "FORBIDDEN", &message)
+}
+
+/// Returns what the client calls this server if that is no loopback name. Browsers always say; what proxies put into
+/// headers of their own does not count, since the page that this is about could write them too.
+pub fn find_strange_host(request: &HttpRequest) -> Option<String> {
+    let host = match request.uri().authority() {
+        Some(authority) => authority.as_str().to_owned(),
+        None => {
+            let host = request.headers().get(header::HOST)?;
+            String::from_utf8_lossy(host.as_bytes()).into_owned()
+        }
+    };
+    (!is_loopback_name(&host)).then_some(host)
 }
 
 /// Whether a host, with or without a port, is this machine.
@@ -148,12 +156,18 @@ pub async fn admit<B: MessageBody + 'static>(
     let presented = request.headers().get(header::AUTHORIZATION);
     // What is no text is no key either.
     let presented = presented.map(|value| value.to_str().unwrap_or_default().to_owned());
+    let strange_host = find_strange_host(request.request());
     let admitted = state
         .gate
         .keys
         .admit(presented.as_deref(), &state.app)
         .await;
     match admitted {
+        // The last key may have been forgotten since the host was looked at.
+        Ok(access) if access.key_id.is_none() && strange_host.is_some() => {
+            let refused = refuse_host(&strange_host.unwrap_or_default());
+            return Ok(request.into_response(refused).map_into_right_body());
+        }
         Ok(access) => {
             let peer = peer(request.peer_addr());
             request.extensions_mut().insert(Caller { access, peer });

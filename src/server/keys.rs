@@ -183,7 +183,8 @@ impl Keys {
         looks
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether no key was asked for when somebody last looked.
+    pub fn is_open(&self) -> bool {
         self.may_be_open && !self.seen.borrow().has_any
     }
 

@@ -3,7 +3,7 @@
 //! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
 //! client that reads slowly slows its own operations down and nothing else.
 
-use super::access::{Caller, Client, peer, rate_message, retry_after};
+use super::access::{Caller, Client, find_strange_host, peer, rate_message, retry_after};
 use super::http::{MAX_BODY, State, refuse};
 use super::keys::Refusal;
 use super::limits::{Full, Seat};
@@ -85,6 +85,7 @@ pub async fn open(
         protocol: Protocol::default(),
         caller,
         peer,
+        is_strange: find_strange_host(&request).is_some(),
         seat,
         running: HashMap::new(),
         events: SelectAll::new(),
@@ -125,6 +126,8 @@ struct Socket {
     /// Who the client is, where that is known.
     caller: Option<Caller>,
     peer: IpAddr,
+    /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.
+    is_strange: bool,
     seat: Seat,
     /// What ends the operations that run.
     running: HashMap<String, AbortHandle>,
@@ -216,11 +219,11 @@ impl Socket {
         let caller = match self.caller {
             Some(caller) if authorization.is_none() => caller,
             _ => match gate.keys.admit(authorization.as_deref(), app).await {
-                Ok(access) => Caller {
+                Ok(access) if access.key_id.is_some() || !self.is_strange => Caller {
                     access,
                     peer: self.peer,
                 },
-                Err(Refusal::Unauthenticated) => {
+                Ok(_) | Err(Refusal::Unauthenticated) => {
                     return Err(Ending::Close(Close::new(4403, "Forbidden")));
                 }
                 Err(Refusal::Unavailable) => {

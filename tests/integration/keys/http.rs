@@ -1,7 +1,7 @@
 //! What a server tells those who come with a key, without one, or with a wrong one.
 
-use super::{ASK, create_key, revoke, status, unknown_key};
-use crate::support::{Server, TestDatabase, eventually, rollcall};
+use super::{ASK, create_key, key_command, revoke, status, unknown_key};
+use crate::support::{Server, Socket, TestDatabase, eventually, rollcall};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -151,6 +151,46 @@ fn only_the_host_itself_tells_the_host() {
     }
 }
 
+/// With a key a proxy on this machine may keep the name that the world knows. Without keys nobody may come by it, not even
+/// in the moment in which the last one is forgotten.
+#[test]
+fn whoever_has_a_key_may_call_the_server_as_they_like() {
+    let database = TestDatabase::new();
+    let key = create_key(&database, &["shop", "--scope", "read"]);
+    let server = Server::start(&database);
+    let bearer = format!("Bearer {key}");
+    let named = [
+        ("host", "audience.example.com"),
+        ("authorization", bearer.as_str()),
+    ];
+    let status = |headers: &[(&str, &str)]| server.post_as(headers, ASK, json!({})).status();
+    assert_eq!(status(&named), 200);
+    assert_eq!(status(&named[..1]), 401);
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    let opened = Socket::connect(&server, &[protocol, named[0]]);
+    let mut socket = opened.expect("opened, and not let in yet");
+    revoke(&database, &key);
+    assert!(key_command(&database, &["clear"]).status.success());
+    eventually("the server opens", || status(&[]) == 200);
+    assert_eq!(status(&named), 403);
+    socket.send(json!({"type": "connection_init"}));
+    assert_eq!(socket.wait_for_close().0, 4403);
+    // An idle server learns of it only by the request itself.
+    let idle = Server::start(&database);
+    let key = create_key(&database, &["again", "--scope", "read"]);
+    assert_eq!(
+        idle.post_as(&[named[0]], ASK, json!({})).status(),
+        403,
+        "open as far as it knows"
+    );
+    eventually("the server closes", || idle.post(ASK, json!({})).0 == 401);
+    revoke(&database, &key);
+    assert!(key_command(&database, &["clear"]).status.success());
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(idle.post_as(&[named[0]], ASK, json!({})).status(), 403);
+    assert_eq!(idle.post(ASK, json!({})).0, 200);
+}
+
 /// Strangers share the looks that are made for them, and known keys wait for nobody.
 #[test]
 fn unknown_keys_cost_no_statement_each() {
@@ -238,7 +278,7 @@ fn no_log_holds_a_key() {
     assert_eq!(status(&server, &stranger), 401);
     assert_eq!(status(&server, &key[..40]), 401);
     let payload = json!({"authorization": bearer});
-    crate::support::Socket::introduce(&server, payload).expect("let in");
+    Socket::introduce(&server, payload).expect("let in");
     let finished = server.interrupt();
     for key in [&key, &made, &stranger] {
         assert!(!finished.stderr.contains(&key[12..20]), "{finished}");
