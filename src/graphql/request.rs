@@ -15,7 +15,8 @@ use async_graphql::{ErrorExtensionValues, Pos, Positioned, Request, Response, Se
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded.
+/// Answers a request, with loaders that belong to it alone, so that no request sees what another has loaded, and with what
+/// whoever asks may do.
 ///
 /// Must be called within a `LocalSet`, as the workers of actix are.
 pub async fn execute(
