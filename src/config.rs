@@ -7,6 +7,7 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,9 +61,37 @@ pub struct ScheduleSettings {
 /// Where the server listens.
 #[derive(Debug, Clone, Args)]
 pub struct ListenSettings {
-    /// Address and port to listen on. Only a loopback address, since there are no API keys yet.
+    /// Address and port to listen on. Others than loopback ones need an API key.
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
+
+    /// Origin whose pages may open WebSockets besides the server's own, such as https://app.example.com; may be given several times.
+    #[arg(long, env = "ROLLCALL_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
+    pub allow_origin: Vec<String>,
+
+    /// What every API key, or without keys every address, may cost in a minute; unlimited if absent.
+    #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
+    pub rate_limit: Option<NonZeroU32>,
+
+    /// The most WebSockets that are open at the same time.
+    #[arg(
+        long,
+        env = "ROLLCALL_MAX_SOCKETS",
+        value_name = "NUMBER",
+        default_value = "1000",
+        value_parser = parse_count
+    )]
+    pub max_sockets: NonZeroU32,
+
+    /// The most WebSockets of one API key, or without one of one address.
+    #[arg(
+        long,
+        env = "ROLLCALL_MAX_SOCKETS_PER_CLIENT",
+        value_name = "NUMBER",
+        default_value = "100",
+        value_parser = parse_count
+    )]
+    pub max_sockets_per_client: NonZeroU32,
 }
 
 /// What may be asked, and how it is answered.
@@ -175,6 +204,31 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an address and a port such as 127.0.0.1:7655 or [::1]:7655".to_owned()
     })
+}
+
+fn parse_count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse()
+        .map_err(|_| format!("expected a number from 1 to {}", u32::MAX))
+}
+
+/// Reads an origin as browsers send it: no path, and no port where it is the usual one.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let origin = text.trim().to_ascii_lowercase();
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    let is_origin =
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '*', ' ']));
+    if !is_origin {
+        return Err("expected an origin such as https://app.example.com or http://localhost:3000, without a path".to_owned());
+    }
+    let usual = [("http://", ":80"), ("https://", ":443")];
+    let bare = usual.iter().find_map(|(scheme, port)| {
+        origin
+            .starts_with(scheme)
+            .then(|| origin.strip_suffix(port))?
+    });
+    Ok(bare.unwrap_or(&origin).to_owned())
 }
 
 fn parse_time(text: &str) -> Result<NaiveTime, String> {

@@ -18,7 +18,7 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, the loops of scheduler, follower and hub | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
 //! | [`graphql`] | translation: one file per noun, loaders, paging, errors | async-graphql |
 //! | [`refresh`] | snapshot, column loading, blocks, the past, what follows at once, schedule, the step | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
@@ -41,12 +41,15 @@
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
 //!   what changed, and a deletion takes the subscriber out of both.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
+//! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
+//!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
 //!
 //! # Walkthrough: a question
 //!
-//! 1. `server/http.rs` takes the bytes and refuses what is no JSON or too deep; `graphql/request.rs` parses the document,
-//!    asks for missing variables, has async-graphql answer it, and puts the fields into the order of the document.
+//! 1. `server/access.rs` looks at the host and the API key, and says who asks. `server/http.rs` takes the bytes and
+//!    refuses what is no JSON or too deep; `graphql/request.rs` parses the document, asks for missing variables, has
+//!    async-graphql answer it, and puts the fields into the order of the document.
 //! 2. The resolver in `graphql/<noun>.rs` reads the arguments and asks a loader, or runs one use case over `Db::run`.
 //! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
 //!

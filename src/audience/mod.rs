@@ -2,6 +2,7 @@
 //!
 //! Functions take a connection and, where time matters, `now`; they know no pool, no clock and no GraphQL.
 
+pub mod api_key;
 pub mod catalogue;
 pub mod clean;
 pub mod custom_field;

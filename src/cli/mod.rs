@@ -3,6 +3,7 @@
 mod database;
 mod demo;
 mod import;
+mod key;
 mod migrate;
 mod refresh;
 mod schema;
@@ -37,6 +38,9 @@ enum Command {
     /// Import subscribers or events from CSV files.
     #[command(subcommand)]
     Import(import::Command),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Print the GraphQL schema.
     Schema,
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -52,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &command),
+        Command::Key(command) => key::run(&line.database, &command),
         Command::Schema => schema::run(),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

@@ -29,7 +29,7 @@ impl ServingArguments {
     /// Reads what else they name.
     pub fn settings(&self) -> anyhow::Result<ServerSettings> {
         Ok(ServerSettings {
-            listen: self.listen.listen,
+            listen: self.listen.clone(),
             api: self.answer.api()?,
             http: HttpSettings {
                 status_codes: self.answer.status_codes(),
@@ -64,6 +64,7 @@ pub fn serve(
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),
+        keys_changed: Arc::default(),
     };
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
         println!("GraphiQL  http://{address}/graphiql");

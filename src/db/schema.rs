@@ -1,6 +1,26 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    /// Who may ask the API, besides everybody on this machine while there is none.
+    api_keys (id) {
+        id -> Int8,
+        name -> Text,
+        /// The beginning of the key, by which people recognise it.
+        prefix -> Text,
+        /// SHA-256 of the whole key, which itself is stored nowhere.
+        sha256 -> Bytea,
+        /// Some of read, write and admin.
+        scopes -> Array<Nullable<Text>>,
+        created_at -> Timestamptz,
+        /// From when on the key is worthless; null: never.
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        /// Written at most once a minute.
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Typed fields that the owner added to subscribers.
     custom_fields (id) {
         id -> Int8,
@@ -261,6 +281,7 @@ diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
 diesel::joinable!(segment_refreshes -> segments (segment_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
     custom_fields,
     event_totals,
     events,

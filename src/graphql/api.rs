@@ -7,6 +7,7 @@ use super::loaders::request_loader;
 use super::order::order_fields;
 use super::parameters::Parameters;
 use super::{RollcallSchema, build_schema, sdl};
+use crate::audience::api_key::Access;
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
@@ -50,6 +51,8 @@ pub enum Way {
 pub struct Asking {
     /// Which operations may come.
     pub way: Way,
+    /// What the asker may do.
+    pub access: Access,
     /// The name of the request in the log.
     pub request_id: Arc<str>,
 }
@@ -104,9 +107,9 @@ impl Api {
             .find_text(parameters.query.as_deref(), reference.as_ref())?;
         let operation_name = parameters.operation_name.as_deref();
         let mut variables = parameters.variables;
-        let ready = self
-            .documents
-            .prepare(&text, operation_name, &mut variables)?;
+        let ready =
+            self.documents
+                .prepare(&text, operation_name, &mut variables, asking.access.scopes)?;
         if let Some(reference) = &reference {
             self.documents.keep(&text, reference);
         }
@@ -116,7 +119,9 @@ impl Api {
         request.set_parsed_query(ready.translated.clone());
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Prepared {
-            request: request.data(request_loader(self.app.clone())),
+            request: request
+                .data(request_loader(self.app.clone()))
+                .data(asking.access),
             cost: ready.cost,
             finish: Finish {
                 told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),

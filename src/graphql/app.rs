@@ -2,9 +2,11 @@
 
 use super::live::Live;
 use super::loaders::RequestLoader;
+use super::scope::forbidden;
+use crate::audience::api_key::{Access, Scope};
 use crate::db::Db;
 use crate::refresh::{Daily, RefreshSettings};
-use async_graphql::Context;
+use async_graphql::{Context, ErrorExtensions};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -24,6 +26,8 @@ pub struct App {
     pub live: Arc<Live>,
     /// Tells the follower of instant segments that something changed.
     pub changed: Arc<Notify>,
+    /// Tells whoever checks API keys that one was made or revoked.
+    pub keys_changed: Arc<Notify>,
 }
 
 impl App {
@@ -39,6 +43,10 @@ pub trait ContextExt {
     fn app(&self) -> async_graphql::Result<&App>;
     /// Returns the loaders of this request.
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
+    /// Returns what whoever asks may do.
+    fn access(&self) -> async_graphql::Result<Access>;
+    /// Refuses whoever may not do what a field, given by its coordinate, asks for.
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
 }
 
 impl ContextExt for Context<'_> {
@@ -48,5 +56,17 @@ impl ContextExt for Context<'_> {
 
     fn loader(&self) -> async_graphql::Result<&RequestLoader> {
         self.data()
+    }
+
+    fn access(&self) -> async_graphql::Result<Access> {
+        self.data().copied()
+    }
+
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()> {
+        if self.access()?.scopes.allow(needed) {
+            return Ok(());
+        }
+        let error = async_graphql::Error::new(forbidden(coordinate, needed));
+        Err(error.extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")))
     }
 }

@@ -3,6 +3,7 @@
 use super::app::{App, ContextExt};
 use super::error::to_graphql;
 use super::scalar::count;
+use crate::audience::api_key::{self, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, EventTotal};
 use crate::audience::group::{self, Group};
@@ -12,7 +13,7 @@ use crate::audience::subscriber::{self, Subscriber};
 use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
 };
-use crate::db::schema::{custom_fields, groups, refreshes, segments};
+use crate::db::schema::{api_keys, custom_fields, groups, refreshes, segments};
 use crate::error::Error;
 use crate::refresh::{
     Passage, Refresh, SegmentRefresh, count_refreshes_of, find_joined_at, find_last_refreshes,
@@ -123,6 +124,12 @@ load!(
     /// A custom field by id.
     CustomFieldById(i64) -> CustomField,
     |connection, ids| Ok(by_id(custom_field::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// An API key by id.
+    ApiKeyById(i64) -> ApiKey,
+    |connection, ids| Ok(by_id(api_key::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
 load!(
@@ -280,6 +287,8 @@ pub enum Total {
     Definitions(i64),
     /// The refreshes of a segment.
     RefreshesOf(i64),
+    /// All API keys.
+    ApiKeys,
     /// All custom fields.
     CustomFields,
     /// All refreshes.
@@ -327,6 +336,7 @@ impl Total {
                     .get_result(connection)?,
                 Total::Definitions(id) => segment::count_definitions(connection, id)?,
                 Total::RefreshesOf(id) => count_refreshes_of(connection, id)?,
+                Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 _ => subscriber::count(connection)?,

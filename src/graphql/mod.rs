@@ -4,6 +4,7 @@
 //! here are the reference that clients read. Every field over many parents goes through a loader.
 
 mod api;
+mod api_key;
 mod app;
 mod code;
 mod connection;
@@ -29,6 +30,7 @@ mod rule_field;
 mod rule_input;
 mod rule_node;
 mod scalar;
+mod scope;
 mod segment;
 mod segment_input;
 mod subscriber;
@@ -41,6 +43,7 @@ pub use code::{ErrorCode, code_of};
 pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use live::Live;
 pub use parameters::Parameters;
+pub use scope::{forbidden, needed_scope};
 pub use subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
@@ -57,6 +60,7 @@ pub struct Query(
     query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
+    api_key::ApiKeyQuery,
 );
 
 /// What can be changed.
@@ -68,6 +72,7 @@ pub struct Mutation(
     custom_field::CustomFieldMutation,
     event::EventMutation,
     refresh::RefreshMutation,
+    api_key::ApiKeyMutation,
 );
 
 /// The schema with everything it needs to answer.

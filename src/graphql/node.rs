@@ -1,15 +1,17 @@
 //! Anything by its global id.
 
+use super::api_key::ApiKeyNode;
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
 use super::loaders::{
-    CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
+    ApiKeyById, CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
 };
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
+use crate::audience::api_key::Scope;
 use async_graphql::{Context, ID, Interface, Object};
 
 /// The most ids that can be asked for at once.
@@ -37,6 +39,8 @@ pub enum Node {
     CustomField(CustomFieldNode),
     /// A refresh.
     Refresh(RefreshNode),
+    /// An API key; for ADMIN.
+    ApiKey(ApiKeyNode),
 }
 
 /// Anything by its global id.
@@ -90,6 +94,11 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
+        // Others are not even told that it exists.
+        Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
+        Kind::ApiKey => load_one(loader, ApiKeyById(number))
+            .await?
+            .map(|key| Node::ApiKey(ApiKeyNode(key))),
         Kind::Event => None,
     })
 }

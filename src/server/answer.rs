@@ -4,15 +4,16 @@
 //! taken: a page of another site cannot send that without asking first, and no cookies exist that could speak for
 //! somebody.
 
+use super::access::{Caller, refuse_rate};
 use super::event_stream;
 use super::http::{RequestId, State};
 use super::media_type::{MediaType, choose, is_json};
 use super::respond::{refuse, respond};
 use crate::config::StatusCodes;
-use crate::graphql::{Asking, ErrorCode, Parameters, Prepared, Refusal, Way};
+use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::web::{self, Bytes};
+use actix_web::web::{self, Bytes, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -26,6 +27,7 @@ const ARRIVAL: Duration = Duration::from_secs(20);
 pub async fn post(
     request: HttpRequest,
     state: web::Data<State>,
+    caller: ReqData<Caller>,
     payload: web::Payload,
 ) -> HttpResponse {
     let Some(media_type) = choose(request.headers()) else {
@@ -36,11 +38,15 @@ pub async fn post(
         Ok(parameters) => parameters,
         Err(wrong) => return wrong.respond(media_type),
     };
-    answer(&request, &state, parameters, media_type, Way::Once).await
+    answer(&request, &state, *caller, parameters, media_type, Way::Once).await
 }
 
 /// Answers `GET`, which may ask and not change.
-pub async fn get(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+pub async fn get(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: ReqData<Caller>,
+) -> HttpResponse {
     let Some(media_type) = choose(request.headers()) else {
         return not_acceptable();
     };
@@ -53,7 +59,17 @@ pub async fn get(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
         return Wrong::new(StatusCode::BAD_REQUEST, message).respond(media_type);
     }
     match Parameters::from_query(request.query_string()) {
-        Ok(parameters) => answer(&request, &state, parameters, media_type, Way::Query).await,
+        Ok(parameters) => {
+            answer(
+                &request,
+                &state,
+                *caller,
+                parameters,
+                media_type,
+                Way::Query,
+            )
+            .await
+        }
         Err(message) => {
             Wrong::unprocessable(message, state.settings.status_codes).respond(media_type)
         }
@@ -74,6 +90,7 @@ pub async fn other_method() -> HttpResponse {
 async fn answer(
     request: &HttpRequest,
     state: &web::Data<State>,
+    caller: Caller,
     parameters: Parameters,
     media_type: MediaType,
     way: Way,
@@ -84,13 +101,13 @@ async fn answer(
     } else {
         way
     };
-    let asking = Asking {
-        way,
-        request_id: RequestId::of(request),
-    };
+    let asking = caller.asking(way, &RequestId::of(request));
     let prepared = state.api.prepare(parameters, &asking);
+    if let Err(wait) = state.gate.limiter.charge(caller.client(), &prepared) {
+        return refuse_rate(wait);
+    }
     if is_stream {
-        return event_stream::open(state, prepared);
+        return event_stream::open(state, caller, prepared);
     }
     let codes = state.settings.status_codes;
     match prepared {

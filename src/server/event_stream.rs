@@ -3,8 +3,12 @@
 //! The protocol is that of `graphql-sse` with a connection for each operation:
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
 
+use super::access::Caller;
 use super::http::State;
+use super::keys::Looks;
+use super::limits::Seat;
 use super::media_type::MediaType;
+use super::websocket::refuse_seat;
 use crate::graphql::{Prepared, Refusal, Reply};
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -19,7 +23,15 @@ use tokio::time::{Interval, interval};
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Opens a stream. What is wrong with the operation is told in it, as the protocol asks.
-pub fn open(state: &web::Data<State>, prepared: Result<Prepared, Refusal>) -> HttpResponse {
+pub fn open(
+    state: &web::Data<State>,
+    caller: Caller,
+    prepared: Result<Prepared, Refusal>,
+) -> HttpResponse {
+    let seat = match state.gate.seats.take(caller.client()) {
+        Ok(seat) => seat,
+        Err(full) => return refuse_seat(full),
+    };
     let replies = match prepared {
         Ok(prepared) => state.api.stream(prepared),
         Err(refusal) => stream::iter([Reply::Refused(refusal)]).boxed(),
@@ -31,11 +43,16 @@ pub fn open(state: &web::Data<State>, prepared: Result<Prepared, Refusal>) -> Ht
         .insert_header(("x-accel-buffering", "no"))
         // Compression would keep them too.
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(write(state, replies))
+        .streaming(write(state, caller, seat, replies))
 }
 
 /// What a stream needs to go on.
 struct Writing {
+    state: web::Data<State>,
+    caller: Caller,
+    looks: Looks,
+    /// Counts the stream as long as it lasts.
+    _seat: Seat,
     replies: BoxStream<'static, Reply>,
     alive: Interval,
     has_ended: bool,
@@ -43,10 +60,16 @@ struct Writing {
 
 fn write(
     state: &web::Data<State>,
+    caller: Caller,
+    seat: Seat,
     replies: BoxStream<'static, Reply>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
     let mut is_stopping = state.is_stopping.subscribe();
     let writing = Writing {
+        looks: state.gate.keys.listen(),
+        state: state.clone(),
+        caller,
+        _seat: seat,
         replies,
         alive: interval(ALIVE_EVERY),
         has_ended: false,
@@ -56,23 +79,38 @@ fn write(
         let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
     };
     let events = stream::unfold(writing, |mut writing| async {
-        if writing.has_ended {
-            return None;
-        }
-        let event = tokio::select! {
-            reply = writing.replies.next() => match reply {
-                Some(Reply::Next(response)) => next(&json!(response)),
-                Some(Reply::Refused(refusal)) => next(&json!({ "errors": refusal.errors })),
-                None => {
-                    writing.has_ended = true;
-                    "event: complete\ndata:\n\n".to_owned()
-                }
-            },
-            _ = writing.alive.tick() => ":\n\n".to_owned(),
-        };
+        let event = writing.next().await?;
         Some((Ok(Bytes::from(event)), writing))
     });
     events.take_until(Box::pin(stopped))
+}
+
+impl Writing {
+    /// Waits for what is to be sent next; nothing after the end, and nothing for a key that is worthless by now.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if self.has_ended {
+                return None;
+            }
+            let reply = tokio::select! {
+                reply = self.replies.next() => reply,
+                _ = self.alive.tick() => return Some(":\n\n".to_owned()),
+                () = self.looks.next() => {
+                    let State { api, gate, .. } = &**self.state;
+                    self.has_ended = !gate.keys.still_admit(&self.caller.access, api.app().now());
+                    continue;
+                }
+            };
+            return Some(match reply {
+                Some(Reply::Next(response)) => next(&json!(response)),
+                Some(Reply::Refused(refusal)) => next(&json!({ "errors": refusal.errors })),
+                None => {
+                    self.has_ended = true;
+                    "event: complete\ndata:\n\n".to_owned()
+                }
+            });
+        }
+    }
 }
 
 /// JSON has no line breaks outside of its texts, and in them they are escaped.

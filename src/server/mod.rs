@@ -1,12 +1,15 @@
-//! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
-//! of the hub for subscriptions.
+//! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
+//! segments, of the hub for subscriptions, and of the keys.
 
+mod access;
 mod answer;
 mod event_stream;
 mod follower;
 pub mod graphiql;
 mod http;
 mod hub;
+mod keys;
+mod limits;
 mod media_type;
 mod protocol;
 mod respond;
@@ -15,10 +18,14 @@ mod websocket;
 
 pub use http::HttpSettings;
 
+use crate::config::ListenSettings;
+use crate::error::Error;
 use crate::graphql::{Api, ApiSettings, App};
+use access::Gate;
 use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -35,11 +42,14 @@ const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is not a loopback address.
+    /// Others can reach the address, and nobody has a key.
     #[error(
-        "cannot listen on {0}: without API keys Rollcall answers on loopback only; use 127.0.0.1, and a proxy that asks who is there in front of it"
+        "cannot listen on {0}: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1"
     )]
-    NotLoopback(SocketAddr),
+    NoKey(SocketAddr),
+    /// The API keys cannot be looked up.
+    #[error("the API keys cannot be looked up: {0}")]
+    Keys(Error),
     /// The port is in use or may not be used.
     #[error("cannot listen on {address}: {cause}; {}", advice(cause))]
     Bind {
@@ -68,8 +78,8 @@ fn advice(cause: &std::io::Error) -> &'static str {
 /// What a server is told.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens, and to whom.
+    pub listen: ListenSettings,
     /// What may be asked.
     pub api: ApiSettings,
     /// How requests are answered.
@@ -85,10 +95,14 @@ pub async fn serve(
     settings: ServerSettings,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let listen = settings.listen;
-    if !listen.ip().is_loopback() {
-        return Err(ServeError::NotLoopback(listen));
+    let listen = settings.listen.listen;
+    let gate = Gate::open(&app, &settings.listen)
+        .await
+        .map_err(ServeError::Keys)?;
+    if !listen.ip().is_loopback() && !gate.keys.has_usable(app.now()) {
+        return Err(ServeError::NoKey(listen));
     }
+    let keys = Arc::clone(&gate.keys);
     let bind_error = |cause| ServeError::Bind {
         address: listen,
         cause,
@@ -98,13 +112,14 @@ pub async fn serve(
     let state = web::Data::new(http::State {
         api: Api::new(app.clone(), settings.api),
         settings: settings.http,
+        gate,
         is_stopping: watch::Sender::new(false),
     });
     let shared = state.clone();
     let server = HttpServer::new(move || {
         WebApp::new()
             .wrap(middleware::Compress::default())
-            .wrap(middleware::from_fn(http::check_host))
+            .wrap(middleware::from_fn(access::check_host))
             .wrap(middleware::from_fn(http::name_request))
             .app_data(shared.clone())
             .configure(http::configure)
@@ -117,6 +132,7 @@ pub async fn serve(
     .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
+        tokio::spawn(keys::run(app.clone(), keys)),
         tokio::spawn(scheduler::run(app.clone())),
         tokio::spawn(follower::run(app.clone())),
         tokio::spawn(hub::run(app)),

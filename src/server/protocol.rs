@@ -41,6 +41,8 @@ pub enum Step {
     Nothing,
     /// Send this.
     Send(String),
+    /// Let the client in by its key, the value of a header `Authorization`, and acknowledge it.
+    Introduce { authorization: Option<String> },
     /// Execute an operation, and hand over its replies.
     Start {
         id: String,
@@ -56,8 +58,8 @@ pub enum Step {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Message {
     ConnectionInit {
-        #[serde(default, rename = "payload")]
-        _payload: Option<Map<String, Value>>,
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
     },
     Ping {
         payload: Option<Map<String, Value>>,
@@ -78,6 +80,7 @@ enum Message {
 /// What is known of one socket.
 #[derive(Debug, Default)]
 pub struct Protocol {
+    is_introduced: bool,
     is_acknowledged: bool,
     running: HashSet<String>,
 }
@@ -97,12 +100,13 @@ impl Protocol {
     pub fn receive(&mut self, text: &str) -> Step {
         match serde_json::from_str(text) {
             Err(error) => Step::Close(Close::new(4400, format!("Invalid message: {error}"))),
-            Ok(Message::ConnectionInit { .. }) if self.is_acknowledged => {
+            Ok(Message::ConnectionInit { .. }) if self.is_introduced => {
                 Step::Close(Close::new(4429, "Too many initialisation requests"))
             }
-            Ok(Message::ConnectionInit { .. }) => {
-                self.is_acknowledged = true;
-                Step::Send(json!({ "type": "connection_ack" }).to_string())
+            Ok(Message::ConnectionInit { payload }) => {
+                self.is_introduced = true;
+                let authorization = find_authorization(payload.unwrap_or_default());
+                Step::Introduce { authorization }
             }
             Ok(Message::Ping { payload: None }) => {
                 Step::Send(json!({ "type": "pong" }).to_string())
@@ -116,6 +120,20 @@ impl Protocol {
             // It has ended already; the client could not know yet.
             Ok(Message::Complete { .. }) => Step::Nothing,
         }
+    }
+
+    /// Lets the client ask, and writes the message that tells it so.
+    pub fn acknowledge(&mut self) -> String {
+        self.is_acknowledged = true;
+        json!({ "type": "connection_ack" }).to_string()
+    }
+
+    /// Writes the message for an operation that is not begun because the client has asked for too much.
+    pub fn refuse_rate(&mut self, id: &str, message: &str, seconds: u64) -> String {
+        self.running.remove(id);
+        let extensions = json!({ "code": ErrorCode::RateLimited.as_str(), "retryAfter": seconds });
+        let error = json!({ "message": message, "extensions": extensions });
+        json!({ "id": id, "type": "error", "payload": [error] }).to_string()
     }
 
     fn subscribe(&mut self, id: String, payload: Value) -> Step {
@@ -165,6 +183,17 @@ impl Protocol {
     }
 }
 
+/// Finds the key in what a client says of itself. What is no text is no key, as in a header.
+fn find_authorization(payload: Map<String, Value>) -> Option<String> {
+    let mut fields = payload.into_iter();
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        _ => Some(String::new()),
+    }
+}
+
 fn refuse(id: &str, code: ErrorCode, message: &str) -> String {
     let error = json!({ "message": message, "extensions": { "code": code.as_str() } });
     json!({ "id": id, "type": "error", "payload": [error] }).to_string()
@@ -184,10 +213,8 @@ mod tests {
 
     fn acknowledged() -> Protocol {
         let mut protocol = Protocol::default();
-        assert_eq!(
-            sent(protocol.receive(INIT)),
-            json!({"type": "connection_ack"})
-        );
+        assert_eq!(introduced(protocol.receive(INIT)), None);
+        assert_eq!(protocol.acknowledge(), r#"{"type":"connection_ack"}"#);
         protocol
     }
 
@@ -196,6 +223,14 @@ mod tests {
         match step {
             Step::Send(text) => serde_json::from_str(&text).expect("JSON"),
             other => panic!("not sent: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn introduced(step: Step) -> Option<String> {
+        match step {
+            Step::Introduce { authorization } => authorization,
+            other => panic!("not introduced: {other:?}"),
         }
     }
 
@@ -265,6 +300,44 @@ mod tests {
         started(protocol.receive(&subscribe("2")));
         let reason = "Subscriber for 1 already exists".to_owned();
         assert_eq!(closed(protocol.receive(&subscribe("1"))), (4409, reason));
+    }
+
+    #[test]
+    fn the_key_of_an_introduction_is_found() {
+        let find = |payload: Value| {
+            let message = json!({"type": "connection_init", "payload": payload});
+            introduced(Protocol::default().receive(&message.to_string()))
+        };
+        for name in ["authorization", "Authorization", "AUTHORIZATION"] {
+            let found = find(json!({"other": 1, name: "Bearer rck_1"}));
+            assert_eq!(found.as_deref(), Some("Bearer rck_1"));
+        }
+        for payload in [json!(null), json!({}), json!({"authorization": null})] {
+            assert_eq!(find(payload), None);
+        }
+        let odd = find(json!({"authorization": ["Bearer rck_1"]}));
+        assert_eq!(odd.as_deref(), Some(""), "not the same as none");
+    }
+
+    #[test]
+    fn nothing_is_answered_while_the_key_is_looked_up() {
+        let mut protocol = Protocol::default();
+        introduced(protocol.receive(INIT));
+        assert_eq!(closed(protocol.receive(INIT)).0, 4429);
+        assert_eq!(closed(protocol.receive(&subscribe("1"))).0, 4401);
+        assert!(!protocol.is_acknowledged(), "the time goes on");
+    }
+
+    #[test]
+    fn what_the_budget_refuses_has_ended() {
+        let mut protocol = acknowledged();
+        started(protocol.receive(&subscribe("1")));
+        let refused = protocol.refuse_rate("1", "too much", 7);
+        assert_eq!(
+            refused,
+            r#"{"id":"1","type":"error","payload":[{"message":"too much","extensions":{"code":"RATE_LIMITED","retryAfter":7}}]}"#
+        );
+        started(protocol.receive(&subscribe("1")));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
 //! client that reads slowly slows its own operations down and nothing else.
 
+use super::access::{Caller, Client, find_strange_host, peer, rate_message, retry_after};
 use super::answer::MAX_BODY;
-use super::http::{RequestId, State, is_loopback_name, refuse};
+use super::http::{RequestId, State, refuse};
+use super::keys::Refusal;
+use super::limits::{Full, Seat};
 use super::protocol::{Close, NAME, Protocol, Step};
-use crate::graphql::{Asking, ErrorCode, Parameters, Reply, Way};
+use crate::graphql::{ErrorCode, Parameters, Reply, Way};
 use actix_web::guard::GuardContext;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -16,7 +19,10 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, Protocol
 use async_graphql::futures_util::future::{AbortHandle, Abortable};
 use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, iter, once};
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout};
 
 /// How long a client may take to introduce itself.
@@ -25,26 +31,38 @@ const INTRODUCTION: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long a client may say nothing, not even that it is there.
 const SILENCE: Duration = Duration::from_secs(50);
+/// How long a client may take to answer a goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a client may take to read what it is sent.
 const READING: Duration = Duration::from_secs(30);
 
+/// When to try again where there are too many sockets, in seconds.
+const SEAT_SECONDS: u64 = 10;
+/// What a client is told that has too many.
+const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
+
 /// Whether a request wants to become a WebSocket.
 pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
-    let upgrade = context.head().headers().get(header::UPGRADE);
+    is_upgrade(context.head().headers())
+}
+
+/// Whether headers ask for a WebSocket.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
     upgrade.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Opens a socket.
-///
-/// Browsers let every page open sockets to anywhere, and tell where the page is from: it must be from this machine, as
-/// the server is.
+/// Opens a socket. Whose it is may be known only when the client introduces itself; until then it counts for the address
+/// that it comes from.
 pub async fn open(
     request: HttpRequest,
     body: web::Payload,
     state: web::Data<State>,
+    caller: Option<web::ReqData<Caller>>,
 ) -> actix_web::Result<HttpResponse> {
-    if let Some(origin) = find_foreign_origin(request.headers()) {
-        let message = format!("expected a page from a loopback host, found \"{origin}\"");
+    if let Some(origin) = state.gate.find_foreign_origin(request.headers()) {
+        let message =
+            format!("expected a page from this server or an allowed origin, found \"{origin}\"");
         return Ok(refuse(
             StatusCode::FORBIDDEN,
             ErrorCode::Forbidden,
@@ -59,6 +77,13 @@ pub async fn open(
             &message,
         ));
     }
+    let caller = caller.map(web::ReqData::into_inner);
+    let peer = peer(request.peer_addr());
+    let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
+    let seat = match state.gate.seats.take(client) {
+        Ok(seat) => seat,
+        Err(full) => return Ok(refuse_seat(full)),
+    };
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[NAME])?;
     let messages = messages
         .max_frame_size(MAX_BODY)
@@ -66,12 +91,13 @@ pub async fn open(
         .max_continuation_size(MAX_BODY);
     let socket = Socket {
         state,
-        asking: Asking {
-            way: Way::Stream,
-            request_id: RequestId::of(&request),
-        },
+        request_id: RequestId::of(&request),
         session,
         protocol: Protocol::default(),
+        caller,
+        peer,
+        is_strange: find_strange_host(&request).is_some(),
+        seat,
         running: HashMap::new(),
         events: SelectAll::new(),
     };
@@ -79,12 +105,24 @@ pub async fn open(
     Ok(response)
 }
 
-fn find_foreign_origin(headers: &HeaderMap) -> Option<String> {
-    let origin = headers.get(header::ORIGIN)?;
-    let origin = String::from_utf8_lossy(origin.as_bytes());
-    let host = origin.split_once("://").map(|(_, host)| host);
-    let is_ours = host.is_some_and(is_loopback_name);
-    (!is_ours).then(|| origin.into_owned())
+/// Refuses a socket or a stream for which there is no place.
+pub fn refuse_seat(full: Full) -> HttpResponse {
+    let refused = match full {
+        Full::Server => {
+            let message = "the server has as many sockets as it may have; try again in a moment";
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                message,
+            )
+        }
+        Full::Client => refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::RateLimited,
+            TOO_MANY,
+        ),
+    };
+    retry_after(refused, SEAT_SECONDS)
 }
 
 fn is_spoken(headers: &HeaderMap) -> bool {
@@ -103,9 +141,15 @@ struct Event {
 /// One socket.
 struct Socket {
     state: web::Data<State>,
-    asking: Asking,
+    request_id: Arc<str>,
     session: Session,
     protocol: Protocol,
+    /// Who the client is, where that is known.
+    caller: Option<Caller>,
+    peer: IpAddr,
+    /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.
+    is_strange: bool,
+    seat: Seat,
     /// What ends the operations that run.
     running: HashMap<String, AbortHandle>,
     events: SelectAll<Abortable<BoxStream<'static, Event>>>,
@@ -120,8 +164,10 @@ enum Ending {
 }
 
 impl Socket {
-    async fn run(mut self, messages: AggregatedMessageStream) {
-        let ending = self.talk(messages).await;
+    async fn run(mut self, mut messages: AggregatedMessageStream) {
+        // A server that stops waits until every socket has dropped its own.
+        let mut is_stopping = self.state.is_stopping.subscribe();
+        let ending = self.talk(&mut messages, &mut is_stopping).await;
         let reason = match ending {
             Ending::Close(close) => {
                 tracing::debug!(
@@ -138,10 +184,19 @@ impl Socket {
         };
         // Fails where the client is gone.
         let _ = timeout(READING, self.session.close(reason)).await;
+        // Who answers has read it; what else is on its way is nothing to anybody.
+        let _ = timeout(FAREWELL, async {
+            while let Some(Ok(_)) = messages.recv().await {}
+        })
+        .await;
     }
 
-    async fn talk(&mut self, mut messages: AggregatedMessageStream) -> Ending {
-        let mut is_stopping = self.state.is_stopping.subscribe();
+    async fn talk(
+        &mut self,
+        messages: &mut AggregatedMessageStream,
+        is_stopping: &mut watch::Receiver<bool>,
+    ) -> Ending {
+        let mut looks = self.state.gate.keys.listen();
         let introduction = sleep(INTRODUCTION);
         tokio::pin!(introduction);
         let mut pings = interval(PING_EVERY);
@@ -154,6 +209,7 @@ impl Socket {
                 () = &mut introduction, if !self.protocol.is_acknowledged() => {
                     Err(Ending::Close(self.protocol.time_out()))
                 }
+                () = looks.next() => self.check_key(),
                 now = pings.tick() => self.ping(now - heard_at).await,
                 message = messages.recv() => {
                     heard_at = Instant::now();
@@ -165,6 +221,45 @@ impl Socket {
                 return ending;
             }
         }
+    }
+
+    /// Closes the socket of a key that is not good any more.
+    fn check_key(&self) -> Result<(), Ending> {
+        let State { api, gate, .. } = &**self.state;
+        let app = api.app();
+        match &self.caller {
+            Some(caller) if !gate.keys.still_admit(&caller.access, app.now()) => {
+                Err(Ending::Close(Close::new(4403, "Forbidden")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the client in by the key of its introduction, or else of its upgrade, or without one where none is asked for.
+    async fn introduce(&mut self, authorization: Option<String>) -> Result<(), Ending> {
+        let State { api, gate, .. } = &**self.state;
+        let app = api.app();
+        let caller = match self.caller {
+            Some(caller) if authorization.is_none() => caller,
+            _ => match gate.keys.admit(authorization.as_deref(), app).await {
+                Ok(access) if access.key_id.is_some() || !self.is_strange => Caller {
+                    access,
+                    peer: self.peer,
+                },
+                Ok(_) | Err(Refusal::Unauthenticated) => {
+                    return Err(Ending::Close(Close::new(4403, "Forbidden")));
+                }
+                Err(Refusal::Unavailable) => {
+                    return Err(Ending::Close(Close::new(1013, "Try again later")));
+                }
+            },
+        };
+        if self.seat.move_to(caller.client()).is_err() {
+            return Err(Ending::Close(Close::new(1013, TOO_MANY)));
+        }
+        self.caller = Some(caller);
+        let acknowledged = self.protocol.acknowledge();
+        self.send(acknowledged).await
     }
 
     async fn ping(&mut self, silence: Duration) -> Result<(), Ending> {
@@ -208,10 +303,8 @@ impl Socket {
         match self.protocol.receive(&text) {
             Step::Nothing => Ok(()),
             Step::Send(text) => self.send(text).await,
-            Step::Start { id, parameters } => {
-                self.start(id, *parameters);
-                Ok(())
-            }
+            Step::Introduce { authorization } => self.introduce(authorization).await,
+            Step::Start { id, parameters } => self.start(id, *parameters).await,
             Step::Stop { id } => {
                 self.stop(&id);
                 Ok(())
@@ -220,9 +313,21 @@ impl Socket {
         }
     }
 
-    fn start(&mut self, id: String, parameters: Parameters) {
-        let api = &self.state.api;
-        let replies = match api.prepare(parameters, &self.asking) {
+    async fn start(&mut self, id: String, parameters: Parameters) -> Result<(), Ending> {
+        let State { api, gate, .. } = &**self.state;
+        let Some(caller) = self.caller else {
+            // The protocol starts nothing before the introduction.
+            return Err(Ending::Close(Close::new(4401, "Unauthorized")));
+        };
+        let prepared = api.prepare(parameters, &caller.asking(Way::Stream, &self.request_id));
+        if let Err(wait) = gate.limiter.charge(caller.client(), &prepared) {
+            let refused = self
+                .protocol
+                .refuse_rate(&id, &rate_message(wait), wait.seconds());
+            return self.send(refused).await;
+        }
+        gate.keys.note_use(&caller.access);
+        let replies = match prepared {
             Ok(prepared) => api.stream(prepared),
             Err(refusal) => iter([Reply::Refused(refusal)]).boxed(),
         };
@@ -237,6 +342,7 @@ impl Socket {
         let (events, handle) = abortable(events.boxed());
         self.events.push(events);
         self.running.insert(id, handle);
+        Ok(())
     }
 
     /// Drops an operation and everything it waits for.
@@ -287,31 +393,6 @@ mod tests {
             headers.append(name.clone(), HeaderValue::from_static(value));
         }
         headers
-    }
-
-    #[test]
-    fn pages_of_this_machine_may_open_sockets_and_programs_may() {
-        assert_eq!(find_foreign_origin(&HeaderMap::new()), None);
-        let find = |origin| find_foreign_origin(&headers(header::ORIGIN, &[origin]));
-        for origin in [
-            "http://localhost:7655",
-            "https://localhost",
-            "http://127.0.0.1:3000",
-            "http://[::1]:7655",
-        ] {
-            assert_eq!(find(origin), None, "{origin}");
-        }
-        for origin in [
-            "null",
-            "",
-            "localhost",
-            "http://example.com",
-            "http://localhost.example.com",
-            "http://127.0.0.1.example.com:80",
-            "http://10.0.0.1",
-        ] {
-            assert!(find(origin).is_some(), "{origin}");
-        }
     }
 
     #[test]

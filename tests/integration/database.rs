@@ -46,6 +46,7 @@ fn columns_of_database(database: &TestDatabase) -> BTreeMap<String, Vec<String>>
             "bytea" => "Bytea",
             "numeric" => "Numeric",
             "bool" => "Bool",
+            "_text" => "Array<Nullable<Text>>",
             other => panic!("a type that this test does not know: {other}"),
         };
         let sql_type = if row.is_nullable {

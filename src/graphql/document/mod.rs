@@ -5,6 +5,7 @@
 //! (`values.rs`). What came through is kept, within bounds, and later requests with the same text find it. Then, with
 //! the variables of a request, an operation has a cost (`cost.rs`) and is translated (`translate.rs`).
 
+mod access;
 mod cost;
 mod limits;
 mod nulls;
@@ -17,6 +18,7 @@ pub use limits::Limits;
 pub use persisted::{AllowedDocuments, AllowedDocumentsError, Reference};
 
 use super::code::{ErrorCode, with_code};
+use crate::audience::api_key::Scopes;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
@@ -154,10 +156,12 @@ impl Documents {
         text: &Arc<str>,
         operation_name: Option<&str>,
         variables: &mut Map<String, Value>,
+        scopes: Scopes,
     ) -> Result<ReadyOperation, Refusal> {
         let document = self.find_or_validate(text)?;
         let validated = &document.validated;
         let (index, operation) = document.find_operation(operation_name)?;
+        access::check_scopes(validated, operation, scopes)?;
         let judge = Judge::new(&self.schema, self.is_open);
         let problems = judge.check_variables(operation, variables);
         if !problems.is_empty() {

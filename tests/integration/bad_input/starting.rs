@@ -90,11 +90,11 @@ fn an_address_that_others_can_reach() {
     };
     assert_snapshot!(serve("0.0.0.0:7655"), @r#"
     exit code 1
-    rollcall: cannot listen on 0.0.0.0:7655: without API keys Rollcall answers on loopback only; use 127.0.0.1, and a proxy that asks who is there in front of it
+    rollcall: cannot listen on 0.0.0.0:7655: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1
     "#);
     assert_snapshot!(serve("[::]:7655"), @r#"
     exit code 1
-    rollcall: cannot listen on [::]:7655: without API keys Rollcall answers on loopback only; use 127.0.0.1, and a proxy that asks who is there in front of it
+    rollcall: cannot listen on [::]:7655: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1
     "#);
     assert_snapshot!(serve("localhost"), @r#"
     exit code 2

@@ -11,6 +11,7 @@ pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;
 
 use chrono::{DateTime, NaiveTime, Utc};
+use rollcall::audience::api_key::Access;
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
@@ -57,6 +58,7 @@ impl TestApp {
             pending: Arc::default(),
             live: Arc::default(),
             changed: Arc::default(),
+            keys_changed: Arc::default(),
         };
         TestApp {
             database,
@@ -80,10 +82,16 @@ impl TestApp {
 
     /// Runs a document and returns the whole response.
     pub fn respond(&self, document: &str, variables: Value) -> Value {
+        self.respond_to(&Access::local(), document, variables)
+    }
+
+    /// Runs a document of somebody who may do that much, and returns the whole response.
+    pub fn respond_to(&self, access: &Access, document: &str, variables: Value) -> Value {
         let asked = json!({ "query": document, "variables": variables });
         let parameters = Parameters::from_json(asked).expect("a request");
         let asking = Asking {
             way: Way::Once,
+            access: *access,
             request_id: "test".into(),
         };
         // One thread with local tasks, as a worker of the server is.

@@ -9,6 +9,7 @@ use std::io::{Read, Seek};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use ureq::http::Response;
 
 /// How long a command may take before it is taken for stuck.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -119,11 +120,16 @@ impl Server {
     /// Starts a server on a free port with these settings, in a process group of its own as a shell would.
     #[track_caller]
     pub fn start_with(settings: &[&str]) -> Server {
+        Server::spawn(rollcall(&["serve", "--listen", "127.0.0.1:0"]).args(settings))
+    }
+
+    /// Starts a prepared `rollcall serve`.
+    #[track_caller]
+    pub fn spawn(command: &mut Command) -> Server {
         let mut log = tempfile::tempfile().expect("a file for the log");
         // A file and not a pipe, which would have to be read as long as the server lives.
         let printed = tempfile::NamedTempFile::new().expect("a file for what is printed");
-        let mut child = rollcall(&["serve", "--listen", "127.0.0.1:0"])
-            .args(settings)
+        let mut child = command
             .stdout(printed.reopen().expect("a handle"))
             .stderr(log.try_clone().expect("a handle"))
             .process_group(0)
@@ -146,7 +152,8 @@ impl Server {
                 .map(str::to_owned);
             address.is_some()
         });
-        let address = address.unwrap_or_default();
+        // A server that listens everywhere is reached from here too.
+        let address = address.unwrap_or_default().replace("0.0.0.0", "127.0.0.1");
         Server {
             child,
             log,
@@ -157,18 +164,30 @@ impl Server {
     /// Sends a document and returns the status and the body.
     #[track_caller]
     pub fn post(&self, document: &str, variables: Value) -> (u16, Value) {
+        let answer = self.post_as(&[], document, variables);
+        (answer.status().as_u16(), answer.into_body())
+    }
+
+    /// Sends a document with these headers.
+    #[track_caller]
+    pub fn post_as(
+        &self,
+        headers: &[(&str, &str)],
+        document: &str,
+        variables: Value,
+    ) -> Response<Value> {
         let body = json!({ "query": document, "variables": variables });
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
             .into();
-        let mut response = agent
-            .post(format!("http://{}/graphql", self.address))
-            .header("accept", "application/graphql-response+json")
-            .send_json(body)
-            .expect("the server answers");
-        let body = response.body_mut().read_json();
-        (response.status().as_u16(), body.expect("a JSON body"))
+        let mut request = agent.post(format!("http://{}/graphql", self.address));
+        request = request.header("accept", "application/graphql-response+json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send_json(body).expect("the server answers");
+        response.map(|mut body| body.read_json().expect("a JSON body"))
     }
 
     /// How long processors have worked for it so far, to the hundredth of a second, where the system tells (Linux).

@@ -27,6 +27,16 @@ impl Socket {
         socket
     }
 
+    /// Opens a socket and introduces itself with a payload; returns how it was closed if it was.
+    #[track_caller]
+    pub fn introduce(server: &Server, payload: Value) -> Result<Socket, (u16, String)> {
+        let mut socket = Socket::silent(server);
+        socket.send(json!({"type": "connection_init", "payload": payload}));
+        let acknowledged = socket.read()?;
+        assert_eq!(acknowledged, json!({"type": "connection_ack"}));
+        Ok(socket)
+    }
+
     /// Opens a socket and says nothing.
     #[track_caller]
     pub fn silent(server: &Server) -> Socket {

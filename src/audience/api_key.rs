@@ -1,0 +1,476 @@
+//! API keys: who may ask the API, and for what.
+//!
+//! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
+//! bits. Stored is the SHA-256 of all of it. A slow hash would add time to every request and nothing else: nobody
+//! guesses 190 bits.
+
+use super::clean::clean_text;
+use super::paging::{Page, PageRequest};
+use crate::db::schema::api_keys;
+use crate::error::{Error, InputCode, InputProblem};
+use chrono::{DateTime, Duration, Utc};
+use diesel::prelude::*;
+use rand::distr::{Alphanumeric, SampleString};
+use sha2::{Digest, Sha256};
+
+/// What every key begins with, so that it is recognised where it should not be.
+pub const MARK: &str = "rck_";
+/// How many characters of a key are shown to recognise it by, the mark among them.
+const PREFIX_LENGTH: usize = MARK.len() + 8;
+/// How many characters a whole key has.
+const KEY_LENGTH: usize = PREFIX_LENGTH + 32;
+/// The longest name, in characters.
+const MAX_NAME: usize = 200;
+/// How many keys may be usable at the same time; every server holds all of them in memory.
+pub const MAX_KEYS: usize = 1_000;
+/// How long between two notes of the last use of a key, in seconds.
+const USE_SECONDS: i64 = 60;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Ask for everything about the audience.
+    Read,
+    /// Change the audience.
+    Write,
+    /// All of that, and API keys.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Admin];
+
+    /// The name in the database and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A set of scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes {
+    granted: [bool; 3],
+}
+
+impl Scopes {
+    /// Every scope.
+    pub fn all() -> Scopes {
+        Scope::ALL.into_iter().collect()
+    }
+
+    /// Whether these scopes let somebody do what asks for a scope. ADMIN may everything; WRITE may not read, so that
+    /// a key for recording events that gets lost tells nobody who is in the audience.
+    pub fn allow(self, needed: Scope) -> bool {
+        self.has(needed) || self.has(Scope::Admin)
+    }
+
+    /// Lists the scopes that were granted by name.
+    pub fn list(self) -> Vec<Scope> {
+        let granted = Scope::ALL.into_iter();
+        granted.filter(|scope| self.has(*scope)).collect()
+    }
+
+    fn has(self, scope: Scope) -> bool {
+        self.granted[scope as usize]
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Scopes {
+        let mut set = Scopes::default();
+        for scope in scopes {
+            set.granted[scope as usize] = true;
+        }
+        set
+    }
+}
+
+/// What somebody who asks may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The key, or nothing where no key is asked for.
+    pub key_id: Option<i64>,
+    /// What is allowed.
+    pub scopes: Scopes,
+}
+
+impl Access {
+    /// Whoever asks a server on loopback while no key exists: may everything.
+    pub fn local() -> Access {
+        Access {
+            key_id: None,
+            scopes: Scopes::all(),
+        }
+    }
+}
+
+/// A key, without its secret, which nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = api_keys, check_for_backend(diesel::pg::Pg))]
+pub struct ApiKey {
+    /// Its id.
+    pub id: i64,
+    /// What it is for, in the words of whoever made it.
+    pub name: String,
+    /// Its beginning, by which people recognise it.
+    pub prefix: String,
+    /// What it may do.
+    #[diesel(deserialize_as = Vec<Option<String>>)]
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// From when on it is worthless, if ever.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl ApiKey {
+    /// Whether the key opens anything.
+    pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// The SHA-256 of a key.
+pub type Hash = [u8; 32];
+
+/// A whole key. Only whoever made it sees it, once; it has no `Debug` that could put it into a log.
+pub struct Secret(String);
+
+impl Secret {
+    fn random() -> Secret {
+        // The generator of the thread is a cryptographic one that the system seeds.
+        let random = Alphanumeric.sample_string(&mut rand::rng(), KEY_LENGTH - MARK.len());
+        Secret(format!("{MARK}{random}"))
+    }
+
+    /// Returns the key, to be shown.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    fn prefix(&self) -> &str {
+        &self.0[..PREFIX_LENGTH]
+    }
+}
+
+/// Returns the hash under which a key would be stored; none of what cannot be a key.
+pub fn hash(key: &str) -> Option<Hash> {
+    let random = key.strip_prefix(MARK)?;
+    let is_key = key.len() == KEY_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_key.then(|| Sha256::digest(key.as_bytes()).into())
+}
+
+impl From<Vec<Option<String>>> for Scopes {
+    /// Reads scopes as the database has them, whose table takes no other names.
+    fn from(names: Vec<Option<String>>) -> Scopes {
+        let named = |name: &String| Scope::ALL.into_iter().find(|scope| scope.name() == name);
+        names.iter().flatten().filter_map(named).collect()
+    }
+}
+
+/// Makes a key and returns it with its secret, which cannot be had again.
+///
+/// # Errors
+/// [`Error::Invalid`] without a name or a scope, if it would have expired already, or if there are too many.
+pub fn create(
+    connection: &mut PgConnection,
+    name: &str,
+    scopes: Scopes,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(ApiKey, Secret), Error> {
+    let name = check(name, scopes, expires_at, now)?;
+    // Two at once may pass the bound by one, which does no harm.
+    let usable: i64 = api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(
+            api_keys::expires_at
+                .is_null()
+                .or(api_keys::expires_at.gt(now)),
+        )
+        .count()
+        .get_result(connection)?;
+    if usable >= MAX_KEYS as i64 {
+        let message = format!("expected fewer than {MAX_KEYS} usable keys, found {usable}");
+        let problem = InputProblem::new(InputCode::Invalid, "name", message);
+        let hint = "revoke those that nobody uses any more".to_owned();
+        return Err(Error::Invalid(vec![problem.with_hint(Some(hint))]));
+    }
+    let secret = Secret::random();
+    let digest: Hash = Sha256::digest(secret.0.as_bytes()).into();
+    let names: Vec<&str> = scopes.list().into_iter().map(Scope::name).collect();
+    let key = diesel::insert_into(api_keys::table)
+        .values((
+            api_keys::name.eq(name),
+            api_keys::prefix.eq(secret.prefix()),
+            api_keys::sha256.eq(digest.as_slice()),
+            api_keys::scopes.eq(names),
+            api_keys::created_at.eq(now),
+            api_keys::expires_at.eq(expires_at),
+        ))
+        .returning(ApiKey::as_returning())
+        .get_result(connection)?;
+    Ok((key, secret))
+}
+
+fn check(
+    name: &str,
+    scopes: Scopes,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<String, Error> {
+    let mut problems = Vec::new();
+    let mut refuse = |code, path: &str, message: String| {
+        problems.push(InputProblem::new(code, path, message));
+        String::new()
+    };
+    let name = match clean_text(name) {
+        Ok(Some(name)) if name.chars().count() <= MAX_NAME => name,
+        Ok(Some(name)) => {
+            let found = name.chars().count();
+            let message = format!("expected at most {MAX_NAME} characters, found {found}");
+            refuse(InputCode::Invalid, "name", message)
+        }
+        Ok(None) => {
+            let message = "expected a name that says what the key is for, found an empty text";
+            refuse(InputCode::Missing, "name", message.to_owned())
+        }
+        Err(message) => refuse(InputCode::Invalid, "name", message),
+    };
+    if scopes == Scopes::default() {
+        let message = "expected at least one of read, write and admin, found none";
+        refuse(InputCode::Missing, "scopes", message.to_owned());
+    }
+    if let Some(expires_at) = expires_at.filter(|expires_at| *expires_at <= now) {
+        let message = format!("expected a time to come, found {expires_at}, which is past");
+        refuse(InputCode::Invalid, "expiresAt", message);
+    }
+    if problems.is_empty() {
+        Ok(name)
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// Revokes a key for ever; one that is revoked stays so since when it was.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<ApiKey, Error> {
+    let still_valid = api_keys::table
+        .find(id)
+        .filter(api_keys::revoked_at.is_null());
+    diesel::update(still_valid)
+        .set(api_keys::revoked_at.eq(now))
+        .execute(connection)?;
+    let key = find_by_ids(connection, &[id])?.pop();
+    key.ok_or_else(|| Error::not_found("API key", id))
+}
+
+/// Forgets all keys, so that a server on loopback answers without one again, and returns how many there were. While
+/// some are usable, it returns those and forgets none.
+///
+/// # Errors
+/// Those of the database.
+pub fn clear(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<Result<usize, Vec<ApiKey>>, Error> {
+    connection.transaction(|connection| {
+        let keys = list(connection)?;
+        let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+        let mut usable = keys;
+        usable.retain(|key| key.is_usable(now));
+        if !usable.is_empty() {
+            return Ok(Err(usable));
+        }
+        let forgotten = api_keys::table.filter(api_keys::id.eq_any(ids));
+        Ok(Ok(diesel::delete(forgotten).execute(connection)?))
+    })
+}
+
+/// Finds keys by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<ApiKey>, Error> {
+    Ok(api_keys::table
+        .filter(api_keys::id.eq_any(ids))
+        .select(ApiKey::as_select())
+        .load(connection)?)
+}
+
+/// Returns the key that somebody names by its id, its prefix or all of it.
+///
+/// # Errors
+/// [`Error::NotFound`], which repeats no more of the name than a prefix has.
+pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<ApiKey, Error> {
+    let prefix: String = name.chars().take(PREFIX_LENGTH).collect();
+    let keys = api_keys::table.select(ApiKey::as_select());
+    let found = match name.parse::<i64>() {
+        Ok(id) => keys.filter(api_keys::id.eq(id)).first(connection),
+        Err(_) => keys.filter(api_keys::prefix.eq(&prefix)).first(connection),
+    };
+    found
+        .optional()?
+        .ok_or_else(|| Error::not_found("API key", format!("\"{prefix}\"")))
+}
+
+/// Lists all keys, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(connection: &mut PgConnection) -> Result<Vec<ApiKey>, Error> {
+    Ok(api_keys::table
+        .order(api_keys::id)
+        .select(ApiKey::as_select())
+        .load(connection)?)
+}
+
+/// Lists a page of all keys, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    request: &PageRequest<i64>,
+) -> Result<Page<ApiKey>, Error> {
+    request.fetch(|request, limit| {
+        let mut query = api_keys::table
+            .select(ApiKey::as_select())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = request.after {
+            query = query.filter(api_keys::id.gt(after));
+        }
+        if let Some(before) = request.before {
+            query = query.filter(api_keys::id.lt(before));
+        }
+        query = if request.from_end {
+            query.order(api_keys::id.desc())
+        } else {
+            query.order(api_keys::id.asc())
+        };
+        Ok(query.load(connection)?)
+    })
+}
+
+/// The keys as a server checks them.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    /// Whether any key was ever made, usable or not.
+    pub has_any: bool,
+    /// Those that have not been revoked, each with the hash that it is found by.
+    pub keys: Vec<(Hash, ApiKey)>,
+}
+
+/// Loads what a server needs to check keys.
+///
+/// # Errors
+/// Those of the database.
+pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
+    let rows: Vec<(Vec<u8>, ApiKey)> = api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(
+            api_keys::expires_at
+                .is_null()
+                .or(api_keys::expires_at.gt(now)),
+        )
+        .select((api_keys::sha256, ApiKey::as_select()))
+        .load(connection)?;
+    let has_any = !rows.is_empty()
+        || diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))
+            .get_result(connection)?;
+    let keys = rows.into_iter();
+    let keys = keys.filter_map(|(hash, key)| Some((hash.try_into().ok()?, key)));
+    Ok(KeyRing {
+        has_any,
+        keys: keys.collect(),
+    })
+}
+
+/// Notes that keys were used, each at most once a minute.
+///
+/// # Errors
+/// Those of the database.
+pub fn record_use(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let before = now - Duration::seconds(USE_SECONDS);
+    let due = api_keys::table.filter(api_keys::id.eq_any(ids)).filter(
+        api_keys::last_used_at
+            .is_null()
+            .or(api_keys::last_used_at.lt(before)),
+    );
+    diesel::update(due)
+        .set(api_keys::last_used_at.eq(now))
+        .execute(connection)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_long_random_and_recognised() {
+        let (one, other) = (Secret::random(), Secret::random());
+        assert_ne!(one.prefix(), other.prefix());
+        for secret in [&one, &other] {
+            assert_eq!(secret.reveal().len(), 44);
+            assert!(secret.reveal().starts_with(secret.prefix()));
+            assert_eq!(secret.prefix().len(), 12);
+            // What is not shown: 32 of 62 characters.
+            assert!((KEY_LENGTH - PREFIX_LENGTH) as f64 * 62f64.log2() >= 160.0);
+        }
+        assert_ne!(hash(one.reveal()), hash(other.reveal()));
+        assert!(hash(one.reveal()).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_has_no_hash() {
+        let key = Secret::random().reveal().to_owned();
+        for other in [
+            "",
+            "rck_",
+            &key[1..],
+            &key[..43],
+            &format!("{key}x"),
+            &key.to_uppercase(),
+            &key.replacen("rck_", "rck-", 1),
+            &format!("{}ė", &key[..42]),
+        ] {
+            assert_eq!(hash(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn admin_may_everything_and_write_does_not_read() {
+        let scopes = |list: &[Scope]| list.iter().copied().collect::<Scopes>();
+        let allowed = |list: &[Scope]| Scope::ALL.map(|needed| scopes(list).allow(needed));
+        assert_eq!(allowed(&[]), [false, false, false]);
+        assert_eq!(allowed(&[Scope::Read]), [true, false, false]);
+        assert_eq!(allowed(&[Scope::Write]), [false, true, false]);
+        assert_eq!(allowed(&[Scope::Read, Scope::Write]), [true, true, false]);
+        assert_eq!(allowed(&[Scope::Admin]), [true, true, true]);
+        assert_eq!(scopes(&[Scope::Admin]).list(), [Scope::Admin]);
+        assert_eq!(Access::local().scopes, Scopes::all());
+    }
+}

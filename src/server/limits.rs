@@ -1,0 +1,262 @@
+//! How much one client may take: cost per minute, and sockets.
+
+use super::access::Client;
+use crate::graphql::{Prepared, Refusal};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// After how many checks clients whose budget is whole again are forgotten.
+const TIDY_EVERY: u32 = 1_000;
+
+/// A budget of cost per minute for every client. What is not used is kept up to one minute's worth.
+pub struct Limiter {
+    budgets: Option<Budgets>,
+}
+
+struct Budgets {
+    per_minute: NonZeroU32,
+    left: DefaultKeyedRateLimiter<Client>,
+    checks: AtomicU32,
+}
+
+/// How long to wait until the same would be let through, if nothing else is asked meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAfter(pub Duration);
+
+impl RetryAfter {
+    /// Returns the time in whole seconds, rounded up, as the header of that name has it.
+    pub fn seconds(self) -> u64 {
+        self.0.as_millis().div_ceil(1_000).try_into().unwrap_or(60)
+    }
+}
+
+impl Limiter {
+    /// A limiter with that budget, or one that lets everything through.
+    pub fn new(per_minute: Option<NonZeroU32>) -> Limiter {
+        let budgets = per_minute.map(|per_minute| Budgets {
+            per_minute,
+            left: RateLimiter::keyed(Quota::per_minute(per_minute)),
+            checks: AtomicU32::new(0),
+        });
+        Limiter { budgets }
+    }
+
+    /// Takes what an operation costs off the budget of a client; one that was refused costs 1, since it was looked at.
+    ///
+    /// # Errors
+    /// [`RetryAfter`], and then nothing was taken.
+    pub fn charge(
+        &self,
+        client: Client,
+        prepared: &Result<Prepared, Refusal>,
+    ) -> Result<(), RetryAfter> {
+        let cost = prepared.as_ref().map_or(1, |prepared| prepared.cost.max(1));
+        self.check(client, u32::try_from(cost).unwrap_or(u32::MAX))
+    }
+
+    /// Takes a cost off the budget of a client. What costs more than a whole budget takes a whole one.
+    ///
+    /// # Errors
+    /// [`RetryAfter`], and then nothing was taken.
+    pub fn check(&self, client: Client, cost: u32) -> Result<(), RetryAfter> {
+        let (Some(budgets), Some(cost)) = (&self.budgets, NonZeroU32::new(cost)) else {
+            return Ok(());
+        };
+        if budgets.checks.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
+            budgets.left.retain_recent();
+        }
+        let cost = cost.min(budgets.per_minute);
+        match budgets.left.check_key_n(&client, cost) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_yet)) => {
+                let wait = not_yet.wait_time_from(DefaultClock::default().now());
+                Err(RetryAfter(wait.max(Duration::from_millis(1))))
+            }
+            // Not with a cost of at most the budget.
+            Err(_) => Err(RetryAfter(Duration::from_secs(60))),
+        }
+    }
+}
+
+/// The sockets that are open.
+pub struct Seats {
+    per_server: usize,
+    per_client: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by: HashMap<Client, usize>,
+}
+
+/// Why no more sockets are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The server has as many as it may have.
+    Server,
+    /// The client has.
+    Client,
+}
+
+/// The place of one open socket, free again when it is dropped.
+pub struct Seat {
+    seats: Arc<Seats>,
+    client: Client,
+}
+
+impl Seats {
+    /// No sockets yet, and at most this many.
+    pub fn new(per_server: usize, per_client: usize) -> Arc<Seats> {
+        Arc::new(Seats {
+            per_server,
+            per_client,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn take(self: &Arc<Seats>, client: Client) -> Result<Seat, Full> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.all >= self.per_server {
+            return Err(Full::Server);
+        }
+        taken.add(client, self.per_client)?;
+        taken.all += 1;
+        Ok(Seat {
+            seats: Arc::clone(self),
+            client,
+        })
+    }
+}
+
+impl Taken {
+    fn add(&mut self, client: Client, limit: usize) -> Result<(), Full> {
+        let count = self.by.entry(client).or_default();
+        if *count >= limit {
+            return Err(Full::Client);
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self, client: Client) {
+        if let Some(count) = self.by.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                self.by.remove(&client);
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Counts the socket for another client: who it was is known only when it has introduced itself.
+    ///
+    /// # Errors
+    /// [`Full`], if that client has as many as it may have.
+    pub fn move_to(&mut self, client: Client) -> Result<(), Full> {
+        if client != self.client {
+            let mut taken = self
+                .seats
+                .taken
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            taken.add(client, self.seats.per_client)?;
+            taken.remove(self.client);
+            self.client = client;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self
+            .seats
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        taken.remove(self.client);
+        taken.all -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const PEER: Client = Client::Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    #[test]
+    fn everybody_has_a_budget_of_their_own() {
+        let limiter = Limiter::new(NonZeroU32::new(60));
+        for _ in 0..6 {
+            assert_eq!(limiter.check(Client::Key(1), 10), Ok(()));
+        }
+        let refused = limiter.check(Client::Key(1), 10).expect_err("used up");
+        assert!((9..=10).contains(&refused.seconds()), "{refused:?}");
+        assert_eq!(limiter.check(Client::Key(1), 0), Ok(()), "nothing is free");
+        assert_eq!(limiter.check(Client::Key(2), 60), Ok(()));
+        assert_eq!(limiter.check(PEER, 60), Ok(()));
+        // More than there can ever be takes all there is.
+        assert_eq!(limiter.check(Client::Key(3), 1_000_000), Ok(()));
+        let refused = limiter.check(Client::Key(3), 1_000_000);
+        assert!(refused.expect_err("used up").seconds() >= 59);
+    }
+
+    #[test]
+    fn clients_with_a_whole_budget_are_forgotten() {
+        let limiter = Limiter::new(NonZeroU32::new(60_000_000));
+        for id in 0..10_000 {
+            assert_eq!(limiter.check(Client::Key(id), 1), Ok(()));
+        }
+        let kept = limiter.budgets.as_ref().map(|budgets| budgets.left.len());
+        assert!(kept.is_some_and(|kept| kept <= 1_000), "{kept:?}");
+    }
+
+    #[test]
+    fn without_a_budget_everything_is_let_through() {
+        let limiter = Limiter::new(None);
+        assert_eq!(limiter.check(PEER, u32::MAX), Ok(()));
+        assert_eq!(limiter.check(PEER, u32::MAX), Ok(()));
+    }
+
+    #[test]
+    fn times_to_wait_are_rounded_up() {
+        for (millis, seconds) in [(1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
+            let wait = RetryAfter(Duration::from_millis(millis));
+            assert_eq!(wait.seconds(), seconds);
+        }
+    }
+
+    #[test]
+    fn seats_are_counted_for_the_server_and_for_each_client() {
+        let seats = Seats::new(3, 2);
+        let take = |client| seats.take(client);
+        let first = take(PEER).expect("a seat");
+        let second = take(PEER).expect("a seat");
+        assert_eq!(take(PEER).err(), Some(Full::Client));
+        let third = take(Client::Key(1)).expect("a seat");
+        assert_eq!(take(Client::Key(2)).err(), Some(Full::Server));
+        drop(second);
+        let mut again = take(Client::Key(1)).expect("a seat");
+        assert_eq!(again.move_to(PEER), Ok(()));
+        assert_eq!(again.move_to(PEER), Ok(()), "it is there already");
+        let mut third = third;
+        assert_eq!(third.move_to(PEER), Err(Full::Client));
+        drop((first, again, third));
+        let taken = seats.taken.lock().expect("nobody has panicked");
+        assert_eq!((taken.all, taken.by.len()), (0, 0));
+    }
+}
