@@ -63,6 +63,14 @@ pub struct ListenSettings {
     pub listen: SocketAddr,
 }
 
+/// What the API is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ApiSettings {
+    /// Be a subgraph of Apollo Federation too: subscribers, groups and segments are entities of a supergraph.
+    #[arg(long, env = "ROLLCALL_FEDERATION")]
+    pub federation: bool,
+}
+
 impl ScheduleSettings {
     /// Returns how refreshes are run by this clock.
     pub fn refresh(&self, clock: Clock) -> RefreshSettings {

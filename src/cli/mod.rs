@@ -38,7 +38,7 @@ enum Command {
     #[command(subcommand)]
     Import(import::Command),
     /// Print the GraphQL schema.
-    Schema,
+    Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
     Migrate(migrate::Arguments),
 }
@@ -52,7 +52,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &command),
-        Command::Schema => schema::run(),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };
     match result {

@@ -2,7 +2,7 @@
 
 use super::database::{self, Opened};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{ApiSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
 use crate::graphql::App;
 use crate::server::{self, graphiql};
 use std::process::ExitCode;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Arguments {
     #[command(flatten)]
     listen: ListenSettings,
+    #[command(flatten)]
+    api: ApiSettings,
 }
 
 /// Serves until the process is told to stop.
@@ -22,7 +24,13 @@ pub fn run(
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let opened = database::open(database)?;
-    serve(opened, schedule, &arguments.listen, Clock::System)
+    serve(
+        opened,
+        schedule,
+        &arguments.listen,
+        &arguments.api,
+        Clock::System,
+    )
 }
 
 /// Serves an open database by a clock, and closes it in the end.
@@ -30,6 +38,7 @@ pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
     listen: &ListenSettings,
+    api: &ApiSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
     let app = App {
@@ -39,6 +48,7 @@ pub fn serve(
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),
+        is_subgraph: api.federation,
     };
     let address = listen.listen;
     let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {

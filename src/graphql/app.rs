@@ -24,6 +24,8 @@ pub struct App {
     pub live: Arc<Live>,
     /// Tells the follower of instant segments that something changed.
     pub changed: Arc<Notify>,
+    /// Whether the API is also a subgraph of Apollo Federation.
+    pub is_subgraph: bool,
 }
 
 impl App {

@@ -4,7 +4,7 @@ use super::app::{App, ContextExt};
 use super::error::to_graphql;
 use super::scalar::count;
 use crate::audience::custom_field::{self, CustomField};
-use crate::audience::event::{self, EventTotal};
+use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
@@ -101,6 +101,25 @@ load!(
     /// A subscriber by id.
     SubscriberById(i64) -> Subscriber,
     |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A subscriber by e-mail, trimmed and in lower case.
+    SubscriberByEmail(String) -> Subscriber,
+    |connection, emails| Ok(by_key(subscriber::find_by_emails(connection, &emails)?, |row| &row.email))
+);
+
+impl SubscriberByEmail {
+    /// The key of an address in any letter case.
+    pub fn of(email: &str) -> SubscriberByEmail {
+        SubscriberByEmail(email.trim().to_lowercase())
+    }
+}
+
+load!(
+    /// An event by id.
+    EventById(i64) -> Event,
+    |connection, ids| Ok(by_id(event::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
 load!(

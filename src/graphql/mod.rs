@@ -10,6 +10,8 @@ mod dependency;
 mod error;
 mod event;
 mod explain;
+mod failed;
+mod federation;
 mod group;
 mod id;
 mod live;
@@ -38,6 +40,7 @@ pub use request::{Reply, execute, execute_stream, never_began};
 pub use subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use chrono::{DateTime, Utc};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -51,6 +54,7 @@ pub struct Query(
     query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
+    federation::EntityQuery,
 );
 
 /// What can be changed.
@@ -68,24 +72,45 @@ pub struct Mutation(
 pub type RollcallSchema = Schema<Query, Mutation, Subscription>;
 
 /// Starts the schema without anything to answer with: enough to print it.
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription)
+fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
+    let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<node::Node>()
         .register_output_type::<membership::Membership>()
+        .override_output_type_description::<DateTime<Utc>>(scalar::INSTANT);
+    if is_subgraph {
+        builder
+            .register_output_type::<federation::Keys>()
+            .enable_subscription_in_federation()
+    } else {
+        builder
+    }
 }
 
 /// Makes the schema that answers from this application.
 pub fn build_schema(app: App) -> RollcallSchema {
-    builder().data(app).finish()
+    builder(app.is_subgraph).data(app).finish()
 }
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_enum_items()
-        .include_specified_by();
-    let mut sdl = builder().finish().sdl_with_options(options);
+    print(
+        builder(false),
+        SDLExportOptions::new().include_specified_by(),
+    )
+}
+
+/// Returns the schema as that of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`
+/// tells, in a steady order.
+pub fn subgraph_sdl() -> String {
+    print(builder(true), SDLExportOptions::new().federation())
+}
+
+fn print(
+    builder: SchemaBuilder<Query, Mutation, Subscription>,
+    options: SDLExportOptions,
+) -> String {
+    let options = options.sorted_fields().sorted_enum_items();
+    let mut sdl = builder.finish().sdl_with_options(options);
     // Trailing blanks and blank lines at the end would trip editors over an unchanged file.
     let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
     sdl = lines.join("\n");

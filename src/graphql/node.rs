@@ -2,10 +2,11 @@
 
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
+use super::event::EventNode;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
 use super::loaders::{
-    CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
+    CustomFieldById, EventById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
 };
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
@@ -37,6 +38,8 @@ pub enum Node {
     CustomField(CustomFieldNode),
     /// A refresh.
     Refresh(RefreshNode),
+    /// An event.
+    Event(EventNode),
 }
 
 /// Anything by its global id.
@@ -46,6 +49,7 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Returns the thing of that id, or null if there is none.
+    #[graphql(shareable)]
     async fn node(
         &self,
         context: &Context<'_>,
@@ -55,6 +59,7 @@ impl NodeQuery {
     }
 
     /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
+    #[graphql(shareable)]
     async fn nodes(
         &self,
         context: &Context<'_>,
@@ -90,6 +95,8 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
-        Kind::Event => None,
+        Kind::Event => load_one(loader, EventById(number))
+            .await?
+            .map(|event| Node::Event(EventNode(event))),
     })
 }

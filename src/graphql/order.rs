@@ -3,12 +3,13 @@
 //! The specification (September 2025, section 7.2.2 "Serialized Map Ordering") wants it so, people reading answers
 //! expect it, and async-graphql 7.2 inserts each field when its resolver is done.
 
+use super::failed::null_failed_fields;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Response, Value};
 use std::collections::HashSet;
 
-/// Puts the fields of a response into the order of its operation.
+/// Puts the fields of a response into the order of its operation, with null for those that failed.
 pub fn order_fields(
     response: &mut Response,
     document: &ExecutableDocument,
@@ -20,6 +21,7 @@ pub fn order_fields(
         None => operations.next(),
     };
     if let Some((_, operation)) = operation {
+        null_failed_fields(response, document, &operation.node);
         order_value(
             &mut response.data,
             &[&operation.node.selection_set.node],

@@ -20,5 +20,6 @@ mod schedule;
 mod schema;
 mod segments;
 mod subscriptions;
+mod suites;
 mod tidy;
 mod websocket;

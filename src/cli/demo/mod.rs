@@ -6,7 +6,7 @@ use crate::audience::import::{SubscriberImport, import_events, import_subscriber
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{ApiSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
@@ -61,7 +61,13 @@ pub fn run(
     println!(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
-    serve(opened, schedule, &arguments.listen, clock)
+    serve(
+        opened,
+        schedule,
+        &arguments.listen,
+        &ApiSettings::default(),
+        clock,
+    )
 }
 
 /// Loads what is missing of the sample; each step can be cut off and done again.

@@ -4,11 +4,13 @@ mod cluster;
 mod observe;
 mod process;
 mod socket;
+mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;
+pub use tools::{Workshop, python};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::clock::Clock;
@@ -57,6 +59,7 @@ impl TestApp {
             pending: Arc::default(),
             live: Arc::default(),
             changed: Arc::default(),
+            is_subgraph: false,
         };
         TestApp {
             database,
@@ -68,6 +71,12 @@ impl TestApp {
                 .build()
                 .expect("a runtime"),
         }
+    }
+
+    /// Answers as a subgraph of Apollo Federation from now on.
+    pub fn become_subgraph(&mut self) {
+        self.app.is_subgraph = true;
+        self.schema = build_schema(self.app.clone());
     }
 
     pub fn db(&self) -> &Db {
