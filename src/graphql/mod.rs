@@ -7,6 +7,7 @@ mod app;
 mod connection;
 mod custom_field;
 mod dependency;
+mod empty;
 mod error;
 mod event;
 mod explain;

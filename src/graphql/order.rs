@@ -3,6 +3,7 @@
 //! The specification (September 2025, section 7.2.2 "Serialized Map Ordering") wants it so, people reading answers
 //! expect it, and async-graphql 7.2 inserts each field when its resolver is done.
 
+use super::empty::MARK;
 use super::failed::null_failed_fields;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
@@ -47,6 +48,9 @@ fn order_value(value: &mut Value, sets: &[&SelectionSet], document: &ExecutableD
                 collect(set, document, &mut selected, &mut visited);
             }
             let mut unordered = std::mem::take(fields);
+            if !sets.is_empty() {
+                unordered.shift_remove(MARK);
+            }
             for (key, sets) in selected {
                 if let Some(mut field) = unordered.shift_remove(key) {
                     order_value(&mut field, &sets, document);

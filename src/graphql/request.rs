@@ -3,6 +3,7 @@
 
 use super::RollcallSchema;
 use super::app::App;
+use super::empty::mark_objects;
 use super::loaders::request_loader;
 use super::order::order_fields;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
@@ -87,7 +88,7 @@ impl Prepared {
             return Err(missing);
         }
         let operation_name = request.operation_name.clone();
-        request.set_parsed_query(document.clone());
+        request.set_parsed_query(mark_objects(&document));
         let request = request.data(request_loader(app.clone()));
         let prepared = Prepared {
             document,

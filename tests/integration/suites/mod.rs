@@ -4,6 +4,7 @@ mod clients;
 mod federation;
 mod fuzz;
 mod http;
+mod mended;
 mod schema;
 
 /// Whether the HTTP handler speaks GraphQL over HTTP as it is written: GET, media types, status codes and server-sent
