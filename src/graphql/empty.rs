@@ -2,7 +2,8 @@
 //!
 //! A selection set may come to nothing: its fragments are of other types, or its fields are skipped. The specification
 //! then wants `{}`; async-graphql 7.2 answers null, as if there were no such object. A field of our own in such sets
-//! keeps the object; it is taken out of the answer again where that is put into order.
+//! keeps the object and tells its type; it is taken out of the answer again where that is put into order, for which the
+//! type is needed too.
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, OperationType, Selection, SelectionSet,
@@ -12,7 +13,7 @@ use async_graphql::{Name, Pos, Positioned};
 /// The key of the field of our own. Names with two underscores are not for clients.
 pub const MARK: &str = "__rollcallObject";
 
-/// Returns the document with a field of our own wherever nothing else may be selected.
+/// Returns the document with a field of our own wherever nothing else may be selected, or what is depends on the type.
 pub fn mark_objects(document: &ExecutableDocument) -> ExecutableDocument {
     let mut marked = document.clone();
     let operations = match &mut marked.operations {
@@ -52,13 +53,15 @@ fn mark_below(set: &mut SelectionSet) {
     }
 }
 
-/// Adds the mark to a selection set, unless a field is selected in any case.
+/// Adds the mark to a selection set, unless it has a field that is selected in any case and nothing but fields.
 fn mark(set: &mut SelectionSet) {
+    let is_field =
+        |selection: &Positioned<Selection>| matches!(selection.node, Selection::Field(_));
     let is_certain = |selection: &Positioned<Selection>| match &selection.node {
         Selection::Field(field) => field.node.directives.is_empty(),
         _ => false,
     };
-    if set.items.iter().any(is_certain) {
+    if set.items.iter().any(is_certain) && set.items.iter().all(is_field) {
         return;
     }
     let at = set

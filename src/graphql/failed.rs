@@ -3,20 +3,13 @@
 //! The specification (September 2025, section 6.4.4 "Handling Execution Errors") wants it so, and clients rely on it;
 //! async-graphql 7.2 leaves failed fields out of the answer.
 
-use super::membership::Membership;
-use super::node::Node;
-use super::{Mutation, Query, Subscription};
+use super::types::type_of;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::registry::{MetaType, Registry};
-use async_graphql::{Name, OutputType, PathSegment, Response, SubscriptionType, Value};
+use async_graphql::{Name, PathSegment, Response, Value};
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
-
-/// The types of the fields of objects and interfaces, as they are written, such as `[Segment!]!`.
-type FieldTypes = HashMap<String, HashMap<String, String>>;
 
 /// Makes the failed fields of a response null.
 pub fn null_failed_fields(
@@ -94,7 +87,7 @@ fn list_nullable(
                 }
                 let types = found
                     .iter()
-                    .filter_map(|(parent, field)| type_of(parent, field));
+                    .filter_map(|(parent, field)| type_of(parent, &field.name.node));
                 // Of what the document selects under one key all has one shape.
                 kind = types.clone().next().unwrap_or_default();
                 here = types
@@ -180,41 +173,9 @@ fn set_null(data: &mut Value, place: &[PathSegment]) -> bool {
     true
 }
 
-fn type_of(parent: &str, field: &Field) -> Option<&'static str> {
-    let types = field_types().get(parent)?;
-    types.get(field.name.node.as_str()).map(String::as_str)
-}
-
 /// Returns the name in a type, without lists and exclamation marks.
 fn named(kind: &str) -> &str {
     kind.trim_matches(['[', ']', '!'])
-}
-
-/// Reads the types of all fields, once.
-fn field_types() -> &'static FieldTypes {
-    static TYPES: OnceLock<FieldTypes> = OnceLock::new();
-    TYPES.get_or_init(|| {
-        let mut registry = Registry::default();
-        Query::create_type_info(&mut registry);
-        Mutation::create_type_info(&mut registry);
-        Subscription::create_type_info(&mut registry);
-        Node::create_type_info(&mut registry);
-        Membership::create_type_info(&mut registry);
-        let types = registry.types.into_values().filter_map(|kind| match kind {
-            MetaType::Object { name, fields, .. } | MetaType::Interface { name, fields, .. } => {
-                let fields = fields.into_iter().map(|(name, field)| (name, field.ty));
-                Some((name, fields.collect()))
-            }
-            _ => None,
-        });
-        let mut types: FieldTypes = types.collect();
-        // What federation adds.
-        if let Some(query) = types.get_mut("Query") {
-            query.insert("_entities".to_owned(), "[_Entity]!".to_owned());
-            query.insert("_service".to_owned(), "_Service!".to_owned());
-        }
-        types
-    })
 }
 
 #[cfg(test)]

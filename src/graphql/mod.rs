@@ -34,6 +34,7 @@ mod segment_input;
 mod subscriber;
 mod subscriber_input;
 mod subscription;
+mod types;
 
 pub use app::App;
 pub use live::Live;

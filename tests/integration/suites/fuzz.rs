@@ -77,7 +77,8 @@ fn no_question_gets_a_malformed_answer() {
             .as_array()
             .map_or(0, Vec::len)
     };
-    let each = examples.div_ceil(count("queryType") + count("mutationType"));
+    // A tenth more, since a field without arguments has not that many questions to it.
+    let each = (examples * 11 / 10).div_ceil(count("queryType") + count("mutationType"));
     let mut fuzz = Command::new(python);
     fuzz.args(["-m", "schemathesis.cli", "run"])
         .arg(format!("http://{}/graphql", server.address))

@@ -49,6 +49,23 @@ fn an_object_of_which_nothing_is_selected_is_empty_and_not_null() {
 }
 
 #[test]
+fn fields_stand_in_the_order_of_the_fragment_that_fits() {
+    let app = app();
+    let id = &app.query("{ group(key: \"staff\") { id } }", json!({}))["group"]["id"];
+    let data = app.query(
+        "query ($id: ID!) { node(id: $id) { id ... on Segment { name key } ... on Node { ... on Group { key ...G name } } } } \
+         fragment G on Group { memberCount key }",
+        json!({ "id": id }),
+    );
+    let keys: Vec<_> = data["node"]
+        .as_object()
+        .expect("an object")
+        .keys()
+        .collect();
+    assert_eq!(keys, ["id", "key", "memberCount", "name"]);
+}
+
+#[test]
 fn a_field_that_failed_is_null_and_its_siblings_are_there() {
     let app = app();
     let response = app.respond(
