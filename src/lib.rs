@@ -46,7 +46,9 @@
 //! # Walkthrough: a question
 //!
 //! 1. `server/http.rs` takes the bytes and refuses what is no JSON or too deep; `graphql/request.rs` parses the document,
-//!    asks for missing variables, has async-graphql answer it, and puts the fields into the order of the document.
+//!    asks for missing variables, has async-graphql answer it, and mends the answer: failed fields are null
+//!    (`graphql/failed.rs`), objects of nothing are empty (`graphql/empty.rs`), and fields stand in the order of the
+//!    document (`graphql/order.rs`).
 //! 2. The resolver in `graphql/<noun>.rs` reads the arguments and asks a loader, or runs one use case over `Db::run`.
 //! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
 //!

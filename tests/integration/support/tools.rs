@@ -52,6 +52,7 @@ fn sources() -> PathBuf {
 fn provide(
     installed: &'static OnceLock<Option<Installed>>,
     name: &str,
+    look_for_tool: fn() -> Result<(), Absent>,
     install: fn(&Path) -> Result<(), Absent>,
     locks: &[&str],
 ) -> Option<&'static Path> {
@@ -60,7 +61,7 @@ fn provide(
         for lock in locks {
             wanted += &fs::read_to_string(sources().join(lock)).expect("a lock file");
         }
-        match install_once(name, &wanted, install) {
+        match look_for_tool().and_then(|()| install_once(name, &wanted, install)) {
             Ok(installed) => Some(installed),
             Err(Absent::Untestable(reason)) => {
                 let required =
@@ -132,8 +133,21 @@ fn install_step(command: &mut Command) -> Result<(), Absent> {
     }
 }
 
+/// Makes sure that a tool is there and new enough: a script of it must succeed.
+fn look_for(tool: &str, script: [&str; 2], wanted: &str) -> Result<(), Absent> {
+    install_step(Command::new(tool).args(script)).map_err(|absent| match absent {
+        Absent::Untestable(reason) | Absent::Broken(reason) => {
+            Absent::Untestable(format!("expected {wanted}: {reason}"))
+        }
+    })
+}
+
 fn npm_packages() -> Option<&'static Path> {
     static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+    let look_for_node = || {
+        let script = "process.exit(process.versions.node.split('.')[0] < 20)";
+        look_for("node", ["-e", script], "Node.js, 20 or newer, with npm")
+    };
     let install = |dir: &Path| {
         for name in ["package.json", "package-lock.json", ".npmrc"] {
             fs::copy(sources().join(name), dir.join(name)).expect("a copy");
@@ -150,6 +164,7 @@ fn npm_packages() -> Option<&'static Path> {
     provide(
         &INSTALLED,
         "npm",
+        look_for_node,
         install,
         &["package.json", "package-lock.json"],
     )
@@ -158,13 +173,12 @@ fn npm_packages() -> Option<&'static Path> {
 /// Returns the Python that has the packages of `requirements.txt`, or nothing where they cannot be had.
 pub fn python() -> Option<PathBuf> {
     static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+    let look_for_python = || {
+        let script = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+        let wanted = "python3, 3.10 or newer, with venv and pip";
+        look_for("python3", ["-c", script], wanted)
+    };
     let install = |dir: &Path| {
-        let old = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-        install_step(Command::new("python3").args(["-c", old])).map_err(|absent| match absent {
-            Absent::Untestable(reason) | Absent::Broken(reason) => Absent::Untestable(format!(
-                "expected python3, 3.10 or newer, with venv and pip: {reason}"
-            )),
-        })?;
         let venv = dir.join("venv");
         install_step(
             Command::new("python3")
@@ -178,7 +192,13 @@ pub fn python() -> Option<PathBuf> {
                 .arg(sources().join("requirements.txt")),
         )
     };
-    let dir = provide(&INSTALLED, "Python", install, &["requirements.txt"])?;
+    let dir = provide(
+        &INSTALLED,
+        "Python",
+        look_for_python,
+        install,
+        &["requirements.txt"],
+    )?;
     Some(dir.join("venv/bin/python"))
 }
 
