@@ -65,7 +65,7 @@ pub struct ListenSettings {
 
 /// What the API is.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ApiSettings {
+pub struct FederationSettings {
     /// Be a subgraph of Apollo Federation too: subscribers, groups and segments are entities of a supergraph.
     #[arg(long, env = "ROLLCALL_FEDERATION")]
     pub federation: bool,

@@ -1,6 +1,6 @@
 //! `rollcall schema`.
 
-use crate::config::ApiSettings;
+use crate::config::FederationSettings;
 use crate::graphql::{sdl, subgraph_sdl};
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    api: ApiSettings,
+    api: FederationSettings,
 }
 
 /// Prints the GraphQL schema; needs no database.

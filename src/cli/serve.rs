@@ -2,7 +2,7 @@
 
 use super::database::{self, Opened};
 use crate::clock::Clock;
-use crate::config::{ApiSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, FederationSettings, ListenSettings, ScheduleSettings};
 use crate::graphql::App;
 use crate::server::{self, graphiql};
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ pub struct Arguments {
     #[command(flatten)]
     listen: ListenSettings,
     #[command(flatten)]
-    api: ApiSettings,
+    api: FederationSettings,
 }
 
 /// Serves until the process is told to stop.
@@ -38,7 +38,7 @@ pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
     listen: &ListenSettings,
-    api: &ApiSettings,
+    api: &FederationSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
     let app = App {

@@ -95,10 +95,13 @@ pub fn build_schema(app: App) -> RollcallSchema {
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.
 pub fn sdl() -> String {
-    print(
-        builder(false),
-        SDLExportOptions::new().include_specified_by(),
-    )
+    served_sdl(false)
+}
+
+/// Returns the schema with everything that may be asked: of a subgraph also what routers ask.
+pub fn served_sdl(is_subgraph: bool) -> String {
+    let options = SDLExportOptions::new().include_specified_by();
+    print(builder(is_subgraph), options)
 }
 
 /// Returns the schema as that of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`

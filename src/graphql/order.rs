@@ -4,14 +4,13 @@
 //! expect it, and async-graphql 7.2 inserts each field when its resolver is done.
 
 use super::empty::MARK;
-use super::failed::null_failed_fields;
 use super::types::is_a;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Response, Value};
 use std::collections::HashSet;
 
-/// Puts the fields of a response into the order of its operation, with null for those that failed.
+/// Puts the fields of a response into the order of its operation.
 pub fn order_fields(
     response: &mut Response,
     document: &ExecutableDocument,
@@ -23,7 +22,6 @@ pub fn order_fields(
         None => operations.next(),
     };
     if let Some((_, operation)) = operation {
-        null_failed_fields(response, document, &operation.node);
         order_value(
             &mut response.data,
             &[&operation.node.selection_set.node],

@@ -4,6 +4,7 @@
 use super::RollcallSchema;
 use super::app::App;
 use super::empty::mark_objects;
+use super::failed::null_failed_fields;
 use super::loaders::request_loader;
 use super::order::order_fields;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
@@ -135,6 +136,9 @@ impl Prepared {
     fn finish(&self, mut response: Response) -> Response {
         if self.is_mutation() {
             self.changed.notify_one();
+        }
+        if let Some(operation) = self.operation() {
+            null_failed_fields(&mut response, &self.document, &operation.node);
         }
         order_fields(
             &mut response,

@@ -6,7 +6,7 @@ use crate::audience::import::{SubscriberImport, import_events, import_subscriber
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{ApiSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, FederationSettings, ListenSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
@@ -65,7 +65,7 @@ pub fn run(
         opened,
         schedule,
         &arguments.listen,
-        &ApiSettings::default(),
+        &FederationSettings::default(),
         clock,
     )
 }

@@ -129,6 +129,12 @@ fn a_supergraph_is_composed_with_another_subgraph() {
         return;
     };
     let (_app, server, _) = subgraph(1);
+    // What it serves is what it prints for those who look at documents.
+    let asked = rollcall::graphql::served_sdl(true);
+    std::fs::write(workshop.path().join("asked.graphql"), asked).expect("a file");
+    let url = format!("http://{}/graphql", server.address);
+    let schema = ["schema.mjs", &url, "asked.graphql", "operations"];
+    workshop.node(schema[0], &schema[1..]).succeeded();
     let (_, body) = server.post("{ _service { sdl } }", json!({}));
     let served = body["data"]["_service"]["sdl"].as_str().expect("a text");
     let printed = run(&mut rollcall(&["schema", "--federation"])).succeeded();

@@ -133,19 +133,27 @@ fn install_step(command: &mut Command) -> Result<(), Absent> {
     }
 }
 
-/// Makes sure that a tool is there and new enough: a script of it must succeed.
+/// Makes sure that a tool is there and new enough: a script of it exits with 3 where it is not.
 fn look_for(tool: &str, script: [&str; 2], wanted: &str) -> Result<(), Absent> {
-    install_step(Command::new(tool).args(script)).map_err(|absent| match absent {
-        Absent::Untestable(reason) | Absent::Broken(reason) => {
-            Absent::Untestable(format!("expected {wanted}: {reason}"))
-        }
-    })
+    let output = Command::new(tool).args(script).output();
+    let output = output.map_err(|error| {
+        Absent::Untestable(format!(
+            "expected {wanted}, but {tool} cannot be started: {error}"
+        ))
+    })?;
+    match output.status.code() {
+        Some(0) => Ok(()),
+        Some(3) => Err(Absent::Untestable(format!("expected {wanted}"))),
+        _ => Err(Absent::Broken(
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )),
+    }
 }
 
 fn npm_packages() -> Option<&'static Path> {
     static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
     let look_for_node = || {
-        let script = "process.exit(process.versions.node.split('.')[0] < 20)";
+        let script = "process.exit(parseInt(process.versions.node) < 20 ? 3 : 0)";
         look_for("node", ["-e", script], "Node.js, 20 or newer, with npm")
     };
     let install = |dir: &Path| {
@@ -174,7 +182,8 @@ fn npm_packages() -> Option<&'static Path> {
 pub fn python() -> Option<PathBuf> {
     static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
     let look_for_python = || {
-        let script = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+        let script = "import sys, importlib.util as found; \
+             sys.exit(0 if sys.version_info >= (3, 10) and found.find_spec('ensurepip') else 3)";
         let wanted = "python3, 3.10 or newer, with venv and pip";
         look_for("python3", ["-c", script], wanted)
     };
