@@ -162,9 +162,18 @@ impl AnswerSettings {
             },
             is_closed: self.no_introspection,
             allowed: folder.map(AllowedDocuments::read).transpose()?,
+            is_subgraph: false,
             statement_timeout: Some(self.request_timeout()),
         })
     }
+}
+
+/// What the API is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FederationSettings {
+    /// Be a subgraph of Apollo Federation too: subscribers, groups and segments are entities of a supergraph.
+    #[arg(long, env = "ROLLCALL_FEDERATION")]
+    pub federation: bool,
 }
 
 impl ScheduleSettings {

@@ -89,7 +89,10 @@ impl InputProblem {
 
 impl std::fmt::Display for InputProblem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}: {}", self.path, self.message)?;
+        match self.path.as_str() {
+            "" => write!(formatter, "{}", self.message)?,
+            path => write!(formatter, "{path}: {}", self.message)?,
+        }
         match &self.hint {
             Some(hint) => write!(formatter, " ({hint})"),
             None => Ok(()),

@@ -151,6 +151,32 @@ pub fn merge_sql(source: &str) -> String {
     )
 }
 
+/// The columns of an [`Event`].
+macro_rules! columns {
+    () => {
+        (
+            events::id,
+            events::subscriber_id,
+            events::name,
+            events::occurred_at,
+            diesel::dsl::sql::<Nullable<Double>>("value::float8"),
+            events::properties,
+            events::dedupe_key,
+        )
+    };
+}
+
+/// Finds events by id.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Event>, Error> {
+    Ok(events::table
+        .filter(events::id.eq_any(ids))
+        .select(columns!())
+        .load(connection)?)
+}
+
 /// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
 pub type EventKey = (DateTime<Utc>, i64);
 
@@ -167,15 +193,7 @@ pub fn list_page(
     request.fetch(|request, limit| {
         let mut query = events::table
             .filter(events::subscriber_id.eq(subscriber_id))
-            .select((
-                events::id,
-                events::subscriber_id,
-                events::name,
-                events::occurred_at,
-                diesel::dsl::sql::<Nullable<Double>>("value::float8"),
-                events::properties,
-                events::dedupe_key,
-            ))
+            .select(columns!())
             .limit(limit)
             .into_boxed();
         if let Some(name) = name {

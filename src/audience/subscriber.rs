@@ -116,19 +116,18 @@ pub fn id_bounds(request: &PageRequest<SubscriberKey>) -> (i64, i64) {
     )
 }
 
-/// Finds a subscriber by e-mail, in any letter case.
+/// Finds subscribers by e-mail, trimmed and in lower case.
 ///
 /// # Errors
 /// Those of the database.
-pub fn find_by_email(
+pub fn find_by_emails(
     connection: &mut PgConnection,
-    email: &str,
-) -> Result<Option<Subscriber>, Error> {
+    emails: &[String],
+) -> Result<Vec<Subscriber>, Error> {
     Ok(subscribers::table
-        .filter(subscribers::email.eq(email.trim().to_lowercase()))
+        .filter(subscribers::email.eq_any(emails))
         .select(Subscriber::as_select())
-        .first(connection)
-        .optional()?)
+        .load(connection)?)
 }
 
 /// Returns the ids of the subscribers with these e-mails, by e-mail.

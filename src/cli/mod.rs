@@ -42,7 +42,7 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     /// Print the GraphQL schema.
-    Schema,
+    Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
     Migrate(migrate::Arguments),
 }
@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &command),
         Command::Key(command) => key::run(&line.database, &command),
-        Command::Schema => schema::run(),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };
     match result {

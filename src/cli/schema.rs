@@ -1,10 +1,24 @@
 //! `rollcall schema`.
 
+use crate::config::FederationSettings;
+use crate::graphql::{sdl, subgraph_sdl};
 use std::io::Write;
 use std::process::ExitCode;
 
+/// What `rollcall schema` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    api: FederationSettings,
+}
+
 /// Prints the GraphQL schema; needs no database.
-pub fn run() -> anyhow::Result<ExitCode> {
-    std::io::stdout().write_all(crate::graphql::sdl().as_bytes())?;
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let sdl = if arguments.api.federation {
+        subgraph_sdl()
+    } else {
+        sdl()
+    };
+    std::io::stdout().write_all(sdl.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,8 +2,10 @@
 
 use super::database::{self, Opened};
 use crate::clock::Clock;
-use crate::config::{AnswerSettings, DatabaseSettings, ListenSettings, ScheduleSettings};
-use crate::graphql::App;
+use crate::config::{
+    AnswerSettings, DatabaseSettings, FederationSettings, ListenSettings, ScheduleSettings,
+};
+use crate::graphql::{ApiSettings, App};
 use crate::server::{self, HttpSettings, ServerSettings, graphiql};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ pub struct ServingArguments {
 
     #[command(flatten)]
     answer: AnswerSettings,
+
+    #[command(flatten)]
+    federation: FederationSettings,
 }
 
 impl ServingArguments {
@@ -30,7 +35,10 @@ impl ServingArguments {
     pub fn settings(&self) -> anyhow::Result<ServerSettings> {
         Ok(ServerSettings {
             listen: self.listen.clone(),
-            api: self.answer.api()?,
+            api: ApiSettings {
+                is_subgraph: self.federation.federation,
+                ..self.answer.api()?
+            },
             http: HttpSettings {
                 status_codes: self.answer.status_codes(),
                 request_timeout: self.answer.request_timeout(),

@@ -64,6 +64,7 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
         }
         _ if message.contains("due to statement timeout") => Error::TimedOut,
         _ if is_shutdown(message) => Error::Unavailable(one_line(message)),
+        _ if is_about_nul(information) => Error::invalid("", NUL),
         _ => Error::Internal(message.to_owned()),
     }
 }
@@ -79,6 +80,16 @@ fn is_shutdown(message: &str) -> bool {
     ]
     .iter()
     .any(|sign| message.contains(sign))
+}
+
+/// What is said of a text that Postgres cannot hold.
+const NUL: &str = "expected texts without the character U+0000, which cannot be stored";
+
+/// Whether Postgres stumbled over the one character that it cannot hold: as a byte of a text, or written out in JSON.
+/// Neither sign depends on the language of the server.
+fn is_about_nul(information: &dyn DatabaseErrorInformation) -> bool {
+    let details = information.details().unwrap_or_default();
+    information.message().contains("\"UTF8\": 0x00") || details.contains("\\u0000")
 }
 
 fn one_line(message: &str) -> String {

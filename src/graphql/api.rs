@@ -3,10 +3,12 @@
 use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal};
+use super::empty::mark_objects;
+use super::failed::null_failed_fields;
 use super::loaders::request_loader;
 use super::order::order_fields;
 use super::parameters::Parameters;
-use super::{RollcallSchema, build_schema, sdl};
+use super::{RollcallSchema, build_schema, served_sdl};
 use crate::audience::api_key::Access;
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{BoxStream, StreamExt};
@@ -24,6 +26,8 @@ pub struct ApiSettings {
     pub is_closed: bool,
     /// The documents that may be executed, where not any may.
     pub allowed: Option<AllowedDocuments>,
+    /// Whether it is a subgraph of Apollo Federation too.
+    pub is_subgraph: bool,
     /// How long a statement of a request may take, if it has a bound.
     pub statement_timeout: Option<Duration>,
 }
@@ -80,9 +84,9 @@ impl Api {
             app.db = app.db.with_statement_timeout(timeout);
         }
         Api {
-            schema: build_schema(app.clone()),
+            schema: build_schema(app.clone(), settings.is_subgraph),
             documents: Documents::new(
-                &sdl(),
+                &served_sdl(settings.is_subgraph),
                 settings.limits,
                 !settings.is_closed,
                 settings.allowed,
@@ -116,7 +120,7 @@ impl Api {
         check_way(&ready, asking.way)?;
         let variables = Variables::from_json(serde_json::Value::Object(variables));
         let mut request = Request::new("").variables(variables);
-        request.set_parsed_query(ready.translated.clone());
+        request.set_parsed_query(mark_objects(&ready.translated));
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Prepared {
             request: request
@@ -192,11 +196,11 @@ impl Finish {
         if self.operation.kind == OperationType::Mutation {
             self.changed.notify_one();
         }
-        if !response.errors.is_empty() {
-            self.operation
-                .place_nulls(&mut response.data, &response.errors);
+        let document = &self.operation.translated;
+        if let Some((_, operation)) = document.operations.iter().next() {
+            null_failed_fields(&mut response, document, &operation.node);
         }
-        order_fields(&mut response, &self.operation.translated, None);
+        order_fields(&mut response, document, None);
         let errors = std::mem::take(&mut response.errors).into_iter();
         response.errors = errors.map(|error| self.complete(error)).collect();
         match self.told_cost {

@@ -13,6 +13,7 @@ const DEFAULT_PAGE_SIZE: usize = 50;
 
 /// Where a page stands in its list.
 #[derive(SimpleObject, Debug, Clone)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether items follow this page.
     pub has_next_page: bool,

@@ -24,8 +24,8 @@ pub struct EventNode(pub Event);
 /// Something a subscriber did at a time.
 #[Object(name = "Event")]
 impl EventNode {
-    /// The global id.
-    async fn id(&self) -> ID {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
         to_global(Kind::Event, self.0.id)
     }
 

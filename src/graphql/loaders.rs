@@ -5,7 +5,7 @@ use super::error::to_graphql;
 use super::scalar::count;
 use crate::audience::api_key::{self, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
-use crate::audience::event::{self, EventTotal};
+use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
@@ -106,6 +106,25 @@ load!(
     /// A subscriber by id.
     SubscriberById(i64) -> Subscriber,
     |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A subscriber by e-mail, trimmed and in lower case.
+    SubscriberByEmail(String) -> Subscriber,
+    |connection, emails| Ok(by_key(subscriber::find_by_emails(connection, &emails)?, |row| &row.email))
+);
+
+impl SubscriberByEmail {
+    /// The key of an address in any letter case.
+    pub fn of(email: &str) -> SubscriberByEmail {
+        SubscriberByEmail(email.trim().to_lowercase())
+    }
+}
+
+load!(
+    /// An event by id.
+    EventById(i64) -> Event,
+    |connection, ids| Ok(by_id(event::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
 load!(
@@ -373,6 +392,7 @@ where
 fn shared(error: Arc<Error>) -> async_graphql::Error {
     to_graphql(match &*error {
         Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
+        Error::Invalid(problems) => Error::Invalid(problems.clone()),
         other => Error::Internal(other.to_string()),
     })
 }

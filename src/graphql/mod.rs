@@ -11,9 +11,12 @@ mod connection;
 mod custom_field;
 mod dependency;
 mod document;
+mod empty;
 mod error;
 mod event;
 mod explain;
+mod failed;
+mod federation;
 mod group;
 mod id;
 mod live;
@@ -36,6 +39,7 @@ mod segment_input;
 mod subscriber;
 mod subscriber_input;
 mod subscription;
+mod types;
 
 pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way};
 pub use app::App;
@@ -47,6 +51,7 @@ pub use scope::{forbidden, needed_scope};
 pub use subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
+use chrono::{DateTime, Utc};
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -61,6 +66,7 @@ pub struct Query(
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
     api_key::ApiKeyQuery,
+    federation::EntityQuery,
 );
 
 /// What can be changed.
@@ -79,16 +85,24 @@ pub struct Mutation(
 pub type RollcallSchema = Schema<Query, Mutation, Subscription>;
 
 /// Starts the schema without anything to answer with: enough to print it.
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription)
+fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
+    let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<node::Node>()
         .register_output_type::<membership::Membership>()
+        .override_output_type_description::<DateTime<Utc>>(scalar::INSTANT);
+    if is_subgraph {
+        builder
+            .register_output_type::<federation::Keys>()
+            .enable_subscription_in_federation()
+    } else {
+        builder
+    }
 }
 
 /// Makes the schema that answers from this application.
-pub fn build_schema(app: App) -> RollcallSchema {
+fn build_schema(app: App, is_subgraph: bool) -> RollcallSchema {
     // Documents come here validated, and so bounded that no way through them is too long.
-    builder()
+    builder(is_subgraph)
         .data(app)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(1_000)
@@ -97,11 +111,27 @@ pub fn build_schema(app: App) -> RollcallSchema {
 
 /// Returns the schema in the GraphQL schema definition language, as `schema.graphql` keeps it.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_enum_items()
-        .include_specified_by();
-    let mut sdl = builder().finish().sdl_with_options(options);
+    served_sdl(false)
+}
+
+/// Returns the schema with everything that may be asked: of a subgraph also what routers ask.
+pub fn served_sdl(is_subgraph: bool) -> String {
+    let options = SDLExportOptions::new().include_specified_by();
+    print(builder(is_subgraph), options)
+}
+
+/// Returns the schema as that of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`
+/// tells, in a steady order.
+pub fn subgraph_sdl() -> String {
+    print(builder(true), SDLExportOptions::new().federation())
+}
+
+fn print(
+    builder: SchemaBuilder<Query, Mutation, Subscription>,
+    options: SDLExportOptions,
+) -> String {
+    let options = options.sorted_fields().sorted_enum_items();
+    let mut sdl = builder.finish().sdl_with_options(options);
     // Trailing blanks and blank lines at the end would trip editors over an unchanged file.
     let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
     sdl = lines.join("\n");

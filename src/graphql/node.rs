@@ -3,10 +3,12 @@
 use super::api_key::ApiKeyNode;
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
+use super::event::EventNode;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
 use super::loaders::{
-    ApiKeyById, CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
+    ApiKeyById, CustomFieldById, EventById, GroupById, RefreshById, SegmentById, SubscriberById,
+    load_one,
 };
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
@@ -41,6 +43,8 @@ pub enum Node {
     Refresh(RefreshNode),
     /// An API key; for ADMIN.
     ApiKey(ApiKeyNode),
+    /// An event.
+    Event(EventNode),
 }
 
 /// Anything by its global id.
@@ -50,6 +54,7 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Returns the thing of that id, or null if there is none.
+    #[graphql(shareable)]
     async fn node(
         &self,
         context: &Context<'_>,
@@ -59,6 +64,7 @@ impl NodeQuery {
     }
 
     /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
+    #[graphql(shareable)]
     async fn nodes(
         &self,
         context: &Context<'_>,
@@ -99,6 +105,8 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?
             .map(|key| Node::ApiKey(ApiKeyNode(key))),
-        Kind::Event => None,
+        Kind::Event => load_one(loader, EventById(number))
+            .await?
+            .map(|event| Node::Event(EventNode(event))),
     })
 }

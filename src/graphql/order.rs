@@ -3,6 +3,8 @@
 //! The specification (September 2025, section 7.2.2 "Serialized Map Ordering") wants it so, people reading answers
 //! expect it, and async-graphql 7.2 inserts each field when its resolver is done.
 
+use super::empty::MARK;
+use super::types::is_a;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, Response, Value};
@@ -39,13 +41,25 @@ fn order_value(value: &mut Value, sets: &[&SelectionSet], document: &ExecutableD
             }
         }
         Value::Object(fields) => {
-            let mut selected = Selected::new();
-            let mut visited = HashSet::new();
-            for set in sets {
-                collect(set, document, &mut selected, &mut visited);
-            }
             let mut unordered = std::mem::take(fields);
-            for (key, sets) in selected {
+            let kind = match sets {
+                [] => None,
+                _ => unordered.shift_remove(MARK),
+            };
+            let kind = match &kind {
+                Some(Value::String(kind)) => Some(kind.as_str()),
+                _ => None,
+            };
+            let mut gathering = Gathering {
+                document,
+                kind,
+                selected: Selected::new(),
+                visited: HashSet::new(),
+            };
+            for set in sets {
+                gathering.collect(set);
+            }
+            for (key, sets) in gathering.selected {
                 if let Some(mut field) = unordered.shift_remove(key) {
                     order_value(&mut field, &sets, document);
                     fields.insert(key.clone(), field);
@@ -58,42 +72,46 @@ fn order_value(value: &mut Value, sets: &[&SelectionSet], document: &ExecutableD
     }
 }
 
-/// Gathers what a selection set selects. A fragment counts once for an object, so that chains of them cannot grow.
-fn collect<'d>(
-    set: &'d SelectionSet,
+/// Gathers what selection sets select from an object.
+struct Gathering<'d> {
     document: &'d ExecutableDocument,
-    selected: &mut Selected<'d>,
-    visited: &mut HashSet<&'d Name>,
-) {
-    for selection in &set.items {
-        match &selection.node {
-            Selection::Field(field) => {
-                let key = &field.node.response_key().node;
-                let below = selected.entry(key).or_default();
-                below.push(&field.node.selection_set.node);
-            }
-            Selection::InlineFragment(fragment) => {
-                collect(
-                    &fragment.node.selection_set.node,
-                    document,
-                    selected,
-                    visited,
-                );
-            }
-            Selection::FragmentSpread(spread) => {
-                let name = &spread.node.fragment_name.node;
-                if visited.insert(name)
-                    && let Some(fragment) = document.fragments.get(name)
-                {
-                    collect(
-                        &fragment.node.selection_set.node,
-                        document,
-                        selected,
-                        visited,
-                    );
+    /// The type of the object, where that matters.
+    kind: Option<&'d str>,
+    selected: Selected<'d>,
+    visited: HashSet<&'d Name>,
+}
+
+impl<'d> Gathering<'d> {
+    /// Adds a selection set. A fragment counts once for an object, so that chains of them cannot grow.
+    fn collect(&mut self, set: &'d SelectionSet) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let key = &field.node.response_key().node;
+                    let below = self.selected.entry(key).or_default();
+                    below.push(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    if condition.is_none_or(|on| self.may_be(&on.node.on.node)) {
+                        self.collect(&fragment.node.selection_set.node);
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = self.document.fragments.get(name)
+                        && self.may_be(&fragment.node.type_condition.node.on.node)
+                        && self.visited.insert(name)
+                    {
+                        self.collect(&fragment.node.selection_set.node);
+                    }
                 }
             }
         }
+    }
+
+    fn may_be(&self, condition: &str) -> bool {
+        self.kind.is_none_or(|kind| is_a(kind, condition))
     }
 }
 

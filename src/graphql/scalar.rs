@@ -3,6 +3,10 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::NaiveDate;
 
+/// What is said of `DateTime`, in the place of what the library says.
+pub const INSTANT: &str =
+    "An instant in the form of RFC 3339, such as `2026-03-01T09:30:00Z`; answers are in UTC.";
+
 /// A calendar day without a time or a zone, such as `2026-03-01`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);

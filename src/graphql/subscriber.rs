@@ -8,7 +8,9 @@ use super::event::{EventConnection, EventTotalNode, page_of_events};
 use super::explain::{ExplainArguments, Explanation, explain_for};
 use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
 use super::id::{Kind, parse_kind, to_global};
-use super::loaders::{GroupsOf, PassagesOf, SegmentsOf, SubscriberById, Total, TotalsOf, load_one};
+use super::loaders::{
+    GroupsOf, PassagesOf, SegmentsOf, SubscriberByEmail, SubscriberById, Total, TotalsOf, load_one,
+};
 use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
 use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key};
 use super::rule_input::{RuleInput, get_rule};
@@ -16,9 +18,7 @@ use super::scalar::Date;
 use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::{Page, PageRequest, page_of};
-use crate::audience::subscriber::{
-    Subscriber, SubscriberKey, SubscriberOrder, find_by_email, list_page,
-};
+use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::refresh::list_matching;
 use crate::rule::{Status, parse_and_check};
@@ -391,12 +391,10 @@ impl SubscriberQuery {
                 let id = parse_kind(&id, Kind::Subscriber, "id")?;
                 load_one(context.loader()?, SubscriberById(id)).await?
             }
-            (None, Some(email)) => context
-                .app()?
-                .db
-                .run(move |connection| find_by_email(connection, &email))
-                .await
-                .map_err(to_graphql)?,
+            (None, Some(email)) => {
+                let email = SubscriberByEmail::of(&email);
+                load_one(context.loader()?, email).await?
+            }
             _ => return Err(bad_input("expected either \"id\" or \"email\"")),
         };
         Ok(found.map(SubscriberNode))

@@ -93,9 +93,8 @@ pub fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
 pub struct UpsertSubscriberInput {
     /// The e-mail address, in any letter case.
     pub email: String,
-    /// The values to set.
-    #[graphql(default)]
-    pub values: SubscriberValuesInput,
+    /// The values to set; none if absent.
+    pub values: Option<SubscriberValuesInput>,
 }
 
 /// What an upsert did.
@@ -128,9 +127,8 @@ pub struct UpdateSubscriberInput {
     pub id: ID,
     /// Another e-mail address.
     pub email: Option<String>,
-    /// The values to set.
-    #[graphql(default)]
-    pub values: SubscriberValuesInput,
+    /// The values to set; none if absent.
+    pub values: Option<SubscriberValuesInput>,
 }
 
 /// The subscriber, or what was wrong.
@@ -172,7 +170,7 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<UpsertSubscriberPayload> {
         let app = context.app()?;
         let now = app.now();
-        let changes = input.values.into_changes();
+        let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
             let catalogue = load_catalogue(connection)?;
             subscriber::upsert(connection, &input.email, &changes, &catalogue, now)
@@ -199,7 +197,7 @@ impl SubscriberMutation {
         let app = context.app()?;
         let now = app.now();
         let id = parse_kind(&input.id, Kind::Subscriber, "input.id")?;
-        let changes = input.values.into_changes();
+        let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
             let catalogue = load_catalogue(connection)?;
             let email = input.email.as_deref();

@@ -96,7 +96,9 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let listen = settings.listen.listen;
-    let gate = Gate::open(&app, &settings.listen)
+    let api = Api::new(app.clone(), settings.api);
+    let answering = api.app().clone();
+    let gate = Gate::open(&answering, &settings.listen)
         .await
         .map_err(ServeError::Keys)?;
     if !listen.ip().is_loopback() && !gate.keys.has_usable(app.now()) {
@@ -110,7 +112,7 @@ pub async fn serve(
     let listener = std::net::TcpListener::bind(listen).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
     let state = web::Data::new(http::State {
-        api: Api::new(app.clone(), settings.api),
+        api,
         settings: settings.http,
         gate,
         is_stopping: watch::Sender::new(false),
@@ -132,7 +134,7 @@ pub async fn serve(
     .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
-        tokio::spawn(keys::run(app.clone(), keys)),
+        tokio::spawn(keys::run(answering, keys)),
         tokio::spawn(scheduler::run(app.clone())),
         tokio::spawn(follower::run(app.clone())),
         tokio::spawn(hub::run(app)),

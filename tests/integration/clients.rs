@@ -1,49 +1,13 @@
 //! Clients as others write them: `graphql-ws` from npm, in `tests/clients`.
 
-use crate::support::{Server, TestApp, eventually, rollcall, run};
+use crate::support::{Server, TestApp, Workshop, eventually, rollcall, run};
 use serde_json::{Value, json};
-use std::fs::{copy, read_to_string};
-use std::io::Write;
-use std::path::Path;
+use std::fs::read_to_string;
 use std::process::{Child, Command, Stdio};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 /// How often somebody moves.
 const ROUNDS: usize = 12;
-
-/// Installs the clients into a directory of their own, or tells why they are not tried.
-fn install() -> Option<TempDir> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let dir = tempfile::tempdir().expect("a directory");
-    for name in [
-        "package.json",
-        "package-lock.json",
-        ".npmrc",
-        "membership.mjs",
-    ] {
-        copy(sources.join(name), dir.path().join(name)).expect("a copy");
-    }
-    let npm = Command::new("npm")
-        .args([
-            "ci",
-            "--prefer-offline",
-            "--no-progress",
-            "--loglevel=error",
-        ])
-        .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"])
-        .current_dir(dir.path())
-        .stdin(Stdio::null())
-        .output();
-    let reason = match npm {
-        Ok(output) if output.status.success() => return Some(dir),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    // Not by a macro, whose text is kept from whoever runs the tests while they succeed.
-    let line = format!("\n*** NOT TESTED: the clients of tests/clients; npm ci: {reason}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    None
-}
 
 /// A client that listens.
 struct Listener {
@@ -54,7 +18,7 @@ struct Listener {
 impl Listener {
     /// Starts a client and waits until it has asked.
     #[track_caller]
-    fn start(clients: &TempDir, server: &Server, after: Option<&str>) -> Listener {
+    fn start(clients: &Workshop, server: &Server, after: Option<&str>) -> Listener {
         let printed = NamedTempFile::new().expect("a file for what is printed");
         let child = Command::new("node")
             .args([
@@ -134,7 +98,7 @@ fn let_people_move(app: &TestApp) -> Vec<Value> {
 
 #[test]
 fn graphql_ws_is_told_every_change_in_order_and_once() {
-    let Some(clients) = install() else {
+    let Some(clients) = Workshop::new() else {
         return;
     };
     let app = TestApp::at("2026-06-15T12:00:00Z");

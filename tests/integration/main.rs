@@ -23,5 +23,6 @@ mod schema;
 mod scopes;
 mod segments;
 mod subscriptions;
+mod suites;
 mod tidy;
 mod websocket;

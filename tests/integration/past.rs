@@ -526,9 +526,10 @@ fn an_erased_subscriber_is_in_no_change() {
     for (email, kept) in [("p01@x.lt", "p02@x.lt"), ("p31@x.lt", "p32@x.lt")] {
         let id_of = |email: &str| {
             let found = replay.app.db().run_here(|connection| {
-                rollcall::audience::subscriber::find_by_email(connection, email)
+                rollcall::audience::subscriber::find_by_emails(connection, &[email.to_owned()])
             });
-            found.expect("a row").map(|subscriber| subscriber.id)
+            let found = found.expect("rows");
+            found.first().map(|subscriber| subscriber.id)
         };
         let (Some(id), Some(other)) = (id_of(email), id_of(kept)) else {
             continue;

@@ -8,7 +8,6 @@
 mod access;
 mod cost;
 mod limits;
-mod nulls;
 mod persisted;
 mod problem;
 mod translate;
@@ -99,22 +98,10 @@ struct Document {
 pub struct ReadyOperation {
     /// What async-graphql executes.
     pub translated: Translated,
-    document: Arc<Document>,
-    index: usize,
     /// Whether it is a query, a mutation or a subscription.
     pub kind: OperationType,
     /// What it costs.
     pub cost: u64,
-}
-
-impl ReadyOperation {
-    /// Puts null into an answer where errors ask for it.
-    pub fn place_nulls(&self, data: &mut async_graphql::Value, errors: &[ServerError]) {
-        let validated = &self.document.validated;
-        if let Some(operation) = validated.operations.iter().nth(self.index) {
-            nulls::place_nulls(data, errors, validated, operation);
-        }
-    }
 }
 
 impl Documents {
@@ -180,8 +167,6 @@ impl Documents {
             translated: document.translate(index, operation, variables),
             kind: operation.operation_type,
             cost,
-            index,
-            document,
         })
     }
 

@@ -24,7 +24,7 @@ fn key_command(database: &TestDatabase, arguments: &[&str]) -> Finished {
 
 /// Makes a key by command and returns it.
 #[track_caller]
-fn create_key(database: &TestDatabase, arguments: &[&str]) -> String {
+pub fn create_key(database: &TestDatabase, arguments: &[&str]) -> String {
     let done = key_command(database, &[&["create"], arguments].concat());
     assert!(done.status.success(), "{done}");
     done.stdout.trim_end().to_owned()

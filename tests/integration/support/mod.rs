@@ -4,11 +4,13 @@ mod cluster;
 mod observe;
 mod process;
 mod socket;
+mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;
+pub use tools::{Workshop, python};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::audience::api_key::Access;
@@ -70,6 +72,15 @@ impl TestApp {
                 .build()
                 .expect("a runtime"),
         }
+    }
+
+    /// Answers as a subgraph of Apollo Federation from now on.
+    pub fn become_subgraph(&mut self) {
+        let settings = ApiSettings {
+            is_subgraph: true,
+            ..ApiSettings::default()
+        };
+        self.api = Api::new(self.app.clone(), settings);
     }
 
     pub fn db(&self) -> &Db {

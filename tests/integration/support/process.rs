@@ -51,6 +51,12 @@ impl std::fmt::Display for Finished {
 /// Runs a prepared program to its end.
 #[track_caller]
 pub fn run(command: &mut Command) -> Finished {
+    run_within(command, LIMIT)
+}
+
+/// Runs a prepared program to its end, which must come within this time.
+#[track_caller]
+pub fn run_within(command: &mut Command, limit: Duration) -> Finished {
     let mut stdout = tempfile::tempfile().expect("a file for what is printed");
     let mut stderr = tempfile::tempfile().expect("a file for what is wrong");
     let mut child = command
@@ -58,7 +64,7 @@ pub fn run(command: &mut Command) -> Finished {
         .stderr(stderr.try_clone().expect("a handle"))
         .spawn()
         .expect("the program starts");
-    let status = wait(&mut child);
+    let status = wait(&mut child, limit);
     Finished {
         status,
         stdout: read_back(&mut stdout),
@@ -81,8 +87,8 @@ pub fn import_text(
     run(command.args(arguments).current_dir(dir.path()))
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + LIMIT;
+fn wait(child: &mut Child, limit: Duration) -> ExitStatus {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
             return status;
@@ -212,7 +218,7 @@ impl Server {
     #[track_caller]
     pub fn interrupt(mut self) -> Finished {
         killpg(self.group(), Signal::SIGINT).expect("the server can be interrupted");
-        let status = wait(&mut self.child);
+        let status = wait(&mut self.child, LIMIT);
         Finished {
             status,
             stdout: String::new(),
