@@ -20,6 +20,7 @@
 //! | [`cli`] | one file per subcommand | everything |
 //! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, the loops of scheduler, follower and hub | actix-web |
 //! | [`graphql`] | translation: one file per noun, loaders, paging, errors | async-graphql |
+//! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`refresh`] | snapshot, column loading, blocks, the past, what follows at once, schedule, the step | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
@@ -76,6 +77,8 @@ pub mod config;
 pub mod server;
 
 pub mod graphql;
+
+pub mod export;
 
 pub mod refresh;
 

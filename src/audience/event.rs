@@ -204,6 +204,29 @@ pub fn list_page(
     })
 }
 
+/// Lists all events of these subscribers, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_all_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<Event>, Error> {
+    Ok(events::table
+        .filter(events::subscriber_id.eq_any(subscriber_ids))
+        .order((events::occurred_at.desc(), events::id.desc()))
+        .select((
+            events::id,
+            events::subscriber_id,
+            events::name,
+            events::occurred_at,
+            diesel::dsl::sql::<Nullable<Double>>("value::float8"),
+            events::properties,
+            events::dedupe_key,
+        ))
+        .load(connection)?)
+}
+
 /// Lists the totals of these subscribers, by event name.
 ///
 /// # Errors

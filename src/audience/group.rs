@@ -261,7 +261,11 @@ pub fn remove_members(
     })
 }
 
-fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
+/// Keeps a group from being deleted until the end of this transaction.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is not there any more.
+pub fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
     let found: Option<i64> = groups::table
         .find(group_id)
         .select(groups::id)

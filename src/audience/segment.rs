@@ -5,7 +5,7 @@ use super::clean::clean_text;
 use super::group::check_key;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
-use crate::error::Error;
+use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -119,6 +119,22 @@ pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Ve
         .filter(segments::key.eq_any(keys))
         .select(Segment::as_select())
         .load(connection)?)
+}
+
+/// Returns the segment of that key.
+///
+/// # Errors
+/// [`Error::Invalid`] with the nearest known key, at the given place in the input.
+pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Result<Segment, Error> {
+    if let Some(segment) = find_by_key(connection, key)? {
+        return Ok(segment);
+    }
+    let known: Vec<String> = segments::table.select(segments::key).load(connection)?;
+    let message = format!("expected the key of a segment, found \"{key}\", which does not exist");
+    let hint = rule::nearest(key, known.iter().map(String::as_str));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::NotFound, path, message).with_hint(hint),
+    ]))
 }
 
 /// Lists a page of segments by key, archived ones only if asked for.

@@ -2,6 +2,8 @@
 
 mod database;
 mod demo;
+mod export;
+mod export_file;
 mod import;
 mod migrate;
 mod refresh;
@@ -37,6 +39,9 @@ enum Command {
     /// Import subscribers or events from CSV files.
     #[command(subcommand)]
     Import(import::Command),
+    /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
+    #[command(subcommand)]
+    Export(export::Command),
     /// Print the GraphQL schema.
     Schema,
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -52,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &command),
+        Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Schema => schema::run(),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

@@ -5,6 +5,7 @@
 
 mod app;
 mod connection;
+mod copy;
 mod custom_field;
 mod dependency;
 mod error;
@@ -58,6 +59,7 @@ pub struct Query(
 pub struct Mutation(
     subscriber_input::SubscriberMutation,
     group::GroupMutation,
+    copy::CopyMutation,
     segment_input::SegmentMutation,
     custom_field::CustomFieldMutation,
     event::EventMutation,

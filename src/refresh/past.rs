@@ -19,7 +19,10 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Runs a question over one snapshot, so that members and changes belong together.
-pub(super) fn in_snapshot<T>(
+///
+/// # Errors
+/// Those of the question and of the database.
+pub fn in_snapshot<T>(
     connection: &mut PgConnection,
     ask: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -44,7 +47,11 @@ pub fn find_members_as_of(
     })
 }
 
-fn members_as_of(
+/// As [`find_members_as_of`], for a caller who is in a snapshot already.
+///
+/// # Errors
+/// As there.
+pub fn members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
     at: DateTime<Utc>,

@@ -1,6 +1,7 @@
 //! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
 //! of the hub for subscriptions.
 
+mod export;
 mod follower;
 pub mod graphiql;
 mod guard;
@@ -88,6 +89,7 @@ pub async fn serve(
             .wrap(middleware::from_fn(http::check_host))
             .app_data(shared.clone())
             .configure(http::configure)
+            .configure(export::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
