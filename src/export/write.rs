@@ -39,7 +39,9 @@ impl<'c, W: Write> RowWriter<'c, W> {
         match format {
             Format::Csv => {
                 let mut writer = Box::new(csv::Writer::from_writer(sink));
-                writer.write_record(columns.iter().map(|column| &column.name))?;
+                writer
+                    .write_record(columns.iter().map(|column| &column.name))
+                    .map_err(of_sink)?;
                 Ok(RowWriter::Csv {
                     writer,
                     columns,
@@ -92,7 +94,7 @@ impl<'c, W: Write> RowWriter<'c, W> {
                         buffer,
                     )?;
                 }
-                writer.write_record(None::<&[u8]>)?;
+                writer.write_record(None::<&[u8]>).map_err(of_sink)?;
                 *rows += 1;
             }
             RowWriter::Ndjson {
@@ -146,11 +148,18 @@ fn write_cell<W: Write>(
         buffer.clear();
         buffer.push(b'\'');
         buffer.extend_from_slice(cell);
-        writer.write_field(buffer)?;
+        writer.write_field(buffer).map_err(of_sink)
     } else {
-        writer.write_field(cell)?;
+        writer.write_field(cell).map_err(of_sink)
     }
-    Ok(())
+}
+
+/// What went wrong with the sink, as it was.
+fn of_sink(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Whether a cell is a number, which is no formula though it may begin with a sign.

@@ -10,6 +10,7 @@ use crate::export::{Content, ExportError, ExportRequest, Format, find_person, pr
 use crate::graphql::App;
 use crate::rule::{Status, nearest};
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes, ServiceConfig};
@@ -100,12 +101,12 @@ async fn rule_in_body(
     match body {
         Ok(rule) => answer(&request, &state, Content::Rule(rule.into_inner()), "rule").await,
         Err(error) => {
-            let message = format!("expected a rule as a JSON body: {error}");
-            refuse(
-                error.as_response_error().status_code(),
-                "BAD_REQUEST",
-                &message,
-            )
+            let message = format!("expected a rule as a body of type application/json: {error}");
+            let status = match error.as_error::<JsonPayloadError>() {
+                Some(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                _ => error.as_response_error().status_code(),
+            };
+            refuse(status, "BAD_REQUEST", &message)
         }
     }
 }

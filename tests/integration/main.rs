@@ -7,6 +7,7 @@ mod cdnow;
 mod clients;
 mod database;
 mod demo;
+mod exporting;
 mod faults;
 mod importing;
 mod instant;
