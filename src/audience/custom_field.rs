@@ -61,24 +61,27 @@ pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<String>,
 ) -> Result<Page<CustomField>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = custom_fields::table
-            .select(CustomField::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = &request.after {
-            query = query.filter(custom_fields::key.gt(after));
-        }
-        if let Some(before) = &request.before {
-            query = query.filter(custom_fields::key.lt(before));
-        }
-        query = if request.from_end {
-            query.order(custom_fields::key.desc())
-        } else {
-            query.order(custom_fields::key.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |field: &CustomField| field.key.clone(),
+        |request, limit| {
+            let mut query = custom_fields::table
+                .select(CustomField::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = &request.after {
+                query = query.filter(custom_fields::key.gt(after));
+            }
+            if let Some(before) = &request.before {
+                query = query.filter(custom_fields::key.lt(before));
+            }
+            query = if request.from_end {
+                query.order(custom_fields::key.desc())
+            } else {
+                query.order(custom_fields::key.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Finds custom fields by id.

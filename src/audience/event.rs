@@ -171,44 +171,47 @@ pub fn list_page(
     name: Option<&str>,
     request: &PageRequest<EventKey>,
 ) -> Result<Page<Event>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = events::table
-            .filter(events::subscriber_id.eq(subscriber_id))
-            .select((
-                events::id,
-                events::subscriber_id,
-                events::name,
-                events::occurred_at,
-                diesel::dsl::sql::<Nullable<Double>>("value::float8"),
-                events::properties,
-                events::dedupe_key,
-            ))
-            .limit(limit)
-            .into_boxed();
-        if let Some(name) = name {
-            query = query.filter(events::name.eq(name));
-        }
-        if let Some((at, id)) = request.after {
-            query = query.filter(
-                events::occurred_at
-                    .lt(at)
-                    .or(events::occurred_at.eq(at).and(events::id.lt(id))),
-            );
-        }
-        if let Some((at, id)) = request.before {
-            query = query.filter(
-                events::occurred_at
-                    .gt(at)
-                    .or(events::occurred_at.eq(at).and(events::id.gt(id))),
-            );
-        }
-        query = if request.from_end {
-            query.order((events::occurred_at.asc(), events::id.asc()))
-        } else {
-            query.order((events::occurred_at.desc(), events::id.desc()))
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |event: &Event| (event.occurred_at, event.id),
+        |request, limit| {
+            let mut query = events::table
+                .filter(events::subscriber_id.eq(subscriber_id))
+                .select((
+                    events::id,
+                    events::subscriber_id,
+                    events::name,
+                    events::occurred_at,
+                    diesel::dsl::sql::<Nullable<Double>>("value::float8"),
+                    events::properties,
+                    events::dedupe_key,
+                ))
+                .limit(limit)
+                .into_boxed();
+            if let Some(name) = name {
+                query = query.filter(events::name.eq(name));
+            }
+            if let Some((at, id)) = request.after {
+                query = query.filter(
+                    events::occurred_at
+                        .lt(at)
+                        .or(events::occurred_at.eq(at).and(events::id.lt(id))),
+                );
+            }
+            if let Some((at, id)) = request.before {
+                query = query.filter(
+                    events::occurred_at
+                        .gt(at)
+                        .or(events::occurred_at.eq(at).and(events::id.gt(id))),
+                );
+            }
+            query = if request.from_end {
+                query.order((events::occurred_at.asc(), events::id.asc()))
+            } else {
+                query.order((events::occurred_at.desc(), events::id.desc()))
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Lists all events of these subscribers, newest first.

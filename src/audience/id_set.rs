@@ -122,20 +122,23 @@ impl IdSet {
         order: SubscriberOrder,
         request: &PageRequest<SubscriberKey>,
     ) -> Result<Page<Subscriber>, Error> {
-        request.fetch(|request, limit| {
-            let ids = match order {
-                SubscriberOrder::Id => self.ids_by_id(request, limit),
-                SubscriberOrder::Email if self.count() <= FEW_MEMBERS => {
-                    let ids = self.list_between(0, i64::MAX, false, FEW_MEMBERS);
-                    emails_of(connection, Some(&ids), request, limit)?
-                        .into_iter()
-                        .map(|(_, id)| id)
-                        .collect()
-                }
-                SubscriberOrder::Email => self.ids_by_email(connection, request, limit)?,
-            };
-            subscriber::find_in_order(connection, &ids)
-        })
+        request.fetch(
+            |found: &Subscriber| found.key(order),
+            |request, limit| {
+                let ids = match order {
+                    SubscriberOrder::Id => self.ids_by_id(request, limit),
+                    SubscriberOrder::Email if self.count() <= FEW_MEMBERS => {
+                        let ids = self.list_between(0, i64::MAX, false, FEW_MEMBERS);
+                        emails_of(connection, Some(&ids), request, limit)?
+                            .into_iter()
+                            .map(|(_, id)| id)
+                            .collect()
+                    }
+                    SubscriberOrder::Email => self.ids_by_email(connection, request, limit)?,
+                };
+                subscriber::find_in_order(connection, &ids)
+            },
+        )
     }
 
     fn ids_by_id(&self, request: &PageRequest<SubscriberKey>, limit: i64) -> Vec<i64> {

@@ -146,27 +146,30 @@ pub fn list_page(
     with_archived: bool,
     request: &PageRequest<String>,
 ) -> Result<Page<Segment>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = segments::table
-            .select(Segment::as_select())
-            .limit(limit)
-            .into_boxed();
-        if !with_archived {
-            query = query.filter(segments::archived_at.is_null());
-        }
-        if let Some(after) = &request.after {
-            query = query.filter(segments::key.gt(after));
-        }
-        if let Some(before) = &request.before {
-            query = query.filter(segments::key.lt(before));
-        }
-        query = if request.from_end {
-            query.order(segments::key.desc())
-        } else {
-            query.order(segments::key.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |segment: &Segment| segment.key.clone(),
+        |request, limit| {
+            let mut query = segments::table
+                .select(Segment::as_select())
+                .limit(limit)
+                .into_boxed();
+            if !with_archived {
+                query = query.filter(segments::archived_at.is_null());
+            }
+            if let Some(after) = &request.after {
+                query = query.filter(segments::key.gt(after));
+            }
+            if let Some(before) = &request.before {
+                query = query.filter(segments::key.lt(before));
+            }
+            query = if request.from_end {
+                query.order(segments::key.desc())
+            } else {
+                query.order(segments::key.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Makes a segment. It has no members until it is refreshed.
@@ -407,25 +410,28 @@ pub fn list_definitions(
     id: i64,
     request: &PageRequest<i32>,
 ) -> Result<Page<Definition>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = segment_definitions::table
-            .filter(segment_definitions::segment_id.eq(id))
-            .select(Definition::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = request.after {
-            query = query.filter(segment_definitions::version.lt(after));
-        }
-        if let Some(before) = request.before {
-            query = query.filter(segment_definitions::version.gt(before));
-        }
-        query = if request.from_end {
-            query.order(segment_definitions::version.asc())
-        } else {
-            query.order(segment_definitions::version.desc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |definition: &Definition| definition.version,
+        |request, limit| {
+            let mut query = segment_definitions::table
+                .filter(segment_definitions::segment_id.eq(id))
+                .select(Definition::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(segment_definitions::version.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(segment_definitions::version.gt(before));
+            }
+            query = if request.from_end {
+                query.order(segment_definitions::version.asc())
+            } else {
+                query.order(segment_definitions::version.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Returns how many versions of its rule a segment has had.

@@ -295,10 +295,11 @@ impl<'c> Choice<'c> {
             true => Some(format!("did you mean \"{prefixed}\"?")),
             false => nearest(name, known.iter().map(String::as_str)),
         };
-        let message = format!(
-            "expected names of columns ({}), found \"{name}\"",
-            known.join(", ")
-        );
+        let known = match hint {
+            Some(_) => String::new(),
+            None => format!(" ({})", known.join(", ")),
+        };
+        let message = format!("expected names of columns{known}, found \"{name}\"");
         InputProblem::new(InputCode::NotFound, "columns", message).with_hint(hint)
     }
 }

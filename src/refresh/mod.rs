@@ -47,7 +47,7 @@ pub use meter::{Figure, Meter, Phase};
 pub use passages::{Passage, find_joined_at, joined_at_of, list_passages, passages_of};
 pub use past::{
     Changed, count_refreshes_of, find_changed, find_members_as_of, fold_history, in_snapshot,
-    list_refreshes_of, members_as_of,
+    list_changed, list_members_as_of, list_refreshes_of, members_as_of,
 };
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{

@@ -6,13 +6,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Many large rows: more than what sockets hold on their way.
+/// Many large rows: more than what sockets hold on their way, also when it is compressed.
 const MANY: usize = 60_000;
 
 fn fill(database: &TestDatabase) {
     database.execute(&format!(
-        "INSERT INTO subscribers (email, first_name, city, created_at, updated_at) \
-         SELECT 'p' || n || '@example.com', repeat('x', 500), 'Vilnius', '2026-01-01', '2026-01-01' FROM generate_series(1, {MANY}) n"
+        "INSERT INTO subscribers (email, first_name, city, created_at, updated_at) SELECT 'p' || n || '@example.com', \
+         (SELECT string_agg(md5(n || ' ' || i), '') FROM generate_series(1, 20) i), 'Vilnius', '2026-01-01', '2026-01-01' \
+         FROM generate_series(1, {MANY}) n"
     ));
 }
 
@@ -129,7 +130,7 @@ fn files_are_streamed_and_mistakes_are_errors_of_the_api() {
     assert_snapshot!(refused("/export/person?email=nobody@example.com"), @r#"404 {"errors":[{"message":"no subscriber \"nobody@example.com\" exists","extensions":{"code":"NOT_FOUND"}}]}"#);
     assert_snapshot!(refused("/export/person"), @r#"400 {"errors":[{"message":"email: expected ?email=ADDRESS and nothing else","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
     assert_snapshot!(refused("/export/everything"), @r#"404 {"errors":[{"message":"expected GET and one of /export/subscribers, /export/group/KEY, /export/segment/KEY, /export/rule, /export/memberships, /export/events or /export/person","extensions":{"code":"NOT_FOUND"}}]}"#);
-    assert_snapshot!(refused("/export/subscribers?columns=emial"), @r#"400 {"errors":[{"message":"columns: expected names of columns (email, status, first_name, last_name, phone, country, region, city, postal_code, latitude, longitude, language, timezone, birthday, source, created_at, updated_at, subscribed_at, unsubscribed_at, groups), found \"emial\" (did you mean \"email\"?)","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
+    assert_snapshot!(refused("/export/subscribers?columns=emial"), @r#"400 {"errors":[{"message":"columns: expected names of columns, found \"emial\" (did you mean \"email\"?)","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
     assert_snapshot!(refused("/export/subscribers?colums=email"), @r#"400 {"errors":[{"message":"colums: expected a parameter of format, columns, status, raw; did you mean \"columns\"?","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
     assert_snapshot!(refused("/export/subscribers?format=xml"), @r#"400 {"errors":[{"message":"format: expected csv or ndjson, found \"xml\"","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
     assert_snapshot!(refused("/export/subscribers?status=gone"), @r#"400 {"errors":[{"message":"status: expected subscribed, unsubscribed, bounced, complained, pending, found \"gone\"","extensions":{"code":"BAD_USER_INPUT"}}]}"#);
@@ -218,15 +219,9 @@ fn an_error_in_the_middle_breaks_the_transfer() {
     fill(&database);
     for headers in ["", "Accept-Encoding: gzip\r\n"] {
         let server = Server::start(&database);
-        // gzip makes so little of these rows that only a lock keeps the export from its end.
-        let held = (!headers.is_empty())
-            .then(|| database.hold("LOCK TABLE subscribers IN ACCESS SHARE MODE"));
         let mut socket = begin(&server, headers);
-        if headers.is_empty() {
-            eventually("the export waits", || snapshots(&database) == "1");
-        }
+        eventually("the export waits", || snapshots(&database) == "1");
         database.cut();
-        drop(held);
         let mut rest = Vec::new();
         // Either the socket is reset or it ends; what it never has is the mark of the end.
         let _ = socket.read_to_end(&mut rest);
@@ -249,5 +244,5 @@ fn files_are_compressed_for_those_who_take_it() {
     assert!(rest.ends_with(b"0\r\n\r\n"), "it is whole");
     let head = String::from_utf8_lossy(&rest[..400.min(rest.len())]).to_lowercase();
     assert!(head.contains("content-encoding: gzip"), "{head}");
-    assert!(rest.len() < MANY * 100, "{} bytes", rest.len());
+    assert!(rest.len() < MANY * 450, "{} bytes", rest.len());
 }

@@ -138,7 +138,7 @@ fn people_come_back_with_custom_fields_and_groups() {
     let mut runner = TestRunner::new(Config::default());
     let people = prop::collection::vec(person(), 150..151);
     let people = people.new_tree(&mut runner).expect("people").current();
-    let prefixes = ["", "=", "+", "-", "@", "'=", "''", "ė", "'"];
+    let prefixes = ["", "=", "+", "-", "'=", "''", "ė", "'"];
     let mut addresses = Vec::new();
     for (number, (mut values, custom)) in people.into_iter().enumerate() {
         let email = format!("{}p{number}@example.com", prefixes[number % prefixes.len()]);
