@@ -42,6 +42,8 @@
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
 //!   what changed, and a deletion takes the subscriber out of both.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
+//! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
+//!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
 //!
 //! # Walkthrough: a question

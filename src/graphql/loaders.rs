@@ -366,6 +366,7 @@ where
 fn shared(error: Arc<Error>) -> async_graphql::Error {
     to_graphql(match &*error {
         Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
+        Error::Invalid(problems) => Error::Invalid(problems.clone()),
         other => Error::Internal(other.to_string()),
     })
 }

@@ -481,7 +481,11 @@ impl List {
                 walk.added += 1;
             }
             // The item that the cursor was made for, so that the next page begins after something that is gone.
-            if let Some(last) = walk.seen.last().filter(|_| walk.seen.len() % 2 == 0) {
+            if let Some(last) = walk
+                .seen
+                .last()
+                .filter(|_| walk.seen.len().is_multiple_of(2))
+            {
                 (self.remove)(app, last);
                 walk.removed.push(last.clone());
             }

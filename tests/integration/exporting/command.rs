@@ -167,6 +167,47 @@ fn a_file_is_there_only_when_it_is_whole() {
 }
 
 #[test]
+fn an_export_that_breaks_off_leaves_the_old_file() {
+    let database = TestDatabase::new();
+    database.execute(
+        "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('ona@example.com', now(), now())",
+    );
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("people.csv");
+    std::fs::write(&path, "the old one").expect("a file");
+    // The first page needs the groups, and cannot have them.
+    let _held = database.hold("LOCK TABLE groups IN ACCESS EXCLUSIVE MODE");
+    let arguments = [
+        "subscribers",
+        "--columns",
+        "email,groups",
+        "-o",
+        "people.csv",
+    ];
+    std::thread::scope(|scope| {
+        let exporting = scope.spawn(|| export(&database, dir.path(), &arguments));
+        database.wait_for_waiting(1);
+        assert_eq!(
+            names(dir.path()).len(),
+            2,
+            "it is written under another name"
+        );
+        database.cut();
+        let broken = exporting.join().expect("no panic");
+        assert_eq!(broken.status.code(), Some(1));
+        assert!(
+            broken.stderr.contains("the database is not available"),
+            "{broken}"
+        );
+    });
+    assert_eq!(names(dir.path()), ["people.csv"]);
+    assert_eq!(
+        std::fs::read_to_string(&path).expect("a file"),
+        "the old one"
+    );
+}
+
+#[test]
 fn whoever_reads_may_stop() {
     let database = TestDatabase::new();
     database.execute(
