@@ -98,7 +98,6 @@ pub enum Part {
 }
 
 /// How far the reading of a part is.
-#[derive(Default)]
 pub struct State {
     /// The last key that was read.
     after: i64,
@@ -108,6 +107,19 @@ pub struct State {
     /// Since when those of the chunk have been members that is being read.
     joined: HashMap<(i64, i64), DateTime<Utc>>,
     chunk: Option<i64>,
+}
+
+impl Default for State {
+    /// Before the first key.
+    fn default() -> Self {
+        State {
+            after: -1,
+            is_over: false,
+            members: None,
+            joined: HashMap::new(),
+            chunk: None,
+        }
+    }
 }
 
 /// Rows of a part.

@@ -240,7 +240,9 @@ pub fn joined_at_of(
         by_chunk.entry(chunk).or_default().push(*subscriber);
     }
     let last = last_changes(connection, pairs, &by_chunk, at)?;
-    let segments: Vec<i64> = pairs.iter().map(|(segment, _)| *segment).collect();
+    let mut segments: Vec<i64> = pairs.iter().map(|(segment, _)| *segment).collect();
+    segments.sort_unstable();
+    segments.dedup();
     let first_fills = find_first_fill(connection, &segments)?;
     let folded: i64 = history::table
         .select(history::folded_through)

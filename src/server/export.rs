@@ -4,7 +4,7 @@
 //! goes wrong before the first byte is an answer with a status of its own; what goes wrong later breaks the connection
 //! off, so that no part of a file looks like the whole.
 
-use super::http::{State, refuse};
+use super::http::{MAX_BODY, State, refuse};
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
 use crate::graphql::App;
@@ -14,7 +14,7 @@ use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -40,16 +40,30 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         web::scope("/export")
-            .service(web::resource("/person").route(web::get().to(person)))
+            .app_data(web::JsonConfig::default().limit(MAX_BODY))
+            .service(resource("/person").route(web::get().to(person)))
             .service(
-                web::resource("/rule")
+                resource("/rule")
                     .route(web::get().to(rule_in_address))
                     .route(web::post().to(rule_in_body)),
             )
-            .service(web::resource("/{what}").route(web::get().to(all)))
-            .service(web::resource("/{what}/{key}").route(web::get().to(members)))
+            .service(resource("/{what}").route(web::get().to(all)))
+            .service(resource("/{what}/{key}").route(web::get().to(members)))
             .default_service(web::to(unknown)),
     );
+}
+
+/// A resource that tells what it can be asked with.
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(only_get))
+}
+
+async fn only_get() -> HttpResponse {
+    let message = "expected GET, or POST to /export/rule with the rule as JSON body";
+    let mut refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
+    let allow = HeaderValue::from_static("GET");
+    refused.headers_mut().insert(header::ALLOW, allow);
+    refused
 }
 
 const KNOWN: &str = "/export/subscribers, /export/group/KEY, /export/segment/KEY, /export/rule, /export/memberships, \

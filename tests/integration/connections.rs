@@ -484,7 +484,7 @@ impl List {
             if let Some(last) = walk
                 .seen
                 .last()
-                .filter(|_| walk.seen.len().is_multiple_of(2))
+                .filter(|_| (walk.seen.len() + size).is_multiple_of(2))
             {
                 (self.remove)(app, last);
                 walk.removed.push(last.clone());

@@ -148,6 +148,18 @@ fn files_are_streamed_and_mistakes_are_errors_of_the_api() {
         .expect("the server answers");
     assert_eq!(plain.status(), 415);
 
+    let deleted = agent()
+        .delete(format!("http://{}/export/subscribers", server.address))
+        .call();
+    assert_eq!(deleted.expect("the server answers").status(), 405);
+    let large = format!("{{\"all\": [{}]}}", " ".repeat(1 << 20));
+    let large = agent()
+        .post(format!("http://{}/export/rule", server.address))
+        .content_type("application/json")
+        .send(large)
+        .expect("the server answers");
+    assert_eq!(large.status(), 413);
+
     // Without the database: an error with a status of its own, since nothing was sent yet.
     database.execute("ALTER TABLE custom_fields RENAME TO elsewhere");
     let (status, _, body) = get(&server, "/export/subscribers");
