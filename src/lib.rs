@@ -20,6 +20,7 @@
 //! | [`cli`] | one file per subcommand | everything |
 //! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
 //! | [`graphql`] | translation: one file per noun, loaders, paging, errors | async-graphql |
+//! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`refresh`] | snapshot, column loading, blocks, the past, what follows at once, schedule, the step | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
@@ -43,6 +44,8 @@
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
+//! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
+//!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
 //!
 //! # Walkthrough: a question
@@ -81,6 +84,8 @@ pub mod config;
 pub mod server;
 
 pub mod graphql;
+
+pub mod export;
 
 pub mod refresh;
 

@@ -350,24 +350,27 @@ pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
 ) -> Result<Page<ApiKey>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = api_keys::table
-            .select(ApiKey::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = request.after {
-            query = query.filter(api_keys::id.gt(after));
-        }
-        if let Some(before) = request.before {
-            query = query.filter(api_keys::id.lt(before));
-        }
-        query = if request.from_end {
-            query.order(api_keys::id.desc())
-        } else {
-            query.order(api_keys::id.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |key: &ApiKey| key.id,
+        |request, limit| {
+            let mut query = api_keys::table
+                .select(ApiKey::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(api_keys::id.gt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(api_keys::id.lt(before));
+            }
+            query = if request.from_end {
+                query.order(api_keys::id.desc())
+            } else {
+                query.order(api_keys::id.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// The keys as a server checks them.

@@ -61,24 +61,27 @@ pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<String>,
 ) -> Result<Page<CustomField>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = custom_fields::table
-            .select(CustomField::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = &request.after {
-            query = query.filter(custom_fields::key.gt(after));
-        }
-        if let Some(before) = &request.before {
-            query = query.filter(custom_fields::key.lt(before));
-        }
-        query = if request.from_end {
-            query.order(custom_fields::key.desc())
-        } else {
-            query.order(custom_fields::key.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |field: &CustomField| field.key.clone(),
+        |request, limit| {
+            let mut query = custom_fields::table
+                .select(CustomField::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = &request.after {
+                query = query.filter(custom_fields::key.gt(after));
+            }
+            if let Some(before) = &request.before {
+                query = query.filter(custom_fields::key.lt(before));
+            }
+            query = if request.from_end {
+                query.order(custom_fields::key.desc())
+            } else {
+                query.order(custom_fields::key.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Finds custom fields by id.
@@ -312,15 +315,30 @@ pub fn clean_cell(custom_type: CustomType, cell: &str) -> Result<Option<Value>, 
         CustomType::Date => clean_day(cell)?.map(|day| json!(day.to_string())),
         CustomType::Datetime => clean_instant(cell)?.map(|instant| json!(store_instant(instant))),
         CustomType::Boolean => clean_boolean(cell)?.map(|flag| json!(flag)),
-        CustomType::List => {
-            let items: Vec<Value> = cell
-                .split('|')
-                .filter(|item| !item.trim().is_empty())
-                .map(|item| json!(item))
-                .collect();
-            clean_list(&items)?
-        }
+        CustomType::List => clean_list(&read_list(cell))?,
     })
+}
+
+/// Reads the items of a list from a cell: a JSON array of texts, or anything else separated by `|`.
+fn read_list(cell: &str) -> Vec<Value> {
+    let as_json = cell.trim_start().starts_with('[');
+    match as_json.then(|| serde_json::from_str::<Vec<String>>(cell)) {
+        Some(Ok(items)) => items.into_iter().map(Value::String).collect(),
+        _ => {
+            let items = cell.split('|').filter(|item| !item.trim().is_empty());
+            items.map(|item| json!(item)).collect()
+        }
+    }
+}
+
+/// Writes a list into a cell, so that reading gives the same items: separated by `|`, or as JSON where that would be
+/// read as something else.
+pub fn write_list(list: &Value) -> String {
+    let cell = cell_of(list);
+    match list {
+        Value::Array(items) if read_list(&cell) != *items => list.to_string(),
+        _ => cell,
+    }
 }
 
 fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {

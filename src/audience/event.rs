@@ -97,8 +97,10 @@ pub fn clean_value(value: f64) -> Result<f64, String> {
 /// # Errors
 /// Those of the database; nothing is recorded then.
 pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<usize, Error> {
-    let recorded = diesel::sql_query(merge_sql(
-        "unnest($1, $2, $3, $4, $5, $6) AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key)",
+    let recorded = diesel::sql_query(merge_in_order_sql(
+        "unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY \
+         AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key, place)",
+        "ORDER BY e.place",
     ))
     .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
     .bind::<Array<Text>, _>(column(new_events, |event| event.name.clone()))
@@ -130,12 +132,17 @@ pub struct Recorded {
 /// Totals are touched in the order of their key, so that two writers cannot wait for each other. An event of a
 /// subscriber who was deleted a moment ago finds no row to join and is left out.
 pub fn merge_sql(source: &str) -> String {
+    merge_in_order_sql(source, "")
+}
+
+/// As [`merge_sql`], with the order in which the events get their ids.
+fn merge_in_order_sql(source: &str, order: &str) -> String {
     format!(
         "WITH recorded AS (
             INSERT INTO events (subscriber_id, name, occurred_at, value, properties, dedupe_key)
             SELECT e.subscriber_id, e.name, e.occurred_at, round(e.value::numeric, 6), e.properties, e.dedupe_key
             FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
-            ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+            {order} ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
             RETURNING subscriber_id, name, occurred_at, value
         ), totalled AS (
             INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at)
@@ -190,36 +197,54 @@ pub fn list_page(
     name: Option<&str>,
     request: &PageRequest<EventKey>,
 ) -> Result<Page<Event>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = events::table
-            .filter(events::subscriber_id.eq(subscriber_id))
-            .select(columns!())
-            .limit(limit)
-            .into_boxed();
-        if let Some(name) = name {
-            query = query.filter(events::name.eq(name));
-        }
-        if let Some((at, id)) = request.after {
-            query = query.filter(
-                events::occurred_at
-                    .lt(at)
-                    .or(events::occurred_at.eq(at).and(events::id.lt(id))),
-            );
-        }
-        if let Some((at, id)) = request.before {
-            query = query.filter(
-                events::occurred_at
-                    .gt(at)
-                    .or(events::occurred_at.eq(at).and(events::id.gt(id))),
-            );
-        }
-        query = if request.from_end {
-            query.order((events::occurred_at.asc(), events::id.asc()))
-        } else {
-            query.order((events::occurred_at.desc(), events::id.desc()))
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |event: &Event| (event.occurred_at, event.id),
+        |request, limit| {
+            let mut query = events::table
+                .filter(events::subscriber_id.eq(subscriber_id))
+                .select(columns!())
+                .limit(limit)
+                .into_boxed();
+            if let Some(name) = name {
+                query = query.filter(events::name.eq(name));
+            }
+            if let Some((at, id)) = request.after {
+                query = query.filter(
+                    events::occurred_at
+                        .lt(at)
+                        .or(events::occurred_at.eq(at).and(events::id.lt(id))),
+                );
+            }
+            if let Some((at, id)) = request.before {
+                query = query.filter(
+                    events::occurred_at
+                        .gt(at)
+                        .or(events::occurred_at.eq(at).and(events::id.gt(id))),
+                );
+            }
+            query = if request.from_end {
+                query.order((events::occurred_at.asc(), events::id.asc()))
+            } else {
+                query.order((events::occurred_at.desc(), events::id.desc()))
+            };
+            Ok(query.load(connection)?)
+        },
+    )
+}
+
+/// Lists all events of these subscribers, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_all_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<Event>, Error> {
+    Ok(events::table
+        .filter(events::subscriber_id.eq_any(subscriber_ids))
+        .order((events::occurred_at.desc(), events::id.desc()))
+        .select(columns!())
+        .load(connection)?)
 }
 
 /// Lists the totals of these subscribers, by event name.

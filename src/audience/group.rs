@@ -83,24 +83,27 @@ pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<String>,
 ) -> Result<Page<Group>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = groups::table
-            .select(Group::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = &request.after {
-            query = query.filter(groups::key.gt(after));
-        }
-        if let Some(before) = &request.before {
-            query = query.filter(groups::key.lt(before));
-        }
-        query = if request.from_end {
-            query.order(groups::key.desc())
-        } else {
-            query.order(groups::key.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |group: &Group| group.key.clone(),
+        |request, limit| {
+            let mut query = groups::table
+                .select(Group::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = &request.after {
+                query = query.filter(groups::key.gt(after));
+            }
+            if let Some(before) = &request.before {
+                query = query.filter(groups::key.lt(before));
+            }
+            query = if request.from_end {
+                query.order(groups::key.desc())
+            } else {
+                query.order(groups::key.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Makes a group without members.
@@ -261,7 +264,11 @@ pub fn remove_members(
     })
 }
 
-fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
+/// Keeps a group from being deleted until the end of this transaction.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is not there any more.
+pub fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
     let found: Option<i64> = groups::table
         .find(group_id)
         .select(groups::id)

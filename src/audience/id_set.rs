@@ -1,6 +1,6 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
 
-use super::membership::BLOCK_IDS;
+use super::membership::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{segment_blocks, subscribers};
@@ -44,6 +44,17 @@ impl IdSet {
             set.put(i64::from(*block) * BLOCK_IDS, members);
         }
         Ok(set)
+    }
+
+    /// Returns the members as blocks, each with its number, as they are stored; empty ones are left out.
+    pub fn blocks(&self) -> impl Iterator<Item = (i32, Vec<u8>)> {
+        let blocks = (0..).zip(self.bytes.chunks(BLOCK_BYTES));
+        let filled = blocks.filter(|(_, members)| members.iter().any(|byte| *byte != 0));
+        filled.map(|(block, members)| {
+            let mut whole = members.to_vec();
+            whole.resize(BLOCK_BYTES, 0);
+            (block, whole)
+        })
     }
 
     /// Puts whoever is in the set out of it, and whoever is not in.
@@ -111,20 +122,23 @@ impl IdSet {
         order: SubscriberOrder,
         request: &PageRequest<SubscriberKey>,
     ) -> Result<Page<Subscriber>, Error> {
-        request.fetch(|request, limit| {
-            let ids = match order {
-                SubscriberOrder::Id => self.ids_by_id(request, limit),
-                SubscriberOrder::Email if self.count() <= FEW_MEMBERS => {
-                    let ids = self.list_between(0, i64::MAX, false, FEW_MEMBERS);
-                    emails_of(connection, Some(&ids), request, limit)?
-                        .into_iter()
-                        .map(|(_, id)| id)
-                        .collect()
-                }
-                SubscriberOrder::Email => self.ids_by_email(connection, request, limit)?,
-            };
-            subscriber::find_in_order(connection, &ids)
-        })
+        request.fetch(
+            |found: &Subscriber| found.key(order),
+            |request, limit| {
+                let ids = match order {
+                    SubscriberOrder::Id => self.ids_by_id(request, limit),
+                    SubscriberOrder::Email if self.count() <= FEW_MEMBERS => {
+                        let ids = self.list_between(0, i64::MAX, false, FEW_MEMBERS);
+                        emails_of(connection, Some(&ids), request, limit)?
+                            .into_iter()
+                            .map(|(_, id)| id)
+                            .collect()
+                    }
+                    SubscriberOrder::Email => self.ids_by_email(connection, request, limit)?,
+                };
+                subscriber::find_in_order(connection, &ids)
+            },
+        )
     }
 
     fn ids_by_id(&self, request: &PageRequest<SubscriberKey>, limit: i64) -> Vec<i64> {

@@ -366,34 +366,39 @@ pub fn list_group_members(
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
 ) -> Result<Page<(Subscriber, DateTime<Utc>)>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = group_memberships::table
-            .inner_join(subscribers::table)
-            .filter(group_memberships::group_id.eq(group_id))
-            .select((Subscriber::as_select(), group_memberships::added_at))
-            .limit(limit)
-            .into_boxed();
-        let id = group_memberships::subscriber_id;
-        match &request.after {
-            Some(SubscriberKey::Id(after)) => query = query.filter(id.gt(*after)),
-            Some(SubscriberKey::Email(after)) => query = query.filter(subscribers::email.gt(after)),
-            None => {}
-        }
-        match &request.before {
-            Some(SubscriberKey::Id(before)) => query = query.filter(id.lt(*before)),
-            Some(SubscriberKey::Email(before)) => {
-                query = query.filter(subscribers::email.lt(before));
+    request.fetch(
+        |(member, _): &(Subscriber, DateTime<Utc>)| member.key(order),
+        |request, limit| {
+            let mut query = group_memberships::table
+                .inner_join(subscribers::table)
+                .filter(group_memberships::group_id.eq(group_id))
+                .select((Subscriber::as_select(), group_memberships::added_at))
+                .limit(limit)
+                .into_boxed();
+            let id = group_memberships::subscriber_id;
+            match &request.after {
+                Some(SubscriberKey::Id(after)) => query = query.filter(id.gt(*after)),
+                Some(SubscriberKey::Email(after)) => {
+                    query = query.filter(subscribers::email.gt(after))
+                }
+                None => {}
             }
-            None => {}
-        }
-        query = match (order, request.from_end) {
-            (SubscriberOrder::Id, false) => query.order(id.asc()),
-            (SubscriberOrder::Id, true) => query.order(id.desc()),
-            (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
-            (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
-        };
-        Ok(query.load(connection)?)
-    })
+            match &request.before {
+                Some(SubscriberKey::Id(before)) => query = query.filter(id.lt(*before)),
+                Some(SubscriberKey::Email(before)) => {
+                    query = query.filter(subscribers::email.lt(before));
+                }
+                None => {}
+            }
+            query = match (order, request.from_end) {
+                (SubscriberOrder::Id, false) => query.order(id.asc()),
+                (SubscriberOrder::Id, true) => query.order(id.desc()),
+                (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
+                (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Lists a page of the members of a segment.
@@ -414,8 +419,10 @@ pub fn list_segment_members(
         .run(|connection| {
             match order {
                 // Only the blocks of the page are read.
-                SubscriberOrder::Id => request
-                    .fetch(|request, limit| members_by_id(connection, segment_id, request, limit)),
+                SubscriberOrder::Id => request.fetch(
+                    |member: &Subscriber| member.key(order),
+                    |request, limit| members_by_id(connection, segment_id, request, limit),
+                ),
                 SubscriberOrder::Email => {
                     let members = IdSet::of_segment(connection, segment_id)?;
                     members.list_page(connection, order, request)

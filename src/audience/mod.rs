@@ -8,6 +8,7 @@ pub mod clean;
 pub mod custom_field;
 pub mod event;
 pub mod field_column;
+pub mod formula;
 pub mod gaps;
 pub mod group;
 pub mod id_set;

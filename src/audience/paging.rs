@@ -43,12 +43,19 @@ impl<K> PageRequest<K> {
     /// Makes a page by a function that returns at most `limit` rows beyond the keys of the request: in the order of
     /// the list, or against it if the request is from the end.
     ///
+    /// Whether there is more on the side from which the page starts is asked for, since what a cursor was made for may
+    /// be gone, and so may be everything before it.
+    ///
     /// # Errors
     /// Those of the function.
     pub fn fetch<T>(
         &self,
-        fetch: impl FnOnce(&PageRequest<K>, i64) -> Result<Vec<T>, Error>,
-    ) -> Result<Page<T>, Error> {
+        key: impl Fn(&T) -> K,
+        mut fetch: impl FnMut(&PageRequest<K>, i64) -> Result<Vec<T>, Error>,
+    ) -> Result<Page<T>, Error>
+    where
+        K: Clone,
+    {
         // One row more than asked for tells whether the list goes on.
         let mut rows = fetch(self, self.size as i64 + 1)?;
         let goes_on = rows.len() > self.size;
@@ -56,18 +63,32 @@ impl<K> PageRequest<K> {
         if self.from_end {
             rows.reverse();
         }
+        let mut is_any =
+            |request: PageRequest<K>| Ok::<bool, Error>(!fetch(&request, 1)?.is_empty());
+        let has_previous = (self.from_end && goes_on)
+            || (self.after.is_some() && {
+                let before = rows.first().map(&key).or_else(|| self.before.clone());
+                is_any(PageRequest {
+                    size: 1,
+                    after: None,
+                    before,
+                    from_end: true,
+                })?
+            });
+        let has_next = (!self.from_end && goes_on)
+            || (self.before.is_some() && {
+                let after = rows.last().map(&key).or_else(|| self.after.clone());
+                is_any(PageRequest {
+                    size: 1,
+                    after,
+                    before: None,
+                    from_end: false,
+                })?
+            });
         Ok(Page {
             rows,
-            has_previous: if self.from_end {
-                goes_on
-            } else {
-                self.after.is_some()
-            },
-            has_next: if self.from_end {
-                self.before.is_some()
-            } else {
-                goes_on
-            },
+            has_previous,
+            has_next,
         })
     }
 }

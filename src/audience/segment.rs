@@ -5,7 +5,7 @@ use super::clean::clean_text;
 use super::group::check_key;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
-use crate::error::Error;
+use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -121,6 +121,22 @@ pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Ve
         .load(connection)?)
 }
 
+/// Returns the segment of that key.
+///
+/// # Errors
+/// [`Error::Invalid`] with the nearest known key, at the given place in the input.
+pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Result<Segment, Error> {
+    if let Some(segment) = find_by_key(connection, key)? {
+        return Ok(segment);
+    }
+    let known: Vec<String> = segments::table.select(segments::key).load(connection)?;
+    let message = format!("expected the key of a segment, found \"{key}\", which does not exist");
+    let hint = rule::nearest(key, known.iter().map(String::as_str));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::NotFound, path, message).with_hint(hint),
+    ]))
+}
+
 /// Lists a page of segments by key, archived ones only if asked for.
 ///
 /// # Errors
@@ -130,27 +146,30 @@ pub fn list_page(
     with_archived: bool,
     request: &PageRequest<String>,
 ) -> Result<Page<Segment>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = segments::table
-            .select(Segment::as_select())
-            .limit(limit)
-            .into_boxed();
-        if !with_archived {
-            query = query.filter(segments::archived_at.is_null());
-        }
-        if let Some(after) = &request.after {
-            query = query.filter(segments::key.gt(after));
-        }
-        if let Some(before) = &request.before {
-            query = query.filter(segments::key.lt(before));
-        }
-        query = if request.from_end {
-            query.order(segments::key.desc())
-        } else {
-            query.order(segments::key.asc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |segment: &Segment| segment.key.clone(),
+        |request, limit| {
+            let mut query = segments::table
+                .select(Segment::as_select())
+                .limit(limit)
+                .into_boxed();
+            if !with_archived {
+                query = query.filter(segments::archived_at.is_null());
+            }
+            if let Some(after) = &request.after {
+                query = query.filter(segments::key.gt(after));
+            }
+            if let Some(before) = &request.before {
+                query = query.filter(segments::key.lt(before));
+            }
+            query = if request.from_end {
+                query.order(segments::key.desc())
+            } else {
+                query.order(segments::key.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Makes a segment. It has no members until it is refreshed.
@@ -391,25 +410,28 @@ pub fn list_definitions(
     id: i64,
     request: &PageRequest<i32>,
 ) -> Result<Page<Definition>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = segment_definitions::table
-            .filter(segment_definitions::segment_id.eq(id))
-            .select(Definition::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = request.after {
-            query = query.filter(segment_definitions::version.lt(after));
-        }
-        if let Some(before) = request.before {
-            query = query.filter(segment_definitions::version.gt(before));
-        }
-        query = if request.from_end {
-            query.order(segment_definitions::version.asc())
-        } else {
-            query.order(segment_definitions::version.desc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |definition: &Definition| definition.version,
+        |request, limit| {
+            let mut query = segment_definitions::table
+                .filter(segment_definitions::segment_id.eq(id))
+                .select(Definition::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(segment_definitions::version.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(segment_definitions::version.gt(before));
+            }
+            query = if request.from_end {
+                query.order(segment_definitions::version.asc())
+            } else {
+                query.order(segment_definitions::version.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Returns how many versions of its rule a segment has had.

@@ -111,7 +111,7 @@ pub fn id_bounds(request: &PageRequest<SubscriberKey>) -> (i64, i64) {
         _ => None,
     };
     (
-        id_of(&request.after).map_or(0, |after| after.saturating_add(1)),
+        id_of(&request.after).map_or(0, |after| after.saturating_add(1).max(0)),
         id_of(&request.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
     )
 }
@@ -154,29 +154,36 @@ pub fn list_page(
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
 ) -> Result<Page<Subscriber>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = subscribers::table
-            .select(Subscriber::as_select())
-            .limit(limit)
-            .into_boxed();
-        match &request.after {
-            Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
-            Some(SubscriberKey::Email(email)) => query = query.filter(subscribers::email.gt(email)),
-            None => {}
-        }
-        match &request.before {
-            Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.lt(*id)),
-            Some(SubscriberKey::Email(email)) => query = query.filter(subscribers::email.lt(email)),
-            None => {}
-        }
-        query = match (order, request.from_end) {
-            (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
-            (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
-            (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
-            (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |found: &Subscriber| found.key(order),
+        |request, limit| {
+            let mut query = subscribers::table
+                .select(Subscriber::as_select())
+                .limit(limit)
+                .into_boxed();
+            match &request.after {
+                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
+                Some(SubscriberKey::Email(email)) => {
+                    query = query.filter(subscribers::email.gt(email))
+                }
+                None => {}
+            }
+            match &request.before {
+                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.lt(*id)),
+                Some(SubscriberKey::Email(email)) => {
+                    query = query.filter(subscribers::email.lt(email))
+                }
+                None => {}
+            }
+            query = match (order, request.from_end) {
+                (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
+                (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
+                (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
+                (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Returns how many subscribers there are.

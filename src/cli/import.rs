@@ -23,8 +23,8 @@ const PRINTED: usize = 20;
 pub enum Command {
     /// Add or change subscribers: one row each, known by the column "email".
     Subscribers(SubscriberArguments),
-    /// Record what subscribers did: columns "email", "event", "occurred_at", perhaps "value", "dedupe_key" and
-    /// "properties.NAME". The whole file or nothing is recorded.
+    /// Record what subscribers did: columns "email", "event", "occurred_at", perhaps "value", "dedupe_key",
+    /// "properties" (a JSON object) and "properties.NAME". The whole file or nothing is recorded.
     Events(EventArguments),
 }
 

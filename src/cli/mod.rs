@@ -2,6 +2,8 @@
 
 mod database;
 mod demo;
+mod export;
+mod export_file;
 mod import;
 mod key;
 mod migrate;
@@ -41,6 +43,9 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
+    #[command(subcommand)]
+    Export(export::Command),
     /// Print the GraphQL schema.
     Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -57,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &command),
         Command::Key(command) => key::run(&line.database, &command),
+        Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

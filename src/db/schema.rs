@@ -68,7 +68,7 @@ diesel::table! {
         group_id -> Int8,
         subscriber_id -> Int8,
         added_at -> Timestamptz,
-        /// What added the member: import or api.
+        /// What added the member: import, api, or the segment that was copied, as segment:KEY or segment:KEY@MOMENT.
         source -> Text,
     }
 }

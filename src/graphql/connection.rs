@@ -85,6 +85,8 @@ fn read_cursor<K: DeserializeOwned>(
     URL_SAFE_NO_PAD
         .decode(&cursor)
         .ok()
+        // Nothing stored holds a NUL character, and Postgres would not even be asked about one.
+        .filter(|bytes| !bytes.windows(6).any(|window| window == br"\u0000"))
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .map(Some)
         .ok_or_else(|| {

@@ -15,6 +15,7 @@ use crate::audience::suggestion::{
 };
 use crate::db::schema::{api_keys, custom_fields, groups, refreshes, segments};
 use crate::error::Error;
+use crate::export::list_people;
 use crate::refresh::{
     Passage, Refresh, SegmentRefresh, count_refreshes_of, find_joined_at, find_last_refreshes,
     find_refreshes, list_passages, list_segment_refreshes,
@@ -229,6 +230,12 @@ load!(
         }
         Ok(joined)
     }
+);
+
+load!(
+    /// All that is held about a subscriber, by id.
+    PersonalDataOf(i64) -> serde_json::Value,
+    |connection, ids| list_people(connection, &ids)
 );
 
 load!(

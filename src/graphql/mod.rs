@@ -8,6 +8,7 @@ mod api_key;
 mod app;
 mod code;
 mod connection;
+mod copy;
 mod custom_field;
 mod dependency;
 mod document;
@@ -74,6 +75,7 @@ pub struct Query(
 pub struct Mutation(
     subscriber_input::SubscriberMutation,
     group::GroupMutation,
+    copy::CopyMutation,
     segment_input::SegmentMutation,
     custom_field::CustomFieldMutation,
     event::EventMutation,

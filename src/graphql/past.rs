@@ -13,7 +13,7 @@ use super::subscriber::{
 use crate::audience::id_set::IdSet;
 use crate::audience::subscriber::SubscriberOrder;
 use crate::refresh::{
-    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, find_changed,
+    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed,
 };
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -126,12 +126,10 @@ impl SegmentChange {
         arguments: super::connection::PageArguments,
     ) -> async_graphql::Result<SubscriberConnection> {
         let request = subscriber_request(order, arguments)?;
-        let (segment_id, refresh_id) = (self.of_segment.segment_id, self.refresh.id);
-        let listed = context.app()?.db.run(move |connection| {
-            let people = side(find_changed(connection, segment_id, refresh_id)?);
-            let page = people.list_page(connection, order, &request)?;
-            Ok((page, people.count()))
-        });
+        let change = (self.of_segment.segment_id, self.refresh.id);
+        let db = &context.app()?.db;
+        let listed =
+            db.run(move |connection| list_changed(connection, change, side, order, &request));
         let (page, total) = listed.await.map_err(to_graphql)?;
         Ok(subscriber_connection(page, order, Total::Known(total)))
     }

@@ -22,7 +22,9 @@ use super::subscriber::{
 use crate::audience::membership::{count_overlap, count_overlap_with_group, list_segment_members};
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
-use crate::refresh::{SegmentState, find_members_as_of, list_growth, list_refreshes_of, next_due};
+use crate::refresh::{
+    SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of, next_due,
+};
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
 use chrono::{DateTime, Utc};
@@ -267,9 +269,8 @@ impl SegmentNode {
                 Ok((page, Total::SegmentMembers(id)))
             }
             Some(as_of) => {
-                let members = find_members_as_of(connection, id, as_of)?;
-                let page = members.list_page(connection, order, &request)?;
-                Ok((page, Total::Known(members.count())))
+                let (page, count) = list_members_as_of(connection, id, as_of, order, &request)?;
+                Ok((page, Total::Known(count)))
             }
         });
         let (page, total) = listed.await.map_err(to_graphql)?;

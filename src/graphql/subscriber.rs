@@ -9,7 +9,8 @@ use super::explain::{ExplainArguments, Explanation, explain_for};
 use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
-    GroupsOf, PassagesOf, SegmentsOf, SubscriberByEmail, SubscriberById, Total, TotalsOf, load_one,
+    GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, SubscriberByEmail, SubscriberById, Total,
+    TotalsOf, load_one,
 };
 use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
 use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key};
@@ -307,6 +308,20 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
         page_of_events(context, self.0.id, name, page(first, after, last, before)).await
+    }
+
+    /// All that is held about the person, as one document to hand out: values, groups, segments with when they were
+    /// joined, history, and events. An error if the people asked about have more than 10,000 events together; `GET
+    /// /export/person` has no such bound.
+    async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Json<Value>> {
+        let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
+        let missing = || {
+            to_graphql(Error::not_found(
+                "subscriber",
+                format!("\"{}\"", self.0.email),
+            ))
+        };
+        found.map(Json).ok_or_else(missing)
     }
 
     /// Lifetime figures of what the subscriber did, by event name.

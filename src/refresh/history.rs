@@ -185,24 +185,27 @@ pub fn list_refreshes(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
 ) -> Result<Page<Refresh>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = refreshes::table
-            .select(Refresh::as_select())
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = request.after {
-            query = query.filter(refreshes::id.lt(after));
-        }
-        if let Some(before) = request.before {
-            query = query.filter(refreshes::id.gt(before));
-        }
-        query = if request.from_end {
-            query.order(refreshes::id.asc())
-        } else {
-            query.order(refreshes::id.desc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |refresh: &Refresh| refresh.id,
+        |request, limit| {
+            let mut query = refreshes::table
+                .select(Refresh::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(refreshes::id.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(refreshes::id.gt(before));
+            }
+            query = if request.from_end {
+                query.order(refreshes::id.asc())
+            } else {
+                query.order(refreshes::id.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Lists what each of these refreshes did to its segments, by segment id.

@@ -25,11 +25,27 @@ pub fn list_matching(
     settings: &RefreshSettings,
 ) -> Result<(Page<Subscriber>, usize), Error> {
     let mut snapshot = Snapshot::take(db)?;
+    let matching = find_matching(db, &mut snapshot, rule, moment, settings)?;
+    let page = matching.list_page(&mut snapshot.connection, order, request)?;
+    Ok((page, matching.count()))
+}
+
+/// Returns everybody whom a rule matches in a snapshot.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_matching(
+    db: &Db,
+    snapshot: &mut Snapshot,
+    rule: &CheckedRule,
+    moment: &Moment,
+    settings: &RefreshSettings,
+) -> Result<IdSet, Error> {
     let (plan, _) = plan_unsaved(&mut snapshot.connection, rule, moment)?;
     let mut matching = IdSet::default();
     scan(
         db,
-        &snapshot,
+        snapshot,
         &plan,
         moment,
         settings,
@@ -47,6 +63,5 @@ pub fn list_matching(
             Ok(())
         },
     )?;
-    let page = matching.list_page(&mut snapshot.connection, order, request)?;
-    Ok((page, matching.count()))
+    Ok(matching)
 }

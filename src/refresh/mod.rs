@@ -10,6 +10,7 @@
 
 mod blocks;
 mod column_builder;
+mod copy;
 mod explain;
 mod feed;
 mod growth;
@@ -32,6 +33,7 @@ mod step;
 mod touches;
 mod write;
 
+pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use explain::{NodeAnswer, explain};
 pub use feed::{Newest, Seen, SegmentChange, find_newest, find_next_change};
 pub use growth::{GrowthPoint, GrowthStep, list_growth};
@@ -40,14 +42,16 @@ pub use history::{
     find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
 };
 pub use instant::{Followed, Follower, Step, follow_touches};
-pub use matching::list_matching;
+pub use matching::{find_matching, list_matching};
 pub use meter::{Figure, Meter, Phase};
-pub use passages::{Passage, find_joined_at, list_passages};
+pub use passages::{Passage, find_joined_at, joined_at_of, list_passages, passages_of};
 pub use past::{
-    Changed, count_refreshes_of, find_changed, find_members_as_of, fold_history, list_refreshes_of,
+    Changed, count_refreshes_of, find_changed, find_members_as_of, fold_history, in_snapshot,
+    list_changed, list_members_as_of, list_refreshes_of, members_as_of,
 };
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{
     Daily, close_abandoned, due_time, last_run, next_due, refresh_pending, run_due,
 };
+pub use snapshot::{Snapshot, prefer_indexes};
 pub use step::{RefreshSettings, Selection, refresh};

@@ -8,7 +8,7 @@ use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Timestamptz};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A subscriber who joined a segment or left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,26 +36,37 @@ pub fn list_passages(
     subscriber_id: i64,
 ) -> Result<Vec<Passage>, Error> {
     in_snapshot(connection, |connection| {
-        let rows = changes_around(connection, subscriber_id)?;
-        let ids: Vec<i64> = rows.keys().copied().collect();
-        let first_fills = find_first_fill(connection, &ids)?;
-        let folded: i64 = history::table
-            .select(history::folded_through)
-            .first(connection)?;
-        let mut passages = Vec::new();
-        for (segment_id, known) in rows {
-            let mut is_in = known.is_member;
-            for change in known.changes {
-                passages.push((segment_id, change, is_in));
-                is_in = !is_in;
-            }
-            let first_fill = first_fills.get(&segment_id).copied();
-            if let Some(first) = first_fill.filter(|first| is_in && *first > folded) {
-                passages.push((segment_id, Change::of_refresh(first), true));
-            }
-        }
-        date_passages(connection, passages)
+        passages_of(connection, subscriber_id)
     })
+}
+
+/// As [`list_passages`], for a caller who is in a snapshot already.
+///
+/// # Errors
+/// Those of the database.
+pub fn passages_of(
+    connection: &mut PgConnection,
+    subscriber_id: i64,
+) -> Result<Vec<Passage>, Error> {
+    let rows = changes_around(connection, subscriber_id)?;
+    let ids: Vec<i64> = rows.keys().copied().collect();
+    let first_fills = find_first_fill(connection, &ids)?;
+    let folded: i64 = history::table
+        .select(history::folded_through)
+        .first(connection)?;
+    let mut passages = Vec::new();
+    for (segment_id, known) in rows {
+        let mut is_in = known.is_member;
+        for change in known.changes {
+            passages.push((segment_id, change, is_in));
+            is_in = !is_in;
+        }
+        let first_fill = first_fills.get(&segment_id).copied();
+        if let Some(first) = first_fill.filter(|first| is_in && *first > folded) {
+            passages.push((segment_id, Change::of_refresh(first), true));
+        }
+    }
+    date_passages(connection, passages)
 }
 
 fn date_passages(
@@ -211,32 +222,44 @@ pub fn find_joined_at(
     pairs: &[(i64, i64)],
     at: Option<DateTime<Utc>>,
 ) -> Result<HashMap<(i64, i64), DateTime<Utc>>, Error> {
-    in_snapshot(connection, |connection| {
-        let mut by_chunk: HashMap<(i64, i64), Vec<i64>> = HashMap::new();
-        for (segment, subscriber) in pairs {
-            let chunk = (*segment, subscriber / CHUNK_IDS);
-            by_chunk.entry(chunk).or_default().push(*subscriber);
-        }
-        let last = last_changes(connection, pairs, &by_chunk, at)?;
-        let segments: Vec<i64> = pairs.iter().map(|(segment, _)| *segment).collect();
-        let first_fills = find_first_fill(connection, &segments)?;
-        let folded: i64 = history::table
-            .select(history::folded_through)
-            .first(connection)?;
-        let joined: Vec<((i64, i64), Change)> = pairs
-            .iter()
-            .filter_map(|pair| {
-                let first = first_fills.get(&pair.0).filter(|first| **first > folded);
-                let first = first.map(|first| Change::of_refresh(*first));
-                Some((*pair, last.get(pair).copied().or(first)?))
-            })
-            .collect();
-        let dates = dates_of(connection, joined.iter().map(|(_, change)| change))?;
-        Ok(joined
-            .into_iter()
-            .filter_map(|(pair, change)| Some((pair, change.at(&dates)?)))
-            .collect())
-    })
+    in_snapshot(connection, |connection| joined_at_of(connection, pairs, at))
+}
+
+/// As [`find_joined_at`], for a caller who is in a snapshot already.
+///
+/// # Errors
+/// Those of the database.
+pub fn joined_at_of(
+    connection: &mut PgConnection,
+    pairs: &[(i64, i64)],
+    at: Option<DateTime<Utc>>,
+) -> Result<HashMap<(i64, i64), DateTime<Utc>>, Error> {
+    let mut by_chunk: HashMap<(i64, i64), Vec<i64>> = HashMap::new();
+    for (segment, subscriber) in pairs {
+        let chunk = (*segment, subscriber / CHUNK_IDS);
+        by_chunk.entry(chunk).or_default().push(*subscriber);
+    }
+    let last = last_changes(connection, pairs, &by_chunk, at)?;
+    let mut segments: Vec<i64> = pairs.iter().map(|(segment, _)| *segment).collect();
+    segments.sort_unstable();
+    segments.dedup();
+    let first_fills = find_first_fill(connection, &segments)?;
+    let folded: i64 = history::table
+        .select(history::folded_through)
+        .first(connection)?;
+    let joined: Vec<((i64, i64), Change)> = pairs
+        .iter()
+        .filter_map(|pair| {
+            let first = first_fills.get(&pair.0).filter(|first| **first > folded);
+            let first = first.map(|first| Change::of_refresh(*first));
+            Some((*pair, last.get(pair).copied().or(first)?))
+        })
+        .collect();
+    let dates = dates_of(connection, joined.iter().map(|(_, change)| change))?;
+    Ok(joined
+        .into_iter()
+        .filter_map(|(pair, change)| Some((pair, change.at(&dates)?)))
+        .collect())
 }
 
 /// Finds the last change of the membership of each of these pairs, if there was any.
@@ -316,19 +339,34 @@ fn last_refreshes(
     .bind::<Nullable<Timestamptz>, _>(at)
     .load(connection)?;
     let mut last = HashMap::new();
+    let mut waiting: HashMap<(i64, i64), HashSet<i64>> = by_chunk
+        .iter()
+        .map(|(chunk, ids)| (*chunk, ids.iter().copied().collect()))
+        .collect();
     for row in rows {
-        let asked = by_chunk.get(&(row.segment_id, i64::from(row.chunk)));
-        let mut waiting: Vec<i64> = asked.into_iter().flatten().copied().collect();
-        waiting.retain(|id| !last.contains_key(&(row.segment_id, *id)));
-        if waiting.is_empty() {
+        let chunk = i64::from(row.chunk);
+        let Some(waiting) = waiting
+            .get_mut(&(row.segment_id, chunk))
+            .filter(|waiting| !waiting.is_empty())
+        else {
             continue;
-        }
+        };
         let changed = gaps::decode(&row.changed)?;
-        for id in waiting {
-            let place = u32::try_from(id % CHUNK_IDS).unwrap_or(u32::MAX);
-            if changed.binary_search(&place).is_ok() {
-                last.insert((row.segment_id, id), row.refresh_id);
-            }
+        let ids = changed
+            .iter()
+            .map(|place| chunk * CHUNK_IDS + i64::from(*place));
+        // Whichever are fewer are looked for among the others.
+        let found: Vec<i64> = if changed.len() < waiting.len() {
+            ids.filter(|id| waiting.contains(id)).collect()
+        } else {
+            let place = |id: i64| u32::try_from(id % CHUNK_IDS).unwrap_or(u32::MAX);
+            let ids = waiting.iter().copied();
+            ids.filter(|id| changed.binary_search(&place(*id)).is_ok())
+                .collect()
+        };
+        for id in found {
+            waiting.remove(&id);
+            last.insert((row.segment_id, id), row.refresh_id);
         }
     }
     Ok(last)

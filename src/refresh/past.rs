@@ -10,6 +10,7 @@ use crate::audience::gaps;
 use crate::audience::id_set::IdSet;
 use crate::audience::membership::CHUNK_IDS;
 use crate::audience::paging::{Page, PageRequest};
+use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{history, instant_changes, refreshes, segment_changes, segment_refreshes};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -19,7 +20,10 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Runs a question over one snapshot, so that members and changes belong together.
-pub(super) fn in_snapshot<T>(
+///
+/// # Errors
+/// Those of the question and of the database.
+pub fn in_snapshot<T>(
     connection: &mut PgConnection,
     ask: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -44,7 +48,11 @@ pub fn find_members_as_of(
     })
 }
 
-fn members_as_of(
+/// As [`find_members_as_of`], for a caller who is in a snapshot already.
+///
+/// # Errors
+/// As there.
+pub fn members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
     at: DateTime<Utc>,
@@ -71,6 +79,25 @@ fn members_as_of(
             Ok(members)
         }
     }
+}
+
+/// Lists a page of the members of a segment as of a moment, and says how many they are in all.
+///
+/// # Errors
+/// As [`find_members_as_of`].
+pub fn list_members_as_of(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    at: DateTime<Utc>,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+) -> Result<(Page<Subscriber>, usize), Error> {
+    // One snapshot, so that nobody vanishes between being found and being read.
+    in_snapshot(connection, |connection| {
+        let members = members_as_of(connection, segment_id, at)?;
+        let page = members.list_page(connection, order, request)?;
+        Ok((page, members.count()))
+    })
 }
 
 /// Makes sure that no change after a refresh was folded away.
@@ -144,41 +171,67 @@ pub fn find_changed(
     refresh_id: i64,
 ) -> Result<Changed, Error> {
     in_snapshot(connection, |connection| {
-        let as_of: DateTime<Utc> = refreshes::table
-            .find(refresh_id)
-            .select(refreshes::as_of)
-            .first(connection)?;
-        // Of the very refresh that was folded away last, the members after it are known, but not the change.
-        check_kept(connection, refresh_id - 1, as_of)?;
-        let mut after = members_after(connection, segment_id, refresh_id)?;
-        let later = instant_changes::table
-            .filter(instant_changes::segment_id.eq(segment_id))
-            .filter(instant_changes::refresh_id.ge(refresh_id))
-            .select(instant_changes::subscriber_id)
-            .load::<i64>(connection)?;
-        later.into_iter().for_each(|id| after.flip(id));
-        if find_first_fill(connection, &[segment_id])?.get(&segment_id) == Some(&refresh_id) {
-            return Ok(Changed {
-                joined: after,
-                left: IdSet::default(),
-            });
-        }
-        let rows: Vec<(i32, Vec<u8>)> = segment_changes::table
-            .filter(segment_changes::segment_id.eq(segment_id))
-            .filter(segment_changes::refresh_id.eq(refresh_id))
-            .select((segment_changes::chunk, segment_changes::changed))
-            .load(connection)?;
-        let mut changed = Changed::default();
-        for (chunk, ids) in rows {
-            for id in ids_of(chunk, &ids)? {
-                match after.contains(id) {
-                    true => changed.joined.flip(id),
-                    false => changed.left.flip(id),
-                }
+        changed_in(connection, segment_id, refresh_id)
+    })
+}
+
+/// Lists a page of one side of [`find_changed`], and says how many they are in all.
+///
+/// # Errors
+/// As there.
+pub fn list_changed(
+    connection: &mut PgConnection,
+    (segment_id, refresh_id): (i64, i64),
+    side: impl FnOnce(Changed) -> IdSet,
+    order: SubscriberOrder,
+    request: &PageRequest<SubscriberKey>,
+) -> Result<(Page<Subscriber>, usize), Error> {
+    in_snapshot(connection, |connection| {
+        let people = side(changed_in(connection, segment_id, refresh_id)?);
+        let page = people.list_page(connection, order, request)?;
+        Ok((page, people.count()))
+    })
+}
+
+fn changed_in(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    refresh_id: i64,
+) -> Result<Changed, Error> {
+    let as_of: DateTime<Utc> = refreshes::table
+        .find(refresh_id)
+        .select(refreshes::as_of)
+        .first(connection)?;
+    // Of the very refresh that was folded away last, the members after it are known, but not the change.
+    check_kept(connection, refresh_id - 1, as_of)?;
+    let mut after = members_after(connection, segment_id, refresh_id)?;
+    let later = instant_changes::table
+        .filter(instant_changes::segment_id.eq(segment_id))
+        .filter(instant_changes::refresh_id.ge(refresh_id))
+        .select(instant_changes::subscriber_id)
+        .load::<i64>(connection)?;
+    later.into_iter().for_each(|id| after.flip(id));
+    if find_first_fill(connection, &[segment_id])?.get(&segment_id) == Some(&refresh_id) {
+        return Ok(Changed {
+            joined: after,
+            left: IdSet::default(),
+        });
+    }
+    let rows: Vec<(i32, Vec<u8>)> = segment_changes::table
+        .filter(segment_changes::segment_id.eq(segment_id))
+        .filter(segment_changes::refresh_id.eq(refresh_id))
+        .select((segment_changes::chunk, segment_changes::changed))
+        .load(connection)?;
+    let mut changed = Changed::default();
+    for (chunk, ids) in rows {
+        for id in ids_of(chunk, &ids)? {
+            match after.contains(id) {
+                true => changed.joined.flip(id),
+                false => changed.left.flip(id),
             }
         }
-        Ok(changed)
-    })
+    }
+    Ok(changed)
 }
 
 /// Returns the refresh in which each of these segments was filled first.
@@ -210,26 +263,29 @@ pub fn list_refreshes_of(
     segment_id: i64,
     request: &PageRequest<i64>,
 ) -> Result<Page<(Refresh, SegmentRefresh)>, Error> {
-    request.fetch(|request, limit| {
-        let mut query = segment_refreshes::table
-            .inner_join(refreshes::table)
-            .filter(segment_refreshes::segment_id.eq(segment_id))
-            .select((Refresh::as_select(), SegmentRefresh::as_select()))
-            .limit(limit)
-            .into_boxed();
-        if let Some(after) = request.after {
-            query = query.filter(segment_refreshes::refresh_id.lt(after));
-        }
-        if let Some(before) = request.before {
-            query = query.filter(segment_refreshes::refresh_id.gt(before));
-        }
-        query = if request.from_end {
-            query.order(segment_refreshes::refresh_id.asc())
-        } else {
-            query.order(segment_refreshes::refresh_id.desc())
-        };
-        Ok(query.load(connection)?)
-    })
+    request.fetch(
+        |(refresh, _): &(Refresh, SegmentRefresh)| refresh.id,
+        |request, limit| {
+            let mut query = segment_refreshes::table
+                .inner_join(refreshes::table)
+                .filter(segment_refreshes::segment_id.eq(segment_id))
+                .select((Refresh::as_select(), SegmentRefresh::as_select()))
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(segment_refreshes::refresh_id.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(segment_refreshes::refresh_id.gt(before));
+            }
+            query = if request.from_end {
+                query.order(segment_refreshes::refresh_id.asc())
+            } else {
+                query.order(segment_refreshes::refresh_id.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
 }
 
 /// Returns how many refreshes a segment has had.

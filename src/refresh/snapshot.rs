@@ -24,6 +24,9 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Takes a snapshot; it lasts until it is dropped.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn take(db: &Db) -> Result<Snapshot, Error> {
         #[derive(QueryableByName)]
         struct Row {
@@ -42,18 +45,28 @@ impl Snapshot {
     }
 
     /// Opens another connection that sees the same.
+    ///
+    /// # Errors
+    /// Those of the database.
     pub fn join(&self, db: &Db) -> Result<PgConnection, Error> {
         let mut connection = db.connect()?;
         begin(&mut connection)?;
         let name = self.name.replace('\'', "''");
         connection.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'"))?;
-        // Every query asks for a range of ids: the index is right also where statistics are missing or stale, and
-        // the cores are busy with workers already.
-        connection.batch_execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
-        )?;
+        prefer_indexes(&mut connection)?;
         Ok(connection)
     }
+}
+
+/// Every query asks for a range of ids: the index is right also where statistics are missing or stale, and the cores are
+/// busy with workers already. Lasts as long as the transaction.
+///
+/// # Errors
+/// Those of the database.
+pub fn prefer_indexes(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
+    )?)
 }
 
 fn count_ids(connection: &mut PgConnection) -> Result<i64, Error> {

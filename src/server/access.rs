@@ -4,10 +4,10 @@ use super::http::{State, refuse};
 use super::keys::{Keys, Refusal};
 use super::limits::{Limiter, RetryAfter, Seats};
 use super::websocket;
-use crate::audience::api_key::Access;
+use crate::audience::api_key::{Access, Scope};
 use crate::config::ListenSettings;
 use crate::error::Error;
-use crate::graphql::{App, Asking, ErrorCode, Way};
+use crate::graphql::{App, Asking, ErrorCode, Way, forbidden};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -188,6 +188,27 @@ pub async fn admit<B: MessageBody + 'static>(
         }
     }
     Ok(next.call(request).await?.map_into_left_body())
+}
+
+/// What an export takes off the budget of a client.
+const EXPORT_COST: u32 = 1_000;
+
+/// Lets a request for a file through that [`admit`] has let in, if the caller may read.
+pub async fn admit_reader<B: MessageBody + 'static>(
+    state: web::Data<State>,
+    caller: web::ReqData<Caller>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+    let refused = if !caller.access.scopes.allow(Scope::Read) {
+        let message = forbidden("export", Scope::Read);
+        refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message)
+    } else if let Err(wait) = state.gate.limiter.check(caller.client(), EXPORT_COST) {
+        refuse_rate(wait)
+    } else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    Ok(request.into_response(refused).map_into_right_body())
 }
 
 fn is_socket(request: &ServiceRequest) -> bool {

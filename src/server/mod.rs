@@ -4,6 +4,7 @@
 mod access;
 mod answer;
 mod event_stream;
+mod export;
 mod follower;
 pub mod graphiql;
 mod http;
@@ -125,6 +126,7 @@ pub async fn serve(
             .wrap(middleware::from_fn(http::name_request))
             .app_data(shared.clone())
             .configure(http::configure)
+            .configure(export::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)

@@ -142,12 +142,13 @@ fn rules_and_questions_of_the_readme_work() {
         app.segment("active-buyers", rule);
     }
     app.refresh();
-    let questions = blocks(&readme, "graphql");
-    // The schema of another subgraph is no question.
-    let questions: Vec<&str> = questions
+    let (copies, questions): (Vec<&str>, Vec<&str>) = blocks(&readme, "graphql")
         .into_iter()
+        // The schema of another subgraph is no question.
         .filter(|question| !question.trim_start().starts_with("type "))
-        .collect();
+        .partition(|block| block.contains("copySegmentToGroup"));
+    let copied = app.mutate(copies[0], json!({}));
+    assert_eq!(copied["addedCount"], json!(0));
     assert_eq!(questions.len(), 5);
     let data = app.query(questions[0], json!({}));
     assert_eq!(data["segment"]["state"], json!("READY"));

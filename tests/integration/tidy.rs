@@ -3,19 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; a file may use its own floor and those below.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["rule", "error", "clock"],
     &["evaluate"],
     &["db"],
     &["audience"],
     &["refresh"],
+    &["export"],
     &["config", "graphql"],
     &["server", "cli"],
 ];
 
 /// Which floors may use a library.
 const LIBRARIES: [(&str, &[&str]); 4] = [
-    ("diesel", &["db", "audience", "refresh", "graphql", "cli"]),
+    (
+        "diesel",
+        &["db", "audience", "refresh", "export", "graphql", "cli"],
+    ),
     ("async_graphql", &["graphql", "server"]),
     ("actix_web", &["server", "cli"]),
     ("actix_ws", &["server"]),

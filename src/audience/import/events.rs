@@ -19,12 +19,19 @@ use std::io::BufRead;
 /// How many rows are written with one statement.
 const BATCH: usize = 5_000;
 
-const COLUMNS: [&str; 5] = ["email", "event", "occurred_at", "value", "dedupe_key"];
+const COLUMNS: [&str; 6] = [
+    "email",
+    "event",
+    "occurred_at",
+    "value",
+    "dedupe_key",
+    "properties",
+];
 const REQUIRED: [&str; 3] = ["email", "event", "occurred_at"];
 const PROPERTIES: &str = "properties.";
 
-/// Imports a CSV file of events with the columns `email`, `event`, `occurred_at` and perhaps `value`, `dedupe_key` and
-/// `properties.*`. All good rows are recorded, or, where the import does not come to its end, none.
+/// Imports a CSV file of events with the columns `email`, `event`, `occurred_at` and perhaps `value`, `dedupe_key`,
+/// `properties` (a JSON object) and `properties.*`. All good rows are recorded, or, where the import does not come to its end, none.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header cannot be used; then nothing was written.
@@ -153,7 +160,9 @@ fn read_event(row: Row, targets: &[Target], header: &[String]) -> Result<ReadEve
                 let number = clean_number(cell).map_err(refused)?;
                 value = number.map(clean_value).transpose().map_err(refused)?;
             }
-            Target::Column(_) => dedupe_key = clean_text(cell).map_err(refused)?,
+            Target::Column("dedupe_key") => dedupe_key = clean_text(cell).map_err(refused)?,
+            // All at once, as exports write them.
+            Target::Column(_) => properties.extend(read_properties(cell).map_err(refused)?),
             Target::Property(property) => {
                 let text = clean_text(cell).map_err(refused)?;
                 properties.extend(text.map(|text| (property.clone(), guess(&text))));
@@ -176,6 +185,14 @@ fn read_event(row: Row, targets: &[Target], header: &[String]) -> Result<ReadEve
             dedupe_key,
         },
     })
+}
+
+fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
+    match clean_text(cell)? {
+        None => Ok(Map::new()),
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|error| format!("expected a JSON object, found something else: {error}")),
+    }
 }
 
 /// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but

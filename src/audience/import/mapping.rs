@@ -155,13 +155,15 @@ fn map_column(
     {
         return Ok(Target::Nowhere);
     }
-    if let Some(builtin) = BUILTIN_COLUMNS
+    let builtin = BUILTIN_COLUMNS
         .iter()
-        .find(|known| fold(known) == fold(column))
-    {
+        .find(|known| fold(known) == fold(column));
+    // As exports name custom fields, whose keys may be those of built-in ones.
+    let custom = column.strip_prefix("custom.");
+    if let (Some(builtin), None) = (builtin, custom) {
         return Ok(Target::Builtin(builtin));
     }
-    let key = custom_field::suggest_key(column);
+    let key = custom_field::suggest_key(custom.unwrap_or(column));
     match (catalogue.custom_fields.get(&key), wanted.get(column)) {
         (Some(existing), Some(asked)) if existing != asked => Err(InputProblem::new(
             InputCode::Invalid,

@@ -5,6 +5,7 @@
 //! is open and only up to a bound; where joining does not lead to a well-formed row, the first line stands alone as a
 //! broken one and the others are read again.
 
+use crate::audience::formula;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
@@ -194,7 +195,12 @@ impl Cutter {
 }
 
 fn read_cell((position, cell): (usize, Vec<u8>)) -> Result<String, String> {
-    String::from_utf8(cell).map_err(|error| {
+    // What an export of ours puts before a formula is no part of the value.
+    let undone = |text: String| match formula::undo(&text) {
+        value if value.len() == text.len() => text,
+        value => value.to_owned(),
+    };
+    String::from_utf8(cell).map(undone).map_err(|error| {
         format!(
             "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8",
             position + 1,

@@ -105,7 +105,7 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     "#);
     assert_snapshot!(events("email,event,occured_at\nona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
-    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "occured_at" (did you mean "occurred_at"?); header: expected a header line with a column "occurred_at", found "email,event,occured_at"
+    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key, properties or a column "properties.NAME", found "occured_at" (did you mean "occurred_at"?); header: expected a header line with a column "occurred_at", found "email,event,occured_at"
     "#);
 }
 

@@ -1,0 +1,1 @@
+COMMENT ON COLUMN group_memberships.source IS 'What added the member: import or api.';

@@ -1,0 +1,311 @@
+//! The columns of an export: their names, which are those that imports read, and where each comes from.
+
+use super::{Content, ExportRequest, Format};
+use crate::audience::custom_field::CustomField;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::{CustomType, nearest};
+
+/// What a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anybody's text.
+    Text,
+    /// A day, an instant, a number, a truth value or an own word: no text of somebody's, but quoted in JSON.
+    Plain,
+    /// JSON, which stands in JSON as it is.
+    Json,
+    /// A list of texts as JSON.
+    List,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The name in the header.
+    pub name: String,
+    /// What it is in SQL, as text. Names that somebody gave are not in it, but by their place in [`Chosen::names`].
+    pub sql: String,
+    /// What its cells are.
+    pub kind: Kind,
+}
+
+/// The columns of an export.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// Keys of custom fields and names of properties that the columns are about.
+    pub names: Vec<String>,
+}
+
+/// A built-in column: its name, its SQL, what its cells are, and whether it is there where nobody chooses.
+type Builtin = (&'static str, &'static str, Kind, bool);
+
+/// Instants are written so that they are the same in every session.
+macro_rules! instant {
+    ($column:literal) => {
+        concat!(
+            "to_char(",
+            $column,
+            " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        )
+    };
+}
+
+/// What every subscriber has. The last ones are what an import finds out by itself.
+const SUBSCRIBER: [Builtin; 20] = [
+    ("email", "s.email", Kind::Text, true),
+    ("status", "s.status", Kind::Plain, true),
+    ("first_name", "s.first_name", Kind::Text, true),
+    ("last_name", "s.last_name", Kind::Text, true),
+    ("phone", "s.phone", Kind::Text, true),
+    ("country", "s.country", Kind::Text, true),
+    ("region", "s.region", Kind::Text, true),
+    ("city", "s.city", Kind::Text, true),
+    ("postal_code", "s.postal_code", Kind::Text, true),
+    ("latitude", "s.latitude::text", Kind::Json, true),
+    ("longitude", "s.longitude::text", Kind::Json, true),
+    ("language", "s.language", Kind::Text, true),
+    ("timezone", "s.timezone", Kind::Text, true),
+    (
+        "birthday",
+        "to_char(s.birthday, 'YYYY-MM-DD')",
+        Kind::Plain,
+        true,
+    ),
+    ("source", "s.source", Kind::Text, true),
+    ("created_at", instant!("s.created_at"), Kind::Plain, true),
+    ("updated_at", instant!("s.updated_at"), Kind::Plain, false),
+    (
+        "subscribed_at",
+        instant!("s.subscribed_at"),
+        Kind::Plain,
+        false,
+    ),
+    (
+        "unsubscribed_at",
+        instant!("s.unsubscribed_at"),
+        Kind::Plain,
+        false,
+    ),
+    ("groups", GROUPS, Kind::Json, false),
+];
+
+/// The keys of the groups of a subscriber, which hold no `;`.
+const GROUPS: &str = "(SELECT coalesce(json_agg(g.key ORDER BY g.key), '[]')::text \
+    FROM group_memberships m JOIN groups g ON g.id = m.group_id WHERE m.subscriber_id = s.id)";
+const GROUPS_IN_A_CELL: &str = "(SELECT string_agg(g.key, ';' ORDER BY g.key) \
+    FROM group_memberships m JOIN groups g ON g.id = m.group_id WHERE m.subscriber_id = s.id)";
+
+const MEMBERSHIP: [Builtin; 6] = [
+    ("email", "s.email", Kind::Text, true),
+    ("kind", "m.kind", Kind::Plain, true),
+    ("key", "m.key", Kind::Plain, true),
+    ("added_at", instant!("m.added_at"), Kind::Plain, true),
+    ("joined_at", instant!("m.joined_at"), Kind::Plain, true),
+    ("source", "m.source", Kind::Text, true),
+];
+
+const EVENT: [Builtin; 6] = [
+    ("email", "s.email", Kind::Text, true),
+    ("event", "e.name", Kind::Text, true),
+    ("occurred_at", instant!("e.occurred_at"), Kind::Plain, true),
+    (
+        "value",
+        "to_jsonb(trim_scale(e.value))::text",
+        Kind::Json,
+        true,
+    ),
+    ("dedupe_key", "e.dedupe_key", Kind::Text, true),
+    ("properties", "e.properties::text", Kind::Json, true),
+];
+
+/// What stands before the key of a custom field in the name of its column.
+const CUSTOM: &str = "custom.";
+/// What stands before the name of a property in the name of its column.
+const PROPERTIES: &str = "properties.";
+/// Stands for the columns that are there where nobody chooses.
+const ALL: &str = "all";
+
+/// Chooses the columns that a request asks for.
+///
+/// # Errors
+/// [`Error::Invalid`] with every name that is none, at `columns`.
+pub fn choose(request: &ExportRequest, fields: &[CustomField]) -> Result<Chosen, Error> {
+    let mut choice = Choice {
+        content: &request.content,
+        format: request.format,
+        fields,
+        chosen: Chosen::default(),
+    };
+    let asked = request.columns.clone();
+    let asked = asked.unwrap_or_else(|| vec![ALL.to_owned()]);
+    let mut problems = Vec::new();
+    for name in asked.iter().map(|name| name.trim()) {
+        let found = match name {
+            ALL => choice.list_usual(),
+            name => match choice.find(name) {
+                Some(found) => vec![found],
+                None => {
+                    problems.push(choice.unknown(name));
+                    continue;
+                }
+            },
+        };
+        for found in found {
+            choice.add(found, &mut problems);
+        }
+    }
+    if problems.is_empty() && choice.chosen.columns.is_empty() {
+        let message = "expected the names of columns, found none";
+        problems.push(InputProblem::new(InputCode::Missing, "columns", message));
+    }
+    if problems.is_empty() {
+        Ok(choice.chosen)
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// A column that was asked for.
+enum Found<'c> {
+    Builtin(&'static Builtin),
+    Custom(&'c CustomField),
+    Property(String),
+}
+
+struct Choice<'c> {
+    content: &'c Content,
+    format: Format,
+    fields: &'c [CustomField],
+    chosen: Chosen,
+}
+
+impl<'c> Choice<'c> {
+    fn builtins(&self) -> &'static [Builtin] {
+        match self.content {
+            Content::Memberships => &MEMBERSHIP,
+            Content::Events => &EVENT,
+            _ => &SUBSCRIBER,
+        }
+    }
+
+    fn has_custom_fields(&self) -> bool {
+        !matches!(self.content, Content::Memberships | Content::Events)
+    }
+
+    fn list_usual(&self) -> Vec<Found<'c>> {
+        let builtins = self.builtins().iter().filter(|builtin| builtin.3);
+        let builtins = builtins.map(Found::Builtin);
+        if self.has_custom_fields() {
+            builtins
+                .chain(self.fields.iter().map(Found::Custom))
+                .collect()
+        } else {
+            builtins.collect()
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<Found<'c>> {
+        if self.has_custom_fields()
+            && let Some(key) = name.strip_prefix(CUSTOM)
+        {
+            let field = self.fields.iter().find(|field| field.key == key)?;
+            return Some(Found::Custom(field));
+        }
+        if let (Content::Events, Some(property)) = (self.content, name.strip_prefix(PROPERTIES)) {
+            return (!property.is_empty()).then(|| Found::Property(property.to_owned()));
+        }
+        let mut builtins = self.builtins().iter();
+        let builtin = builtins.find(|builtin| fold(builtin.0) == fold(name))?;
+        Some(Found::Builtin(builtin))
+    }
+
+    fn add(&mut self, found: Found<'_>, problems: &mut Vec<InputProblem>) {
+        let column = match found {
+            Found::Builtin(("groups", ..)) if self.format == Format::Csv => Column {
+                name: "groups".to_owned(),
+                sql: GROUPS_IN_A_CELL.to_owned(),
+                kind: Kind::Plain,
+            },
+            Found::Builtin((name, sql, kind, _)) => Column {
+                name: (*name).to_owned(),
+                sql: (*sql).to_owned(),
+                kind: *kind,
+            },
+            Found::Custom(field) => self.custom(field),
+            Found::Property(name) => self.property(name),
+        };
+        let mut columns = self.chosen.columns.iter();
+        if columns.any(|known| known.name == column.name) {
+            let message = format!("expected each column once, found \"{}\" again", column.name);
+            problems.push(InputProblem::new(InputCode::Invalid, "columns", message));
+        } else {
+            self.chosen.columns.push(column);
+        }
+    }
+
+    fn custom(&mut self, field: &CustomField) -> Column {
+        let place = self.place_of(field.key.clone());
+        let as_text = format!("s.custom ->> ($1)[{place}]");
+        let as_json = format!("(s.custom -> ($1)[{place}])::text");
+        let (sql, kind) = match (self.format, field.custom_type()) {
+            (Format::Ndjson, _) => (as_json, Kind::Json),
+            (Format::Csv, CustomType::List) => (as_json, Kind::List),
+            (Format::Csv, CustomType::Text) => (as_text, Kind::Text),
+            (Format::Csv, _) => (as_text, Kind::Plain),
+        };
+        Column {
+            name: format!("{CUSTOM}{}", field.key),
+            sql,
+            kind,
+        }
+    }
+
+    fn property(&mut self, name: String) -> Column {
+        let column = format!("{PROPERTIES}{name}");
+        let place = self.place_of(name);
+        let (sql, kind) = match self.format {
+            Format::Ndjson => (format!("(e.properties -> ($1)[{place}])::text"), Kind::Json),
+            Format::Csv => (format!("e.properties ->> ($1)[{place}]"), Kind::Plain),
+        };
+        Column {
+            name: column,
+            sql,
+            kind,
+        }
+    }
+
+    /// Notes a name and returns its place, from 1.
+    fn place_of(&mut self, name: String) -> usize {
+        self.chosen.names.push(name);
+        self.chosen.names.len()
+    }
+
+    fn unknown(&self, name: &str) -> InputProblem {
+        let builtins = self.builtins().iter();
+        let mut known: Vec<String> = builtins.map(|builtin| builtin.0.to_owned()).collect();
+        if self.has_custom_fields() {
+            let keys = self.fields.iter();
+            known.extend(keys.map(|field| format!("{CUSTOM}{}", field.key)));
+        }
+        // A key without what stands before it is what people write first.
+        let prefixed = format!("{CUSTOM}{name}");
+        let hint = match known.contains(&prefixed) {
+            true => Some(format!("did you mean \"{prefixed}\"?")),
+            false => nearest(name, known.iter().map(String::as_str)),
+        };
+        let known = match hint {
+            Some(_) => String::new(),
+            None => format!(" ({})", known.join(", ")),
+        };
+        let message = format!("expected names of columns{known}, found \"{name}\"");
+        InputProblem::new(InputCode::NotFound, "columns", message).with_hint(hint)
+    }
+}
+
+/// Makes `first_name`, `firstName` and `First name` equal, as imports do.
+fn fold(name: &str) -> String {
+    let letters = name.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}

@@ -1,0 +1,237 @@
+//! Exports: files of people, memberships and events, and all that is held about one person.
+//!
+//! An export reads one snapshot on a connection of its own, page by page along a key, so that it is consistent while
+//! edits go on, takes the same memory however long it is, and ends between two pages when nobody takes what it writes.
+//!
+//! Columns are written as imports read them: what is exported, imported into an empty server and exported again is the
+//! same file.
+
+mod columns;
+mod pages;
+mod person;
+mod write;
+
+pub use person::{MAX_EVENTS, find_person, list_people};
+
+use crate::audience::custom_field;
+use crate::audience::group;
+use crate::audience::id_set::IdSet;
+use crate::audience::segment;
+use crate::db::Db;
+use crate::error::Error;
+use crate::refresh::{RefreshSettings, Snapshot, find_matching, members_as_of, prefer_indexes};
+use crate::rule::{Status, parse_and_check};
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use diesel::connection::SimpleConnection;
+use pages::{PAGE, Part, Scope};
+use serde_json::Value;
+use std::io::{self, Write};
+use write::RowWriter;
+
+/// What to export.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// All subscribers.
+    Subscribers,
+    /// The members of a group.
+    Group {
+        /// Its key.
+        key: String,
+    },
+    /// The members of a segment.
+    Segment {
+        /// Its key.
+        key: String,
+        /// A moment of the past; the stored members if absent.
+        as_of: Option<DateTime<Utc>>,
+    },
+    /// Those whom a rule matches now.
+    Rule(Value),
+    /// Who is in which group and segment, since when.
+    Memberships,
+    /// What subscribers did.
+    Events,
+}
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Comma-separated values with a header line, UTF-8.
+    #[default]
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+/// An export.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportRequest {
+    /// What to export.
+    pub content: Content,
+    /// The form of the file.
+    pub format: Format,
+    /// The columns, in their order; all if absent.
+    pub columns: Option<Vec<String>>,
+    /// Only subscribers of these statuses; all if empty.
+    pub statuses: Vec<Status>,
+    /// Whether cells of a CSV file that look like formulas are written as they are.
+    pub is_raw: bool,
+}
+
+impl ExportRequest {
+    /// Everything of something, as a CSV file.
+    pub fn of(content: Content) -> ExportRequest {
+        ExportRequest {
+            content,
+            format: Format::Csv,
+            columns: None,
+            statuses: Vec::new(),
+            is_raw: false,
+        }
+    }
+}
+
+/// Why an export came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The rows cannot be read.
+    #[error("{0}")]
+    Read(#[from] Error),
+    /// The rows cannot be written, perhaps because nobody takes them any more.
+    #[error("{0}")]
+    Write(#[from] io::Error),
+}
+
+/// How far an export is, for a progress bar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// How much is done, from 0 to 1.
+    pub share: f64,
+    /// Rows written so far.
+    pub rows: u64,
+}
+
+/// An export that is checked and about to begin: it holds the snapshot.
+pub struct Export {
+    snapshot: Snapshot,
+    parts: Vec<Part>,
+    chosen: columns::Chosen,
+    statuses: Vec<Status>,
+    format: Format,
+    is_raw: bool,
+}
+
+/// Checks an export, takes the snapshot, and finds out who is in it.
+///
+/// # Errors
+/// [`Error::Invalid`] for what does not exist and for a moment beyond the kept changes; [`Error::InvalidRule`]; those of
+/// the database.
+pub fn prepare(
+    db: &Db,
+    request: &ExportRequest,
+    settings: &RefreshSettings,
+) -> Result<Export, Error> {
+    let mut snapshot = Snapshot::take(db)?;
+    let fields = custom_field::list_all(&mut snapshot.connection)?;
+    let chosen = columns::choose(request, &fields)?;
+    let parts = find_parts(db, &mut snapshot, &request.content, settings)?;
+    prefer_indexes(&mut snapshot.connection)?;
+    // A page is a few thousand rows along an index; anything but a look-up for each would read a whole table for it.
+    snapshot
+        .connection
+        .batch_execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")?;
+    Ok(Export {
+        snapshot,
+        parts,
+        chosen,
+        statuses: request.statuses.clone(),
+        format: request.format,
+        is_raw: request.is_raw,
+    })
+}
+
+fn find_parts(
+    db: &Db,
+    snapshot: &mut Snapshot,
+    content: &Content,
+    settings: &RefreshSettings,
+) -> Result<Vec<Part>, Error> {
+    let connection = &mut snapshot.connection;
+    Ok(match content {
+        Content::Subscribers => vec![Part::Everybody],
+        Content::Group { key } => {
+            let group = group::get_by_key(connection, key, "group")?;
+            vec![Part::OfGroup {
+                id: group.id,
+                key: group.key,
+            }]
+        }
+        Content::Segment { key, as_of } => {
+            let segment = segment::get_by_key(connection, key, "segment")?;
+            let members = match as_of {
+                Some(as_of) => members_as_of(connection, segment.id, *as_of)?,
+                None => IdSet::of_segment(connection, segment.id)?,
+            };
+            vec![Part::Some(members)]
+        }
+        Content::Rule(rule) => {
+            let catalogue = crate::audience::catalogue::load_catalogue(connection)?;
+            let (_, rule) = parse_and_check(rule, &catalogue, None).map_err(Error::InvalidRule)?;
+            let moment = settings.moment();
+            let members = find_matching(db, snapshot, &rule, &moment, settings)?;
+            vec![Part::Some(members)]
+        }
+        Content::Memberships => pages::membership_parts(connection)?,
+        Content::Events => vec![Part::events(connection)?],
+    })
+}
+
+impl Export {
+    /// Writes the file and returns how many rows it has.
+    ///
+    /// # Errors
+    /// [`ExportError`]; what was written then is no whole file.
+    pub fn write(
+        mut self,
+        sink: impl Write,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<u64, ExportError> {
+        let mut writer = RowWriter::new(sink, self.format, &self.chosen.columns, self.is_raw)?;
+        let ids = self.snapshot.ids;
+        let scope = Scope {
+            columns: &self.chosen,
+            statuses: &self.statuses,
+        };
+        let connection = &mut self.snapshot.connection;
+        let count = self.parts.len() as f64;
+        for (position, part) in self.parts.iter().enumerate() {
+            let end = part.last_key(ids).max(1) as f64;
+            write_part(connection, part, &scope, |key, rows| {
+                for row in rows {
+                    writer.write(row)?;
+                }
+                let share = (position as f64 + (key as f64 / end).min(1.0)) / count;
+                let rows = writer.rows();
+                progress(Progress { share, rows });
+                Ok(())
+            })?;
+        }
+        Ok(writer.finish()?)
+    }
+}
+
+/// Reads a part page by page; `take` is told the last key of each.
+fn write_part(
+    connection: &mut PgConnection,
+    part: &Part,
+    scope: &Scope<'_>,
+    mut take: impl FnMut(i64, &[pages::Cells]) -> io::Result<()>,
+) -> Result<(), ExportError> {
+    let mut state = pages::State::default();
+    while let Some(page) = part.next_page(connection, scope, &mut state)? {
+        debug_assert!(page.rows.len() <= PAGE);
+        take(page.last_key, &page.rows)?;
+    }
+    Ok(())
+}

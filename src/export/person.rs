@@ -1,0 +1,212 @@
+//! All that is held about a person, as one JSON document, for those who ask what is known of them.
+
+use crate::audience::event::{Event, EventTotal, list_all_of, list_totals};
+use crate::audience::membership::list_segments_of;
+use crate::audience::segment::{self, Segment};
+use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
+use crate::db::schema::{group_memberships, groups};
+use crate::error::Error;
+use crate::refresh::{Passage, in_snapshot, joined_at_of, passages_of};
+use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The most events that the documents of [`list_people`] hold, all of them together.
+pub const MAX_EVENTS: i64 = 10_000;
+
+/// Returns all that is held about the person of that e-mail address.
+///
+/// # Errors
+/// [`Error::NotFound`]; those of the database.
+pub fn find_person(connection: &mut PgConnection, email: &str) -> Result<Value, Error> {
+    in_snapshot(connection, |connection| {
+        let missing = || Error::not_found("subscriber", format!("\"{}\"", email.trim()));
+        let email = email.trim().to_lowercase();
+        let subscriber = find_by_emails(connection, &[email])?.pop();
+        let subscriber = subscriber.ok_or_else(missing)?;
+        let id = subscriber.id;
+        let mut documents = collect(connection, vec![subscriber])?;
+        documents.remove(&id).ok_or_else(missing)
+    })
+}
+
+/// Returns all that is held about each of these subscribers, by id.
+///
+/// # Errors
+/// [`Error::Invalid`] if they have more than [`MAX_EVENTS`] events; those of the database.
+pub fn list_people(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashMap<i64, Value>, Error> {
+    in_snapshot(connection, |connection| {
+        let totals = list_totals(connection, ids)?;
+        let count: i64 = totals.iter().map(|total| total.count).sum();
+        if count > MAX_EVENTS {
+            let message = format!(
+                "expected people with at most {MAX_EVENTS} events together, found {count}; GET /export/person?email=ADDRESS and rollcall export person ADDRESS have no such bound"
+            );
+            return Err(Error::invalid("personalData", message));
+        }
+        let found = find_by_ids(connection, ids)?;
+        collect(connection, found)
+    })
+}
+
+/// What is held about some people, by subscriber.
+#[derive(Default)]
+struct Held {
+    groups: HashMap<i64, Vec<Value>>,
+    segments: HashMap<i64, Vec<Value>>,
+    history: HashMap<i64, Vec<Value>>,
+    events: HashMap<i64, Vec<Value>>,
+    totals: HashMap<i64, Vec<Value>>,
+}
+
+fn collect(
+    connection: &mut PgConnection,
+    people: Vec<Subscriber>,
+) -> Result<HashMap<i64, Value>, Error> {
+    let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+    let mut held = Held::default();
+    collect_groups(connection, &ids, &mut held)?;
+    collect_segments(connection, &ids, &mut held)?;
+    collect_history(connection, &ids, &mut held)?;
+    for event in list_all_of(connection, &ids)? {
+        let of_person = held.events.entry(event.subscriber_id).or_default();
+        of_person.push(event_json(event));
+    }
+    for total in list_totals(connection, &ids)? {
+        let of_person = held.totals.entry(total.subscriber_id).or_default();
+        of_person.push(total_json(total));
+    }
+    let document = |person: Subscriber| {
+        let id = person.id;
+        let document = json!({
+            "subscriber": subscriber_json(person),
+            "groups": held.groups.remove(&id).unwrap_or_default(),
+            "segments": held.segments.remove(&id).unwrap_or_default(),
+            "history": held.history.remove(&id).unwrap_or_default(),
+            "eventTotals": held.totals.remove(&id).unwrap_or_default(),
+            "events": held.events.remove(&id).unwrap_or_default(),
+        });
+        (id, document)
+    };
+    Ok(people.into_iter().map(document).collect())
+}
+
+fn collect_groups(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    held: &mut Held,
+) -> Result<(), Error> {
+    let rows: Vec<(i64, String, String, DateTime<Utc>, String)> = group_memberships::table
+        .inner_join(groups::table)
+        .filter(group_memberships::subscriber_id.eq_any(ids))
+        .order((group_memberships::subscriber_id, groups::key))
+        .select((
+            group_memberships::subscriber_id,
+            groups::key,
+            groups::name,
+            group_memberships::added_at,
+            group_memberships::source,
+        ))
+        .load(connection)?;
+    for (id, key, name, added_at, source) in rows {
+        let group = json!({
+            "key": key, "name": name, "addedAt": instant(added_at), "source": source
+        });
+        held.groups.entry(id).or_default().push(group);
+    }
+    Ok(())
+}
+
+fn collect_segments(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    held: &mut Held,
+) -> Result<(), Error> {
+    let segments = list_segments_of(connection, ids)?;
+    let pairs: Vec<(i64, i64)> = segments
+        .iter()
+        .flat_map(|(id, segments)| segments.iter().map(|segment| (segment.id, *id)))
+        .collect();
+    let joined = joined_at_of(connection, &pairs, None)?;
+    for (id, segments) in segments {
+        let of_person = segments.into_iter().map(|segment| {
+            let joined = joined.get(&(segment.id, id)).copied();
+            json!({ "key": segment.key, "name": segment.name, "joinedAt": joined.map(instant) })
+        });
+        held.segments.insert(id, of_person.collect());
+    }
+    Ok(())
+}
+
+fn collect_history(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    held: &mut Held,
+) -> Result<(), Error> {
+    for id in ids {
+        let passages = passages_of(connection, *id)?;
+        let segment_ids: Vec<i64> = passages.iter().map(|passage| passage.segment_id).collect();
+        let segments = segment::find_by_ids(connection, &segment_ids)?.into_iter();
+        let segments: HashMap<i64, Segment> = segments.map(|found| (found.id, found)).collect();
+        let told = passages.into_iter().filter_map(|passage: Passage| {
+            let segment = segments.get(&passage.segment_id)?;
+            let direction = if passage.joined { "JOINED" } else { "LEFT" };
+            Some(json!({ "at": instant(passage.at), "direction": direction, "segment": segment.key }))
+        });
+        held.history.insert(*id, told.collect());
+    }
+    Ok(())
+}
+
+fn subscriber_json(person: Subscriber) -> Value {
+    json!({
+        "email": person.email,
+        "status": person.status.to_uppercase(),
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "phone": person.phone,
+        "country": person.country,
+        "region": person.region,
+        "city": person.city,
+        "postalCode": person.postal_code,
+        "latitude": person.latitude,
+        "longitude": person.longitude,
+        "language": person.language,
+        "timezone": person.timezone,
+        "birthday": person.birthday.map(|day| day.to_string()),
+        "source": person.source,
+        "customFields": person.custom,
+        "createdAt": instant(person.created_at),
+        "updatedAt": instant(person.updated_at),
+        "subscribedAt": person.subscribed_at.map(instant),
+        "unsubscribedAt": person.unsubscribed_at.map(instant),
+    })
+}
+
+fn event_json(event: Event) -> Value {
+    json!({
+        "name": event.name,
+        "occurredAt": instant(event.occurred_at),
+        "value": event.value,
+        "properties": event.properties,
+        "dedupeKey": event.dedupe_key,
+    })
+}
+
+fn total_json(total: EventTotal) -> Value {
+    json!({
+        "name": total.name,
+        "count": total.count,
+        "valueSum": total.value_sum,
+        "firstAt": instant(total.first_at),
+        "lastAt": instant(total.last_at),
+    })
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

@@ -1,0 +1,139 @@
+//! Copying the members of a segment into a group: who is in now, or was as of a moment, stays in by hand.
+
+use super::past::{in_snapshot, members_as_of};
+use crate::audience::group::{self, Group};
+use crate::audience::id_set::IdSet;
+use crate::audience::segment;
+use crate::error::Error;
+use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};
+
+/// What to copy where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentCopy {
+    /// The key of the segment.
+    pub segment: String,
+    /// The key of the group.
+    pub group: String,
+    /// Whether the group is made if it does not exist.
+    pub create_group: bool,
+    /// As of which moment; the stored members if absent.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// What a copy did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// The group.
+    pub group: Group,
+    /// How many subscribers were added to it.
+    pub added: i64,
+    /// How many were in it already.
+    pub unchanged: i64,
+}
+
+/// Adds the members of a segment to a group. Those who are in already stay since when they are in, so that doing it
+/// again changes nothing; nobody is taken out.
+///
+/// # Errors
+/// [`Error::Invalid`] if the segment or the group does not exist, or the moment is longer ago than changes are kept;
+/// those of the database.
+pub fn copy_segment_to_group(
+    connection: &mut PgConnection,
+    copy: &SegmentCopy,
+    now: DateTime<Utc>,
+) -> Result<Copied, Error> {
+    let members = in_snapshot(connection, |connection| {
+        let segment = segment::get_by_key(connection, &copy.segment, "segment")?;
+        match copy.as_of {
+            Some(as_of) => members_as_of(connection, segment.id, as_of),
+            None => IdSet::of_segment(connection, segment.id),
+        }
+    })?;
+    connection.transaction(|connection| {
+        let group = find_group(connection, copy, now)?;
+        group::lock(connection, group.id)?;
+        let counted = insert(connection, &members, group.id, &source_of(copy), now)?;
+        Ok(Copied {
+            group,
+            added: counted.added,
+            unchanged: counted.members - counted.added,
+        })
+    })
+}
+
+/// What is remembered of each membership: `segment:KEY`, or `segment:KEY@MOMENT`.
+fn source_of(copy: &SegmentCopy) -> String {
+    let at = copy
+        .as_of
+        .map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    let at = at.map(|at| format!("@{at}")).unwrap_or_default();
+    format!("segment:{}{at}", copy.segment)
+}
+
+fn find_group(
+    connection: &mut PgConnection,
+    copy: &SegmentCopy,
+    now: DateTime<Utc>,
+) -> Result<Group, Error> {
+    if copy.create_group && group::find_by_key(connection, &copy.group)?.is_none() {
+        let created = group::create(connection, &copy.group, None, None, now);
+        return created.map_err(|error| match error {
+            Error::Invalid(mut problems) => {
+                // The key of the new group is called the group here.
+                problems
+                    .iter_mut()
+                    .for_each(|problem| problem.path = "group".to_owned());
+                Error::Invalid(problems)
+            }
+            other => other,
+        });
+    }
+    let found = group::get_by_key(connection, &copy.group, "group");
+    found.map_err(|error| match error {
+        Error::Invalid(mut problems) => {
+            for problem in &mut problems {
+                let hint = problem.hint.take();
+                problem.hint = hint.or_else(|| Some("createGroup makes it".to_owned()));
+            }
+            Error::Invalid(problems)
+        }
+        other => other,
+    })
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    members: i64,
+    #[diesel(sql_type = BigInt)]
+    added: i64,
+}
+
+fn insert(
+    connection: &mut PgConnection,
+    members: &IdSet,
+    group_id: i64,
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<Counted, Error> {
+    let (blocks, bits): (Vec<i32>, Vec<Vec<u8>>) = members.blocks().unzip();
+    // Rows locked against deletion, so that the foreign key cannot fail; whoever was deleted meanwhile is left out.
+    Ok(diesel::sql_query(
+        "WITH member AS MATERIALIZED ( \
+             SELECT s.id FROM unnest($1, $2) AS b (block, members) CROSS JOIN generate_series(0, 8191) AS bit (number) \
+             JOIN subscribers s ON s.id = (b.block::bigint << 13) + bit.number \
+             WHERE get_bit(b.members, bit.number) = 1 ORDER BY s.id FOR KEY SHARE OF s \
+         ), added AS ( \
+             INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
+             SELECT $3, id, $4, $5 FROM member ON CONFLICT DO NOTHING RETURNING 1 \
+         ) SELECT (SELECT count(*) FROM member) AS members, (SELECT count(*) FROM added) AS added",
+    )
+    .bind::<Array<Integer>, _>(blocks)
+    .bind::<Array<Binary>, _>(bits)
+    .bind::<BigInt, _>(group_id)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(source)
+    .get_result(connection)?)
+}

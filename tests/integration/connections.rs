@@ -1,0 +1,785 @@
+//! Every connection of the schema: paged forwards and backwards, with pages of every size, while items come and go.
+//!
+//! The connections are found in the schema. One that the table below lacks fails the test.
+
+use crate::support::TestApp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// How many items a list has at first.
+const ITEMS: usize = 7;
+/// How many come at the most while a list is walked through.
+const MOST_ADDED: usize = 4;
+
+/// How to reach a connection, and how items come into it and go.
+struct List {
+    /// The type and the field.
+    coordinate: &'static str,
+    /// The document around it; `HERE` stands for the connection.
+    around: &'static str,
+    /// Arguments besides those of paging: each set of them is another list of the same items.
+    variations: &'static [&'static str],
+    /// What tells the nodes apart: selected of each.
+    identity: &'static str,
+    /// Makes what is around the list and so many items.
+    fill: fn(&TestApp, usize),
+    /// Adds an item; the numbers grow from that of items at first. Does nothing where a list cannot grow.
+    add: fn(&TestApp, usize),
+    /// Takes an item away.
+    remove: fn(&TestApp, &Value),
+}
+
+/// Numbers in an order that is not theirs, so that items come at the start, in the middle and at the end.
+fn scattered(number: usize) -> usize {
+    number * 6_007 % 10_007
+}
+
+fn email(number: usize) -> String {
+    format!("p{:05}@example.com", scattered(number))
+}
+
+fn add_person(app: &TestApp, number: usize) {
+    app.subscriber(&email(number), json!({ "country": "LT" }));
+}
+
+fn add_people(app: &TestApp, count: usize) {
+    (0..count).for_each(|number| add_person(app, number));
+}
+
+fn remove_person(app: &TestApp, node: &Value) {
+    let found = app.query(
+        "query ($email: String!) { subscriber(email: $email) { id } }",
+        json!({ "email": node["email"] }),
+    );
+    app.mutate(
+        "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
+        json!({ "id": found["subscriber"]["id"] }),
+    );
+}
+
+/// Runs `DELETE FROM table WHERE column = value`.
+fn delete(app: &TestApp, table: &str, column: &str, value: &Value) {
+    let value = match value {
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
+    };
+    app.database
+        .execute(&format!("DELETE FROM {table} WHERE {column} = {value}"));
+}
+
+fn everybody(app: &TestApp, key: &str) {
+    app.segment(key, json!({"everyone": true}));
+    app.refresh();
+}
+
+fn refresh_later(app: &TestApp, number: usize) {
+    app.set_time(&format!(
+        "2026-06-15T{:02}:{:02}:00Z",
+        number / 60,
+        number % 60
+    ));
+    app.refresh();
+}
+
+fn fill_members(app: &TestApp, count: usize) {
+    add_people(app, count);
+    everybody(app, "all");
+}
+
+/// Everybody joined in one refresh and left in the next.
+fn fill_leavers(app: &TestApp, count: usize) {
+    add_people(app, count);
+    app.segment(
+        "all",
+        json!({"text": {"field": "country", "is": {"equals": "LT"}}}),
+    );
+    app.refresh();
+    app.set_time("2026-06-15T13:00:00Z");
+    app.database
+        .execute("UPDATE subscribers SET country = 'DE'");
+    app.refresh();
+}
+
+fn add_visit(app: &TestApp, number: usize) {
+    let second = scattered(number);
+    let at = format!(
+        "2026-01-01T{:02}:{:02}:{:02}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    );
+    app.event("ona@example.com", "visit", &at, None);
+}
+
+fn add_segment(app: &TestApp, number: usize) {
+    app.segment(
+        &format!("s{:05}", scattered(number)),
+        json!({"everyone": true}),
+    );
+}
+
+fn remove_segment(app: &TestApp, node: &Value) {
+    delete(app, "segments", "key", &node["key"]);
+}
+
+fn with_ona(app: &TestApp) {
+    app.subscriber("ona@example.com", json!({}));
+}
+
+const ORDERS: &[&str] = &["orderBy: ADDED", "orderBy: EMAIL"];
+const ONE: &[&str] = &[""];
+
+fn lists() -> Vec<List> {
+    let ona = "subscriber(email: \"ona@example.com\") { HERE }";
+    let all = "segment(key: \"all\") { HERE }";
+    vec![
+        List {
+            coordinate: "Query.subscribers",
+            around: "HERE",
+            variations: &[
+                "orderBy: ADDED",
+                "orderBy: EMAIL",
+                "filter: {ruleJson: {everyone: true}}",
+                "orderBy: EMAIL, filter: {ruleJson: {everyone: true}}",
+            ],
+            identity: "email",
+            fill: add_people,
+            add: add_person,
+            remove: remove_person,
+        },
+        List {
+            coordinate: "Query.groups",
+            around: "HERE",
+            variations: ONE,
+            identity: "key",
+            fill: |app, count| {
+                (0..count).for_each(|number| app.group(&format!("g{:05}", scattered(number)), &[]))
+            },
+            add: |app, number| app.group(&format!("g{:05}", scattered(number)), &[]),
+            remove: |app, node| delete(app, "groups", "key", &node["key"]),
+        },
+        List {
+            coordinate: "Query.segments",
+            around: "HERE",
+            variations: &["", "withArchived: true"],
+            identity: "key",
+            fill: |app, count| (0..count).for_each(|number| add_segment(app, number)),
+            add: add_segment,
+            remove: remove_segment,
+        },
+        List {
+            coordinate: "Query.customFields",
+            around: "HERE",
+            variations: ONE,
+            identity: "key",
+            fill: |app, count| (0..count).for_each(|number| add_field(app, number)),
+            add: add_field,
+            remove: |app, node| delete(app, "custom_fields", "key", &node["key"]),
+        },
+        List {
+            coordinate: "Query.apiKeys",
+            around: "HERE",
+            variations: ONE,
+            identity: "name",
+            fill: |app, count| (0..count).for_each(|number| add_key(app, number)),
+            add: add_key,
+            remove: |app, node| delete(app, "api_keys", "name", &node["name"]),
+        },
+        List {
+            coordinate: "Query.refreshes",
+            around: "HERE",
+            variations: ONE,
+            identity: "asOf",
+            fill: |app, count| (0..count).for_each(|number| refresh_later(app, number)),
+            add: refresh_later,
+            remove: |app, node| delete(app, "refreshes", "as_of", &node["asOf"]),
+        },
+        List {
+            coordinate: "Group.members",
+            around: "group(key: \"all\") { HERE }",
+            variations: ORDERS,
+            identity: "email",
+            fill: |app, count| {
+                app.group("all", &[]);
+                (0..count).for_each(|number| add_member(app, number));
+            },
+            add: add_member,
+            remove: |app, node| {
+                app.mutate(
+                    "mutation ($emails: [String!]!) { removeFromGroup(input: {group: \"all\", emails: $emails}) { userErrors { message } } }",
+                    json!({ "emails": [node["email"]] }),
+                );
+            },
+        },
+        List {
+            coordinate: "Segment.members",
+            around: all,
+            variations: ORDERS,
+            identity: "email",
+            fill: fill_members,
+            add: |app, number| {
+                add_person(app, number);
+                app.refresh();
+            },
+            remove: remove_person,
+        },
+        List {
+            coordinate: "Segment.members",
+            around: all,
+            variations: &[
+                "asOf: \"2026-06-15T12:00:00Z\"",
+                "asOf: \"2026-06-15T12:00:00Z\", orderBy: EMAIL",
+            ],
+            identity: "email",
+            fill: fill_members,
+            // The past does not grow.
+            add: |app, number| {
+                app.set_time("2026-06-16T12:00:00Z");
+                add_person(app, number);
+                app.refresh();
+            },
+            remove: remove_person,
+        },
+        List {
+            coordinate: "Segment.changes",
+            around: all,
+            variations: ONE,
+            identity: "refresh { asOf }",
+            fill: |app, count| {
+                app.segment("all", json!({"everyone": true}));
+                (0..count).for_each(|number| refresh_later(app, number));
+            },
+            add: refresh_later,
+            remove: |app, node| delete(app, "refreshes", "as_of", &node["refresh"]["asOf"]),
+        },
+        List {
+            coordinate: "Segment.definitions",
+            around: all,
+            variations: ONE,
+            identity: "version",
+            fill: |app, count| {
+                app.segment("all", json!({"everyone": true}));
+                (1..count).for_each(|number| change_rule(app, number));
+            },
+            add: change_rule,
+            remove: |app, node| delete(app, "segment_definitions", "version", &node["version"]),
+        },
+        List {
+            coordinate: "SegmentChange.joined",
+            around: "segment(key: \"all\") { changes(last: 1) { nodes { HERE } } }",
+            variations: ORDERS,
+            identity: "email",
+            fill: fill_members,
+            add: |_, _| {},
+            remove: remove_person,
+        },
+        List {
+            coordinate: "SegmentChange.left",
+            around: "segment(key: \"all\") { changes(first: 1) { nodes { HERE } } }",
+            variations: ORDERS,
+            identity: "email",
+            fill: fill_leavers,
+            add: |_, _| {},
+            remove: remove_person,
+        },
+        List {
+            coordinate: "Subscriber.groups",
+            around: ona,
+            variations: ONE,
+            identity: "key",
+            fill: |app, count| {
+                with_ona(app);
+                (0..count).for_each(|number| add_group_of_ona(app, number));
+            },
+            add: add_group_of_ona,
+            remove: |app, node| delete(app, "groups", "key", &node["key"]),
+        },
+        List {
+            coordinate: "Subscriber.segments",
+            around: ona,
+            variations: ONE,
+            identity: "key",
+            fill: |app, count| {
+                with_ona(app);
+                (0..count).for_each(|number| add_segment(app, number));
+                app.refresh();
+            },
+            add: |app, number| {
+                add_segment(app, number);
+                app.refresh();
+            },
+            remove: remove_segment,
+        },
+        List {
+            coordinate: "Subscriber.history",
+            around: ona,
+            variations: ONE,
+            identity: "segment { key } direction",
+            fill: |app, count| {
+                with_ona(app);
+                for number in 0..count {
+                    add_segment(app, number);
+                    refresh_later(app, number);
+                }
+            },
+            add: |app, number| {
+                add_segment(app, number);
+                refresh_later(app, number);
+            },
+            remove: |app, node| remove_segment(app, &node["segment"]),
+        },
+        List {
+            coordinate: "Subscriber.events",
+            around: ona,
+            variations: &["", "name: \"visit\""],
+            identity: "occurredAt",
+            fill: |app, count| {
+                with_ona(app);
+                (0..count).for_each(|number| add_visit(app, number));
+            },
+            add: add_visit,
+            remove: |app, node| delete(app, "events", "occurred_at", &node["occurredAt"]),
+        },
+    ]
+}
+
+fn add_key(app: &TestApp, number: usize) {
+    app.mutate(
+        "mutation ($name: String!) { createApiKey(input: {name: $name, scopes: [READ]}) { userErrors { message } } }",
+        json!({ "name": format!("key {}", scattered(number)) }),
+    );
+}
+
+fn add_field(app: &TestApp, number: usize) {
+    app.mutate(
+        "mutation ($key: String!) { createCustomField(input: {key: $key, type: TEXT}) { userErrors { message } } }",
+        json!({ "key": format!("f{:05}", scattered(number)) }),
+    );
+}
+
+fn add_member(app: &TestApp, number: usize) {
+    add_person(app, number);
+    app.mutate(
+        "mutation ($emails: [String!]!) { addToGroup(input: {group: \"all\", emails: $emails}) { userErrors { message } } }",
+        json!({ "emails": [email(number)] }),
+    );
+}
+
+fn add_group_of_ona(app: &TestApp, number: usize) {
+    app.group(&format!("g{:05}", scattered(number)), &["ona@example.com"]);
+}
+
+fn change_rule(app: &TestApp, number: usize) {
+    let rule = json!({"text": {"field": "city", "is": {"equals": format!("city {number}")}}});
+    let found = app.query("{ segment(key: \"all\") { id } }", json!({}));
+    app.mutate(
+        "mutation ($id: ID!, $rule: JSON!) { updateSegment(input: {id: $id, ruleJson: $rule}) { userErrors { message } } }",
+        json!({ "id": found["segment"]["id"], "rule": rule }),
+    );
+}
+
+/// A page as a client sees it.
+#[derive(Debug)]
+struct Page {
+    items: Vec<Value>,
+    has_next: bool,
+    has_previous: bool,
+    start: Value,
+    end: Value,
+}
+
+impl List {
+    fn field(&self) -> &str {
+        self.coordinate
+            .split_once('.')
+            .map_or("", |(_, field)| field)
+    }
+
+    fn document(&self, arguments: &str) -> String {
+        let connection = format!(
+            "{}({arguments}) {{ edges {{ cursor node {{ {id} }} }} nodes {{ {id} }} \
+             pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }}",
+            self.field(),
+            id = self.identity
+        );
+        format!("{{ {} }}", self.around.replace("HERE", &connection))
+    }
+
+    /// Asks for a page with these arguments.
+    #[track_caller]
+    fn page(&self, app: &TestApp, arguments: &str) -> Page {
+        let data = app.query(&self.document(arguments), json!({}));
+        let page =
+            find(&data, self.field()).unwrap_or_else(|| panic!("{} is in {data}", self.coordinate));
+        let info = &page["pageInfo"];
+        let items = page["nodes"].as_array().expect("a list").clone();
+        let edges = page["edges"].as_array().expect("a list");
+        assert!(
+            edges.iter().map(|edge| &edge["node"]).eq(items.iter()),
+            "edges are nodes with cursors"
+        );
+        assert_eq!(
+            info["startCursor"],
+            edges
+                .first()
+                .map_or(Value::Null, |edge| edge["cursor"].clone())
+        );
+        assert_eq!(
+            info["endCursor"],
+            edges
+                .last()
+                .map_or(Value::Null, |edge| edge["cursor"].clone())
+        );
+        Page {
+            items,
+            has_next: info["hasNextPage"] == json!(true),
+            has_previous: info["hasPreviousPage"] == json!(true),
+            start: info["startCursor"].clone(),
+            end: info["endCursor"].clone(),
+        }
+    }
+
+    #[track_caller]
+    fn all(&self, app: &TestApp, variation: &str) -> Vec<Value> {
+        let page = self.page(app, &format!("first: 250, {variation}"));
+        assert!(
+            !page.has_next && !page.has_previous,
+            "everything is on one page"
+        );
+        page.items
+    }
+
+    /// Goes through the list, with an item coming and one going after every page, and returns what was seen.
+    #[track_caller]
+    fn walk(
+        &self,
+        app: &TestApp,
+        variation: &str,
+        size: usize,
+        forwards: bool,
+        next_number: &mut usize,
+    ) -> Walk {
+        let mut walk = Walk {
+            added: 0,
+            seen: Vec::new(),
+            removed: Vec::new(),
+        };
+        let (count, after) = if forwards {
+            ("first", "after")
+        } else {
+            ("last", "before")
+        };
+        let mut from = String::new();
+        loop {
+            let page = self.page(app, &format!("{count}: {size}, {from} {variation}"));
+            assert!(page.items.len() <= size);
+            self.check_ends(app, variation, &page);
+            let mut items = page.items.clone();
+            let (goes_on, cursor) = if forwards {
+                (page.has_next, &page.end)
+            } else {
+                (page.has_previous, &page.start)
+            };
+            if !forwards {
+                items.reverse();
+            }
+            walk.seen.extend(items);
+            if !goes_on {
+                return walk;
+            }
+            from = format!("{after}: {cursor},");
+            // Not after every page, or a walk towards new items would never end.
+            if walk.added < MOST_ADDED {
+                (self.add)(app, *next_number);
+                *next_number += 1;
+                walk.added += 1;
+            }
+            // The item that the cursor was made for, so that the next page begins after something that is gone.
+            if let Some(last) = walk
+                .seen
+                .last()
+                .filter(|_| (walk.seen.len() + size).is_multiple_of(2))
+            {
+                (self.remove)(app, last);
+                walk.removed.push(last.clone());
+            }
+            // And one that was not seen yet, but not all of them.
+            let rest: Vec<Value> = self
+                .all(app, variation)
+                .into_iter()
+                .filter(|item| !walk.seen.contains(item))
+                .collect();
+            if let Some(item) = rest.get(rest.len() / 2).filter(|_| rest.len() > size + 1) {
+                (self.remove)(app, item);
+                walk.removed.push(item.clone());
+            }
+        }
+    }
+
+    /// Whether a page tells rightly what is before and after it.
+    #[track_caller]
+    fn check_ends(&self, app: &TestApp, variation: &str, page: &Page) {
+        let all = self.all(app, variation);
+        if let (Some(first), Some(last)) = (page.items.first(), page.items.last()) {
+            assert_eq!(
+                page.has_previous,
+                all.first() != Some(first),
+                "{} {variation}: {page:?} in {all:?}",
+                self.coordinate
+            );
+            assert_eq!(
+                page.has_next,
+                all.last() != Some(last),
+                "{} {variation}: {page:?} in {all:?}",
+                self.coordinate
+            );
+        }
+    }
+}
+
+/// What was seen on the way through a list.
+struct Walk {
+    added: usize,
+    seen: Vec<Value>,
+    removed: Vec<Value>,
+}
+
+/// Finds a field of that name that has a page in it.
+fn find<'v>(data: &'v Value, name: &str) -> Option<&'v Value> {
+    match data {
+        Value::Object(fields) => fields
+            .get(name)
+            .filter(|field| field.get("pageInfo").is_some())
+            .or_else(|| fields.values().find_map(|field| find(field, name))),
+        Value::Array(items) => items.iter().find_map(|item| find(item, name)),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_table_has_every_connection_of_the_schema() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    let data = app.query(
+        "{ __schema { types { name fields { name type { name ofType { name } } } } } }",
+        json!({}),
+    );
+    let mut served = BTreeSet::new();
+    for of_type in data["__schema"]["types"].as_array().expect("a list") {
+        for field in of_type["fields"].as_array().into_iter().flatten() {
+            let names = [&field["type"]["name"], &field["type"]["ofType"]["name"]];
+            if names.iter().any(|name| {
+                name.as_str()
+                    .is_some_and(|name| name.ends_with("Connection"))
+            }) {
+                served.insert(format!(
+                    "{}.{}",
+                    of_type["name"].as_str().unwrap_or_default(),
+                    field["name"].as_str().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    assert!(served.len() >= 15, "{served:?}");
+    let known: BTreeSet<String> = lists()
+        .iter()
+        .map(|list| list.coordinate.to_owned())
+        .collect();
+    assert_eq!(
+        served, known,
+        "every connection needs a line in the table of this test"
+    );
+}
+
+#[test]
+fn pages_have_no_gap_and_no_repeat_while_items_come_and_go() {
+    for list in lists() {
+        for variation in list.variations {
+            for forwards in [true, false] {
+                let app = TestApp::at("2026-06-15T12:00:00Z");
+                (list.fill)(&app, ITEMS);
+                let mut next_number = ITEMS;
+                for size in 1..=ITEMS + 1 {
+                    let before = list.all(&app, variation);
+                    let what = format!(
+                        "{} {variation} pages of {size}, forwards: {forwards}",
+                        list.coordinate
+                    );
+                    let walk = list.walk(&app, variation, size, forwards, &mut next_number);
+                    let mut expected: Vec<&Value> = before
+                        .iter()
+                        .filter(|item| !walk.removed.contains(item))
+                        .collect();
+                    if !forwards {
+                        expected.reverse();
+                    }
+                    let throughout: Vec<&Value> = walk
+                        .seen
+                        .iter()
+                        .filter(|item| expected.contains(item))
+                        .collect();
+                    assert_eq!(throughout, expected, "{what}");
+                    let repeated = walk
+                        .seen
+                        .iter()
+                        .enumerate()
+                        .find(|(place, item)| walk.seen[..*place].contains(item));
+                    assert!(repeated.is_none(), "{what}: {repeated:?}");
+                    // Enough for the next size.
+                    while list.all(&app, variation).len() < ITEMS {
+                        let count = list.all(&app, variation).len();
+                        (list.add)(&app, next_number);
+                        next_number += 1;
+                        if list.all(&app, variation).len() == count {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_between_two_cursors_tells_what_is_around_it() {
+    for list in lists() {
+        let app = TestApp::at("2026-06-15T12:00:00Z");
+        (list.fill)(&app, ITEMS);
+        for variation in list.variations {
+            let all = list.all(&app, variation);
+            let cursor = |place: usize| {
+                list.page(&app, &format!("first: {}, {variation}", place + 1))
+                    .end
+            };
+            let (from, to) = (cursor(1), cursor(5));
+            for size in ["first: 2", "first: 9", "last: 2", "last: 9"] {
+                let page = list.page(
+                    &app,
+                    &format!("{size}, after: {from}, before: {to}, {variation}"),
+                );
+                let expected = match size {
+                    "first: 2" => &all[2..4],
+                    "last: 2" => &all[3..5],
+                    _ => &all[2..5],
+                };
+                assert_eq!(
+                    page.items, expected,
+                    "{} {variation} {size}",
+                    list.coordinate
+                );
+                list.check_ends(&app, variation, &page);
+            }
+            // Nothing is between a cursor and itself, and nothing is asked for.
+            let nothing = list.page(
+                &app,
+                &format!("first: 2, after: {to}, before: {from}, {variation}"),
+            );
+            assert!(nothing.items.is_empty());
+            assert!(
+                list.page(&app, &format!("first: 0, {variation}"))
+                    .items
+                    .is_empty()
+            );
+        }
+    }
+}
+
+#[test]
+fn cursors_and_sizes_that_are_none_are_bad_input() {
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let cursors = [
+        "nonsense".to_owned(),
+        "%%%".to_owned(),
+        "👩".to_owned(),
+        encode("{}"),
+        encode("null"),
+        encode("true"),
+        encode("1.5"),
+        encode("99999999999999999999999999"),
+        encode("[1, 2, 3, 4]"),
+        encode("\"\\u0000\""),
+        encode("[[[["),
+    ];
+    // Those of another list, which may be read here and then stand somewhere, but never fail.
+    let strangers = [
+        encode("-9223372036854775808"),
+        encode("9223372036854775807"),
+        encode("\"~\""),
+        encode("[\"9999-12-31T00:00:00Z\",1]"),
+    ];
+    for list in lists() {
+        let app = TestApp::at("2026-06-15T12:00:00Z");
+        (list.fill)(&app, 3);
+        for variation in list.variations {
+            let respond = |arguments: String| {
+                let response = app.respond(
+                    &list.document(&format!("{arguments}, {variation}")),
+                    json!({}),
+                );
+                (
+                    response["errors"][0]["extensions"]["code"].clone(),
+                    response,
+                )
+            };
+            for side in [
+                "first: 2, after",
+                "last: 2, before",
+                "first: 2, before",
+                "last: 2, after",
+            ] {
+                for cursor in &cursors {
+                    let (code, response) = respond(format!("{side}: {}", json!(cursor)));
+                    assert_eq!(
+                        code,
+                        json!("BAD_USER_INPUT"),
+                        "{} {side}: {cursor} {response}",
+                        list.coordinate
+                    );
+                }
+                for cursor in &strangers {
+                    let (code, response) = respond(format!("{side}: {}", json!(cursor)));
+                    assert!(
+                        code.is_null() || code == json!("BAD_USER_INPUT"),
+                        "{} {side}: {cursor} {response}",
+                        list.coordinate
+                    );
+                }
+            }
+            for size in [
+                "first: -1",
+                "last: -1",
+                "first: 251",
+                "last: 251",
+                "first: 1, last: 1",
+            ] {
+                let (code, response) = respond(size.to_owned());
+                assert_eq!(
+                    code,
+                    json!("BAD_USER_INPUT"),
+                    "{} {size} {response}",
+                    list.coordinate
+                );
+            }
+            // The lowest and the highest number are before and after everything.
+            let lowest = encode("-9223372036854775808");
+            let (code, _) = respond(format!("first: 9, after: {}", json!(lowest)));
+            if code.is_null() {
+                let page = list.page(
+                    &app,
+                    &format!("first: 9, after: {}, {variation}", json!(lowest)),
+                );
+                let descending = list.page(
+                    &app,
+                    &format!("last: 9, before: {}, {variation}", json!(lowest)),
+                );
+                assert_eq!(
+                    page.items.len() + descending.items.len(),
+                    3,
+                    "{}",
+                    list.coordinate
+                );
+            }
+        }
+    }
+}
