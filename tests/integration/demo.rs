@@ -1,6 +1,7 @@
 //! The demo and the documents that speak of it: examples that run, a README that tells the truth.
 
 use crate::support::{Server, Socket, TestApp, TestDatabase};
+use rollcall::graphql::ErrorCode;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -195,6 +196,15 @@ fn settings_of_the_readme_are_those_of_the_program() {
         let is_known =
             ["--help", "--version"].contains(&flag) || rows.iter().any(|row| row[1] == flag);
         assert!(is_known, "{flag} is not in the README");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_code() {
+    let readme = readme();
+    for code in ErrorCode::ALL {
+        let row = format!("| `{}` | ", code.as_str());
+        assert!(readme.contains(&row), "{row}");
     }
 }
 

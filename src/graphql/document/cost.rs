@@ -19,8 +19,9 @@ const LARGEST_PAGE: u64 = 250;
 const MUTATION: u64 = 10;
 
 /// Fields that cost more than an object, with the argument that makes them so where there is one.
-pub const WEIGHTS: [(&str, &str, Option<&str>, u64); 14] = [
+const WEIGHTS: [(&str, &str, Option<&str>, u64); 16] = [
     ("Mutation", "refreshSegments", None, 1_000),
+    ("Mutation", "copySegmentToGroup", None, 500),
     ("Query", "previewSegment", None, 500),
     ("Query", "subscribers", Some("filter"), 200),
     ("Query", "ruleEvents", None, 20),
@@ -32,6 +33,7 @@ pub const WEIGHTS: [(&str, &str, Option<&str>, u64); 14] = [
     ("Segment", "overlap", None, 50),
     ("Subscriber", "explain", None, 100),
     ("Subscriber", "history", None, 20),
+    ("Subscriber", "personalData", None, 100),
     ("SegmentChange", "joined", None, 5),
     ("SegmentChange", "left", None, 5),
 ];
@@ -145,7 +147,7 @@ impl<'d> Costing<'d> {
 
     /// Returns how many items a field is asked for: as `first` or `last`, or by a list of ids.
     fn size(&self, field: &Field) -> Option<u64> {
-        let sizes = ["first", "last", "ids"].into_iter();
+        let sizes = ["first", "last", "ids", "representations"].into_iter();
         sizes
             .filter_map(|name| field.specified_argument_by_name(name))
             .find_map(|value| self.read(value))
@@ -165,6 +167,26 @@ impl<'d> Costing<'d> {
                 }
             },
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::sdl;
+    use apollo_compiler::Schema;
+
+    /// A field that is renamed would be cheap without anybody noticing.
+    #[test]
+    fn what_has_a_weight_exists() {
+        let schema = Schema::parse_and_validate(sdl(), "schema.graphql").expect("our own schema");
+        for (parent, field, argument, weight) in WEIGHTS {
+            let definition = schema.type_field(parent, field);
+            let definition = definition.unwrap_or_else(|_| panic!("{parent}.{field}"));
+            let has = |name: &str| definition.arguments.iter().any(|one| one.name == name);
+            assert!(argument.is_none_or(has), "{parent}.{field}");
+            assert!(weight > 0);
         }
     }
 }
