@@ -1,12 +1,13 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
+use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::clock::Clock;
 use crate::refresh::{Daily, Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +56,48 @@ pub struct ScheduleSettings {
     pub workers: Option<u16>,
 }
 
+/// How imports are run.
+#[derive(Debug, Clone, Args)]
+pub struct ImportFlags {
+    /// Directory where files wait to be imported; by default "spool" in the data directory.
+    #[arg(long, env = "ROLLCALL_SPOOL_DIR", global = true)]
+    pub spool_dir: Option<PathBuf>,
+
+    /// The largest file that is taken for an import, in megabytes.
+    #[arg(
+        long,
+        env = "ROLLCALL_MAX_UPLOAD",
+        default_value_t = 2_048,
+        value_name = "MEGABYTES",
+        global = true
+    )]
+    pub max_upload: u64,
+
+    /// For how many days an import can be undone.
+    #[arg(
+        long,
+        env = "ROLLCALL_KEEP_UNDO",
+        default_value_t = 30,
+        value_name = "DAYS",
+        global = true
+    )]
+    pub keep_undo: u32,
+}
+
+impl ImportFlags {
+    /// Returns how imports are run by this clock; files wait within the data directory where nothing else is said.
+    pub fn settings(&self, clock: Clock, data_dir: &Path) -> ImportSettings {
+        let dir = self.spool_dir.clone();
+        let dir = dir.unwrap_or_else(|| data_dir.join("spool"));
+        ImportSettings {
+            clock,
+            spool: Spool::new(dir, self.max_upload.saturating_mul(1_000_000)),
+            keep_undo: self.keep_undo,
+            batch_rows: BATCH_ROWS,
+        }
+    }
+}
+
 /// Where the server listens.
 #[derive(Debug, Clone, Args)]
 pub struct ListenSettings {
@@ -85,7 +128,11 @@ impl ScheduleSettings {
     }
 }
 
-fn parse_zone(text: &str) -> Result<Tz, String> {
+/// Reads the name of a time zone.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_zone(text: &str) -> Result<Tz, String> {
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     text.parse().map_err(|_| {
         let hint = crate::rule::nearest(text, known);

@@ -116,12 +116,15 @@ fn column<T>(new_events: &[NewEvent], value: impl Fn(&NewEvent) -> T) -> Vec<T> 
     new_events.iter().map(value).collect()
 }
 
-/// How many events a merge recorded.
+/// Which events a merge recorded.
 #[derive(QueryableByName)]
 pub struct Recorded {
     /// Their number.
     #[diesel(sql_type = BigInt)]
     pub events: i64,
+    /// Their ids.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub ids: Vec<i64>,
 }
 
 /// Returns the statement that records the events of a source and adds them to the totals. The source must offer the
@@ -136,7 +139,7 @@ pub fn merge_sql(source: &str) -> String {
             SELECT e.subscriber_id, e.name, e.occurred_at, round(e.value::numeric, 6), e.properties, e.dedupe_key
             FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
             ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-            RETURNING subscriber_id, name, occurred_at, value
+            RETURNING id, subscriber_id, name, occurred_at, value
         ), totalled AS (
             INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at)
             SELECT subscriber_id, name, count(*), coalesce(sum(value), 0), min(occurred_at), max(occurred_at)
@@ -147,7 +150,7 @@ pub fn merge_sql(source: &str) -> String {
                 first_at = least(t.first_at, excluded.first_at),
                 last_at = greatest(t.last_at, excluded.last_at)
         )
-        SELECT count(*) AS events FROM recorded"
+        SELECT count(*) AS events, coalesce(array_agg(id), '{{}}') AS ids FROM recorded"
     )
 }
 

@@ -28,11 +28,15 @@ impl Opened {
 
 /// Opens the database and brings it to the version of this program.
 pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
-    let data_dir = match &settings.data_dir {
-        Some(dir) => dir.clone(),
-        None => default_data_dir()?,
-    };
-    open_at(settings, &data_dir)
+    open_at(settings, &data_dir(settings)?)
+}
+
+/// Returns the data directory that these settings mean.
+pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
+    match &settings.data_dir {
+        Some(dir) => absolute(dir),
+        None => Ok(default_data_dir()?),
+    }
 }
 
 /// Opens the database, with this directory for an embedded one.

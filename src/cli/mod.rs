@@ -8,7 +8,7 @@ mod refresh;
 mod schema;
 mod serve;
 
-use crate::config::{DatabaseSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -22,6 +22,8 @@ struct CommandLine {
     database: DatabaseSettings,
     #[command(flatten)]
     schedule: ScheduleSettings,
+    #[command(flatten)]
+    imports: ImportFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,9 +36,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Refresh segments now.
     Refresh(refresh::Arguments),
-    /// Import subscribers or events from CSV files.
+    /// Import subscribers or events from CSV files, and look after imports.
     #[command(subcommand)]
-    Import(import::Command),
+    Import(Box<import::Command>),
     /// Print the GraphQL schema.
     Schema,
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -51,7 +53,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&line.database, &line.schedule, &arguments),
         Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
-        Command::Import(command) => import::run(&line.database, &command),
+        Command::Import(command) => import::run(&line.database, &line.imports, &command),
         Command::Schema => schema::run(),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

@@ -2,7 +2,7 @@
 
 use super::database;
 use super::serve::serve;
-use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
+use crate::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
@@ -85,8 +85,8 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
     })?;
     if !has_events {
         let options = SubscriberImport {
-            group: Some(SAMPLE_GROUP.to_owned()),
-            create_group: true,
+            groups: vec![SAMPLE_GROUP.to_owned()],
+            create_groups: true,
             fields: vec![
                 ("first_purchase".to_owned(), CustomType::Date),
                 ("master_id".to_owned(), CustomType::Text),
@@ -94,7 +94,7 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
             ..SubscriberImport::default()
         };
         import_subscribers(db, SUBSCRIBERS.as_bytes(), &options, now, |_| {})?;
-        import_events(db, EVENTS.as_bytes(), b',', |_| {})?;
+        import_events(db, EVENTS.as_bytes(), &EventImport::default(), now, |_| {})?;
         db.run_here(event::analyze)?;
     }
     make_groups(db, now)?;
