@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
@@ -94,6 +95,7 @@ impl ImportFlags {
             spool: Spool::new(dir, self.max_upload.saturating_mul(1_000_000)),
             keep_undo: self.keep_undo,
             batch_rows: BATCH_ROWS,
+            is_stopping: Arc::default(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::database::{self, Opened};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::audience::import::ImportSettings;
+use crate::config::{DatabaseSettings, ImportFlags, ListenSettings, ScheduleSettings};
 use crate::graphql::App;
 use crate::server::{self, graphiql};
 use std::process::ExitCode;
@@ -19,16 +20,19 @@ pub struct Arguments {
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
+    imports: &ImportFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let opened = database::open(database)?;
-    serve(opened, schedule, &arguments.listen, Clock::System)
+    let imports = imports.settings(Clock::System, &database::data_dir(database)?);
+    serve(opened, schedule, imports, &arguments.listen, Clock::System)
 }
 
 /// Serves an open database by a clock, and closes it in the end.
 pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
+    imports: ImportSettings,
     listen: &ListenSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
@@ -39,6 +43,8 @@ pub fn serve(
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),
+        imports,
+        import_ready: Arc::default(),
     };
     let address = listen.listen;
     let served = actix_web::rt::System::new().block_on(server::serve(app, address, |address| {

@@ -2,6 +2,7 @@
 
 use super::live::Live;
 use super::loaders::RequestLoader;
+use crate::audience::import::ImportSettings;
 use crate::db::Db;
 use crate::refresh::{Daily, RefreshSettings};
 use async_graphql::Context;
@@ -24,6 +25,10 @@ pub struct App {
     pub live: Arc<Live>,
     /// Tells the follower of instant segments that something changed.
     pub changed: Arc<Notify>,
+    /// How imports are run.
+    pub imports: ImportSettings,
+    /// Tells the importer that an import waits for its turn.
+    pub import_ready: Arc<Notify>,
 }
 
 impl App {

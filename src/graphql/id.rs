@@ -14,15 +14,17 @@ pub enum Kind {
     CustomField,
     Refresh,
     Event,
+    Import,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+const KINDS: [(Kind, &str); 7] = [
     (Kind::Subscriber, "Subscriber"),
     (Kind::Group, "Group"),
     (Kind::Segment, "Segment"),
     (Kind::CustomField, "CustomField"),
     (Kind::Refresh, "Refresh"),
     (Kind::Event, "Event"),
+    (Kind::Import, "Import"),
 ];
 
 /// Returns the global id of a thing.

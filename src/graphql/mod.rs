@@ -12,6 +12,9 @@ mod event;
 mod explain;
 mod group;
 mod id;
+mod import;
+mod import_feed;
+mod import_input;
 mod live;
 mod loaders;
 mod membership;
@@ -33,6 +36,7 @@ mod subscriber_input;
 mod subscription;
 
 pub use app::App;
+pub use import::{parse_import_id, upload_url};
 pub use live::Live;
 pub use request::{Reply, execute, execute_stream, never_began};
 pub use subscription::Subscription;
@@ -51,6 +55,7 @@ pub struct Query(
     query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
+    import::ImportQuery,
 );
 
 /// What can be changed.
@@ -62,6 +67,7 @@ pub struct Mutation(
     custom_field::CustomFieldMutation,
     event::EventMutation,
     refresh::RefreshMutation,
+    import_input::ImportMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -3,9 +3,10 @@
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
+use super::import::ImportNode;
 use super::id::{Kind, parse_global};
 use super::loaders::{
-    CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_one,
+    CustomFieldById, GroupById, ImportById, RefreshById, SegmentById, SubscriberById, load_one,
 };
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
@@ -37,6 +38,8 @@ pub enum Node {
     CustomField(CustomFieldNode),
     /// A refresh.
     Refresh(RefreshNode),
+    /// An import.
+    Import(ImportNode),
 }
 
 /// Anything by its global id.
@@ -90,6 +93,9 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
+        Kind::Import => load_one(loader, ImportById(number))
+            .await?
+            .map(|import| Node::Import(ImportNode(import))),
         Kind::Event => None,
     })
 }

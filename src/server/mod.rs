@@ -1,19 +1,22 @@
-//! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, and
-//! of the hub for subscriptions.
+//! Sockets and time: the HTTP server, WebSockets, and the loops: of the scheduler, of the follower of INSTANT segments, of
+//! the importer, and of the hub for subscriptions.
 
 mod follower;
 pub mod graphiql;
 mod guard;
 mod http;
 mod hub;
+mod importer;
 mod protocol;
 mod scheduler;
+mod upload;
 mod websocket;
 
 use crate::graphql::{App, build_schema};
 use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -88,6 +91,7 @@ pub async fn serve(
             .wrap(middleware::from_fn(http::check_host))
             .app_data(shared.clone())
             .configure(http::configure)
+            .configure(upload::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
@@ -99,11 +103,14 @@ pub async fn serve(
         tokio::spawn(stop_when_told(state, server.handle())?),
         tokio::spawn(scheduler::run(app.clone())),
         tokio::spawn(follower::run(app.clone())),
-        tokio::spawn(hub::run(app)),
+        tokio::spawn(importer::run(app.clone())),
+        tokio::spawn(hub::run(app.clone())),
     ];
     ready(address);
     let result = server.await;
-    // The loops end here; a refresh that is running comes to its end before the process does.
+    // The loops end here; a refresh that is running comes to its end before the process does, and an import stops behind
+    // its batch, to be taken up again by whoever comes next.
+    app.imports.is_stopping.store(true, Ordering::Relaxed);
     for running in loops {
         running.abort();
     }

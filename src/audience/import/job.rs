@@ -433,7 +433,7 @@ pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), 
 ///
 /// # Errors
 /// Those of the database.
-pub fn forget_expired(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
+pub(super) fn forget_expired(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
     connection.transaction(|connection| {
         let expired: Vec<i64> = imports::table
             .filter(imports::undo_until.lt(now))
@@ -458,13 +458,19 @@ pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Resul
     Ok(())
 }
 
-/// Returns how many problems an import has.
+/// Returns how many problems of these kinds an import has.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_problems(connection: &mut PgConnection, id: i64) -> Result<i64, Error> {
+pub fn count_problems(
+    connection: &mut PgConnection,
+    id: i64,
+    kinds: &[ProblemKind],
+) -> Result<i64, Error> {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     Ok(import_problems::table
         .filter(import_problems::import_id.eq(id))
+        .filter(import_problems::kind.eq_any(names))
         .count()
         .get_result(connection)?)
 }

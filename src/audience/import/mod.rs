@@ -26,13 +26,14 @@ mod source;
 mod spool;
 mod subscribers;
 mod suggest;
+mod tidy;
 mod undo;
 mod whole;
 
 pub use dates::DateFormat;
 pub use job::{
     FileForm, Import, ImportState, MappedColumn, cancel, count_problems, create, find_by_ids,
-    forget_expired, full_report, get, list_page, list_unfinished, resume, set_file,
+    full_report, get, list_page, list_unfinished, resume, set_file,
 };
 pub use mapping::BUILTIN_COLUMNS;
 pub use options::{
@@ -44,7 +45,8 @@ pub use report::{
     safe_cell, write_problems,
 };
 pub use run::{BATCH_ROWS, ImportSettings, Progress, try_run};
+pub use tidy::{run_next, tidy};
 pub use source::Form;
-pub use spool::{Spool, SpooledFile, Writing, in_place};
+pub use spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
 pub use undo::undo;
 pub use whole::{import_events, import_subscribers};

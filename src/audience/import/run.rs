@@ -22,7 +22,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use std::io::BufRead;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -43,6 +43,8 @@ pub struct ImportSettings {
     pub keep_undo: u32,
     /// How many rows are written in one transaction.
     pub batch_rows: u64,
+    /// Set when the process is about to end: the running import stops behind its batch, to be taken up again.
+    pub is_stopping: Arc<AtomicBool>,
 }
 
 /// How many rows are written in one transaction, where nobody says otherwise.
@@ -224,6 +226,7 @@ fn run_rows(
     let writer = Writer {
         kind: &kind,
         context: &context,
+        is_stopping: &settings.is_stopping,
         turns: Turns::new(import.batches),
         total: Mutex::new(import.report()),
         progress: Mutex::new(progress),
@@ -310,6 +313,7 @@ impl From<diesel::result::Error> for Stopped {
 struct Writer<'w, P> {
     kind: &'w Kind,
     context: &'w Context,
+    is_stopping: &'w AtomicBool,
     turns: Turns,
     total: Mutex<ImportReport>,
     progress: Mutex<P>,
@@ -329,6 +333,10 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
                 std::mem::forget(guard);
                 return Ok(());
             };
+            if self.is_stopping.load(Ordering::Relaxed) {
+                let message = "the process ends; the import is taken up again";
+                return Err(Error::Unavailable(message.to_owned()).into());
+            }
             self.write(&mut connection, batch)?;
         }
     }

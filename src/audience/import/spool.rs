@@ -33,6 +33,9 @@ pub struct SpooledFile {
 /// Tells the copies of this process apart.
 static COPIES: AtomicU64 = AtomicU64::new(0);
 
+/// The place of the problem that a file is too large.
+pub const TOO_LARGE: &str = "size";
+
 /// How copies are named.
 const PREFIX: &str = "import-";
 
@@ -45,6 +48,11 @@ impl Spool {
     /// The most bytes of a copy.
     pub fn max_size(&self) -> u64 {
         self.max_size
+    }
+
+    /// Whether a file is in this spool.
+    pub fn holds(&self, path: &Path) -> bool {
+        path.parent() == Some(self.dir.as_path()) && path.is_file()
     }
 
     /// Begins a copy.
@@ -144,7 +152,7 @@ impl Writing {
         self.size += bytes.len() as u64;
         if self.size > self.max_size {
             let message = format!("expected a file of at most {} bytes, found more", self.max_size);
-            return Err(Error::invalid("file", message));
+            return Err(Error::invalid(TOO_LARGE, message));
         }
         self.hash.write(bytes);
         self.file

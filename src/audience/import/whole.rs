@@ -1,7 +1,7 @@
 //! Importing something that is at hand in one call: for the demo, benchmarks and tests.
 
 use super::job::{self, Import};
-use super::options::{EventImport, ImportOptions, SubscriberImport};
+use super::options::{EventImport, ImportKind, ImportOptions, SubscriberImport};
 use super::report::ImportReport;
 use super::run::{BATCH_ROWS, ImportSettings, Progress, try_run};
 use super::spool::Spool;
@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait before looking again whether another import has ended.
@@ -59,7 +60,12 @@ fn import_whole(
         clock: Clock::standing_at(now),
         spool: Spool::new(std::env::temp_dir(), u64::MAX),
         keep_undo: 30,
-        batch_rows: BATCH_ROWS,
+        // Events have no identity of their own: cut off in the middle, what is at hand must leave none of them.
+        batch_rows: match options.kind() {
+            ImportKind::Subscribers => BATCH_ROWS,
+            ImportKind::Events => u64::MAX,
+        },
+        is_stopping: Arc::default(),
     };
     let file = settings.spool.store(source)?;
     let made = db.run_here(|connection| job::create(connection, options, "", Some(&file), now));

@@ -6,7 +6,7 @@ use crate::audience::import::{EventImport, SubscriberImport, import_events, impo
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ListenSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ListenSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
@@ -43,6 +43,7 @@ pub struct Arguments {
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
+    imports: &ImportFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let data_dir = match &database.data_dir {
@@ -61,7 +62,8 @@ pub fn run(
     println!(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
-    serve(opened, schedule, &arguments.listen, clock)
+    let imports = imports.settings(clock.clone(), &data_dir);
+    serve(opened, schedule, imports, &arguments.listen, clock)
 }
 
 /// Loads what is missing of the sample; each step can be cut off and done again.

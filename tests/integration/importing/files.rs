@@ -3,13 +3,16 @@
 use super::import;
 use crate::support::{TestApp, TestDatabase, import_text};
 use insta::assert_snapshot;
-use rollcall::audience::import::{Progress, SubscriberImport, import_subscribers};
+use rollcall::audience::import::{FileOptions, Progress, SubscriberImport, import_subscribers};
 
 const NOW: &str = "2026-03-01T09:30:00Z";
 
 fn separated_by(delimiter: u8) -> SubscriberImport {
     SubscriberImport {
-        delimiter,
+        file: FileOptions {
+            delimiter: Some(delimiter),
+            ..FileOptions::default()
+        },
         ..SubscriberImport::default()
     }
 }

@@ -11,6 +11,7 @@ pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;
 
 use chrono::{DateTime, NaiveTime, Utc};
+use rollcall::audience::import::{ImportSettings, Spool};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{App, RollcallSchema, build_schema, execute};
@@ -25,6 +26,7 @@ pub struct TestApp {
     pub clock: Clock,
     schema: RollcallSchema,
     runtime: tokio::runtime::Runtime,
+    _spool: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -41,6 +43,7 @@ impl TestApp {
     /// The same over a database that has something in it already.
     pub fn over(database: TestDatabase, now: &str, zone: chrono_tz::Tz) -> TestApp {
         let clock = Clock::standing_at(instant(now));
+        let spool = tempfile::tempdir().expect("a directory for files to import");
         let app = App {
             db: database.db.clone(),
             refresh: RefreshSettings {
@@ -57,12 +60,21 @@ impl TestApp {
             pending: Arc::default(),
             live: Arc::default(),
             changed: Arc::default(),
+            imports: ImportSettings {
+                clock: clock.clone(),
+                spool: Spool::new(spool.path().to_owned(), 50_000_000),
+                keep_undo: 30,
+                batch_rows: 5_000,
+                is_stopping: Arc::default(),
+            },
+            import_ready: Arc::default(),
         };
         TestApp {
             database,
             schema: build_schema(app.clone()),
             app,
             clock,
+            _spool: spool,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
