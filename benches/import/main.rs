@@ -19,8 +19,8 @@ use clap::Parser;
 use diesel::prelude::*;
 use ground::{execute, timed, with_database};
 use rollcall::audience::import::{
-    BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport, create, in_place,
-    try_run,
+    BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport,
+    create, in_place, try_run,
 };
 use rollcall::clock::Clock;
 use rollcall::db::Db;
@@ -67,7 +67,7 @@ impl Files {
 }
 
 /// The addresses come in an order without a pattern, as they do in lists.
-fn email(row: u64, rows: u64) -> String {
+fn email(row: u64) -> String {
     format!("person{}@example{}.com", row * 7_919 % 1_000_003, row % 50)
 }
 
@@ -86,11 +86,10 @@ fn write_files(rows: u64) -> anyhow::Result<Files> {
     writeln!(moved, "{header}")?;
     writeln!(events, "email,event,occurred_at,value,dedupe_key")?;
     for row in 1..=rows {
-        let email = email(row, rows);
+        let email = email(row);
         let (phone, visits, last) = (format!("+3706{row:07}"), row % 100, row % 5_000);
-        let line = |city: &str| {
-            format!("{email},Name{row},Surname{last},{phone},LT,{city},pro,{visits}")
-        };
+        let line =
+            |city: &str| format!("{email},Name{row},Surname{last},{phone},LT,{city},pro,{visits}");
         writeln!(people, "{}", line("Vilnius"))?;
         writeln!(moved, "{}", line("Kaunas"))?;
         writeln!(
@@ -98,7 +97,10 @@ fn write_files(rows: u64) -> anyhow::Result<Files> {
             "{row}\t{email}\tsubscribed\tName{row}\tSurname{last}\t{phone}\tLT\tVilnius\t{{\"plan\": \"pro\", \"visits\": {visits}}}\t{NOW}\t{NOW}\t{NOW}"
         )?;
         writeln!(members, "1\t{row}\t{NOW}\timport")?;
-        writeln!(events, "{email},purchase,2026-06-01T10:00:00Z,{visits}.5,k{row}")?;
+        writeln!(
+            events,
+            "{email},purchase,2026-06-01T10:00:00Z,{visits}.5,k{row}"
+        )?;
     }
     for mut file in [people, moved, copied, members, events] {
         file.flush()?;
@@ -108,20 +110,29 @@ fn write_files(rows: u64) -> anyhow::Result<Files> {
 
 fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     let rows = arguments.rows;
-    println!("{rows} subscribers into a group, the shortest of {} turns", arguments.turns);
+    println!(
+        "{rows} subscribers into a group, the shortest of {} turns",
+        arguments.turns
+    );
     let files = write_files(rows)?;
     // Names, what is timed, and the shortest time of it.
     let mut shortest = [Duration::MAX; 6];
     let mut peak = 0;
     for _ in 0..arguments.turns {
         empty(db)?;
-        execute(db, "INSERT INTO groups (id, key, name, created_at, updated_at) VALUES (1, 'bench', 'bench', now(), now())")?;
+        execute(
+            db,
+            "INSERT INTO groups (id, key, name, created_at, updated_at) VALUES (1, 'bench', 'bench', now(), now())",
+        )?;
         let bare = timed(|| copy_subscribers(db, &files.path("subscribers.copy")))?;
         let members = timed(|| copy_memberships(db, &files.path("memberships.copy")))?;
         empty(db)?;
         reset_peak_memory();
         let (ours, report) = import(db, &files.path("people.csv"), &people())?;
-        anyhow::ensure!((report.created, report.added_to_group) == (rows, rows), "{report:?}");
+        anyhow::ensure!(
+            (report.created, report.added_to_group) == (rows, rows),
+            "{report:?}"
+        );
         let (again, report) = import(db, &files.path("people.csv"), &people())?;
         anyhow::ensure!(report.unchanged == rows, "{report:?}");
         let (moved, report) = import(db, &files.path("moved.csv"), &people())?;
@@ -130,7 +141,10 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         let (events, report) = import(db, &files.path("events.csv"), &events)?;
         anyhow::ensure!(report.created == rows, "{report:?}");
         peak = peak_memory().max(peak);
-        for (shortest, taken) in shortest.iter_mut().zip([bare, members, ours, again, moved, events]) {
+        for (shortest, taken) in shortest
+            .iter_mut()
+            .zip([bare, members, ours, again, moved, events])
+        {
             *shortest = taken.min(*shortest);
         }
     }
@@ -146,8 +160,15 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     line("another city for everybody, to be undone", moved);
     line("an event of everybody", events);
     let both = ours.as_secs_f64() / (bare + members).as_secs_f64();
-    println!("{:<52}{both:>18.2} times", "import into a group, to both COPYs");
-    println!("{:<52}{:>8.0} MB", "peak memory of our process", peak as f64 / 1e6);
+    println!(
+        "{:<52}{both:>18.2} times",
+        "import into a group, to both COPYs"
+    );
+    println!(
+        "{:<52}{:>8.0} MB",
+        "peak memory of our process",
+        peak as f64 / 1e6
+    );
     Ok(())
 }
 
@@ -171,7 +192,11 @@ fn people() -> ImportOptions {
     })
 }
 
-fn import(db: &Db, path: &Path, options: &ImportOptions) -> anyhow::Result<(Duration, ImportReport)> {
+fn import(
+    db: &Db,
+    path: &Path,
+    options: &ImportOptions,
+) -> anyhow::Result<(Duration, ImportReport)> {
     let now: DateTime<Utc> = NOW.parse()?;
     let settings = ImportSettings {
         clock: Clock::standing_at(now),
@@ -183,7 +208,8 @@ fn import(db: &Db, path: &Path, options: &ImportOptions) -> anyhow::Result<(Dura
     let mut report = ImportReport::default();
     let taken = timed(|| {
         let file = in_place(path)?;
-        let import = db.run_here(|connection| create(connection, options, "bench", Some(&file), now))?;
+        let import =
+            db.run_here(|connection| create(connection, options, "bench", Some(&file), now))?;
         let done = try_run(db, import.id, &settings, |_| {})?;
         report = done.map(|done| done.report()).unwrap_or_default();
         Ok(())

@@ -2,7 +2,9 @@
 
 use super::{execute, timed};
 use chrono::{DateTime, Utc};
-use rollcall::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
+use rollcall::audience::import::{
+    EventImport, SubscriberImport, import_events, import_subscribers,
+};
 use rollcall::db::Db;
 use std::fmt::Write;
 use std::time::Duration;

@@ -67,7 +67,11 @@ fn clear_block(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> 
         .for_update()
         .load(connection)?;
     for (segment, members) in rows {
-        let kept: Vec<u8> = members.iter().zip(&mask).map(|(byte, mask)| byte & mask).collect();
+        let kept: Vec<u8> = members
+            .iter()
+            .zip(&mask)
+            .map(|(byte, mask)| byte & mask)
+            .collect();
         let stored = segment_blocks::table.find((block, segment));
         if kept.iter().all(|byte| *byte == 0) {
             diesel::delete(stored).execute(connection)?;

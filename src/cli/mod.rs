@@ -50,8 +50,12 @@ pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     start_log(&line.command);
     let result = match line.command {
-        Command::Serve(arguments) => serve::run(&line.database, &line.schedule, &line.imports, &arguments),
-        Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &line.imports, &arguments),
+        Command::Serve(arguments) => {
+            serve::run(&line.database, &line.schedule, &line.imports, &arguments)
+        }
+        Command::Demo(arguments) => {
+            demo::run(&line.database, &line.schedule, &line.imports, &arguments)
+        }
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &line.imports, &command),
         Command::Schema => schema::run(),

@@ -1,8 +1,8 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
-use crate::clock::Clock;
 use crate::audience::import::ImportSettings;
+use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags, ListenSettings, ScheduleSettings};
 use crate::graphql::App;
 use crate::server::{self, graphiql};

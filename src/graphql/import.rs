@@ -322,7 +322,11 @@ impl ImportNode {
     /// The columns of the file, and where they go; empty before the file was looked at.
     async fn columns(&self) -> Vec<ImportColumn> {
         let columns = self.0.form().map(|file| file.columns);
-        columns.unwrap_or_default().into_iter().map(Into::into).collect()
+        columns
+            .unwrap_or_default()
+            .into_iter()
+            .map(Into::into)
+            .collect()
     }
 
     /// Why it failed.
@@ -364,10 +368,13 @@ impl ImportNode {
         let id = self.0.id;
         let db = &context.app()?.db;
         let problems = db.run(move |connection| list_problems(connection, id, &kinds, &request));
-        let edges = problems.await.map_err(to_graphql)?.map(|problem| ImportProblemEdge {
-            cursor: write_cursor(&problem.id),
-            node: ImportProblem(problem),
-        });
+        let edges = problems
+            .await
+            .map_err(to_graphql)?
+            .map(|problem| ImportProblemEdge {
+                cursor: write_cursor(&problem.id),
+                node: ImportProblem(problem),
+            });
         Ok(ImportProblemConnection::new(edges, total))
     }
 

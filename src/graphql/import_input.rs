@@ -12,7 +12,6 @@ use crate::audience::import::{
 };
 use crate::error::Error;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use diesel::PgConnection;
 
 /// A custom field to make of a column.
 #[derive(InputObject)]
@@ -128,7 +127,8 @@ struct Reading {
 
 impl Reading {
     fn refuse(&mut self, path: &str, message: impl Into<String>) {
-        self.errors.push(UserError::new(UserErrorCode::Invalid, path, message));
+        self.errors
+            .push(UserError::new(UserErrorCode::Invalid, path, message));
     }
 
     /// Reads a value, if there is one.
@@ -153,7 +153,9 @@ fn read_character(text: &str) -> Result<u8, String> {
         [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\r\n".contains(byte) => {
             Ok(*byte)
         }
-        _ => Err(format!("expected one character that is neither a letter nor a digit, found \"{text}\"")),
+        _ => Err(format!(
+            "expected one character that is neither a letter nor a digit, found \"{text}\""
+        )),
     }
 }
 
@@ -178,8 +180,16 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
     if file.delimiter.is_some() && file.delimiter == file.quote {
         reading.refuse("quote", "expected another character than the delimiter");
     }
-    let date_format = reading.read("dateFormat", input.date_format.as_deref(), DateFormat::parse);
-    let time_zone = reading.read("timeZone", input.time_zone.as_deref(), crate::config::parse_zone);
+    let date_format = reading.read(
+        "dateFormat",
+        input.date_format.as_deref(),
+        DateFormat::parse,
+    );
+    let time_zone = reading.read(
+        "timeZone",
+        input.time_zone.as_deref(),
+        crate::config::parse_zone,
+    );
     let columns = input.columns.iter();
     let columns = columns.map(|column| (column.column.clone(), column.field.clone()));
     let columns: Vec<(String, String)> = columns.collect();
@@ -220,7 +230,11 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             })
         }
     };
-    if input.raise_consent.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+    if input
+        .raise_consent
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
         let message = "expected a reason why people may be addressed again, found an empty text";
         reading.refuse("raiseConsent", message);
     }
@@ -244,7 +258,10 @@ fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
         ("raiseConsent", input.raise_consent.is_some()),
     ] {
         if is_there {
-            reading.refuse(path, "expected nothing here for an import of events, found something");
+            reading.refuse(
+                path,
+                "expected nothing here for an import of events, found something",
+            );
         }
     }
 }
@@ -273,9 +290,9 @@ impl ImportMutation {
         let app = context.app()?;
         let now = app.now();
         let name = input.file_name.unwrap_or_default();
-        let created = app.db.run(move |connection| {
-            import::create(connection, &options, &name, None, now)
-        });
+        let created = app
+            .db
+            .run(move |connection| import::create(connection, &options, &name, None, now));
         Ok(match split(created.await)? {
             Ok(import) => CreateImportPayload {
                 import: Some(ImportNode(import)),
@@ -294,11 +311,11 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let now = context.app()?.now();
-        change(context, &input, move |connection, id| {
-            import::cancel(connection, id, now)
-        })
-        .await
+        let id = parse_kind(&input.id, Kind::Import, "id")?;
+        let app = context.app()?.clone();
+        let cancelled =
+            tokio::task::spawn_blocking(move || import::cancel(&app.db, id, &app.imports));
+        payload(cancelled.await?)
     }
 
     /// Goes on with an import that failed or was cancelled, behind what is stored already.
@@ -307,9 +324,14 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let resumed = change(context, &input, import::resume).await;
-        context.app()?.import_ready.notify_one();
-        resumed
+        let id = parse_kind(&input.id, Kind::Import, "id")?;
+        let app = context.app()?;
+        let resumed = app
+            .db
+            .run(move |connection| import::resume(connection, id))
+            .await;
+        app.import_ready.notify_one();
+        payload(resumed)
     }
 
     /// Makes everything as it was before an import, exactly. Refused where later changes would be lost, which are named
@@ -325,16 +347,6 @@ impl ImportMutation {
         let undone = tokio::task::spawn_blocking(move || import::undo(&app.db, id, now));
         payload(undone.await?)
     }
-}
-
-async fn change(
-    context: &Context<'_>,
-    input: &ImportIdInput,
-    change: impl FnOnce(&mut PgConnection, i64) -> Result<Import, Error> + Send + 'static,
-) -> async_graphql::Result<ImportPayload> {
-    let id = parse_kind(&input.id, Kind::Import, "id")?;
-    let db = &context.app()?.db;
-    payload(db.run(move |connection| change(connection, id)).await)
 }
 
 fn payload(result: Result<Import, Error>) -> async_graphql::Result<ImportPayload> {

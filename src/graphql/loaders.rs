@@ -337,9 +337,7 @@ impl Total {
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
-                Total::ImportProblems(id, kinds) => {
-                    import::count_problems(connection, id, &kinds)?
-                }
+                Total::ImportProblems(id, kinds) => import::count_problems(connection, id, &kinds)?,
                 _ => subscriber::count(connection)?,
             })
         });

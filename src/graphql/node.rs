@@ -3,8 +3,8 @@
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
-use super::import::ImportNode;
 use super::id::{Kind, parse_global};
+use super::import::ImportNode;
 use super::loaders::{
     CustomFieldById, GroupById, ImportById, RefreshById, SegmentById, SubscriberById, load_one,
 };
@@ -18,10 +18,6 @@ const MAX_IDS: usize = 250;
 
 /// Something that can be fetched again by its id.
 #[derive(Interface)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a value lives only while it is written out"
-)]
 #[graphql(field(
     name = "id",
     ty = "ID",

@@ -50,7 +50,10 @@ async fn step(app: &App, tidies: bool) -> Duration {
         }
         Ok(Ok(None)) => SOON,
         Ok(Err(Error::Invalid(problems))) => {
-            let reason = problems.first().map(ToString::to_string).unwrap_or_default();
+            let reason = problems
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             tracing::warn!(%reason, "an import failed");
             SOON
         }

@@ -47,6 +47,10 @@ async fn only_put() -> HttpResponse {
 
 /// Who may send and fetch files of imports is asked here, before anything else, for every route of imports: sending
 /// needs WRITE, fetching READ. Access is what the middleware of the server found out about the request.
+#[expect(
+    clippy::result_large_err,
+    reason = "the answer is sent at once where it is an error"
+)]
 fn find_import(request: &HttpRequest) -> Result<i64, HttpResponse> {
     let id = request.match_info().get("id").unwrap_or_default();
     parse_import_id(id).ok_or_else(|| {
@@ -55,11 +59,7 @@ fn find_import(request: &HttpRequest) -> Result<i64, HttpResponse> {
     })
 }
 
-async fn receive(
-    request: HttpRequest,
-    state: web::Data<State>,
-    payload: Payload,
-) -> HttpResponse {
+async fn receive(request: HttpRequest, state: web::Data<State>, payload: Payload) -> HttpResponse {
     let id = match find_import(&request) {
         Ok(id) => id,
         Err(refused) => return refused,
@@ -74,7 +74,10 @@ async fn receive(
     let is_waiting = found.map(|import| import.state == "waiting" && import.file_path.is_none());
     let stored = match is_waiting {
         Ok(true) => store(app, payload).await,
-        Ok(false) => Err(Error::invalid("file", "expected an import that waits for its file, found one that has it")),
+        Ok(false) => Err(Error::invalid(
+            "file",
+            "expected an import that waits for its file, found one that has it",
+        )),
         Err(error) => Err(error),
     };
     let taken = match stored {
@@ -105,7 +108,10 @@ fn is_of_form(request: &HttpRequest) -> bool {
 /// Gives an import its file; one that cannot be used is removed.
 async fn take(app: &App, id: i64, file: SpooledFile) -> Result<Import, Error> {
     let path = file.path.clone();
-    let taken = app.db.run(move |connection| set_file(connection, id, &file)).await;
+    let taken = app
+        .db
+        .run(move |connection| set_file(connection, id, &file))
+        .await;
     if taken.is_err() {
         // What cannot be removed now is when it is old.
         let _ = std::fs::remove_file(path);
@@ -128,13 +134,18 @@ async fn store(app: &App, mut payload: Payload) -> Result<SpooledFile, Error> {
                 }
             }
             Err(error) => {
-                broken = Some(Error::invalid("file", format!("the file did not come to its end: {error}")));
+                broken = Some(Error::invalid(
+                    "file",
+                    format!("the file did not come to its end: {error}"),
+                ));
                 break;
             }
         }
     }
     drop(sender);
-    let written = writing.await.map_err(|stopped| Error::Internal(stopped.to_string()))?;
+    let written = writing
+        .await
+        .map_err(|stopped| Error::Internal(stopped.to_string()))?;
     match (broken, written) {
         (Some(error), Ok(file)) => {
             let _ = std::fs::remove_file(file.path);
@@ -181,26 +192,33 @@ async fn problems(request: HttpRequest, state: web::Data<State>) -> HttpResponse
     if let Err(error) = db.run(move |connection| get(connection, id)).await {
         return answer_error(&error);
     }
-    let parts = unfold((db, None, false), move |(db, after, has_failed)| async move {
-        if has_failed {
-            return None;
-        }
-        let part = db.run(move |connection| problems_csv(connection, id, after)).await;
-        match part {
-            Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
-            Ok(None) => None,
-            // The body ends without its end, by which the client sees that something is missing.
-            Err(error) => {
-                let failure = std::io::Error::other(error.to_string());
-                Some((Err(failure), (db, after, true)))
+    let parts = unfold(
+        (db, None, false),
+        move |(db, after, has_failed)| async move {
+            if has_failed {
+                return None;
             }
-        }
-    });
+            let part = db
+                .run(move |connection| problems_csv(connection, id, after))
+                .await;
+            match part {
+                Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
+                Ok(None) => None,
+                // The body ends without its end, by which the client sees that something is missing.
+                Err(error) => {
+                    let failure = std::io::Error::other(error.to_string());
+                    Some((Err(failure), (db, after, true)))
+                }
+            }
+        },
+    );
     HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(ContentDisposition {
             disposition: DispositionType::Attachment,
-            parameters: vec![DispositionParam::Filename(format!("import-{id}-problems.csv"))],
+            parameters: vec![DispositionParam::Filename(format!(
+                "import-{id}-problems.csv"
+            ))],
         })
         .streaming(parts)
 }

@@ -2,7 +2,9 @@
 
 use crate::support::TestApp;
 use chrono::{DateTime, Duration, Utc};
-use rollcall::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
+use rollcall::audience::import::{
+    EventImport, SubscriberImport, import_events, import_subscribers,
+};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +78,13 @@ fn load() -> TestApp {
         (report.rows, report.created, report.added_to_group),
         (2_357, 2_357, 2_357)
     );
-    let report = import_events(app.db(), EVENTS.as_bytes(), &EventImport::default(), now, |_| {});
+    let report = import_events(
+        app.db(),
+        EVENTS.as_bytes(),
+        &EventImport::default(),
+        now,
+        |_| {},
+    );
     let report = report.expect("events are imported");
     assert_eq!(
         (report.rows, report.created, report.refused),

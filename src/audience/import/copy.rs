@@ -1,9 +1,9 @@
 //! `COPY`: the text that Postgres reads rows from, and the temporary tables that rows are staged in.
 
 use crate::error::Error;
-use diesel::prelude::*;
 use diesel::connection::SimpleConnection;
 use diesel::pg::CopyTarget;
+use diesel::prelude::*;
 use std::io::Write;
 
 /// Rows in the text format of `COPY`.
@@ -119,14 +119,23 @@ pub fn make_time_utc(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SET LOCAL TIME ZONE 'UTC'")?)
 }
 
+/// Has look-ups go by indexes until the end of the transaction, whatever the planner believes of tables that grow while it
+/// has no statistics of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn use_indexes(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute("SET LOCAL enable_seqscan = off")?)
+}
+
 /// Makes the temporary tables of a connection. They are empty after every transaction.
 ///
 /// # Errors
 /// Those of the database.
 pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
-    // For the time zone see above.
+    // For the time zone see above. Statements of batches are too short to be worth compiling.
     Ok(connection.batch_execute(
-        "SET TIME ZONE 'UTC'; \
+        "SET TIME ZONE 'UTC'; SET jit = off; \
          CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
              first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
              latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \

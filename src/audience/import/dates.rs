@@ -55,9 +55,7 @@ impl DateFormat {
             let (length, part) = match word {
                 Some((word, part)) => (word.len(), *part),
                 None if character.is_alphanumeric() => {
-                    return refused(
-                        "its words are yyyy, mm (month), dd, HH, MM (minutes) and SS",
-                    );
+                    return refused("its words are yyyy, mm (month), dd, HH, MM (minutes) and SS");
                 }
                 None => (character.len_utf8(), Part::Character(character)),
             };
@@ -204,7 +202,9 @@ impl DateReader {
                 // A day that begins later than midnight, as some do when clocks are changed.
                 let later = moment + chrono::Duration::hours(1);
                 let instant = self.zone.from_local_datetime(&later).earliest();
-                instant.map(|instant| Some(instant.to_utc())).ok_or_else(expected)
+                instant
+                    .map(|instant| Some(instant.to_utc()))
+                    .ok_or_else(expected)
             }
             LocalResult::None => Err(format!(
                 "expected a time that there was in {}, found \"{text}\", which its clocks passed over",
@@ -234,14 +234,15 @@ const USUAL: [&str; 12] = [
 fn with_formats(message: String, text: &str) -> String {
     let fitting: Vec<&str> = USUAL
         .into_iter()
-        .filter(|format| {
-            DateFormat::parse(format).is_ok_and(|format| format.read(text).is_some())
-        })
+        .filter(|format| DateFormat::parse(format).is_ok_and(|format| format.read(text).is_some()))
         .collect();
     match fitting.as_slice() {
         [] => message,
         [one] => format!("{message}; is it {one}? name the date format"),
-        many => format!("{message}; is it {}? name the date format", many.join(" or ")),
+        many => format!(
+            "{message}; is it {}? name the date format",
+            many.join(" or ")
+        ),
     }
 }
 
@@ -263,7 +264,14 @@ mod tests {
         assert_eq!(german.day(" 1.3.2026 "), Ok(day));
         assert_eq!(german.day("2026-03-01"), Ok(day));
         assert_eq!(german.day(""), Ok(None));
-        for wrong in ["01/03/2026", "31.02.2026", "1.3.26", "1.3.20266", "01.03.2026 x", "0.1.2026"] {
+        for wrong in [
+            "01/03/2026",
+            "31.02.2026",
+            "1.3.26",
+            "1.3.20266",
+            "01.03.2026 x",
+            "0.1.2026",
+        ] {
             assert!(german.day(wrong).is_err(), "{wrong}");
         }
         let american = reader(Some("mm/dd/yyyy"), Tz::UTC);
@@ -274,25 +282,49 @@ mod tests {
     fn an_ambiguous_day_is_not_guessed() {
         let none = reader(None, Tz::UTC);
         let message = none.day("03/04/2026").expect_err("two meanings");
-        assert!(message.ends_with("is it dd/mm/yyyy or mm/dd/yyyy? name the date format"), "{message}");
+        assert!(
+            message.ends_with("is it dd/mm/yyyy or mm/dd/yyyy? name the date format"),
+            "{message}"
+        );
         let message = none.day("13/04/2026").expect_err("no guess either");
-        assert!(message.ends_with("is it dd/mm/yyyy? name the date format"), "{message}");
+        assert!(
+            message.ends_with("is it dd/mm/yyyy? name the date format"),
+            "{message}"
+        );
         assert!(!none.day("soon").expect_err("no day").contains("is it"));
     }
 
     #[test]
     fn times_are_of_the_zone() {
         let vilnius = reader(Some("dd.mm.yyyy HH:MM"), Tz::Europe__Vilnius);
-        let read = |text: &str| vilnius.instant(text).map(|instant| instant.map(|i| i.to_rfc3339()));
-        assert_eq!(read("01.07.2026 12:00"), Ok(Some("2026-07-01T09:00:00+00:00".to_owned())));
-        assert_eq!(read("2026-07-01T12:00:00Z"), Ok(Some("2026-07-01T12:00:00+00:00".to_owned())));
+        let read = |text: &str| {
+            vilnius
+                .instant(text)
+                .map(|instant| instant.map(|i| i.to_rfc3339()))
+        };
+        assert_eq!(
+            read("01.07.2026 12:00"),
+            Ok(Some("2026-07-01T09:00:00+00:00".to_owned()))
+        );
+        assert_eq!(
+            read("2026-07-01T12:00:00Z"),
+            Ok(Some("2026-07-01T12:00:00+00:00".to_owned()))
+        );
         assert!(read("29.03.2026 03:30").is_err_and(|message| message.contains("passed over")));
         assert!(read("01.07.2026").is_err());
     }
 
     #[test]
     fn formats_that_make_no_sense() {
-        for wrong in ["", "dd.mm", "dd.mm.yy", "yyyy-mm-dd dd", "yyyy-mm-dd MM", "Day m yyyy", "yyyy mm dd HH:SS"] {
+        for wrong in [
+            "",
+            "dd.mm",
+            "dd.mm.yy",
+            "yyyy-mm-dd dd",
+            "yyyy-mm-dd MM",
+            "Day m yyyy",
+            "yyyy mm dd HH:SS",
+        ] {
             assert!(DateFormat::parse(wrong).is_err(), "{wrong}");
         }
         let kept = serde_json::to_string(&DateFormat::parse("d/m/yyyy").expect("a format"));

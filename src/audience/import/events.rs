@@ -1,13 +1,14 @@
 //! Events: what a row tells, and writing a batch of them.
 
 use super::batch::{Context, Placed};
-use super::copy::{CopyText, import_staging_events as staging};
+use super::copy::{CopyText, import_staging_events as staging, use_indexes};
 use super::dates::DateReader;
 use super::mapping::{Columns, missing_column};
 use super::options::EventImport;
 use super::person::check_width;
 use super::report::{ProblemKind, RowProblem};
 use super::rows::Row;
+use super::suggest::is_made_up;
 use crate::audience::clean::{clean_email, clean_number, clean_text};
 use crate::audience::event::{Recorded, clean_name, clean_value, merge_sql};
 use crate::audience::subscriber::find_ids_by_emails;
@@ -79,9 +80,17 @@ pub fn map_event_columns(
     let mut targets = Vec::with_capacity(columns.names.len());
     for column in columns.names {
         let column = column.trim();
-        let said = options.columns.iter().find(|(name, _)| name.trim() == column);
+        let said = options
+            .columns
+            .iter()
+            .find(|(name, _)| name.trim() == column);
         let name = said.map_or(column, |(_, target)| target.trim());
-        if said.is_none() && options.ignore.iter().any(|ignored| ignored.trim() == column) {
+        if said.is_none()
+            && options
+                .ignore
+                .iter()
+                .any(|ignored| ignored.trim() == column)
+        {
             targets.push(EventTarget::Nowhere);
             continue;
         }
@@ -128,7 +137,14 @@ fn unknown_column(name: &str) -> InputProblem {
         COLUMNS.join(", ")
     );
     let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
-        format!("keep it with --column \"{name}={PROPERTIES}{name}\", or leave it out with --ignore \"{name}\"")
+        let target = if is_made_up(name) {
+            "FIELD".to_owned()
+        } else {
+            format!("{PROPERTIES}{name}")
+        };
+        format!(
+            "keep it with --column \"{name}={target}\", or leave it out with --ignore \"{name}\""
+        )
     });
     InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
 }
@@ -151,18 +167,24 @@ impl EventReader {
             dedupe_key: None,
         };
         for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
-            self.read_cell(&mut event, target, cell).map_err(|message| {
-                let kind = match target {
-                    EventTarget::Column("email") => ProblemKind::InvalidEmail,
-                    _ => ProblemKind::Mistyped,
-                };
-                RowProblem::new(line, kind, message).of_cell(column, cell)
-            })?;
+            self.read_cell(&mut event, target, cell)
+                .map_err(|message| {
+                    let kind = match target {
+                        EventTarget::Column("email") => ProblemKind::InvalidEmail,
+                        _ => ProblemKind::Mistyped,
+                    };
+                    RowProblem::new(line, kind, message).of_cell(column, cell)
+                })?;
         }
         Ok(event)
     }
 
-    fn read_cell(&self, event: &mut ReadEvent, target: &EventTarget, cell: &str) -> Result<(), String> {
+    fn read_cell(
+        &self,
+        event: &mut ReadEvent,
+        target: &EventTarget,
+        cell: &str,
+    ) -> Result<(), String> {
         match target {
             EventTarget::Nowhere => {}
             EventTarget::Column("email") => event.email = clean_email(cell)?,
@@ -209,6 +231,7 @@ pub fn place(
     events: &[ReadEvent],
     context: &Context,
 ) -> Result<Placed, Error> {
+    use_indexes(connection)?;
     let mut placed = Placed::default();
     let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
     emails.sort();

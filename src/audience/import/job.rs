@@ -5,7 +5,9 @@ use super::report::{ImportReport, MAX_LISTED, ProblemKind, list_problems};
 use super::source::Form;
 use super::spool::SpooledFile;
 use crate::audience::paging::{Page, PageRequest};
-use crate::db::schema::{import_additions, import_batches, import_changes, import_problems, imports};
+use crate::db::schema::{
+    import_additions, import_batches, import_changes, import_problems, imports,
+};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -203,7 +205,8 @@ pub fn create(
         Some(_) => ImportState::Ready,
         None => ImportState::Waiting,
     };
-    let stored = serde_json::to_value(options).map_err(|error| Error::Internal(error.to_string()))?;
+    let stored =
+        serde_json::to_value(options).map_err(|error| Error::Internal(error.to_string()))?;
     let created: Import = diesel::insert_into(imports::table)
         .values((
             imports::kind.eq(options.kind().as_str()),
@@ -230,7 +233,10 @@ pub fn set_file(
     file: &SpooledFile,
 ) -> Result<Import, Error> {
     let path = file.path.to_str().ok_or_else(|| {
-        Error::invalid("file", "expected a path of plain characters, found others in it")
+        Error::invalid(
+            "file",
+            "expected a path of plain characters, found others in it",
+        )
     })?;
     let updated = diesel::update(imports::table.find(id))
         .filter(imports::state.eq_any(["waiting", "ready"]))
@@ -251,7 +257,10 @@ pub fn set_file(
             let import = get(connection, id)?;
             Err(Error::invalid(
                 "file",
-                format!("expected an import that waits for its file, found one that is {}", import.state),
+                format!(
+                    "expected an import that waits for its file, found one that is {}",
+                    import.state
+                ),
             ))
         }
     }
@@ -331,11 +340,11 @@ pub fn full_report(connection: &mut PgConnection, import: &Import) -> Result<Imp
     Ok(report)
 }
 
-/// Asks an import to stop. One that does not run stops at once.
+/// Asks an import to stop. One that has not begun stops at once.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
-pub fn cancel(
+pub(super) fn ask_to_stop(
     connection: &mut PgConnection,
     id: i64,
     now: DateTime<Utc>,
@@ -354,13 +363,17 @@ pub fn cancel(
             }
             _ => Err(Error::invalid(
                 "id",
-                format!("expected an import that has not ended, found one that is {}", import.state),
+                format!(
+                    "expected an import that has not ended, found one that is {}",
+                    import.state
+                ),
             )),
         }
     })
 }
 
-/// Makes an import that failed, was cancelled or was left by a process that died wait for its turn again.
+/// Makes an import that failed or was cancelled wait for its turn again. One that a dead process left is to be run as it
+/// is.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be taken up again.
@@ -368,17 +381,23 @@ pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
     connection.transaction(|connection| {
         let import = lock(connection, id)?;
         let can_resume = match import.state() {
-            ImportState::Ready => return Ok(import),
-            ImportState::Running | ImportState::Failed | ImportState::Cancelled => {
-                import.file_path.is_some()
-            }
+            // One that is left running is gone on with as it is; where it runs still, that is all there is to do.
+            ImportState::Ready | ImportState::Running => return Ok(import),
+            ImportState::Failed | ImportState::Cancelled => import.file_path.is_some(),
             _ => false,
         };
         if !can_resume {
             let message = match (import.state(), import.file_path.is_some()) {
-                (ImportState::Waiting, _) => "expected an import whose file has come, found one that waits for it".to_owned(),
-                (ImportState::Failed | ImportState::Cancelled, false) => "its file is not kept any more; import it again".to_owned(),
-                _ => format!("expected an import that stopped half-way, found one that is {}", import.state),
+                (ImportState::Waiting, _) => {
+                    "expected an import whose file has come, found one that waits for it".to_owned()
+                }
+                (ImportState::Failed | ImportState::Cancelled, false) => {
+                    "its file is not kept any more; import it again".to_owned()
+                }
+                _ => format!(
+                    "expected an import that stopped half-way, found one that is {}",
+                    import.state
+                ),
             };
             return Err(Error::invalid("id", message));
         }
@@ -433,7 +452,10 @@ pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), 
 ///
 /// # Errors
 /// Those of the database.
-pub(super) fn forget_expired(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
+pub(super) fn forget_expired(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
     connection.transaction(|connection| {
         let expired: Vec<i64> = imports::table
             .filter(imports::undo_until.lt(now))
@@ -479,6 +501,9 @@ pub fn count_problems(
 pub(super) fn path_of(import: &Import) -> Result<PathBuf, Error> {
     match &import.file_path {
         Some(path) => Ok(PathBuf::from(path)),
-        None => Err(Error::invalid("file", "its file is not kept any more; import it again")),
+        None => Err(Error::invalid(
+            "file",
+            "its file is not kept any more; import it again",
+        )),
     }
 }

@@ -1,7 +1,7 @@
 //! Which column of a file goes where.
 
 use super::options::SubscriberImport;
-use super::suggest::suggest;
+use super::suggest::{by_name, suggest};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::custom_field;
 use crate::error::{Error, InputCode, InputProblem};
@@ -58,7 +58,9 @@ impl Columns<'_> {
     /// The cells of a column that are not empty, in the first rows.
     pub fn values(&self, position: usize) -> impl Iterator<Item = &str> {
         let cells = self.sample.iter().filter_map(move |row| row.get(position));
-        cells.map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
+        cells
+            .map(|cell| cell.trim())
+            .filter(|cell| !cell.is_empty())
     }
 }
 
@@ -91,15 +93,26 @@ pub fn map_subscriber_columns(
         }
     }
     let missing = || missing_column("email", columns.names, columns.delimiter);
-    if targets.iter().all(|target| *target == Target::Nowhere) {
+    let is_header = columns.names.iter().any(|name| by_name(name).is_some());
+    if targets.iter().all(|target| *target == Target::Nowhere) && !is_header {
         return Err(Error::Invalid(vec![missing()]));
     }
     if !targets.contains(&Target::Builtin("email")) {
         problems.push(missing());
     }
     let said = options.fields.iter().map(|(column, _)| (column, "--field"));
-    let said = said.chain(options.columns.iter().map(|(column, _)| (column, "--column")));
-    for (column, by) in said.filter(|(column, _)| !columns.names.iter().any(|found| found.trim() == column.trim())) {
+    let said = said.chain(
+        options
+            .columns
+            .iter()
+            .map(|(column, _)| (column, "--column")),
+    );
+    for (column, by) in said.filter(|(column, _)| {
+        !columns
+            .names
+            .iter()
+            .any(|found| found.trim() == column.trim())
+    }) {
         let message = format!("expected a column \"{column}\", as {by} says, found none");
         let hint = nearest(column, columns.names.iter().map(String::as_str));
         problems.push(InputProblem::new(InputCode::Missing, "header", message).with_hint(hint));

@@ -27,13 +27,14 @@ mod spool;
 mod subscribers;
 mod suggest;
 mod tidy;
+mod turns;
 mod undo;
 mod whole;
 
 pub use dates::DateFormat;
 pub use job::{
-    FileForm, Import, ImportState, MappedColumn, cancel, count_problems, create, find_by_ids,
-    full_report, get, list_page, list_unfinished, resume, set_file,
+    FileForm, Import, ImportState, MappedColumn, count_problems, create, find_by_ids, full_report,
+    get, list_page, list_unfinished, resume, set_file,
 };
 pub use mapping::BUILTIN_COLUMNS;
 pub use options::{
@@ -44,9 +45,9 @@ pub use report::{
     ImportReport, MAX_LISTED, ProblemKind, RowProblem, StoredProblem, list_problems, problems_csv,
     safe_cell, write_problems,
 };
-pub use run::{BATCH_ROWS, ImportSettings, Progress, try_run};
-pub use tidy::{run_next, tidy};
+pub use run::{BATCH_ROWS, ImportSettings, Progress, cancel, try_run};
 pub use source::Form;
 pub use spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
+pub use tidy::{run_next, tidy};
 pub use undo::undo;
 pub use whole::{import_events, import_subscribers};

@@ -124,7 +124,9 @@ impl PersonReader {
                 }
                 Target::Custom(key, custom_type) => {
                     let value = self.read_custom(*custom_type, cell).map_err(refused)?;
-                    person.custom.extend(value.map(|value| (key.clone(), value)));
+                    person
+                        .custom
+                        .extend(value.map(|value| (key.clone(), value)));
                 }
             }
         }
@@ -178,7 +180,9 @@ impl PersonReader {
         let degrees = |bound: f64| {
             let number = clean_number(cell)?;
             let degrees = number.map(|number| clean_degrees(number, bound));
-            degrees.transpose().map(|degrees| degrees.map(|degrees| degrees.to_string()))
+            degrees
+                .transpose()
+                .map(|degrees| degrees.map(|degrees| degrees.to_string()))
         };
         match name {
             "email" => clean_email(cell).map(Some),
@@ -186,7 +190,10 @@ impl PersonReader {
             "language" => clean_language(cell),
             "timezone" => clean_timezone(cell),
             "birthday" => Ok(self.dates.day(cell)?.map(|day| day.to_string())),
-            "created_at" => Ok(self.dates.instant(cell)?.map(|instant| instant.to_rfc3339())),
+            "created_at" => Ok(self
+                .dates
+                .instant(cell)?
+                .map(|instant| instant.to_rfc3339())),
             "latitude" => degrees(90.0),
             "longitude" => degrees(180.0),
             _ => clean_text(cell),
@@ -209,9 +216,34 @@ pub fn check_width(row: Row, width: usize) -> Result<Vec<String>, RowProblem> {
 
 /// What stands before the @ of addresses that are no person's.
 const ROLES: [&str; 28] = [
-    "abuse", "admin", "administrator", "billing", "contact", "do-not-reply", "donotreply", "enquiries", "hello",
-    "help", "hostmaster", "info", "jobs", "mail", "mailer-daemon", "marketing", "no-reply", "noreply", "office",
-    "postmaster", "press", "root", "sales", "security", "service", "support", "team", "webmaster",
+    "abuse",
+    "admin",
+    "administrator",
+    "billing",
+    "contact",
+    "do-not-reply",
+    "donotreply",
+    "enquiries",
+    "hello",
+    "help",
+    "hostmaster",
+    "info",
+    "jobs",
+    "mail",
+    "mailer-daemon",
+    "marketing",
+    "no-reply",
+    "noreply",
+    "office",
+    "postmaster",
+    "press",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "support",
+    "team",
+    "webmaster",
 ];
 
 /// Whether an address is that of a role and not of a person.

@@ -65,7 +65,10 @@ pub fn prepare<R: BufRead>(
                 store_form(connection, import.id, form, columns, Some(stored))?;
                 let groups = settle(connection, import, &targets, options, moment)?;
                 Ok(Plan {
-                    kind: Kind::People(person_reader(&names, targets, options), cleaned(options)?),
+                    kind: Kind::People(
+                        Box::new(person_reader(&names, targets, options)),
+                        Box::new(cleaned(options)?),
+                    ),
                     groups,
                     first_rows,
                 })
@@ -155,9 +158,9 @@ fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
                 message,
             )]))
         }
-        Some(row) => row.cells.map_err(|message| {
-            Error::invalid("header", format!("line {}: {message}", row.line))
-        }),
+        Some(row) => row
+            .cells
+            .map_err(|message| Error::invalid("header", format!("line {}: {message}", row.line))),
     }
 }
 
@@ -195,11 +198,17 @@ fn store_form(
     columns: Columns<'_>,
     targets: Option<Vec<Option<String>>>,
 ) -> Result<(), Error> {
-    let mapped = columns.names.iter().enumerate().map(|(position, column)| MappedColumn {
-        column: column.trim().replace('\0', "\u{fffd}"),
-        target: targets.as_ref().and_then(|targets| targets.get(position).cloned().flatten()),
-        suggestion: suggest(column, columns.values(position)).as_text(),
-    });
+    let mapped = columns
+        .names
+        .iter()
+        .enumerate()
+        .map(|(position, column)| MappedColumn {
+            column: column.trim().replace('\0', "\u{fffd}"),
+            target: targets
+                .as_ref()
+                .and_then(|targets| targets.get(position).cloned().flatten()),
+            suggestion: suggest(column, columns.values(position)).as_text(),
+        });
     let form = FileForm {
         form,
         columns: mapped.collect(),
@@ -228,8 +237,10 @@ fn settle(
         }
     }
     if !options.dry_run {
-        made.custom_fields.extend(make_fields(connection, targets, moment)?);
-        let made = serde_json::to_value(&made).map_err(|error| Error::Internal(error.to_string()))?;
+        made.custom_fields
+            .extend(make_fields(connection, targets, moment)?);
+        let made =
+            serde_json::to_value(&made).map_err(|error| Error::Internal(error.to_string()))?;
         diesel::update(imports::table.find(import.id))
             .set(imports::made.eq(made))
             .execute(connection)?;

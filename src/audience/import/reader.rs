@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 8 << 20;
 /// How rows are read.
 pub enum Kind {
     /// As people.
-    People(PersonReader, SubscriberImport),
+    People(Box<PersonReader>, Box<SubscriberImport>),
     /// As events.
     Events(EventReader),
 }
@@ -60,10 +60,18 @@ impl<'a> BatchReader<'a> {
     ///
     /// # Errors
     /// Those of the source, also if it ends before.
-    pub fn skip(&mut self, rows: &mut impl RowSource, count: u64, batches: i32) -> Result<(), Error> {
+    pub fn skip(
+        &mut self,
+        rows: &mut impl RowSource,
+        count: u64,
+        batches: i32,
+    ) -> Result<(), Error> {
         while self.row < count {
             let Some(row) = rows.next()? else {
-                return Err(Error::invalid("file", "it has fewer rows than when the import began"));
+                return Err(Error::invalid(
+                    "file",
+                    "it has fewer rows than when the import began",
+                ));
             };
             self.row += 1;
             let known = match self.kind {
@@ -146,7 +154,10 @@ impl<'a> BatchReader<'a> {
         gathering: &mut Gathering,
     ) {
         if is_role(person.email()) {
-            let message = format!("{} is the address of a role, not of a person", person.email());
+            let message = format!(
+                "{} is the address of a role, not of a person",
+                person.email()
+            );
             let problem = RowProblem::new(person.line, ProblemKind::RoleAddress, message);
             gathering.say(problem.of_cell("email", person.email()));
         }
@@ -175,7 +186,9 @@ impl<'a> BatchReader<'a> {
             gathering.say(repeated(&person, options.mode));
             gathering.follows = true;
             person.is_again = true;
-            if self.is_dry_run && !raises && self.withheld.contains(&hash)
+            if self.is_dry_run
+                && !raises
+                && self.withheld.contains(&hash)
                 && let Some(status) = person.status.take_if(|status| !withholds(*status))
             {
                 gathering.say(suppressed(&person, None, status));
@@ -185,7 +198,9 @@ impl<'a> BatchReader<'a> {
             self.withheld.insert(hash);
         }
         if let Items::People(people) = &mut gathering.items {
-            gathering.places.insert(person.email().to_owned(), people.len());
+            gathering
+                .places
+                .insert(person.email().to_owned(), people.len());
             people.push(person);
         }
     }
@@ -194,7 +209,10 @@ impl<'a> BatchReader<'a> {
 fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
     let message = match mode {
         ImportMode::Insert => format!("{} stands in an earlier row, which counts", person.email()),
-        _ => format!("{} stands in an earlier row; what this one says is added to it", person.email()),
+        _ => format!(
+            "{} stands in an earlier row; what this one says is added to it",
+            person.email()
+        ),
     };
     RowProblem::new(person.line, ProblemKind::Repeated, message).of_cell("email", person.email())
 }

@@ -1,8 +1,8 @@
 //! What an import did, told by buckets, and row by row where something is to be said.
 
+use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::error::Error;
-use crate::audience::paging::{Page, PageRequest};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -54,7 +54,7 @@ pub struct ImportReport {
 }
 
 /// What is to be said of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProblemKind {
     /// It could not be cut into cells, or has too few or too many. It was left out.
     Malformed,
@@ -256,7 +256,7 @@ pub(super) fn store_problems(
     import_id: i64,
     problems: &mut [RowProblem],
 ) -> Result<(), Error> {
-    problems.sort_by_key(|problem| problem.line);
+    problems.sort_by_key(|problem| (problem.line, problem.kind));
     for some in problems.chunks(INSERTED_AT_A_TIME) {
         let rows: Vec<_> = some
             .iter()

@@ -159,7 +159,9 @@ fn too_long(length: usize) -> String {
 
 fn unclosed(quote: u8) -> String {
     let quote = char::from(quote);
-    format!("expected a closing quote ({quote}), found none; write a quote within a quoted cell twice")
+    format!(
+        "expected a closing quote ({quote}), found none; write a quote within a quoted cell twice"
+    )
 }
 
 fn after_quote(quote: u8) -> String {
@@ -258,10 +260,7 @@ impl Cutter {
     }
 }
 
-fn read_cell(
-    (position, cell): (usize, Vec<u8>),
-    is_decoded: bool,
-) -> Result<String, String> {
+fn read_cell((position, cell): (usize, Vec<u8>), is_decoded: bool) -> Result<String, String> {
     let text = String::from_utf8(cell).map_err(|error| {
         format!(
             "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8 or name its encoding",

@@ -12,6 +12,7 @@ use super::report::{ImportReport, store_problems};
 use super::rows::Rows;
 use super::source::{self, Form};
 use super::spool::{Spool, in_place};
+use super::turns::{StopOthers, Stopped, Turns};
 use super::{events, runs, subscribers};
 use crate::clock::Clock;
 use crate::db::Db;
@@ -24,7 +25,7 @@ use diesel::sql_types::Bool;
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many connections write.
 const WRITERS: usize = 2;
@@ -75,10 +76,16 @@ pub fn try_run(
         return Ok(None);
     };
     let now = settings.clock.now();
+    if let Some(stopped) = stop_left(&mut lock.connection, id, settings)? {
+        return Ok(Some(stopped));
+    }
     let import = lock.connection.transaction(|connection| {
         let import = job::lock(connection, id)?;
         if !matches!(import.state(), ImportState::Ready | ImportState::Running) {
-            let message = format!("expected an import that waits for its turn, found one that is {}", import.state);
+            let message = format!(
+                "expected an import that waits for its turn, found one that is {}",
+                import.state
+            );
             return Err(Error::invalid("id", message));
         }
         diesel::update(imports::table.find(id))
@@ -91,6 +98,35 @@ pub fn try_run(
     })?;
     let result = run(db, &import, settings, progress);
     finish(&mut lock.connection, &import, result, settings).map(Some)
+}
+
+/// Asks an import to stop: one that runs does behind its batch, one that does not at once. What is stored stays.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
+pub fn cancel(db: &Db, id: i64, settings: &ImportSettings) -> Result<Import, Error> {
+    let now = settings.clock.now();
+    let asked = db.run_here(|connection| job::ask_to_stop(connection, id, now))?;
+    if asked.state() == ImportState::Running
+        && let Some(mut lock) = Lock::take(db)?
+        && let Some(stopped) = stop_left(&mut lock.connection, id, settings)?
+    {
+        return Ok(stopped);
+    }
+    Ok(asked)
+}
+
+/// Ends an import that was asked to stop while nobody ran it. The lock must be held.
+fn stop_left(
+    connection: &mut PgConnection,
+    id: i64,
+    settings: &ImportSettings,
+) -> Result<Option<Import>, Error> {
+    let import = job::get(connection, id)?;
+    if import.state() == ImportState::Running && import.cancel_requested {
+        return finish(connection, &import, Ok(ImportState::Cancelled), settings).map(Some);
+    }
+    Ok(None)
 }
 
 /// Writes down how an import ended, and removes its file where it is not needed any more.
@@ -167,7 +203,9 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // The end of the connection lets go of it too.
-        let _ = self.connection.batch_execute("SELECT pg_advisory_unlock_all()");
+        let _ = self
+            .connection
+            .batch_execute("SELECT pg_advisory_unlock_all()");
     }
 }
 
@@ -180,7 +218,10 @@ fn run(
     let path = job::path_of(import)?;
     let found = in_place(&path)?;
     if import.file_hash.as_deref() != Some(&found.hash) {
-        let message = format!("expected the file as it was when the import was asked for, found \"{}\" changed since", path.display());
+        let message = format!(
+            "expected the file as it was when the import was asked for, found \"{}\" changed since",
+            path.display()
+        );
         return Err(Error::invalid("file", message));
     }
     let options = import.options()?;
@@ -287,28 +328,6 @@ fn run_rows(
     })
 }
 
-/// Why a writer stopped.
-enum Stopped {
-    /// Somebody asked for it.
-    Cancelled,
-    /// The other writer has stopped.
-    ByOther,
-    /// It failed.
-    Failed(Error),
-}
-
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Stopped {
-        Stopped::Failed(error)
-    }
-}
-
-impl From<diesel::result::Error> for Stopped {
-    fn from(error: diesel::result::Error) -> Stopped {
-        Stopped::Failed(error.into())
-    }
-}
-
 /// What the writers share.
 struct Writer<'w, P> {
     kind: &'w Kind,
@@ -326,9 +345,12 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         receiver: &Mutex<Receiver<Batch>>,
     ) -> Result<(), Stopped> {
         // Told also where this thread panics, so that the other does not wait for ever.
-        let guard = StopOthers(&self.turns);
+        let guard = StopOthers::new(&self.turns);
         loop {
-            let received = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let received = receiver
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv();
             let Ok(batch) = received else {
                 std::mem::forget(guard);
                 return Ok(());
@@ -344,8 +366,8 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
     fn write(&self, connection: &mut PgConnection, mut batch: Batch) -> Result<(), Stopped> {
         let mut attempt = 1;
         loop {
-            let written = connection
-                .transaction(|connection| self.write_once(connection, &mut batch));
+            let written =
+                connection.transaction(|connection| self.write_once(connection, &mut batch));
             match written {
                 // Somebody else has just added one of these people; they are known now.
                 Err(Stopped::Failed(Error::Invalid(_))) if attempt < ATTEMPTS => attempt += 1,
@@ -427,97 +449,23 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         counts.add(&placed.report);
         let stored = serde_json::to_value(&counts);
         let stored = stored.map_err(|error| Error::Internal(error.to_string()))?;
-        let is_cancelled: Option<bool> = diesel::update(imports::table.find(self.context.import_id))
-            .filter(imports::state.eq("running"))
-            .filter(imports::batches.eq(batch.number - 1))
-            .set((
-                imports::done_rows.eq(i64::try_from(batch.end_row).unwrap_or(i64::MAX)),
-                imports::done_bytes.eq(i64::try_from(batch.end_byte).unwrap_or(i64::MAX)),
-                imports::batches.eq(batch.number),
-                imports::counts.eq(stored),
-            ))
-            .returning(imports::cancel_requested)
-            .get_result(connection)
-            .optional()?;
+        let is_cancelled: Option<bool> =
+            diesel::update(imports::table.find(self.context.import_id))
+                .filter(imports::state.eq("running"))
+                .filter(imports::batches.eq(batch.number - 1))
+                .set((
+                    imports::done_rows.eq(i64::try_from(batch.end_row).unwrap_or(i64::MAX)),
+                    imports::done_bytes.eq(i64::try_from(batch.end_byte).unwrap_or(i64::MAX)),
+                    imports::batches.eq(batch.number),
+                    imports::counts.eq(stored),
+                ))
+                .returning(imports::cancel_requested)
+                .get_result(connection)
+                .optional()?;
         // The batch is committed at once after this, before anybody else has its turn.
         *total = counts;
         is_cancelled.ok_or_else(|| {
             Error::Unavailable("another process has gone on with this import".to_owned()).into()
         })
-    }
-}
-
-/// Whose turn it is: batches are placed in order, and committed in order.
-struct Turns {
-    state: Mutex<TurnState>,
-    changed: Condvar,
-}
-
-struct TurnState {
-    /// The last batch whose first part is written.
-    placed: i32,
-    /// The last batch that is committed.
-    committed: i32,
-    has_stopped: bool,
-}
-
-impl Turns {
-    fn new(done: i32) -> Turns {
-        Turns {
-            state: Mutex::new(TurnState {
-                placed: done,
-                committed: done,
-                has_stopped: false,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits until the batch before is placed, or committed if this one tells more of its people.
-    fn wait_to_place(&self, number: i32, follows: bool) -> Result<(), Stopped> {
-        self.wait(|state| {
-            let done = if follows { state.committed } else { state.placed };
-            // One that is tried again was placed already.
-            done + 1 >= number
-        })
-    }
-
-    fn wait_to_commit(&self, number: i32) -> Result<(), Stopped> {
-        self.wait(|state| state.committed + 1 == number)
-    }
-
-    fn wait(&self, is_ready: impl Fn(&TurnState) -> bool) -> Result<(), Stopped> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = |state: &mut TurnState| !is_ready(state) && !state.has_stopped;
-        let state = self
-            .changed
-            .wait_while(state, waits)
-            .unwrap_or_else(PoisonError::into_inner);
-        if state.has_stopped {
-            return Err(Stopped::ByOther);
-        }
-        Ok(())
-    }
-
-    fn placed(&self, number: i32) {
-        self.change(|state| state.placed = state.placed.max(number));
-    }
-
-    fn commit(&self, number: i32) {
-        self.change(|state| state.committed = number);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut TurnState)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_all();
-    }
-}
-
-/// Stops the other writer when dropped.
-struct StopOthers<'t>(&'t Turns);
-
-impl Drop for StopOthers<'_> {
-    fn drop(&mut self) {
-        self.0.change(|state| state.has_stopped = true);
     }
 }

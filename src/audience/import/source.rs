@@ -1,10 +1,10 @@
 //! Opening a file: unpacking it within bounds, and finding out its encoding, its delimiter and whether it has a header.
 
 use super::options::{Encoding, FileOptions, NO_QUOTE};
-use super::rows::{Dialect, Rows};
+use super::rows::{Dialect, Row, Rows};
 use crate::audience::clean::clean_email;
 use crate::error::Error;
-use encoding_rs::{Decoder, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{CoderResult, Decoder, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -150,7 +150,10 @@ fn read_text<T>(
     let bytes = Cursor::new(sample).chain(source);
     let mut reader: Box<dyn BufRead> = match decoder(encoding) {
         None => Box::new(BufReader::with_capacity(1 << 16, bytes)),
-        Some(decoder) => Box::new(BufReader::with_capacity(1 << 16, Decoding::new(bytes, decoder))),
+        Some(decoder) => Box::new(BufReader::with_capacity(
+            1 << 16,
+            Decoding::new(bytes, decoder),
+        )),
     };
     work(Rows::new(reader.as_mut(), dialect), form)
 }
@@ -181,8 +184,12 @@ fn guess_encoding(sample: &[u8]) -> Encoding {
     };
     let pairs = start.len() / 2;
     match (nuls(0), nuls(1)) {
-        (even, odd) if pairs > 0 && odd * 2 > pairs && even * 8 < pairs => return Encoding::Utf16Le,
-        (even, odd) if pairs > 0 && even * 2 > pairs && odd * 8 < pairs => return Encoding::Utf16Be,
+        (even, odd) if pairs > 0 && odd * 2 > pairs && even * 8 < pairs => {
+            return Encoding::Utf16Le;
+        }
+        (even, odd) if pairs > 0 && even * 2 > pairs && odd * 8 < pairs => {
+            return Encoding::Utf16Be;
+        }
         _ => {}
     }
     let (mut valid, mut broken) = (0_usize, 0_usize);
@@ -262,9 +269,14 @@ fn first_rows(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
 
 /// A first row with an e-mail address in it names nobody's columns.
 fn has_header(text: &str, dialect: Dialect) -> bool {
-    let rows = first_rows(text, dialect);
-    let first = rows.first();
-    !first.is_some_and(|cells| cells.iter().any(|cell| clean_email(cell).is_ok()))
+    let first = Rows::new(text.as_bytes(), dialect).next_row();
+    let Ok(Some(Row {
+        cells: Ok(cells), ..
+    })) = first
+    else {
+        return true;
+    };
+    !cells.iter().any(|cell| clean_email(cell).is_ok())
 }
 
 /// Counts what is read of a file, for a progress bar.
@@ -326,6 +338,7 @@ struct Decoding<R> {
     raw: Vec<u8>,
     raw_range: std::ops::Range<usize>,
     is_ended: bool,
+    is_finished: bool,
 }
 
 impl<R: Read> Decoding<R> {
@@ -336,6 +349,7 @@ impl<R: Read> Decoding<R> {
             raw: vec![0; 1 << 15],
             raw_range: 0..0,
             is_ended: false,
+            is_finished: false,
         }
     }
 }
@@ -343,16 +357,20 @@ impl<R: Read> Decoding<R> {
 impl<R: Read> Read for Decoding<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            if self.is_finished {
+                return Ok(0);
+            }
             if self.raw_range.is_empty() && !self.is_ended {
                 let read = self.inner.read(&mut self.raw)?;
                 self.raw_range = 0..read;
                 self.is_ended = read == 0;
             }
-            let was_ended = self.is_ended;
             let raw = &self.raw[self.raw_range.clone()];
-            let (_, used, written, _) = self.decoder.decode_to_utf8(raw, buffer, self.is_ended);
+            let decoded = self.decoder.decode_to_utf8(raw, buffer, self.is_ended);
+            let (result, used, written, _) = decoded;
             self.raw_range.start += used;
-            if written > 0 || was_ended && self.raw_range.is_empty() {
+            self.is_finished = self.is_ended && result == CoderResult::InputEmpty;
+            if written > 0 || self.is_finished {
                 return Ok(written);
             }
         }

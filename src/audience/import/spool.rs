@@ -63,7 +63,9 @@ impl Spool {
         fs::create_dir_all(&self.dir).map_err(|error| not_made(&self.dir, &error))?;
         loop {
             let number = COPIES.fetch_add(1, Ordering::Relaxed);
-            let path = self.dir.join(format!("{PREFIX}{}-{number}", std::process::id()));
+            let path = self
+                .dir
+                .join(format!("{PREFIX}{}-{number}", std::process::id()));
             let mut options = File::options();
             options.write(true).create_new(true);
             #[cfg(unix)]
@@ -116,9 +118,7 @@ impl Spool {
             let is_old = entry
                 .metadata()
                 .and_then(|metadata| metadata.modified())
-                .is_ok_and(|modified| {
-                    modified.elapsed().is_ok_and(|age| age.as_secs() > 3_600)
-                });
+                .is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age.as_secs() > 3_600));
             if is_ours && is_old && !kept.contains(&entry.path()) {
                 removed += usize::from(fs::remove_file(entry.path()).is_ok());
             }
@@ -151,7 +151,10 @@ impl Writing {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.size += bytes.len() as u64;
         if self.size > self.max_size {
-            let message = format!("expected a file of at most {} bytes, found more", self.max_size);
+            let message = format!(
+                "expected a file of at most {} bytes, found more",
+                self.max_size
+            );
             return Err(Error::invalid(TOO_LARGE, message));
         }
         self.hash.write(bytes);

@@ -2,7 +2,7 @@
 //! known is staged and merged by one statement.
 
 use super::batch::{Context, Placed};
-use super::copy::{CopyText, import_staging as staging};
+use super::copy::{CopyText, import_staging as staging, use_indexes};
 use super::mapping::BUILTIN_COLUMNS;
 use super::options::{ImportMode, SubscriberImport};
 use super::person::{Person, withholds};
@@ -10,7 +10,6 @@ use super::report::{ProblemKind, RowProblem};
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
 use crate::rule::Status;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
 use std::collections::HashMap;
@@ -56,13 +55,19 @@ pub fn place(
             }
         }
     }
-    placed.would_be_new = fresh.len();
-    placed.report.created = fresh.iter().filter(|person| !person.is_again).count() as u64;
+    // In a dry run whoever was told of by an earlier batch has joined the groups with it.
+    let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
+    placed.would_be_new = fresh.iter().filter(|person| !person.is_again).count();
+    placed.report.created = placed.would_be_new as u64;
     if !context.is_dry_run {
         placed.new_ids = insert(connection, &fresh, options, context)?;
     }
-    placed.known_ids = merged.iter().map(|(_, id, _)| *id).collect();
-    let asked = merged.iter().filter(|(person, ..)| !person.is_again).count() as u64;
+    let known = merged.iter().filter(|(person, ..)| !is_told_of(person));
+    placed.known_ids = known.map(|(_, id, _)| *id).collect();
+    let asked = merged
+        .iter()
+        .filter(|(person, ..)| !person.is_again)
+        .count() as u64;
     if !merged.is_empty() {
         placed.report.updated = merge(connection, &merged, options, context)?;
     }
@@ -84,8 +89,7 @@ fn find_known(
     people: &[Person],
     context: &Context,
 ) -> Result<HashMap<String, (i64, Option<Status>)>, Error> {
-    // Planned for a table of any size and without statistics, the look-ups go by the index.
-    connection.batch_execute("SET LOCAL enable_seqscan = off")?;
+    use_indexes(connection)?;
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let query = subscribers::table
         .filter(subscribers::email.eq_any(emails))
@@ -275,7 +279,8 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     } else {
         "s.custom || r.custom"
     };
-    let list = |each: &dyn Fn(&str) -> String| names.iter().map(|name| each(name)).collect::<String>();
+    let list =
+        |each: &dyn Fn(&str) -> String| names.iter().map(|name| each(name)).collect::<String>();
     let values = list(&|name| format!("{} AS {name}, ", merged(name)));
     let differences = list(&|name| format!("{} IS DISTINCT FROM s.{name} OR ", merged(name)));
     let sets = list(&|name| format!("{name} = t.{name}, "));

@@ -1,25 +1,97 @@
 //! Suggestions for columns whose name says nothing to us: by the words that other programs use, and by their values.
 
-use super::mapping::fold;
+use super::mapping::{builtin, fold};
 use crate::audience::clean::{clean_boolean, clean_day, clean_email, clean_instant, clean_number};
 use crate::rule::CustomType;
 
 /// What other programs call built-in fields, folded.
 const SYNONYMS: [(&str, &[&str]); 14] = [
-    ("email", &["emailaddress", "mail", "mailaddress", "emailadresse", "elpastas", "correo", "courriel"]),
-    ("status", &["subscriptionstatus", "emailstatus", "memberstatus", "state"]),
-    ("first_name", &["fname", "givenname", "forename", "vorname", "prenom", "vardas", "nombre"]),
-    ("last_name", &["lname", "surname", "familyname", "nachname", "nom", "pavarde", "apellido"]),
-    ("phone", &["phonenumber", "telephone", "tel", "mobile", "mobilephone", "telefon", "telefonas"]),
+    (
+        "email",
+        &[
+            "emailaddress",
+            "mail",
+            "mailaddress",
+            "emailadresse",
+            "elpastas",
+            "correo",
+            "courriel",
+        ],
+    ),
+    (
+        "status",
+        &["subscriptionstatus", "emailstatus", "memberstatus", "state"],
+    ),
+    (
+        "first_name",
+        &[
+            "fname",
+            "givenname",
+            "forename",
+            "vorname",
+            "prenom",
+            "vardas",
+            "nombre",
+        ],
+    ),
+    (
+        "last_name",
+        &[
+            "lname",
+            "surname",
+            "familyname",
+            "nachname",
+            "nom",
+            "pavarde",
+            "apellido",
+        ],
+    ),
+    (
+        "phone",
+        &[
+            "phonenumber",
+            "telephone",
+            "tel",
+            "mobile",
+            "mobilephone",
+            "telefon",
+            "telefonas",
+        ],
+    ),
     ("country", &["countrycode", "land", "pays", "salis"]),
-    ("region", &["province", "county", "stateprovince", "bundesland"]),
+    (
+        "region",
+        &["province", "county", "stateprovince", "bundesland"],
+    ),
     ("city", &["town", "ort", "stadt", "ville", "miestas"]),
-    ("postal_code", &["zip", "zipcode", "postcode", "plz", "codepostal"]),
+    (
+        "postal_code",
+        &["zip", "zipcode", "postcode", "plz", "codepostal"],
+    ),
     ("language", &["lang", "locale", "sprache", "kalba"]),
     ("timezone", &["tz"]),
-    ("birthday", &["birthdate", "dateofbirth", "dob", "geburtstag", "geburtsdatum"]),
+    (
+        "birthday",
+        &[
+            "birthdate",
+            "dateofbirth",
+            "dob",
+            "geburtstag",
+            "geburtsdatum",
+        ],
+    ),
     ("source", &["signupsource", "leadsource", "origin"]),
-    ("created_at", &["created", "signupdate", "dateadded", "optintime", "joined", "registered"]),
+    (
+        "created_at",
+        &[
+            "created",
+            "signupdate",
+            "dateadded",
+            "optintime",
+            "joined",
+            "registered",
+        ],
+    ),
 ];
 
 /// What a column might be.
@@ -41,6 +113,9 @@ impl Suggestion {
                 format!("is it {field}? say so with --column \"{column}={field}\"")
             }
             (_, Some(near)) => near,
+            (_, None) if is_made_up(column) => format!(
+                "the file has no header: say what it is with --column \"{column}=FIELD\", or leave it out with --ignore \"{column}\""
+            ),
             (Suggestion::Custom(custom_type), None) => format!(
                 "make a custom field of it with --field \"{column}:{}\", as its values look, or leave it out with --ignore \"{column}\"",
                 custom_type.as_str()
@@ -61,11 +136,23 @@ impl Suggestion {
     }
 }
 
-/// Suggests what a column might be.
-pub fn suggest<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> Suggestion {
+/// Whether a column has its name from its place, because the file has no header.
+pub fn is_made_up(column: &str) -> bool {
+    let number = column.strip_prefix("column ");
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
+/// The built-in field that programs call so.
+pub fn by_name(column: &str) -> Option<&'static str> {
     let folded = fold(column);
     let mut synonyms = SYNONYMS.iter();
-    if let Some((field, _)) = synonyms.find(|(_, words)| words.contains(&folded.as_str())) {
+    let synonym = synonyms.find(|(_, words)| words.contains(&folded.as_str()));
+    builtin(column).or(synonym.map(|(field, _)| *field))
+}
+
+/// Suggests what a column might be.
+pub fn suggest<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> Suggestion {
+    if let Some(field) = by_name(column) {
         return Suggestion::Builtin(field);
     }
     let values: Vec<&str> = values.collect();
@@ -102,8 +189,14 @@ mod tests {
     fn columns_are_told_by_name_and_by_values() {
         let look = |column: &str, values: &[&str]| suggest(column, values.iter().copied());
         assert_eq!(look("E-Mail Address", &[]), Suggestion::Builtin("email"));
-        assert_eq!(look("Date of Birth", &["x"]), Suggestion::Builtin("birthday"));
-        assert_eq!(look("who", &["ona@example.com"]), Suggestion::Builtin("email"));
+        assert_eq!(
+            look("Date of Birth", &["x"]),
+            Suggestion::Builtin("birthday")
+        );
+        assert_eq!(
+            look("who", &["ona@example.com"]),
+            Suggestion::Builtin("email")
+        );
         for (values, custom_type) in [
             (&["1", "0"][..], CustomType::Number),
             (&["yes", "no", "1"], CustomType::Boolean),
@@ -114,7 +207,11 @@ mod tests {
             (&["a|b", "c"], CustomType::List),
             (&["a", "b"], CustomType::Text),
         ] {
-            assert_eq!(look("x", values), Suggestion::Custom(custom_type), "{values:?}");
+            assert_eq!(
+                look("x", values),
+                Suggestion::Custom(custom_type),
+                "{values:?}"
+            );
         }
         assert_eq!(look("x", &[]), Suggestion::Unknown);
     }

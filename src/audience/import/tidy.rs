@@ -22,7 +22,8 @@ pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Er
     let unfinished = db.run_here(job::list_unfinished)?;
     let next = unfinished.into_iter().find(|import| {
         let path = import.file_path.as_deref();
-        path.is_some_and(|path| settings.spool.holds(Path::new(path)))
+        let is_asked_to_stop = import.cancel_requested && import.state() == ImportState::Running;
+        is_asked_to_stop || path.is_some_and(|path| settings.spool.holds(Path::new(path)))
     });
     match next {
         Some(import) => try_run(db, import.id, settings, |_| {}),

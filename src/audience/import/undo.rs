@@ -49,7 +49,13 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
                 imports::undo_until.eq(None::<DateTime<Utc>>),
             ))
             .execute(connection)?;
-        job::set_state(connection, id, ImportState::Undone, None, import.finished_at)
+        job::set_state(
+            connection,
+            id,
+            ImportState::Undone,
+            None,
+            import.finished_at,
+        )
     })?;
     remove_file(&mut lock.connection, &undone)?;
     job::get(&mut lock.connection, id)
@@ -65,7 +71,10 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
         ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled => {
             "what there was before it is not remembered any more".to_owned()
         }
-        _ => format!("expected an import that has ended, found one that is {}; cancel it first", import.state),
+        _ => format!(
+            "expected an import that has ended, found one that is {}; cancel it first",
+            import.state
+        ),
     };
     Err(Error::invalid("id", message))
 }
@@ -168,7 +177,8 @@ impl Later {
         self.count += rows.first().map_or(0, |row| row.total);
         let free = NAMED.saturating_sub(self.named.len());
         let named = rows.into_iter().take(free);
-        self.named.extend(named.map(|row| format!("{} ({})", row.email, row.why)));
+        self.named
+            .extend(named.map(|row| format!("{} ({})", row.email, row.why)));
     }
 
     fn refuse(self) -> Result<(), Error> {
@@ -220,11 +230,31 @@ fn leave_groups(
 /// The statement that puts back rows as they were. The columns are those of the table, so that none is forgotten.
 fn restore_sql() -> String {
     let columns = [
-        "email", "status", "first_name", "last_name", "phone", "country", "region", "city", "postal_code",
-        "latitude", "longitude", "language", "timezone", "birthday", "source", "custom", "created_at", "updated_at",
-        "subscribed_at", "unsubscribed_at",
+        "email",
+        "status",
+        "first_name",
+        "last_name",
+        "phone",
+        "country",
+        "region",
+        "city",
+        "postal_code",
+        "latitude",
+        "longitude",
+        "language",
+        "timezone",
+        "birthday",
+        "source",
+        "custom",
+        "created_at",
+        "updated_at",
+        "subscribed_at",
+        "unsubscribed_at",
     ];
-    let old: Vec<String> = columns.iter().map(|column| format!("old.{column}")).collect();
+    let old: Vec<String> = columns
+        .iter()
+        .map(|column| format!("old.{column}"))
+        .collect();
     format!(
         "UPDATE subscribers s SET ({}) = ROW({}) FROM import_changes c \
          CROSS JOIN LATERAL jsonb_populate_record(NULL::subscribers, c.before) old \
@@ -241,9 +271,11 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         let Some(found) = group::find_by_ids(connection, &[id])?.pop() else {
             continue;
         };
-        let others: Counted = diesel::sql_query("SELECT count(*) AS number FROM group_memberships WHERE group_id = $1")
-            .bind::<BigInt, _>(id)
-            .get_result(connection)?;
+        let others: Counted = diesel::sql_query(
+            "SELECT count(*) AS number FROM group_memberships WHERE group_id = $1",
+        )
+        .bind::<BigInt, _>(id)
+        .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
                 "expected nobody else in the group \"{}\", which the import made, found {}; undoing would lose that",
@@ -257,9 +289,10 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         let Some(found) = custom_field::find_by_ids(connection, &[id])?.pop() else {
             continue;
         };
-        let others: Counted = diesel::sql_query("SELECT count(*) AS number FROM subscribers WHERE custom ? $1")
-            .bind::<Text, _>(&found.key)
-            .get_result(connection)?;
+        let others: Counted =
+            diesel::sql_query("SELECT count(*) AS number FROM subscribers WHERE custom ? $1")
+                .bind::<Text, _>(&found.key)
+                .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
                 "expected nobody else with a value of the custom field \"{}\", which the import made, found {}; undoing would lose that",

@@ -33,7 +33,8 @@ pub enum Command {
     Problems(OneImport),
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 every row was used; 2 some rows were refused; 1 the import failed.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 every row was used; 2 some rows were refused; 1 the import failed.";
 
 /// An import.
 #[derive(Debug, Clone, clap::Args)]

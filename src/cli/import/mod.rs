@@ -164,10 +164,13 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             return printing::print_result(db, &done, now);
         }
         Command::Cancel(one) => {
-            let import = db.run_here(|connection| import::cancel(connection, one.id, now))?;
+            let import = import::cancel(db, one.id, settings)?;
             match import.state() {
                 ImportState::Cancelled => println!("import {} is cancelled", one.id),
-                _ => println!("import {} stops after the batch that is being written", one.id),
+                _ => println!(
+                    "import {} stops after the batch that is being written",
+                    one.id
+                ),
             }
         }
         Command::Undo(one) => {

@@ -24,9 +24,14 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     let id = import.id;
     match import.state() {
         ImportState::Cancelled | ImportState::Failed => {
-            let why = import.error.clone().unwrap_or_else(|| "it was cancelled".to_owned());
+            let why = import
+                .error
+                .clone()
+                .unwrap_or_else(|| "it was cancelled".to_owned());
             println!("import {id} stopped half-way: {why}");
-            println!("go on with it: rollcall import resume {id}");
+            if import.file_path.is_some() {
+                println!("go on with it: rollcall import resume {id}");
+            }
         }
         ImportState::Running | ImportState::Ready | ImportState::Waiting => {
             println!("import {id} has not ended: rollcall import resume {id}");
@@ -51,12 +56,24 @@ fn print_report(report: &ImportReport, kind: ImportKind) {
             (report.created, "created"),
             (report.updated, "updated"),
             (report.unchanged, "unchanged"),
-            (report.skipped, "left alone, because only new ones are added"),
+            (
+                report.skipped,
+                "left alone, because only new ones are added",
+            ),
             (report.repeated, "repeated in the file"),
             (report.refused, "refused"),
-            (report.suppressed, "kept unsubscribed, bounced or complained"),
-            (report.consent_raised, "addressed again, for the reason given"),
-            (report.role_addresses, "with the address of a role, such as info@"),
+            (
+                report.suppressed,
+                "kept unsubscribed, bounced or complained",
+            ),
+            (
+                report.consent_raised,
+                "addressed again, for the reason given",
+            ),
+            (
+                report.role_addresses,
+                "with the address of a role, such as info@",
+            ),
             (report.added_to_group, "added to groups"),
         ],
         ImportKind::Events => vec![
@@ -101,7 +118,10 @@ pub fn print_list(imports: &[Import]) {
         println!("nothing was imported yet");
         return;
     }
-    println!("{:>6}  {:<11} {:<9}  {:<16}  {:>8}  file", "id", "what", "state", "asked for", "rows");
+    println!(
+        "{:>6}  {:<11} {:<9}  {:<16}  {:>8}  file",
+        "id", "what", "state", "asked for", "rows"
+    );
     for import in imports {
         let name: String = import.file_name.chars().take(NAME).collect();
         println!(
@@ -129,8 +149,15 @@ fn print_form(file: &FileForm) {
         b'\t' => "tab".to_owned(),
         other => format!("\"{}\"", char::from(other)),
     };
-    let header = if file.form.has_header { "a header" } else { "no header" };
-    println!("{}, cells separated by {delimiter}, {header}", file.form.encoding.as_str());
+    let header = if file.form.has_header {
+        "a header"
+    } else {
+        "no header"
+    };
+    println!(
+        "{}, cells separated by {delimiter}, {header}",
+        file.form.encoding.as_str()
+    );
     for column in &file.columns {
         let target = match (&column.target, &column.suggestion) {
             (Some(target), _) => target.clone(),

@@ -84,7 +84,11 @@ fn written(database: &TestDatabase) -> String {
     let parts = parts.map(|part| {
         let text = database.ask(&part);
         // The whole text where it can be read in a failure, and its sum where not.
-        if text.len() > 400 { format!("{} {:x}", text.len(), hash(&text)) } else { text }
+        if text.len() > 400 {
+            format!("{} {:x}", text.len(), hash(&text))
+        } else {
+            text
+        }
     });
     parts.join("\n")
 }
@@ -106,7 +110,11 @@ fn prepare(database: &TestDatabase) {
 }
 
 /// Kills an import, begun or resumed, after a while; returns whether it was killed before its end.
-fn kill_after(database: &TestDatabase, mut command: std::process::Command, moment: Duration) -> bool {
+fn kill_after(
+    database: &TestDatabase,
+    mut command: std::process::Command,
+    moment: Duration,
+) -> bool {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -142,8 +150,14 @@ fn assert_nothing_is_half(database: &TestDatabase) -> i64 {
         "SELECT (i.counts ->> 'addedToGroup')::bigint = (SELECT count(*) FROM group_memberships) \
          AND (i.counts ->> 'rows')::bigint = i.done_rows FROM imports i WHERE i.done_rows > 0",
     );
-    assert!(counted.is_empty() || counted == "true", "the report is that of what is stored");
-    database.ask("SELECT done_rows FROM imports").parse().expect("a number")
+    assert!(
+        counted.is_empty() || counted == "true",
+        "the report is that of what is stored"
+    );
+    database
+        .ask("SELECT done_rows FROM imports")
+        .parse()
+        .expect("a number")
 }
 
 /// Shows 2 of the issue. One import is killed again and again, each time a bit further on, and resumed.
@@ -153,7 +167,11 @@ fn twenty_kills_at_random_moments_change_nothing_in_the_end() {
     let whole = TestDatabase::new();
     prepare(&whole);
     let started = Instant::now();
-    let done = run(&mut import(&whole, "subscribers", &files.path("subscribers")));
+    let done = run(&mut import(
+        &whole,
+        "subscribers",
+        &files.path("subscribers"),
+    ));
     let duration = started.elapsed();
     assert_eq!(done.status.code(), Some(2), "{done}");
 
@@ -192,7 +210,10 @@ fn twenty_kills_at_random_moments_change_nothing_in_the_end() {
         }
         assert_eq!(written(&database), written(&whole), "after {kills} kills");
     }
-    assert!(in_the_middle >= 5, "{in_the_middle} of {kills} kills found something stored, in {rounds} rounds");
+    assert!(
+        in_the_middle >= 5,
+        "{in_the_middle} of {kills} kills found something stored, in {rounds} rounds"
+    );
 }
 
 #[test]
@@ -218,8 +239,14 @@ fn killed_imports_of_events_record_each_event_once() {
             break;
         }
         let recorded = database.ask("SELECT count(*) FROM events");
-        assert_eq!(recorded, database.ask("SELECT coalesce(max(done_rows), 0) FROM imports"));
-        assert_eq!(recorded, database.ask("SELECT coalesce(sum(count), 0) FROM event_totals"));
+        assert_eq!(
+            recorded,
+            database.ask("SELECT coalesce(max(done_rows), 0) FROM imports")
+        );
+        assert_eq!(
+            recorded,
+            database.ask("SELECT coalesce(sum(count), 0) FROM event_totals")
+        );
         next = if database.ask("SELECT count(*) FROM imports") == "0" {
             import(&database, "events", &files.path("events"))
         } else {
@@ -244,21 +271,37 @@ fn standard_input_that_breaks_off_leaves_nothing() {
     let text = std::fs::read(files.path("subscribers")).expect("a file can be read");
     let begin = || {
         let mut command = import(&database, "subscribers", Path::new("-"));
-        command.arg("--spool-dir").arg(&spool).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("--spool-dir")
+            .arg(&spool)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.spawn().expect("the program starts")
     };
     let mut child = begin();
     let stdin = child.stdin.as_mut().expect("a pipe");
-    stdin.write_all(&text[..text.len() / 2]).expect("the import reads");
+    stdin
+        .write_all(&text[..text.len() / 2])
+        .expect("the import reads");
     child.kill().expect("it waits for more");
     child.wait().expect("a killed child ends");
-    assert_eq!(database.ask("SELECT (SELECT count(*) FROM imports) + (SELECT count(*) FROM subscribers)"), "0");
+    assert_eq!(
+        database.ask("SELECT (SELECT count(*) FROM imports) + (SELECT count(*) FROM subscribers)"),
+        "0"
+    );
     let mut child = begin();
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(&text).expect("the import reads");
     drop(stdin);
     assert_eq!(child.wait().expect("it ends").code(), Some(2));
-    assert_eq!(database.ask("SELECT done_rows FROM imports"), (ROWS + 400).to_string());
+    assert_eq!(
+        database.ask("SELECT done_rows FROM imports"),
+        (ROWS + 400).to_string()
+    );
     let left = std::fs::read_dir(&spool).expect("a directory").count();
-    assert_eq!(left, 1, "only what the killed one left, which is removed when it is old");
+    assert_eq!(
+        left, 1,
+        "only what the killed one left, which is removed when it is old"
+    );
 }

@@ -25,7 +25,12 @@ fn created(app: &TestApp, input: Value) -> Value {
 /// Gives the import its file and runs it.
 #[track_caller]
 fn send(app: &TestApp, import: &Value, csv: &str) {
-    let file = app.app.imports.spool.store(csv.as_bytes()).expect("a spool");
+    let file = app
+        .app
+        .imports
+        .spool
+        .store(csv.as_bytes())
+        .expect("a spool");
     let number = import["number"].as_i64().expect("a number");
     app.db()
         .run_here(|connection| set_file(connection, number, &file))
@@ -45,7 +50,10 @@ fn an_import_tells_all_about_itself() {
     );
     assert_eq!(import["state"], "WAITING");
     let id = &import["id"];
-    assert_eq!(import["uploadUrl"], format!("/imports/{}/file", id.as_str().expect("an id")));
+    assert_eq!(
+        import["uploadUrl"],
+        format!("/imports/{}/file", id.as_str().expect("an id"))
+    );
     send(
         &app,
         &import,
@@ -61,13 +69,19 @@ fn an_import_tells_all_about_itself() {
         json!({ "id": id }),
     );
     assert_json_snapshot!(data["import"]);
-    let node = app.query("query ($id: ID!) { node(id: $id) { id ... on Import { state } } }", json!({ "id": id }));
+    let node = app.query(
+        "query ($id: ID!) { node(id: $id) { id ... on Import { state } } }",
+        json!({ "id": id }),
+    );
     assert_eq!(node["node"], json!({"id": id, "state": "SUCCEEDED"}));
     let undone = app.mutate(
         "mutation ($id: ID!) { undoImport(input: {id: $id}) { import { state undoneAt canUndo } userErrors { message } } }",
         json!({ "id": id }),
     );
-    assert_eq!(undone["import"], json!({"state": "UNDONE", "undoneAt": "2026-03-01T09:30:00+00:00", "canUndo": false}));
+    assert_eq!(
+        undone["import"],
+        json!({"state": "UNDONE", "undoneAt": "2026-03-01T09:30:00+00:00", "canUndo": false})
+    );
 }
 
 #[test]
@@ -80,10 +94,20 @@ fn everything_that_is_wrong_is_said_at_once() {
     );
     assert_eq!(payload["import"], Value::Null);
     let errors = payload["userErrors"].as_array().expect("a list").iter();
-    let errors: Vec<String> = errors.map(|error| format!("{}: {}", error["path"], error["message"])).collect();
+    let errors: Vec<String> = errors
+        .map(|error| format!("{}: {}", error["path"], error["message"]))
+        .collect();
     assert_snapshot!(errors.join("\n"));
-    let events = create(&app, json!({"kind": "EVENTS", "groups": ["a"], "mode": "INSERT", "fillMissing": true}));
-    let paths: Vec<&Value> = events["userErrors"].as_array().expect("a list").iter().map(|error| &error["path"]).collect();
+    let events = create(
+        &app,
+        json!({"kind": "EVENTS", "groups": ["a"], "mode": "INSERT", "fillMissing": true}),
+    );
+    let paths: Vec<&Value> = events["userErrors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|error| &error["path"])
+        .collect();
     assert_eq!(paths, ["groups", "mode", "fillMissing"]);
     assert_eq!(app.database.ask("SELECT count(*) FROM imports"), "0");
 }
@@ -91,12 +115,17 @@ fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn imports_are_listed_newest_first_and_cancelled() {
     let app = TestApp::at(NOW);
-    let imports: Vec<Value> = (0..3).map(|_| created(&app, json!({"kind": "EVENTS"}))).collect();
+    let imports: Vec<Value> = (0..3)
+        .map(|_| created(&app, json!({"kind": "EVENTS"})))
+        .collect();
     let listed = app.query(
         "{ imports(first: 2) { totalCount nodes { number } pageInfo { endCursor hasNextPage } } }",
         json!({}),
     );
-    assert_eq!(listed["imports"]["nodes"], json!([{"number": 3}, {"number": 2}]));
+    assert_eq!(
+        listed["imports"]["nodes"],
+        json!([{"number": 3}, {"number": 2}])
+    );
     assert_eq!(listed["imports"]["totalCount"], 3);
     let after = app.query(
         "query ($after: String) { imports(first: 2, after: $after) { nodes { number } pageInfo { hasNextPage hasPreviousPage } } }",
@@ -108,7 +137,10 @@ fn imports_are_listed_newest_first_and_cancelled() {
     );
     let cancel = "mutation ($id: ID!) { cancelImport(input: {id: $id}) { import { state } userErrors { code path message } } }";
     let id = json!({ "id": imports[0]["id"] });
-    assert_eq!(app.mutate(cancel, id.clone())["import"], json!({"state": "CANCELLED"}));
+    assert_eq!(
+        app.mutate(cancel, id.clone())["import"],
+        json!({"state": "CANCELLED"})
+    );
     assert_eq!(
         app.payload(cancel, id.clone())["userErrors"],
         json!([{"code": "INVALID", "path": "id", "message": "expected an import that has not ended, found one that is cancelled"}])
@@ -131,7 +163,12 @@ fn one_that_fails_says_why_and_what_its_columns_look_like() {
     );
     let import = &data["import"];
     assert_eq!(import["state"], "FAILED");
-    assert!(import["error"].as_str().expect("a reason").contains("found \"shoe size\""));
+    assert!(
+        import["error"]
+            .as_str()
+            .expect("a reason")
+            .contains("found \"shoe size\"")
+    );
     assert_eq!(
         import["columns"],
         json!([{"name": "email", "target": null, "suggestion": "email"}, {"name": "shoe size", "target": null, "suggestion": "custom:number"}])
@@ -141,7 +178,11 @@ fn one_that_fails_says_why_and_what_its_columns_look_like() {
 #[test]
 fn an_undoing_that_would_lose_something_is_refused_with_names() {
     let app = TestApp::at(NOW);
-    let made = make_job(&app, &super::subscribers(Default::default()), b"email\nona@example.com\n");
+    let made = make_job(
+        &app,
+        &super::subscribers(Default::default()),
+        b"email\nona@example.com\n",
+    );
     run_next(app.db(), &app.app.imports).expect("an import");
     app.set_time("2026-03-02T09:30:00Z");
     app.subscriber("ona@example.com", json!({"city": "Vilnius"}));
@@ -152,5 +193,10 @@ fn an_undoing_that_would_lose_something_is_refused_with_names() {
         json!({ "id": data["imports"]["nodes"][0]["id"] }),
     );
     assert_eq!(payload["import"], Value::Null);
-    assert!(payload["userErrors"][0]["message"].as_str().expect("a text").contains("ona@example.com (changed)"));
+    assert!(
+        payload["userErrors"][0]["message"]
+            .as_str()
+            .expect("a text")
+            .contains("ona@example.com (changed)")
+    );
 }

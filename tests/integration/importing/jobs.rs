@@ -3,8 +3,8 @@
 use super::{make_job, subscribers};
 use crate::support::{TestApp, eventually};
 use rollcall::audience::import::{
-    ImportReport, ImportSettings, ImportState, Spool, SubscriberImport, cancel, create, get, in_place,
-    resume, run_next, tidy, try_run,
+    ImportReport, ImportSettings, ImportState, Spool, SubscriberImport, cancel, create, get,
+    in_place, resume, run_next, tidy, try_run,
 };
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,9 @@ use std::sync::atomic::Ordering;
 const NOW: &str = "2026-03-01T09:30:00Z";
 
 fn rows(count: usize) -> String {
-    let rows: String = (0..count).map(|row| format!("p{row}@example.com,N{row}\n")).collect();
+    let rows: String = (0..count)
+        .map(|row| format!("p{row}@example.com,N{row}\n"))
+        .collect();
     format!("email,first_name\n{rows}")
 }
 
@@ -49,7 +51,9 @@ fn two_imports_at_once_run_one_after_the_other() {
     std::thread::scope(|scope| {
         let running = scope.spawn(|| try_run(app.db(), first, &settings, |_| {}));
         eventually("the first runs", || {
-            app.database.ask(&format!("SELECT done_rows > 0 FROM imports WHERE id = {first}")) == "true"
+            app.database.ask(&format!(
+                "SELECT done_rows > 0 FROM imports WHERE id = {first}"
+            )) == "true"
         });
         let done = loop {
             match try_run(app.db(), second, &settings, |_| {}).expect("an import") {
@@ -57,8 +61,15 @@ fn two_imports_at_once_run_one_after_the_other() {
                 Some(done) => break done,
             }
         };
-        let first = running.join().expect("no panic").expect("an import").expect("it ran");
-        assert_eq!((first.report().created, first.report().unchanged), (3_000, 0));
+        let first = running
+            .join()
+            .expect("no panic")
+            .expect("an import")
+            .expect("it ran");
+        assert_eq!(
+            (first.report().created, first.report().unchanged),
+            (3_000, 0)
+        );
         assert_eq!((done.report().created, done.report().unchanged), (0, 3_000));
     });
     assert!(refused > 0, "the second had to wait");
@@ -79,7 +90,11 @@ fn two_of_the_same_file_may_be_written_beside_the_api() {
                 "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('p{row}@example.com', '{NOW}', '{NOW}') ON CONFLICT DO NOTHING"
             ));
         }
-        let done = running.join().expect("no panic").expect("an import").expect("it ran");
+        let done = running
+            .join()
+            .expect("no panic")
+            .expect("an import")
+            .expect("it ran");
         let report = done.report();
         assert_eq!(report.created + report.updated, 2_000, "{report:?}");
     });
@@ -104,7 +119,7 @@ fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
     let done = try_run(app.db(), import.id, &settings, |progress| {
         seen = progress.rows;
         if progress.rows == 500 {
-            let asked = app.db().run_here(|connection| cancel(connection, import.id, app.clock.now()));
+            let asked = cancel(app.db(), import.id, &settings);
             assert_eq!(asked.expect("an import").state(), ImportState::Running);
         }
     });
@@ -112,19 +127,47 @@ fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
     assert_eq!(done.state(), ImportState::Cancelled);
     assert_eq!(done.done_rows, i64::try_from(seen).expect("a number"));
     assert!((500..1_000).contains(&done.done_rows), "{}", done.done_rows);
-    assert_eq!(app.database.ask("SELECT count(*) FROM group_memberships"), done.done_rows.to_string());
-    assert!(Path::new(&path).exists(), "the file is kept for whoever goes on");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM group_memberships"),
+        done.done_rows.to_string()
+    );
+    assert!(
+        Path::new(&path).exists(),
+        "the file is kept for whoever goes on"
+    );
 
     app.set_time("2026-03-02T09:30:00Z");
-    let ready = app.db().run_here(|connection| resume(connection, import.id));
+    let ready = app
+        .db()
+        .run_here(|connection| resume(connection, import.id));
     assert_eq!(ready.expect("an import").state(), ImportState::Ready);
-    let done = run_next(app.db(), &settings).expect("an import").expect("one waits");
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one waits");
     assert_eq!(done.state(), ImportState::Succeeded);
-    assert_eq!(done.report(), ImportReport { rows: 2_000, created: 2_000, added_to_group: 2_000, ..ImportReport::default() });
+    assert_eq!(
+        done.report(),
+        ImportReport {
+            rows: 2_000,
+            created: 2_000,
+            added_to_group: 2_000,
+            ..ImportReport::default()
+        }
+    );
     assert_eq!(stored(&app), stored(&whole));
-    assert!(!Path::new(&path).exists(), "the file is not needed any more");
-    let again = app.db().run_here(|connection| resume(connection, import.id));
-    assert!(again.expect_err("it has ended").to_string().contains("found one that is succeeded"));
+    assert!(
+        !Path::new(&path).exists(),
+        "the file is not needed any more"
+    );
+    let again = app
+        .db()
+        .run_here(|connection| resume(connection, import.id));
+    assert!(
+        again
+            .expect_err("it has ended")
+            .to_string()
+            .contains("found one that is succeeded")
+    );
 }
 
 #[test]
@@ -138,12 +181,48 @@ fn a_process_that_is_told_to_end_leaves_it_to_the_next() {
         }
     });
     assert!(stopped.is_err());
-    let left = app.db().run_here(|connection| get(connection, import.id)).expect("an import");
+    let left = app
+        .db()
+        .run_here(|connection| get(connection, import.id))
+        .expect("an import");
     assert_eq!(left.state(), ImportState::Running);
     assert!((300..900).contains(&left.done_rows), "{}", left.done_rows);
     settings.is_stopping.store(false, Ordering::Relaxed);
-    let done = run_next(app.db(), &settings).expect("an import").expect("one was left");
-    assert_eq!((done.state(), done.report().created), (ImportState::Succeeded, 2_000));
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one was left");
+    assert_eq!(
+        (done.state(), done.report().created),
+        (ImportState::Succeeded, 2_000)
+    );
+}
+
+#[test]
+fn one_that_a_dead_process_left_is_cancelled_at_once() {
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), rows(500).as_bytes());
+    app.database
+        .execute("UPDATE imports SET state = 'running', started_at = created_at");
+    let resumed = app
+        .db()
+        .run_here(|connection| resume(connection, import.id))
+        .expect("an import");
+    assert_eq!(
+        resumed.state(),
+        ImportState::Running,
+        "nobody who runs it is disturbed"
+    );
+    let cancelled = cancel(app.db(), import.id, &settings).expect("an import");
+    assert_eq!(cancelled.state(), ImportState::Cancelled);
+    assert!(cancel(app.db(), import.id, &settings).is_err());
+    app.db()
+        .run_here(|connection| resume(connection, import.id))
+        .expect("an import");
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one waits");
+    assert_eq!(done.report().created, 500);
 }
 
 #[test]
@@ -154,25 +233,46 @@ fn the_spool_is_empty_in_the_end() {
         spool: Spool::new(dir.path().join("spool"), 1_000),
         ..small_batches(&app)
     };
-    let files = || std::fs::read_dir(dir.path().join("spool")).expect("a directory").count();
-    for text in ["email\nona@example.com\n", "nothing of the kind\n", "email\nnobody\n"] {
+    let files = || {
+        std::fs::read_dir(dir.path().join("spool"))
+            .expect("a directory")
+            .count()
+    };
+    for text in [
+        "email\nona@example.com\n",
+        "nothing of the kind\n",
+        "email\nnobody\n",
+    ] {
         let file = settings.spool.store(text.as_bytes()).expect("a spool");
-        let made = app.db().run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
+        let made = app.db().run_here(|connection| {
+            create(connection, &options(), "x", Some(&file), app.clock.now())
+        });
         assert_eq!(files(), 1);
         let _ = try_run(app.db(), made.expect("an import").id, &settings, |_| {});
         assert_eq!(files(), 0, "{text}");
     }
-    let large = settings.spool.store(&[b'x'; 2_000][..]).expect_err("too large");
-    assert_eq!(large.to_string(), "size: expected a file of at most 1000 bytes, found more");
+    let large = settings
+        .spool
+        .store(&[b'x'; 2_000][..])
+        .expect_err("too large");
+    assert_eq!(
+        large.to_string(),
+        "size: expected a file of at most 1000 bytes, found more"
+    );
     assert_eq!(files(), 0);
     // Of an import that nobody went on with, after the time to undo it; and of nobody, when it is old.
     let file = settings.spool.store(&b"email\n"[..]).expect("a spool");
-    let made = app.db().run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
     let id = made.expect("an import").id;
-    app.db().run_here(|connection| cancel(connection, id, app.clock.now())).expect("an import");
+    cancel(app.db(), id, &settings).expect("an import");
     let orphan = settings.spool.store(&b"x"[..]).expect("a spool").path;
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
-    let handle = std::fs::File::options().write(true).open(&orphan).expect("a file");
+    let handle = std::fs::File::options()
+        .write(true)
+        .open(&orphan)
+        .expect("a file");
     handle.set_modified(old).expect("a time");
     tidy(app.db(), &settings).expect("tidied");
     assert!(!orphan.exists());
@@ -180,8 +280,14 @@ fn the_spool_is_empty_in_the_end() {
     app.set_time("2026-05-01T09:30:00Z");
     tidy(app.db(), &settings).expect("tidied");
     assert_eq!(files(), 0);
-    let gone = app.db().run_here(|connection| resume(connection, id)).expect_err("no file");
-    assert!(gone.to_string().contains("its file is not kept any more"), "{gone}");
+    let gone = app
+        .db()
+        .run_here(|connection| resume(connection, id))
+        .expect_err("no file");
+    assert!(
+        gone.to_string().contains("its file is not kept any more"),
+        "{gone}"
+    );
 }
 
 #[test]
@@ -191,9 +297,16 @@ fn a_file_that_changed_since_is_not_taken_for_the_one() {
     let path = dir.path().join("people.csv");
     std::fs::write(&path, rows(10)).expect("a file");
     let file = in_place(&path).expect("a file");
-    let made = app.db().run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
     let id = made.expect("an import").id;
-    assert!(run_next(app.db(), &app.app.imports).expect("no failure").is_none(), "a server leaves the files of others alone");
+    assert!(
+        run_next(app.db(), &app.app.imports)
+            .expect("no failure")
+            .is_none(),
+        "a server leaves the files of others alone"
+    );
     std::fs::write(&path, rows(11)).expect("a file");
     let failed = try_run(app.db(), id, &app.app.imports, |_| {}).expect_err("another file");
     assert!(failed.to_string().contains("changed since"), "{failed}");
@@ -204,11 +317,18 @@ fn a_file_that_changed_since_is_not_taken_for_the_one() {
 #[test]
 fn an_import_that_waits_for_its_file_does_not_for_ever() {
     let app = TestApp::at(NOW);
-    let made = app.db().run_here(|connection| create(connection, &options(), "x", None, app.clock.now()));
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", None, app.clock.now()));
     let id = made.expect("an import").id;
     assert!(try_run(app.db(), id, &app.app.imports, |_| {}).is_err());
     tidy(app.db(), &app.app.imports).expect("tidied");
-    let state = || app.db().run_here(|connection| get(connection, id)).expect("an import").state();
+    let state = || {
+        app.db()
+            .run_here(|connection| get(connection, id))
+            .expect("an import")
+            .state()
+    };
     assert_eq!(state(), ImportState::Waiting);
     app.set_time("2026-03-03T09:30:00Z");
     tidy(app.db(), &app.app.imports).expect("tidied");

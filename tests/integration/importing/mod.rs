@@ -35,7 +35,13 @@ fn import(app: &TestApp, csv: impl AsRef<[u8]>, options: &SubscriberImport) -> I
 /// Imports events, perhaps with problems.
 #[track_caller]
 fn import_of_events(app: &TestApp, csv: &str) -> ImportReport {
-    let report = import_events(app.db(), csv.as_bytes(), &EventImport::default(), app.clock.now(), |_| {});
+    let report = import_events(
+        app.db(),
+        csv.as_bytes(),
+        &EventImport::default(),
+        app.clock.now(),
+        |_| {},
+    );
     report.expect("the file can be imported")
 }
 

@@ -22,7 +22,9 @@ fn report(app: &TestApp, bytes: &[u8]) -> String {
         .filter(|(_, count)| **count != json!(0))
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    let problems = app.db().run_here(|connection| problems_csv(connection, import.id, None));
+    let problems = app
+        .db()
+        .run_here(|connection| problems_csv(connection, import.id, None));
     let (problems, _) = problems.expect("problems").expect("a header at least");
     let stored = app.database.ask(
         "SELECT string_agg(concat_ws(' | ', s.email, s.status, s.first_name, s.city, s.birthday), E'\\n' ORDER BY s.id) FROM subscribers s",
@@ -30,7 +32,9 @@ fn report(app: &TestApp, bytes: &[u8]) -> String {
     let form = import.form.unwrap_or(Value::Null);
     format!(
         "{}{}\n{}\n\n{}\n{stored}\n",
-        failure.map(|why| format!("failed: {why}\n")).unwrap_or_default(),
+        failure
+            .map(|why| format!("failed: {why}\n"))
+            .unwrap_or_default(),
         form,
         counts.join(", "),
         problems.replace('\r', ""),
@@ -48,7 +52,10 @@ fn every_ugly_file_has_the_report_beside_it() {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension != "snap"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension != "snap")
+        })
         .collect();
     files.sort();
     assert!(files.len() >= 19, "{files:?}");
@@ -78,7 +85,10 @@ fn packed_files_are_unpacked() {
     let doubled = [gzip.clone(), gzip].concat();
     let doubled = report(&with_somebody_gone(), &doubled);
     assert!(doubled.contains("rows 5"), "{doubled}");
-    assert_eq!(report(&with_somebody_gone(), &zipped(&[("people.csv", &plain)])), expected);
+    assert_eq!(
+        report(&with_somebody_gone(), &zipped(&[("people.csv", &plain)])),
+        expected
+    );
 }
 
 #[track_caller]
@@ -96,14 +106,26 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 fn archives_that_are_no_single_file_are_refused() {
     let csv = b"email\nona@example.com\n";
     for (files, why) in [
-        (&[("a.csv", &csv[..]), ("b.csv", csv)][..], "found 2: a.csv, b.csv"),
+        (
+            &[("a.csv", &csv[..]), ("b.csv", csv)][..],
+            "found 2: a.csv, b.csv",
+        ),
         (&[("folder/", b"")], "found none"),
     ] {
         let found = report(&with_somebody_gone(), &zipped(files));
-        assert!(found.starts_with("failed: ") && found.contains(why), "{found}");
+        assert!(
+            found.starts_with("failed: ") && found.contains(why),
+            "{found}"
+        );
     }
-    let broken = report(&with_somebody_gone(), b"PK\x03\x04 and then nothing of the kind");
-    assert!(broken.starts_with("failed: file: the ZIP archive cannot be read"), "{broken}");
+    let broken = report(
+        &with_somebody_gone(),
+        b"PK\x03\x04 and then nothing of the kind",
+    );
+    assert!(
+        broken.starts_with("failed: file: the ZIP archive cannot be read"),
+        "{broken}"
+    );
     let cut = report(&with_somebody_gone(), &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0]);
     assert!(cut.starts_with("failed: file: it cannot be read"), "{cut}");
 }
@@ -112,7 +134,8 @@ fn archives_that_are_no_single_file_are_refused() {
 #[test]
 fn bombs_are_refused_before_they_grow() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    gzip.write_all(b"email,first_name\nona@example.com,Ona\n").expect("memory");
+    gzip.write_all(b"email,first_name\nona@example.com,Ona\n")
+        .expect("memory");
     let zeros = vec![b'0'; 1 << 20];
     for _ in 0..100 {
         gzip.write_all(&zeros).expect("memory");
@@ -121,7 +144,9 @@ fn bombs_are_refused_before_they_grow() {
     assert!(bomb.len() < 200_000);
     let found = report(&with_somebody_gone(), &bomb);
     assert!(
-        found.starts_with("failed: file: it cannot be read: it grows to more than 200 times its size"),
+        found.starts_with(
+            "failed: file: it cannot be read: it grows to more than 200 times its size"
+        ),
         "{found}"
     );
 }
@@ -132,14 +157,22 @@ fn a_cell_of_ten_megabytes_costs_its_row() {
     csv.resize(csv.len() + (10 << 20), b'x');
     csv.extend_from_slice(b"\"\njonas@example.com,Jonas\n");
     let found = report(&with_somebody_gone(), &csv);
-    assert!(found.contains("created 2, malformed 1, refused 1, rows 3"), "{found}");
     assert!(
-        found.contains("3,malformed,,,\"expected a row of at most 1048576 bytes, found a line of 10485779\""),
+        found.contains("rows 3, created 2, refused 1, malformed 1"),
+        "{found}"
+    );
+    assert!(
+        found.contains(
+            "3,malformed,,,\"expected a row of at most 1048576 bytes, found a line of 10485780\""
+        ),
         "{found}"
     );
     // With line ends in it, no line is long.
     let cell = format!("{}\n", "x".repeat(1_000)).repeat(1_200);
     let csv = format!("email,first_name\nona@example.com,\"{cell}\"\njonas@example.com,Jonas\n");
     let found = report(&with_somebody_gone(), csv.as_bytes());
-    assert!(found.contains("created 1,") && found.contains("jonas@example.com"), "{found}");
+    assert!(
+        found.contains("created 1,") && found.contains("jonas@example.com"),
+        "{found}"
+    );
 }

@@ -17,14 +17,28 @@ const LATER: &str = "2026-04-02T09:30:00Z";
 fn app() -> TestApp {
     let app = TestApp::at(NOW);
     app.subscriber("ona@example.com", json!({"firstName": "Ona"}));
-    app.subscriber("jonas@example.com", json!({"city": "Kaunas", "position": {"latitude": 54.9, "longitude": 23.9}}));
+    app.subscriber(
+        "jonas@example.com",
+        json!({"city": "Kaunas", "position": {"latitude": 54.9, "longitude": 23.9}}),
+    );
     app.set_time("2026-03-10T10:00:00.123456Z");
-    app.subscriber("ona@example.com", json!({"firstName": "Onutė", "birthday": "1990-05-17"}));
+    app.subscriber(
+        "ona@example.com",
+        json!({"firstName": "Onutė", "birthday": "1990-05-17"}),
+    );
     app.subscriber("jonas@example.com", json!({"status": "UNSUBSCRIBED"}));
     app.subscriber("still@example.com", json!({"city": "Utena"}));
     app.group("readers", &["jonas@example.com"]);
-    app.event("ona@example.com", "purchase", "2026-03-01T00:00:00Z", Some(5.0));
-    app.segment("vilnius", json!({"text": {"field": "city", "is": {"equals": "Vilnius"}}}));
+    app.event(
+        "ona@example.com",
+        "purchase",
+        "2026-03-01T00:00:00Z",
+        Some(5.0),
+    );
+    app.segment(
+        "vilnius",
+        json!({"text": {"field": "city", "is": {"equals": "Vilnius"}}}),
+    );
     app.refresh();
     app.set_time(IMPORTED);
     app
@@ -75,7 +89,10 @@ fn everything_is_as_it_was_before() {
     assert_ne!(everything(&app), before);
     // What segments made of it goes too.
     app.refresh();
-    assert_eq!(app.members("vilnius"), ["jonas@example.com", "new@example.com", "ona@example.com"]);
+    assert_eq!(
+        app.members("vilnius"),
+        ["jonas@example.com", "new@example.com", "ona@example.com"]
+    );
     app.set_time(LATER);
     let undone = undo(app.db(), import.id, app.clock.now()).expect("undone");
     assert_eq!(undone.state(), ImportState::Undone);
@@ -89,7 +106,11 @@ fn everything_is_as_it_was_before() {
     assert_eq!(refused(&app, &import), "id: it is undone already");
     // And it can be done again, with ids that were never used.
     assert_eq!(imported(&app, FILE).report(), import.report());
-    assert_eq!(app.database.ask("SELECT min(s.id) FROM subscribers s WHERE s.email = 'new@example.com'"), "6");
+    assert_eq!(
+        app.database
+            .ask("SELECT min(s.id) FROM subscribers s WHERE s.email = 'new@example.com'"),
+        "6"
+    );
 }
 
 /// Rows of one person in several batches, some of which change somebody whom the import itself had added.
@@ -98,10 +119,16 @@ fn batches_that_tell_of_the_same_people_are_undone_as_one() {
     let mut app = app();
     app.app.imports.batch_rows = 1;
     let before = everything(&app);
-    let csv = format!("{FILE}ona@example.com,Third,,,4\nnew@example.com,,Tartu,,\nother@example.com,Other,Riga,,\n");
+    let csv = format!(
+        "{FILE}ona@example.com,Third,,,4\nnew@example.com,,Tartu,,\nother@example.com,Other,Riga,,\n"
+    );
     let import = imported(&app, &csv);
     assert_eq!((import.batches, import.report().repeated), (9, 4));
-    assert_eq!(app.database.ask("SELECT count(*) FROM import_changes"), "2", "only who was there before");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM import_changes"),
+        "2",
+        "only who was there before"
+    );
     undo(app.db(), import.id, app.clock.now()).expect("undone");
     assert_eq!(everything(&app), before);
 }
@@ -121,7 +148,8 @@ fn later_changes_are_not_lost() {
 fn an_edit_that_leaves_no_time_behind_is_seen_too() {
     let app = app();
     let import = imported(&app, FILE);
-    app.database.execute("UPDATE subscribers SET city = 'Riga' WHERE email = 'ona@example.com'");
+    app.database
+        .execute("UPDATE subscribers SET city = 'Riga' WHERE email = 'ona@example.com'");
     assert!(refused(&app, &import).contains("ona@example.com (changed)"));
 }
 
@@ -132,7 +160,10 @@ fn another_import_on_top_has_to_be_undone_first() {
     let first = imported(&app, FILE);
     let between = everything(&app);
     app.set_time(LATER);
-    let second = imported(&app, "email,first_name\nona@example.com,Again\nnew@example.com,Again\n");
+    let second = imported(
+        &app,
+        "email,first_name,visits\nona@example.com,Again,\nnew@example.com,Again,\n",
+    );
     assert!(refused(&app, &first).contains("found 2 who changed later"));
     undo(app.db(), second.id, app.clock.now()).expect("undone");
     assert_eq!(everything(&app), between);
@@ -159,8 +190,11 @@ fn groups_and_fields_that_others_use_stay() {
         "mutation { removeFromGroup(input: {group: \"spring\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
         json!({}),
     );
-    app.segment("visitors", json!({"number": {"field": "custom.visits", "is": {"atLeast": 1}}}));
-    assert_snapshot!(refused(&app, &import), @r#"custom field "visits" is used by visitors"#);
+    app.segment(
+        "visitors",
+        json!({"number": {"field": "custom.visits", "is": {"atLeast": 1}}}),
+    );
+    assert_snapshot!(refused(&app, &import), @r#"custom field "visits" is used by segment "visitors""#);
     // Whoever joined another group by hand would be lost with it.
     app.mutate(
         "mutation { addToGroup(input: {group: \"readers\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
@@ -175,7 +209,10 @@ fn whoever_was_deleted_since_stays_deleted() {
     let app = app();
     let import = imported(&app, FILE);
     for email in ["ona@example.com", "new@example.com"] {
-        let id = app.query("query ($email: String!) { subscriber(email: $email) { id } }", json!({ "email": email }));
+        let id = app.query(
+            "query ($email: String!) { subscriber(email: $email) { id } }",
+            json!({ "email": email }),
+        );
         app.mutate(
             "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
             json!({ "id": id["subscriber"]["id"] }),
@@ -194,7 +231,12 @@ fn it_is_remembered_for_a_time() {
     let import = imported(&app, FILE);
     app.set_time("2026-05-01T09:30:00Z");
     tidy(app.db(), &app.app.imports).expect("tidied");
-    assert!(app.db().run_here(|connection| get(connection, import.id)).expect("an import").can_undo(app.clock.now()));
+    assert!(
+        app.db()
+            .run_here(|connection| get(connection, import.id))
+            .expect("an import")
+            .can_undo(app.clock.now())
+    );
     app.set_time("2026-05-01T09:30:01Z");
     assert!(refused(&app, &import).contains("not remembered any more"));
     tidy(app.db(), &app.app.imports).expect("tidied");
@@ -205,10 +247,20 @@ fn it_is_remembered_for_a_time() {
 #[test]
 fn dry_runs_and_imports_that_have_not_begun_are_not_undone() {
     let app = app();
-    let dry = SubscriberImport { dry_run: true, ..SubscriberImport::default() };
+    let dry = SubscriberImport {
+        dry_run: true,
+        ..SubscriberImport::default()
+    };
     let (import, _) = run_job(&app, &subscribers(dry), b"email\nx@example.com\n");
-    assert_eq!(refused(&app, &import), "id: it was a dry run, which wrote nothing");
-    let waiting = super::make_job(&app, &subscribers(SubscriberImport::default()), b"email\nx@example.com\n");
+    assert_eq!(
+        refused(&app, &import),
+        "id: it was a dry run, which wrote nothing"
+    );
+    let waiting = super::make_job(
+        &app,
+        &subscribers(SubscriberImport::default()),
+        b"email\nx@example.com\n",
+    );
     assert!(refused(&app, &waiting).contains("cancel it first"));
     run_next(app.db(), &app.app.imports).expect("an import");
 }
@@ -222,9 +274,21 @@ fn events_and_their_totals_are_taken_back() {
     let csv = "email,event,occurred_at,value,dedupe_key\nona@example.com,purchase,2026-01-01T00:00:00Z,1.5,a\n\
         ona@example.com,purchase,2026-03-20T00:00:00Z,,b\njonas@example.com,purchase,2026-03-20T00:00:00Z,2,c\n\
         ona@example.com,purchase,2026-03-21T00:00:00Z,,\nstill@example.com,visit,2026-03-21T00:00:00Z,,a\n";
-    let (import, failure) = run_job(&app, &ImportOptions::Events(EventImport::default()), csv.as_bytes());
-    assert_eq!((failure, import.report().created, import.report().unchanged), (None, 4, 1));
-    app.event("ona@example.com", "purchase", "2026-03-30T00:00:00Z", Some(1.0));
+    let (import, failure) = run_job(
+        &app,
+        &ImportOptions::Events(EventImport::default()),
+        csv.as_bytes(),
+    );
+    assert_eq!(
+        (failure, import.report().created, import.report().unchanged),
+        (None, 4, 1)
+    );
+    app.event(
+        "ona@example.com",
+        "purchase",
+        "2026-03-30T00:00:00Z",
+        Some(1.0),
+    );
     undo(app.db(), import.id, app.clock.now()).expect("undone");
     // What was recorded later stays.
     assert_eq!(
