@@ -9,6 +9,7 @@ use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use twox_hash::XxHash64;
 
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
@@ -86,10 +87,25 @@ pub struct ImportFlags {
 }
 
 impl ImportFlags {
-    /// Returns how imports are run by this clock; files wait within the data directory where nothing else is said.
-    pub fn settings(&self, clock: Clock, data_dir: &Path) -> ImportSettings {
-        let dir = self.spool_dir.clone();
-        let dir = dir.unwrap_or_else(|| data_dir.join("spool"));
+    /// Returns how imports are run by this clock. Where nothing else is said files wait within the data directory, those
+    /// of each database by themselves: nobody must take the files of another for forgotten ones.
+    pub fn settings(
+        &self,
+        clock: Clock,
+        data_dir: &Path,
+        database: &DatabaseSettings,
+    ) -> ImportSettings {
+        let dir = self.spool_dir.clone().unwrap_or_else(|| {
+            let spool = data_dir.join("spool");
+            match &database.database_url {
+                None => spool,
+                // Without user and password, which may change.
+                Some(url) => {
+                    let address = url.rsplit('@').next().unwrap_or_default();
+                    spool.join(format!("{:016x}", XxHash64::oneshot(0, address.as_bytes())))
+                }
+            }
+        });
         ImportSettings {
             clock,
             spool: Spool::new(dir, self.max_upload.saturating_mul(1_000_000)),

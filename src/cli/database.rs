@@ -35,7 +35,11 @@ pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
 pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     match &settings.data_dir {
         Some(dir) => absolute(dir),
-        None => Ok(default_data_dir()?),
+        // Where the database is elsewhere nobody needs a home for it.
+        None => match (default_data_dir(), &settings.database_url) {
+            (Err(_), Some(_)) => Ok(std::env::temp_dir().join("rollcall")),
+            (found, _) => Ok(found?),
+        },
     }
 }
 

@@ -24,7 +24,7 @@ pub fn run(
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let opened = database::open(database)?;
-    let imports = imports.settings(Clock::System, &database::data_dir(database)?);
+    let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
     serve(opened, schedule, imports, &arguments.listen, Clock::System)
 }
 

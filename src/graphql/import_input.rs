@@ -278,6 +278,8 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "What to import, and how.")] input: CreateImportInput,
     ) -> async_graphql::Result<CreateImportPayload> {
+        // Everybody whom a server without API keys answers may do everything. With keys, WRITE is asked for here as in
+        // every mutation, and ADMIN where the input gives a reason to raise consent.
         let options = match read_options(&input) {
             Ok(options) => options,
             Err(user_errors) => {

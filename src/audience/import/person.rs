@@ -32,6 +32,8 @@ pub struct Person {
     pub custom: Map<String, Value>,
     /// Whether an earlier batch of the file had the same address.
     pub is_again: bool,
+    /// Whether such a batch says not to address them, where it was not written because nothing is.
+    pub was_withheld: bool,
 }
 
 impl Person {
@@ -102,6 +104,7 @@ impl PersonReader {
             status: None,
             custom: Map::new(),
             is_again: false,
+            was_withheld: false,
         };
         for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
             let refused = |message: String| {

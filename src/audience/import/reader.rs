@@ -186,13 +186,7 @@ impl<'a> BatchReader<'a> {
             gathering.say(repeated(&person, options.mode));
             gathering.follows = true;
             person.is_again = true;
-            if self.is_dry_run
-                && !raises
-                && self.withheld.contains(&hash)
-                && let Some(status) = person.status.take_if(|status| !withholds(*status))
-            {
-                gathering.say(suppressed(&person, None, status));
-            }
+            person.was_withheld = self.withheld.contains(&hash);
         }
         if self.is_dry_run && person.status.is_some_and(withholds) {
             self.withheld.insert(hash);

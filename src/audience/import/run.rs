@@ -410,8 +410,9 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         self.remember(connection, number, &mut placed)?;
         let mut problems = std::mem::take(&mut placed.problems);
         problems.extend(batch.problems.iter().cloned());
-        store_problems(connection, self.context.import_id, &mut problems)?;
         self.turns.wait_to_commit(number)?;
+        // In the order of batches: their ids tell the order of the file.
+        store_problems(connection, self.context.import_id, &mut problems)?;
         let total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint(connection, batch, &placed, total)
     }

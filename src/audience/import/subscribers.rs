@@ -47,7 +47,12 @@ pub fn place(
                     placed.say(nobody(person));
                 }
             }
-            (None, _) => fresh.push(person),
+            (None, mode) => {
+                if mode == ImportMode::Upsert && person.was_withheld {
+                    merged_status(person, None, options, &mut placed);
+                }
+                fresh.push(person);
+            }
             (Some(_), ImportMode::Insert) => placed.report.skipped += u64::from(!person.is_again),
             (Some((id, status)), _) => {
                 let status = merged_status(person, *status, options, &mut placed);
@@ -114,11 +119,12 @@ fn merged_status(
     placed: &mut Placed,
 ) -> Option<Status> {
     let status = person.status?;
-    if stored.is_some_and(withholds) && !withholds(status) {
+    if (person.was_withheld || stored.is_some_and(withholds)) && !withholds(status) {
         if options.raise_consent.is_some() {
             placed.report.consent_raised += 1;
             return Some(status);
         }
+        let stored = stored.filter(|stored| withholds(*stored));
         placed.say(suppressed(person, stored, status));
         return None;
     }

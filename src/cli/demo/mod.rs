@@ -62,7 +62,7 @@ pub fn run(
     println!(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
-    let imports = imports.settings(clock.clone(), &data_dir);
+    let imports = imports.settings(clock.clone(), &data_dir, database);
     serve(opened, schedule, imports, &arguments.listen, clock)
 }
 

@@ -35,7 +35,7 @@ pub fn run(
     flags: &ImportFlags,
     command: &Command,
 ) -> anyhow::Result<ExitCode> {
-    let settings = flags.settings(Clock::System, &database::data_dir(database)?);
+    let settings = flags.settings(Clock::System, &database::data_dir(database)?, database);
     if let Command::Subscribers(_) | Command::Events(_) = command {
         return import_file(database, command, &settings);
     }
