@@ -310,11 +310,11 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
                      ELSE s.subscribed_at END, \
                  unsubscribed_at = CASE WHEN t.status IN ('unsubscribed', 'bounced', 'complained') \
                      AND s.status <> t.status THEN $2 ELSE s.unsubscribed_at END \
-             FROM changed t WHERE s.id = t.id RETURNING s.* \
+             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) AS after \
          ), remembered AS ( \
              INSERT INTO import_changes (import_id, subscriber_id, before, after) \
-             SELECT $1, u.id, t.before, to_jsonb(u) FROM updated u JOIN changed t ON t.id = u.id \
-             WHERE (t.before ->> 'updated_at')::timestamptz <> $2 \
+             SELECT $1, u.id, u.before, u.after FROM updated u \
+             WHERE (u.before ->> 'updated_at')::timestamptz <> $2 \
                  OR EXISTS (SELECT FROM import_changes c WHERE c.import_id = $1 AND c.subscriber_id = u.id) \
              ON CONFLICT (import_id, subscriber_id) DO UPDATE SET after = excluded.after \
          ) {counted}"
