@@ -1,5 +1,6 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
+use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::clock::Clock;
 use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
 use crate::refresh::{Daily, Meter, RefreshSettings};
@@ -8,8 +9,10 @@ use chrono_tz::Tz;
 use clap::Args;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+use twox_hash::XxHash64;
 
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
@@ -56,6 +59,64 @@ pub struct ScheduleSettings {
     /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
     pub workers: Option<u16>,
+}
+
+/// How imports are run.
+#[derive(Debug, Clone, Args)]
+pub struct ImportFlags {
+    /// Directory where files wait to be imported; by default "spool" in the data directory.
+    #[arg(long, env = "ROLLCALL_SPOOL_DIR", global = true)]
+    pub spool_dir: Option<PathBuf>,
+
+    /// The largest file that is taken for an import, in megabytes.
+    #[arg(
+        long,
+        env = "ROLLCALL_MAX_UPLOAD",
+        default_value_t = 2_048,
+        value_name = "MEGABYTES",
+        global = true
+    )]
+    pub max_upload: u64,
+
+    /// For how many days an import can be undone.
+    #[arg(
+        long,
+        env = "ROLLCALL_KEEP_UNDO",
+        default_value_t = 30,
+        value_name = "DAYS",
+        global = true
+    )]
+    pub keep_undo: u32,
+}
+
+impl ImportFlags {
+    /// Returns how imports are run by this clock. Where nothing else is said files wait within the data directory, those
+    /// of each database by themselves: nobody must take the files of another for forgotten ones.
+    pub fn settings(
+        &self,
+        clock: Clock,
+        data_dir: &Path,
+        database: &DatabaseSettings,
+    ) -> ImportSettings {
+        let dir = self.spool_dir.clone().unwrap_or_else(|| {
+            let spool = data_dir.join("spool");
+            match &database.database_url {
+                None => spool,
+                // Without user and password, which may change.
+                Some(url) => {
+                    let address = url.rsplit('@').next().unwrap_or_default();
+                    spool.join(format!("{:016x}", XxHash64::oneshot(0, address.as_bytes())))
+                }
+            }
+        });
+        ImportSettings {
+            clock,
+            spool: Spool::new(dir, self.max_upload.saturating_mul(1_000_000)),
+            keep_undo: self.keep_undo,
+            batch_rows: BATCH_ROWS,
+            is_stopping: Arc::default(),
+        }
+    }
 }
 
 /// Where the server listens.
@@ -198,7 +259,11 @@ impl ScheduleSettings {
     }
 }
 
-fn parse_zone(text: &str) -> Result<Tz, String> {
+/// Reads the name of a time zone.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_zone(text: &str) -> Result<Tz, String> {
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     text.parse().map_err(|_| {
         let hint = crate::rule::nearest(text, known);

@@ -47,6 +47,8 @@
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
 //!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
+//! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
+//!   are committed in the order of the file. Imports run one at a time, under a lock.
 //!
 //! # Walkthrough: a question
 //!
@@ -78,6 +80,15 @@
 //! 2. `refresh/instant.rs` takes the oldest touches and evaluates the instant segments for those ids, in one snapshot.
 //! 3. One transaction flips bits, remembers who joined and left, and is done with the touches (`refresh/touches.rs`). While
 //!    a refresh runs they are kept, and the refresh leaves the instant segments of those subscribers alone.
+//!
+//! # Walkthrough: an import
+//!
+//! 1. `createImport` or `rollcall import` makes a row of `imports`; the file comes by `server/upload.rs` to the spool, or is
+//!    named where it is. The loop in `server/importer.rs`, or the command, runs it (`audience/import/run.rs`).
+//! 2. The file is unpacked and decoded as a stream (`source.rs`), its columns are mapped (`plan.rs`), rows are cleaned and
+//!    gathered to batches in a thread of their own (`reader.rs`).
+//! 3. Two connections write batches in turns (`subscribers.rs`): who is new by `COPY`, who is known staged and merged by one
+//!    statement that also remembers how they were, and memberships beside the next batch.
 
 pub mod cli;
 pub mod config;

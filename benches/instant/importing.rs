@@ -2,7 +2,9 @@
 
 use super::{execute, timed};
 use chrono::{DateTime, Utc};
-use rollcall::audience::import::{SubscriberImport, import_events, import_subscribers};
+use rollcall::audience::import::{
+    EventImport, SubscriberImport, import_events, import_subscribers,
+};
 use rollcall::db::Db;
 use std::fmt::Write;
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub fn report(db: &Db, rows: usize, now: DateTime<Utc>) -> anyhow::Result<()> {
                 .collect();
             let taken = [
                 timed(|| subscribers(db, &emails, now))?,
-                timed(|| events(db, &emails))?,
+                timed(|| events(db, &emails, now))?,
             ];
             for (shortest, taken) in shortest[way].iter_mut().zip(taken) {
                 *shortest = taken.min(*shortest);
@@ -64,19 +66,16 @@ fn subscribers(db: &Db, emails: &[String], now: DateTime<Utc>) -> anyhow::Result
     for email in emails {
         writeln!(text, "{email},LT,Vilnius")?;
     }
-    let options = SubscriberImport {
-        delimiter: b',',
-        ..SubscriberImport::default()
-    };
+    let options = SubscriberImport::default();
     import_subscribers(db, text.as_bytes(), &options, now, |_| {})?;
     Ok(())
 }
 
-fn events(db: &Db, emails: &[String]) -> anyhow::Result<()> {
+fn events(db: &Db, emails: &[String], now: DateTime<Utc>) -> anyhow::Result<()> {
     let mut text = "email,event,occurred_at,value\n".to_owned();
     for email in emails {
         writeln!(text, "{email},purchase,2026-06-01T10:00:00Z,12.5")?;
     }
-    import_events(db, text.as_bytes(), b',', |_| {})?;
+    import_events(db, text.as_bytes(), &EventImport::default(), now, |_| {})?;
     Ok(())
 }

@@ -97,7 +97,7 @@ pub fn clean_value(value: f64) -> Result<f64, String> {
 /// # Errors
 /// Those of the database; nothing is recorded then.
 pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<usize, Error> {
-    let recorded = diesel::sql_query(merge_in_order_sql(
+    let recorded = diesel::sql_query(merge_sql(
         "unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY \
          AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key, place)",
         "ORDER BY e.place",
@@ -118,32 +118,30 @@ fn column<T>(new_events: &[NewEvent], value: impl Fn(&NewEvent) -> T) -> Vec<T> 
     new_events.iter().map(value).collect()
 }
 
-/// How many events a merge recorded.
+/// Which events a merge recorded.
 #[derive(QueryableByName)]
 pub struct Recorded {
     /// Their number.
     #[diesel(sql_type = BigInt)]
     pub events: i64,
+    /// Their ids.
+    #[diesel(sql_type = Array<BigInt>)]
+    pub ids: Vec<i64>,
 }
 
 /// Returns the statement that records the events of a source and adds them to the totals. The source must offer the
-/// columns of a new event under the name `e`.
+/// columns of a new event under the name `e`; they get their ids in that order.
 ///
 /// Totals are touched in the order of their key, so that two writers cannot wait for each other. An event of a
 /// subscriber who was deleted a moment ago finds no row to join and is left out.
-pub fn merge_sql(source: &str) -> String {
-    merge_in_order_sql(source, "")
-}
-
-/// As [`merge_sql`], with the order in which the events get their ids.
-fn merge_in_order_sql(source: &str, order: &str) -> String {
+pub fn merge_sql(source: &str, order: &str) -> String {
     format!(
         "WITH recorded AS (
             INSERT INTO events (subscriber_id, name, occurred_at, value, properties, dedupe_key)
             SELECT e.subscriber_id, e.name, e.occurred_at, round(e.value::numeric, 6), e.properties, e.dedupe_key
             FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
             {order} ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-            RETURNING subscriber_id, name, occurred_at, value
+            RETURNING id, subscriber_id, name, occurred_at, value
         ), totalled AS (
             INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at)
             SELECT subscriber_id, name, count(*), coalesce(sum(value), 0), min(occurred_at), max(occurred_at)
@@ -154,7 +152,7 @@ fn merge_in_order_sql(source: &str, order: &str) -> String {
                 first_at = least(t.first_at, excluded.first_at),
                 last_at = greatest(t.last_at, excluded.last_at)
         )
-        SELECT count(*) AS events FROM recorded"
+        SELECT count(*) AS events, coalesce(array_agg(id), '{{}}') AS ids FROM recorded"
     )
 }
 

@@ -15,6 +15,7 @@ pub mod id_set;
 pub mod import;
 pub mod membership;
 pub mod paging;
+pub mod removal;
 pub mod segment;
 pub mod subscriber;
 pub mod subscriber_changes;

@@ -1,6 +1,7 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
 
 use super::clean::clean_email;
+use super::import;
 use super::membership;
 use super::paging::{Page, PageRequest};
 use super::subscriber_changes::{SubscriberChanges, apply};
@@ -287,10 +288,12 @@ pub fn update(
 pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<(), Error> {
     connection.transaction(|connection| {
         membership::lock_against_refresh(connection)?;
-        let deleted = diesel::delete(subscribers::table.find(id)).execute(connection)?;
-        if deleted == 0 {
-            return Err(Error::not_found("subscriber", id));
-        }
+        let email: Option<String> = diesel::delete(subscribers::table.find(id))
+            .returning(subscribers::email)
+            .get_result(connection)
+            .optional()?;
+        let email = email.ok_or_else(|| Error::not_found("subscriber", id))?;
+        import::forget_person(connection, id, &email)?;
         membership::clear_bits(connection, &[id])?;
         membership::forget_changes(connection, id)?;
         diesel::insert_into(subscriber_deletions::table)

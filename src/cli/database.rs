@@ -28,11 +28,19 @@ impl Opened {
 
 /// Opens the database and brings it to the version of this program.
 pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
-    let data_dir = match &settings.data_dir {
-        Some(dir) => dir.clone(),
-        None => default_data_dir()?,
-    };
-    open_at(settings, &data_dir)
+    open_at(settings, &data_dir(settings)?)
+}
+
+/// Returns the data directory that these settings mean.
+pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
+    match &settings.data_dir {
+        Some(dir) => absolute(dir),
+        // Where the database is elsewhere nobody needs a home for it.
+        None => match (default_data_dir(), &settings.database_url) {
+            (Err(_), Some(_)) => Ok(std::env::temp_dir().join("rollcall")),
+            (found, _) => Ok(found?),
+        },
+    }
 }
 
 /// Opens the database, with this directory for an embedded one.

@@ -11,7 +11,7 @@ mod refresh;
 mod schema;
 mod serve;
 
-use crate::config::{DatabaseSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -25,6 +25,8 @@ struct CommandLine {
     database: DatabaseSettings,
     #[command(flatten)]
     schedule: ScheduleSettings,
+    #[command(flatten)]
+    imports: ImportFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -37,9 +39,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Refresh segments now.
     Refresh(refresh::Arguments),
-    /// Import subscribers or events from CSV files.
+    /// Import subscribers or events from CSV files, and look after imports.
     #[command(subcommand)]
-    Import(import::Command),
+    Import(Box<import::Command>),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Command),
@@ -57,10 +59,14 @@ pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     start_log(&line.command);
     let result = match line.command {
-        Command::Serve(arguments) => serve::run(&line.database, &line.schedule, &arguments),
-        Command::Demo(arguments) => demo::run(&line.database, &line.schedule, &arguments),
+        Command::Serve(arguments) => {
+            serve::run(&line.database, &line.schedule, &line.imports, &arguments)
+        }
+        Command::Demo(arguments) => {
+            demo::run(&line.database, &line.schedule, &line.imports, &arguments)
+        }
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
-        Command::Import(command) => import::run(&line.database, &command),
+        Command::Import(command) => import::run(&line.database, &line.imports, &command),
         Command::Key(command) => key::run(&line.database, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Schema(arguments) => schema::run(&arguments),

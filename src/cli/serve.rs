@@ -1,9 +1,11 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
+use crate::audience::import::ImportSettings;
 use crate::clock::Clock;
 use crate::config::{
-    AnswerSettings, DatabaseSettings, FederationSettings, ListenSettings, ScheduleSettings,
+    AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
+    ScheduleSettings,
 };
 use crate::graphql::{ApiSettings, App};
 use crate::server::{self, HttpSettings, ServerSettings, graphiql};
@@ -51,17 +53,20 @@ impl ServingArguments {
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
+    imports: &ImportFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let settings = arguments.serving.settings()?;
     let opened = database::open(database)?;
-    serve(opened, schedule, settings, Clock::System)
+    let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
+    serve(opened, schedule, imports, settings, Clock::System)
 }
 
 /// Serves an open database by a clock, and closes it in the end.
 pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
+    imports: ImportSettings,
     settings: ServerSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
@@ -73,6 +78,8 @@ pub fn serve(
         live: Arc::default(),
         changed: Arc::default(),
         keys_changed: Arc::default(),
+        imports,
+        import_ready: Arc::default(),
     };
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
         println!("GraphiQL  http://{address}/graphiql");

@@ -96,6 +96,93 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Whom an import added to which group, for its undoing: one row per committed batch and group.
+    import_additions (import_id, number, group_id) {
+        import_id -> Int8,
+        number -> Int4,
+        group_id -> Int8,
+        /// Ids of the subscribers, as runs; see src/audience/import/runs.rs.
+        added -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// What an import added, for its undoing: one row per committed batch that added something.
+    import_batches (import_id, number) {
+        import_id -> Int8,
+        number -> Int4,
+        /// Ids of the subscribers or events that the batch added, as runs; see src/audience/import/runs.rs.
+        created -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Subscribers whom an import changed, as they were before and were left, for its undoing.
+    import_changes (import_id, subscriber_id) {
+        import_id -> Int8,
+        subscriber_id -> Int8,
+        /// The row of subscribers before the import, instants in UTC.
+        before -> Jsonb,
+        /// The row as the import left it: where it has changed since, undoing would lose that.
+        after -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Rows of files that were refused, or kept with a remark.
+    import_problems (id) {
+        id -> Int8,
+        import_id -> Int8,
+        /// The line of the file on which the row begins, from 1.
+        line -> Int8,
+        kind -> Text,
+        column -> Nullable<Text>,
+        /// What the cell holds, shortened.
+        value -> Nullable<Text>,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    /// Imports of files: what was asked, how far it is, and what it did.
+    imports (id) {
+        id -> Int8,
+        kind -> Text,
+        /// waiting: for the file; ready: to be run; running, or left so by a process that died; the others are ends, of which failed and cancelled can be taken up again while the file is there.
+        state -> Text,
+        /// What was asked for; see src/audience/import/options.rs.
+        options -> Jsonb,
+        file_name -> Text,
+        /// Where the file is on the machine that runs the import; null before it has come and after it was removed.
+        file_path -> Nullable<Text>,
+        file_size -> Int8,
+        /// XXH64 of the file, so that another file of the same name is not taken for it.
+        file_hash -> Nullable<Text>,
+        /// Whether the file is a copy of our own, removed when it is not needed any more.
+        is_spooled -> Bool,
+        created_at -> Timestamptz,
+        /// When it began first: the moment that all its changes bear, also those made after it was taken up again.
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        /// Rows of the file up to the end of the last committed batch: where it is taken up again.
+        done_rows -> Int8,
+        done_bytes -> Int8,
+        batches -> Int4,
+        /// The report so far; see src/audience/import/report.rs.
+        counts -> Jsonb,
+        /// What was found out about the file: encoding, delimiter, header and where its columns go.
+        form -> Nullable<Jsonb>,
+        /// Groups and custom fields that the import made.
+        made -> Jsonb,
+        error -> Nullable<Text>,
+        cancel_requested -> Bool,
+        /// Until when it is remembered what there was before; then it is forgotten.
+        undo_until -> Nullable<Timestamptz>,
+        undone_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Who joined or left an instant segment between refreshes.
     instant_changes (id) {
         id -> Int8,
@@ -270,6 +357,10 @@ diesel::joinable!(event_totals -> subscribers (subscriber_id));
 diesel::joinable!(events -> subscribers (subscriber_id));
 diesel::joinable!(group_memberships -> groups (group_id));
 diesel::joinable!(group_memberships -> subscribers (subscriber_id));
+diesel::joinable!(import_additions -> imports (import_id));
+diesel::joinable!(import_batches -> imports (import_id));
+diesel::joinable!(import_changes -> imports (import_id));
+diesel::joinable!(import_problems -> imports (import_id));
 diesel::joinable!(instant_changes -> segments (segment_id));
 diesel::joinable!(instant_changes -> subscribers (subscriber_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
@@ -288,6 +379,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     group_memberships,
     groups,
     history,
+    import_additions,
+    import_batches,
+    import_changes,
+    import_problems,
+    imports,
     instant_changes,
     refreshes,
     schedules,

@@ -1,6 +1,7 @@
 //! All that is held about a person, as one JSON document, for those who ask what is known of them.
 
 use crate::audience::event::{Event, EventTotal, list_all_of, list_totals};
+use crate::audience::import::{PersonChange, list_changes_of};
 use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
@@ -61,6 +62,7 @@ struct Held {
     history: HashMap<i64, Vec<Value>>,
     events: HashMap<i64, Vec<Value>>,
     totals: HashMap<i64, Vec<Value>>,
+    imports: HashMap<i64, Vec<Value>>,
 }
 
 fn collect(
@@ -80,6 +82,10 @@ fn collect(
         let of_person = held.totals.entry(total.subscriber_id).or_default();
         of_person.push(total_json(total));
     }
+    for change in list_changes_of(connection, &ids)? {
+        let of_person = held.imports.entry(change.subscriber_id).or_default();
+        of_person.push(change_json(change));
+    }
     let document = |person: Subscriber| {
         let id = person.id;
         let document = json!({
@@ -89,6 +95,7 @@ fn collect(
             "history": held.history.remove(&id).unwrap_or_default(),
             "eventTotals": held.totals.remove(&id).unwrap_or_default(),
             "events": held.events.remove(&id).unwrap_or_default(),
+            "imports": held.imports.remove(&id).unwrap_or_default(),
         });
         (id, document)
     };
@@ -184,6 +191,16 @@ fn subscriber_json(person: Subscriber) -> Value {
         "updatedAt": instant(person.updated_at),
         "subscribedAt": person.subscribed_at.map(instant),
         "unsubscribedAt": person.unsubscribed_at.map(instant),
+    })
+}
+
+/// What an import remembers of a person until it cannot be undone any more.
+fn change_json(change: PersonChange) -> Value {
+    json!({
+        "file": change.file_name,
+        "at": change.at.map(instant),
+        "before": change.before,
+        "after": change.after,
     })
 }
 

@@ -4,6 +4,7 @@ use super::live::Live;
 use super::loaders::RequestLoader;
 use super::scope::forbidden;
 use crate::audience::api_key::{Access, Scope};
+use crate::audience::import::ImportSettings;
 use crate::db::Db;
 use crate::refresh::{Daily, RefreshSettings};
 use async_graphql::{Context, ErrorExtensions};
@@ -28,6 +29,10 @@ pub struct App {
     pub changed: Arc<Notify>,
     /// Tells whoever checks API keys that one was made or revoked.
     pub keys_changed: Arc<Notify>,
+    /// How imports are run.
+    pub imports: ImportSettings,
+    /// Tells the importer that an import waits for its turn.
+    pub import_ready: Arc<Notify>,
 }
 
 impl App {

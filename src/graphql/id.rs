@@ -15,9 +15,10 @@ pub enum Kind {
     Refresh,
     Event,
     ApiKey,
+    Import,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Subscriber, "Subscriber"),
     (Kind::Group, "Group"),
     (Kind::Segment, "Segment"),
@@ -25,6 +26,7 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Refresh, "Refresh"),
     (Kind::Event, "Event"),
     (Kind::ApiKey, "ApiKey"),
+    (Kind::Import, "Import"),
 ];
 
 /// Returns the global id of a thing.

@@ -7,13 +7,14 @@ use crate::audience::api_key::{self, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
+use crate::audience::import::{self, Import, ProblemKind};
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
 use crate::audience::subscriber::{self, Subscriber};
 use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
 };
-use crate::db::schema::{api_keys, custom_fields, groups, refreshes, segments};
+use crate::db::schema::{api_keys, custom_fields, groups, imports, refreshes, segments};
 use crate::error::Error;
 use crate::export::list_people;
 use crate::refresh::{
@@ -156,6 +157,12 @@ load!(
     /// A refresh by id.
     RefreshById(i64) -> Refresh,
     |connection, ids| Ok(by_id(find_refreshes(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// An import by id.
+    ImportById(i64) -> Import,
+    |connection, ids| Ok(by_id(import::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
 load!(
@@ -319,6 +326,10 @@ pub enum Total {
     CustomFields,
     /// All refreshes.
     Refreshes,
+    /// All imports.
+    Imports,
+    /// The problems of these kinds of an import.
+    ImportProblems(i64, Vec<ProblemKind>),
     /// The members of a group.
     GroupMembers(i64),
     /// The members of a segment.
@@ -365,6 +376,8 @@ impl Total {
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
+                Total::Imports => imports::table.count().get_result(connection)?,
+                Total::ImportProblems(id, kinds) => import::count_problems(connection, id, &kinds)?,
                 _ => subscriber::count(connection)?,
             })
         });

@@ -20,6 +20,9 @@ mod failed;
 mod federation;
 mod group;
 mod id;
+mod import;
+mod import_feed;
+mod import_input;
 mod live;
 mod loaders;
 mod membership;
@@ -46,6 +49,7 @@ pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way};
 pub use app::App;
 pub use code::{ErrorCode, code_of};
 pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
+pub use import::{parse_import_id, upload_url};
 pub use live::Live;
 pub use parameters::Parameters;
 pub use scope::{forbidden, needed_scope};
@@ -68,6 +72,7 @@ pub struct Query(
     refresh::RefreshQuery,
     api_key::ApiKeyQuery,
     federation::EntityQuery,
+    import::ImportQuery,
 );
 
 /// What can be changed.
@@ -81,6 +86,7 @@ pub struct Mutation(
     event::EventMutation,
     refresh::RefreshMutation,
     api_key::ApiKeyMutation,
+    import_input::ImportMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -6,9 +6,10 @@ use super::custom_field::CustomFieldNode;
 use super::event::EventNode;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
+use super::import::ImportNode;
 use super::loaders::{
-    ApiKeyById, CustomFieldById, EventById, GroupById, RefreshById, SegmentById, SubscriberById,
-    load_one,
+    ApiKeyById, CustomFieldById, EventById, GroupById, ImportById, RefreshById, SegmentById,
+    SubscriberById, load_one,
 };
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
@@ -21,10 +22,6 @@ const MAX_IDS: usize = 250;
 
 /// Something that can be fetched again by its id.
 #[derive(Interface)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a value lives only while it is written out"
-)]
 #[graphql(field(
     name = "id",
     ty = "ID",
@@ -45,6 +42,8 @@ pub enum Node {
     ApiKey(ApiKeyNode),
     /// An event.
     Event(EventNode),
+    /// An import.
+    Import(ImportNode),
 }
 
 /// Anything by its global id.
@@ -108,5 +107,8 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Event => load_one(loader, EventById(number))
             .await?
             .map(|event| Node::Event(EventNode(event))),
+        Kind::Import => load_one(loader, ImportById(number))
+            .await?
+            .map(|import| Node::Import(ImportNode(import))),
     })
 }

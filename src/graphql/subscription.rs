@@ -3,6 +3,8 @@
 use super::app::{App, ContextExt};
 use super::error::to_graphql;
 use super::id::{Kind, parse_kind};
+use super::import::ImportNode;
+use super::import_feed::ImportFeed;
 use super::loaders::{SubscriberById, load_many};
 use super::refresh::RefreshNode;
 use super::segment::SegmentRef;
@@ -89,6 +91,22 @@ impl Subscription {
         Ok(unfold(feed, async |mut feed| {
             let refresh = feed.next().await?;
             Some((RefreshNode(refresh), feed))
+        }))
+    }
+
+    /// Tells how far an import is, at first at once and then whenever that has changed, whichever server or command runs
+    /// it. Steps that follow each other within half a second are told as one. The subscription ends with the import.
+    async fn import_progress(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id of the import.")] id: ID,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ImportNode>> + use<>> {
+        let app = context.app()?.clone();
+        let id = parse_kind(&id, Kind::Import, "id")?;
+        let feed = ImportFeed::new(app, id).await?;
+        Ok(unfold(feed, async |mut feed| {
+            let import = feed.next().await?;
+            Some((import.map(ImportNode), feed))
         }))
     }
 

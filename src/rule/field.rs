@@ -1,7 +1,7 @@
 //! The fields that conditions ask about: those every subscriber has, and custom ones.
 
 use super::outline::NodeName;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A field of text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -69,7 +69,7 @@ impl Field {
 }
 
 /// The type of a custom field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CustomType {
     /// Text.
     Text,

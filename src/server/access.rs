@@ -190,8 +190,8 @@ pub async fn admit<B: MessageBody + 'static>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// What an export takes off the budget of a client.
-const EXPORT_COST: u32 = 1_000;
+/// What a file, sent or fetched, takes off the budget of a client.
+const FILE_COST: u32 = 1_000;
 
 /// Lets a request for a file through that [`admit`] has let in, if the caller may read.
 pub async fn admit_reader<B: MessageBody + 'static>(
@@ -200,10 +200,30 @@ pub async fn admit_reader<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
-    let refused = if !caller.access.scopes.allow(Scope::Read) {
-        let message = forbidden("export", Scope::Read);
+    admit_to_files(&state, &caller, Scope::Read, request, next).await
+}
+
+/// Lets a request with a file through that [`admit`] has let in, if the caller may write.
+pub async fn admit_writer<B: MessageBody + 'static>(
+    state: web::Data<State>,
+    caller: web::ReqData<Caller>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+    admit_to_files(&state, &caller, Scope::Write, request, next).await
+}
+
+async fn admit_to_files<B: MessageBody + 'static>(
+    state: &State,
+    caller: &Caller,
+    needed: Scope,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+    let refused = if !caller.access.scopes.allow(needed) {
+        let message = forbidden(request.path(), needed);
         refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message)
-    } else if let Err(wait) = state.gate.limiter.check(caller.client(), EXPORT_COST) {
+    } else if let Err(wait) = state.gate.limiter.check(caller.client(), FILE_COST) {
         refuse_rate(wait)
     } else {
         return Ok(next.call(request).await?.map_into_left_body());

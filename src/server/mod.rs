@@ -1,5 +1,5 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the hub for subscriptions, and of the keys.
+//! segments, of the importer, of the hub for subscriptions, and of the keys.
 
 mod access;
 mod answer;
@@ -9,12 +9,14 @@ mod follower;
 pub mod graphiql;
 mod http;
 mod hub;
+mod importer;
 mod keys;
 mod limits;
 mod media_type;
 mod protocol;
 mod respond;
 mod scheduler;
+mod upload;
 mod websocket;
 
 pub use http::HttpSettings;
@@ -27,6 +29,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App as WebApp, HttpServer, middleware, web};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -127,6 +130,7 @@ pub async fn serve(
             .app_data(shared.clone())
             .configure(http::configure)
             .configure(export::configure)
+            .configure(upload::configure)
             .configure(graphiql::configure)
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
@@ -139,11 +143,14 @@ pub async fn serve(
         tokio::spawn(keys::run(answering, keys)),
         tokio::spawn(scheduler::run(app.clone())),
         tokio::spawn(follower::run(app.clone())),
-        tokio::spawn(hub::run(app)),
+        tokio::spawn(importer::run(app.clone())),
+        tokio::spawn(hub::run(app.clone())),
     ];
     ready(address);
     let result = server.await;
-    // The loops end here; a refresh that is running comes to its end before the process does.
+    // The loops end here; a refresh that is running comes to its end before the process does, and an import stops behind
+    // its batch, to be taken up again by whoever comes next.
+    app.imports.is_stopping.store(true, Ordering::Relaxed);
     for running in loops {
         running.abort();
     }

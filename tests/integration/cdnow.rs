@@ -2,7 +2,9 @@
 
 use crate::support::TestApp;
 use chrono::{DateTime, Duration, Utc};
-use rollcall::audience::import::{SubscriberImport, import_events, import_subscribers};
+use rollcall::audience::import::{
+    EventImport, SubscriberImport, import_events, import_subscribers,
+};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,8 +63,8 @@ fn who(is_in: impl Fn(&str, &[&Purchase]) -> bool) -> BTreeSet<String> {
 fn load() -> TestApp {
     let app = TestApp::at("1997-10-01T00:00:00Z");
     let options = SubscriberImport {
-        group: Some("sample".to_owned()),
-        create_group: true,
+        groups: vec!["sample".to_owned()],
+        create_groups: true,
         fields: vec![
             ("first_purchase".to_owned(), CustomType::Date),
             ("master_id".to_owned(), CustomType::Text),
@@ -76,7 +78,13 @@ fn load() -> TestApp {
         (report.rows, report.created, report.added_to_group),
         (2_357, 2_357, 2_357)
     );
-    let report = import_events(app.db(), EVENTS.as_bytes(), b',', |_| {});
+    let report = import_events(
+        app.db(),
+        EVENTS.as_bytes(),
+        &EventImport::default(),
+        now,
+        |_| {},
+    );
     let report = report.expect("events are imported");
     assert_eq!(
         (report.rows, report.created, report.refused),

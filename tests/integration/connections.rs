@@ -188,6 +188,27 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "api_keys", "name", &node["name"]),
         },
         List {
+            coordinate: "Query.imports",
+            around: "HERE",
+            variations: ONE,
+            identity: "fileName",
+            fill: |app, count| (0..count).for_each(|number| add_import(app, number)),
+            add: add_import,
+            remove: |app, node| delete(app, "imports", "file_name", &node["fileName"]),
+        },
+        List {
+            coordinate: "Import.problems",
+            around: "imports(last: 1) { nodes { HERE } }",
+            variations: ONE,
+            identity: "line",
+            fill: |app, count| {
+                add_import(app, 0);
+                (0..count).for_each(|number| add_problem(app, number));
+            },
+            add: add_problem,
+            remove: |app, node| delete(app, "import_problems", "line", &node["line"]),
+        },
+        List {
             coordinate: "Query.refreshes",
             around: "HERE",
             variations: ONE,
@@ -343,6 +364,20 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "events", "occurred_at", &node["occurredAt"]),
         },
     ]
+}
+
+fn add_import(app: &TestApp, number: usize) {
+    app.mutate(
+        "mutation ($name: String!) { createImport(input: {kind: SUBSCRIBERS, fileName: $name}) { userErrors { message } } }",
+        json!({ "name": format!("{:05}.csv", scattered(number)) }),
+    );
+}
+
+fn add_problem(app: &TestApp, number: usize) {
+    let line = scattered(number);
+    app.database.execute(&format!(
+        "INSERT INTO import_problems (import_id, line, kind, reason) SELECT max(id), {line}, 'malformed', 'of a test' FROM imports"
+    ));
 }
 
 fn add_key(app: &TestApp, number: usize) {

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Integer, Text};
 use insta::assert_json_snapshot;
 use rollcall::audience::gaps;
+use rollcall::audience::import::{SubscriberImport, import_subscribers, runs};
 use rollcall::refresh::follow_touches;
 use serde_json::{Value, json};
 
@@ -107,6 +108,9 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
             let bit = (ID & 8_191) as usize;
             i64::from(row.number) == ID >> 13 && row.bytes[bit / 8] & (1 << (bit % 8)) != 0
         }
+        "import_batches.created" | "import_additions.added" => {
+            runs::decode(&row.bytes).expect("runs").contains(&ID)
+        }
         _ => {
             let first = i64::from(row.number) * 131_072;
             let places = gaps::decode(&row.bytes).expect("a change");
@@ -120,10 +124,47 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
         "segment_changes.changed" => {
             load("SELECT chunk AS number, changed AS bytes FROM segment_changes")
         }
+        "import_batches.created" => load(
+            "SELECT number, created AS bytes FROM import_batches b JOIN imports i ON i.id = b.import_id \
+             WHERE i.kind = 'subscribers'",
+        ),
+        "import_additions.added" => load("SELECT number, added AS bytes FROM import_additions"),
         "api_keys.sha256" => return 0,
         _ => panic!("{place} holds bytes: tell this test how to look into them"),
     };
     rows.iter().filter(|row| holds(row)).count() as i64
+}
+
+/// Imports the person twice: once as somebody new, once changed, added to a group and spoken of in a problem.
+fn import(app: &TestApp) {
+    let files = [
+        format!("email,city\n{EMAIL},Citymark\n"),
+        format!(
+            "email,first_name,last_name,phone,country,plan\n{EMAIL},x,,,,\n{EMAIL},Zuzanamark,Tracemark,+4207654321,CZ,Planmark\n"
+        ),
+    ];
+    for (minute, (file, group)) in (0..).zip(files.iter().zip([None, Some("imported")])) {
+        let options = SubscriberImport {
+            groups: group.map(str::to_owned).into_iter().collect(),
+            create_groups: true,
+            ..SubscriberImport::default()
+        };
+        let now = app.app.now() + chrono::Duration::minutes(minute);
+        let report = import_subscribers(app.db(), file.as_bytes(), &options, now, |_| {});
+        assert_eq!(report.expect("an import").refused, 0);
+    }
+}
+
+/// The id by which the API knows the person.
+fn to_global(app: &TestApp) -> String {
+    let found = app.query(
+        "query ($email: String!) { subscriber(email: $email) { id } }",
+        json!({ "email": EMAIL }),
+    );
+    found["subscriber"]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
 }
 
 /// Somebody of whom there is something everywhere.
@@ -138,10 +179,7 @@ fn app_with_person() -> (TestApp, String) {
         "SELECT setval(pg_get_serial_sequence('subscribers', 'id'), {})",
         ID - 1
     ));
-    let id = app.subscriber(EMAIL, json!({
-        "firstName": "Zuzanamark", "lastName": "Tracemark", "phone": "+4207654321", "country": "CZ", "city": "Citymark",
-        "customFields": { "plan": "Planmark" },
-    }));
+    import(&app);
     assert_eq!(
         app.database
             .ask(&format!("SELECT email FROM subscribers WHERE id = {ID}")),
@@ -175,6 +213,7 @@ fn app_with_person() -> (TestApp, String) {
         "mutation { copySegmentToGroup(input: {segment: \"czech\", group: \"copied\", createGroup: true}) { userErrors { message } } }",
         json!({}),
     );
+    let id = to_global(&app);
     (app, id)
 }
 
@@ -187,6 +226,11 @@ fn a_deleted_person_leaves_no_trace_in_any_table() {
         "events.properties",
         "event_totals.subscriber_id",
         "group_memberships.subscriber_id",
+        "import_additions.added",
+        "import_batches.created",
+        "import_changes.after",
+        "import_changes.before",
+        "import_problems.value",
         "instant_changes.subscriber_id",
         "segment_blocks.members",
         "segment_changes.changed",
@@ -272,6 +316,12 @@ fn a_person_is_told_everything() {
           "source": "segment:czech"
         },
         {
+          "key": "imported",
+          "name": "imported",
+          "addedAt": "2026-03-01T09:31:00Z",
+          "source": "import"
+        },
+        {
           "key": "staff",
           "name": "staff",
           "addedAt": "2026-03-01T09:30:00Z",
@@ -330,6 +380,60 @@ fn a_person_is_told_everything() {
             "note": "Propertymark"
           },
           "dedupeKey": "Dedupemark-1"
+        }
+      ],
+      "imports": [
+        {
+          "file": "",
+          "at": "2026-03-01T09:31:00Z",
+          "before": {
+            "id": 48611,
+            "city": "Citymark",
+            "email": "zuzana.traceable@example.com",
+            "phone": null,
+            "custom": {},
+            "region": null,
+            "source": null,
+            "status": "subscribed",
+            "country": null,
+            "birthday": null,
+            "language": null,
+            "latitude": null,
+            "timezone": null,
+            "last_name": null,
+            "longitude": null,
+            "created_at": "2026-03-01T09:30:00+00:00",
+            "first_name": null,
+            "updated_at": "2026-03-01T09:30:00+00:00",
+            "postal_code": null,
+            "subscribed_at": "2026-03-01T09:30:00+00:00",
+            "unsubscribed_at": null
+          },
+          "after": {
+            "id": 48611,
+            "city": "Citymark",
+            "email": "zuzana.traceable@example.com",
+            "phone": "+4207654321",
+            "custom": {
+              "plan": "Planmark"
+            },
+            "region": null,
+            "source": null,
+            "status": "subscribed",
+            "country": "CZ",
+            "birthday": null,
+            "language": null,
+            "latitude": null,
+            "timezone": null,
+            "last_name": "Tracemark",
+            "longitude": null,
+            "created_at": "2026-03-01T09:30:00+00:00",
+            "first_name": "Zuzanamark",
+            "updated_at": "2026-03-01T09:31:00+00:00",
+            "postal_code": null,
+            "subscribed_at": "2026-03-01T09:30:00+00:00",
+            "unsubscribed_at": null
+          }
         }
       ]
     }

@@ -1,23 +1,23 @@
-//! Importing events: the whole file in one transaction, because events have no identity of their own that would make
-//! it harmless to read a part of them again.
+//! Events: what a row tells, and writing a batch of them.
 
-use super::mapping::missing_column;
-use super::rows::{Row, Rows};
-use super::subscribers::{problem, read_header, unreadable};
-use super::{ImportReport, Progress, RowProblem};
-use crate::audience::clean::{clean_email, clean_instant, clean_number, clean_text};
-use crate::audience::event::{self, NewEvent, clean_name, clean_value};
+use super::batch::{Context, Placed};
+use super::copy::{CopyText, import_staging_events as staging, use_indexes};
+use super::dates::DateReader;
+use super::mapping::{Columns, missing_column};
+use super::options::EventImport;
+use super::person::check_width;
+use super::report::{ProblemKind, RowProblem};
+use super::rows::Row;
+use super::suggest::is_made_up;
+use crate::audience::clean::{clean_email, clean_number, clean_text};
+use crate::audience::event::{Recorded, clean_name, clean_value, merge_sql};
 use crate::audience::subscriber::find_ids_by_emails;
-use crate::db::Db;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::nearest;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde_json::{Map, Value, json};
-use std::io::BufRead;
-
-/// How many rows are written with one statement.
-const BATCH: usize = 5_000;
 
 const COLUMNS: [&str; 6] = [
     "email",
@@ -30,104 +30,93 @@ const COLUMNS: [&str; 6] = [
 const REQUIRED: [&str; 3] = ["email", "event", "occurred_at"];
 const PROPERTIES: &str = "properties.";
 
-/// Imports a CSV file of events with the columns `email`, `event`, `occurred_at` and perhaps `value`, `dedupe_key`,
-/// `properties` (a JSON object) and `properties.*`. All good rows are recorded, or, where the import does not come to its end, none.
+/// An event whose subscriber is not looked up yet.
+pub struct ReadEvent {
+    /// The line on which the row begins, from 1.
+    pub line: u64,
+    email: String,
+    name: String,
+    occurred_at: DateTime<Utc>,
+    value: Option<f64>,
+    properties: Map<String, Value>,
+    /// The sender's own name for it.
+    pub dedupe_key: Option<String>,
+}
+
+/// Where the cells of a column of events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTarget {
+    /// A column of events.
+    Column(&'static str),
+    /// A property.
+    Property(String),
+    /// Nowhere.
+    Nowhere,
+}
+
+impl EventTarget {
+    /// Its name in reports, if it goes anywhere.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            EventTarget::Column(name) => Some((*name).to_owned()),
+            EventTarget::Property(name) => Some(format!("{PROPERTIES}{name}")),
+            EventTarget::Nowhere => None,
+        }
+    }
+}
+
+/// How rows of a file become events.
+pub struct EventReader {
+    /// The names of the columns.
+    pub header: Vec<String>,
+    /// Where each goes.
+    pub targets: Vec<EventTarget>,
+    /// How times are written.
+    pub dates: DateReader,
+}
+
+/// Maps the columns of a file of events.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the header cannot be used; then nothing was written.
-pub fn import_events(
-    db: &Db,
-    source: impl BufRead,
-    delimiter: u8,
-    mut progress: impl FnMut(Progress),
-) -> Result<ImportReport, Error> {
-    let mut rows = Rows::new(source, delimiter);
-    let header = read_header(&mut rows, "email")?;
-    let columns = map_columns(&header, delimiter)?;
-    let mut report = ImportReport::default();
-    db.run_here(|connection| {
-        connection.transaction(|connection| {
-            let mut batch = Vec::with_capacity(BATCH);
-            while let Some(row) = rows.next_row().map_err(unreadable)? {
-                report.rows += 1;
-                match read_event(row, &columns, &header) {
-                    Ok(event) => batch.push(event),
-                    Err(found) => report.refuse(found),
-                }
-                if batch.len() >= BATCH {
-                    write(connection, &mut batch, &mut report)?;
-                    progress(Progress {
-                        bytes: rows.bytes(),
-                        rows: report.rows,
-                    });
-                }
-            }
-            write(connection, &mut batch, &mut report)
-        })
-    })?;
-    progress(Progress {
-        bytes: rows.bytes(),
-        rows: report.rows,
-    });
-    // That a subscriber does not exist is only found when a batch is written.
-    report.problems.sort_by_key(|problem| problem.line);
-    Ok(report)
-}
-
-/// An event whose subscriber is not looked up yet.
-struct ReadEvent {
-    line: u64,
-    email: String,
-    event: NewEvent,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
-    Column(&'static str),
-    Property(String),
-}
-
-fn map_columns(header: &[String], delimiter: u8) -> Result<Vec<Target>, Error> {
+/// [`Error::Invalid`] with every column that cannot be mapped.
+pub fn map_event_columns(
+    columns: Columns<'_>,
+    options: &EventImport,
+) -> Result<Vec<EventTarget>, Error> {
     let mut problems = Vec::new();
-    let mut targets = Vec::with_capacity(header.len());
-    for column in header {
-        let name = column.trim();
-        let known = COLUMNS
+    let mut targets = Vec::with_capacity(columns.names.len());
+    for column in columns.names {
+        let column = column.trim();
+        let said = options
+            .columns
             .iter()
-            .find(|known| known.eq_ignore_ascii_case(name));
-        let target = match (known, name.strip_prefix(PROPERTIES)) {
-            (Some(known), _) => Some(Target::Column(known)),
-            (None, Some(property)) if !property.is_empty() => {
-                Some(Target::Property(property.to_owned()))
-            }
-            _ => None,
-        };
-        match target {
+            .find(|(name, _)| name.trim() == column);
+        let name = said.map_or(column, |(_, target)| target.trim());
+        if said.is_none()
+            && options
+                .ignore
+                .iter()
+                .any(|ignored| ignored.trim() == column)
+        {
+            targets.push(EventTarget::Nowhere);
+            continue;
+        }
+        match find_target(name) {
             Some(target) if targets.contains(&target) => {
                 let message = format!("expected each column once, found \"{name}\" again");
                 problems.push(InputProblem::new(InputCode::Invalid, "header", message));
             }
             Some(target) => targets.push(target),
-            None => {
-                let message = format!(
-                    "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
-                    COLUMNS.join(", ")
-                );
-                let hint = nearest(name, COLUMNS)
-                    .unwrap_or_else(|| format!("name it \"{PROPERTIES}{name}\" to keep it"));
-                problems.push(
-                    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint)),
-                );
-            }
+            None => problems.push(unknown_column(name)),
         }
     }
+    let missing = |needed| missing_column(needed, columns.names, columns.delimiter);
     if targets.is_empty() {
-        let missing = missing_column(REQUIRED[0], header, delimiter);
-        return Err(Error::Invalid(vec![missing]));
+        return Err(Error::Invalid(vec![missing(REQUIRED[0])]));
     }
     for required in REQUIRED {
-        if !targets.contains(&Target::Column(required)) {
-            problems.push(missing_column(required, header, delimiter));
+        if !targets.contains(&EventTarget::Column(required)) {
+            problems.push(missing(required));
         }
     }
     if problems.is_empty() {
@@ -137,54 +126,95 @@ fn map_columns(header: &[String], delimiter: u8) -> Result<Vec<Target>, Error> {
     }
 }
 
-fn read_event(row: Row, targets: &[Target], header: &[String]) -> Result<ReadEvent, RowProblem> {
-    let line = row.line;
-    let cells = row.cells.map_err(|message| problem(line, None, message))?;
-    if cells.len() != targets.len() {
-        let message = format!("expected {} cells, found {}", targets.len(), cells.len());
-        return Err(problem(line, None, message));
+fn find_target(name: &str) -> Option<EventTarget> {
+    let mut known = COLUMNS.iter();
+    let known = known.find(|known| known.eq_ignore_ascii_case(name));
+    match (known, name.strip_prefix(PROPERTIES)) {
+        (Some(known), _) => Some(EventTarget::Column(known)),
+        (None, Some(property)) if !property.is_empty() => {
+            Some(EventTarget::Property(property.to_owned()))
+        }
+        _ => None,
     }
-    let mut email = String::new();
-    let mut name = String::new();
-    let mut occurred_at: Option<DateTime<Utc>> = None;
-    let mut value = None;
-    let mut dedupe_key = None;
-    let mut properties = Map::new();
-    for ((cell, target), column) in cells.iter().zip(targets).zip(header) {
-        let refused = |message: String| problem(line, Some(column), message);
+}
+
+fn unknown_column(name: &str) -> InputProblem {
+    let message = format!(
+        "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
+        COLUMNS.join(", ")
+    );
+    let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
+        let target = if is_made_up(name) {
+            "FIELD".to_owned()
+        } else {
+            format!("{PROPERTIES}{name}")
+        };
+        format!(
+            "keep it with --column \"{name}={target}\", or leave it out with --ignore \"{name}\""
+        )
+    });
+    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
+}
+
+impl EventReader {
+    /// Turns the cells of a row into an event.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it: a row is refused as a whole.
+    pub fn read(&self, row: Row) -> Result<ReadEvent, RowProblem> {
+        let line = row.line;
+        let cells = check_width(row, self.targets.len())?;
+        let mut event = ReadEvent {
+            line,
+            email: String::new(),
+            name: String::new(),
+            occurred_at: DateTime::UNIX_EPOCH,
+            value: None,
+            properties: Map::new(),
+            dedupe_key: None,
+        };
+        for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
+            self.read_cell(&mut event, target, cell)
+                .map_err(|message| {
+                    let kind = match target {
+                        EventTarget::Column("email") => ProblemKind::InvalidEmail,
+                        _ => ProblemKind::Mistyped,
+                    };
+                    RowProblem::new(line, kind, message).of_cell(column, cell)
+                })?;
+        }
+        Ok(event)
+    }
+
+    fn read_cell(
+        &self,
+        event: &mut ReadEvent,
+        target: &EventTarget,
+        cell: &str,
+    ) -> Result<(), String> {
         match target {
-            Target::Column("email") => email = clean_email(cell).map_err(refused)?,
-            Target::Column("event") => name = clean_name(cell).map_err(refused)?,
-            Target::Column("occurred_at") => occurred_at = clean_instant(cell).map_err(refused)?,
-            Target::Column("value") => {
-                let number = clean_number(cell).map_err(refused)?;
-                value = number.map(clean_value).transpose().map_err(refused)?;
+            EventTarget::Nowhere => {}
+            EventTarget::Column("email") => event.email = clean_email(cell)?,
+            EventTarget::Column("event") => event.name = clean_name(cell)?,
+            EventTarget::Column("occurred_at") => {
+                event.occurred_at = self.dates.instant(cell)?.ok_or(
+                    "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell",
+                )?;
             }
-            Target::Column("dedupe_key") => dedupe_key = clean_text(cell).map_err(refused)?,
+            EventTarget::Column("value") => {
+                event.value = clean_number(cell)?.map(clean_value).transpose()?;
+            }
+            EventTarget::Column("dedupe_key") => event.dedupe_key = clean_text(cell)?,
             // All at once, as exports write them.
-            Target::Column(_) => properties.extend(read_properties(cell).map_err(refused)?),
-            Target::Property(property) => {
-                let text = clean_text(cell).map_err(refused)?;
-                properties.extend(text.map(|text| (property.clone(), guess(&text))));
+            EventTarget::Column(_) => event.properties.extend(read_properties(cell)?),
+            EventTarget::Property(property) => {
+                let text = clean_text(cell)?;
+                let value = text.map(|text| (property.clone(), guess(&text)));
+                event.properties.extend(value);
             }
         }
+        Ok(())
     }
-    let occurred_at = occurred_at.ok_or_else(|| {
-        let message = "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell";
-        problem(line, Some("occurred_at"), message)
-    })?;
-    Ok(ReadEvent {
-        line,
-        email,
-        event: NewEvent {
-            subscriber_id: 0,
-            name,
-            occurred_at,
-            value,
-            properties,
-            dedupe_key,
-        },
-    })
 }
 
 fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
@@ -209,34 +239,87 @@ fn guess(text: &str) -> Value {
     }
 }
 
-fn write(
+/// Records events of a batch.
+///
+/// # Errors
+/// Those of the database.
+pub fn place(
     connection: &mut PgConnection,
-    batch: &mut Vec<ReadEvent>,
-    report: &mut ImportReport,
-) -> Result<(), Error> {
-    let read = std::mem::take(batch);
-    let mut emails: Vec<String> = read.iter().map(|event| event.email.clone()).collect();
+    events: &[ReadEvent],
+    context: &Context,
+) -> Result<Placed, Error> {
+    use_indexes(connection)?;
+    let mut placed = Placed::default();
+    let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
     emails.sort();
     emails.dedup();
     let ids = find_ids_by_emails(connection, &emails)?;
-    let mut events = Vec::with_capacity(read.len());
-    for read_event in read {
-        match ids.get(&read_event.email) {
-            Some(id) => events.push(NewEvent {
-                subscriber_id: *id,
-                ..read_event.event
-            }),
-            None => {
-                let message = format!(
-                    "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first",
-                    read_event.email
-                );
-                report.refuse(problem(read_event.line, Some("email"), message));
-            }
-        }
+    let mut text = CopyText::default();
+    let mut asked: u64 = 0;
+    for event in events {
+        let Some(id) = ids.get(&event.email) else {
+            placed.say(of_nobody(event));
+            continue;
+        };
+        asked += 1;
+        let properties = serde_json::to_string(&event.properties);
+        let properties = properties.map_err(|error| Error::Internal(error.to_string()))?;
+        text.number(*id);
+        text.cell(Some(&event.name));
+        text.cell(Some(&event.occurred_at.to_rfc3339()));
+        text.cell(event.value.map(|value| value.to_string()).as_deref());
+        text.cell(Some(&properties));
+        text.cell(event.dedupe_key.as_deref());
+        text.end_row();
     }
-    let recorded = event::record(connection, &events)? as u64;
-    report.created += recorded;
-    report.unchanged += events.len() as u64 - recorded;
-    Ok(())
+    if asked == 0 {
+        return Ok(placed);
+    }
+    text.send(
+        connection,
+        staging::table,
+        (
+            staging::subscriber_id,
+            staging::name,
+            staging::occurred_at,
+            staging::value,
+            staging::properties,
+            staging::dedupe_key,
+        ),
+    )?;
+    if context.is_dry_run {
+        placed.report.created = count_new(connection)?;
+    } else {
+        let recorded: Recorded =
+            diesel::sql_query(merge_sql("import_staging_events e", "ORDER BY e.ctid"))
+                .get_result(connection)?;
+        placed.report.created = u64::try_from(recorded.events).unwrap_or_default();
+        placed.new_ids = recorded.ids;
+    }
+    placed.report.unchanged = asked.saturating_sub(placed.report.created);
+    Ok(placed)
+}
+
+fn of_nobody(event: &ReadEvent) -> RowProblem {
+    let message = format!(
+        "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first",
+        event.email
+    );
+    RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
+}
+
+/// Counts the staged events that would be new.
+fn count_new(connection: &mut PgConnection) -> Result<u64, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        events: i64,
+    }
+    let counted: Row = diesel::sql_query(
+        "SELECT count(*) FILTER (WHERE e.dedupe_key IS NULL) + count(DISTINCT e.dedupe_key) AS events \
+         FROM import_staging_events e WHERE e.dedupe_key IS NULL \
+         OR NOT EXISTS (SELECT FROM events x WHERE x.dedupe_key = e.dedupe_key)",
+    )
+    .get_result(connection)?;
+    Ok(u64::try_from(counted.events).unwrap_or_default())
 }

@@ -1,78 +1,55 @@
-//! Importing CSV files: subscribers, perhaps into a group, and events.
+//! Importing CSV files: subscribers, perhaps into groups, and events.
 //!
-//! A file is read as a stream. A row that cannot be used is reported with its line and left out; the others are kept.
-//! What is wrong with the file as a whole, such as its header, refuses it before anything is written.
+//! An import is a job (`job.rs`): a row of `imports` with what was asked (`options.rs`), how far it is, and its report
+//! (`report.rs`). Its file waits in a spool or where it is (`spool.rs`). It is unpacked, its form found out
+//! (`source.rs`), and cut into rows (`rows.rs`) as a stream; columns are mapped before the first row is read (`plan.rs`,
+//! `mapping.rs`, `suggest.rs`). A row is cleaned and typed (`person.rs`, `events.rs`, `dates.rs`); one that cannot be
+//! used is reported with its line and left out, the others are kept. Rows are gathered to batches (`reader.rs`), and
+//! each batch is one transaction (`run.rs`, `subscribers.rs`) that also moves the checkpoint, so that an import whose
+//! process died goes on behind the last committed batch. Within a time it can be undone (`undo.rs`).
 
+mod batch;
+mod copy;
+mod dates;
+mod erase;
 mod events;
+mod job;
 mod mapping;
+mod options;
+mod person;
+mod plan;
+mod reader;
+mod report;
 mod rows;
+mod run;
+pub mod runs;
+mod source;
+mod spool;
 mod subscribers;
+mod suggest;
+mod tidy;
+mod turns;
+mod undo;
+mod whole;
 
-pub use events::import_events;
-pub use mapping::{BUILTIN_COLUMNS, SubscriberImport};
-pub use subscribers::import_subscribers;
-
-/// How many problems a report lists; all are counted.
-pub const MAX_LISTED: usize = 1_000;
-
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// Rows of the file, without the header and empty lines.
-    pub rows: u64,
-    /// Subscribers or events that were new.
-    pub created: u64,
-    /// Subscribers of whom something changed.
-    pub updated: u64,
-    /// Subscribers who were so already, and events that were known by their dedupe key.
-    pub unchanged: u64,
-    /// Rows whose e-mail address stands in a later row of the same file, which counts.
-    pub repeated: u64,
-    /// Subscribers whom the file says to address, but who unsubscribed, bounced or complained: their status stayed.
-    pub suppressed: u64,
-    /// Subscribers added to the group.
-    pub added_to_group: u64,
-    /// Rows left out.
-    pub refused: u64,
-    /// Why, the first [`MAX_LISTED`] of them.
-    pub problems: Vec<RowProblem>,
-}
-
-/// Why a row was left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowProblem {
-    /// The line of the file on which the row begins, from 1.
-    pub line: u64,
-    /// The column, where it is about one.
-    pub column: Option<String>,
-    /// What was expected and what was found.
-    pub message: String,
-}
-
-impl std::fmt::Display for RowProblem {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "line {}", self.line)?;
-        if let Some(column) = &self.column {
-            write!(formatter, ", {column}")?;
-        }
-        write!(formatter, ": {}", self.message)
-    }
-}
-
-impl ImportReport {
-    fn refuse(&mut self, problem: RowProblem) {
-        self.refused += 1;
-        if self.problems.len() < MAX_LISTED {
-            self.problems.push(problem);
-        }
-    }
-}
-
-/// How far an import is, for a progress bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the file read so far.
-    pub bytes: u64,
-    /// Rows done so far.
-    pub rows: u64,
-}
+pub use dates::DateFormat;
+pub use erase::{PersonChange, forget_person, list_changes_of};
+pub use job::{
+    FileForm, Import, ImportState, MappedColumn, count_problems, create, find_by_ids, full_report,
+    get, list_page, list_unfinished, resume, set_file,
+};
+pub use mapping::BUILTIN_COLUMNS;
+pub use options::{
+    Encoding, EventImport, FileOptions, ImportKind, ImportMode, ImportOptions, NO_QUOTE,
+    SubscriberImport,
+};
+pub use report::{
+    ImportReport, MAX_LISTED, ProblemKind, RowProblem, StoredProblem, list_problems, problems_csv,
+    safe_cell, write_problems,
+};
+pub use run::{BATCH_ROWS, ImportSettings, Progress, cancel, try_run};
+pub use source::Form;
+pub use spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
+pub use tidy::{run_next, tidy};
+pub use undo::undo;
+pub use whole::{import_events, import_subscribers};

@@ -7,7 +7,7 @@
 
 use crate::audience::formula;
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// The longest row, in bytes.
 const MAX_ROW: usize = 1 << 20;
@@ -21,31 +21,44 @@ pub struct Row {
     pub cells: Result<Vec<String>, String>,
 }
 
+/// How cells are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// What stands between cells.
+    pub delimiter: u8,
+    /// What stands around a cell that may hold delimiters and line ends; none if no cell is quoted.
+    pub quote: Option<u8>,
+    /// Whether the text was decoded from another encoding: U+FFFD then stands for bytes that mean nothing.
+    pub is_decoded: bool,
+}
+
 /// Reads rows.
 pub struct Rows<R> {
     source: R,
-    delimiter: u8,
+    dialect: Dialect,
     /// Lines read ahead and not yet part of a row.
-    ahead: VecDeque<Vec<u8>>,
+    ahead: VecDeque<Line>,
     line: u64,
-    bytes: u64,
+    is_begun: bool,
+}
+
+/// A line with its end, or the beginning of one that is too long to be a row.
+struct Line {
+    text: Vec<u8>,
+    /// How many bytes it has in the file.
+    length: usize,
 }
 
 impl<R: BufRead> Rows<R> {
     /// Reads from a source; a byte order mark at its start is passed over.
-    pub fn new(source: R, delimiter: u8) -> Rows<R> {
+    pub fn new(source: R, dialect: Dialect) -> Rows<R> {
         Rows {
             source,
-            delimiter,
+            dialect,
             ahead: VecDeque::new(),
             line: 0,
-            bytes: 0,
+            is_begun: false,
         }
-    }
-
-    /// Returns how many bytes have been read.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Returns the next row that is not an empty line.
@@ -59,64 +72,111 @@ impl<R: BufRead> Rows<R> {
             };
             self.line += 1;
             let line = self.line;
-            if first.iter().all(u8::is_ascii_whitespace) {
+            if first.text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let cells = self.read_row(&first)?;
+            let cells = if first.length > first.text.len() {
+                Err(too_long(first.length))
+            } else {
+                self.read_row(&first.text)?
+            };
             return Ok(Some(Row { line, cells }));
         }
     }
 
     /// Reads the row that begins with this line, taking further lines while a quoted cell is open.
     fn read_row(&mut self, first: &[u8]) -> io::Result<Result<Vec<String>, String>> {
-        let mut row = Cutter::new(self.delimiter);
+        let mut row = Cutter::new(self.dialect);
         row.take(first);
         let mut length = first.len();
-        let mut taken: Vec<Vec<u8>> = Vec::new();
+        let mut taken: Vec<Line> = Vec::new();
         while row.place == Place::Quoted && length < MAX_ROW {
             let Some(next) = self.next_line()? else {
                 break;
             };
-            row.take(&next);
-            length += next.len();
+            row.take(&next.text);
+            length += next.length;
             taken.push(next);
         }
         Ok(match row.place {
-            Place::End => {
+            Place::End if length <= MAX_ROW => {
                 self.line += taken.len() as u64;
-                row.cells.into_iter().enumerate().map(read_cell).collect()
+                let is_decoded = self.dialect.is_decoded;
+                let cells = row.cells.into_iter().enumerate();
+                cells.map(|cell| read_cell(cell, is_decoded)).collect()
             }
-            Place::Broken(message) if taken.is_empty() => Err(message.to_owned()),
+            Place::Broken(message) if taken.is_empty() => Err(message),
             // The quote is not closed where it should be: what was joined to it are rows of their own.
             _ => {
                 self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
-                Err(UNCLOSED.to_owned())
+                Err(unclosed(self.dialect.quote.unwrap_or(b'"')))
             }
         })
     }
 
-    fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+    fn next_line(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.ahead.pop_front() {
             return Ok(Some(line));
         }
-        let mut line = Vec::new();
-        let read = self.source.read_until(b'\n', &mut line)?;
-        if self.bytes == 0 && line.starts_with(b"\xef\xbb\xbf") {
-            line.drain(..3);
+        let mut text = Vec::new();
+        let bound = MAX_ROW as u64 + 1;
+        let mut length = Read::by_ref(&mut self.source)
+            .take(bound)
+            .read_until(b'\n', &mut text)?;
+        if length == MAX_ROW + 1 && !text.ends_with(b"\n") {
+            text.truncate(SHOWN);
+            length += self.skip_line()?;
         }
-        self.bytes += read as u64;
-        Ok((read > 0).then_some(line))
+        if !self.is_begun && text.starts_with(b"\xef\xbb\xbf") {
+            text.drain(..3);
+            length -= 3;
+        }
+        self.is_begun = true;
+        Ok((length > 0).then_some(Line { text, length }))
+    }
+
+    /// Passes over the rest of a line that is too long, and returns how many bytes that was.
+    fn skip_line(&mut self) -> io::Result<usize> {
+        let mut skipped = 0;
+        loop {
+            let available = self.source.fill_buf()?;
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(available.len(), |end| end + 1);
+            self.source.consume(used);
+            skipped += used;
+            if end.is_some() || used == 0 {
+                return Ok(skipped);
+            }
+        }
     }
 }
 
-const UNCLOSED: &str =
-    "expected a closing quote (\"), found none; write a quote within a quoted cell twice";
-const AFTER_QUOTE: &str = "expected the end of the cell after a closing quote (\"), found more; write a quote within a quoted cell twice";
+/// How much of a line that is too long is kept.
+const SHOWN: usize = 100;
+
+fn too_long(length: usize) -> String {
+    format!("expected a row of at most {MAX_ROW} bytes, found a line of {length}")
+}
+
+fn unclosed(quote: u8) -> String {
+    let quote = char::from(quote);
+    format!(
+        "expected a closing quote ({quote}), found none; write a quote within a quoted cell twice"
+    )
+}
+
+fn after_quote(quote: u8) -> String {
+    let quote = char::from(quote);
+    format!(
+        "expected the end of the cell after a closing quote ({quote}), found more; write a quote within a quoted cell twice"
+    )
+}
+
 const BARE_RETURN: &str =
     "expected lines that end with LF or CR LF, found CR alone; save the file with other line ends";
 
 /// Where in a row the reading is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     /// Before the first character of a cell.
     Start,
@@ -131,21 +191,21 @@ enum Place {
     /// After the row.
     End,
     /// After something that no row has.
-    Broken(&'static str),
+    Broken(String),
 }
 
 /// Cuts a row into cells, line by line.
 struct Cutter {
-    delimiter: u8,
+    dialect: Dialect,
     cells: Vec<Vec<u8>>,
     cell: Vec<u8>,
     place: Place,
 }
 
 impl Cutter {
-    fn new(delimiter: u8) -> Cutter {
+    fn new(dialect: Dialect) -> Cutter {
         Cutter {
-            delimiter,
+            dialect,
             cells: Vec::new(),
             cell: Vec::new(),
             place: Place::Start,
@@ -172,20 +232,27 @@ impl Cutter {
     }
 
     fn step(&mut self, byte: u8) -> Place {
-        match (self.place, byte) {
-            (Place::Quoted, b'"') => Place::Quote,
-            (Place::Quote, b'"') | (Place::Quoted, _) => {
+        let is_quote = self.dialect.quote == Some(byte);
+        match self.place {
+            Place::Quoted if is_quote => Place::Quote,
+            Place::Quote if is_quote => {
                 self.cell.push(byte);
                 Place::Quoted
             }
-            (_, byte) if byte == self.delimiter => {
+            Place::Quoted => {
+                self.cell.push(byte);
+                Place::Quoted
+            }
+            _ if byte == self.dialect.delimiter => {
                 self.cells.push(std::mem::take(&mut self.cell));
                 Place::Start
             }
-            (_, b'\r') => Place::Broken(BARE_RETURN),
-            (Place::Start, b'"') => Place::Quoted,
-            (Place::Quote | Place::Blanks, b' ' | b'\t') => Place::Blanks,
-            (Place::Quote | Place::Blanks, _) => Place::Broken(AFTER_QUOTE),
+            _ if byte == b'\r' => Place::Broken(BARE_RETURN.to_owned()),
+            Place::Start if is_quote => Place::Quoted,
+            Place::Quote | Place::Blanks if byte == b' ' || byte == b'\t' => Place::Blanks,
+            Place::Quote | Place::Blanks => {
+                Place::Broken(after_quote(self.dialect.quote.unwrap_or(b'"')))
+            }
             _ => {
                 self.cell.push(byte);
                 Place::Plain
@@ -194,21 +261,28 @@ impl Cutter {
     }
 }
 
-fn read_cell((position, cell): (usize, Vec<u8>)) -> Result<String, String> {
-    // What an export of ours puts before a formula is no part of the value.
-    let undone = |text: String| match formula::undo(&text) {
-        value if value.len() == text.len() => text,
-        value => value.to_owned(),
-    };
-    String::from_utf8(cell).map(undone).map_err(|error| {
+fn read_cell((position, cell): (usize, Vec<u8>), is_decoded: bool) -> Result<String, String> {
+    let text = String::from_utf8(cell).map_err(|error| {
         format!(
-            "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8",
+            "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8 or name its encoding",
             position + 1,
             String::from_utf8_lossy(error.as_bytes())
                 .chars()
                 .take(40)
                 .collect::<String>()
         )
+    })?;
+    if is_decoded && text.contains('\u{fffd}') {
+        let shown: String = text.chars().take(40).collect();
+        return Err(format!(
+            "expected text in the encoding of the file, found bytes that mean nothing in cell {}: \"{shown}\"",
+            position + 1
+        ));
+    }
+    // What an export of ours puts before a formula is no part of the value.
+    Ok(match formula::undo(&text) {
+        value if value.len() == text.len() => text,
+        value => value.to_owned(),
     })
 }
 
@@ -217,7 +291,12 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Vec<(u64, Result<Vec<String>, String>)> {
-        let mut rows = Rows::new(text, b',');
+        let dialect = Dialect {
+            delimiter: b',',
+            quote: Some(b'"'),
+            is_decoded: false,
+        };
+        let mut rows = Rows::new(text, dialect);
         let mut found = Vec::new();
         while let Some(row) = rows.next_row().expect("memory can be read") {
             found.push((row.line, row.cells));
@@ -240,6 +319,23 @@ mod tests {
                 (5, cells(&["1", "2"])),
             ]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_costs_one_row() {
+        let mut text = b"a,b\n1,\"".to_vec();
+        text.resize(10 << 20, b'x');
+        text.extend_from_slice(b"\"\ny,2\n");
+        let rows = read(&text);
+        assert!(
+            rows[1]
+                .1
+                .as_ref()
+                .is_err_and(|message| message.contains("at most 1048576 bytes")),
+            "{:?}",
+            rows[1].1
+        );
+        assert_eq!(rows[2..], [(3, cells(&["y", "2"]))]);
     }
 
     #[test]

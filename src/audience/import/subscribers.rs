@@ -1,302 +1,220 @@
-//! Importing subscribers: rows become people, batch by batch, each batch in one transaction.
+//! Writing a batch of people. Who is new goes into the table by `COPY`, which is what Postgres is fastest at; who is
+//! known is staged and merged by one statement.
 
-use super::mapping::{BUILTIN_COLUMNS, SubscriberImport, Target, map_subscriber_columns};
-use super::rows::Rows;
-use super::{ImportReport, Progress, RowProblem};
-use crate::audience::clean::{
-    clean_country, clean_day, clean_degrees, clean_email, clean_instant, clean_language,
-    clean_number, clean_text, clean_timezone,
-};
-use crate::audience::custom_field::clean_cell;
-use crate::audience::group;
-use crate::db::Db;
-use crate::error::{Error, InputCode, InputProblem};
+use super::batch::{Context, Placed};
+use super::copy::{CopyText, import_staging as staging, use_indexes};
+use super::mapping::BUILTIN_COLUMNS;
+use super::options::{ImportMode, SubscriberImport};
+use super::person::{Person, withholds};
+use super::report::{ProblemKind, RowProblem};
+use crate::db::schema::{import_additions, subscribers};
+use crate::error::Error;
 use crate::rule::Status;
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Jsonb, Timestamptz};
-use serde_json::{Map, Value, json};
+use diesel::sql_types::{Array, BigInt, Timestamptz};
 use std::collections::HashMap;
-use std::io::BufRead;
 
-/// How many rows are written with one statement.
-const BATCH: usize = 5_000;
+/// The columns that are merged as they are.
+fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
+    let columns = BUILTIN_COLUMNS.into_iter().enumerate();
+    columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
+}
 
-/// Imports a CSV file of subscribers: adds those who are new and changes those who are known by their e-mail address.
-/// An empty cell leaves a value as it is. A status that says not to address somebody is never raised by a file.
-///
-/// Each batch of rows is one transaction, so that an import that stops half-way can simply be run again.
+fn place_of(name: &str) -> usize {
+    let place = BUILTIN_COLUMNS.iter().position(|known| *known == name);
+    place.unwrap_or_default()
+}
+
+/// Writes people, but for their memberships.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the header or the group cannot be used; then nothing was written.
-pub fn import_subscribers(
-    db: &Db,
-    source: impl BufRead,
-    options: &SubscriberImport,
-    now: DateTime<Utc>,
-    mut progress: impl FnMut(Progress),
-) -> Result<ImportReport, Error> {
-    let mut rows = Rows::new(source, options.delimiter);
-    let header = read_header(&mut rows, "email")?;
-    let (targets, group_id) = db.run_here(|connection| {
-        connection.transaction(|connection| {
-            let targets = map_subscriber_columns(connection, &header, options, now)?;
-            Ok((targets, find_group(connection, options, now)?))
-        })
-    })?;
-    let mut report = ImportReport::default();
-    let mut batch = Batch::default();
-    while let Some(row) = rows.next_row().map_err(unreadable)? {
-        report.rows += 1;
-        match row
-            .cells
-            .map_err(|message| vec![problem(row.line, None, message)])
-            .and_then(|cells| read_person(&cells, &targets, &header, row.line))
-        {
-            Ok(person) => batch.add(person, &mut report),
-            // A row is refused as a whole, with the first of its problems.
-            Err(problems) => problems
-                .into_iter()
-                .take(1)
-                .for_each(|found| report.refuse(found)),
-        }
-        if batch.people.len() >= BATCH {
-            write(db, &mut batch, group_id, now, &mut report)?;
-            progress(Progress {
-                bytes: rows.bytes(),
-                rows: report.rows,
-            });
-        }
-    }
-    write(db, &mut batch, group_id, now, &mut report)?;
-    progress(Progress {
-        bytes: rows.bytes(),
-        rows: report.rows,
-    });
-    Ok(report)
-}
-
-/// Reads the header line of a file.
-pub fn read_header<R: BufRead>(rows: &mut Rows<R>, needed: &str) -> Result<Vec<String>, Error> {
-    let missing = |found: String| {
-        let message = format!("expected a header line with a column \"{needed}\", found {found}");
-        Error::Invalid(vec![InputProblem::new(
-            InputCode::Missing,
-            "header",
-            message,
-        )])
-    };
-    match rows.next_row().map_err(unreadable)? {
-        None => Err(missing("an empty file".to_owned())),
-        Some(row) => row.cells.map_err(|message| {
-            let message = format!("line {}: {message}", row.line);
-            Error::Invalid(vec![InputProblem::new(
-                InputCode::Invalid,
-                "header",
-                message,
-            )])
-        }),
-    }
-}
-
-/// A file that stops to be readable half-way.
-pub fn unreadable(error: std::io::Error) -> Error {
-    Error::invalid("file", format!("it cannot be read: {error}"))
-}
-
-/// A problem of a row.
-pub fn problem(line: u64, column: Option<&str>, message: impl Into<String>) -> RowProblem {
-    RowProblem {
-        line,
-        column: column.map(str::to_owned),
-        message: message.into(),
-    }
-}
-
-fn find_group(
+/// Those of the database. That somebody else has just added one of the people is a [`Error::Invalid`]; the transaction
+/// is to be tried again then.
+pub fn place(
     connection: &mut PgConnection,
+    people: &[Person],
     options: &SubscriberImport,
-    now: DateTime<Utc>,
-) -> Result<Option<i64>, Error> {
-    let Some(key) = &options.group else {
-        return Ok(None);
-    };
-    if options.create_group && group::find_by_key(connection, key)?.is_none() {
-        let created = group::create(connection, key, None, None, now);
-        return Ok(Some(created.map_err(of_group)?.id));
-    }
-    match group::get_by_key(connection, key, "group") {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(
-            problems
-                .into_iter()
-                .map(|problem| {
-                    let hint = problem.hint.clone();
-                    let hint = hint.unwrap_or_else(|| "add --create-group to make it".to_owned());
-                    problem.with_hint(Some(hint))
-                })
-                .collect(),
-        )),
-        found => Ok(Some(found?.id)),
-    }
-}
-
-/// The key of a new group is not right: here it is called the group.
-fn of_group(error: Error) -> Error {
-    match error {
-        Error::Invalid(mut problems) => {
-            for problem in &mut problems {
-                problem.path = "group".to_owned();
+    context: &Context,
+) -> Result<Placed, Error> {
+    let mut placed = Placed::default();
+    let known = find_known(connection, people, context)?;
+    let mut fresh = Vec::new();
+    let mut merged = Vec::new();
+    for person in people {
+        match (known.get(person.email()), options.mode) {
+            (None, ImportMode::Update) => {
+                if !person.is_again {
+                    placed.say(nobody(person));
+                }
             }
-            Error::Invalid(problems)
-        }
-        other => other,
-    }
-}
-
-/// Rows to write, each e-mail address once.
-#[derive(Default)]
-struct Batch {
-    people: Vec<Map<String, Value>>,
-    places: HashMap<String, usize>,
-}
-
-impl Batch {
-    /// Adds a row. Where one with the same address was there, the new one replaces it cell by cell, but for a status
-    /// that says not to address somebody: that one is not raised by a later row of the file either.
-    fn add(&mut self, person: Map<String, Value>, report: &mut ImportReport) {
-        let email = person
-            .get("email")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let Some(place) = self.places.get(email) else {
-            self.places.insert(email.to_owned(), self.people.len());
-            self.people.push(person);
-            return;
-        };
-        report.repeated += 1;
-        let earlier = &mut self.people[*place];
-        for (column, value) in person {
-            match (earlier.get_mut(&column), value) {
-                (Some(Value::Object(earlier)), Value::Object(later)) => earlier.extend(later),
-                (Some(earlier), later) if is_raised(&column, earlier, &later) => {
-                    report.suppressed += 1;
+            (None, mode) => {
+                if mode == ImportMode::Upsert && person.was_withheld {
+                    merged_status(person, None, options, &mut placed);
                 }
-                (_, value) => {
-                    earlier.insert(column, value);
-                }
+                fresh.push(person);
+            }
+            (Some(_), ImportMode::Insert) => placed.report.skipped += u64::from(!person.is_again),
+            (Some((id, status)), _) => {
+                let status = merged_status(person, *status, options, &mut placed);
+                merged.push((person, *id, status));
             }
         }
     }
+    // In a dry run whoever was told of by an earlier batch has joined the groups with it.
+    let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
+    placed.would_be_new = fresh.iter().filter(|person| !person.is_again).count();
+    placed.report.created = placed.would_be_new as u64;
+    if !context.is_dry_run {
+        placed.new_ids = insert(connection, &fresh, options, context)?;
+    }
+    let known = merged.iter().filter(|(person, ..)| !is_told_of(person));
+    placed.known_ids = known.map(|(_, id, _)| *id).collect();
+    let asked = merged
+        .iter()
+        .filter(|(person, ..)| !person.is_again)
+        .count() as u64;
+    if !merged.is_empty() {
+        placed.report.updated = merge(connection, &merged, options, context)?;
+    }
+    placed.report.unchanged = asked.saturating_sub(placed.report.updated);
+    Ok(placed)
 }
 
-/// Whether a status says to address somebody whom an earlier one says not to.
-fn is_raised(column: &str, earlier: &Value, later: &Value) -> bool {
-    let is_in = |value: &Value, statuses: &[&str]| {
-        value
-            .as_str()
-            .is_some_and(|status| statuses.contains(&status))
-    };
-    column == "status"
-        && is_in(earlier, &["unsubscribed", "bounced", "complained"])
-        && is_in(later, &["subscribed", "pending"])
+fn nobody(person: &Person) -> RowProblem {
+    let message = format!(
+        "expected the e-mail address of a subscriber, since only those who are known are to be changed, found \"{}\"",
+        person.email()
+    );
+    RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Turns the cells of a row into the columns of the table; empty cells are left out.
-fn read_person(
-    cells: &[String],
-    targets: &[Target],
-    header: &[String],
-    line: u64,
-) -> Result<Map<String, Value>, Vec<RowProblem>> {
-    if cells.len() != targets.len() {
-        let message = format!("expected {} cells, found {}", targets.len(), cells.len());
-        return Err(vec![problem(line, None, message)]);
-    }
-    let mut person = Map::new();
-    let mut custom = Map::new();
-    let mut problems = Vec::new();
-    for ((cell, target), column) in cells.iter().zip(targets).zip(header) {
-        let result = match target {
-            Target::Nowhere => Ok(()),
-            Target::Builtin(name) => read_builtin(name, cell).map(|value| {
-                person.extend(value.map(|value| ((*name).to_owned(), value)));
-            }),
-            Target::Custom(key, custom_type) => clean_cell(*custom_type, cell).map(|value| {
-                custom.extend(value.map(|value| (key.clone(), value)));
-            }),
-        };
-        if let Err(message) = result {
-            problems.push(problem(line, Some(column), message));
-        }
-    }
-    if person.contains_key("latitude") != person.contains_key("longitude") {
-        let message = "expected latitude and longitude together, found only one of them";
-        problems.push(problem(line, None, message));
-    }
-    person.insert("custom".to_owned(), Value::Object(custom));
-    if problems.is_empty() {
-        Ok(person)
+/// Finds who is known, and keeps them from changing until the end of the transaction.
+fn find_known(
+    connection: &mut PgConnection,
+    people: &[Person],
+    context: &Context,
+) -> Result<HashMap<String, (i64, Option<Status>)>, Error> {
+    use_indexes(connection)?;
+    let emails: Vec<&str> = people.iter().map(Person::email).collect();
+    let query = subscribers::table
+        .filter(subscribers::email.eq_any(emails))
+        .order(subscribers::email)
+        .select((subscribers::email, subscribers::id, subscribers::status));
+    let rows: Vec<(String, i64, String)> = if context.is_dry_run {
+        query.load(connection)?
     } else {
-        Err(problems)
-    }
-}
-
-fn read_builtin(name: &str, cell: &str) -> Result<Option<Value>, String> {
-    let degrees = |bound: f64| {
-        let number = clean_number(cell)?;
-        number
-            .map(|number| clean_degrees(number, bound))
-            .transpose()
+        query.for_update().load(connection)?
     };
-    Ok(match name {
-        "email" => Some(json!(clean_email(cell)?)),
-        "status" => match cell.trim() {
-            "" => None,
-            text => match Status::parse(text) {
-                Some(status) => Some(json!(status.as_str())),
-                None => {
-                    let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
-                    return Err(format!(
-                        "expected a status ({}), found \"{text}\"",
-                        known.join(", ")
-                    ));
-                }
-            },
-        },
-        "country" => clean_country(cell)?.map(Value::String),
-        "language" => clean_language(cell)?.map(Value::String),
-        "timezone" => clean_timezone(cell)?.map(Value::String),
-        "birthday" => clean_day(cell)?.map(|day| json!(day.to_string())),
-        "created_at" => clean_instant(cell)?.map(|instant| json!(instant.to_rfc3339())),
-        "latitude" => degrees(90.0)?.map(|degrees| json!(degrees)),
-        "longitude" => degrees(180.0)?.map(|degrees| json!(degrees)),
-        _ => clean_text(cell)?.map(Value::String),
-    })
+    let known = rows.into_iter();
+    Ok(known
+        .map(|(email, id, status)| (email, (id, Status::parse(&status))))
+        .collect())
 }
 
-fn write(
-    db: &Db,
-    batch: &mut Batch,
-    group_id: Option<i64>,
-    now: DateTime<Utc>,
-    report: &mut ImportReport,
-) -> Result<(), Error> {
-    let people = std::mem::take(&mut batch.people);
-    batch.places.clear();
-    if people.is_empty() {
-        return Ok(());
+/// Returns the status that a row gives to somebody, if it changes it.
+fn merged_status(
+    person: &Person,
+    stored: Option<Status>,
+    options: &SubscriberImport,
+    placed: &mut Placed,
+) -> Option<Status> {
+    let status = person.status?;
+    if (person.was_withheld || stored.is_some_and(withholds)) && !withholds(status) {
+        if options.raise_consent.is_some() {
+            placed.report.consent_raised += 1;
+            return Some(status);
+        }
+        let stored = stored.filter(|stored| withholds(*stored));
+        placed.say(suppressed(person, stored, status));
+        return None;
     }
-    let asked = people.len() as u64;
-    let rows = Value::Array(people.into_iter().map(Value::Object).collect());
-    let merged = db.run_here(|connection| {
-        connection.transaction(|connection| merge(connection, &rows, group_id, now))
-    })?;
-    report.created += merged.created;
-    report.updated += merged.updated;
-    report.unchanged += asked.saturating_sub(merged.created + merged.updated);
-    report.suppressed += merged.suppressed;
-    report.added_to_group += merged.added;
-    Ok(())
+    (!options.fill_missing || withholds(status)).then_some(status)
+}
+
+/// That somebody is not addressed again because a file says so.
+pub fn suppressed(person: &Person, stored: Option<Status>, status: Status) -> RowProblem {
+    let message = format!(
+        "{} is {} and stays so; an import does not change that",
+        person.email(),
+        stored.map_or("not to be addressed", Status::as_str),
+    );
+    RowProblem::new(person.line, ProblemKind::Suppressed, message)
+        .of_cell("status", status.as_str())
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Adds who is new, with ids in the order of the file; returns the ids.
+fn insert(
+    connection: &mut PgConnection,
+    people: &[&Person],
+    options: &SubscriberImport,
+    context: &Context,
+) -> Result<Vec<i64>, Error> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<IdRow> = diesel::sql_query(
+        "SELECT nextval(pg_get_serial_sequence('subscribers', 'id')) AS id FROM generate_series(1, $1)",
+    )
+    .bind::<BigInt, _>(people.len() as i64)
+    .load(connection)?;
+    let moment = context.moment.to_rfc3339();
+    let [source, created] = ["source", "created_at"].map(place_of);
+    let mut text = CopyText::default();
+    for (person, row) in people.iter().zip(&ids) {
+        let status = person.status.unwrap_or(Status::Subscribed);
+        let created_at = person.values[created].as_deref().unwrap_or(&moment);
+        text.number(row.id);
+        text.cell(Some(person.email()));
+        text.cell(Some(status.as_str()));
+        for (place, _) in plain_columns() {
+            let default = options.source.as_deref().filter(|_| place == source);
+            text.cell(person.values[place].as_deref().or(default));
+        }
+        text.cell(Some(&custom_json(person)?));
+        text.cell(Some(created_at));
+        text.cell(Some(&moment));
+        text.cell((status == Status::Subscribed).then_some(created_at));
+        text.cell(withholds(status).then_some(moment.as_str()));
+        text.end_row();
+    }
+    text.send(
+        connection,
+        subscribers::table,
+        (
+            subscribers::id,
+            subscribers::email,
+            subscribers::status,
+            subscribers::first_name,
+            subscribers::last_name,
+            subscribers::phone,
+            subscribers::country,
+            subscribers::region,
+            subscribers::city,
+            subscribers::postal_code,
+            subscribers::latitude,
+            subscribers::longitude,
+            subscribers::language,
+            subscribers::timezone,
+            subscribers::birthday,
+            subscribers::source,
+            subscribers::custom,
+            subscribers::created_at,
+            subscribers::updated_at,
+            subscribers::subscribed_at,
+            subscribers::unsubscribed_at,
+        ),
+    )?;
+    Ok(ids.into_iter().map(|row| row.id).collect())
+}
+
+fn custom_json(person: &Person) -> Result<String, Error> {
+    serde_json::to_string(&person.custom).map_err(|error| Error::Internal(error.to_string()))
 }
 
 #[derive(QueryableByName)]
@@ -305,101 +223,194 @@ struct Affected {
     affected: i64,
 }
 
-struct Merged {
-    created: u64,
-    updated: u64,
-    suppressed: u64,
-    added: u64,
-}
-
+/// Changes who is known where anything differs, and remembers how they were; returns how many, but for those whom an
+/// earlier batch told of already.
 fn merge(
     connection: &mut PgConnection,
-    rows: &Value,
-    group_id: Option<i64>,
-    now: DateTime<Utc>,
-) -> Result<Merged, Error> {
-    let suppressed: Affected = diesel::sql_query(format!(
-        "SELECT count(*) AS affected FROM {SOURCE} JOIN subscribers s ON s.email = r.email WHERE {SUPPRESSED}"
-    ))
-    .bind::<Jsonb, _>(rows)
-    .get_result(connection)?;
-    let updated = diesel::sql_query(update_sql())
-        .bind::<Jsonb, _>(rows)
-        .bind::<Timestamptz, _>(now)
-        .execute(connection)?;
-    // A separate insert of those who are missing: an insert that turns into an update would waste ids, which are dense.
-    let created = diesel::sql_query(INSERT)
-        .bind::<Jsonb, _>(rows)
-        .bind::<Timestamptz, _>(now)
-        .execute(connection)?;
-    let added = match group_id {
-        None => 0,
-        Some(group_id) => diesel::sql_query(format!(
-            "INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
-             SELECT $2, s.id, $3, 'import' FROM {SOURCE} JOIN subscribers s ON s.email = r.email \
-             ORDER BY s.id ON CONFLICT DO NOTHING"
-        ))
-        .bind::<Jsonb, _>(rows)
-        .bind::<BigInt, _>(group_id)
-        .bind::<Timestamptz, _>(now)
-        .execute(connection)?,
-    };
-    Ok(Merged {
-        created: created as u64,
-        updated: updated as u64,
-        suppressed: u64::try_from(suppressed.affected).unwrap_or_default(),
-        added: added as u64,
-    })
+    people: &[(&Person, i64, Option<Status>)],
+    options: &SubscriberImport,
+    context: &Context,
+) -> Result<u64, Error> {
+    let mut text = CopyText::default();
+    for (person, id, status) in people {
+        text.number(*id);
+        text.flag(person.is_again);
+        for (place, _) in plain_columns() {
+            text.cell(person.values[place].as_deref());
+        }
+        text.cell(status.map(Status::as_str));
+        text.cell(Some(&custom_json(person)?));
+        text.end_row();
+    }
+    text.send(
+        connection,
+        staging::table,
+        (
+            staging::subscriber_id,
+            staging::is_again,
+            staging::first_name,
+            staging::last_name,
+            staging::phone,
+            staging::country,
+            staging::region,
+            staging::city,
+            staging::postal_code,
+            staging::latitude,
+            staging::longitude,
+            staging::language,
+            staging::timezone,
+            staging::birthday,
+            staging::source,
+            staging::status,
+            staging::custom,
+        ),
+    )?;
+    let sql = merge_sql(options.fill_missing, context.is_dry_run);
+    let affected: Affected = diesel::sql_query(sql)
+        .bind::<BigInt, _>(context.import_id)
+        .bind::<Timestamptz, _>(context.moment)
+        .get_result(connection)?;
+    Ok(u64::try_from(affected.affected).unwrap_or_default())
 }
 
-/// The rows of a batch as a table.
-const SOURCE: &str = "jsonb_to_recordset($1) AS r (email text, status text, first_name text, last_name text, \
-    phone text, country text, region text, city text, postal_code text, latitude float8, longitude float8, \
-    language text, timezone text, birthday date, source text, created_at timestamptz, custom jsonb)";
-
-/// Whether a row says to address somebody who is not to be addressed.
-const SUPPRESSED: &str = "s.status IN ('unsubscribed', 'bounced', 'complained') AND r.status IN ('subscribed', 'pending')";
-
-/// The update of those who are known, where anything differs.
-fn update_sql() -> String {
-    let plain = BUILTIN_COLUMNS
-        .iter()
-        .filter(|column| !["email", "status", "created_at"].contains(*column));
-    let sets: String = plain
-        .clone()
-        .map(|column| format!("{column} = coalesce(r.{column}, s.{column}), "))
-        .collect();
-    let differences: String = plain
-        .map(|column| {
-            format!("r.{column} IS DISTINCT FROM s.{column} AND r.{column} IS NOT NULL OR ")
-        })
-        .collect();
-    let status =
-        format!("CASE WHEN r.status IS NULL OR {SUPPRESSED} THEN s.status ELSE r.status END");
+/// The statement that merges staged rows. Every look-up is one of the primary key, whatever the planner believes.
+fn merge_sql(fills: bool, is_dry_run: bool) -> String {
+    let names: Vec<&str> = plain_columns().map(|(_, name)| name).collect();
+    let merged = |name: &str| match fills {
+        true => format!("coalesce(s.{name}, r.{name})"),
+        false => format!("coalesce(r.{name}, s.{name})"),
+    };
+    let custom = if fills {
+        "r.custom || s.custom"
+    } else {
+        "s.custom || r.custom"
+    };
+    let list =
+        |each: &dyn Fn(&str) -> String| names.iter().map(|name| each(name)).collect::<String>();
+    let values = list(&|name| format!("{} AS {name}, ", merged(name)));
+    let differences = list(&|name| format!("{} IS DISTINCT FROM s.{name} OR ", merged(name)));
+    let sets = list(&|name| format!("{name} = t.{name}, "));
+    let changed = format!(
+        "WITH changed AS MATERIALIZED ( \
+             SELECT s.id, r.is_again, to_jsonb(s) AS before, {values} \
+                 coalesce(r.status, s.status) AS status, {custom} AS custom \
+             FROM import_staging r \
+             CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = r.subscriber_id OFFSET 0) s \
+             WHERE {differences} coalesce(r.status, s.status) <> s.status OR {custom} <> s.custom)"
+    );
+    let counted = "SELECT count(*) FILTER (WHERE NOT is_again) AS affected FROM changed";
+    if is_dry_run {
+        return format!("{changed} {counted} WHERE $1 IS NOT NULL AND $2 IS NOT NULL");
+    }
+    // Whoever was added by an earlier batch has nothing before the import to go back to.
     format!(
-        "UPDATE subscribers s SET {sets} status = {status}, custom = s.custom || r.custom, updated_at = $2, \
-         subscribed_at = CASE WHEN {status} = 'subscribed' AND s.status <> 'subscribed' THEN $2 \
-             ELSE s.subscribed_at END, \
-         unsubscribed_at = CASE WHEN {status} IN ('unsubscribed', 'bounced', 'complained') AND s.status <> {status} \
-             THEN $2 ELSE s.unsubscribed_at END \
-         FROM (SELECT * FROM {SOURCE} ORDER BY email) r WHERE s.email = r.email \
-         AND ({differences} {status} <> s.status OR s.custom || r.custom <> s.custom)"
+        "{changed}, updated AS ( \
+             UPDATE subscribers s SET {sets} status = t.status, custom = t.custom, updated_at = $2, \
+                 subscribed_at = CASE WHEN t.status = 'subscribed' AND s.status <> 'subscribed' THEN $2 \
+                     ELSE s.subscribed_at END, \
+                 unsubscribed_at = CASE WHEN t.status IN ('unsubscribed', 'bounced', 'complained') \
+                     AND s.status <> t.status THEN $2 ELSE s.unsubscribed_at END \
+             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) AS after \
+         ), remembered AS ( \
+             INSERT INTO import_changes (import_id, subscriber_id, before, after) \
+             SELECT $1, u.id, u.before, u.after FROM updated u \
+             WHERE (u.before ->> 'updated_at')::timestamptz <> $2 \
+                 OR EXISTS (SELECT FROM import_changes c WHERE c.import_id = $1 AND c.subscriber_id = u.id) \
+             ON CONFLICT (import_id, subscriber_id) DO UPDATE SET after = excluded.after \
+         ) {counted}"
     )
 }
 
-/// The insert of those who are missing, in the order of the file.
-const INSERT: &str = "INSERT INTO subscribers (email, status, first_name, last_name, phone, country, region, city, \
-    postal_code, latitude, longitude, language, timezone, birthday, source, custom, created_at, updated_at, \
-    subscribed_at, unsubscribed_at) \
-    SELECT r.email, coalesce(r.status, 'subscribed'), r.first_name, r.last_name, r.phone, r.country, r.region, r.city, \
-    r.postal_code, r.latitude, r.longitude, r.language, r.timezone, r.birthday, r.source, r.custom, \
-    coalesce(r.created_at, $2), $2, \
-    CASE WHEN coalesce(r.status, 'subscribed') = 'subscribed' THEN coalesce(r.created_at, $2) END, \
-    CASE WHEN r.status IN ('unsubscribed', 'bounced', 'complained') THEN $2 END \
-    FROM ROWS FROM (jsonb_to_recordset($1) AS (email text, status text, first_name text, last_name text, \
-    phone text, country text, region text, city text, postal_code text, latitude float8, longitude float8, \
-    language text, timezone text, birthday date, source text, created_at timestamptz, custom jsonb)) \
-    WITH ORDINALITY AS r (email, status, first_name, last_name, phone, country, region, city, postal_code, latitude, \
-    longitude, language, timezone, birthday, source, created_at, custom, place) \
-    WHERE NOT EXISTS (SELECT FROM subscribers s WHERE s.email = r.email) ORDER BY r.place \
-    ON CONFLICT (email) DO NOTHING";
+/// Adds the people of a batch to the groups; returns how many memberships were added.
+///
+/// # Errors
+/// Those of the database.
+pub fn join_groups(
+    connection: &mut PgConnection,
+    number: i32,
+    placed: &Placed,
+    context: &Context,
+) -> Result<u64, Error> {
+    let mut total = 0;
+    for group in &context.groups {
+        if context.is_dry_run {
+            total += placed.would_be_new as u64;
+            total += count_outside(connection, *group, &placed.known_ids)?;
+        } else if let Some(group) = group {
+            let mut added = join_known(connection, *group, placed, context)?;
+            join_new(connection, *group, placed, context)?;
+            added.extend(&placed.new_ids);
+            total += added.len() as u64;
+            if !added.is_empty() {
+                diesel::insert_into(import_additions::table)
+                    .values((
+                        import_additions::import_id.eq(context.import_id),
+                        import_additions::number.eq(number),
+                        import_additions::group_id.eq(group),
+                        import_additions::added.eq(super::runs::encode(added)),
+                    ))
+                    .execute(connection)?;
+            }
+        }
+    }
+    Ok(total)
+}
+
+fn join_new(
+    connection: &mut PgConnection,
+    group: i64,
+    placed: &Placed,
+    context: &Context,
+) -> Result<(), Error> {
+    if placed.new_ids.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
+         SELECT $1, id, $2, 'import' FROM unnest($3) AS new (id)",
+    )
+    .bind::<BigInt, _>(group)
+    .bind::<Timestamptz, _>(context.moment)
+    .bind::<Array<BigInt>, _>(&placed.new_ids)
+    .execute(connection)?;
+    Ok(())
+}
+
+fn join_known(
+    connection: &mut PgConnection,
+    group: i64,
+    placed: &Placed,
+    context: &Context,
+) -> Result<Vec<i64>, Error> {
+    if placed.known_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let added: Vec<IdRow> = diesel::sql_query(
+        "INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
+         SELECT $1, id, $2, 'import' FROM unnest($3) AS known (id) ORDER BY id \
+         ON CONFLICT DO NOTHING RETURNING subscriber_id AS id",
+    )
+    .bind::<BigInt, _>(group)
+    .bind::<Timestamptz, _>(context.moment)
+    .bind::<Array<BigInt>, _>(&placed.known_ids)
+    .load(connection)?;
+    Ok(added.into_iter().map(|row| row.id).collect())
+}
+
+fn count_outside(
+    connection: &mut PgConnection,
+    group: Option<i64>,
+    ids: &[i64],
+) -> Result<u64, Error> {
+    let Some(group) = group else {
+        return Ok(ids.len() as u64);
+    };
+    let outside: Affected = diesel::sql_query(
+        "SELECT count(*) AS affected FROM unnest($2) AS known (id) WHERE NOT EXISTS \
+         (SELECT FROM group_memberships WHERE group_id = $1 AND subscriber_id = known.id)",
+    )
+    .bind::<BigInt, _>(group)
+    .bind::<Array<BigInt>, _>(ids)
+    .get_result(connection)?;
+    Ok(u64::try_from(outside.affected).unwrap_or_default())
+}

@@ -2,11 +2,11 @@
 
 use super::database;
 use super::serve::{ServingArguments, serve};
-use crate::audience::import::{SubscriberImport, import_events, import_subscribers};
+use crate::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
@@ -43,6 +43,7 @@ pub struct Arguments {
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
+    imports: &ImportFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let data_dir = match &database.data_dir {
@@ -62,7 +63,8 @@ pub fn run(
     println!(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
-    serve(opened, schedule, settings, clock)
+    let imports = imports.settings(clock.clone(), &data_dir, database);
+    serve(opened, schedule, imports, settings, clock)
 }
 
 /// Loads what is missing of the sample; each step can be cut off and done again.
@@ -86,8 +88,8 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
     })?;
     if !has_events {
         let options = SubscriberImport {
-            group: Some(SAMPLE_GROUP.to_owned()),
-            create_group: true,
+            groups: vec![SAMPLE_GROUP.to_owned()],
+            create_groups: true,
             fields: vec![
                 ("first_purchase".to_owned(), CustomType::Date),
                 ("master_id".to_owned(), CustomType::Text),
@@ -95,7 +97,7 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
             ..SubscriberImport::default()
         };
         import_subscribers(db, SUBSCRIBERS.as_bytes(), &options, now, |_| {})?;
-        import_events(db, EVENTS.as_bytes(), b',', |_| {})?;
+        import_events(db, EVENTS.as_bytes(), &EventImport::default(), now, |_| {})?;
         db.run_here(event::analyze)?;
     }
     make_groups(db, now)?;

@@ -49,7 +49,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     "#);
     assert_snapshot!(subscribers("ona@example.com,Onutė,5\n", &[]), @r#"
     exit code 1
-    rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found "ona@example.com,Onutė,5"
+    rollcall: "subscribers.csv" was not imported: header: expected a built-in column or the key of a custom field, found "column 2" (the file has no header: say what it is with --column "column 2=FIELD", or leave it out with --ignore "column 2"); header: expected a built-in column or the key of a custom field, found "column 3" (the file has no header: say what it is with --column "column 3=FIELD", or leave it out with --ignore "column 3")
     "#);
     assert_snapshot!(subscribers("first_name,visits\nOnutė,5\n", &[]), @r#"
     exit code 1
@@ -61,7 +61,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     "#);
     assert_snapshot!(subscribers("email,shoe size\nona@example.com,38\n", &[]), @r#"
     exit code 1
-    rollcall: "subscribers.csv" was not imported: header: expected a built-in column or the key of a custom field, found "shoe size" (make a custom field of it with --field "shoe size:text" (or number, date, datetime, boolean, list), or leave it out with --ignore "shoe size")
+    rollcall: "subscribers.csv" was not imported: header: expected a built-in column or the key of a custom field, found "shoe size" (make a custom field of it with --field "shoe size:number", as its values look, or leave it out with --ignore "shoe size")
     "#);
     assert_snapshot!(subscribers("email,first_name,First Name\nona@example.com,a,b\n", &[]), @r#"
     exit code 1
@@ -71,7 +71,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     exit code 1
     rollcall: "subscribers.csv" was not imported: header: line 1: expected a closing quote ("), found none; write a quote within a quoted cell twice
     "#);
-    assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &[]), @r#"
+    assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &["--delimiter", ","]), @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported: header: expected a header line with a column "email", found "email;first_name" (are its cells separated by ";"? add --delimiter ";")
     "#);
@@ -101,7 +101,7 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     "#);
     assert_snapshot!(events("ona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
-    rollcall: "events.csv" was not imported: header: expected a header line with a column "email", found "ona@example.com,purchase,2026-03-01T09:30:00Z"
+    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "column 2" (keep it with --column "column 2=FIELD", or leave it out with --ignore "column 2"); header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "column 3" (keep it with --column "column 3=FIELD", or leave it out with --ignore "column 3"); header: expected a header line with a column "event", found "email,column 2,column 3"; header: expected a header line with a column "occurred_at", found "email,column 2,column 3"
     "#);
     assert_snapshot!(events("email,event,occured_at\nona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
@@ -132,11 +132,16 @@ fn a_row_that_cannot_be_used_costs_only_itself() {
     9 rows
               2 created
               7 refused
+                1 for the e-mail address
+                2 for another value
+                4 for their cells
+    every row with a remark: rollcall import problems 2
+    undo it: rollcall import undo 2
       line 3, email: expected an e-mail address, found "not an address": it has no @
       line 4: expected 4 cells, found 2
       line 5, birthday: expected a day such as "2026-03-01", found "1990-02-30"
       line 6, visits: expected a number such as 12.5, found "often"
-      line 7: expected UTF-8 text, found other bytes in cell 2: "�n�"; save the file as UTF-8
+      line 7: expected UTF-8 text, found other bytes in cell 2: "�n�"; save the file as UTF-8 or name its encoding
       line 8: expected a closing quote ("), found none; write a quote within a quoted cell twice
       line 10: expected a closing quote ("), found none; write a quote within a quoted cell twice
     "#);
@@ -159,6 +164,10 @@ fn an_event_that_cannot_be_used_costs_only_itself() {
     7 rows
               1 recorded
               6 refused
+                5 for another value
+                1 about subscribers who do not exist
+    every row with a remark: rollcall import problems 2
+    undo it: rollcall import undo 2
       line 3, email: expected the e-mail address of a subscriber, found "nobody@example.com", who does not exist; import subscribers first
       line 4, event: expected the name of an event, found an empty text
       line 5, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
@@ -182,13 +191,15 @@ fn many_refused_rows_are_counted_and_the_first_shown() {
     assert_eq!(done.status.code(), Some(2));
     let lines: Vec<&str> = done.stderr.lines().collect();
     assert_eq!(lines.len(), 21, "{done}");
-    assert_snapshot!(done.stdout, @r#"
+    assert_snapshot!(done.stdout, @r"
     1500 rows
            1500 refused
-    "#);
+    every row with a remark: rollcall import problems 2
+    undo it: rollcall import undo 2
+    ");
     assert_snapshot!(lines[19..].join("\n"), @r#"
     line 21, email: expected an e-mail address, found "nobody 19": it has no @
-    and 1480 more (a report keeps the first 1000)
+    and 1480 more
     "#);
 }
 

@@ -5,7 +5,9 @@ use crate::support::{TestApp, instant};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use rollcall::audience::import::{SubscriberImport, import_events, import_subscribers};
+use rollcall::audience::import::{
+    EventImport, SubscriberImport, import_events, import_subscribers,
+};
 use rollcall::export::Content;
 use rollcall::rule::CustomType;
 use serde_json::{Map, Value, json};
@@ -40,8 +42,8 @@ fn import_again(app: &TestApp, csv: &str, group: Option<&str>) {
         fields: fields
             .map(|(key, of_type)| (format!("custom.{key}"), *of_type))
             .collect(),
-        group: group.map(str::to_owned),
-        create_group: group.is_some(),
+        groups: group.map(str::to_owned).into_iter().collect(),
+        create_groups: group.is_some(),
         ..SubscriberImport::default()
     };
     let report = import_subscribers(
@@ -201,8 +203,14 @@ fn events_come_back() {
     let first = export_csv(&app, Content::Events);
     let empty = TestApp::at("2027-01-01T00:00:00Z");
     import_again_without_fields(&empty, &export(&app, &emails(Content::Subscribers)));
-    let report = import_events(empty.db(), first.as_bytes(), b',', |_| {})
-        .expect("the file can be imported");
+    let report = import_events(
+        empty.db(),
+        first.as_bytes(),
+        &EventImport::default(),
+        instant("2027-01-01T00:00:00Z"),
+        |_| {},
+    );
+    let report = report.expect("the file can be imported");
     assert_eq!(
         (report.created, report.refused),
         (60, 0),

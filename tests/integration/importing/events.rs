@@ -2,7 +2,7 @@
 
 use super::import_of_events;
 use crate::support::TestApp;
-use rollcall::audience::import::{ImportReport, import_events};
+use rollcall::audience::import::{EventImport, ImportReport, import_events};
 use rollcall::error::Error;
 use serde_json::json;
 use std::io::{BufReader, Read};
@@ -119,10 +119,18 @@ fn a_file_that_cannot_be_read_to_its_end_leaves_no_event() {
     let csv = format!("email,event,occurred_at,value\n{rows}");
     let source = BufReader::new(csv.as_bytes().chain(Broken));
     let mut written = 0;
-    let result = import_events(app.db(), source, b',', |progress| written = progress.rows);
+    let result = import_events(
+        app.db(),
+        source,
+        &EventImport::default(),
+        app.clock.now(),
+        |progress| {
+            written = progress.rows;
+        },
+    );
     assert_eq!(
-        written, 10_000,
-        "two batches were written before the failure"
+        written, 0,
+        "nothing is written before the whole file is there"
     );
     let Err(Error::Invalid(problems)) = result else {
         panic!("{result:?}");

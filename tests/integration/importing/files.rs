@@ -3,13 +3,16 @@
 use super::import;
 use crate::support::{TestApp, TestDatabase, import_text};
 use insta::assert_snapshot;
-use rollcall::audience::import::{Progress, SubscriberImport, import_subscribers};
+use rollcall::audience::import::{FileOptions, Progress, SubscriberImport, import_subscribers};
 
 const NOW: &str = "2026-03-01T09:30:00Z";
 
 fn separated_by(delimiter: u8) -> SubscriberImport {
     SubscriberImport {
-        delimiter,
+        file: FileOptions {
+            delimiter: Some(delimiter),
+            ..FileOptions::default()
+        },
         ..SubscriberImport::default()
     }
 }
@@ -137,25 +140,30 @@ fn the_command_prints_what_it_did() {
     let csv =
         "email;status\nona@example.com;\njonas@example.com;unsubscribed\nONA@example.com;pending\n";
     let arguments = ["--delimiter", ";", "--group", "readers", "--create-group"];
-    assert_snapshot!(import_text(&database, "subscribers", csv, &arguments), @r#"
+    assert_snapshot!(import_text(&database, "subscribers", csv, &arguments), @r"
     exit code 0
     3 rows
               2 created
-              1 repeated in the file (the last row counts)
-              2 added to the group
-    "#);
+              1 repeated in the file
+              2 added to groups
+    every row with a remark: rollcall import problems 1
+    undo it: rollcall import undo 1
+    ");
     let csv = "email\tstatus\nona@example.com\t\njonas@example.com\tsubscribed\n";
-    assert_snapshot!(import_text(&database, "subscribers", csv, &["--delimiter", "tab"]), @r#"
+    assert_snapshot!(import_text(&database, "subscribers", csv, &["--delimiter", "tab"]), @r"
     exit code 0
     2 rows
               2 unchanged
               1 kept unsubscribed, bounced or complained
-    "#);
+    every row with a remark: rollcall import problems 2
+    undo it: rollcall import undo 2
+    ");
     let csv = "email,event,occurred_at,dedupe_key\nona@example.com,visit,2026-03-01T09:30:00Z,a\nona@example.com,visit,2026-03-01T09:30:00Z,a\n";
-    assert_snapshot!(import_text(&database, "events", csv, &[]), @r#"
+    assert_snapshot!(import_text(&database, "events", csv, &[]), @r"
     exit code 0
     2 rows
               1 recorded
               1 known already
-    "#);
+    undo it: rollcall import undo 3
+    ");
 }

@@ -221,8 +221,8 @@ fn importing_again_changes_nothing_and_wastes_no_id() {
     let rows: String = (1..=size).map(row).collect();
     let csv = format!("email,first_name,visits\n{rows}");
     let mut options = with_fields(&[("visits", CustomType::Number)]);
-    options.group = Some("everybody".to_owned());
-    options.create_group = true;
+    options.groups = vec!["everybody".to_owned()];
+    options.create_groups = true;
     let first = import(&app, &csv, &options);
     assert_eq!(
         (first.created, first.added_to_group),

@@ -14,6 +14,7 @@ pub use tools::{Workshop, python};
 
 use chrono::{DateTime, NaiveTime, Utc};
 use rollcall::audience::api_key::Access;
+use rollcall::audience::import::{ImportSettings, Spool};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
@@ -28,6 +29,7 @@ pub struct TestApp {
     pub clock: Clock,
     api: Api,
     runtime: tokio::runtime::Runtime,
+    _spool: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -44,6 +46,7 @@ impl TestApp {
     /// The same over a database that has something in it already.
     pub fn over(database: TestDatabase, now: &str, zone: chrono_tz::Tz) -> TestApp {
         let clock = Clock::standing_at(instant(now));
+        let spool = tempfile::tempdir().expect("a directory for files to import");
         let app = App {
             db: database.db.clone(),
             refresh: RefreshSettings {
@@ -61,12 +64,21 @@ impl TestApp {
             live: Arc::default(),
             changed: Arc::default(),
             keys_changed: Arc::default(),
+            imports: ImportSettings {
+                clock: clock.clone(),
+                spool: Spool::new(spool.path().to_owned(), 50_000_000),
+                keep_undo: 30,
+                batch_rows: 5_000,
+                is_stopping: Arc::default(),
+            },
+            import_ready: Arc::default(),
         };
         TestApp {
             database,
             api: Api::new(app.clone(), ApiSettings::default()),
             app,
             clock,
+            _spool: spool,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

@@ -1,0 +1,147 @@
+//! `COPY`: the text that Postgres reads rows from, and the temporary tables that rows are staged in.
+
+use crate::error::Error;
+use diesel::connection::SimpleConnection;
+use diesel::pg::CopyTarget;
+use diesel::prelude::*;
+use std::io::Write;
+
+/// Rows in the text format of `COPY`.
+#[derive(Debug, Default)]
+pub struct CopyText {
+    text: Vec<u8>,
+    is_in_row: bool,
+}
+
+impl CopyText {
+    /// Adds a cell; none is NULL.
+    pub fn cell(&mut self, value: Option<&str>) {
+        if self.is_in_row {
+            self.text.push(b'\t');
+        }
+        self.is_in_row = true;
+        let Some(value) = value else {
+            self.text.extend_from_slice(b"\\N");
+            return;
+        };
+        for byte in value.bytes() {
+            match byte {
+                b'\\' => self.text.extend_from_slice(b"\\\\"),
+                b'\t' => self.text.extend_from_slice(b"\\t"),
+                b'\n' => self.text.extend_from_slice(b"\\n"),
+                b'\r' => self.text.extend_from_slice(b"\\r"),
+                byte => self.text.push(byte),
+            }
+        }
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, number: i64) {
+        self.cell(Some(&number.to_string()));
+    }
+
+    /// Adds true or false.
+    pub fn flag(&mut self, flag: bool) {
+        self.cell(Some(if flag { "t" } else { "f" }));
+    }
+
+    /// Ends the row.
+    pub fn end_row(&mut self) {
+        self.text.push(b'\n');
+        self.is_in_row = false;
+    }
+
+    /// Sends the rows into these columns.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn send<T, C>(
+        &self,
+        connection: &mut PgConnection,
+        table: T,
+        columns: C,
+    ) -> Result<usize, Error>
+    where
+        T: Table,
+        C: CopyTarget<Table = T>,
+    {
+        let write = |sink: &mut dyn Write| {
+            sink.write_all(&self.text)
+                .map_err(|error| diesel::result::Error::QueryBuilderError(Box::new(error)))
+        };
+        Ok(diesel::copy_from(table)
+            .from_raw_data(columns, write)
+            .execute(connection)?)
+    }
+}
+
+diesel::table! {
+    /// People of a batch who are known already.
+    import_staging (subscriber_id) {
+        subscriber_id -> Int8,
+        is_again -> Bool,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        country -> Nullable<Text>,
+        region -> Nullable<Text>,
+        city -> Nullable<Text>,
+        postal_code -> Nullable<Text>,
+        latitude -> Nullable<Float8>,
+        longitude -> Nullable<Float8>,
+        language -> Nullable<Text>,
+        timezone -> Nullable<Text>,
+        birthday -> Nullable<Date>,
+        source -> Nullable<Text>,
+        status -> Nullable<Text>,
+        custom -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Events of a batch.
+    import_staging_events (subscriber_id) {
+        subscriber_id -> Int8,
+        name -> Text,
+        occurred_at -> Timestamptz,
+        value -> Nullable<Float8>,
+        properties -> Jsonb,
+        dedupe_key -> Nullable<Text>,
+    }
+}
+
+/// Writes instants in UTC until the end of the transaction: rows are remembered as JSON, in which they must not depend
+/// on whose connection it was.
+///
+/// # Errors
+/// Those of the database.
+pub fn make_time_utc(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute("SET LOCAL TIME ZONE 'UTC'")?)
+}
+
+/// Has look-ups go by indexes until the end of the transaction, whatever the planner believes of tables that grow while it
+/// has no statistics of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn use_indexes(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute("SET LOCAL enable_seqscan = off")?)
+}
+
+/// Makes the temporary tables of a connection. They are empty after every transaction.
+///
+/// # Errors
+/// Those of the database.
+pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
+    // For the time zone see above. Statements of batches are too short to be worth compiling.
+    Ok(connection.batch_execute(
+        "SET TIME ZONE 'UTC'; SET jit = off; \
+         CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
+             first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
+             latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \
+             custom jsonb NOT NULL) ON COMMIT DELETE ROWS; \
+         CREATE TEMPORARY TABLE import_staging_events (subscriber_id bigint NOT NULL, name text NOT NULL, \
+             occurred_at timestamptz NOT NULL, value float8, properties jsonb NOT NULL, dedupe_key text COLLATE \"C\") \
+             ON COMMIT DELETE ROWS",
+    )?)
+}

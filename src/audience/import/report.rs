@@ -1,0 +1,418 @@
+//! What an import did, told by buckets, and row by row where something is to be said.
+
+use crate::audience::paging::{Page, PageRequest};
+use crate::db::schema::import_problems;
+use crate::error::Error;
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+
+/// How many problems the report of one call lists; all are counted, and kept in the database.
+pub const MAX_LISTED: usize = 1_000;
+
+/// How much of a cell is kept with a problem, in characters.
+const MAX_VALUE: usize = 200;
+
+/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`
+/// or `refused`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImportReport {
+    /// Rows of the file, without the header and empty lines.
+    pub rows: u64,
+    /// Subscribers or events that were new.
+    pub created: u64,
+    /// Subscribers of whom something changed.
+    pub updated: u64,
+    /// Subscribers who were so already, and events that were known by their dedupe key.
+    pub unchanged: u64,
+    /// Rows whose e-mail address stands in another row of the same file.
+    pub repeated: u64,
+    /// Subscribers who were left alone, because only new ones were to be added.
+    pub skipped: u64,
+    /// Rows that say to address somebody who unsubscribed, bounced or complained: their status stayed.
+    pub suppressed: u64,
+    /// Subscribers who may be addressed again, because whoever imported gave a reason.
+    pub consent_raised: u64,
+    /// Rows whose address is that of a role, such as info@, and not of a person; they were kept.
+    pub role_addresses: u64,
+    /// How many memberships of groups were added.
+    pub added_to_group: u64,
+    /// Rows left out, for any of the reasons that follow.
+    pub refused: u64,
+    /// Rows that could not be cut into cells, or had too few or too many.
+    pub malformed: u64,
+    /// Rows whose e-mail address is none.
+    pub invalid_email: u64,
+    /// Rows with another value that is not of its column's type.
+    pub mistyped: u64,
+    /// Rows about subscribers who do not exist.
+    pub unknown: u64,
+    /// Why rows were left out, the first [`MAX_LISTED`] of them.
+    #[serde(skip)]
+    pub problems: Vec<RowProblem>,
+}
+
+/// What is to be said of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// It could not be cut into cells, or has too few or too many. It was left out.
+    Malformed,
+    /// Its e-mail address is none. It was left out.
+    InvalidEmail,
+    /// Another value is not of its column's type. It was left out.
+    Mistyped,
+    /// Its subscriber does not exist. It was left out.
+    Unknown,
+    /// Another row of the file has the same e-mail address.
+    Repeated,
+    /// It says to address somebody who unsubscribed, bounced or complained; that stayed, the rest of the row was used.
+    Suppressed,
+    /// Its address is that of a role. It was used.
+    RoleAddress,
+}
+
+impl ProblemKind {
+    /// Every kind; the first four are those of rows left out.
+    pub const ALL: [ProblemKind; 7] = [
+        ProblemKind::Malformed,
+        ProblemKind::InvalidEmail,
+        ProblemKind::Mistyped,
+        ProblemKind::Unknown,
+        ProblemKind::Repeated,
+        ProblemKind::Suppressed,
+        ProblemKind::RoleAddress,
+    ];
+
+    /// The name in the database and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProblemKind::Malformed => "malformed",
+            ProblemKind::InvalidEmail => "invalid_email",
+            ProblemKind::Mistyped => "mistyped",
+            ProblemKind::Unknown => "unknown",
+            ProblemKind::Repeated => "repeated",
+            ProblemKind::Suppressed => "suppressed",
+            ProblemKind::RoleAddress => "role_address",
+        }
+    }
+
+    /// Reads the name; the database holds only known ones.
+    pub fn parse(name: &str) -> ProblemKind {
+        let mut known = ProblemKind::ALL.into_iter();
+        known
+            .find(|kind| kind.as_str() == name)
+            .unwrap_or(ProblemKind::Malformed)
+    }
+
+    /// Whether the row was left out.
+    pub fn is_refusal(self) -> bool {
+        ProblemKind::ALL[..4].contains(&self)
+    }
+}
+
+/// Something that is to be said of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowProblem {
+    /// The line of the file on which the row begins, from 1.
+    pub line: u64,
+    /// What it is.
+    pub kind: ProblemKind,
+    /// The column, where it is about one.
+    pub column: Option<String>,
+    /// What the cell holds, shortened.
+    pub value: Option<String>,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl RowProblem {
+    /// A problem of a whole row.
+    pub fn new(line: u64, kind: ProblemKind, message: impl Into<String>) -> RowProblem {
+        RowProblem {
+            line,
+            kind,
+            column: None,
+            value: None,
+            message: message.into(),
+        }
+    }
+
+    /// The same problem, of a cell.
+    pub fn of_cell(mut self, column: &str, value: &str) -> RowProblem {
+        self.column = Some(storable(column));
+        self.value = Some(storable(value));
+        self
+    }
+}
+
+/// Shortens a text, and leaves out what Postgres cannot store.
+fn storable(text: &str) -> String {
+    let kept = text.chars().filter(|character| *character != '\0');
+    kept.take(MAX_VALUE).collect()
+}
+
+impl std::fmt::Display for RowProblem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "line {}", self.line)?;
+        if let Some(column) = &self.column {
+            write!(formatter, ", {column}")?;
+        }
+        write!(formatter, ": {}", self.message)
+    }
+}
+
+impl ImportReport {
+    /// Counts a problem.
+    pub fn count(&mut self, kind: ProblemKind) {
+        self.refused += u64::from(kind.is_refusal());
+        match kind {
+            ProblemKind::Malformed => self.malformed += 1,
+            ProblemKind::InvalidEmail => self.invalid_email += 1,
+            ProblemKind::Mistyped => self.mistyped += 1,
+            ProblemKind::Unknown => self.unknown += 1,
+            ProblemKind::Repeated => self.repeated += 1,
+            ProblemKind::Suppressed => self.suppressed += 1,
+            ProblemKind::RoleAddress => self.role_addresses += 1,
+        }
+    }
+
+    /// Adds what a batch did.
+    pub fn add(&mut self, batch: &ImportReport) {
+        let ImportReport {
+            rows,
+            created,
+            updated,
+            unchanged,
+            repeated,
+            skipped,
+            suppressed,
+            consent_raised,
+            role_addresses,
+            added_to_group,
+            refused,
+            malformed,
+            invalid_email,
+            mistyped,
+            unknown,
+            problems: _,
+        } = batch;
+        for (total, more) in [
+            (&mut self.rows, rows),
+            (&mut self.created, created),
+            (&mut self.updated, updated),
+            (&mut self.unchanged, unchanged),
+            (&mut self.repeated, repeated),
+            (&mut self.skipped, skipped),
+            (&mut self.suppressed, suppressed),
+            (&mut self.consent_raised, consent_raised),
+            (&mut self.role_addresses, role_addresses),
+            (&mut self.added_to_group, added_to_group),
+            (&mut self.refused, refused),
+            (&mut self.malformed, malformed),
+            (&mut self.invalid_email, invalid_email),
+            (&mut self.mistyped, mistyped),
+            (&mut self.unknown, unknown),
+        ] {
+            *total += more;
+        }
+    }
+}
+
+/// A problem as stored; its id orders the problems of an import as the file does, batch by batch.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = import_problems, check_for_backend(diesel::pg::Pg))]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct StoredProblem {
+    pub id: i64,
+    pub line: i64,
+    pub kind: String,
+    pub column: Option<String>,
+    pub value: Option<String>,
+    pub reason: String,
+}
+
+impl From<StoredProblem> for RowProblem {
+    fn from(stored: StoredProblem) -> RowProblem {
+        RowProblem {
+            line: u64::try_from(stored.line).unwrap_or_default(),
+            kind: ProblemKind::parse(&stored.kind),
+            column: stored.column,
+            value: stored.value,
+            message: stored.reason,
+        }
+    }
+}
+
+/// How many rows one statement inserts; five values each, and Postgres takes 65,535.
+const INSERTED_AT_A_TIME: usize = 5_000;
+
+/// Stores problems of a batch, in the order of their lines.
+pub(super) fn store_problems(
+    connection: &mut PgConnection,
+    import_id: i64,
+    problems: &mut [RowProblem],
+) -> Result<(), Error> {
+    problems.sort_by_key(|problem| (problem.line, problem.kind));
+    for some in problems.chunks(INSERTED_AT_A_TIME) {
+        let rows: Vec<_> = some
+            .iter()
+            .map(|problem| {
+                (
+                    import_problems::import_id.eq(import_id),
+                    import_problems::line.eq(i64::try_from(problem.line).unwrap_or(i64::MAX)),
+                    import_problems::kind.eq(problem.kind.as_str()),
+                    import_problems::column.eq(&problem.column),
+                    import_problems::value.eq(&problem.value),
+                    import_problems::reason.eq(storable_reason(&problem.message)),
+                )
+            })
+            .collect();
+        diesel::insert_into(import_problems::table)
+            .values(rows)
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+fn storable_reason(reason: &str) -> String {
+    reason.replace('\0', "\u{fffd}")
+}
+
+/// Lists a page of the problems of an import, in the order of the file.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_problems(
+    connection: &mut PgConnection,
+    import_id: i64,
+    kinds: &[ProblemKind],
+    request: &PageRequest<i64>,
+) -> Result<Page<StoredProblem>, Error> {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    request.fetch(
+        |problem: &StoredProblem| problem.id,
+        |request, limit| {
+            let mut query = import_problems::table
+                .filter(import_problems::import_id.eq(import_id))
+                .filter(import_problems::kind.eq_any(names.clone()))
+                .select(StoredProblem::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(import_problems::id.gt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(import_problems::id.lt(before));
+            }
+            query = if request.from_end {
+                query.order(import_problems::id.desc())
+            } else {
+                query.order(import_problems::id.asc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
+}
+
+/// How many problems are read at a time.
+const READ_AT_A_TIME: usize = 1_000;
+
+/// Returns the first problems of an import after one as lines of CSV, and the id of the last of them; none after the
+/// last. Before the first stands the header.
+///
+/// # Errors
+/// Those of the database.
+pub fn problems_csv(
+    connection: &mut PgConnection,
+    import_id: i64,
+    after: Option<i64>,
+) -> Result<Option<(String, i64)>, Error> {
+    let request = PageRequest {
+        size: READ_AT_A_TIME,
+        after,
+        before: None,
+        from_end: false,
+    };
+    let page = list_problems(connection, import_id, &ProblemKind::ALL, &request)?;
+    let mut text = String::new();
+    if after.is_none() {
+        text.push_str("line,kind,column,value,reason\r\n");
+    }
+    for row in &page.rows {
+        let cells = [
+            row.kind.as_str(),
+            row.column.as_deref().unwrap_or_default(),
+            row.value.as_deref().unwrap_or_default(),
+            &row.reason,
+        ];
+        text.push_str(&row.line.to_string());
+        for cell in cells {
+            text.push(',');
+            text.push_str(&safe_cell(cell));
+        }
+        text.push_str("\r\n");
+    }
+    match page.rows.last() {
+        Some(last) => Ok(Some((text, last.id))),
+        None if after.is_none() => Ok(Some((text, 0))),
+        None => Ok(None),
+    }
+}
+
+/// Writes all problems of an import as CSV.
+///
+/// # Errors
+/// Those of the database; [`Error::Invalid`] if they cannot be written.
+pub fn write_problems(
+    connection: &mut PgConnection,
+    import_id: i64,
+    output: &mut impl Write,
+) -> Result<(), Error> {
+    let mut after = None;
+    while let Some((text, last)) = problems_csv(connection, import_id, after)? {
+        output
+            .write_all(text.as_bytes())
+            .map_err(|error| Error::invalid("output", format!("it cannot be written: {error}")))?;
+        after = Some(last);
+    }
+    Ok(())
+}
+
+/// Writes a cell so that no spreadsheet takes it for a formula: what begins like one gets an apostrophe before it.
+pub fn safe_cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if is_formula || text.contains([',', '"', '\n', '\r', ';']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_safe_in_spreadsheets() {
+        for (cell, written) in [
+            ("Ona", "Ona"),
+            ("a,b", "\"a,b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("-2", "\"'-2\""),
+            ("two\nlines", "\"two\nlines\""),
+        ] {
+            assert_eq!(safe_cell(cell), written);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What a server does for imports besides running those that it is told to: those that a dead process left are gone on
+//! with, and what nobody needs any more is removed.
+
+use super::job::{self, Import, ImportState, forget_expired};
+use super::run::{ImportSettings, remove_file, try_run};
+use crate::db::Db;
+use crate::db::schema::imports;
+use crate::error::Error;
+use chrono::Duration;
+use diesel::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// For how many days an import waits for its file.
+const WAITS: i64 = 1;
+
+/// Runs the oldest import that waits for its turn, or was left running, and whose file is in the spool of this machine.
+/// Returns nothing if there is none, or while another import runs.
+///
+/// # Errors
+/// Those of [`try_run`]; where the file was at fault, the import has failed and the next one can be run.
+pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Error> {
+    let unfinished = db.run_here(job::list_unfinished)?;
+    let next = unfinished.into_iter().find(|import| {
+        let path = import.file_path.as_deref();
+        let is_asked_to_stop = import.cancel_requested && import.state() == ImportState::Running;
+        is_asked_to_stop || path.is_some_and(|path| settings.spool.holds(Path::new(path)))
+    });
+    match next {
+        Some(import) => try_run(db, import.id, settings, |_| {}),
+        None => Ok(None),
+    }
+}
+
+/// Forgets what there was before imports that cannot be undone any more, ends those whose file never came, and removes
+/// files that nobody will ask for.
+///
+/// # Errors
+/// Those of the database.
+pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
+    let now = settings.clock.now();
+    let kept_since = now - Duration::days(i64::from(settings.keep_undo).max(1));
+    let kept = db.run_here(|connection| {
+        forget_expired(connection, now)?;
+        let late: Vec<i64> = imports::table
+            .filter(imports::state.eq("waiting"))
+            .filter(imports::created_at.lt(now - Duration::days(WAITS)))
+            .select(imports::id)
+            .load(connection)?;
+        for id in late {
+            let why = Some("its file did not come");
+            job::set_state(connection, id, ImportState::Failed, why, Some(now))?;
+        }
+        let given_up: Vec<Import> = imports::table
+            .filter(imports::file_path.is_not_null())
+            .filter(imports::state.eq_any(["failed", "cancelled", "succeeded", "undone"]))
+            .filter(imports::finished_at.lt(kept_since))
+            .select(Import::as_select())
+            .load(connection)?;
+        for import in given_up {
+            remove_file(connection, &import)?;
+        }
+        let kept: Vec<Option<String>> = imports::table
+            .filter(imports::file_path.is_not_null())
+            .select(imports::file_path)
+            .load(connection)?;
+        Ok(kept)
+    })?;
+    let kept: Vec<PathBuf> = kept.into_iter().flatten().map(PathBuf::from).collect();
+    settings.spool.remove_others(&kept)?;
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! What `rollcall import` takes.
+
+use crate::audience::import::{
+    DateFormat, Encoding, EventImport, FileOptions, ImportMode, ImportOptions, NO_QUOTE,
+    SubscriberImport,
+};
+use crate::rule::{CustomType, Status};
+use chrono_tz::Tz;
+use std::path::PathBuf;
+
+/// What can be imported, and what can be done with imports.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Add or change subscribers: one row each, known by the column "email".
+    #[command(after_help = EXIT_CODES)]
+    Subscribers(SubscriberArguments),
+    /// Record what subscribers did: columns "email", "event", "occurred_at", perhaps "value", "dedupe_key" and
+    /// "properties.NAME".
+    #[command(after_help = EXIT_CODES)]
+    Events(EventArguments),
+    /// List the latest imports.
+    List,
+    /// Show an import: its file, where its columns went, and its report.
+    Show(OneImport),
+    /// Go on with an import that was interrupted, cancelled or failed, behind what is stored already.
+    #[command(after_help = EXIT_CODES)]
+    Resume(OneImport),
+    /// Stop an import. What is stored stays; it can be resumed or undone.
+    Cancel(OneImport),
+    /// Make everything as it was before an import; refused where later changes would be lost.
+    Undo(OneImport),
+    /// Print the rows that were refused or kept with a remark, as CSV.
+    Problems(OneImport),
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 every row was used; 2 some rows were refused; 1 the import failed.";
+
+/// An import.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OneImport {
+    /// The number of the import, as `rollcall import list` has it.
+    #[arg(value_name = "ID")]
+    pub id: i64,
+}
+
+/// The form of a file; what is not said is found out.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FileArguments {
+    /// The CSV file, perhaps packed with gzip or ZIP; "-" is standard input.
+    pub file: PathBuf,
+
+    /// What separates the cells: one character, or "tab". Found out if absent.
+    #[arg(long, value_parser = parse_delimiter)]
+    delimiter: Option<u8>,
+
+    /// What stands around cells: one character, or "none".
+    #[arg(long, value_parser = parse_quote)]
+    quote: Option<u8>,
+
+    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
+    #[arg(long, value_parser = parse_encoding)]
+    encoding: Option<Encoding>,
+
+    /// Whether the first line names the columns. Found out if absent. Without a header columns are called "column 1",
+    /// "column 2" and so on.
+    #[arg(long, value_name = "yes|no", value_parser = parse_flag)]
+    header: Option<bool>,
+
+    /// Where a column goes that has another name: COLUMN=FIELD. May be given several times.
+    #[arg(long = "column", value_name = "COLUMN=FIELD", value_parser = parse_column)]
+    columns: Vec<(String, String)>,
+
+    /// Leave a column out. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    ignore: Vec<String>,
+
+    /// How days and times are written, such as dd.mm.yyyy or mm/dd/yyyy HH:MM (mm is the month, MM are minutes). What
+    /// ISO 8601 has is always understood.
+    #[arg(long, value_name = "FORMAT", value_parser = DateFormat::parse)]
+    date_format: Option<DateFormat>,
+
+    /// The time zone of times that come without one, such as Europe/Vilnius; UTC if absent.
+    #[arg(long, value_name = "ZONE", value_parser = crate::config::parse_zone)]
+    date_zone: Option<Tz>,
+
+    /// Report what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl FileArguments {
+    fn form(&self) -> FileOptions {
+        FileOptions {
+            delimiter: self.delimiter,
+            quote: self.quote,
+            encoding: self.encoding,
+            header: self.header,
+        }
+    }
+}
+
+/// What `rollcall import subscribers` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SubscriberArguments {
+    #[command(flatten)]
+    pub file: FileArguments,
+
+    /// The key of a group to add every subscriber of the file to. May be given several times.
+    #[arg(long = "group", value_name = "KEY")]
+    groups: Vec<String>,
+
+    /// Make the groups that do not exist.
+    #[arg(long, requires = "groups")]
+    create_group: bool,
+
+    /// Make a custom field of a column: COLUMN:TYPE, with text, number, date, datetime, boolean or list. May be given
+    /// several times.
+    #[arg(long = "field", value_name = "COLUMN:TYPE", value_parser = parse_field)]
+    fields: Vec<(String, CustomType)>,
+
+    /// What a word in the status column means: WORD=STATUS, such as active=subscribed. May be given several times.
+    #[arg(long = "status", value_name = "WORD=STATUS", value_parser = parse_status)]
+    statuses: Vec<(String, Status)>,
+
+    /// The source of those who are new, where the file names none.
+    #[arg(long)]
+    source: Option<String>,
+
+    /// Whom to touch: everybody, only who is new, or only who is known.
+    #[arg(long, default_value = "upsert", value_parser = parse_mode)]
+    mode: ImportMode,
+
+    /// Fill only what is missing; values that are there stay.
+    #[arg(long)]
+    fill_missing: bool,
+
+    /// Address people again who unsubscribed, bounced or complained, where the file says so, for this reason.
+    #[arg(long, value_name = "REASON")]
+    raise_consent: Option<String>,
+}
+
+/// What `rollcall import events` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EventArguments {
+    #[command(flatten)]
+    pub file: FileArguments,
+}
+
+impl SubscriberArguments {
+    /// What is asked of the import.
+    pub fn options(&self) -> ImportOptions {
+        ImportOptions::Subscribers(SubscriberImport {
+            file: self.file.form(),
+            groups: self.groups.clone(),
+            create_groups: self.create_group,
+            fields: self.fields.clone(),
+            columns: self.file.columns.clone(),
+            ignore: self.file.ignore.clone(),
+            date_format: self.file.date_format.clone(),
+            time_zone: self.file.date_zone,
+            statuses: self.statuses.clone(),
+            source: self.source.clone(),
+            mode: self.mode,
+            fill_missing: self.fill_missing,
+            raise_consent: self.raise_consent.clone(),
+            dry_run: self.file.dry_run,
+        })
+    }
+}
+
+impl EventArguments {
+    /// What is asked of the import.
+    pub fn options(&self) -> ImportOptions {
+        ImportOptions::Events(EventImport {
+            file: self.file.form(),
+            columns: self.file.columns.clone(),
+            ignore: self.file.ignore.clone(),
+            date_format: self.file.date_format.clone(),
+            time_zone: self.file.date_zone,
+            dry_run: self.file.dry_run,
+        })
+    }
+}
+
+fn parse_field(text: &str) -> Result<(String, CustomType), String> {
+    let expected = "expected COLUMN:TYPE with text, number, date, datetime, boolean or list, such as first_purchase:date";
+    let (column, type_name) = text.rsplit_once(':').ok_or(expected)?;
+    let custom_type = CustomType::parse(type_name.trim()).ok_or(expected)?;
+    Ok((column.trim().to_owned(), custom_type))
+}
+
+fn parse_column(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=');
+    let parts = parts.map(|(column, field)| (column.trim().to_owned(), field.trim().to_owned()));
+    parts
+        .filter(|(column, field)| !column.is_empty() && !field.is_empty())
+        .ok_or_else(|| "expected COLUMN=FIELD, such as \"E-Mail Address=email\"".to_owned())
+}
+
+fn parse_status(text: &str) -> Result<(String, Status), String> {
+    let expected = "expected WORD=STATUS with subscribed, unsubscribed, bounced, complained or pending, such as active=subscribed";
+    let (word, status) = text.rsplit_once('=').ok_or(expected)?;
+    let status = Status::parse(status.trim()).ok_or(expected)?;
+    Ok((word.trim().to_owned(), status))
+}
+
+fn parse_mode(text: &str) -> Result<ImportMode, String> {
+    match text {
+        "upsert" => Ok(ImportMode::Upsert),
+        "insert" => Ok(ImportMode::Insert),
+        "update" => Ok(ImportMode::Update),
+        _ => Err("expected upsert, insert or update".to_owned()),
+    }
+}
+
+fn parse_encoding(text: &str) -> Result<Encoding, String> {
+    let known: Vec<&str> = Encoding::ALL.into_iter().map(Encoding::as_str).collect();
+    Encoding::parse(text).ok_or_else(|| format!("expected one of {}", known.join(", ")))
+}
+
+fn parse_flag(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && *byte != b'"' && *byte != b'\n' => Ok(*byte),
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        _ => Err("expected one character such as \";\", or \"tab\"".to_owned()),
+    }
+}
+
+fn parse_quote(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_punctuation() => Ok(*byte),
+        _ if text == "none" => Ok(NO_QUOTE),
+        _ => Err("expected one character such as ' or \", or \"none\"".to_owned()),
+    }
+}

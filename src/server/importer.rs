@@ -1,0 +1,69 @@
+//! The loop of the importer: it sleeps and is woken, the steps of [`crate::audience::import`] work. Imports run one at a
+//! time, whichever servers and commands there are.
+
+use crate::audience::import::{run_next, tidy};
+use crate::error::Error;
+use crate::graphql::App;
+use std::time::{Duration, Instant};
+
+/// How soon to look for imports that others asked for, left behind, or are running.
+const SOON: Duration = Duration::from_secs(2);
+/// How soon to try again after a failure of the database.
+const LATER: Duration = Duration::from_secs(10);
+/// How often what is not needed any more is removed.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Runs imports, for ever.
+pub async fn run(app: App) {
+    let mut tidied: Option<Instant> = None;
+    loop {
+        let is_due = tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY);
+        if is_due {
+            tidied = Some(Instant::now());
+        }
+        let sleep = step(&app, is_due).await;
+        if sleep.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = app.import_ready.notified() => {}
+        }
+    }
+}
+
+/// Runs the next import, and returns how long there is nothing to do.
+async fn step(app: &App, tidies: bool) -> Duration {
+    let working = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        if tidies {
+            tidy(&working.db, &working.imports)?;
+        }
+        run_next(&working.db, &working.imports)
+    });
+    match done.await {
+        Ok(Ok(Some(import))) => {
+            tracing::info!(import = import.id, state = %import.state, rows = import.done_rows, "imported");
+            // Instant segments follow, and there may be another one.
+            app.changed.notify_one();
+            Duration::ZERO
+        }
+        Ok(Ok(None)) => SOON,
+        Ok(Err(Error::Invalid(problems))) => {
+            let reason = problems
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            tracing::warn!(%reason, "an import failed");
+            SOON
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an import stopped and can be resumed");
+            LATER
+        }
+        Err(stopped) => {
+            tracing::error!(%stopped, "an import stopped and will be gone on with");
+            LATER
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Imports as jobs: one at a time, stopped and gone on with, and what becomes of their files.
+
+use super::{make_job, subscribers};
+use crate::support::{TestApp, eventually};
+use rollcall::audience::import::{
+    ImportReport, ImportSettings, ImportState, Spool, SubscriberImport, cancel, create, get,
+    in_place, resume, run_next, tidy, try_run,
+};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+const NOW: &str = "2026-03-01T09:30:00Z";
+
+fn rows(count: usize) -> String {
+    let rows: String = (0..count)
+        .map(|row| format!("p{row}@example.com,N{row}\n"))
+        .collect();
+    format!("email,first_name\n{rows}")
+}
+
+fn small_batches(app: &TestApp) -> ImportSettings {
+    ImportSettings {
+        batch_rows: 100,
+        ..app.app.imports.clone()
+    }
+}
+
+fn options() -> rollcall::audience::import::ImportOptions {
+    subscribers(SubscriberImport {
+        groups: vec!["all".to_owned()],
+        create_groups: true,
+        ..SubscriberImport::default()
+    })
+}
+
+/// Everybody with their group, in the order of ids.
+fn stored(app: &TestApp) -> String {
+    app.database.ask(
+        "SELECT md5(string_agg(concat_ws(',', s.email, s.status, s.first_name, s.created_at, s.updated_at, m.added_at), ';' ORDER BY s.id)) \
+         FROM subscribers s JOIN group_memberships m ON m.subscriber_id = s.id",
+    )
+}
+
+#[test]
+fn two_imports_at_once_run_one_after_the_other() {
+    let app = TestApp::at(NOW);
+    let csv = rows(3_000);
+    let [first, second] = [0, 1].map(|_| make_job(&app, &options(), csv.as_bytes()).id);
+    let settings = small_batches(&app);
+    let mut refused = 0;
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| try_run(app.db(), first, &settings, |_| {}));
+        eventually("the first runs", || {
+            app.database.ask(&format!(
+                "SELECT done_rows > 0 FROM imports WHERE id = {first}"
+            )) == "true"
+        });
+        let done = loop {
+            match try_run(app.db(), second, &settings, |_| {}).expect("an import") {
+                None => refused += 1,
+                Some(done) => break done,
+            }
+        };
+        let first = running
+            .join()
+            .expect("no panic")
+            .expect("an import")
+            .expect("it ran");
+        assert_eq!(
+            (first.report().created, first.report().unchanged),
+            (3_000, 0)
+        );
+        assert_eq!((done.report().created, done.report().unchanged), (0, 3_000));
+    });
+    assert!(refused > 0, "the second had to wait");
+    assert_eq!(app.database.ask("SELECT count(*) FROM subscribers"), "3000");
+}
+
+#[test]
+fn two_of_the_same_file_may_be_written_beside_the_api() {
+    let app = TestApp::at(NOW);
+    let csv = rows(2_000);
+    let import = make_job(&app, &options(), csv.as_bytes());
+    let settings = small_batches(&app);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| try_run(app.db(), import.id, &settings, |_| {}));
+        // From the other end, so that they meet.
+        for row in (0..2_000).rev().step_by(7) {
+            app.database.execute(&format!(
+                "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('p{row}@example.com', '{NOW}', '{NOW}') ON CONFLICT DO NOTHING"
+            ));
+        }
+        let done = running
+            .join()
+            .expect("no panic")
+            .expect("an import")
+            .expect("it ran");
+        let report = done.report();
+        assert_eq!(report.created + report.updated, 2_000, "{report:?}");
+    });
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM subscribers s JOIN group_memberships m ON m.subscriber_id = s.id WHERE s.first_name IS NOT NULL"),
+        "2000"
+    );
+}
+
+#[test]
+fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
+    let whole = TestApp::at(NOW);
+    let csv = rows(2_000);
+    let import = make_job(&whole, &options(), csv.as_bytes());
+    try_run(whole.db(), import.id, &small_batches(&whole), |_| {}).expect("an import");
+
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), csv.as_bytes());
+    let path = import.file_path.clone().expect("a file");
+    let mut seen = 0;
+    let done = try_run(app.db(), import.id, &settings, |progress| {
+        seen = progress.rows;
+        if progress.rows == 500 {
+            let asked = cancel(app.db(), import.id, &settings);
+            assert_eq!(asked.expect("an import").state(), ImportState::Running);
+        }
+    });
+    let done = done.expect("an import").expect("it ran");
+    assert_eq!(done.state(), ImportState::Cancelled);
+    assert_eq!(done.done_rows, i64::try_from(seen).expect("a number"));
+    assert!((500..1_000).contains(&done.done_rows), "{}", done.done_rows);
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM group_memberships"),
+        done.done_rows.to_string()
+    );
+    assert!(
+        Path::new(&path).exists(),
+        "the file is kept for whoever goes on"
+    );
+
+    app.set_time("2026-03-02T09:30:00Z");
+    let ready = app
+        .db()
+        .run_here(|connection| resume(connection, import.id));
+    assert_eq!(ready.expect("an import").state(), ImportState::Ready);
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one waits");
+    assert_eq!(done.state(), ImportState::Succeeded);
+    assert_eq!(
+        done.report(),
+        ImportReport {
+            rows: 2_000,
+            created: 2_000,
+            added_to_group: 2_000,
+            ..ImportReport::default()
+        }
+    );
+    assert_eq!(stored(&app), stored(&whole));
+    assert!(
+        !Path::new(&path).exists(),
+        "the file is not needed any more"
+    );
+    let again = app
+        .db()
+        .run_here(|connection| resume(connection, import.id));
+    assert!(
+        again
+            .expect_err("it has ended")
+            .to_string()
+            .contains("found one that is succeeded")
+    );
+}
+
+#[test]
+fn a_process_that_is_told_to_end_leaves_it_to_the_next() {
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), rows(2_000).as_bytes());
+    let stopped = try_run(app.db(), import.id, &settings, |progress| {
+        if progress.rows == 300 {
+            settings.is_stopping.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(stopped.is_err());
+    let left = app
+        .db()
+        .run_here(|connection| get(connection, import.id))
+        .expect("an import");
+    assert_eq!(left.state(), ImportState::Running);
+    assert!((300..900).contains(&left.done_rows), "{}", left.done_rows);
+    settings.is_stopping.store(false, Ordering::Relaxed);
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one was left");
+    assert_eq!(
+        (done.state(), done.report().created),
+        (ImportState::Succeeded, 2_000)
+    );
+}
+
+#[test]
+fn one_that_a_dead_process_left_is_cancelled_at_once() {
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), rows(500).as_bytes());
+    app.database
+        .execute("UPDATE imports SET state = 'running', started_at = created_at");
+    let resumed = app
+        .db()
+        .run_here(|connection| resume(connection, import.id))
+        .expect("an import");
+    assert_eq!(
+        resumed.state(),
+        ImportState::Running,
+        "nobody who runs it is disturbed"
+    );
+    let cancelled = cancel(app.db(), import.id, &settings).expect("an import");
+    assert_eq!(cancelled.state(), ImportState::Cancelled);
+    assert!(cancel(app.db(), import.id, &settings).is_err());
+    app.db()
+        .run_here(|connection| resume(connection, import.id))
+        .expect("an import");
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one waits");
+    assert_eq!(done.report().created, 500);
+}
+
+#[test]
+fn the_spool_is_empty_in_the_end() {
+    let app = TestApp::at(NOW);
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = ImportSettings {
+        spool: Spool::new(dir.path().join("spool"), 1_000),
+        ..small_batches(&app)
+    };
+    let files = || {
+        std::fs::read_dir(dir.path().join("spool"))
+            .expect("a directory")
+            .count()
+    };
+    for text in [
+        "email\nona@example.com\n",
+        "nothing of the kind\n",
+        "email\nnobody\n",
+    ] {
+        let file = settings.spool.store(text.as_bytes()).expect("a spool");
+        let made = app.db().run_here(|connection| {
+            create(connection, &options(), "x", Some(&file), app.clock.now())
+        });
+        assert_eq!(files(), 1);
+        let _ = try_run(app.db(), made.expect("an import").id, &settings, |_| {});
+        assert_eq!(files(), 0, "{text}");
+    }
+    let large = settings
+        .spool
+        .store(&[b'x'; 2_000][..])
+        .expect_err("too large");
+    assert_eq!(
+        large.to_string(),
+        "size: expected a file of at most 1000 bytes, found more"
+    );
+    assert_eq!(files(), 0);
+    // Of an import that nobody went on with, after the time to undo it; and of nobody, when it is old.
+    let file = settings.spool.store(&b"email\n"[..]).expect("a spool");
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
+    let id = made.expect("an import").id;
+    cancel(app.db(), id, &settings).expect("an import");
+    let orphan = settings.spool.store(&b"x"[..]).expect("a spool").path;
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    let handle = std::fs::File::options()
+        .write(true)
+        .open(&orphan)
+        .expect("a file");
+    handle.set_modified(old).expect("a time");
+    tidy(app.db(), &settings).expect("tidied");
+    assert!(!orphan.exists());
+    assert_eq!(files(), 1);
+    app.set_time("2026-05-01T09:30:00Z");
+    tidy(app.db(), &settings).expect("tidied");
+    assert_eq!(files(), 0);
+    let gone = app
+        .db()
+        .run_here(|connection| resume(connection, id))
+        .expect_err("no file");
+    assert!(
+        gone.to_string().contains("its file is not kept any more"),
+        "{gone}"
+    );
+}
+
+#[test]
+fn a_file_that_changed_since_is_not_taken_for_the_one() {
+    let app = TestApp::at(NOW);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("people.csv");
+    std::fs::write(&path, rows(10)).expect("a file");
+    let file = in_place(&path).expect("a file");
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
+    let id = made.expect("an import").id;
+    assert!(
+        run_next(app.db(), &app.app.imports)
+            .expect("no failure")
+            .is_none(),
+        "a server leaves the files of others alone"
+    );
+    std::fs::write(&path, rows(11)).expect("a file");
+    let failed = try_run(app.db(), id, &app.app.imports, |_| {}).expect_err("another file");
+    assert!(failed.to_string().contains("changed since"), "{failed}");
+    assert_eq!(app.database.ask("SELECT count(*) FROM subscribers"), "0");
+    assert!(path.exists(), "the files of others are not removed");
+}
+
+#[test]
+fn an_import_that_waits_for_its_file_does_not_for_ever() {
+    let app = TestApp::at(NOW);
+    let made = app
+        .db()
+        .run_here(|connection| create(connection, &options(), "x", None, app.clock.now()));
+    let id = made.expect("an import").id;
+    assert!(try_run(app.db(), id, &app.app.imports, |_| {}).is_err());
+    tidy(app.db(), &app.app.imports).expect("tidied");
+    let state = || {
+        app.db()
+            .run_here(|connection| get(connection, id))
+            .expect("an import")
+            .state()
+    };
+    assert_eq!(state(), ImportState::Waiting);
+    app.set_time("2026-03-03T09:30:00Z");
+    tidy(app.db(), &app.app.imports).expect("tidied");
+    assert_eq!(state(), ImportState::Failed);
+}

@@ -1,0 +1,251 @@
+//! Imports through a real server: the file by plain HTTP, the progress over a WebSocket, and servers that are killed.
+
+use crate::support::{Server, Socket, TestDatabase, eventually};
+use serde_json::{Value, json};
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into()
+}
+
+fn start(database: &TestDatabase, dir: &tempfile::TempDir, more: &[&str]) -> Server {
+    let spool = dir.path().join("spool");
+    let spool = spool.to_str().expect("a plain path");
+    let settings = ["--database-url", &database.url, "--spool-dir", spool];
+    Server::start_with(&[&settings[..], more].concat())
+}
+
+fn create(server: &Server, input: Value) -> Value {
+    let (status, body) = server.post(
+        "mutation ($input: CreateImportInput!) { createImport(input: $input) { import { id uploadUrl problemsUrl } userErrors { message } } }",
+        json!({ "input": input }),
+    );
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(
+        body["data"]["createImport"]["userErrors"],
+        json!([]),
+        "{body}"
+    );
+    body["data"]["createImport"]["import"].clone()
+}
+
+fn url(server: &Server, path: &Value) -> String {
+    format!(
+        "http://{}{}",
+        server.address,
+        path.as_str().expect("a path")
+    )
+}
+
+fn put(server: &Server, import: &Value, bytes: &[u8]) -> (u16, Value) {
+    let mut response = agent()
+        .put(url(server, &import["uploadUrl"]))
+        .send(bytes)
+        .expect("the server answers");
+    let body = response.body_mut().read_json();
+    (response.status().as_u16(), body.expect("a JSON body"))
+}
+
+fn state(server: &Server, import: &Value) -> Value {
+    let (_, body) = server.post(
+        "query ($id: ID!) { import(id: $id) { state error report { rows created refused } } }",
+        json!({ "id": import["id"] }),
+    );
+    body["data"]["import"].clone()
+}
+
+fn spooled(dir: &tempfile::TempDir) -> usize {
+    std::fs::read_dir(dir.path().join("spool")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_file_is_sent_and_its_progress_told() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &[]);
+    let import = create(
+        &server,
+        json!({"kind": "SUBSCRIBERS", "groups": ["fair"], "createGroups": true}),
+    );
+    let mut socket = Socket::open(&server);
+    socket.subscribe(
+        "1",
+        "subscription ($id: ID!) { importProgress(id: $id) { state progress report { rows } } }",
+        json!({ "id": import["id"] }),
+    );
+    let first = socket.receive();
+    assert_eq!(
+        first["payload"]["data"]["importProgress"],
+        json!({"state": "WAITING", "progress": 0.0, "report": {"rows": 0}}),
+        "{first}"
+    );
+    let rows: String = (0..12_000)
+        .map(|row| format!("p{row}@example.com\n"))
+        .collect();
+    let (status, body) = put(&server, &import, format!("email\n=1+1\n{rows}").as_bytes());
+    assert_eq!(
+        (status, &body["import"]["state"]),
+        (202, &json!("READY")),
+        "{body}"
+    );
+    let mut told = Vec::new();
+    loop {
+        let message = socket.receive();
+        if message["type"] == "complete" {
+            break;
+        }
+        told.push(message["payload"]["data"]["importProgress"].clone());
+    }
+    assert_eq!(
+        told.last(),
+        Some(&json!({"state": "SUCCEEDED", "progress": 1.0, "report": {"rows": 12_001}})),
+        "{told:?}"
+    );
+    assert_eq!(
+        state(&server, &import)["report"],
+        json!({"rows": 12_001, "created": 12_000, "refused": 1})
+    );
+    assert_eq!(
+        database.ask("SELECT count(*) FROM group_memberships"),
+        "12000"
+    );
+    assert_eq!(spooled(&dir), 0, "the file is not needed any more");
+    let mut response = agent()
+        .get(url(&server, &import["problemsUrl"]))
+        .call()
+        .expect("an answer");
+    let header = |name: &str| {
+        response.headers()[name]
+            .to_str()
+            .expect("a text")
+            .to_owned()
+    };
+    assert_eq!(header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(
+        header("content-disposition"),
+        "attachment; filename=\"import-1-problems.csv\""
+    );
+    assert_eq!(
+        response.body_mut().read_to_string().expect("a text"),
+        "line,kind,column,value,reason\r\n2,invalid_email,email,\"'=1+1\",\"expected an e-mail address, found \"\"=1+1\"\": it has no @\"\r\n"
+    );
+    // A second file for the same import.
+    let (status, body) = put(&server, &import, b"email\n");
+    assert_eq!(
+        (status, &body["errors"][0]["extensions"]["code"]),
+        (409, &json!("BAD_USER_INPUT")),
+        "{body}"
+    );
+}
+
+#[test]
+fn what_cannot_be_taken_is_refused() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &["--max-upload", "1"]);
+    let import = create(&server, json!({"kind": "SUBSCRIBERS"}));
+    let (status, body) = put(&server, &import, &vec![b'x'; 1_500_000]);
+    assert_eq!(status, 413, "{body}");
+    assert_eq!(
+        body["errors"][0]["message"],
+        "size: expected a file of at most 1000000 bytes, found more"
+    );
+    assert_eq!(spooled(&dir), 0);
+    let path = url(&server, &import["uploadUrl"]);
+    for form in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ] {
+        let posted = agent()
+            .post(&path)
+            .header("content-type", form)
+            .send("email\n")
+            .expect("an answer");
+        assert_eq!(posted.status().as_u16(), 415, "{form}");
+    }
+    let strange = agent().get(&path).call().expect("an answer");
+    assert_eq!(
+        (
+            strange.status().as_u16(),
+            &strange.headers()["allow"].to_str().ok()
+        ),
+        (405, &Some("PUT, POST"))
+    );
+    let unknown = json!({"uploadUrl": "/imports/SW1wb3J0Ojk5/file"});
+    assert_eq!(put(&server, &unknown, b"email\n").0, 404);
+    assert_eq!(
+        put(
+            &server,
+            &json!({"uploadUrl": "/imports/1/file"}),
+            b"email\n"
+        )
+        .0,
+        404
+    );
+    // It still waits, and takes a file that is right.
+    assert_eq!(state(&server, &import)["state"], "WAITING");
+    let posted = agent()
+        .post(&path)
+        .header("content-type", "text/csv")
+        .send("email\nona@example.com\n");
+    assert_eq!(posted.expect("an answer").status().as_u16(), 202);
+    eventually("the import ends", || {
+        state(&server, &import)["state"] == "SUCCEEDED"
+    });
+    let failing = create(&server, json!({"kind": "EVENTS"}));
+    put(&server, &failing, b"email\n");
+    eventually("the import ends", || {
+        state(&server, &failing)["state"] == "FAILED"
+    });
+    assert!(
+        state(&server, &failing)["error"]
+            .as_str()
+            .expect("why")
+            .contains("occurred_at")
+    );
+    assert_eq!(spooled(&dir), 0);
+}
+
+#[test]
+fn what_a_killed_server_left_the_next_one_ends() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut server = start(&database, &dir, &[]);
+    let import = create(&server, json!({"kind": "SUBSCRIBERS"}));
+    let rows: String = (0..30_000)
+        .map(|row| format!("p{row}@example.com,City {row}\n"))
+        .collect();
+    put(&server, &import, format!("email,city\n{rows}").as_bytes());
+    for _ in 0..2 {
+        let done = || {
+            database
+                .ask("SELECT done_rows FROM imports")
+                .parse::<i64>()
+                .expect("a number")
+        };
+        let before = done();
+        eventually("it goes on", || done() > before);
+        server.kill();
+        database.wait_for_end_of_processes();
+        assert_eq!(
+            database.ask("SELECT count(*) FROM subscribers"),
+            done().to_string()
+        );
+        server = start(&database, &dir, &[]);
+    }
+    eventually("the import ends", || {
+        state(&server, &import)["state"] == "SUCCEEDED"
+    });
+    assert_eq!(
+        state(&server, &import)["report"],
+        json!({"rows": 30_000, "created": 30_000, "refused": 0})
+    );
+    assert_eq!(
+        database.ask("SELECT count(DISTINCT city) FROM subscribers"),
+        "30000"
+    );
+    assert_eq!(spooled(&dir), 0);
+}
