@@ -124,11 +124,6 @@ impl AllowedDocuments {
         self.texts.insert(text);
     }
 
-    /// How many documents there are.
-    pub fn len(&self) -> usize {
-        self.texts.len()
-    }
-
     fn find(&self, text: Option<&str>, reference: Option<&Reference>) -> Result<Arc<str>, Refusal> {
         let found = match (reference, text) {
             (Some(Reference::Hash(id) | Reference::Name(id)), _) => self.by_id.get(id),
