@@ -71,8 +71,9 @@ pub struct Query(
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
     api_key::ApiKeyQuery,
-    federation::EntityQuery,
     import::ImportQuery,
+    // The last is asked first for entities, and the others refuse with words of their own.
+    federation::EntityQuery,
 );
 
 /// What can be changed.

@@ -101,7 +101,7 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     "#);
     assert_snapshot!(events("ona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
-    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "column 2" (keep it with --column "column 2=FIELD", or leave it out with --ignore "column 2"); header: expected one of the columns email, event, occurred_at, value, dedupe_key or a column "properties.NAME", found "column 3" (keep it with --column "column 3=FIELD", or leave it out with --ignore "column 3"); header: expected a header line with a column "event", found "email,column 2,column 3"; header: expected a header line with a column "occurred_at", found "email,column 2,column 3"
+    rollcall: "events.csv" was not imported: header: expected one of the columns email, event, occurred_at, value, dedupe_key, properties or a column "properties.NAME", found "column 2" (keep it with --column "column 2=FIELD", or leave it out with --ignore "column 2"); header: expected one of the columns email, event, occurred_at, value, dedupe_key, properties or a column "properties.NAME", found "column 3" (keep it with --column "column 3=FIELD", or leave it out with --ignore "column 3"); header: expected a header line with a column "event", found "email,column 2,column 3"; header: expected a header line with a column "occurred_at", found "email,column 2,column 3"
     "#);
     assert_snapshot!(events("email,event,occured_at\nona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
