@@ -194,12 +194,17 @@ impl Documents {
         limits::check_nesting(text, &self.limits).map_err(too_complex)?;
         let parsed = self.parse(text)?;
         limits::check_size(&parsed, &self.limits).map_err(too_complex)?;
-        let validated = parsed.to_executable_validate(&self.schema);
-        let validated = validated.map_err(|WithErrors { errors, partial }| {
-            let errors =
-                problem::list_errors(&errors, &partial.sources, &self.schema, self.is_open);
-            Refusal::of(ErrorCode::ValidationFailed, errors)
-        })?;
+        let validated = match parsed.to_executable_validate(&self.schema) {
+            Ok(validated) => validated,
+            Err(WithErrors { errors, partial }) => {
+                let sources = &partial.sources;
+                let errors = problem::list_errors(&errors, sources, &self.schema, self.is_open);
+                if !errors.is_empty() {
+                    return Err(Refusal::of(ErrorCode::ValidationFailed, errors));
+                }
+                Valid::assume_valid(partial)
+            }
+        };
         self.check_introspection(&validated)?;
         let problems = Judge::new(&self.schema, self.is_open).check_literals(&validated);
         if !problems.is_empty() {

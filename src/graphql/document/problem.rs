@@ -12,7 +12,7 @@ use async_graphql::ServerError;
 /// How many problems are told at once.
 pub const TOLD: usize = 20;
 
-/// Returns the problems of a document as errors, without codes. `is_open` is whether names may be suggested: where the
+/// Returns the problems of a document as errors, without codes; none if there are none but mistaken ones. `is_open` is whether names may be suggested: where the
 /// schema is kept back, suggestions would tell it bit by bit.
 pub fn list_errors(
     diagnostics: &DiagnosticList,
@@ -20,9 +20,12 @@ pub fn list_errors(
     schema: &Schema,
     is_open: bool,
 ) -> Vec<ServerError> {
-    let errors = diagnostics.iter().take(TOLD).map(|diagnostic| {
+    let told = diagnostics.iter().filter_map(|diagnostic| {
         let said = diagnostic.error.unstable_compat_message();
-        let mut message = said.unwrap_or_else(|| diagnostic.error.to_string());
+        let message = said.unwrap_or_else(|| diagnostic.error.to_string());
+        (!is_mistaken(&message)).then_some((diagnostic, message))
+    });
+    let errors = told.take(TOLD).map(|(diagnostic, mut message)| {
         if is_open && let Some(hint) = suggest(schema, &message) {
             message.push(' ');
             message.push_str(&hint);
@@ -31,6 +34,12 @@ pub fn list_errors(
         ServerError::new(message, Some(position(sources, span)))
     });
     errors.collect()
+}
+
+/// Whether something is said to be wrong that is not: a list may stand for a scalar of any form, and null in it. Where
+/// null is wrong, `values.rs` says so.
+fn is_mistaken(message: &str) -> bool {
+    message == "JSON cannot represent value: null"
 }
 
 /// Finds the name that was probably meant. What is told about a document has no other form than its message.

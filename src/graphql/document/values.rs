@@ -263,6 +263,9 @@ impl Literals<'_> {
             value.as_ref(),
             self.judge.schema.types.get(ty.inner_named_type()),
         ) {
+            (ast::Value::Null, _) if ty.is_non_null() => {
+                Err(format!("expected a value of type {ty}, found null"))
+            }
             (ast::Value::Null | ast::Value::Variable(_), _) => Ok(()),
             (ast::Value::Object(fields), Some(ExtendedType::InputObject(input))) => {
                 for (name, value) in fields {
