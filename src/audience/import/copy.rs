@@ -133,9 +133,11 @@ pub fn use_indexes(connection: &mut PgConnection) -> Result<(), Error> {
 /// # Errors
 /// Those of the database.
 pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
-    // For the time zone see above. Statements of batches are too short to be worth compiling.
+    // For the time zone see above. Statements of batches are too short to be worth compiling. A batch need not wait for
+    // the disk: should the database go down, the last ones are lost with their checkpoints, and read again; the end of
+    // an import is written by another connection, which waits, also for all that was committed before.
     Ok(connection.batch_execute(
-        "SET TIME ZONE 'UTC'; SET jit = off; \
+        "SET TIME ZONE 'UTC'; SET jit = off; SET synchronous_commit = off; \
          CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
              first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
              latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \

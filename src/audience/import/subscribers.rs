@@ -148,6 +148,12 @@ struct IdRow {
     id: i64,
 }
 
+#[derive(QueryableByName)]
+struct IdList {
+    #[diesel(sql_type = Array<BigInt>)]
+    ids: Vec<i64>,
+}
+
 /// Adds who is new, with ids in the order of the file; returns the ids.
 fn insert(
     connection: &mut PgConnection,
@@ -158,18 +164,21 @@ fn insert(
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<IdRow> = diesel::sql_query(
-        "SELECT nextval(pg_get_serial_sequence('subscribers', 'id')) AS id FROM generate_series(1, $1)",
+    // The sequence is looked up once, not for every number; the numbers come as one value.
+    let numbers: IdList = diesel::sql_query(
+        "SELECT array(SELECT nextval((SELECT pg_get_serial_sequence('subscribers', 'id')::regclass)) \
+         FROM generate_series(1, $1)) AS ids",
     )
     .bind::<BigInt, _>(people.len() as i64)
-    .load(connection)?;
+    .get_result(connection)?;
+    let ids = numbers.ids;
     let moment = context.moment.to_rfc3339();
     let [source, created] = ["source", "created_at"].map(place_of);
     let mut text = CopyText::default();
-    for (person, row) in people.iter().zip(&ids) {
+    for (person, id) in people.iter().zip(&ids) {
         let status = person.status.unwrap_or(Status::Subscribed);
         let created_at = person.values[created].as_deref().unwrap_or(&moment);
-        text.number(row.id);
+        text.number(*id);
         text.cell(Some(person.email()));
         text.cell(Some(status.as_str()));
         for (place, _) in plain_columns() {
@@ -210,7 +219,7 @@ fn insert(
             subscribers::unsubscribed_at,
         ),
     )?;
-    Ok(ids.into_iter().map(|row| row.id).collect())
+    Ok(ids)
 }
 
 fn custom_json(person: &Person) -> Result<String, Error> {

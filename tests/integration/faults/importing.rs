@@ -1,6 +1,7 @@
 //! An import that is killed.
 
-use crate::support::{TestDatabase, rollcall, run};
+use super::kill_postgres;
+use crate::support::{TestDatabase, cluster_dir, rollcall, run};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -259,6 +260,91 @@ fn killed_imports_of_events_record_each_event_once() {
         assert!(done.status.success(), "{done}");
     }
     assert_eq!(written(&database), written(&whole));
+}
+
+/// Its own Postgres, which need not have put the last batches on the disk.
+#[test]
+fn an_import_outlives_its_database() {
+    let files = Files::new();
+    let dir = cluster_dir("import-kills");
+    let data_dir = |name: &str| dir.path().join(name);
+    let begin = |name: &str, arguments: &[&str]| {
+        let mut command = rollcall(&["import"]);
+        command
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(data_dir(name));
+        command
+    };
+    let people = files.path("subscribers");
+    let people = people.to_str().expect("a plain path");
+    let import = [
+        &[
+            "subscribers",
+            people,
+            "--group",
+            "readers",
+            "--create-group",
+        ][..],
+        &["--field", "visits:number", "--field", "tags:list"],
+    ]
+    .concat();
+    let whole = run(&mut begin("whole", &import));
+    assert_eq!(whole.status.code(), Some(2), "{whole}");
+
+    // How many rows are done, and whether there are more to come.
+    let look = || {
+        let listed = run(&mut begin("killed", &["list"]));
+        assert!(listed.status.success(), "{listed}");
+        let line = listed.stdout.lines().nth(1).unwrap_or_default();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let rows = words.get(5).and_then(|rows| rows.parse::<u64>().ok());
+        (rows, words.get(2) == Some(&"running"))
+    };
+    run(&mut begin("killed", &["list"]));
+    let mut kills = 0;
+    let mut next = begin("killed", &import);
+    for moment in [0, 150, 300] {
+        let before = look().0;
+        let mut child = next
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        // Killed when another batch is there, which need not be on the disk at once.
+        while child.try_wait().expect("a child can be asked").is_none() {
+            if look().0.unwrap_or_default() > before.unwrap_or_default() {
+                std::thread::sleep(Duration::from_millis(moment));
+                kill_postgres(&data_dir("killed"));
+                kills += 1;
+                break;
+            }
+        }
+        child.wait().expect("a child ends");
+        next = begin("killed", &["resume", "1"]);
+        if !look().1 {
+            break;
+        }
+    }
+    assert!(kills > 0, "it was killed before its end");
+    if look().1 {
+        let ended = run(&mut next);
+        assert_eq!(ended.status.code(), Some(2), "{ended}");
+    }
+    let outcome = |name: &str| {
+        let columns = "email,status,first_name,country,birthday,groups,custom.visits,custom.tags";
+        let mut export = rollcall(&["export", "subscribers", "--columns", columns]);
+        let exported = run(export.arg("--data-dir").arg(data_dir(name)));
+        assert!(exported.status.success(), "{exported}");
+        let shown = run(&mut begin(name, &["show", "1"]));
+        let problems = run(&mut begin(name, &["problems", "1"]));
+        (exported.stdout, shown.stdout, problems.stdout)
+    };
+    assert!(
+        outcome("killed") == outcome("whole"),
+        "{}",
+        outcome("killed").1
+    );
 }
 
 /// Standard input cannot be read twice: it is copied first, and what is stored then comes of the copy.

@@ -1,8 +1,7 @@
 //! Twenty kills, of the server and of its Postgres, at random moments of refreshes with edits going on.
 
+use super::kill_postgres;
 use crate::support::{Server, cluster_dir, eventually, rollcall, run};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Mutex;
@@ -11,18 +10,6 @@ use std::time::Duration;
 
 const PEOPLE: usize = 40_000;
 const KILLS: u64 = 20;
-
-/// Kills the Postgres of a data directory as nothing can be prepared for.
-fn kill_postgres(data_dir: &Path) {
-    let file = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")).expect("a file");
-    let pid = file
-        .lines()
-        .next()
-        .expect("a line")
-        .parse()
-        .expect("a number");
-    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a process");
-}
 
 fn import_people(settings: &[&str], dir: &Path) {
     let people = dir.join("people.csv");

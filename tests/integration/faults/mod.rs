@@ -9,7 +9,10 @@ mod meanwhile;
 mod refreshing;
 
 use crate::support::TestApp;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
+use std::path::Path;
 
 /// Where the audience of these tests stands in time: subscriber number n was made n minutes before.
 const NOW: &str = "2026-03-01T00:00:00Z";
@@ -86,4 +89,16 @@ fn members(app: &TestApp) -> String {
          (SELECT json_agg(c ORDER BY c.refresh_id, c.segment_id, c.chunk) FROM segment_changes c), \
          (SELECT json_agg(r ORDER BY r.refresh_id, r.segment_id) FROM segment_refreshes r))",
     )
+}
+
+/// Kills the Postgres of a data directory as nothing can be prepared for.
+fn kill_postgres(data_dir: &Path) {
+    let file = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")).expect("a file");
+    let pid = file
+        .lines()
+        .next()
+        .expect("a line")
+        .parse()
+        .expect("a number");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a process");
 }
