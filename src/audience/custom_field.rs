@@ -363,7 +363,7 @@ fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
 }
 
 /// Writes whole numbers without a fraction, as people do; zero has no sign.
-fn store_number(number: f64) -> Value {
+pub(super) fn store_number(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
         json!(number as i64)

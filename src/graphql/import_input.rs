@@ -66,6 +66,9 @@ pub struct CreateImportInput {
     /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
     /// What ISO 8601 has is always understood; anything else is never guessed.
     pub date_format: Option<String>,
+    /// Whether decimals follow a comma, as in `1.234,5`; that is not found out.
+    #[graphql(default)]
+    pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
     pub time_zone: Option<String>,
     /// The keys of groups to add every subscriber of the file to.
@@ -177,6 +180,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         }),
         encoding: reading.read("encoding", input.encoding.as_deref(), read_encoding),
         header: input.header,
+        decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
         reading.refuse("quote", "expected another character than the delimiter");

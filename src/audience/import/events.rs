@@ -4,12 +4,13 @@ use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging, use_indexes};
 use super::dates::DateReader;
 use super::mapping::{Columns, missing_column};
+use super::numbers::NumberReader;
 use super::options::EventImport;
 use super::person::check_width;
 use super::report::{ProblemKind, RowProblem};
 use super::rows::Row;
 use super::suggest::is_made_up;
-use crate::audience::clean::{clean_email, clean_number, clean_text};
+use crate::audience::clean::{clean_email, clean_text};
 use crate::audience::event::{Recorded, clean_name, clean_value, merge_sql};
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::{Error, InputCode, InputProblem};
@@ -73,6 +74,8 @@ pub struct EventReader {
     pub targets: Vec<EventTarget>,
     /// How times are written.
     pub dates: DateReader,
+    /// How numbers are written.
+    pub numbers: NumberReader,
 }
 
 /// Maps the columns of a file of events.
@@ -202,18 +205,38 @@ impl EventReader {
                 )?;
             }
             EventTarget::Column("value") => {
-                event.value = clean_number(cell)?.map(clean_value).transpose()?;
+                event.value = self.numbers.read(cell)?.map(clean_value).transpose()?;
             }
             EventTarget::Column("dedupe_key") => event.dedupe_key = clean_text(cell)?,
             // All at once, as exports write them.
             EventTarget::Column(_) => event.properties.extend(read_properties(cell)?),
             EventTarget::Property(property) => {
                 let text = clean_text(cell)?;
-                let value = text.map(|text| (property.clone(), guess(&text)));
+                let value = text.map(|text| (property.clone(), self.guess(&text)));
                 event.properties.extend(value);
             }
         }
         Ok(())
+    }
+
+    /// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but
+    /// somebody's long key, of which none may be lost.
+    fn guess(&self, text: &str) -> Value {
+        let written = match self.numbers.decimal_comma {
+            // A version or a date more likely than a number with parted digits.
+            true if text.contains('.') => return json!(text),
+            true => text.replace(',', "."),
+            false => text.to_owned(),
+        };
+        match written.as_str() {
+            "true" => json!(true),
+            "false" => json!(false),
+            written => match serde_json::from_str::<serde_json::Number>(written) {
+                Ok(number) if number.is_f64() && !written.contains(['.', 'e', 'E']) => json!(text),
+                Ok(number) => Value::Number(number),
+                Err(_) => json!(text),
+            },
+        }
     }
 }
 
@@ -222,20 +245,6 @@ fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
         None => Ok(Map::new()),
         Some(text) => serde_json::from_str(&text)
             .map_err(|error| format!("expected a JSON object, found something else: {error}")),
-    }
-}
-
-/// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but
-/// somebody's long key, of which none may be lost.
-fn guess(text: &str) -> Value {
-    match text {
-        "true" => json!(true),
-        "false" => json!(false),
-        text => match serde_json::from_str::<serde_json::Number>(text) {
-            Ok(number) if number.is_f64() && !text.contains(['.', 'e', 'E']) => json!(text),
-            Ok(number) => Value::Number(number),
-            Err(_) => json!(text),
-        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which column of a file goes where.
 
+use super::numbers::NumberReader;
 use super::options::SubscriberImport;
 use super::suggest::{by_name, suggest};
 use crate::audience::catalogue::load_catalogue;
@@ -52,6 +53,8 @@ pub struct Columns<'a> {
     pub sample: &'a [Vec<String>],
     /// What stands between cells.
     pub delimiter: u8,
+    /// How numbers are written.
+    pub numbers: NumberReader,
 }
 
 impl Columns<'_> {
@@ -224,7 +227,8 @@ impl Mapping<'_> {
                 let message = format!(
                     "expected a built-in column or the key of a custom field, found \"{column}\""
                 );
-                let suggested = suggest(column, self.columns.values(position));
+                let suggested =
+                    suggest(column, self.columns.values(position), self.columns.numbers);
                 let hint = suggested.hint(column, nearest(column, self.known()));
                 Err(InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint)))
             }

@@ -1,20 +1,22 @@
 //! Importing CSV files: subscribers, perhaps into groups, and events.
 //!
-//! An import is a job (`job.rs`): a row of `imports` with what was asked (`options.rs`), how far it is, and its report
-//! (`report.rs`). Its file waits in a spool or where it is (`spool.rs`). It is unpacked, its form found out
+//! An import is a job (`job.rs`, `control.rs`): a row of `imports` with what was asked (`options.rs`), how far it is, and
+//! its report (`report.rs`). Its file waits in a spool or where it is (`spool.rs`). It is unpacked, its form found out
 //! (`source.rs`), and cut into rows (`rows.rs`) as a stream; columns are mapped before the first row is read (`plan.rs`,
-//! `mapping.rs`, `suggest.rs`). A row is cleaned and typed (`person.rs`, `events.rs`, `dates.rs`); one that cannot be
+//! `mapping.rs`, `suggest.rs`). A row is cleaned and typed (`person.rs`, `events.rs`, `dates.rs`, `numbers.rs`); one that cannot be
 //! used is reported with its line and left out, the others are kept. Rows are gathered to batches (`reader.rs`), and
 //! each batch is one transaction (`run.rs`, `subscribers.rs`) that also moves the checkpoint, so that an import whose
 //! process died goes on behind the last committed batch. Within a time it can be undone (`undo.rs`).
 
 mod batch;
+mod control;
 mod copy;
 mod dates;
 mod erase;
 mod events;
 mod job;
 mod mapping;
+mod numbers;
 mod options;
 mod person;
 mod plan;
@@ -32,11 +34,12 @@ mod turns;
 mod undo;
 mod whole;
 
+pub use control::{create, resume, set_file};
 pub use dates::DateFormat;
 pub use erase::{PersonChange, forget_person, list_changes_of};
 pub use job::{
-    FileForm, Import, ImportState, MappedColumn, count_problems, create, find_by_ids, full_report,
-    get, list_page, list_unfinished, resume, set_file,
+    FileForm, Import, ImportState, MappedColumn, count_problems, find_by_ids, full_report, get,
+    list_page, list_unfinished,
 };
 pub use mapping::BUILTIN_COLUMNS;
 pub use options::{

@@ -1,6 +1,7 @@
 //! What can be asked of an import.
 
 use super::dates::DateFormat;
+use super::numbers::NumberReader;
 use crate::rule::{CustomType, Status};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,17 @@ pub struct FileOptions {
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
+    /// Whether decimals follow a comma; this is not found out.
+    pub decimal_comma: bool,
+}
+
+impl FileOptions {
+    /// How its numbers are read.
+    pub fn numbers(&self) -> NumberReader {
+        NumberReader {
+            decimal_comma: self.decimal_comma,
+        }
+    }
 }
 
 /// Whom an import may touch.

@@ -2,13 +2,13 @@
 
 use super::dates::DateReader;
 use super::mapping::{BUILTIN_COLUMNS, Target};
+use super::numbers::NumberReader;
 use super::report::{ProblemKind, RowProblem};
 use super::rows::Row;
 use crate::audience::clean::{
-    clean_country, clean_degrees, clean_email, clean_language, clean_number, clean_text,
-    clean_timezone,
+    clean_country, clean_degrees, clean_email, clean_language, clean_text, clean_timezone,
 };
-use crate::audience::custom_field::clean_cell;
+use crate::audience::custom_field::{clean_cell, store_number};
 use crate::rule::{CustomType, Status};
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
@@ -86,6 +86,8 @@ pub struct PersonReader {
     pub targets: Vec<Target>,
     /// How days and times are written.
     pub dates: DateReader,
+    /// How numbers are written.
+    pub numbers: NumberReader,
     /// What the words of the status column mean.
     pub statuses: Vec<(String, Status)>,
 }
@@ -175,13 +177,14 @@ impl PersonReader {
                 .dates
                 .instant(cell)?
                 .map(|instant| json!(instant.to_rfc3339_opts(SecondsFormat::Micros, true))),
+            CustomType::Number => self.numbers.read(cell)?.map(store_number),
             other => clean_cell(other, cell)?,
         })
     }
 
     fn read_builtin(&self, name: &str, cell: &str) -> Result<Option<String>, String> {
         let degrees = |bound: f64| {
-            let number = clean_number(cell)?;
+            let number = self.numbers.read(cell)?;
             let degrees = number.map(|number| clean_degrees(number, bound));
             degrees
                 .transpose()

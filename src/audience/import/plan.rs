@@ -55,6 +55,7 @@ pub fn prepare<R: BufRead>(
         names: &names,
         sample: &sample,
         delimiter: form.delimiter,
+        numbers: options.file().numbers(),
     };
     db.run_here(|connection| {
         store_form(connection, import.id, form, columns, None)?;
@@ -82,6 +83,7 @@ pub fn prepare<R: BufRead>(
                         header: names.clone(),
                         targets,
                         dates: dates(options.date_format.as_ref(), options.time_zone),
+                        numbers: options.file.numbers(),
                     }),
                     groups: Vec::new(),
                     first_rows,
@@ -100,6 +102,7 @@ fn person_reader(
         header: names.to_vec(),
         targets,
         dates: dates(options.date_format.as_ref(), options.time_zone),
+        numbers: options.file.numbers(),
         statuses: options.statuses.clone(),
     }
 }
@@ -207,7 +210,7 @@ fn store_form(
             target: targets
                 .as_ref()
                 .and_then(|targets| targets.get(position).cloned().flatten()),
-            suggestion: suggest(column, columns.values(position)).as_text(),
+            suggestion: suggest(column, columns.values(position), columns.numbers).as_text(),
         });
     let form = FileForm {
         form,

@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::source::{self, Form};
 use super::spool::{Spool, in_place};
 use super::turns::{StopOthers, Stopped, Turns};
-use super::{events, runs, subscribers};
+use super::{control, events, runs, subscribers};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{import_batches, imports};
@@ -106,7 +106,7 @@ pub fn try_run(
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
 pub fn cancel(db: &Db, id: i64, settings: &ImportSettings) -> Result<Import, Error> {
     let now = settings.clock.now();
-    let asked = db.run_here(|connection| job::ask_to_stop(connection, id, now))?;
+    let asked = db.run_here(|connection| control::ask_to_stop(connection, id, now))?;
     if asked.state() == ImportState::Running
         && let Some(mut lock) = Lock::take(db)?
         && let Some(stopped) = stop_left(&mut lock.connection, id, settings)?

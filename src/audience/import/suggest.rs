@@ -1,7 +1,8 @@
 //! Suggestions for columns whose name says nothing to us: by the words that other programs use, and by their values.
 
 use super::mapping::{builtin, fold};
-use crate::audience::clean::{clean_boolean, clean_day, clean_email, clean_instant, clean_number};
+use super::numbers::NumberReader;
+use crate::audience::clean::{clean_boolean, clean_day, clean_email, clean_instant};
 use crate::rule::CustomType;
 
 /// What other programs call built-in fields, folded.
@@ -151,7 +152,11 @@ pub fn by_name(column: &str) -> Option<&'static str> {
 }
 
 /// Suggests what a column might be.
-pub fn suggest<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> Suggestion {
+pub fn suggest<'v>(
+    column: &str,
+    values: impl Iterator<Item = &'v str>,
+    numbers: NumberReader,
+) -> Suggestion {
     if let Some(field) = by_name(column) {
         return Suggestion::Builtin(field);
     }
@@ -165,7 +170,7 @@ pub fn suggest<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> Sugge
     }
     // Codes keep their leading zeros, and long numbers their last digits, only as text.
     let is_code = |value: &str| {
-        value.len() > 1 && value.starts_with('0') && !value.contains('.') || value.len() > 15
+        value.len() > 1 && value.starts_with('0') && !value.contains(['.', ',']) || value.len() > 15
     };
     Suggestion::Custom(match () {
         () if all(&|value| matches!(clean_boolean(value), Ok(Some(_))))
@@ -173,7 +178,7 @@ pub fn suggest<'v>(column: &str, values: impl Iterator<Item = &'v str>) -> Sugge
         {
             CustomType::Boolean
         }
-        () if all(&|value| clean_number(value).is_ok() && !is_code(value)) => CustomType::Number,
+        () if all(&|value| numbers.read(value).is_ok() && !is_code(value)) => CustomType::Number,
         () if all(&|value| clean_day(value).is_ok()) => CustomType::Date,
         () if all(&|value| clean_instant(value).is_ok()) => CustomType::Datetime,
         () if values.iter().any(|value| value.contains('|')) => CustomType::List,
@@ -187,7 +192,9 @@ mod tests {
 
     #[test]
     fn columns_are_told_by_name_and_by_values() {
-        let look = |column: &str, values: &[&str]| suggest(column, values.iter().copied());
+        let look = |column: &str, values: &[&str]| {
+            suggest(column, values.iter().copied(), NumberReader::default())
+        };
         assert_eq!(look("E-Mail Address", &[]), Suggestion::Builtin("email"));
         assert_eq!(
             look("Date of Birth", &["x"]),
@@ -214,5 +221,12 @@ mod tests {
             );
         }
         assert_eq!(look("x", &[]), Suggestion::Unknown);
+        let comma = NumberReader {
+            decimal_comma: true,
+        };
+        for (value, custom_type) in [("0,5", CustomType::Number), ("0.5", CustomType::Text)] {
+            let suggested = suggest("x", [value].into_iter(), comma);
+            assert_eq!(suggested, Suggestion::Custom(custom_type), "{value}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Importing something that is at hand in one call: for the demo, benchmarks and tests.
 
+use super::control;
 use super::job::{self, Import};
 use super::options::{EventImport, ImportKind, ImportOptions, SubscriberImport};
 use super::report::ImportReport;
@@ -68,7 +69,7 @@ fn import_whole(
         is_stopping: Arc::default(),
     };
     let file = settings.spool.store(source)?;
-    let made = db.run_here(|connection| job::create(connection, options, "", Some(&file), now));
+    let made = db.run_here(|connection| control::create(connection, options, "", Some(&file), now));
     let done = made.and_then(|import| wait_and_run(db, &import, &settings, &mut progress));
     if done.is_err() {
         // Nobody takes this one up again. It is gone already where the file itself was at fault.

@@ -84,6 +84,10 @@ pub struct FileArguments {
     #[arg(long, value_name = "ZONE", value_parser = crate::config::parse_zone)]
     date_zone: Option<Tz>,
 
+    /// Decimals follow a comma, as in 1.234,5. This is not found out.
+    #[arg(long)]
+    decimal_comma: bool,
+
     /// Report what would be done, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -96,6 +100,7 @@ impl FileArguments {
             quote: self.quote,
             encoding: self.encoding,
             header: self.header,
+            decimal_comma: self.decimal_comma,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::import_of_events;
 use crate::support::TestApp;
-use rollcall::audience::import::{EventImport, ImportReport, import_events};
+use rollcall::audience::import::{EventImport, FileOptions, ImportReport, import_events};
 use rollcall::error::Error;
 use serde_json::json;
 use std::io::{BufReader, Read};
@@ -31,6 +31,28 @@ fn assert_totals_are_of_the_events(app: &TestApp) {
          WHERE (t.count, t.value_sum, t.first_at, t.last_at) IS DISTINCT FROM (e.n, e.v, e.a, e.z)",
     );
     assert_eq!(wrong, "0");
+}
+
+#[test]
+fn decimals_follow_a_comma_where_that_is_said() {
+    let app = app();
+    let csv = "email;event;occurred_at;value;properties.weight;properties.version\n\
+        ona@example.com;purchase;2026-02-01T10:00:00Z;1.234,5;0,75;1.25\n";
+    let options = EventImport {
+        file: FileOptions {
+            decimal_comma: true,
+            ..FileOptions::default()
+        },
+        ..EventImport::default()
+    };
+    let now = app.clock.now();
+    let report = import_events(app.db(), csv.as_bytes(), &options, now, |_| {});
+    assert_eq!(report.expect("the file can be imported").created, 1);
+    assert_eq!(
+        app.database
+            .ask("SELECT concat_ws(' ', value, properties) FROM events"),
+        r#"1234.500000 {"weight": 0.75, "version": "1.25"}"#
+    );
 }
 
 #[test]

@@ -180,6 +180,36 @@ fn days_are_read_as_they_are_said_to_be_written() {
 }
 
 #[test]
+fn decimals_follow_a_comma_where_that_is_said() {
+    let app = TestApp::at(NOW);
+    let csv = "email;latitude;longitude;spent\na@example.com;54,687;25,28;1.234,50\nb@example.com;;;12.5\n";
+    let said = |decimal_comma| SubscriberImport {
+        file: FileOptions {
+            decimal_comma,
+            ..FileOptions::default()
+        },
+        ..with_fields(&[("spent", CustomType::Number)])
+    };
+    let done = report(&app, said(true), csv);
+    assert_eq!((done.created, done.mistyped), (1, 1));
+    assert_eq!(
+        app.database
+            .ask("SELECT concat_ws(' ', latitude, longitude, custom) FROM subscribers"),
+        r#"54.687 25.28 {"spent": 1234.5}"#
+    );
+    assert_eq!(
+        done.problems[0].to_string(),
+        "line 3, spent: expected a number such as 1.234,5, found \"12.5\""
+    );
+    let done = report(&app, said(false), csv);
+    assert_eq!((done.created, done.mistyped), (1, 1));
+    assert_eq!(
+        done.problems[0].to_string(),
+        "line 2, latitude: expected a number such as 12.5, found \"54,687\"; if decimals follow a comma in the file, say so (decimal comma)"
+    );
+}
+
+#[test]
 fn columns_go_where_they_are_sent() {
     let app = app();
     let csv = "E-Mail Address,Vorname,State,Score\nona@example.com,Onutė,off,3\nnew@example.com,Neue,ON,\n";
