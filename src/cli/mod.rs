@@ -10,6 +10,7 @@ mod migrate;
 mod refresh;
 mod schema;
 mod serve;
+mod terminal;
 
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use clap::{Parser, Subcommand};
@@ -75,7 +76,10 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rollcall: {error:#}");
+            // Some errors have lines of their own; nothing else in them is for the terminal.
+            let error = format!("{error:#}");
+            let lines: Vec<String> = error.lines().map(terminal::harmless).collect();
+            eprintln!("rollcall: {}", lines.join("\n"));
             ExitCode::FAILURE
         }
     }

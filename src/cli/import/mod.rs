@@ -97,11 +97,16 @@ fn take_file(file: &Path, settings: &ImportSettings) -> anyhow::Result<SpooledFi
 
 /// Runs an import with a progress bar, when its turn comes.
 fn run_to_end(db: &Db, import: &Import, settings: &ImportSettings) -> Result<Import, Error> {
-    let bar = progress_bar(u64::try_from(import.file_size).unwrap_or_default());
+    let [size, done_bytes, done_rows] = [import.file_size, import.done_bytes, import.done_rows]
+        .map(|number| u64::try_from(number).unwrap_or_default());
+    // What an earlier run did says nothing about how fast this one is.
+    let bar = progress_bar(size).with_position(done_bytes);
+    bar.reset_eta();
+    bar.set_message("reads the file");
     let progress = |progress: Progress| {
         bar.set_position(progress.bytes);
         let seconds = bar.elapsed().as_secs_f64().max(0.001);
-        let rate = (progress.rows as f64 / seconds).round();
+        let rate = (progress.rows.saturating_sub(done_rows) as f64 / seconds).round();
         bar.set_message(format!("{} rows, {rate}/s", progress.rows));
     };
     let result = wait_and_run(db, import, settings, &bar, progress);

@@ -3,45 +3,39 @@
 use crate::audience::import::{
     FileForm, Import, ImportKind, ImportReport, ImportState, full_report,
 };
+use crate::cli::terminal::{Screen, harmless};
 use crate::db::Db;
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
-/// How many problems are printed; the others are counted.
+/// How many problems are printed where there is no screen that they have to fit; the others are counted.
 const PRINTED: usize = 20;
+
+/// How many problems are printed even on the smallest screen.
+const AT_LEAST: usize = 1;
 
 /// How many characters of a file's name are listed.
 const NAME: usize = 24;
 
-/// Prints the report of an import, and returns the exit code that tells its outcome.
+/// Prints the report of an import, and returns the exit code that tells its outcome. On a terminal all of it stays on
+/// the screen: as many problems are shown as there is room for, each on one line.
 pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
     let report = db.run_here(|connection| full_report(connection, import))?;
-    print_report(&report, import.kind());
+    let mut head = counts(&report, import.kind());
     if import.is_dry_run() {
-        println!("a dry run: nothing was written");
+        head.push("a dry run: nothing was written".to_owned());
     }
-    print_problems(&report, import.id);
-    let id = import.id;
-    match import.state() {
-        ImportState::Cancelled | ImportState::Failed => {
-            let why = import
-                .error
-                .clone()
-                .unwrap_or_else(|| "it was cancelled".to_owned());
-            println!("import {id} stopped half-way: {why}");
-            if import.file_path.is_some() {
-                println!("go on with it: rollcall import resume {id}");
-            }
-        }
-        ImportState::Running | ImportState::Ready | ImportState::Waiting => {
-            println!("import {id} has not ended: rollcall import resume {id}");
-        }
-        ImportState::Undone => println!("import {id} is undone"),
-        ImportState::Succeeded => {}
-    }
-    if import.can_undo(now) {
-        println!("undo it: rollcall import undo {id}");
-    }
+    let tail = what_to_do(&report, import, now);
+    let screen = Screen::of_errors();
+    let room = screen.as_ref().map(|screen| {
+        let others = head.iter().chain(&tail);
+        let taken: usize = others.map(|line| screen.height_of(line)).sum();
+        // One line is left for the number of the others, and one for the prompt.
+        screen.lines.saturating_sub(taken + 2).max(AT_LEAST)
+    });
+    print_lines(&head);
+    print_problems(&report, room.unwrap_or(PRINTED), screen.as_ref());
+    print_lines(&tail);
     Ok(match import.state() {
         ImportState::Succeeded | ImportState::Undone if report.refused == 0 => ExitCode::SUCCESS,
         ImportState::Succeeded | ImportState::Undone => ExitCode::from(2),
@@ -49,9 +43,46 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     })
 }
 
-fn print_report(report: &ImportReport, kind: ImportKind) {
-    println!("{} rows", report.rows);
-    let lines = match kind {
+fn print_lines(lines: &[String]) {
+    for line in lines {
+        println!("{}", harmless(line));
+    }
+}
+
+/// What can be done with an import that has this report.
+fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
+    let id = import.id;
+    let mut lines = Vec::new();
+    if report.refused + report.repeated + report.suppressed + report.role_addresses > 0 {
+        lines.push(format!(
+            "every row with a remark: rollcall import problems {id}"
+        ));
+    }
+    match import.state() {
+        ImportState::Cancelled | ImportState::Failed => {
+            let why = import.error.as_deref().unwrap_or("it was cancelled");
+            lines.push(format!("import {id} stopped half-way: {why}"));
+            if import.file_path.is_some() {
+                lines.push(format!("go on with it: rollcall import resume {id}"));
+            }
+        }
+        ImportState::Running | ImportState::Ready | ImportState::Waiting => {
+            lines.push(format!(
+                "import {id} has not ended: rollcall import resume {id}"
+            ));
+        }
+        ImportState::Undone => lines.push(format!("import {id} is undone")),
+        ImportState::Succeeded => {}
+    }
+    if import.can_undo(now) {
+        lines.push(format!("undo it: rollcall import undo {id}"));
+    }
+    lines
+}
+
+/// How many rows came to what.
+fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
+    let counts = match kind {
         ImportKind::Subscribers => vec![
             (report.created, "created"),
             (report.updated, "updated"),
@@ -89,26 +120,30 @@ fn print_report(report: &ImportReport, kind: ImportKind) {
         (report.unknown, "about subscribers who do not exist"),
     ];
     let are_several = reasons.iter().filter(|(number, _)| *number > 0).count() > 1;
-    for (number, what) in lines.into_iter().filter(|(number, _)| *number > 0) {
-        println!("  {number:>9} {what}");
+    let mut lines = vec![format!("{} rows", report.rows)];
+    for (number, what) in counts.into_iter().filter(|(number, _)| *number > 0) {
+        lines.push(format!("  {number:>9} {what}"));
         if what == "refused" && are_several {
             for (number, why) in reasons.into_iter().filter(|(number, _)| *number > 0) {
-                println!("  {number:>11} {why}");
+                lines.push(format!("  {number:>11} {why}"));
             }
         }
     }
+    lines
 }
 
-fn print_problems(report: &ImportReport, id: i64) {
-    for problem in report.problems.iter().take(PRINTED) {
-        eprintln!("  {problem}");
+fn print_problems(report: &ImportReport, room: usize, screen: Option<&Screen>) {
+    let shown = &report.problems[..report.problems.len().min(room)];
+    for problem in shown {
+        let line = harmless(&format!("  {problem}"));
+        match screen {
+            Some(screen) => eprintln!("{}", console::truncate_str(&line, screen.columns, "…")),
+            None => eprintln!("{line}"),
+        }
     }
-    if report.refused > PRINTED as u64 {
-        let more = report.refused - PRINTED as u64;
+    let more = report.refused.saturating_sub(shown.len() as u64);
+    if more > 0 {
         eprintln!("  and {more} more");
-    }
-    if report.refused + report.repeated + report.suppressed + report.role_addresses > 0 {
-        println!("every row with a remark: rollcall import problems {id}");
     }
 }
 
@@ -123,7 +158,7 @@ pub fn print_list(imports: &[Import]) {
         "id", "what", "state", "asked for", "rows"
     );
     for import in imports {
-        let name: String = import.file_name.chars().take(NAME).collect();
+        let name: String = harmless(&import.file_name).chars().take(NAME).collect();
         println!(
             "{:>6}  {:<11} {:<9}  {:<16}  {:>8}  {name}",
             import.id,
@@ -138,7 +173,8 @@ pub fn print_list(imports: &[Import]) {
 /// Prints what an import is about.
 pub fn print_import(import: &Import) {
     println!("import {} of {}: {}", import.id, import.kind, import.state);
-    println!("file {}, {} bytes", import.file_name, import.file_size);
+    let name = harmless(&import.file_name);
+    println!("file {name}, {} bytes", import.file_size);
     if let Some(form) = import.form() {
         print_form(&form);
     }
@@ -164,6 +200,6 @@ fn print_form(file: &FileForm) {
             (None, Some(suggestion)) => format!("nowhere (looks like {suggestion})"),
             (None, None) => "nowhere".to_owned(),
         };
-        println!("  {} -> {target}", column.column);
+        println!("  {}", harmless(&format!("{} -> {target}", column.column)));
     }
 }

@@ -7,6 +7,7 @@ mod files;
 mod jobs;
 mod options;
 mod subscribers;
+mod terminal;
 mod ugly;
 mod undoing;
 mod uploading;

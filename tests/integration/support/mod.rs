@@ -4,12 +4,14 @@ mod cluster;
 mod observe;
 mod process;
 mod socket;
+mod terminal;
 mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run};
 pub use socket::Socket;
+pub use terminal::{Watched, watch};
 pub use tools::{Workshop, python};
 
 use chrono::{DateTime, NaiveTime, Utc};

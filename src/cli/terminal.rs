@@ -1,0 +1,53 @@
+//! What is printed where somebody looks at it.
+
+/// The terminal that somebody looks at.
+pub struct Screen {
+    /// Its height.
+    pub lines: usize,
+    /// Its width.
+    pub columns: usize,
+}
+
+impl Screen {
+    /// The one that errors are printed on; none where they go to a file or to another program.
+    pub fn of_errors() -> Option<Screen> {
+        let (lines, columns) = console::Term::stderr().size_checked()?;
+        Some(Screen {
+            lines: usize::from(lines),
+            columns: usize::from(columns),
+        })
+    }
+
+    /// How many lines of the screen a line of text takes.
+    pub fn height_of(&self, line: &str) -> usize {
+        console::measure_text_width(line)
+            .div_ceil(self.columns)
+            .max(1)
+    }
+}
+
+/// Writes out control characters, which a file can hold and a terminal would obey.
+pub fn harmless(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(
+            harmless("Ona\u{1b}[2J\r\n\u{9b}31m žalia"),
+            r"Ona\u{1b}[2J\r\n\u{9b}31m žalia"
+        );
+    }
+}
