@@ -44,6 +44,18 @@ fn graphql_sse() {
 }
 
 #[test]
+fn graphql_ws_imports_a_list() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let database = TestDatabase::new();
+    let server = Server::start(&database);
+    let url = format!("http://{}/graphql", server.address);
+    let printed = workshop.node("end-to-end/import.mjs", &[&url]).succeeded();
+    assert_eq!(printed.trim(), r#"{"asked":11}"#);
+}
+
+#[test]
 fn gql_of_python() {
     let Some(python) = python() else {
         return;
