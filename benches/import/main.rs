@@ -8,15 +8,18 @@
 //! The bare way is one `COPY` of the finished rows into `subscribers` with its indexes, checks and triggers: no parsing, no
 //! cleaning, no look-up of who is known, no group. Ours reads a CSV file of the same people, and does all of that. Beside
 //! it stands the `COPY` of the memberships too, which an import into a group cannot do without. Then the same file is
-//! imported again, which changes nothing, and once more with another city for everybody. Turns alternate, and the
+//! imported again, which changes nothing, and once more with another city for everybody; and everybody is exported beside a
+//! bare `COPY` of the table. Turns alternate, and the
 //! shortest time of each counts. Figures are of one run on one machine: read the ratios.
 
 #[path = "../refresh/ground.rs"]
 mod ground;
 
+mod bare;
+
+use bare::{copy_memberships, copy_out, copy_subscribers};
 use chrono::{DateTime, Utc};
 use clap::Parser;
-use diesel::prelude::*;
 use ground::{execute, timed, with_database};
 use rollcall::audience::import::{
     BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport,
@@ -24,9 +27,10 @@ use rollcall::audience::import::{
 };
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::db::schema::{group_memberships, subscribers};
+use rollcall::export::{Content, ExportRequest, Format, prepare};
+use rollcall::refresh::{Meter, RefreshSettings};
 use rollcall::rule::CustomType;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,7 +120,7 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     );
     let files = write_files(rows)?;
     // Names, what is timed, and the shortest time of it.
-    let mut shortest = [Duration::MAX; 6];
+    let mut shortest = [Duration::MAX; 8];
     let mut peak = 0;
     for _ in 0..arguments.turns {
         empty(db)?;
@@ -140,15 +144,17 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         let events = ImportOptions::Events(EventImport::default());
         let (events, report) = import(db, &files.path("events.csv"), &events)?;
         anyhow::ensure!(report.created == rows, "{report:?}");
+        let copied = timed(|| copy_out(db))?;
+        let exported = timed(|| export(db))?;
         peak = peak_memory().max(peak);
         for (shortest, taken) in shortest
             .iter_mut()
-            .zip([bare, members, ours, again, moved, events])
+            .zip([bare, members, ours, again, moved, events, copied, exported])
         {
             *shortest = taken.min(*shortest);
         }
     }
-    let [bare, members, ours, again, moved, events] = shortest;
+    let [bare, members, ours, again, moved, events, copied, exported] = shortest;
     let line = |name: &str, taken: Duration| {
         let ratio = taken.as_secs_f64() / bare.as_secs_f64();
         println!("{name:<52}{:>8.2} s{ratio:>8.2} times", taken.as_secs_f64());
@@ -159,6 +165,13 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     line("the same file again, which changes nothing", again);
     line("another city for everybody, to be undone", moved);
     line("an event of everybody", events);
+    line("bare COPY out of subscribers", copied);
+    line("export of everybody", exported);
+    let out = exported.as_secs_f64() / copied.as_secs_f64();
+    println!(
+        "{:<52}{out:>18.2} times",
+        "export of everybody, to the COPY out"
+    );
     let both = ours.as_secs_f64() / (bare + members).as_secs_f64();
     println!(
         "{:<52}{both:>18.2} times",
@@ -217,56 +230,22 @@ fn import(
     Ok((taken, report))
 }
 
-/// Sends a file to `COPY` piece by piece.
-fn send(path: &Path, sink: &mut dyn Write) -> diesel::QueryResult<()> {
-    let failed = |error: std::io::Error| diesel::result::Error::QueryBuilderError(Box::new(error));
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(()),
-            read => sink.write_all(&buffer[..read]).map_err(failed)?,
-        }
-    }
-}
-
-fn copy_subscribers(db: &Db, path: &Path) -> anyhow::Result<()> {
-    let columns = (
-        subscribers::id,
-        subscribers::email,
-        subscribers::status,
-        subscribers::first_name,
-        subscribers::last_name,
-        subscribers::phone,
-        subscribers::country,
-        subscribers::city,
-        subscribers::custom,
-        subscribers::created_at,
-        subscribers::updated_at,
-        subscribers::subscribed_at,
-    );
-    db.run_here(|connection| {
-        let copy = diesel::copy_from(subscribers::table);
-        copy.from_raw_data(columns, |sink: &mut dyn Write| send(path, sink))
-            .execute(connection)?;
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn copy_memberships(db: &Db, path: &Path) -> anyhow::Result<()> {
-    let columns = (
-        group_memberships::group_id,
-        group_memberships::subscriber_id,
-        group_memberships::added_at,
-        group_memberships::source,
-    );
-    db.run_here(|connection| {
-        let copy = diesel::copy_from(group_memberships::table);
-        copy.from_raw_data(columns, |sink: &mut dyn Write| send(path, sink))
-            .execute(connection)?;
-        Ok(())
-    })?;
+/// Exports everybody with all columns.
+fn export(db: &Db) -> anyhow::Result<()> {
+    let settings = RefreshSettings {
+        zone: chrono_tz::UTC,
+        workers: 2,
+        clock: Clock::standing_at(NOW.parse()?),
+        meter: Meter::default(),
+    };
+    let request = ExportRequest {
+        content: Content::Subscribers,
+        format: Format::Csv,
+        columns: None,
+        statuses: Vec::new(),
+        is_raw: false,
+    };
+    prepare(db, &request, &settings)?.write(&mut std::io::sink(), |_| {})?;
     Ok(())
 }
 
