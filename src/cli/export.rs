@@ -2,6 +2,7 @@
 
 use super::database;
 use super::export_file::Destination;
+use super::terminal::{progress_bar, say_rows};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::export::{Content, ExportError, ExportRequest, Format, Progress, find_person, prepare};
@@ -9,7 +10,7 @@ use crate::rule::Status;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -131,10 +132,10 @@ pub fn run(
     let export = prepare(&opened.db, &request, &settings)?;
     let output = file.output.as_deref();
     let result = write_to(output, |sink| {
-        let bar = progress_bar(output);
+        let bar = bar_beside(output);
         let written = export.write(sink, |progress: Progress| {
             bar.set_position((progress.share * STEPS) as u64);
-            bar.set_message(format!("{} rows", progress.rows));
+            say_rows(&bar, progress.rows, 0);
         });
         bar.finish_and_clear();
         written
@@ -217,17 +218,12 @@ fn read_rule(path: &Path) -> anyhow::Result<serde_json::Value> {
 }
 
 /// A bar on standard error, where that is a terminal and the rows are not shown in one.
-fn progress_bar(output: Option<&Path>) -> ProgressBar {
+fn bar_beside(output: Option<&Path>) -> ProgressBar {
     let is_mixed = output.is_none() && std::io::stdout().is_terminal();
     if is_mixed || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(STEPS as u64);
-    // A template that cannot be read leaves the plain bar.
-    match ProgressStyle::with_template("{bar:30} {percent:>3}%  {msg}  {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    progress_bar(STEPS as u64)
 }
 
 fn parse_status(text: &str) -> Result<Status, String> {

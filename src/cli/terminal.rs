@@ -1,5 +1,24 @@
 //! What is printed where somebody looks at it.
 
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar on standard error that tells how far some work is, and how long the rest will take.
+pub fn progress_bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // A template that cannot be read leaves the plain bar.
+    match ProgressStyle::with_template("{bar:24} {percent:>3}%  {msg}  {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Has a bar say how many rows are done, and how many a second; those that were done before it began took no time.
+pub fn say_rows(bar: &ProgressBar, rows: u64, before: u64) {
+    let seconds = bar.elapsed().as_secs_f64().max(0.001);
+    let rate = (rows.saturating_sub(before) as f64 / seconds).round();
+    bar.set_message(format!("{rows} rows, {rate}/s"));
+}
+
 /// The terminal that somebody looks at.
 pub struct Screen {
     /// Its height.

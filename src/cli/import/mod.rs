@@ -6,6 +6,7 @@ mod printing;
 pub use arguments::Command;
 
 use super::database;
+use super::terminal::{progress_bar, say_rows};
 use crate::audience::event;
 use crate::audience::import::{
     self, Import, ImportOptions, ImportSettings, ImportState, Progress, SpooledFile, in_place,
@@ -17,7 +18,7 @@ use crate::config::{DatabaseSettings, ImportFlags};
 use crate::db::Db;
 use crate::error::Error;
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
@@ -105,9 +106,7 @@ fn run_to_end(db: &Db, import: &Import, settings: &ImportSettings) -> Result<Imp
     bar.set_message("reads the file");
     let progress = |progress: Progress| {
         bar.set_position(progress.bytes);
-        let seconds = bar.elapsed().as_secs_f64().max(0.001);
-        let rate = (progress.rows.saturating_sub(done_rows) as f64 / seconds).round();
-        bar.set_message(format!("{} rows, {rate}/s", progress.rows));
+        say_rows(&bar, progress.rows, done_rows);
     };
     let result = wait_and_run(db, import, settings, &bar, progress);
     bar.finish_and_clear();
@@ -138,15 +137,6 @@ fn wait_and_run(
             }
             _ => return Ok(now),
         }
-    }
-}
-
-fn progress_bar(size: u64) -> ProgressBar {
-    let bar = ProgressBar::new(size);
-    // A template that cannot be read leaves the plain bar.
-    match ProgressStyle::with_template("{bar:24} {percent:>3}%  {msg}  {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }
 

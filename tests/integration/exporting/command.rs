@@ -1,6 +1,6 @@
 //! `rollcall export`, the real program.
 
-use crate::support::{Finished, TestDatabase, import_text, rollcall, run};
+use crate::support::{Finished, TestDatabase, Watched, import_text, rollcall, run, watch};
 use insta::assert_snapshot;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
@@ -284,4 +284,34 @@ fn rules_come_from_files_and_mistakes_are_told() {
     rollcall: no subscriber "nobody@example.com" exists
     "#);
     assert_snapshot!(export(&database, dir, &["person", "ona@example.com"]).stdout.lines().next().unwrap_or_default(), @"{");
+}
+
+#[test]
+fn a_terminal_shows_a_bar_unless_the_rows_are_shown_in_it() {
+    let database = TestDatabase::new();
+    database.execute(
+        "INSERT INTO subscribers (email, created_at, updated_at) \
+         SELECT 'p' || n || '@example.com', '2020-01-01Z', '2020-01-01Z' FROM generate_series(1, 30000) n",
+    );
+    let dir = tempfile::tempdir().expect("a directory");
+    let export = |arguments: &[&str]| {
+        let mut command = rollcall(&["export", "subscribers", "--columns", "email"]);
+        command.args(["--database-url", &database.url]);
+        watch(command.args(arguments).current_dir(dir.path()), 24, 80)
+    };
+    let bar = regex::Regex::new(r"^[█░]{24} +\d+%  \d+ rows, \d+/s  \d+s left$");
+    let bar = bar.expect("an expression");
+    let shows_bar = |watched: &Watched| {
+        let mut lines = watched.screens.iter().flat_map(|screen| screen.lines());
+        lines.any(|line| bar.is_match(line.trim_end()))
+    };
+    let whole = export(&["-o", "people.csv"]);
+    assert!(shows_bar(&whole), "{:?}", whole.screens);
+    assert_snapshot!(whole, @r#"
+    exit status: 0
+    30000 rows in people.csv
+    "#);
+    let shown = export(&[]);
+    assert!(!shows_bar(&shown), "the rows are there");
+    assert_eq!(shown.last().lines().last(), Some("p30000@example.com"));
 }
