@@ -24,15 +24,18 @@ impl CopyText {
             self.text.extend_from_slice(b"\\N");
             return;
         };
-        for byte in value.bytes() {
-            match byte {
-                b'\\' => self.text.extend_from_slice(b"\\\\"),
-                b'\t' => self.text.extend_from_slice(b"\\t"),
-                b'\n' => self.text.extend_from_slice(b"\\n"),
-                b'\r' => self.text.extend_from_slice(b"\\r"),
-                byte => self.text.push(byte),
-            }
+        let mut rest = value.as_bytes();
+        while let Some(place) = rest.iter().position(|byte| b"\\\t\n\r".contains(byte)) {
+            self.text.extend_from_slice(&rest[..place]);
+            self.text.extend_from_slice(match rest[place] {
+                b'\t' => b"\\t",
+                b'\n' => b"\\n",
+                b'\r' => b"\\r",
+                _ => b"\\\\",
+            });
+            rest = &rest[place + 1..];
         }
+        self.text.extend_from_slice(rest);
     }
 
     /// Adds a number.
