@@ -179,6 +179,10 @@ diesel::table! {
         /// Until when it is remembered what there was before; then it is forgotten.
         undo_until -> Nullable<Timestamptz>,
         undone_at -> Nullable<Timestamptz>,
+        /// When its undoing was asked for; null again when that has ended. What a dead process left is done by the next server.
+        undo_asked_at -> Nullable<Timestamptz>,
+        /// Why it was not undone when that was asked for last.
+        undo_error -> Nullable<Text>,
     }
 }
 

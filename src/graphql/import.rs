@@ -40,6 +40,8 @@ pub enum ImportStateName {
     Failed,
     /// It was stopped; what was done is kept.
     Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
     /// Everything is as it was before.
     Undone,
 }
@@ -347,6 +349,11 @@ impl ImportNode {
     /// When it was undone.
     async fn undone_at(&self) -> Option<DateTime<Utc>> {
         self.0.undone_at
+    }
+
+    /// Why it was not undone when that was asked for last.
+    async fn undo_error(&self) -> Option<&str> {
+        self.0.undo_error.as_deref()
     }
 
     /// What is to be said of rows, in the order of the file.

@@ -42,7 +42,10 @@ impl ImportFeed {
             if let Some(import) = self.next.take() {
                 self.has_ended = !matches!(
                     import.state(),
-                    ImportState::Waiting | ImportState::Ready | ImportState::Running
+                    ImportState::Waiting
+                        | ImportState::Ready
+                        | ImportState::Running
+                        | ImportState::Undoing
                 );
                 self.told = Some(import.clone());
                 return Some(Ok(import));

@@ -1,6 +1,6 @@
 //! Asking for imports, and for what can be done with them.
 
-use super::app::ContextExt;
+use super::app::{App, ContextExt};
 use super::custom_field::CustomFieldType;
 use super::error::{UserError, UserErrorCode, split};
 use super::id::{Kind, parse_kind};
@@ -8,11 +8,13 @@ use super::import::{ImportKindName, ImportModeName, ImportNode};
 use super::subscriber::SubscriberStatus;
 use crate::audience::api_key::Scope;
 use crate::audience::import::{
-    self, DateFormat, Encoding, EventImport, FileOptions, Import, ImportOptions, NO_QUOTE,
-    SubscriberImport,
+    self, DateFormat, Encoding, EventImport, FileOptions, Import, ImportOptions, ImportState,
+    NO_QUOTE, SubscriberImport,
 };
 use crate::error::Error;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// A custom field to make of a column.
 #[derive(InputObject)]
@@ -271,6 +273,12 @@ fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
     }
 }
 
+/// For how long an undoing is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long between two looks at an undoing that somebody else does.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What can be done with imports.
 #[derive(Default)]
 pub struct ImportMutation;
@@ -343,18 +351,60 @@ impl ImportMutation {
     }
 
     /// Makes everything as it was before an import, exactly. Refused where later changes would be lost, which are named
-    /// then.
+    /// then. What takes longer than some seconds goes on after the answer, which has the state UNDOING then:
+    /// `importProgress` tells when it is UNDONE, or not, and `undoError` why.
     async fn undo_import(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
         let id = parse_kind(&input.id, Kind::Import, "id")?;
-        let app = context.app()?.clone();
+        let app = context.app()?;
         let now = app.now();
-        let undone =
-            tokio::task::spawn_blocking(move || import::undo(&app.db.for_long_work(), id, now));
-        payload(undone.await?)
+        let asked = app
+            .db
+            .run(move |connection| import::ask_to_undo(connection, id, now));
+        if let Err(error) = asked.await {
+            return payload(Err(error));
+        }
+        let db = app.db.for_long_work();
+        // It goes on where nobody waits for it any more.
+        let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id));
+        let undone = tokio::time::timeout(PATIENCE, until_undone(app, id, work)).await;
+        match undone {
+            Ok(undone) => payload(undone?),
+            Err(_) => payload(
+                app.db
+                    .run(move |connection| import::get(connection, id))
+                    .await,
+            ),
+        }
+    }
+}
+
+/// Waits for the end of an undoing, whoever does it: this task, or another server or the importer who came first, or
+/// comes after another import.
+async fn until_undone(
+    app: &App,
+    id: i64,
+    work: JoinHandle<Result<Option<Import>, Error>>,
+) -> async_graphql::Result<Result<Import, Error>> {
+    match work.await? {
+        Ok(Some(import)) if import.undo_error.is_none() => return Ok(Ok(import)),
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    loop {
+        let import = app.db.run(move |connection| import::get(connection, id));
+        match import.await {
+            Ok(import) if import.state() == ImportState::Undoing => {}
+            Ok(Import {
+                undo_error: Some(why),
+                ..
+            }) => return Ok(Err(Error::invalid("id", why))),
+            ended => return Ok(ended),
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

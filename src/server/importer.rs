@@ -1,7 +1,7 @@
-//! The loop of the importer: it sleeps and is woken, the steps of [`crate::audience::import`] work. Imports run one at a
-//! time, whichever servers and commands there are.
+//! The loop of the importer: it sleeps and is woken, the steps of [`crate::audience::import`] work. Imports run, and are
+//! undone, one at a time, whichever servers and commands there are.
 
-use crate::audience::import::{run_next, tidy};
+use crate::audience::import::{run_next, tidy, undo_next};
 use crate::error::Error;
 use crate::graphql::App;
 use std::time::{Duration, Instant};
@@ -32,18 +32,26 @@ pub async fn run(app: App) {
     }
 }
 
-/// Runs the next import, and returns how long there is nothing to do.
+/// Undoes or runs the next import, and returns how long there is nothing to do.
 async fn step(app: &App, tidies: bool) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
         if tidies {
             tidy(&working.db, &working.imports)?;
         }
-        run_next(&working.db, &working.imports)
+        match undo_next(&working.db)? {
+            Some(undone) => Ok(Some(undone)),
+            None => run_next(&working.db, &working.imports),
+        }
     });
     match done.await {
         Ok(Ok(Some(import))) => {
-            tracing::info!(import = import.id, state = %import.state, rows = import.done_rows, "imported");
+            tracing::info!(
+                import = import.id,
+                state = import.state().as_str(),
+                rows = import.done_rows,
+                "an import has ended"
+            );
             // Instant segments follow, and there may be another one.
             app.changed.notify_one();
             Duration::ZERO

@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Integer, Text};
 use insta::assert_json_snapshot;
 use rollcall::audience::gaps;
-use rollcall::audience::import::{SubscriberImport, import_subscribers, runs};
+use rollcall::audience::import::{
+    FileOptions, SubscriberImport, ask_to_undo, import_subscribers, runs, undo_asked,
+};
 use rollcall::refresh::follow_touches;
 use serde_json::{Value, json};
 
@@ -155,6 +157,28 @@ fn import(app: &TestApp) {
     }
 }
 
+/// An import that fails because the person's row is taken for a header, and one that is not undone because the person
+/// was edited since.
+fn import_in_vain(app: &TestApp) {
+    let options = SubscriberImport {
+        file: FileOptions {
+            header: Some(true),
+            ..FileOptions::default()
+        },
+        ..SubscriberImport::default()
+    };
+    let file = format!("Zuzanamark,{EMAIL}\n");
+    let now = app.app.now();
+    import_subscribers(app.db(), file.as_bytes(), &options, now, |_| {}).expect_err("no header");
+    let undone = undo_asked(app.db(), {
+        let asked = app
+            .db()
+            .run_here(|connection| ask_to_undo(connection, 2, now));
+        asked.expect("it can be asked for").id
+    });
+    undone.expect_err("the person was edited since");
+}
+
 /// The id by which the API knows the person.
 fn to_global(app: &TestApp) -> String {
     let found = app.query(
@@ -213,6 +237,7 @@ fn app_with_person() -> (TestApp, String) {
         "mutation { copySegmentToGroup(input: {segment: \"czech\", group: \"copied\", createGroup: true}) { userErrors { message } } }",
         json!({}),
     );
+    import_in_vain(&app);
     let id = to_global(&app);
     (app, id)
 }
@@ -231,6 +256,9 @@ fn a_deleted_person_leaves_no_trace_in_any_table() {
         "import_changes.after",
         "import_changes.before",
         "import_problems.value",
+        "imports.error",
+        "imports.form",
+        "imports.undo_error",
         "instant_changes.subscriber_id",
         "segment_blocks.members",
         "segment_changes.changed",

@@ -77,7 +77,7 @@ pub fn set_file(
                 "file",
                 format!(
                     "expected an import that waits for its file, found one that is {}",
-                    import.state
+                    import.state().as_str()
                 ),
             ))
         }
@@ -109,7 +109,7 @@ pub(super) fn ask_to_stop(
                 "id",
                 format!(
                     "expected an import that has not ended, found one that is {}",
-                    import.state
+                    import.state().as_str()
                 ),
             )),
         }
@@ -140,7 +140,7 @@ pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
                 }
                 _ => format!(
                     "expected an import that stopped half-way, found one that is {}",
-                    import.state
+                    import.state().as_str()
                 ),
             };
             return Err(Error::invalid("id", message));

@@ -62,8 +62,27 @@ pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Res
     .bind::<Text, _>(email.to_lowercase())
     .sql(") > 0");
     diesel::delete(import_problems::table.filter(names)).execute(connection)?;
+    forget_what_was_said(connection, email)?;
     forget_created(connection, id)?;
     forget_added(connection, id)
+}
+
+/// Takes the person out of why imports failed or were not undone, and out of rows that were taken for headers.
+fn forget_what_was_said(connection: &mut PgConnection, email: &str) -> Result<(), Error> {
+    let without = |column: &str| {
+        format!("CASE WHEN strpos(lower({column}::text), $1) > 0 THEN $2 ELSE {column} END")
+    };
+    diesel::sql_query(format!(
+        "UPDATE imports SET error = {}, undo_error = {}, \
+         form = CASE WHEN strpos(lower(form::text), $1) > 0 THEN NULL ELSE form END \
+         WHERE strpos(lower(concat_ws(' ', error, undo_error, form::text)), $1) > 0",
+        without("error"),
+        without("undo_error"),
+    ))
+    .bind::<Text, _>(email.to_lowercase())
+    .bind::<Text, _>("it named somebody who has been deleted since")
+    .execute(connection)?;
+    Ok(())
 }
 
 /// Takes the person out of those whom batches added. They are few rows, of a few bytes each.

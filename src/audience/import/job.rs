@@ -44,6 +44,8 @@ pub struct Import {
     pub cancel_requested: bool,
     pub undo_until: Option<DateTime<Utc>>,
     pub undone_at: Option<DateTime<Utc>>,
+    pub undo_asked_at: Option<DateTime<Utc>>,
+    pub undo_error: Option<String>,
 }
 
 /// How far an import is.
@@ -61,23 +63,26 @@ pub enum ImportState {
     Failed,
     /// It was stopped; what was done is kept.
     Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
     /// Everything is as it was before.
     Undone,
 }
 
 impl ImportState {
     /// Every state.
-    pub const ALL: [ImportState; 7] = [
+    pub const ALL: [ImportState; 8] = [
         ImportState::Waiting,
         ImportState::Ready,
         ImportState::Running,
         ImportState::Succeeded,
         ImportState::Failed,
         ImportState::Cancelled,
+        ImportState::Undoing,
         ImportState::Undone,
     ];
 
-    /// The name in the database.
+    /// The name; the database has all but that of an undoing, which is one beside how the import ended.
     pub fn as_str(self) -> &'static str {
         match self {
             ImportState::Waiting => "waiting",
@@ -86,6 +91,7 @@ impl ImportState {
             ImportState::Succeeded => "succeeded",
             ImportState::Failed => "failed",
             ImportState::Cancelled => "cancelled",
+            ImportState::Undoing => "undoing",
             ImportState::Undone => "undone",
         }
     }
@@ -132,8 +138,16 @@ impl Import {
         }
     }
 
-    /// How far it is; the database holds only known names.
+    /// How far it is.
     pub fn state(&self) -> ImportState {
+        match self.undo_asked_at {
+            Some(_) => ImportState::Undoing,
+            None => self.state_beside_undoing(),
+        }
+    }
+
+    /// How far it is, or how it ended before somebody asked to undo it; the database holds only known names.
+    pub(super) fn state_beside_undoing(&self) -> ImportState {
         let mut known = ImportState::ALL.into_iter();
         known
             .find(|state| state.as_str() == self.state)
@@ -171,19 +185,24 @@ impl Import {
 
     /// The share of the file that is done, from 0 to 1.
     pub fn progress(&self) -> f64 {
-        match self.state() {
+        match self.state_beside_undoing() {
             ImportState::Succeeded | ImportState::Undone => 1.0,
             _ if self.file_size <= 0 => 0.0,
             _ => (self.done_bytes as f64 / self.file_size as f64).clamp(0.0, 1.0),
         }
     }
 
-    /// Whether it can be undone at this time.
+    /// Whether its undoing can be asked for at this time.
     pub fn can_undo(&self, now: DateTime<Utc>) -> bool {
+        self.undo_asked_at.is_none() && self.is_undoable(now)
+    }
+
+    /// Whether it has ended and it is remembered what there was before.
+    pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
         !self.is_dry_run()
             && self.undo_until.is_some_and(|until| now <= until)
             && matches!(
-                self.state(),
+                self.state_beside_undoing(),
                 ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled
             )
     }
@@ -253,6 +272,18 @@ pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Err
         .load(connection)?)
 }
 
+/// Lists the imports that are to be undone, in the order in which that was asked for.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+    Ok(imports::table
+        .filter(imports::undo_asked_at.is_not_null())
+        .order((imports::undo_asked_at, imports::id))
+        .select(imports::id)
+        .load(connection)?)
+}
+
 /// Returns the report of an import with the first rows that were left out.
 ///
 /// # Errors
@@ -313,6 +344,7 @@ pub(super) fn forget_expired(
     connection.transaction(|connection| {
         let expired: Vec<i64> = imports::table
             .filter(imports::undo_until.lt(now))
+            .filter(imports::undo_asked_at.is_null())
             .select(imports::id)
             .for_update()
             .load(connection)?;
@@ -320,7 +352,10 @@ pub(super) fn forget_expired(
         diesel::delete(import_problems::table.filter(import_problems::import_id.eq_any(&expired)))
             .execute(connection)?;
         diesel::update(imports::table.filter(imports::id.eq_any(&expired)))
-            .set(imports::undo_until.eq(None::<DateTime<Utc>>))
+            .set((
+                imports::undo_until.eq(None::<DateTime<Utc>>),
+                imports::undo_error.eq(None::<String>),
+            ))
             .execute(connection)?;
         Ok(expired.len())
     })

@@ -54,5 +54,5 @@ pub use run::{BATCH_ROWS, ImportSettings, Progress, cancel, try_run};
 pub use source::Form;
 pub use spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
 pub use tidy::{run_next, tidy};
-pub use undo::undo;
+pub use undo::{ask_to_undo, undo, undo_asked, undo_next};
 pub use whole::{import_events, import_subscribers};

@@ -84,7 +84,7 @@ pub fn try_run(
         if !matches!(import.state(), ImportState::Ready | ImportState::Running) {
             let message = format!(
                 "expected an import that waits for its turn, found one that is {}",
-                import.state
+                import.state().as_str()
             );
             return Err(Error::invalid("id", message));
         }

@@ -21,6 +21,77 @@ const NAMED: usize = 5;
 /// How many ids one statement takes.
 const AT_A_TIME: usize = 20_000;
 
+/// Asks for the undoing of an import, so that it is done whatever becomes of this process.
+///
+/// # Errors
+/// [`Error::Invalid`] if the import is not one that can be undone; [`Error::NotFound`].
+pub fn ask_to_undo(
+    connection: &mut PgConnection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<Import, Error> {
+    let import = job::get(connection, id)?;
+    if import.state() == ImportState::Undoing {
+        return Ok(import);
+    }
+    connection.transaction(|connection| {
+        let import = job::lock(connection, id)?;
+        check(&import, now)?;
+        Ok(diesel::update(imports::table.find(id))
+            .set((
+                imports::undo_asked_at.eq(now),
+                imports::undo_error.eq(None::<String>),
+            ))
+            .returning(Import::as_returning())
+            .get_result(connection)?)
+    })
+}
+
+/// Undoes an import for which that was asked, unless somebody else is at it or has done it. Returns nothing while
+/// another import runs, or another is undone: it is to be tried again then.
+///
+/// # Errors
+/// Those of [`undo`]; but for those of the database it is not asked for any more then, and the import tells why.
+pub fn undo_asked(db: &Db, id: i64) -> Result<Option<Import>, Error> {
+    let Some(mut lock) = Lock::take(db)? else {
+        return Ok(None);
+    };
+    let import = job::get(&mut lock.connection, id)?;
+    let Some(asked_at) = import.undo_asked_at else {
+        return Ok(Some(import));
+    };
+    match undo_with(&mut lock, id, asked_at) {
+        Ok(undone) => Ok(Some(undone)),
+        Err(error @ Error::Unavailable(_)) => Err(error),
+        Err(error) => {
+            diesel::update(imports::table.find(id))
+                .set((
+                    imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+                    imports::undo_error.eq(error.to_string().replace('\0', "\u{fffd}")),
+                ))
+                .execute(&mut lock.connection)?;
+            Err(error)
+        }
+    }
+}
+
+/// Undoes the next import for which that was asked, and returns it as it is then: where it was not undone, it tells why.
+/// Returns nothing if there is none, or while another import runs.
+///
+/// # Errors
+/// Those of the database.
+pub fn undo_next(db: &Db) -> Result<Option<Import>, Error> {
+    let Some(id) = db.run_here(job::list_undoing)?.first().copied() else {
+        return Ok(None);
+    };
+    match undo_asked(db, id) {
+        Err(error) if !matches!(error, Error::Unavailable(_)) => {
+            db.run_here(|connection| job::get(connection, id)).map(Some)
+        }
+        undone => undone,
+    }
+}
+
 /// Undoes an import, in one transaction.
 ///
 /// # Errors
@@ -31,9 +102,13 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
     let Some(mut lock) = Lock::take(db)? else {
         return Err(Error::invalid(
             "id",
-            "another import is running; undo this one when that has finished",
+            "another import is running or being undone; undo this one when that has finished",
         ));
     };
+    undo_with(&mut lock, id, now)
+}
+
+fn undo_with(lock: &mut Lock, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
     let undone = lock.connection.transaction(|connection| {
         make_time_utc(connection)?;
         let import = job::lock(connection, id)?;
@@ -47,6 +122,8 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
             .set((
                 imports::undone_at.eq(now),
                 imports::undo_until.eq(None::<DateTime<Utc>>),
+                imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+                imports::undo_error.eq(None::<String>),
             ))
             .execute(connection)?;
         job::set_state(
@@ -62,10 +139,10 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
 }
 
 fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
-    if import.can_undo(now) {
+    if import.is_undoable(now) {
         return Ok(());
     }
-    let message = match import.state() {
+    let message = match import.state_beside_undoing() {
         ImportState::Undone => "it is undone already".to_owned(),
         _ if import.is_dry_run() => "it was a dry run, which wrote nothing".to_owned(),
         ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled => {

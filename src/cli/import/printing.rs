@@ -71,8 +71,12 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
                 "import {id} has not ended: rollcall import resume {id}"
             ));
         }
+        ImportState::Undoing => lines.push(format!("import {id} is being undone")),
         ImportState::Undone => lines.push(format!("import {id} is undone")),
         ImportState::Succeeded => {}
+    }
+    if let Some(why) = &import.undo_error {
+        lines.push(format!("import {id} was not undone: {why}"));
     }
     if import.can_undo(now) {
         lines.push(format!("undo it: rollcall import undo {id}"));
@@ -163,7 +167,7 @@ pub fn print_list(imports: &[Import]) {
             "{:>6}  {:<11} {:<9}  {:<16}  {:>8}  {name}",
             import.id,
             import.kind,
-            import.state,
+            import.state().as_str(),
             import.created_at.format("%Y-%m-%d %H:%M").to_string(),
             import.done_rows,
         );
@@ -172,7 +176,8 @@ pub fn print_list(imports: &[Import]) {
 
 /// Prints what an import is about.
 pub fn print_import(import: &Import) {
-    println!("import {} of {}: {}", import.id, import.kind, import.state);
+    let state = import.state().as_str();
+    println!("import {} of {}: {state}", import.id, import.kind);
     let name = harmless(&import.file_name);
     println!("file {name}, {} bytes", import.file_size);
     if let Some(form) = import.form() {

@@ -1,6 +1,6 @@
 //! Imports through a real server: the file by plain HTTP, the progress over a WebSocket, and servers that are killed.
 
-use crate::support::{Server, Socket, TestDatabase, eventually};
+use crate::support::{Held, Server, Socket, TestDatabase, eventually};
 use serde_json::{Value, json};
 
 fn agent() -> ureq::Agent {
@@ -248,4 +248,131 @@ fn what_a_killed_server_left_the_next_one_ends() {
         "30000"
     );
     assert_eq!(spooled(&dir), 0);
+}
+
+const UNDO: &str = "mutation ($id: ID!) { undoImport(input: {id: $id}) { import { state canUndo undoError } userErrors { message } } }";
+
+/// An import of three people into a new group that has ended.
+fn imported(server: &Server) -> Value {
+    let import = create(
+        server,
+        json!({"kind": "SUBSCRIBERS", "groups": ["fair"], "createGroups": true}),
+    );
+    put(
+        server,
+        &import,
+        b"email\na@example.com\nb@example.com\nc@example.com\n",
+    );
+    eventually("the import ends", || {
+        state(server, &import)["state"] == "SUCCEEDED"
+    });
+    import
+}
+
+fn undo(server: &Server, import: &Value) -> Value {
+    let (status, body) = server.post(UNDO, json!({ "id": import["id"] }));
+    assert_eq!(status, 200, "{body}");
+    body["data"]["undoImport"].clone()
+}
+
+/// Somebody holds a row that undoing has to delete.
+fn hold_somebody(database: &TestDatabase) -> Held {
+    database.hold("SELECT FROM subscribers WHERE email = 'b@example.com' FOR UPDATE")
+}
+
+#[test]
+fn undoing_goes_on_after_the_answer() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &["--request-timeout", "7"]);
+    let import = imported(&server);
+    let held = hold_somebody(&database);
+    let going_on = json!({"import": {"state": "UNDOING", "canUndo": false, "undoError": null}, "userErrors": []});
+    assert_eq!(undo(&server, &import), going_on);
+    // Asked for again, it is the same undoing.
+    assert_eq!(undo(&server, &import), going_on);
+    let mut socket = Socket::open(&server);
+    socket.subscribe(
+        "1",
+        "subscription ($id: ID!) { importProgress(id: $id) { state undoneAt } }",
+        json!({ "id": import["id"] }),
+    );
+    let told = socket.receive();
+    assert_eq!(
+        told["payload"]["data"]["importProgress"],
+        json!({"state": "UNDOING", "undoneAt": null})
+    );
+    held.commit();
+    let told = socket.receive();
+    assert_eq!(told["payload"]["data"]["importProgress"]["state"], "UNDONE");
+    assert_eq!(socket.receive()["type"], "complete");
+    assert_eq!(
+        database.ask("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM groups)"),
+        "0"
+    );
+}
+
+#[test]
+fn what_is_refused_after_the_answer_is_told_by_the_import() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &[]);
+    let import = imported(&server);
+    // As if another import ran.
+    let held = database.hold(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall import ' || current_schema(), 0))",
+    );
+    assert_eq!(undo(&server, &import)["import"]["state"], "UNDOING");
+    database.execute(
+        "UPDATE subscribers SET city = 'Riga', updated_at = now() WHERE email = 'b@example.com'",
+    );
+    held.commit();
+    let why = "id: expected subscribers as the import left them, found 1 who changed later, which undoing would lose: b@example.com (changed) (nothing was undone)";
+    let look = || {
+        let (_, body) = server.post(
+            "query ($id: ID!) { import(id: $id) { state canUndo undoError } }",
+            json!({ "id": import["id"] }),
+        );
+        body["data"]["import"].clone()
+    };
+    eventually("the undoing ends", || look()["state"] != "UNDOING");
+    assert_eq!(
+        look(),
+        json!({"state": "SUCCEEDED", "canUndo": true, "undoError": why})
+    );
+    // Asked for now, the same is said at once; edited back, it is undone.
+    let refused = undo(&server, &import);
+    assert_eq!(
+        refused["userErrors"][0]["message"],
+        why.trim_start_matches("id: ")
+            .trim_end_matches(" (nothing was undone)")
+    );
+    database.execute("UPDATE subscribers SET city = NULL, updated_at = (SELECT min(updated_at) FROM subscribers)");
+    assert_eq!(
+        undo(&server, &import)["import"],
+        json!({"state": "UNDONE", "canUndo": false, "undoError": null})
+    );
+}
+
+#[test]
+fn undoing_that_a_killed_server_left_is_done_by_the_next_one() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &[]);
+    let import = imported(&server);
+    let held = hold_somebody(&database);
+    assert_eq!(undo(&server, &import)["import"]["state"], "UNDOING");
+    server.kill();
+    held.commit();
+    database.wait_for_end_of_processes();
+    assert_eq!(
+        database.ask("SELECT count(*) FROM subscribers"),
+        "3",
+        "nothing is half undone"
+    );
+    let server = start(&database, &dir, &[]);
+    eventually("it is undone", || {
+        state(&server, &import)["state"] == "UNDONE"
+    });
+    assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "0");
 }

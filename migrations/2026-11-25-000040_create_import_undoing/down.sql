@@ -1,0 +1,1 @@
+ALTER TABLE imports DROP COLUMN undo_asked_at, DROP COLUMN undo_error;
