@@ -46,7 +46,8 @@
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
 //!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
-//! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them.
+//! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them. (Where
+//!   the database itself goes down during an import, the batches of its last moment are lost with the ids they were given.)
 //! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
 //!   are committed in the order of the file. Imports run one at a time, under a lock.
 //!

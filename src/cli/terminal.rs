@@ -1,6 +1,7 @@
 //! What is printed where somebody looks at it.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, LineWriter, Stdout, Write};
 
 /// A bar on standard error that tells how far some work is, and how long the rest will take.
 pub fn progress_bar(length: u64) -> ProgressBar {
@@ -17,6 +18,35 @@ pub fn say_rows(bar: &ProgressBar, rows: u64, before: u64) {
     let seconds = bar.elapsed().as_secs_f64().max(0.001);
     let rate = (rows.saturating_sub(before) as f64 / seconds).round();
     bar.set_message(format!("{rows} rows, {rate}/s"));
+}
+
+/// Standard output for what others have written: where it is a terminal, nothing in it is obeyed.
+pub fn output_of_others() -> Box<dyn Write> {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        Box::new(LineWriter::new(Harmless(stdout)))
+    } else {
+        Box::new(stdout.lock())
+    }
+}
+
+/// Takes whole lines.
+struct Harmless(Stdout);
+
+impl Write for Harmless {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.split_inclusive('\n') {
+            let content = line.trim_end_matches(['\r', '\n']);
+            let end = &line[content.len()..];
+            write!(self.0, "{}{end}", harmless(content))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// The terminal that somebody looks at.

@@ -321,7 +321,8 @@ impl ImportMutation {
         })
     }
 
-    /// Stops an import. What is stored stays; it can be resumed or undone.
+    /// Stops an import. What is stored stays; it can be resumed or undone. One whose undoing was asked for and has not
+    /// begun is not undone.
     async fn cancel_import(
         &self,
         context: &Context<'_>,
@@ -369,7 +370,7 @@ impl ImportMutation {
         }
         let db = app.db.for_long_work();
         // It goes on where nobody waits for it any more.
-        let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id));
+        let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id, now));
         let undone = tokio::time::timeout(PATIENCE, until_undone(app, id, work)).await;
         match undone {
             Ok(undone) => payload(undone?),

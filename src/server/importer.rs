@@ -39,18 +39,26 @@ async fn step(app: &App, tidies: bool) -> Duration {
         if tidies {
             tidy(&working.db, &working.imports)?;
         }
-        match undo_next(&working.db)? {
-            Some(undone) => Ok(Some(undone)),
-            None => run_next(&working.db, &working.imports),
+        let undone = undo_next(&working.db.for_long_work(), working.now());
+        if let Ok(Some(_)) = undone {
+            return undone;
+        }
+        // Imports do not wait for what cannot be undone yet.
+        match run_next(&working.db, &working.imports)? {
+            Some(import) => Ok(Some(import)),
+            None => undone,
         }
     });
     match done.await {
         Ok(Ok(Some(import))) => {
+            let state = import.state().as_str();
+            let (rows, refused) = (import.done_rows, import.undo_error.as_deref());
             tracing::info!(
                 import = import.id,
-                state = import.state().as_str(),
-                rows = import.done_rows,
-                "an import has ended"
+                state,
+                rows,
+                refused,
+                "an import was run or undone"
             );
             // Instant segments follow, and there may be another one.
             app.changed.notify_one();
@@ -66,7 +74,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
             SOON
         }
         Ok(Err(error)) => {
-            tracing::error!(%error, "an import stopped and can be resumed");
+            tracing::error!(%error, "an import stopped, or was not undone, and will be gone on with");
             LATER
         }
         Err(stopped) => {

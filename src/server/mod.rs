@@ -148,8 +148,8 @@ pub async fn serve(
     ];
     ready(address);
     let result = server.await;
-    // The loops end here; a refresh that is running comes to its end before the process does, and an import stops behind
-    // its batch, to be taken up again by whoever comes next.
+    // The loops end here; a refresh that is running and an import that is being undone come to their end before the
+    // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
     for running in loops {
         running.abort();

@@ -84,7 +84,7 @@ pub fn set_file(
     }
 }
 
-/// Asks an import to stop. One that has not begun stops at once.
+/// Asks an import to stop. One that has not begun stops at once. One that is about to be undone is not.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
@@ -102,6 +102,13 @@ pub(super) fn ask_to_stop(
             ImportState::Running => {
                 diesel::update(imports::table.find(id))
                     .set(imports::cancel_requested.eq(true))
+                    .execute(connection)?;
+                get(connection, id)
+            }
+            // Nobody is at it, who would hold the row.
+            ImportState::Undoing => {
+                diesel::update(imports::table.find(id))
+                    .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))
                     .execute(connection)?;
                 get(connection, id)
             }

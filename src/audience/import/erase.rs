@@ -69,16 +69,15 @@ pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Res
 
 /// Takes the person out of why imports failed or were not undone, and out of rows that were taken for headers.
 fn forget_what_was_said(connection: &mut PgConnection, email: &str) -> Result<(), Error> {
-    let without = |column: &str| {
-        format!("CASE WHEN strpos(lower({column}::text), $1) > 0 THEN $2 ELSE {column} END")
-    };
-    diesel::sql_query(format!(
-        "UPDATE imports SET error = {}, undo_error = {}, \
-         form = CASE WHEN strpos(lower(form::text), $1) > 0 THEN NULL ELSE form END \
+    // An error shows only the beginning of such a row, which need not have come to the address.
+    diesel::sql_query(
+        "UPDATE imports SET \
+             error = CASE WHEN error IS NOT NULL AND strpos(lower(concat_ws(' ', error, form::text)), $1) > 0 \
+                 THEN $2 ELSE error END, \
+             undo_error = CASE WHEN strpos(lower(undo_error), $1) > 0 THEN $2 ELSE undo_error END, \
+             form = CASE WHEN strpos(lower(form::text), $1) > 0 THEN NULL ELSE form END \
          WHERE strpos(lower(concat_ws(' ', error, undo_error, form::text)), $1) > 0",
-        without("error"),
-        without("undo_error"),
-    ))
+    )
     .bind::<Text, _>(email.to_lowercase())
     .bind::<Text, _>("it named somebody who has been deleted since")
     .execute(connection)?;

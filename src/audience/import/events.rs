@@ -222,17 +222,19 @@ impl EventReader {
     /// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but
     /// somebody's long key, of which none may be lost.
     fn guess(&self, text: &str) -> Value {
-        let written = match self.numbers.decimal_comma {
-            // A version or a date more likely than a number with parted digits.
-            true if text.contains('.') => return json!(text),
-            true => text.replace(',', "."),
-            false => text.to_owned(),
-        };
-        match written.as_str() {
+        match text {
             "true" => json!(true),
             "false" => json!(false),
-            written => match serde_json::from_str::<serde_json::Number>(written) {
-                Ok(number) if number.is_f64() && !written.contains(['.', 'e', 'E']) => json!(text),
+            text if self.numbers.decimal_comma && text.contains(',') => {
+                match self.numbers.read(text) {
+                    Ok(Some(number)) => json!(number),
+                    _ => json!(text),
+                }
+            }
+            // A point without a comma is that of a version or a date as likely.
+            text if self.numbers.decimal_comma && text.contains('.') => json!(text),
+            text => match serde_json::from_str::<serde_json::Number>(text) {
+                Ok(number) if number.is_f64() && !text.contains(['.', 'e', 'E']) => json!(text),
                 Ok(number) => Value::Number(number),
                 Err(_) => json!(text),
             },

@@ -59,7 +59,7 @@ fn with_point(text: &str) -> Option<String> {
     };
     let (first, others) = groups.split_first()?;
     let is_whole = are_digits(first)
-        && (others.is_empty() || first.len() <= 3)
+        && (others.is_empty() || first.len() <= 3 && !first.starts_with('0'))
         && others
             .iter()
             .all(|group| group.len() == 3 && are_digits(group));
@@ -96,6 +96,8 @@ mod tests {
         assert_eq!(COMMA.read(" "), Ok(None));
         for cell in [
             "12.5",
+            "0.123",
+            "-0.128",
             "1.2345",
             "1.234 567",
             "1,2,3",

@@ -6,6 +6,7 @@ use super::job::{self, Import, ImportState};
 use super::options::ImportKind;
 use super::run::{Lock, remove_file};
 use super::runs;
+use crate::audience::membership::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
 use crate::audience::{custom_field, group};
 use crate::db::Db;
@@ -51,8 +52,9 @@ pub fn ask_to_undo(
 /// another import runs, or another is undone: it is to be tried again then.
 ///
 /// # Errors
-/// Those of [`undo`]; but for those of the database it is not asked for any more then, and the import tells why.
-pub fn undo_asked(db: &Db, id: i64) -> Result<Option<Import>, Error> {
+/// Those of [`undo`]. Where it was refused it is not asked for any more, and the import tells why; after any other
+/// failure it is to be tried again.
+pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(mut lock) = Lock::take(db)? else {
         return Ok(None);
     };
@@ -60,32 +62,60 @@ pub fn undo_asked(db: &Db, id: i64) -> Result<Option<Import>, Error> {
     let Some(asked_at) = import.undo_asked_at else {
         return Ok(Some(import));
     };
-    match undo_with(&mut lock, id, asked_at) {
-        Ok(undone) => Ok(Some(undone)),
-        Err(error @ Error::Unavailable(_)) => Err(error),
-        Err(error) => {
-            diesel::update(imports::table.find(id))
-                .set((
-                    imports::undo_asked_at.eq(None::<DateTime<Utc>>),
-                    imports::undo_error.eq(error.to_string().replace('\0', "\u{fffd}")),
-                ))
-                .execute(&mut lock.connection)?;
-            Err(error)
+    let moments = Moments {
+        asked: asked_at,
+        now,
+    };
+    // What is said of people is written before any of them can be deleted.
+    let undone = lock.connection.transaction(|connection| {
+        lock_for_refresh(connection)?;
+        match connection.transaction(|connection| undo_within(connection, id, moments)) {
+            Err(refusal) if is_refusal(&refusal) => {
+                diesel::update(imports::table.find(id))
+                    .set((
+                        imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+                        imports::undo_error.eq(reason(&refusal)),
+                    ))
+                    .execute(connection)?;
+                Ok(Err(refusal))
+            }
+            other => other.map(Ok),
         }
-    }
+    })?;
+    end(&mut lock, undone?).map(Some)
 }
 
-/// Undoes the next import for which that was asked, and returns it as it is then: where it was not undone, it tells why.
+/// Whether an error says that undoing is not possible, and not that something broke.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Invalid(_) | Error::InvalidRule(_) | Error::InUse { .. } | Error::NotFound { .. }
+    )
+}
+
+/// The text of a refusal, as a user error has it.
+fn reason(refusal: &Error) -> String {
+    let text = match refusal {
+        Error::Invalid(problems) => {
+            let messages = problems.iter().map(|problem| problem.message.as_str());
+            messages.collect::<Vec<&str>>().join("; ")
+        }
+        other => other.to_string(),
+    };
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Undoes the next import for which that was asked, and returns it as it is then: where that was refused, it tells why.
 /// Returns nothing if there is none, or while another import runs.
 ///
 /// # Errors
 /// Those of the database.
-pub fn undo_next(db: &Db) -> Result<Option<Import>, Error> {
+pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(id) = db.run_here(job::list_undoing)?.first().copied() else {
         return Ok(None);
     };
-    match undo_asked(db, id) {
-        Err(error) if !matches!(error, Error::Unavailable(_)) => {
+    match undo_asked(db, id, now) {
+        Err(refusal) if is_refusal(&refusal) => {
             db.run_here(|connection| job::get(connection, id)).map(Some)
         }
         undone => undone,
@@ -105,37 +135,52 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
             "another import is running or being undone; undo this one when that has finished",
         ));
     };
-    undo_with(&mut lock, id, now)
+    let undone = lock.connection.transaction(|connection| {
+        lock_for_refresh(connection)?;
+        undo_within(connection, id, Moments { asked: now, now })
+    })?;
+    end(&mut lock, undone)
 }
 
-fn undo_with(lock: &mut Lock, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
-    let undone = lock.connection.transaction(|connection| {
-        make_time_utc(connection)?;
-        let import = job::lock(connection, id)?;
-        check(&import, now)?;
-        match import.kind() {
-            ImportKind::Subscribers => undo_subscribers(connection, &import, now)?,
-            ImportKind::Events => undo_events(connection, &import)?,
-        }
-        job::forget_before(connection, &[id])?;
-        diesel::update(imports::table.find(id))
-            .set((
-                imports::undone_at.eq(now),
-                imports::undo_until.eq(None::<DateTime<Utc>>),
-                imports::undo_asked_at.eq(None::<DateTime<Utc>>),
-                imports::undo_error.eq(None::<String>),
-            ))
-            .execute(connection)?;
-        job::set_state(
-            connection,
-            id,
-            ImportState::Undone,
-            None,
-            import.finished_at,
-        )
-    })?;
+/// When something was asked for, and when it is done.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    asked: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+/// Undoes an import within a transaction. Nobody is deleted meanwhile, and no members are written: [`lock_for_refresh`]
+/// comes before the locks of rows, as it does wherever subscribers are deleted.
+fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Result<Import, Error> {
+    make_time_utc(connection)?;
+    let import = job::lock(connection, id)?;
+    check(&import, moments.asked)?;
+    match import.kind() {
+        ImportKind::Subscribers => undo_subscribers(connection, &import, moments.now)?,
+        ImportKind::Events => undo_events(connection, &import)?,
+    }
+    job::forget_before(connection, &[id])?;
+    diesel::update(imports::table.find(id))
+        .set((
+            imports::undone_at.eq(moments.now),
+            imports::undo_until.eq(None::<DateTime<Utc>>),
+            imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+            imports::undo_error.eq(None::<String>),
+        ))
+        .execute(connection)?;
+    job::set_state(
+        connection,
+        id,
+        ImportState::Undone,
+        None,
+        import.finished_at,
+    )
+}
+
+/// Removes what an import that is undone does not need any more.
+fn end(lock: &mut Lock, undone: Import) -> Result<Import, Error> {
     remove_file(&mut lock.connection, &undone)?;
-    job::get(&mut lock.connection, id)
+    job::get(&mut lock.connection, undone.id)
 }
 
 fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {

@@ -6,7 +6,7 @@ mod printing;
 pub use arguments::Command;
 
 use super::database;
-use super::terminal::{progress_bar, say_rows};
+use super::terminal::{output_of_others, progress_bar, say_rows};
 use crate::audience::event;
 use crate::audience::import::{
     self, Import, ImportOptions, ImportSettings, ImportState, Progress, SpooledFile, in_place,
@@ -161,11 +161,11 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
         Command::Cancel(one) => {
             let import = import::cancel(db, one.id, settings)?;
             match import.state() {
-                ImportState::Cancelled => println!("import {} is cancelled", one.id),
-                _ => println!(
+                ImportState::Running => println!(
                     "import {} stops after the batch that is being written",
                     one.id
                 ),
+                state => println!("import {} is {}", one.id, state.as_str()),
             }
         }
         Command::Undo(one) => {
@@ -175,7 +175,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
         }
         Command::Problems(one) => db.run_here(|connection| {
             import::get(connection, one.id)?;
-            import::write_problems(connection, one.id, &mut std::io::stdout().lock())
+            import::write_problems(connection, one.id, &mut output_of_others())
         })?,
         _ => {
             let page = PageRequest::first(LISTED);

@@ -25,7 +25,9 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     if import.is_dry_run() {
         head.push("a dry run: nothing was written".to_owned());
     }
+    let head: Vec<String> = head.iter().map(|line| harmless(line)).collect();
     let tail = what_to_do(&report, import, now);
+    let tail: Vec<String> = tail.iter().map(|line| harmless(line)).collect();
     let screen = Screen::of_errors();
     let room = screen.as_ref().map(|screen| {
         let others = head.iter().chain(&tail);
@@ -37,15 +39,20 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     print_problems(&report, room.unwrap_or(PRINTED), screen.as_ref());
     print_lines(&tail);
     Ok(match import.state() {
-        ImportState::Succeeded | ImportState::Undone if report.refused == 0 => ExitCode::SUCCESS,
-        ImportState::Succeeded | ImportState::Undone => ExitCode::from(2),
+        ImportState::Succeeded | ImportState::Undoing | ImportState::Undone => {
+            if report.refused == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            }
+        }
         _ => ExitCode::FAILURE,
     })
 }
 
 fn print_lines(lines: &[String]) {
     for line in lines {
-        println!("{}", harmless(line));
+        println!("{line}");
     }
 }
 
@@ -146,7 +153,8 @@ fn print_problems(report: &ImportReport, room: usize, screen: Option<&Screen>) {
         }
     }
     let more = report.refused.saturating_sub(shown.len() as u64);
-    if more > 0 {
+    // Where nothing is remembered of single rows any more, there are no others.
+    if !shown.is_empty() && more > 0 {
         eprintln!("  and {more} more");
     }
 }

@@ -315,8 +315,7 @@ fn an_import_outlives_its_database() {
         while child.try_wait().expect("a child can be asked").is_none() {
             if look().0.unwrap_or_default() > before.unwrap_or_default() {
                 std::thread::sleep(Duration::from_millis(moment));
-                kill_postgres(&data_dir("killed"));
-                kills += 1;
+                kills += u64::from(kill_postgres(&data_dir("killed")));
                 break;
             }
         }

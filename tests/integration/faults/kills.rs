@@ -121,7 +121,7 @@ fn twenty_kills_at_random_moments_with_edits_going_on() {
             // Spread over the time that a refresh of so many takes, in an order without a pattern.
             std::thread::sleep(Duration::from_millis(moment * 37 % 151));
             if moment % 2 == 0 {
-                kill_postgres(&data_dir);
+                assert!(kill_postgres(&data_dir), "there is a Postgres");
                 std::thread::sleep(Duration::from_millis(moment * 13 % 40));
             }
             killed.kill();

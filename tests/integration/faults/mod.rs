@@ -91,14 +91,11 @@ fn members(app: &TestApp) -> String {
     )
 }
 
-/// Kills the Postgres of a data directory as nothing can be prepared for.
-fn kill_postgres(data_dir: &Path) {
-    let file = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")).expect("a file");
-    let pid = file
-        .lines()
-        .next()
-        .expect("a line")
-        .parse()
-        .expect("a number");
-    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a process");
+/// Kills the Postgres of a data directory as nothing can be prepared for; returns whether there was one.
+fn kill_postgres(data_dir: &Path) -> bool {
+    let Ok(file) = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")) else {
+        return false;
+    };
+    let pid = file.lines().next().and_then(|line| line.parse().ok());
+    pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
 }

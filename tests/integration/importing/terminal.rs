@@ -101,6 +101,27 @@ fn a_report_fits_the_screen_however_much_is_wrong() {
 }
 
 #[test]
+fn what_a_file_holds_is_not_obeyed() {
+    let database = TestDatabase::new();
+    let csv = "email,city\nnobody\u{1b}[2J,\n";
+    assert_snapshot!(import_on((24, 80), &database, csv, &[]), @r#"
+    exit status: 2
+    1 rows
+              1 refused
+      line 2, email: expected an e-mail address, found "nobody\u{1b}[2j": it has no…
+    every row with a remark: rollcall import problems 1
+    undo it: rollcall import undo 1
+    "#);
+    let mut problems = rollcall(&["import", "problems", "1"]);
+    let problems = problems.args(["--database-url", &database.url]);
+    assert_snapshot!(watch(problems, 24, 120), @r#"
+    exit status: 0
+    line,kind,column,value,reason
+    2,invalid_email,email,nobody\u{1b}[2J,"expected an e-mail address, found ""nobody\u{1b}[2j"": it has no @"
+    "#);
+}
+
+#[test]
 fn an_import_that_fails_says_so_below_no_bar() {
     let database = TestDatabase::new();
     let watched = import_on((24, 80), &database, "name\nOna\n", &[]);

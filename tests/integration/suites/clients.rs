@@ -52,7 +52,8 @@ fn graphql_ws_imports_a_list() {
     let server = Server::start(&database);
     let url = format!("http://{}/graphql", server.address);
     let printed = workshop.node("end-to-end/import.mjs", &[&url]).succeeded();
-    assert_eq!(printed.trim(), r#"{"asked":11}"#);
+    let said: Value = serde_json::from_str(&printed).expect("JSON");
+    assert!(said["asked"].as_u64() >= Some(11), "{said}");
 }
 
 #[test]

@@ -64,10 +64,13 @@ pub fn watch(command: &mut Command, lines: u16, columns: u16) -> Watched {
     let mut bytes = [0; 4096];
     // Linux tells the end by an error, others by nothing.
     while let Ok(read @ 1..) = master.read(&mut bytes) {
-        parser.process(&bytes[..read]);
-        let screen = parser.screen().contents();
-        if screens.last() != Some(&screen) {
-            screens.push(screen);
+        // However much came at once, no frame of a bar is missed: each begins where its line does.
+        for piece in bytes[..read].split_inclusive(|byte| *byte == b'\r') {
+            parser.process(piece);
+            let screen = parser.screen().contents();
+            if screens.last() != Some(&screen) {
+                screens.push(screen);
+            }
         }
     }
     Watched {
