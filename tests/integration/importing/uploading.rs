@@ -394,3 +394,36 @@ fn undoing_that_has_not_begun_can_be_taken_back() {
     held.commit();
     assert_eq!(undo(&server, &import)["import"]["state"], "UNDONE");
 }
+
+#[test]
+fn undoing_that_breaks_is_tried_again_and_holds_up_nothing() {
+    let database = TestDatabase::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = start(&database, &dir, &[]);
+    let import = imported(&server);
+    database.execute(
+        "CREATE FUNCTION break_down() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no space left''; END'; \
+         CREATE TRIGGER break_down BEFORE DELETE ON subscribers FOR EACH STATEMENT EXECUTE FUNCTION break_down()",
+    );
+    let (_, body) = server.post(UNDO, json!({ "id": import["id"] }));
+    assert_eq!(
+        body["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR",
+        "{body}"
+    );
+    assert!(!body.to_string().contains("no space left"), "{body}");
+    assert_eq!(state(&server, &import)["state"], "UNDOING");
+    let other = create(&server, json!({"kind": "SUBSCRIBERS"}));
+    put(&server, &other, b"email\nd@example.com\n");
+    eventually("another import ends", || {
+        state(&server, &other)["state"] == "SUCCEEDED"
+    });
+    assert_eq!(state(&server, &import)["state"], "UNDOING");
+    database.execute("DROP TRIGGER break_down ON subscribers");
+    eventually("it is undone", || {
+        state(&server, &import)["state"] == "UNDONE"
+    });
+    assert_eq!(
+        database.ask("SELECT string_agg(email, ' ') FROM subscribers"),
+        "d@example.com"
+    );
+}
