@@ -131,7 +131,8 @@ fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
         (report.unknown, "about subscribers who do not exist"),
     ];
     let are_several = reasons.iter().filter(|(number, _)| *number > 0).count() > 1;
-    let mut lines = vec![format!("{} rows", report.rows)];
+    let noun = if report.rows == 1 { "row" } else { "rows" };
+    let mut lines = vec![format!("{} {noun}", report.rows)];
     for (number, what) in counts.into_iter().filter(|(number, _)| *number > 0) {
         lines.push(format!("  {number:>9} {what}"));
         if what == "refused" && are_several {

@@ -106,7 +106,7 @@ fn what_a_file_holds_is_not_obeyed() {
     let csv = "email,city\nnobody\u{1b}[2J,\n";
     assert_snapshot!(import_on((24, 80), &database, csv, &[]), @r#"
     exit status: 2
-    1 rows
+    1 row
               1 refused
       line 2, email: expected an e-mail address, found "nobody\u{1b}[2j": it has no…
     every row with a remark: rollcall import problems 1
