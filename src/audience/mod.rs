@@ -13,6 +13,7 @@ pub mod gaps;
 pub mod group;
 pub mod id_set;
 pub mod import;
+pub mod member_count;
 pub mod membership;
 pub mod paging;
 pub mod removal;

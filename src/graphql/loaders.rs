@@ -8,6 +8,7 @@ use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
 use crate::audience::import::{self, Import, ProblemKind};
+use crate::audience::member_count;
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
 use crate::audience::subscriber::{self, Subscriber};
@@ -198,13 +199,13 @@ load!(
 load!(
     /// How many members a group has.
     GroupMemberCount(i64) -> i64,
-    |connection, ids| membership::count_group_members(connection, &ids)
+    |connection, ids| member_count::count_group_members(connection, &ids)
 );
 
 load!(
     /// How many members a segment has.
     SegmentMemberCount(i64) -> i64,
-    |connection, ids| membership::count_segment_members(connection, &ids)
+    |connection, ids| member_count::count_segment_members(connection, &ids)
 );
 
 load!(

@@ -19,7 +19,8 @@ use super::scalar::count;
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
-use crate::audience::membership::{count_overlap, count_overlap_with_group, list_segment_members};
+use crate::audience::member_count::{count_overlap, count_overlap_with_group};
+use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{

@@ -9,7 +9,7 @@ use super::snapshot::{Snapshot, wait_for_writers};
 use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
-use crate::audience::membership::count_segment_members;
+use crate::audience::member_count::count_segment_members;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};

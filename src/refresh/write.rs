@@ -6,8 +6,9 @@
 use super::blocks::{BlockChange, StoredBlocks, store_blocks};
 use super::touches;
 use crate::audience::gaps;
+use crate::audience::member_count::count_segment_members;
 use crate::audience::membership::{
-    BLOCK_IDS, CHUNK_BLOCKS, clear_bits, count_segment_members, list_bits, lock_for_refresh,
+    BLOCK_IDS, CHUNK_BLOCKS, clear_bits, list_bits, lock_for_refresh,
 };
 use crate::audience::segment::SegmentMode;
 use crate::db::schema::{

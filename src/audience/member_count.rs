@@ -1,0 +1,96 @@
+//! How many members groups and segments have, and how many of them they share.
+
+use super::id_set::IdSet;
+use crate::db::schema::group_memberships;
+use crate::error::Error;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
+use std::collections::HashMap;
+
+/// Returns how many members each of these groups has.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_group_members(
+    connection: &mut PgConnection,
+    group_ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    let rows: Vec<(i64, i64)> = group_memberships::table
+        .filter(group_memberships::group_id.eq_any(group_ids))
+        .group_by(group_memberships::group_id)
+        .select((group_memberships::group_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Returns how many members each of these segments has.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_segment_members(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = BigInt)]
+        members: i64,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT segment_id, sum(bit_count(members))::bigint AS members FROM segment_blocks \
+         WHERE segment_id = ANY($1) GROUP BY segment_id",
+    )
+    .bind::<Array<BigInt>, _>(segment_ids)
+    .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.segment_id, row.members))
+        .collect())
+}
+
+/// Counts the members of a segment, of another, and of both.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_overlap(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    other_id: i64,
+) -> Result<(i64, i64, i64), Error> {
+    let mut members = IdSet::of_segment(connection, segment_id)?;
+    let others = IdSet::of_segment(connection, other_id)?;
+    let this = members.count() as i64;
+    members.retain(&others);
+    Ok((this, others.count() as i64, members.count() as i64))
+}
+
+/// Counts the members of a segment, of a group, and of both.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_overlap_with_group(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    group_id: i64,
+) -> Result<(i64, i64, i64), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        others: i64,
+        #[diesel(sql_type = BigInt)]
+        both: i64,
+    }
+    let row: Row = diesel::sql_query(
+        "SELECT count(*) AS others, count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
+         FROM group_memberships m LEFT JOIN segment_blocks b \
+         ON b.segment_id = $1 AND b.block = (m.subscriber_id >> 13)::integer WHERE m.group_id = $2",
+    )
+    .bind::<BigInt, _>(segment_id)
+    .bind::<BigInt, _>(group_id)
+    .get_result(connection)?;
+    let counts = count_segment_members(connection, &[segment_id])?;
+    let this = counts.get(&segment_id).copied().unwrap_or_default();
+    Ok((this, row.others, row.both))
+}
