@@ -9,8 +9,7 @@
 //! cleaning, no look-up of who is known, no group. Ours reads a CSV file of the same people, and does all of that. Beside
 //! it stands the `COPY` of the memberships too, which an import into a group cannot do without. Then the same file is
 //! imported again, which changes nothing, and once more with another city for everybody; and everybody is exported beside a
-//! bare `COPY` of the table. Turns alternate, and the
-//! shortest time of each counts. Figures are of one run on one machine: read the ratios.
+//! bare `COPY` of the table. Turns alternate, and the shortest time of each counts. Figures are of one run on one machine: read the ratios.
 
 #[path = "../refresh/ground.rs"]
 mod ground;

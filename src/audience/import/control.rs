@@ -105,7 +105,7 @@ pub(super) fn ask_to_stop(
                     .execute(connection)?;
                 get(connection, id)
             }
-            // Nobody is at it, who would hold the row.
+            // Nobody is at it: whoever undoes holds the row, and looks again whether that is asked for.
             ImportState::Undoing => {
                 diesel::update(imports::table.find(id))
                     .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))

@@ -58,18 +58,17 @@ pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>
     let Some(mut lock) = Lock::take(db)? else {
         return Ok(None);
     };
-    let import = job::get(&mut lock.connection, id)?;
-    let Some(asked_at) = import.undo_asked_at else {
-        return Ok(Some(import));
-    };
-    let moments = Moments {
-        asked: asked_at,
-        now,
-    };
     // What is said of people is written before any of them can be deleted.
-    let undone = lock.connection.transaction(|connection| {
+    let outcome = lock.connection.transaction(|connection| {
         lock_for_refresh(connection)?;
+        let import = job::lock(connection, id)?;
+        // It is done, or was taken back, perhaps while this waited for the locks.
+        let Some(asked) = import.undo_asked_at else {
+            return Ok(Outcome::NotAsked(import));
+        };
+        let moments = Moments { asked, now };
         match connection.transaction(|connection| undo_within(connection, id, moments)) {
+            Ok(undone) => Ok(Outcome::Undone(undone)),
             Err(refusal) if is_refusal(&refusal) => {
                 diesel::update(imports::table.find(id))
                     .set((
@@ -77,12 +76,23 @@ pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>
                         imports::undo_error.eq(reason(&refusal)),
                     ))
                     .execute(connection)?;
-                Ok(Err(refusal))
+                Ok(Outcome::Refused(refusal))
             }
-            other => other.map(Ok),
+            Err(error) => Err(error),
         }
     })?;
-    end(&mut lock, undone?).map(Some)
+    match outcome {
+        Outcome::NotAsked(import) => Ok(Some(import)),
+        Outcome::Undone(import) => end(&mut lock, import).map(Some),
+        Outcome::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// What became of an undoing.
+enum Outcome {
+    NotAsked(Import),
+    Undone(Import),
+    Refused(Error),
 }
 
 /// Whether an error says that undoing is not possible, and not that something broke.

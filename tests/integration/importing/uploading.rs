@@ -252,46 +252,72 @@ fn what_a_killed_server_left_the_next_one_ends() {
 
 const UNDO: &str = "mutation ($id: ID!) { undoImport(input: {id: $id}) { import { state canUndo undoError } userErrors { message } } }";
 
-/// An import of three people into a new group that has ended.
-fn imported(server: &Server) -> Value {
-    let import = create(
-        server,
-        json!({"kind": "SUBSCRIBERS", "groups": ["fair"], "createGroups": true}),
-    );
-    put(
-        server,
-        &import,
-        b"email\na@example.com\nb@example.com\nc@example.com\n",
-    );
-    eventually("the import ends", || {
-        state(server, &import)["state"] == "SUCCEEDED"
-    });
-    import
+/// A server that has imported three people into a new group.
+struct Imported {
+    import: Value,
+    server: Server,
+    dir: tempfile::TempDir,
+    database: TestDatabase,
 }
 
-fn undo(server: &Server, import: &Value) -> Value {
-    let (status, body) = server.post(UNDO, json!({ "id": import["id"] }));
-    assert_eq!(status, 200, "{body}");
-    body["data"]["undoImport"].clone()
-}
+impl Imported {
+    fn new(more: &[&str]) -> Imported {
+        let database = TestDatabase::new();
+        let dir = tempfile::tempdir().expect("a directory");
+        let server = start(&database, &dir, more);
+        let import = create(
+            &server,
+            json!({"kind": "SUBSCRIBERS", "groups": ["fair"], "createGroups": true}),
+        );
+        put(
+            &server,
+            &import,
+            b"email
+a@example.com
+b@example.com
+c@example.com
+",
+        );
+        eventually("the import ends", || {
+            state(&server, &import)["state"] == "SUCCEEDED"
+        });
+        Imported {
+            import,
+            server,
+            dir,
+            database,
+        }
+    }
 
-/// Somebody holds a row that undoing has to delete.
-fn hold_somebody(database: &TestDatabase) -> Held {
-    database.hold("SELECT FROM subscribers WHERE email = 'b@example.com' FOR UPDATE")
+    /// Asks for the undoing.
+    fn undo(&self) -> Value {
+        let (status, body) = self.server.post(UNDO, json!({ "id": self.import["id"] }));
+        assert_eq!(status, 200, "{body}");
+        body["data"]["undoImport"].clone()
+    }
+
+    /// Somebody holds a row that undoing has to delete.
+    fn hold_somebody(&self) -> Held {
+        self.database
+            .hold("SELECT FROM subscribers WHERE email = 'b@example.com' FOR UPDATE")
+    }
 }
 
 #[test]
 fn undoing_goes_on_after_the_answer() {
-    let database = TestDatabase::new();
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = start(&database, &dir, &["--request-timeout", "7"]);
-    let import = imported(&server);
-    let held = hold_somebody(&database);
+    let imported = Imported::new(&["--request-timeout", "7"]);
+    let Imported {
+        import,
+        server,
+        database,
+        ..
+    } = &imported;
+    let held = imported.hold_somebody();
     let going_on = json!({"import": {"state": "UNDOING", "canUndo": false, "undoError": null}, "userErrors": []});
-    assert_eq!(undo(&server, &import), going_on);
+    assert_eq!(imported.undo(), going_on);
     // Asked for again, it is the same undoing.
-    assert_eq!(undo(&server, &import), going_on);
-    let mut socket = Socket::open(&server);
+    assert_eq!(imported.undo(), going_on);
+    let mut socket = Socket::open(server);
     socket.subscribe(
         "1",
         "subscription ($id: ID!) { importProgress(id: $id) { state undoneAt } }",
@@ -314,15 +340,15 @@ fn undoing_goes_on_after_the_answer() {
 
 #[test]
 fn what_is_refused_after_the_answer_is_told_by_the_import() {
-    let database = TestDatabase::new();
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = start(&database, &dir, &[]);
-    let import = imported(&server);
-    // As if another import ran.
-    let held = database.hold(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall import ' || current_schema(), 0))",
-    );
-    assert_eq!(undo(&server, &import)["import"]["state"], "UNDOING");
+    let imported = Imported::new(&[]);
+    let Imported {
+        import,
+        server,
+        database,
+        ..
+    } = &imported;
+    let held = database.hold_imports();
+    assert_eq!(imported.undo()["import"]["state"], "UNDOING");
     database.execute(
         "UPDATE subscribers SET city = 'Riga', updated_at = now() WHERE email = 'b@example.com'",
     );
@@ -341,23 +367,26 @@ fn what_is_refused_after_the_answer_is_told_by_the_import() {
         json!({"state": "SUCCEEDED", "canUndo": true, "undoError": why})
     );
     // Asked for now, the same is said at once; edited back, it is undone.
-    let refused = undo(&server, &import);
+    let refused = imported.undo();
     assert_eq!(refused["userErrors"][0]["message"], why);
     database.execute("UPDATE subscribers SET city = NULL, updated_at = (SELECT min(updated_at) FROM subscribers)");
     assert_eq!(
-        undo(&server, &import)["import"],
+        imported.undo()["import"],
         json!({"state": "UNDONE", "canUndo": false, "undoError": null})
     );
 }
 
 #[test]
 fn undoing_that_a_killed_server_left_is_done_by_the_next_one() {
-    let database = TestDatabase::new();
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = start(&database, &dir, &[]);
-    let import = imported(&server);
-    let held = hold_somebody(&database);
-    assert_eq!(undo(&server, &import)["import"]["state"], "UNDOING");
+    let imported = Imported::new(&[]);
+    let held = imported.hold_somebody();
+    assert_eq!(imported.undo()["import"]["state"], "UNDOING");
+    let Imported {
+        import,
+        server,
+        dir,
+        database,
+    } = imported;
     server.kill();
     held.commit();
     database.wait_for_end_of_processes();
@@ -375,32 +404,37 @@ fn undoing_that_a_killed_server_left_is_done_by_the_next_one() {
 
 #[test]
 fn undoing_that_has_not_begun_can_be_taken_back() {
-    let database = TestDatabase::new();
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = start(&database, &dir, &[]);
-    let import = imported(&server);
-    let held = database.hold(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall import ' || current_schema(), 0))",
-    );
-    assert_eq!(undo(&server, &import)["import"]["state"], "UNDOING");
-    let (_, body) = server.post(
-        "mutation ($id: ID!) { cancelImport(input: {id: $id}) { import { state canUndo } userErrors { message } } }",
-        json!({ "id": import["id"] }),
-    );
-    assert_eq!(
-        body["data"]["cancelImport"],
-        json!({"import": {"state": "SUCCEEDED", "canUndo": true}, "userErrors": []})
-    );
-    held.commit();
-    assert_eq!(undo(&server, &import)["import"]["state"], "UNDONE");
+    let imported = Imported::new(&[]);
+    let database = &imported.database;
+    let cancel = "mutation ($id: ID!) { cancelImport(input: {id: $id}) { import { state canUndo } userErrors { message } } }";
+    // While it waits for another import, and while it waits for a refresh that writes.
+    for hold in [TestDatabase::hold_imports, TestDatabase::hold_writing] {
+        let held = hold(database);
+        assert_eq!(imported.undo()["import"]["state"], "UNDOING");
+        let (_, body) = imported
+            .server
+            .post(cancel, json!({ "id": imported.import["id"] }));
+        assert_eq!(
+            body["data"]["cancelImport"],
+            json!({"import": {"state": "SUCCEEDED", "canUndo": true}, "userErrors": []})
+        );
+        held.commit();
+        // Whoever was about to undo it has seen that now.
+        database.hold_imports().commit();
+        assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "3");
+    }
+    assert_eq!(imported.undo()["import"]["state"], "UNDONE");
 }
 
 #[test]
 fn undoing_that_breaks_is_tried_again_and_holds_up_nothing() {
-    let database = TestDatabase::new();
-    let dir = tempfile::tempdir().expect("a directory");
-    let server = start(&database, &dir, &[]);
-    let import = imported(&server);
+    let imported = Imported::new(&[]);
+    let Imported {
+        import,
+        server,
+        database,
+        ..
+    } = &imported;
     database.execute(
         "CREATE FUNCTION break_down() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no space left''; END'; \
          CREATE TRIGGER break_down BEFORE DELETE ON subscribers FOR EACH STATEMENT EXECUTE FUNCTION break_down()",
@@ -411,16 +445,16 @@ fn undoing_that_breaks_is_tried_again_and_holds_up_nothing() {
         "{body}"
     );
     assert!(!body.to_string().contains("no space left"), "{body}");
-    assert_eq!(state(&server, &import)["state"], "UNDOING");
-    let other = create(&server, json!({"kind": "SUBSCRIBERS"}));
-    put(&server, &other, b"email\nd@example.com\n");
+    assert_eq!(state(server, import)["state"], "UNDOING");
+    let other = create(server, json!({"kind": "SUBSCRIBERS"}));
+    put(server, &other, b"email\nd@example.com\n");
     eventually("another import ends", || {
-        state(&server, &other)["state"] == "SUCCEEDED"
+        state(server, &other)["state"] == "SUCCEEDED"
     });
-    assert_eq!(state(&server, &import)["state"], "UNDOING");
+    assert_eq!(state(server, import)["state"], "UNDOING");
     database.execute("DROP TRIGGER break_down ON subscribers");
     eventually("it is undone", || {
-        state(&server, &import)["state"] == "UNDONE"
+        state(server, import)["state"] == "UNDONE"
     });
     assert_eq!(
         database.ask("SELECT string_agg(email, ' ') FROM subscribers"),

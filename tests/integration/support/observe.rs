@@ -56,6 +56,11 @@ impl TestDatabase {
         self.hold("LOCK TABLE segment_refreshes IN SHARE MODE")
     }
 
+    /// Makes every import, and every undoing of one, wait for its turn, as while another import runs.
+    pub fn hold_imports(&self) -> Held {
+        self.hold("SELECT pg_advisory_xact_lock(hashtextextended('rollcall import ' || current_schema(), 0))")
+    }
+
     /// Waits until at least that many connections of the application, in this process or others, wait for a lock.
     #[track_caller]
     pub fn wait_for_waiting(&self, count: usize) {
