@@ -2,7 +2,8 @@
 //!
 //! Every function returns what is wrong as a sentence; the caller knows the place.
 
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use crate::rule::{parse_day, parse_instant};
+use chrono::{DateTime, NaiveDate, Utc};
 
 /// The longest text that a field takes, in characters.
 pub const MAX_TEXT: usize = 10_000;
@@ -140,17 +141,9 @@ pub fn clean_timezone(text: &str) -> Result<Option<String>, String> {
 /// If it is not one.
 pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
     let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    // Written back it must be the same: the parser also takes signs and blanks for digits.
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    let day = day.filter(|day| day.to_string() == text);
-    match day {
-        Some(day) if is_sane_year(chrono::Datelike::year(&day)) => Ok(Some(day)),
-        _ => Err(format!(
-            "expected a day such as \"2026-03-01\", found \"{text}\""
-        )),
+    match text.is_empty() {
+        true => Ok(None),
+        false => parse_day(text).map(Some),
     }
 }
 
@@ -160,16 +153,9 @@ pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
 /// If it is not one.
 pub fn clean_instant(text: &str) -> Result<Option<DateTime<Utc>>, String> {
     let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    match DateTime::parse_from_rfc3339(text) {
-        Ok(instant) if is_sane_year(chrono::Datelike::year(&instant.to_utc())) => {
-            Ok(Some(instant.to_utc().trunc_subsecs(6)))
-        }
-        _ => Err(format!(
-            "expected an instant such as \"2026-03-01T09:30:00Z\", found \"{text}\""
-        )),
+    match text.is_empty() {
+        true => Ok(None),
+        false => parse_instant(text).map(Some),
     }
 }
 
@@ -216,10 +202,6 @@ pub fn clean_degrees(number: f64, bound: f64) -> Result<f64, String> {
             "expected degrees from -{bound} to {bound}, found {number}"
         ))
     }
-}
-
-fn is_sane_year(year: i32) -> bool {
-    (1..=9999).contains(&year)
 }
 
 #[cfg(test)]

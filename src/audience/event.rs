@@ -4,6 +4,7 @@ use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{event_totals, events};
 use crate::error::Error;
+use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -183,7 +184,7 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
 }
 
 /// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
-pub type EventKey = (DateTime<Utc>, i64);
+pub type EventKey = (StoredMoment, i64);
 
 /// Lists a page of the events of a subscriber, newest first.
 ///
@@ -196,7 +197,7 @@ pub fn list_page(
     request: &PageRequest<EventKey>,
 ) -> Result<Page<Event>, Error> {
     request.fetch(
-        |event: &Event| (event.occurred_at, event.id),
+        |event: &Event| (StoredMoment(event.occurred_at), event.id),
         |request, limit| {
             let mut query = events::table
                 .filter(events::subscriber_id.eq(subscriber_id))
@@ -206,14 +207,14 @@ pub fn list_page(
             if let Some(name) = name {
                 query = query.filter(events::name.eq(name));
             }
-            if let Some((at, id)) = request.after {
+            if let Some((StoredMoment(at), id)) = request.after {
                 query = query.filter(
                     events::occurred_at
                         .lt(at)
                         .or(events::occurred_at.eq(at).and(events::id.lt(id))),
                 );
             }
-            if let Some((at, id)) = request.before {
+            if let Some((StoredMoment(at), id)) = request.before {
                 query = query.filter(
                     events::occurred_at
                         .gt(at)

@@ -6,7 +6,7 @@ use super::terminal::{progress_bar, say_rows};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::export::{Content, ExportError, ExportRequest, Format, Progress, find_person, prepare};
-use crate::rule::Status;
+use crate::rule::{Status, parse_instant};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
@@ -231,9 +231,4 @@ fn parse_status(text: &str) -> Result<Status, String> {
         let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
         format!("expected a status ({})", known.join(", "))
     })
-}
-
-fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
-    text.parse()
-        .map_err(|_| "expected an instant such as 2026-03-01T00:00:00Z".to_owned())
 }

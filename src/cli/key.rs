@@ -2,10 +2,10 @@
 
 use super::database;
 use crate::audience::api_key::{self, ApiKey, Scope, Scopes};
-use crate::audience::clean::clean_instant;
 use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
+use crate::rule::{check_moment, parse_instant};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use std::process::ExitCode;
 
@@ -70,7 +70,10 @@ fn create(db: &Db, arguments: &Create, now: DateTime<Utc>) -> anyhow::Result<()>
     let expires_at = match arguments.expires_in {
         Some(duration) => Some(
             now.checked_add_signed(duration)
-                .ok_or_else(|| anyhow::anyhow!("--expires-in is beyond the end of the calendar"))?,
+                .and_then(|end| check_moment(end).ok())
+                .ok_or_else(|| {
+                    anyhow::anyhow!("--expires-in is beyond the end of the year 9999")
+                })?,
         ),
         None => arguments.expires_at,
     };
@@ -232,13 +235,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             "expected a number of 1 or more and a unit, such as 90d, 12h or 30m".to_owned()
         })
-}
-
-fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
-    match clean_instant(text) {
-        Ok(Some(instant)) => Ok(instant),
-        _ => Err("expected an instant such as 2027-01-01T00:00:00Z".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::refresh::{
     Refresh, SegmentRefresh, Selection, Trigger, follow_touches, list_segment_refreshes, refresh,
+    refresh_as_of,
 };
+use crate::rule::parse_instant;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -16,7 +18,8 @@ use std::process::ExitCode;
 /// What `rollcall refresh` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent.
+    /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent. Not before the last
+    /// refresh.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     now: Option<DateTime<Utc>>,
 
@@ -36,7 +39,10 @@ pub fn run(
     let db = &opened.db;
     let selection = select(db, &arguments.segments)?;
     let settings = schedule.refresh(clock);
-    let refreshed = refresh(db, &selection, Trigger::Manual, &settings)?;
+    let refreshed = match arguments.now {
+        Some(_) => refresh_as_of(db, &selection, Trigger::Manual, &settings)?,
+        None => refresh(db, &selection, Trigger::Manual, &settings)?,
+    };
     follow_touches(db, &settings)?;
     let code = report(db, &refreshed)?;
     opened.close()?;
@@ -96,9 +102,4 @@ pub fn report(db: &Db, refreshed: &Refresh) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(code)
-}
-
-fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
-    text.parse()
-        .map_err(|_| "expected an instant such as 1997-10-01T00:00:00Z".to_owned())
 }

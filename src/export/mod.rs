@@ -170,7 +170,7 @@ fn find_parts(
         Content::Segment { key, as_of } => {
             let segment = segment::get_by_key(connection, key, "segment")?;
             let members = match as_of {
-                Some(as_of) => members_as_of(connection, segment.id, *as_of)?,
+                Some(as_of) => members_as_of(connection, segment.id, *as_of, settings.clock.now())?,
                 None => IdSet::of_segment(connection, segment.id)?,
             };
             vec![Part::Some(members)]

@@ -65,6 +65,8 @@ pub enum UserErrorCode {
     TooManyValues,
     /// A stored rule has a version that this server does not know.
     UnknownVersion,
+    /// Evaluating a rule failed, though nothing is wrong with what it says; the message has the reason.
+    EvaluationFailed,
 }
 
 impl From<InputCode> for UserErrorCode {
@@ -98,6 +100,7 @@ impl From<Code> for UserErrorCode {
             Code::TooManyNodes => UserErrorCode::TooManyNodes,
             Code::TooManyValues => UserErrorCode::TooManyValues,
             Code::UnknownVersion => UserErrorCode::UnknownVersion,
+            Code::EvaluationFailed => UserErrorCode::EvaluationFailed,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::export::list_people;
 use crate::refresh::{
     Passage, Refresh, SegmentRefresh, count_refreshes_of, find_joined_at, find_last_refreshes,
-    find_refreshes, list_passages, list_segment_refreshes,
+    find_refreshes, last_run, list_passages, list_segment_refreshes,
 };
 use crate::rule::Dependency;
 use async_graphql::Context;
@@ -238,6 +238,12 @@ load!(
         }
         Ok(joined)
     }
+);
+
+load!(
+    /// For which time the daily job last ran.
+    LastDailyRun(()) -> DateTime<Utc>,
+    |connection, _keys| Ok(last_run(connection)?.map(|ran_for| ((), ran_for)).into_iter().collect())
 );
 
 load!(

@@ -4,14 +4,13 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 use chrono::NaiveDate;
 
 /// What is said of `DateTime`, in the place of what the library says.
-pub const INSTANT: &str =
-    "An instant in the form of RFC 3339, such as `2026-03-01T09:30:00Z`; answers are in UTC.";
+pub const INSTANT: &str = "An instant in the form of RFC 3339, such as `2026-03-01T09:30:00Z`, from `0001-01-01T00:00:00Z` to `9999-12-31T23:59:59.999999Z`; kept to microseconds. Leap seconds (`23:59:60`) are refused. Answers are in UTC.";
 
-/// A calendar day without a time or a zone, such as `2026-03-01`.
+/// A calendar day without a time or a zone, such as `2026-03-01`, of the years 1 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
-/// A calendar day without a time or a zone, such as `2026-03-01`.
+/// A calendar day without a time or a zone, such as `2026-03-01`, of the years 1 to 9999.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {

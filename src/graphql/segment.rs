@@ -6,7 +6,7 @@ use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::error::{bad_input, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
-    LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, Total, load_one,
+    LastDailyRun, LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, Total, load_one,
 };
 use super::membership::MembershipTarget;
 use super::past::{
@@ -24,7 +24,7 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{
-    SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of, next_due,
+    SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of, next_run,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
@@ -228,7 +228,7 @@ impl SegmentNode {
     }
 
     /// How many members the segment has since its last refresh, or had as of a moment. Of the past those count who are
-    /// subscribers still; an error if it is longer ago than changes are kept.
+    /// subscribers still; an error if it is in the future or longer ago than changes are kept.
     async fn member_count(
         &self,
         context: &Context<'_>,
@@ -236,8 +236,11 @@ impl SegmentNode {
     ) -> async_graphql::Result<i32> {
         if let Some(as_of) = as_of {
             let id = self.0.id;
-            let db = &context.app()?.db;
-            let members = db.run(move |connection| find_members_as_of(connection, id, as_of));
+            let app = context.app()?;
+            let now = app.now();
+            let members = app
+                .db
+                .run(move |connection| find_members_as_of(connection, id, as_of, now));
             let members = members.await.map_err(to_graphql)?;
             return Ok(count(i64::try_from(members.count()).unwrap_or(i64::MAX)));
         }
@@ -246,7 +249,7 @@ impl SegmentNode {
     }
 
     /// The members since the last refresh, or as of a moment. Of the past those are listed who are subscribers still; an
-    /// error if it is longer ago than changes are kept.
+    /// error if it is in the future or longer ago than changes are kept.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a moment and an order"
@@ -264,13 +267,16 @@ impl SegmentNode {
         let order = order_by.into();
         let request = subscriber_request(order, page(first, after, last, before))?;
         let id = self.0.id;
-        let listed = context.app()?.db.run(move |connection| match as_of {
+        let app = context.app()?;
+        let now = app.now();
+        let listed = app.db.run(move |connection| match as_of {
             None => {
                 let page = list_segment_members(connection, id, order, &request)?;
                 Ok((page, Total::SegmentMembers(id)))
             }
             Some(as_of) => {
-                let (page, count) = list_members_as_of(connection, id, as_of, order, &request)?;
+                let (page, count) =
+                    list_members_as_of(connection, id, (as_of, now), order, &request)?;
                 Ok((page, Total::Known(count)))
             }
         });
@@ -351,14 +357,17 @@ impl SegmentNode {
         Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
     }
 
-    /// When the daily refresh is next due; null while the segment is archived.
+    /// When the daily refresh runs next: now if it is overdue. Null while the segment is archived.
     async fn next_refresh_at(
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Option<DateTime<Utc>>> {
+        if self.0.archived_at.is_some() {
+            return Ok(None);
+        }
         let app = context.app()?;
-        let is_archived = self.0.archived_at.is_some();
-        Ok((!is_archived).then(|| next_due(app.daily, app.now())))
+        let ran_for = load_one(context.loader()?, LastDailyRun(())).await?;
+        Ok(Some(next_run(app.daily, ran_for, app.now())))
     }
 
     /// When the segment was archived: it keeps its last members and is not refreshed.

@@ -3,7 +3,9 @@
 use super::pg_array::{Elements, read_day, read_f64, read_instant, read_text};
 use crate::error::Error;
 use crate::evaluate::{Column, ColumnKey, day_number};
-use crate::rule::{DateField, DateLiteral, Moment, Status, TextField, parse_date_literal};
+use crate::rule::{
+    DateField, DateLiteral, Moment, Status, TextField, parse_date_literal, parse_instant,
+};
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Float64Builder, ListBuilder, StringBuilder,
     TimestampMicrosecondBuilder, UInt8Builder,
@@ -143,7 +145,7 @@ impl ColumnBuilder {
             }
             ColumnBuilder::CustomInstant(builder) => builder.append_option(
                 text()?
-                    .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
+                    .and_then(|text| parse_instant(text).ok())
                     .map(|instant| instant.timestamp_micros()),
             ),
             ColumnBuilder::PropertyInstant(builder, moment) => builder.append_option(

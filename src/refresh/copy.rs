@@ -37,8 +37,8 @@ pub struct Copied {
 /// again changes nothing; nobody is taken out.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the segment or the group does not exist, or the moment is longer ago than changes are kept;
-/// those of the database.
+/// [`Error::Invalid`] if the segment or the group does not exist, or the moment is in the future or longer ago than
+/// changes are kept; those of the database.
 pub fn copy_segment_to_group(
     connection: &mut PgConnection,
     copy: &SegmentCopy,
@@ -47,7 +47,7 @@ pub fn copy_segment_to_group(
     let members = in_snapshot(connection, |connection| {
         let segment = segment::get_by_key(connection, &copy.segment, "segment")?;
         match copy.as_of {
-            Some(as_of) => members_as_of(connection, segment.id, as_of),
+            Some(as_of) => members_as_of(connection, segment.id, as_of, now),
             None => IdSet::of_segment(connection, segment.id),
         }
     })?;

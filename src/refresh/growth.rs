@@ -1,6 +1,7 @@
 //! Growth: how many members a segment had, joined and left, stretch by stretch.
 
 use crate::error::Error;
+use crate::rule::clamp_moment;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
@@ -73,7 +74,7 @@ pub fn list_growth(
          WHERE r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(r.refresh_id) LIMIT {}",
         MAX_GROWTH_POINTS + 1
     );
-    let points: Vec<GrowthPoint> = diesel::sql_query(sql)
+    let mut points: Vec<GrowthPoint> = diesel::sql_query(sql)
         .bind::<BigInt, _>(segment_id)
         .bind::<Timestamptz, _>(from)
         .bind::<Timestamptz, _>(to)
@@ -83,6 +84,10 @@ pub fn list_growth(
             "expected at most {MAX_GROWTH_POINTS} points, found more; ask for longer steps or a shorter time"
         );
         return Err(Error::invalid("by", message));
+    }
+    // The first stretch of all begins before the first moment in zones west of Greenwich.
+    for point in &mut points {
+        point.start = clamp_moment(point.start);
     }
     Ok(points)
 }

@@ -4,19 +4,22 @@
 //! the evaluator of the refresh, and writes in one transaction which of them joined or left, when, and that the touches
 //! are done with. Whatever kills it leaves the touches to the next step.
 //!
-//! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's.
+//! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
+//! are those whose rule fails: following stops for them until a refresh has evaluated them again.
 
 use super::blocks::{StoredBlocks, load_stored_bits, store_blocks};
+use super::culprit::{guard, may_be_of_rule};
+use super::history::Trigger;
 use super::load::load_chunk;
 use super::meter::Meter;
 use super::rows::Rows;
 use super::rules::{SegmentRule, load_rules, plannable};
-use super::step::RefreshSettings;
+use super::step::{RefreshSettings, Selection, refresh};
 use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
 use crate::db::Db;
-use crate::db::schema::{refreshes, subscribers};
+use crate::db::schema::{refreshes, segments, subscribers};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine, evaluate_leaves};
 use crate::rule::Moment;
@@ -65,6 +68,8 @@ pub enum Step {
 pub struct Follower {
     connection: Option<PgConnection>,
     rules: Option<Rules>,
+    /// Whether a refresh was run because following failed, and following has not succeeded since.
+    has_refreshed: bool,
 }
 
 /// The rules that are followed.
@@ -149,11 +154,42 @@ impl Follower {
             self.connection = Some(connection);
             return Ok(Step::Busy);
         }
-        // A connection that failed is not kept, and the lock goes with it.
-        let step = self.step_alone(&mut connection, settings)?;
+        let step = match guard(|| self.step_alone(&mut connection, settings)) {
+            Ok(step) => step,
+            Err(error) => {
+                // A connection that failed is not kept, and the lock goes with it.
+                drop(connection);
+                return self.refresh_instead(db, settings, error);
+            }
+        };
+        self.has_refreshed &= !matches!(step, Step::Done(_));
         connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
         self.connection = Some(connection);
         Ok(step)
+    }
+
+    /// Refreshes the instant segments when they could not be followed: the refresh makes the one invalid whose rule
+    /// fails, and the next step follows the others. Where that did not help, it is not done again.
+    fn refresh_instead(
+        &mut self,
+        db: &Db,
+        settings: &RefreshSettings,
+        error: Error,
+    ) -> Result<Step, Error> {
+        if self.has_refreshed || !may_be_of_rule(&error) {
+            return Err(error);
+        }
+        tracing::warn!(%error, "changes could not be followed: the instant segments are refreshed");
+        let following: Vec<i64> = db.run_here(|connection| {
+            Ok(segments::table
+                .filter(segments::mode.eq("instant"))
+                .filter(segments::archived_at.is_null())
+                .select(segments::id)
+                .load(connection)?)
+        })?;
+        refresh(db, &Selection::Ids(following), Trigger::Edit, settings)?;
+        self.has_refreshed = true;
+        Ok(Step::Outdated)
     }
 
     fn step_alone(

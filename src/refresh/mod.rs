@@ -11,6 +11,7 @@
 mod blocks;
 mod column_builder;
 mod copy;
+mod culprit;
 mod explain;
 mod feed;
 mod growth;
@@ -20,6 +21,7 @@ mod load;
 mod load_events;
 mod matching;
 mod meter;
+mod order;
 mod passages;
 mod past;
 mod pg_array;
@@ -51,7 +53,7 @@ pub use past::{
 };
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{
-    Daily, close_abandoned, due_time, last_run, next_due, refresh_pending, run_due,
+    Daily, close_abandoned, due_time, last_run, next_due, next_run, refresh_pending, run_due,
 };
 pub use snapshot::{Snapshot, prefer_indexes};
-pub use step::{RefreshSettings, Selection, refresh};
+pub use step::{RefreshSettings, Selection, refresh, refresh_as_of};

@@ -12,7 +12,7 @@ use crate::audience::membership::CHUNK_IDS;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{history, instant_changes, refreshes, segment_changes, segment_refreshes};
-use crate::error::Error;
+use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Utc};
 use diesel::dsl::{max, min};
 use diesel::prelude::*;
@@ -37,14 +37,15 @@ pub fn in_snapshot<T>(
 /// Returns the members of a segment as of a moment, among those who are subscribers still.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the moment is longer ago than changes are kept; those of the database.
+/// [`Error::Invalid`] if the moment is later than `now`, or longer ago than changes are kept; those of the database.
 pub fn find_members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
     at: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<IdSet, Error> {
     in_snapshot(connection, |connection| {
-        members_as_of(connection, segment_id, at)
+        members_as_of(connection, segment_id, at, now)
     })
 }
 
@@ -56,7 +57,9 @@ pub fn members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
     at: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<IdSet, Error> {
+    check_past(at, now)?;
     let last: Option<i64> = segment_refreshes::table
         .inner_join(refreshes::table)
         .filter(segment_refreshes::segment_id.eq(segment_id))
@@ -88,16 +91,29 @@ pub fn members_as_of(
 pub fn list_members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
-    at: DateTime<Utc>,
+    (at, now): (DateTime<Utc>, DateTime<Utc>),
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
 ) -> Result<(Page<Subscriber>, usize), Error> {
     // One snapshot, so that nobody vanishes between being found and being read.
     in_snapshot(connection, |connection| {
-        let members = members_as_of(connection, segment_id, at)?;
+        let members = members_as_of(connection, segment_id, at, now)?;
         let page = members.list_page(connection, order, request)?;
         Ok((page, members.count()))
     })
+}
+
+/// Checks that a moment is past: the members of a later one are not known yet.
+fn check_past(at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Error> {
+    if at <= now {
+        return Ok(());
+    }
+    let message = format!("expected a moment of the past, found {at:?}, and now it is {now:?}");
+    let hint = "leave it out for the present members; a preview evaluates a rule for any moment";
+    let problem = InputProblem::new(InputCode::Invalid, "asOf", message);
+    Err(Error::Invalid(vec![
+        problem.with_hint(Some(hint.to_owned())),
+    ]))
 }
 
 /// Makes sure that no change after a refresh was folded away.

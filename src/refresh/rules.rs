@@ -75,8 +75,10 @@ pub fn plan_unsaved(
 }
 
 /// Lists those rules that can be evaluated, for a plan.
-pub fn plannable(rules: &[SegmentRule]) -> impl Iterator<Item = PlannedRule<'_>> {
-    rules.iter().filter_map(|segment| {
+pub fn plannable<'r>(
+    rules: impl IntoIterator<Item = &'r SegmentRule>,
+) -> impl Iterator<Item = PlannedRule<'r>> {
+    rules.into_iter().filter_map(|segment| {
         let rule = segment.rule.as_ref().ok()?;
         Some(PlannedRule {
             segment_id: Some(segment.id),

@@ -1,5 +1,6 @@
 //! The scan: workers go through the audience chunk by chunk, all on one snapshot.
 
+use super::culprit::guard;
 use super::load::load_chunk;
 use super::meter::{Meter, Phase};
 use super::rows::Rows;
@@ -65,10 +66,31 @@ pub struct Evaluated<'c> {
     pub leaves: &'c [BooleanBuffer],
 }
 
+/// Why a scan failed.
+#[derive(Debug)]
+pub struct ScanFailure {
+    /// What went wrong first.
+    pub error: Error,
+    /// The chunk whose evaluation failed, if it was one.
+    pub range: Option<ChunkRange>,
+}
+
+impl From<Error> for ScanFailure {
+    fn from(error: Error) -> ScanFailure {
+        ScanFailure { error, range: None }
+    }
+}
+
+impl From<ScanFailure> for Error {
+    fn from(failure: ScanFailure) -> Error {
+        failure.error
+    }
+}
+
 /// Evaluates a plan over the whole audience. `visit` runs on the workers, `receive` on this thread with what it made.
 ///
 /// # Errors
-/// The first of any worker, of `visit` or of `receive`; the others stop soon after.
+/// The first of any worker, of `visit` or of `receive`; the others stop soon after. A panic of a worker is an error too.
 pub fn scan<R: Send>(
     db: &Db,
     snapshot: &Snapshot,
@@ -77,7 +99,7 @@ pub fn scan<R: Send>(
     settings: &RefreshSettings,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error> + Sync,
     mut receive: impl FnMut(R) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<(), ScanFailure> {
     let ids = snapshot.ids;
     let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
     let workers = settings
@@ -89,7 +111,7 @@ pub fn scan<R: Send>(
         .map(|_| snapshot.join(db))
         .collect::<Result<_, _>>()?;
     std::thread::scope(|scope| {
-        let (sender, receiver) = mpsc::sync_channel::<Result<R, Error>>(WAITING);
+        let (sender, receiver) = mpsc::sync_channel::<Result<R, ScanFailure>>(WAITING);
         for mut connection in connections {
             let sender = sender.clone();
             let (next_chunk, is_over, visit) = (&next_chunk, &is_over, &visit);
@@ -99,14 +121,14 @@ pub fn scan<R: Send>(
                     else {
                         break;
                     };
-                    let result = evaluate_chunk(
-                        &mut connection,
-                        plan,
-                        moment,
-                        range,
-                        &settings.meter,
-                        visit,
-                    );
+                    let meter = &settings.meter;
+                    let result = guard(|| {
+                        evaluate_chunk(&mut connection, plan, moment, range, meter, visit)
+                    });
+                    let result = result.map_err(|error| ScanFailure {
+                        error,
+                        range: Some(range),
+                    });
                     let failed = result.is_err();
                     if sender.send(result).is_err() || failed {
                         break;
@@ -115,9 +137,7 @@ pub fn scan<R: Send>(
             });
         }
         drop(sender);
-        let outcome = receiver
-            .iter()
-            .try_for_each(|result| result.and_then(&mut receive));
+        let outcome = receiver.iter().try_for_each(|result| Ok(receive(result?)?));
         is_over.store(true, Ordering::Relaxed);
         // Workers that wait to send find nobody there and stop.
         drop(receiver);
@@ -125,7 +145,8 @@ pub fn scan<R: Send>(
     })
 }
 
-fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
+/// Returns the chunk of that number, if the audience of so many ids has it.
+pub fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
     let first = number.checked_mul(CHUNK_IDS)?;
     if first >= ids {
         return None;
@@ -138,7 +159,11 @@ fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
     })
 }
 
-fn evaluate_chunk<R>(
+/// Loads a chunk, evaluates the leaves of a plan over it, and has it visited.
+///
+/// # Errors
+/// Those of the database and of `visit`.
+pub fn evaluate_chunk<R>(
     connection: &mut PgConnection,
     plan: &Plan,
     moment: &Moment,

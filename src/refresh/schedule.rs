@@ -9,8 +9,8 @@ use super::step::{Lock, RefreshSettings, Selection, is_refresh_running};
 use crate::db::Db;
 use crate::db::schema::schedules;
 use crate::error::Error;
-use crate::rule::Moment;
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use crate::rule::{Moment, shift_moment};
+use chrono::{DateTime, Days, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
@@ -59,6 +59,21 @@ pub fn next_due(daily: Daily, now: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
+/// Returns when the job runs next, after it last ran for a time: at once if it is overdue.
+pub fn next_run(daily: Daily, ran_for: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+    // A new database counts as having run.
+    match ran_for.is_none() || has_run(ran_for, due_time(daily, now), now) {
+        true => next_due(daily, now),
+        false => now,
+    }
+}
+
+/// Whether the job has run for the time that it was due last. A run for a time to come was made by a clock that was
+/// ahead and does not count: it must not hold up the runs until then.
+fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    ran_for.is_some_and(|ran_for| due <= ran_for && ran_for <= now)
+}
+
 /// Returns for which time the job last ran.
 ///
 /// # Errors
@@ -82,7 +97,8 @@ pub fn run_due(
     daily: Daily,
     settings: &RefreshSettings,
 ) -> Result<Option<Refresh>, Error> {
-    let due = due_time(daily, settings.clock.now());
+    let now = settings.clock.now();
+    let due = due_time(daily, now);
     let ran_for = db.run_here(|connection| {
         diesel::insert_into(schedules::table)
             .values((schedules::name.eq(NAME), schedules::last_run_at.eq(due)))
@@ -90,13 +106,13 @@ pub fn run_due(
             .execute(connection)?;
         last_run(connection)
     })?;
-    if ran_for.is_some_and(|ran_for| ran_for >= due) {
+    if has_run(ran_for, due, now) {
         return Ok(None);
     }
     let mut lock = Lock::take(db)?;
     // Another server may have run it between the first look and the lock.
     let ran_for = last_run(&mut lock.connection)?;
-    if ran_for.is_some_and(|ran_for| ran_for >= due) {
+    if has_run(ran_for, due, now) {
         return Ok(None);
     }
     let refresh = lock.refresh(
@@ -106,11 +122,12 @@ pub fn run_due(
         Some((NAME, due)),
         settings,
     )?;
-    let keep = Days::new(u64::from(daily.keep_changes));
-    if let Some(before) = refresh.as_of.checked_sub_days(keep) {
-        let folded = db.run_here(|connection| fold_history(connection, before))?;
-        tracing::debug!(folded, "changes that are too old are not kept");
-    }
+    let before = shift_moment(
+        refresh.as_of,
+        -Duration::days(i64::from(daily.keep_changes)),
+    );
+    let folded = db.run_here(|connection| fold_history(connection, before))?;
+    tracing::debug!(folded, "changes that are too old are not kept");
     Ok(Some(refresh))
 }
 

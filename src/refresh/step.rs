@@ -1,10 +1,12 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
 use super::blocks::{BlockChange, StoredBlocks};
+use super::culprit::{Search, guard, may_be_of_rule};
 use super::history::{Refresh, Trigger, find_last_refreshes};
 use super::meter::{Figure, Meter, Phase};
+use super::order;
 use super::rules::{SegmentRule, load_rules, plannable};
-use super::scan::{Evaluated, scan};
+use super::scan::{Evaluated, ScanFailure, chunk_range, scan};
 use super::snapshot::{Snapshot, wait_for_writers};
 use super::touches;
 use super::write::{RefreshedSegment, Writer};
@@ -15,7 +17,7 @@ use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine};
-use crate::rule::Moment;
+use crate::rule::{Moment, Problem};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, select, sql};
@@ -74,6 +76,21 @@ pub fn refresh(
     lock.refresh(db, selection, trigger, None, settings)
 }
 
+/// Refreshes segments as of the moment at which the clock of the settings was set to stand.
+///
+/// # Errors
+/// As [`refresh`], and [`Error::Invalid`] if the moment is before the last refresh.
+pub fn refresh_as_of(
+    db: &Db,
+    selection: &Selection,
+    trigger: Trigger,
+    settings: &RefreshSettings,
+) -> Result<Refresh, Error> {
+    let mut lock = Lock::take(db)?;
+    order::check_not_before_last(&mut lock.connection, settings.clock.now())?;
+    lock.refresh(db, selection, trigger, None, settings)
+}
+
 /// The right to refresh, which one connection at most has; it ends with its connection, however that ends.
 pub struct Lock {
     /// The connection that has it.
@@ -113,6 +130,7 @@ impl Lock {
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
         let moment = settings.moment();
+        order::pull_back(&mut self.connection, moment.now)?;
         let started: Refresh = diesel::insert_into(refreshes::table)
             .values((
                 refreshes::trigger.eq(trigger.as_str()),
@@ -198,7 +216,7 @@ struct Run<'s> {
 }
 
 impl Run<'_> {
-    /// Evaluates and writes. How far it has come is told by the connection of the lock, outside the transaction.
+    /// Evaluates and writes. Rules that fail are made invalid, and the others are evaluated without them.
     fn evaluate(
         &self,
         db: &Db,
@@ -206,31 +224,61 @@ impl Run<'_> {
         selection: &Selection,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        let (snapshot, rules, segments) = take_snapshot(db, selection)?;
-        // The segments whose rule can be evaluated, in the order of the plan's trees.
-        let places: Vec<usize> = (0..rules.len())
-            .filter(|place| rules[*place].rule.is_ok())
-            .collect();
-        let ids: Vec<i64> = places.iter().map(|place| rules[*place].id).collect();
-        let plan = Plan::new(plannable(&rules), &self.moment);
+        let (mut snapshot, mut rules, mut segments) = take_snapshot(db, selection)?;
+        loop {
+            let failure = match self.evaluate_rules(db, lock, &snapshot, &rules, segments) {
+                Ok(writer) => {
+                    return self.settings.meter.time(Phase::Writing, || {
+                        writer.finish(due, self.settings.clock.now())
+                    });
+                }
+                Err(failure) => failure,
+            };
+            let culprits = self.find_culprits(db, &snapshot, &rules, &failure)?;
+            if culprits.is_empty() {
+                return Err(failure.error);
+            }
+            for (place, problem) in culprits {
+                let segment = rules[place].id;
+                tracing::error!(segment, %problem, "a rule cannot be evaluated: its segment is invalid");
+                rules[place].rule = Err(vec![problem]);
+            }
+            segments = prepare_segments(&mut snapshot.connection, &rules)?;
+        }
+    }
+
+    /// Evaluates the rules that can be, and returns the writer with what they change. How far it has come is told by
+    /// the connection of the lock, outside the transaction.
+    fn evaluate_rules(
+        &self,
+        db: &Db,
+        lock: &mut PgConnection,
+        snapshot: &Snapshot,
+        rules: &[SegmentRule],
+        segments: Vec<RefreshedSegment>,
+    ) -> Result<Writer, ScanFailure> {
+        let places = (0..rules.len()).filter(|place| rules[*place].rule.is_ok());
+        let plan = guard(|| Ok(Evaluable::new(rules, places.collect(), &self.moment)));
+        let evaluable = plan.map_err(|error| ScanFailure {
+            error,
+            range: chunk_range(0, snapshot.ids.max(1)),
+        })?;
         let meter = &self.settings.meter;
-        meter.add(Figure::Conditions, plan.count_conditions());
-        meter.add(Figure::Leaves, plan.leaves.len());
-        meter.add(Figure::EventLeaves, plan.events.leaves.len());
+        meter.add(Figure::Conditions, evaluable.plan.count_conditions());
+        meter.add(Figure::Leaves, evaluable.plan.leaves.len());
+        meter.add(Figure::EventLeaves, evaluable.plan.events.leaves.len());
         let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
         let mut done = 0;
-        if !places.is_empty() {
+        if !evaluable.places.is_empty() {
             scan(
                 db,
-                &snapshot,
-                &plan,
+                snapshot,
+                &evaluable.plan,
                 &self.moment,
                 self.settings,
-                |connection, evaluated| {
-                    compare_chunk(connection, &plan, &places, &ids, evaluated, meter)
-                },
+                |connection, evaluated| compare_chunk(connection, &evaluable, evaluated, meter),
                 |outcome| {
-                    for (place, count) in places.iter().zip(outcome.member_counts) {
+                    for (place, count) in evaluable.places.iter().zip(outcome.member_counts) {
                         writer.segments[*place].member_count += count;
                     }
                     done = (done + outcome.ids).min(snapshot.ids);
@@ -239,9 +287,27 @@ impl Run<'_> {
                 },
             )?;
         }
-        meter.time(Phase::Writing, || {
-            writer.finish(due, self.settings.clock.now())
-        })
+        Ok(writer)
+    }
+
+    /// Finds the rules that made an evaluation fail; none if it was something else.
+    fn find_culprits(
+        &self,
+        db: &Db,
+        snapshot: &Snapshot,
+        rules: &[SegmentRule],
+        failure: &ScanFailure,
+    ) -> Result<Vec<(usize, Problem)>, Error> {
+        let Some(range) = failure.range.filter(|_| may_be_of_rule(&failure.error)) else {
+            return Ok(Vec::new());
+        };
+        let search = Search {
+            db,
+            snapshot,
+            moment: &self.moment,
+            range,
+        };
+        search.find(rules)
     }
 
     fn tell_progress(&self, lock: &mut PgConnection, done: i64, total: i64) -> Result<(), Error> {
@@ -278,8 +344,30 @@ fn take_snapshot(
     }
 }
 
+/// Rules that are evaluated together.
+pub struct Evaluable {
+    /// Their plan.
+    pub plan: Plan,
+    /// Their positions among the rules of the refresh, in the order of the plan's trees.
+    places: Vec<usize>,
+    /// The ids of their segments, in the same order.
+    ids: Vec<i64>,
+}
+
+impl Evaluable {
+    /// Plans the rules at these positions, all of which can be evaluated.
+    pub fn new(rules: &[SegmentRule], places: Vec<usize>, moment: &Moment) -> Evaluable {
+        let chosen = places.iter().map(|place| &rules[*place]);
+        Evaluable {
+            plan: Plan::new(plannable(chosen), moment),
+            ids: places.iter().map(|place| rules[*place].id).collect(),
+            places,
+        }
+    }
+}
+
 /// What a chunk adds to a refresh.
-struct ChunkOutcome {
+pub struct ChunkOutcome {
     /// How many ids it has.
     ids: i64,
     /// Members per evaluated segment.
@@ -287,14 +375,17 @@ struct ChunkOutcome {
     changes: Vec<BlockChange>,
 }
 
-fn compare_chunk(
+/// Compares the members in a chunk with those that are stored.
+///
+/// # Errors
+/// Those of the database.
+pub fn compare_chunk(
     connection: &mut PgConnection,
-    plan: &Plan,
-    places: &[usize],
-    ids: &[i64],
+    evaluable: &Evaluable,
     evaluated: &Evaluated<'_>,
     meter: &Meter,
 ) -> Result<ChunkOutcome, Error> {
+    let Evaluable { plan, places, ids } = evaluable;
     let load = || StoredBlocks::load(connection, ids, evaluated.range);
     let stored = meter.time(Phase::Comparison, load)?;
     let mut outcome = ChunkOutcome {

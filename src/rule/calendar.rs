@@ -3,8 +3,12 @@
 //! An hour is 3,600 seconds. Days, weeks, months and years keep the wall-clock time, clamped at month ends.
 //! A wall-clock time that a daylight-saving change skips is read with the offset in force before the change,
 //! that is, moved forward by the gap; one that happens twice is the earlier one.
+//!
+//! What lies beyond the range of moments ([`super::range`]) is clamped to it: a window of 7,000 years reaches back to
+//! the first moment. So no window can ask Postgres for an instant that it does not know.
 
 use super::literal::{Period, Unit};
+use super::range::{clamp_moment, shift_moment};
 use chrono::{
     DateTime, Days, Duration, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime,
 };
@@ -41,10 +45,10 @@ impl Moment {
         self.day_start(day.succ_opt().unwrap_or(NaiveDate::MAX))
     }
 
-    /// Returns `now` moved back by a period.
+    /// Returns `now` moved back by a period, clamped to the range of moments.
     pub fn ago(&self, period: Period) -> DateTime<Utc> {
         match period.unit {
-            Unit::Hour => self.now - Duration::hours(i64::from(period.amount)),
+            Unit::Hour => shift_moment(self.now, -Duration::hours(i64::from(period.amount))),
             _ => {
                 let local = self.now.with_timezone(&self.zone).naive_local();
                 self.to_instant(days_before(local.date(), period).and_time(local.time()))
@@ -52,10 +56,10 @@ impl Moment {
         }
     }
 
-    /// Returns `now` moved forward by a period.
+    /// Returns `now` moved forward by a period, clamped to the range of moments.
     pub fn ahead(&self, period: Period) -> DateTime<Utc> {
         match period.unit {
-            Unit::Hour => self.now + Duration::hours(i64::from(period.amount)),
+            Unit::Hour => shift_moment(self.now, Duration::hours(i64::from(period.amount))),
             _ => {
                 let local = self.now.with_timezone(&self.zone).naive_local();
                 self.to_instant(days_after(local.date(), period).and_time(local.time()))
@@ -63,8 +67,12 @@ impl Moment {
         }
     }
 
-    /// Returns the instant of a wall-clock time.
+    /// Returns the instant of a wall-clock time, clamped to the range of moments.
     pub fn to_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        clamp_moment(self.to_any_instant(local))
+    }
+
+    fn to_any_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(instant) | MappedLocalTime::Ambiguous(instant, _) => {
                 instant.with_timezone(&Utc)

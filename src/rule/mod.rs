@@ -39,6 +39,7 @@ mod query_builder_operator;
 mod query_builder_rule;
 mod query_builder_write;
 mod random;
+mod range;
 mod report;
 mod summary;
 pub mod vocabulary;
@@ -71,4 +72,8 @@ pub use problem::{Code, Problem, nearest, quoted, shorten};
 pub use query_builder::from_query_builder;
 pub use query_builder_write::to_query_builder;
 pub use random::{BUCKETS, bucket, buckets};
+pub use range::{
+    END_OF_MOMENTS, FIRST_MOMENT, StoredMoment, check_moment, clamp_moment, parse_day,
+    parse_instant, shift_moment,
+};
 pub use summary::summarize;

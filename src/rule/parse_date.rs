@@ -4,10 +4,10 @@ use super::condition::DateTest;
 use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
 use super::parse::{Parser, child};
-use super::problem::{Code, shorten};
+use super::problem::Code;
+use super::range::{Refusal, read_day, read_instant};
 use super::report::Report;
 use super::vocabulary::{self, names};
-use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use serde_json::Value;
 
 pub(super) const DATE_TESTS: [&str; 15] = names(&vocabulary::DATE_TESTS);
@@ -57,12 +57,13 @@ impl Parser {
         let Value::String(text) = value else {
             return self.wrong_shape(path, EXPECTED, value);
         };
-        let literal = parse_date_literal(text);
-        if literal.is_none() {
-            let message = format!("expected {EXPECTED}, found \"{}\"", shorten(text));
-            self.report(path, Code::WrongValue, message);
+        match read_date_literal(text) {
+            Ok(literal) => Some(literal),
+            Err(refusal) => {
+                self.report(path, Code::WrongValue, refusal.explain(EXPECTED, text));
+                None
+            }
         }
-        literal
     }
 
     pub(super) fn date_range(
@@ -152,14 +153,13 @@ impl Parser {
 
 /// Reads a day or an RFC 3339 instant of the years 1 to 9999.
 pub fn parse_date_literal(text: &str) -> Option<DateLiteral> {
-    if text.len() == 10 {
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-        // What is read also allows spaces, signs and single digits.
-        let is_exact = (1..=9999).contains(&day.year()) && day.to_string() == text;
-        return is_exact.then_some(DateLiteral::Day(day));
+    read_date_literal(text).ok()
+}
+
+/// As [`parse_date_literal`], with the reason if it is refused.
+pub(super) fn read_date_literal(text: &str) -> Result<DateLiteral, Refusal> {
+    match read_day(text) {
+        Err(Refusal::Malformed) => read_instant(text).map(DateLiteral::Instant),
+        day => day.map(DateLiteral::Day),
     }
-    let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-    (1..=9999)
-        .contains(&instant.year())
-        .then_some(DateLiteral::Instant(instant.trunc_subsecs(6)))
 }

@@ -56,6 +56,8 @@ pub enum Code {
     TooManyValues,
     /// The stored document has a version that this server does not know.
     UnknownVersion,
+    /// Evaluating the rule failed, though nothing is wrong with what it says.
+    EvaluationFailed,
 }
 
 impl Problem {

@@ -3,10 +3,11 @@
 use super::limits::MAX_VALUES;
 use super::literal::{DateLiteral, Status};
 use super::parse::{child, element};
-use super::parse_date::parse_date_literal;
+use super::parse_date::{parse_date_literal, read_date_literal};
 use super::problem::{Code, nearest, quoted, shorten};
 use super::query_builder::{Reader, present};
 use super::query_builder_operator::{Kind, NO_FIELDS, Operator, Takes};
+use super::range::Refusal;
 use super::report::Report;
 use serde_json::{Map, Number, Value, json};
 
@@ -222,14 +223,18 @@ impl Reader<'_> {
         let Value::String(text) = value else {
             return self.wrong_shape(path, expected, value);
         };
-        match (parse_date_literal(text.trim()), kind) {
-            (None, _) | (Some(DateLiteral::Instant(_)), Kind::Day) => {
-                let message = format!("expected {expected}, found \"{}\"", shorten(text));
+        let literal = read_date_literal(text.trim()).and_then(|literal| match (literal, kind) {
+            (DateLiteral::Instant(_), Kind::Day) => Err(Refusal::Malformed),
+            (literal, _) => Ok(literal),
+        });
+        match literal {
+            Err(refusal) => {
+                let message = refusal.explain(expected, text);
                 let hint = || with_offset(text).filter(|_| kind == Kind::Instant);
                 self.problems.add(path, Code::WrongValue, message, hint);
                 None
             }
-            (Some(_), _) => Some(json!(text.trim())),
+            Ok(_) => Some(json!(text.trim())),
         }
     }
 

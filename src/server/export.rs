@@ -10,7 +10,7 @@ use super::http::{State, refuse};
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
 use crate::graphql::{App, ErrorCode};
-use crate::rule::{Status, nearest};
+use crate::rule::{Status, nearest, parse_instant};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
@@ -250,12 +250,7 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
                 .map_err(|_| wrong(format!("expected true or false, found \"{value}\"")))?;
         }
         ("asOf", Content::Segment { as_of, .. }) => {
-            let at = value.parse().map_err(|_| {
-                wrong(format!(
-                    "expected an instant such as 2026-03-01T00:00:00Z, found \"{value}\""
-                ))
-            })?;
-            *as_of = Some(at);
+            *as_of = Some(parse_instant(value).map_err(wrong)?);
         }
         ("rule", Content::Rule(rule)) if rule.is_null() => {
             *rule = serde_json::from_str(value)

@@ -2,6 +2,7 @@
 //! a day in March to some and in April to others.
 
 use crate::audience::clean::{clean_day, clean_instant};
+use crate::rule::check_moment;
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -196,7 +197,8 @@ impl DateReader {
         let moment = format.read(text).ok_or_else(expected)?;
         match self.zone.from_local_datetime(&moment) {
             LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
-                Ok(Some(instant.to_utc()))
+                // The zone may carry a day at the border out of the range.
+                check_moment(instant.to_utc()).map(Some)
             }
             LocalResult::None if !format.has_time() => {
                 // A day that begins later than midnight, as some do when clocks are changed.
@@ -312,6 +314,13 @@ mod tests {
         );
         assert!(read("29.03.2026 03:30").is_err_and(|message| message.contains("passed over")));
         assert!(read("01.07.2026").is_err());
+        for border in ["01.01.0001 00:00", "01.01.0000 12:00"] {
+            assert!(read(border).is_err(), "{border}");
+        }
+        assert_eq!(
+            read("31.12.9999 23:59"),
+            Ok(Some("9999-12-31T21:59:00+00:00".to_owned()))
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{import_batches, imports};
 use crate::error::Error;
+use crate::rule::shift_moment;
 use chrono::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -137,7 +138,7 @@ fn finish(
     settings: &ImportSettings,
 ) -> Result<Import, Error> {
     let now = settings.clock.now();
-    let until = now + Duration::days(i64::from(settings.keep_undo));
+    let until = shift_moment(now, Duration::days(i64::from(settings.keep_undo)));
     let (state, error) = match result {
         Ok(state) => (state, None),
         // It is left running, so that whoever comes next takes it up.

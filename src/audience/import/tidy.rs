@@ -6,6 +6,7 @@ use super::run::{ImportSettings, remove_file, try_run};
 use crate::db::Db;
 use crate::db::schema::imports;
 use crate::error::Error;
+use crate::rule::shift_moment;
 use chrono::Duration;
 use diesel::prelude::*;
 use std::path::{Path, PathBuf};
@@ -38,12 +39,12 @@ pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Er
 /// Those of the database.
 pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
     let now = settings.clock.now();
-    let kept_since = now - Duration::days(i64::from(settings.keep_undo).max(1));
+    let kept_since = shift_moment(now, -Duration::days(i64::from(settings.keep_undo).max(1)));
     let kept = db.run_here(|connection| {
         forget_expired(connection, now)?;
         let late: Vec<i64> = imports::table
             .filter(imports::state.eq("waiting"))
-            .filter(imports::created_at.lt(now - Duration::days(WAITS)))
+            .filter(imports::created_at.lt(shift_moment(now, -Duration::days(WAITS))))
             .select(imports::id)
             .load(connection)?;
         for id in late {

@@ -3,6 +3,7 @@
 
 use super::translate::constant;
 use crate::graphql::scalar::Date;
+use crate::rule::parse_instant;
 use apollo_compiler::ast::{self, Argument, InputValueDefinition, Type, VariableDefinition};
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
 use apollo_compiler::parser::SourceSpan;
@@ -414,6 +415,11 @@ fn check_custom_scalar(name: &str, value: Value) -> Result<(), String> {
                 .map(|error| error.into_server_error(Pos::default()))
         }
         "DateTime" => {
+            if let Value::String(text) = &value
+                && let Err(message) = parse_instant(text)
+            {
+                return Err(message);
+            }
             let parsed = DateTime::<Utc>::parse(Some(value));
             parsed
                 .err()

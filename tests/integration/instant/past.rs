@@ -52,7 +52,7 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
     let at = instant(time);
     let members = app
         .db()
-        .run_here(|connection| find_members_as_of(connection, 1, at));
+        .run_here(|connection| find_members_as_of(connection, 1, at, at));
     members.map(|members| ids(&members))
 }
 

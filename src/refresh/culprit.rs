@@ -1,0 +1,142 @@
+//! Culprits: the rules that make an evaluation fail, told from the others.
+//!
+//! All rules are evaluated together, so that what goes wrong for one fails them all. The search evaluates halves of them
+//! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
+//! others are evaluated without them.
+
+use super::meter::Meter;
+use super::rules::SegmentRule;
+use super::scan::{ChunkRange, evaluate_chunk};
+use super::snapshot::Snapshot;
+use super::step::{Evaluable, compare_chunk};
+use crate::db::Db;
+use crate::error::Error;
+use crate::rule::{Code, Moment, Problem};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How much of a reason is kept, in characters.
+const LONGEST_REASON: usize = 300;
+
+/// Runs an evaluation; a panic in it becomes an error.
+///
+/// # Errors
+/// Those of the evaluation, and [`Error::Internal`] for a panic.
+pub fn guard<T>(evaluate: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    // What it worked on is dropped with the failed attempt.
+    catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|panic| {
+        let message = format!("the evaluation panicked: {}", message_of(panic.as_ref()));
+        Err(Error::Internal(message))
+    })
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(message), _) => message,
+        (_, Some(message)) => message,
+        _ => "no message",
+    }
+}
+
+/// Whether a rule may be at fault for an error; where the database went away none is.
+pub fn may_be_of_rule(error: &Error) -> bool {
+    !matches!(error, Error::Unavailable(_) | Error::RefreshRunning)
+}
+
+/// A search among rules, over one chunk of the snapshot in which they failed.
+pub struct Search<'s> {
+    /// The database.
+    pub db: &'s Db,
+    /// The snapshot.
+    pub snapshot: &'s Snapshot,
+    /// The moment of the evaluation.
+    pub moment: &'s Moment,
+    /// The chunk that failed.
+    pub range: ChunkRange,
+}
+
+impl Search<'_> {
+    /// Returns the rules that cannot be evaluated, by their positions, each with the reason.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the database goes away meanwhile.
+    pub fn find(&self, rules: &[SegmentRule]) -> Result<Vec<(usize, Problem)>, Error> {
+        let places: Vec<usize> = (0..rules.len())
+            .filter(|place| rules[*place].rule.is_ok())
+            .collect();
+        let mut found = Vec::new();
+        self.halve(rules, &places, &mut found)?;
+        Ok(found)
+    }
+
+    fn halve(
+        &self,
+        rules: &[SegmentRule],
+        places: &[usize],
+        found: &mut Vec<(usize, Problem)>,
+    ) -> Result<(), Error> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        match self.evaluate(rules, places) {
+            Ok(()) => Ok(()),
+            Err(error) if !may_be_of_rule(&error) => Err(error),
+            Err(error) => match places {
+                [alone] => {
+                    found.push((*alone, problem_of(&error)));
+                    Ok(())
+                }
+                _ => {
+                    let (first, second) = places.split_at(places.len() / 2);
+                    self.halve(rules, first, found)?;
+                    self.halve(rules, second, found)
+                }
+            },
+        }
+    }
+
+    /// Evaluates some of the rules over the chunk. A segment that they ask about and that is not among them is read as
+    /// it is stored, so that nobody is blamed for the rule of another.
+    fn evaluate(&self, rules: &[SegmentRule], places: &[usize]) -> Result<(), Error> {
+        // One that failed cannot be used again.
+        let mut connection = self.snapshot.join(self.db)?;
+        guard(|| {
+            let evaluable = Evaluable::new(rules, places.to_vec(), self.moment);
+            let meter = Meter::default();
+            evaluate_chunk(
+                &mut connection,
+                &evaluable.plan,
+                self.moment,
+                self.range,
+                &meter,
+                |connection, evaluated| {
+                    compare_chunk(connection, &evaluable, evaluated, &meter).map(drop)
+                },
+            )
+        })
+    }
+}
+
+fn problem_of(error: &Error) -> Problem {
+    let reason = match error {
+        Error::Internal(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    let reason: String = reason.chars().take(LONGEST_REASON).collect();
+    let message = format!("expected a rule that can be evaluated, found that it fails: {reason}");
+    let hint = "change the rule or the values it asks about; the next refresh tries again";
+    Problem::new("", Code::EvaluationFailed, message).with_hint(Some(hint.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_that_says_why() {
+        let panicked: Result<(), Error> = guard(|| panic!("no such kernel: {}", 7));
+        let error = panicked.expect_err("it panicked");
+        assert!(may_be_of_rule(&error));
+        assert!(problem_of(&error).message.ends_with("no such kernel: 7"));
+    }
+}

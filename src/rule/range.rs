@@ -1,0 +1,195 @@
+//! The moments that exist here, and how one is read: those of the years 1 to 9999 in UTC.
+//!
+//! Files, JSON and Postgres agree on these years and on no others. Every door reads moments by [`parse_instant`] or
+//! checks them by [`check_moment`], so that what is stored can always be exported and imported again.
+
+use super::problem::shorten;
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, SubsecRound, Timelike, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The first moment: 0001-01-01T00:00:00Z.
+pub const FIRST_MOMENT: DateTime<Utc> = match NaiveDate::from_ymd_opt(1, 1, 1) {
+    Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
+    None => panic!("a day"),
+};
+
+/// The end of all moments, which is not one itself: 10000-01-01T00:00:00Z. Half-open ranges end here.
+pub const END_OF_MOMENTS: DateTime<Utc> = match NaiveDate::from_ymd_opt(10_000, 1, 1) {
+    Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
+    None => panic!("a day"),
+};
+
+/// What is said of a moment outside.
+const OUTSIDE: &str = "expected a moment from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z";
+
+/// Why a text is not taken for a moment or a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has another form.
+    Malformed,
+    /// It has the form, but no such moment exists here: what was expected and found, as a sentence.
+    Outside(String),
+}
+
+impl Refusal {
+    /// Returns the sentence; `expected` is what a malformed text should have been.
+    pub fn explain(self, expected: &str, found: &str) -> String {
+        match self {
+            Refusal::Malformed => format!("expected {expected}, found \"{}\"", shorten(found)),
+            Refusal::Outside(message) => message,
+        }
+    }
+}
+
+/// Checks that a moment lies in the range, and cuts it to whole microseconds.
+///
+/// Leap seconds (`23:59:60`) are refused: neither Postgres nor the calendar of a rule has them, and a moment must be
+/// the same one wherever it is stored.
+///
+/// # Errors
+/// What was expected and found, as a sentence.
+pub fn check_moment(moment: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    if moment.nanosecond() >= 1_000_000_000 {
+        return Err(format!(
+            "expected seconds from 00 to 59, found the leap second {moment:?}; write the second before or after it"
+        ));
+    }
+    if moment < FIRST_MOMENT || moment >= END_OF_MOMENTS {
+        return Err(format!("{OUTSIDE}, found {moment:?}"));
+    }
+    Ok(moment.trunc_subsecs(6))
+}
+
+/// A moment of the range, as a cursor holds it: reading one outside fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "DateTime<Utc>")]
+pub struct StoredMoment(pub DateTime<Utc>);
+
+impl TryFrom<DateTime<Utc>> for StoredMoment {
+    type Error = String;
+
+    fn try_from(moment: DateTime<Utc>) -> Result<StoredMoment, String> {
+        check_moment(moment).map(StoredMoment)
+    }
+}
+
+/// Returns the nearest moment that may end a range: one in the range, or [`END_OF_MOMENTS`].
+pub fn clamp_moment(moment: DateTime<Utc>) -> DateTime<Utc> {
+    moment.clamp(FIRST_MOMENT, END_OF_MOMENTS)
+}
+
+/// Returns the moment that lies a duration after another, or before it if the duration is negative; never outside.
+pub fn shift_moment(moment: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
+    let beyond = match duration < Duration::zero() {
+        true => FIRST_MOMENT,
+        false => END_OF_MOMENTS,
+    };
+    moment
+        .checked_add_signed(duration)
+        .map_or(beyond, clamp_moment)
+}
+
+/// Reads an RFC 3339 instant of the range, kept to microseconds.
+///
+/// # Errors
+/// What was expected and found, as a sentence.
+pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
+    const EXPECTED: &str = "an instant such as \"2026-03-01T09:30:00Z\"";
+    read_instant(text).map_err(|refusal| refusal.explain(EXPECTED, text))
+}
+
+/// Reads a day, `2026-03-01`, of the years 1 to 9999.
+///
+/// # Errors
+/// What was expected and found, as a sentence.
+pub fn parse_day(text: &str) -> Result<NaiveDate, String> {
+    const EXPECTED: &str = "a day such as \"2026-03-01\"";
+    read_day(text).map_err(|refusal| refusal.explain(EXPECTED, text))
+}
+
+/// As [`parse_instant`], for a caller who expects other forms too.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(instant) => check_moment(instant.to_utc()).map_err(Refusal::Outside),
+        // RFC 3339 has four digits for a year; more of them, or a sign, make a moment that is not in the range either.
+        Err(_) => match text.parse::<DateTime<Utc>>() {
+            Ok(instant) if instant.year() < 1 || instant.year() > 9999 => Err(Refusal::Outside(
+                format!("{OUTSIDE}, found \"{}\"", shorten(text)),
+            )),
+            _ => Err(Refusal::Malformed),
+        },
+    }
+}
+
+/// As [`parse_day`], for a caller who expects other forms too.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn read_day(text: &str) -> Result<NaiveDate, Refusal> {
+    match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(day) if day.year() < 1 || day.year() > 9999 => Err(Refusal::Outside(format!(
+            "expected a day from 0001-01-01 to 9999-12-31, found \"{}\"",
+            shorten(text)
+        ))),
+        // Written back it must be the same: the parser also takes signs and blanks for digits.
+        Ok(day) if day.to_string() == text => Ok(day),
+        _ => Err(Refusal::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_at_the_borders_are_read_and_those_beyond_are_not() {
+        for (text, kept) in [
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("0001-01-01T05:00:00+05:00", "0001-01-01T00:00:00Z"),
+            (
+                "9999-12-31T23:59:59.9999999Z",
+                "9999-12-31T23:59:59.999999Z",
+            ),
+            ("9999-12-31T00:00:00-23:59", "9999-12-31T23:59:00Z"),
+        ] {
+            let instant = parse_instant(text).expect(text);
+            assert_eq!(format!("{instant:?}"), kept, "{text}");
+        }
+        for text in [
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "-0001-01-01T00:00:00Z",
+            "-5000-01-01T00:00:00Z",
+            "+12000-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+        ] {
+            let message = parse_instant(text).expect_err(text);
+            assert!(message.starts_with(OUTSIDE), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn leap_seconds_are_refused() {
+        for text in [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31T23:59:60.5Z",
+            "2017-01-01T00:59:60+01:00",
+        ] {
+            let message = parse_instant(text).expect_err(text);
+            assert!(message.contains("leap second"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn shifting_never_leaves_the_range() {
+        let now = parse_instant("2026-03-01T00:00:00Z").expect("an instant");
+        assert_eq!(shift_moment(now, Duration::MAX), END_OF_MOMENTS);
+        assert_eq!(shift_moment(now, Duration::MIN), FIRST_MOMENT);
+        assert_eq!(shift_moment(now, -Duration::days(800_000)), FIRST_MOMENT);
+        assert_eq!(shift_moment(now, Duration::zero()), now);
+    }
+}
