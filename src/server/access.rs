@@ -1,8 +1,8 @@
 //! Who is let in: the `Host` of a request, its API key, and where the page is from that opens a socket.
 
+use super::claims::Uploads;
 use super::http::{State, refuse};
 use super::keys::{Keys, Refusal};
-use super::claims::Uploads;
 use super::limits::{Limiter, RetryAfter, Seats};
 use super::standing::{GuardedBody, Standing, guard_payload};
 use super::websocket;

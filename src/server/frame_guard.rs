@@ -40,11 +40,7 @@ impl MessageLimit {
 ///
 /// # Errors
 /// None; extracting a payload does not fail.
-pub fn guard(
-    request: &HttpRequest,
-    body: Payload,
-    limit: MessageLimit,
-) -> Result<Payload, Error> {
+pub fn guard(request: &HttpRequest, body: Payload, limit: MessageLimit) -> Result<Payload, Error> {
     let mut frames = Frames::default();
     let guarded = body.map(move |bytes| {
         let bytes: Bytes = bytes?;

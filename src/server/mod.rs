@@ -33,7 +33,9 @@ use crate::graphql::{Api, ApiSettings, App};
 use access::Gate;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as WebApp, middleware, web};
@@ -143,7 +145,9 @@ pub async fn serve(
     let server = Server::build()
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
-        .listen("rollcall", listener, move || answer_connections(shared.clone(), address))?
+        .listen("rollcall", listener, move || {
+            answer_connections(shared.clone(), address)
+        })?
         .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),

@@ -114,8 +114,7 @@ impl MessageBody for CountedBody {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_next(context);
         if let Poll::Ready(Some(Ok(bytes))) = &polled {
-            self.taken
-                .send_modify(|taken| *taken += bytes.len() as u64);
+            self.taken.send_modify(|taken| *taken += bytes.len() as u64);
         }
         polled
     }

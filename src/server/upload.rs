@@ -104,8 +104,7 @@ async fn receive(
         let _claim = state.gate.uploads.claim(id)?;
         let import = app.db.run(move |connection| get(connection, id)).await?;
         if import.state != "waiting" || import.file_path.is_some() {
-            let message =
-                "expected an import that waits for its file, found one that has it";
+            let message = "expected an import that waits for its file, found one that has it";
             return Err(Error::invalid("file", message).into());
         }
         let file = store(app, payload).await?;
@@ -198,7 +197,11 @@ impl Failure {
 }
 
 fn refuse_revoked() -> HttpResponse {
-    refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, REVOKED)
+    refuse(
+        StatusCode::UNAUTHORIZED,
+        ErrorCode::Unauthenticated,
+        REVOKED,
+    )
 }
 
 fn refuse_broken(error: &dyn Display) -> HttpResponse {

@@ -94,7 +94,10 @@ mod tests {
             let length = log.metadata().expect("a log").len();
             assert!(length <= LONGEST, "{length}");
         }
-        let old = log.with_extension("log.old").metadata().expect("an old log");
+        let old = log
+            .with_extension("log.old")
+            .metadata()
+            .expect("an old log");
         assert!(old.len() <= LONGEST + (1 << 20), "{}", old.len());
         writing.write_all(b"last").expect("it can be written to");
         assert!(fs::read(&log).expect("a log").ends_with(b"last"));

@@ -36,8 +36,8 @@ pub use error::{EmbeddedError, MissingBinaries};
 
 use account::RunAs;
 use home::Home;
-use log::LogKeeper;
 use locks::{Lifeline, StartLock, Users};
+use log::LogKeeper;
 
 /// How long to wait while another process starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(120);

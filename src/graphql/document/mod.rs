@@ -14,8 +14,8 @@ mod translate;
 mod values;
 
 pub use limits::Limits;
-pub use problem::list_first;
 pub use persisted::{AllowedDocuments, AllowedDocumentsError, Reference};
+pub use problem::list_first;
 
 use super::code::{ErrorCode, with_code};
 use crate::audience::api_key::Scopes;
