@@ -14,6 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use twox_hash::XxHash64;
 
+mod transfer;
+
+pub use transfer::TransferSettings;
+
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {

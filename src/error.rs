@@ -1,6 +1,6 @@
 //! What can go wrong below the API, told apart by what the caller can do about it.
 
-use crate::rule::Problem;
+use crate::rule::{Problem, and_more, bounded, join_first};
 use serde::Serialize;
 
 /// A failure of a use case.
@@ -15,13 +15,13 @@ pub enum Error {
         name: String,
     },
     /// Some of the input cannot be accepted; nothing was changed.
-    #[error("{}", list(.0))]
+    #[error("{}", join_first(.0, "; "))]
     Invalid(Vec<InputProblem>),
     /// The rule of a segment cannot be accepted; nothing was changed.
-    #[error("the rule is not valid: {}", list(.0))]
+    #[error("the rule is not valid: {}", join_first(.0, "; "))]
     InvalidRule(Vec<Problem>),
     /// The thing cannot go while others use it.
-    #[error("{what} is used by {}", used_by.join(", "))]
+    #[error("{what} is used by {}", join_first(used_by, ", "))]
     InUse {
         /// What was to be deleted.
         what: String,
@@ -74,8 +74,8 @@ impl InputProblem {
     pub fn new(code: InputCode, path: impl Into<String>, message: impl Into<String>) -> Self {
         InputProblem {
             code,
-            path: path.into(),
-            message: message.into(),
+            path: bounded(path),
+            message: bounded(message),
             hint: None,
         }
     }
@@ -110,12 +110,21 @@ impl Error {
     pub fn not_found(what: &'static str, name: impl ToString) -> Error {
         Error::NotFound {
             what,
-            name: name.to_string(),
+            name: bounded(name.to_string()),
         }
     }
 }
 
-fn list(problems: &[impl ToString]) -> String {
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    texts.join("; ")
+/// How many problems of an input are told at once.
+const TOLD: usize = 100;
+
+/// Returns the first problems, and one more that says how many others there are.
+pub fn first_problems(mut problems: Vec<InputProblem>) -> Vec<InputProblem> {
+    let others = problems.len().saturating_sub(TOLD);
+    if others > 0 {
+        let code = problems[TOLD].code;
+        problems.truncate(TOLD);
+        problems.push(InputProblem::new(code, "", and_more(others, "problems")));
+    }
+    problems
 }

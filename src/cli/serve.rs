@@ -5,7 +5,7 @@ use crate::audience::import::ImportSettings;
 use crate::clock::Clock;
 use crate::config::{
     AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings,
+    ScheduleSettings, TransferSettings,
 };
 use crate::graphql::{ApiSettings, App};
 use crate::server::{self, HttpSettings, ServerSettings, graphiql};
@@ -26,6 +26,9 @@ pub struct ServingArguments {
     listen: ListenSettings,
 
     #[command(flatten)]
+    transfer: TransferSettings,
+
+    #[command(flatten)]
     answer: AnswerSettings,
 
     #[command(flatten)]
@@ -37,6 +40,7 @@ impl ServingArguments {
     pub fn settings(&self) -> anyhow::Result<ServerSettings> {
         Ok(ServerSettings {
             listen: self.listen.clone(),
+            transfer: self.transfer.clone(),
             api: ApiSettings {
                 is_subgraph: self.federation.federation,
                 ..self.answer.api()?

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
-use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal};
+use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
 use super::empty::mark_objects;
 use super::failed::null_failed_fields;
 use super::loaders::request_loader;
@@ -10,12 +10,16 @@ use super::order::order_fields;
 use super::parameters::Parameters;
 use super::{RollcallSchema, build_schema, served_sdl};
 use crate::audience::api_key::Access;
+use crate::rule::bounded;
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// How many errors an answer lists. As many as an operation may have aliases, so that each can fail by itself.
+const MAX_ERRORS: usize = 100;
 
 /// What may be asked, beyond what the schema says.
 #[derive(Debug, Clone, Default)]
@@ -201,8 +205,9 @@ impl Finish {
             null_failed_fields(&mut response, document, &operation.node);
         }
         order_fields(&mut response, document, None);
-        let errors = std::mem::take(&mut response.errors).into_iter();
-        response.errors = errors.map(|error| self.complete(error)).collect();
+        let errors = std::mem::take(&mut response.errors);
+        let told = list_first(MAX_ERRORS, errors, |error| error).into_iter();
+        response.errors = told.map(|error| self.complete(error)).collect();
         match self.told_cost {
             Some((cost, limit)) => response.extension(
                 "cost",
@@ -219,6 +224,7 @@ impl Finish {
             Some(_) => error,
             None => with_code(error, ErrorCode::BadUserInput),
         };
+        error.message = bounded(error.message);
         if code_of(&error) == Some(ErrorCode::Internal.as_str()) {
             let extensions = error.extensions.get_or_insert_default();
             extensions.set("requestId", self.request_id.as_ref());

@@ -1,8 +1,8 @@
 //! From our errors to those of the API: what the user can mend is data, the rest is a top-level error with a code.
 
 use super::code::ErrorCode;
-use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::{Code, Problem};
+use crate::error::{Error, InputCode, InputProblem, first_problems};
+use crate::rule::{Code, Problem, bounded};
 use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
 
 /// One thing wrong with the input of a mutation; nothing was changed.
@@ -110,8 +110,8 @@ impl UserError {
     pub fn new(code: UserErrorCode, path: impl Into<String>, message: impl Into<String>) -> Self {
         UserError {
             code,
-            message: message.into(),
-            path: path.into(),
+            message: bounded(message),
+            path: bounded(path),
             hint: None,
         }
     }
@@ -145,7 +145,8 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(Error::Invalid(problems)) => {
-            Ok(Err(problems.into_iter().map(UserError::of_input).collect()))
+            let told = first_problems(problems).into_iter();
+            Ok(Err(told.map(UserError::of_input).collect()))
         }
         Err(Error::InvalidRule(problems)) => {
             Ok(Err(problems.into_iter().map(UserError::of_rule).collect()))
@@ -207,6 +208,6 @@ fn problem_value(problem: &Problem) -> Value {
 
 /// A mistake in an argument of a query.
 pub fn bad_input(message: impl Into<String>) -> async_graphql::Error {
-    async_graphql::Error::new(message)
+    async_graphql::Error::new(bounded(message))
         .extend_with(|_, extensions| extensions.set("code", ErrorCode::BadUserInput.as_str()))
 }

@@ -12,6 +12,7 @@
 //! Every problem of a rule is reported at once, each with the path of the place it is about.
 //! This module knows no database, no clock and no asynchronous code.
 
+mod bounded;
 mod calendar;
 mod catalogue;
 mod check;
@@ -45,6 +46,7 @@ mod summary;
 pub mod vocabulary;
 mod words;
 
+pub use bounded::{and_more, bounded, join_first};
 pub use calendar::{Moment, days_after, days_before};
 pub use catalogue::{Catalogue, KnownSegment};
 pub use check::{check_rule, parse_and_check};

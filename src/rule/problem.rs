@@ -1,5 +1,6 @@
 //! What is wrong with a rule: one value per mistake, each with its place.
 
+use super::bounded::bounded;
 use super::limits::MAX_PROBLEMS;
 use serde::{Deserialize, Serialize};
 use strsim::damerau_levenshtein;
@@ -64,9 +65,9 @@ impl Problem {
     /// A problem without a hint.
     pub fn new(path: &str, code: Code, message: impl Into<String>) -> Problem {
         Problem {
-            path: path.to_owned(),
+            path: bounded(path),
             code,
-            message: message.into(),
+            message: bounded(message),
             hint: None,
         }
     }

@@ -88,7 +88,8 @@ pub fn count(value: f64) -> String {
     grouped(&number(value))
 }
 
-fn grouped(digits: &str) -> String {
+/// Returns the digits of a number with separators between thousands.
+pub fn grouped(digits: &str) -> String {
     let (sign, digits) = match digits.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", digits),

@@ -1,14 +1,16 @@
 //! Who is let in: the `Host` of a request, its API key, and where the page is from that opens a socket.
 
+use super::claims::Uploads;
 use super::http::{State, refuse};
 use super::keys::{Keys, Refusal};
 use super::limits::{Limiter, RetryAfter, Seats};
+use super::standing::{GuardedBody, Standing, guard_payload};
 use super::websocket;
 use crate::audience::api_key::{Access, Scope};
-use crate::config::ListenSettings;
+use crate::config::{ListenSettings, TransferSettings};
 use crate::error::Error;
 use crate::graphql::{App, Asking, ErrorCode, Way, forbidden};
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
@@ -16,10 +18,15 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What a client without a valid key is told, whatever is wrong with it.
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
+
+/// What a page of another site is told by a server without API keys.
+const CROSS_SITE: &str = "expected a program, or a page of this server or an allowed origin, found a page of another site; \
+    copy the address into a new tab, or allow the origin with --allow-origin";
 
 /// When to try again where the database is not available, in seconds.
 const RETRY_SECONDS: u64 = 5;
@@ -68,6 +75,10 @@ pub struct Gate {
     pub limiter: Limiter,
     /// The sockets that are open.
     pub seats: Arc<Seats>,
+    /// The uploads that are under way.
+    pub uploads: Uploads,
+    /// A permit for each export that may still begin.
+    pub exports: Arc<Semaphore>,
     is_loopback: bool,
     allowed_origins: Vec<String>,
 }
@@ -77,7 +88,11 @@ impl Gate {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn open(app: &App, settings: &ListenSettings) -> Result<Gate, Error> {
+    pub async fn open(
+        app: &App,
+        settings: &ListenSettings,
+        transfer: &TransferSettings,
+    ) -> Result<Gate, Error> {
         let is_loopback = settings.listen.ip().is_loopback();
         Ok(Gate {
             keys: Arc::new(Keys::open(app, is_loopback).await?),
@@ -86,6 +101,8 @@ impl Gate {
                 settings.max_sockets.get() as usize,
                 settings.max_sockets_per_client.get() as usize,
             ),
+            uploads: Uploads::new(transfer.max_uploads.get()),
+            exports: Arc::new(Semaphore::new(transfer.max_exports.get() as usize)),
             is_loopback,
             allowed_origins: settings.allow_origin.clone(),
         })
@@ -105,6 +122,15 @@ impl Gate {
         let is_neighbour = self.is_loopback && from.is_some_and(is_loopback_name);
         let is_ours = is_same || is_neighbour || self.allowed_origins.contains(&origin);
         (!is_ours).then_some(origin)
+    }
+
+    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say; programs tell
+    /// nothing. Pages of other ports of this machine are of the same site.
+    fn is_cross_site(&self, headers: &HeaderMap) -> bool {
+        let site = headers.get("sec-fetch-site");
+        let is_cross_site = site.is_some_and(|site| site.as_bytes() == b"cross-site");
+        let has_origin = headers.contains_key(header::ORIGIN);
+        is_cross_site && !(has_origin && self.find_foreign_origin(headers).is_none())
     }
 }
 
@@ -177,6 +203,11 @@ pub async fn admit<B: MessageBody + 'static>(
             let refused = refuse_host(&strange_host.unwrap_or_default());
             return Ok(request.into_response(refused).map_into_right_body());
         }
+        // With an API key a page of another site would have to ask first, which is refused.
+        Ok(access) if access.key_id.is_none() && state.gate.is_cross_site(request.headers()) => {
+            let refused = refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, CROSS_SITE);
+            return Ok(request.into_response(refused).map_into_right_body());
+        }
         Ok(access) => {
             let peer = peer(request.peer_addr());
             request.extensions_mut().insert(Caller { access, peer });
@@ -199,7 +230,7 @@ pub async fn admit_reader<B: MessageBody + 'static>(
     caller: web::ReqData<Caller>,
     request: ServiceRequest,
     next: Next<B>,
-) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
     admit_to_files(&state, &caller, Scope::Read, request, next).await
 }
 
@@ -209,26 +240,32 @@ pub async fn admit_writer<B: MessageBody + 'static>(
     caller: web::ReqData<Caller>,
     request: ServiceRequest,
     next: Next<B>,
-) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
     admit_to_files(&state, &caller, Scope::Write, request, next).await
 }
 
+/// What is on its way is broken off when the key is not good any more, or the client sends too slowly.
 async fn admit_to_files<B: MessageBody + 'static>(
-    state: &State,
+    state: &web::Data<State>,
     caller: &Caller,
     needed: Scope,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let refused = if !caller.access.scopes.allow(needed) {
         let message = forbidden(request.path(), needed);
         refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message)
     } else if let Err(wait) = state.gate.limiter.check(caller.client(), FILE_COST) {
         refuse_rate(wait)
     } else {
-        return Ok(next.call(request).await?.map_into_left_body());
+        let standing = Standing::watch(state, *caller);
+        let guarded = guard_payload(request.take_payload(), standing);
+        request.set_payload(guarded);
+        let standing = Standing::watch(state, *caller);
+        let response = next.call(request).await?;
+        return Ok(response.map_body(|_, body| GuardedBody::new(body, standing).boxed()));
     };
-    Ok(request.into_response(refused).map_into_right_body())
+    Ok(request.into_response(refused))
 }
 
 fn is_socket(request: &ServiceRequest) -> bool {

@@ -107,7 +107,7 @@ async fn answer(
         return refuse_rate(wait);
     }
     if is_stream {
-        return event_stream::open(state, caller, prepared);
+        return event_stream::open(request, state, caller, prepared);
     }
     let codes = state.settings.status_codes;
     match prepared {
@@ -136,9 +136,9 @@ async fn execute(state: &State, prepared: Prepared, media_type: MediaType) -> Ht
 }
 
 /// What is wrong with a request before it is one for GraphQL.
-struct Wrong {
-    status: StatusCode,
-    message: String,
+pub struct Wrong {
+    pub status: StatusCode,
+    pub message: String,
 }
 
 impl Wrong {
@@ -201,7 +201,11 @@ async fn read_body(
     Parameters::from_json(json).map_err(|message| Wrong::unprocessable(message, codes))
 }
 
-async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Wrong> {
+/// Reads a whole body.
+///
+/// # Errors
+/// [`Wrong`] if it is too large, too slow or broken off.
+pub async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Wrong> {
     let too_large = || {
         let message = format!("expected a body of at most {MAX_BODY} bytes, found more");
         Wrong::new(StatusCode::PAYLOAD_TOO_LARGE, message)

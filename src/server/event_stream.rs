@@ -4,15 +4,15 @@
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
 
 use super::access::Caller;
+use super::connection::Held;
 use super::http::State;
 use super::keys::Looks;
-use super::limits::Seat;
 use super::media_type::MediaType;
 use super::websocket::refuse_seat;
 use crate::graphql::{Prepared, Refusal, Reply};
-use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use serde_json::json;
 use std::convert::Infallible;
@@ -24,12 +24,13 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Opens a stream. What is wrong with the operation is told in it, as the protocol asks.
 pub fn open(
+    request: &HttpRequest,
     state: &web::Data<State>,
     caller: Caller,
     prepared: Result<Prepared, Refusal>,
 ) -> HttpResponse {
-    let seat = match state.gate.seats.take(caller.client()) {
-        Ok(seat) => seat,
+    let held = match state.gate.seats.take(caller.client()) {
+        Ok(seat) => Held::hold(request, seat),
         Err(full) => return refuse_seat(full),
     };
     let replies = match prepared {
@@ -38,12 +39,14 @@ pub fn open(
     };
     HttpResponse::Ok()
         .content_type(MediaType::EventStream.content_type())
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
         // Some proxies would keep events until there are many.
         .insert_header(("x-accel-buffering", "no"))
         // Compression would keep them too.
         .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(write(state, caller, seat, replies))
+        // The permit is free again when the connection is gone.
+        .force_close()
+        .streaming(write(state, caller, held, replies))
 }
 
 /// What a stream needs to go on.
@@ -51,8 +54,8 @@ struct Writing {
     state: web::Data<State>,
     caller: Caller,
     looks: Looks,
-    /// Counts the stream as long as it lasts.
-    _seat: Seat,
+    /// Counts the stream as long as it lasts, or its connection does.
+    _held: Held,
     replies: BoxStream<'static, Reply>,
     alive: Interval,
     has_ended: bool,
@@ -61,7 +64,7 @@ struct Writing {
 fn write(
     state: &web::Data<State>,
     caller: Caller,
-    seat: Seat,
+    held: Held,
     replies: BoxStream<'static, Reply>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
     let mut is_stopping = state.is_stopping.subscribe();
@@ -69,7 +72,7 @@ fn write(
         looks: state.gate.keys.listen(),
         state: state.clone(),
         caller,
-        _seat: seat,
+        _held: held,
         replies,
         alive: interval(ALIVE_EVERY),
         has_ended: false,

@@ -1,43 +1,35 @@
 //! Exports over HTTP: `GET /export/…`, streamed from a blocking thread.
 //!
-//! The thread writes into a short channel and waits where the client is slow; it ends where the client has gone. What
+//! The thread writes into a short channel, waits where the client is slow, and ends where the connection does. What
 //! goes wrong before the first byte is an answer with a status of its own; what goes wrong later breaks the connection
 //! off, so that no part of a file looks like the whole.
 
 use super::access;
-use super::answer::MAX_BODY;
+use super::answer::receive;
 use super::http::{State, refuse};
+use super::media_type::is_json;
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
 use crate::graphql::{App, ErrorCode};
 use crate::rule::{Status, nearest, parse_instant};
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
 use serde_json::Value;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
-
-/// How many exports run at a time: each holds a connection and a snapshot of the database.
-const AT_ONCE: usize = 4;
-static FREE: Semaphore = Semaphore::const_new(AT_ONCE);
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// How many bytes are sent at a time.
 const PIECE: usize = 1 << 16;
 /// How many pieces may wait for the client.
 const WAITING: usize = 4;
-/// How long a client may take nothing before it is given up, since its snapshot keeps the database from cleaning up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait before looking whether the client has taken something.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// Adds the routes, for whoever may read.
 pub fn configure(config: &mut ServiceConfig) {
@@ -45,7 +37,6 @@ pub fn configure(config: &mut ServiceConfig) {
         web::scope("/export")
             .wrap(from_fn(access::admit_reader))
             .wrap(from_fn(access::admit))
-            .app_data(web::JsonConfig::default().limit(MAX_BODY))
             .service(resource("/person").route(web::get().to(person)))
             .service(
                 resource("/rule")
@@ -119,18 +110,23 @@ async fn rule_in_address(request: HttpRequest, state: web::Data<State>) -> HttpR
 async fn rule_in_body(
     request: HttpRequest,
     state: web::Data<State>,
-    body: Result<web::Json<Value>, actix_web::Error>,
+    payload: web::Payload,
 ) -> HttpResponse {
-    match body {
-        Ok(rule) => answer(&request, &state, Content::Rule(rule.into_inner()), "rule").await,
-        Err(error) => {
-            let message = format!("expected a rule as a body of type application/json: {error}");
-            let status = match error.as_error::<JsonPayloadError>() {
-                Some(JsonPayloadError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                _ => error.as_response_error().status_code(),
-            };
-            refuse(status, ErrorCode::BadRequest, &message)
-        }
+    let bad_request = |status, problem: &dyn Display| {
+        let message = format!("expected a rule as a body of type application/json: {problem}");
+        refuse(status, ErrorCode::BadRequest, &message)
+    };
+    if !is_json(request.headers()) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return bad_request(status, &"the body has another type");
+    }
+    let body = match receive(&request, payload).await {
+        Ok(body) => body,
+        Err(wrong) => return bad_request(wrong.status, &wrong.message),
+    };
+    match serde_json::from_slice(&body) {
+        Ok(rule) => answer(&request, &state, Content::Rule(rule), "rule").await,
+        Err(error) => bad_request(StatusCode::BAD_REQUEST, &error),
     }
 }
 
@@ -145,10 +141,9 @@ async fn answer(
         Ok(asked) => asked,
         Err(error) => return refuse_error(&error),
     };
-    let Ok(permit) = FREE.try_acquire() else {
-        return refuse_error(&Error::Unavailable(format!(
-            "{AT_ONCE} exports are running already"
-        )));
+    let Ok(permit) = Arc::clone(&state.gate.exports).try_acquire_owned() else {
+        let busy = "as many exports are running as --max-exports allows";
+        return refuse_error(&Error::Unavailable(busy.to_owned()));
     };
     let (media_type, extension) = match asked.format {
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
@@ -332,7 +327,7 @@ fn refuse_error(error: &Error) -> HttpResponse {
 async fn start(
     app: App,
     asked: ExportRequest,
-    permit: SemaphorePermit<'static>,
+    permit: OwnedSemaphorePermit,
 ) -> Result<ExportBody, Error> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let (begun, has_begun) = oneshot::channel();
@@ -381,19 +376,9 @@ impl Pieces {
             // Fails where the client has gone, which the channel tells too.
             let _ = begun.send(Ok(()));
         }
-        let start = Instant::now();
-        let mut piece = piece;
-        loop {
-            match self.sender.try_send(piece) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Closed(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
-                Err(TrySendError::Full(_)) if start.elapsed() > PATIENCE => {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                Err(TrySendError::Full(back)) => piece = back,
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
+        // A client that does not read loses its connection, and the channel closes.
+        let sent = self.sender.blocking_send(piece);
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     fn send_bytes(&mut self) -> io::Result<()> {

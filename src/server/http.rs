@@ -2,9 +2,10 @@
 
 use super::access::{self, Gate};
 use super::{answer, websocket};
-use crate::config::StatusCodes;
+use crate::config::{StatusCodes, TransferSettings};
 use crate::db::list_pending_migrations;
 use crate::graphql::{Api, ErrorCode};
+use crate::rule::bounded;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -30,6 +31,8 @@ pub struct State {
     pub api: Api,
     /// How requests are answered.
     pub settings: HttpSettings,
+    /// How fast clients must send and read.
+    pub transfer: TransferSettings,
     /// Who is let in.
     pub gate: Gate,
     /// Whether the server is about to stop; WebSockets and streams end when it is.
@@ -97,7 +100,9 @@ pub async fn name_request<B: MessageBody + 'static>(
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;
-            response.headers_mut().insert(REQUEST_ID, name);
+            let headers = response.headers_mut();
+            headers.insert(REQUEST_ID, name);
+            protect(headers);
             Ok(response)
         }
         Err(_) => {
@@ -107,10 +112,21 @@ pub async fn name_request<B: MessageBody + 'static>(
                 "extensions": { "code": ErrorCode::Internal.as_str(), "requestId": *id }
             }] });
             let mut builder = HttpResponse::InternalServerError();
-            let failed = builder.insert_header((REQUEST_ID, name)).json(body);
+            let mut failed = builder.insert_header((REQUEST_ID, name)).json(body);
+            protect(failed.headers_mut());
             Err(InternalError::from_response("a panic", failed).into())
         }
     }
+}
+
+/// Keeps an answer out of caches, unless it says itself that it may be kept, and its type as it is.
+fn protect(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+    }
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
 }
 
 /// The name that the client gave, if it can stand in a log, or a new one.
@@ -131,7 +147,7 @@ fn choose_request_id(headers: &HeaderMap) -> Arc<str> {
 /// Refuses a request with an error as GraphQL clients read it.
 pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
     let body: Value = json!({
-        "errors": [{ "message": message, "extensions": { "code": code.as_str() } }]
+        "errors": [{ "message": bounded(message), "extensions": { "code": code.as_str() } }]
     });
     HttpResponse::build(status)
         .insert_header(ContentType::json())

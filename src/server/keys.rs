@@ -157,6 +157,12 @@ impl Keys {
         }
     }
 
+    /// Whether somebody who was let in would be so again, by a recent look.
+    pub async fn still_admit_now(&self, access: &Access, app: &App) -> bool {
+        let looked = self.look_recently().await;
+        looked.is_ok() && self.still_admit(access, app.now())
+    }
+
     /// Remembers that a key was used.
     pub fn note_use(&self, access: &Access) {
         let Some(id) = access.key_id else { return };

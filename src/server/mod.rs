@@ -3,9 +3,12 @@
 
 mod access;
 mod answer;
+mod claims;
+mod connection;
 mod event_stream;
 mod export;
 mod follower;
+mod frame_guard;
 pub mod graphiql;
 mod http;
 mod hub;
@@ -13,20 +16,31 @@ mod importer;
 mod keys;
 mod limits;
 mod media_type;
+mod outbox;
+mod pace;
 mod protocol;
 mod respond;
 mod scheduler;
+mod standing;
 mod upload;
 mod websocket;
 
 pub use http::HttpSettings;
 
-use crate::config::ListenSettings;
+use crate::config::{ListenSettings, TransferSettings};
 use crate::error::Error;
 use crate::graphql::{Api, ApiSettings, App};
 use access::Gate;
-use actix_web::dev::ServerHandle;
-use actix_web::{App as WebApp, HttpServer, middleware, web};
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::rt::net::TcpStream;
+use actix_web::{App as WebApp, middleware, web};
+use connection::Connection;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,6 +50,9 @@ use tokio::sync::watch;
 
 /// How long requests that are under way may take to finish when the server stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
+
+/// How long a connection that is about to be closed may take to read its last answer.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long WebSockets may take to close when the server stops.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -84,6 +101,8 @@ fn advice(cause: &std::io::Error) -> &'static str {
 pub struct ServerSettings {
     /// Where it listens, and to whom.
     pub listen: ListenSettings,
+    /// How much clients may send and fetch, and how slowly.
+    pub transfer: TransferSettings,
     /// What may be asked.
     pub api: ApiSettings,
     /// How requests are answered.
@@ -102,7 +121,7 @@ pub async fn serve(
     let listen = settings.listen.listen;
     let api = Api::new(app.clone(), settings.api);
     let answering = api.app().clone();
-    let gate = Gate::open(&answering, &settings.listen)
+    let gate = Gate::open(&answering, &settings.listen, &settings.transfer)
         .await
         .map_err(ServeError::Keys)?;
     if !listen.ip().is_loopback() && !gate.keys.has_usable(app.now()) {
@@ -118,26 +137,18 @@ pub async fn serve(
     let state = web::Data::new(http::State {
         api,
         settings: settings.http,
+        transfer: settings.transfer,
         gate,
         is_stopping: watch::Sender::new(false),
     });
     let shared = state.clone();
-    let server = HttpServer::new(move || {
-        WebApp::new()
-            .wrap(middleware::Compress::default())
-            .wrap(middleware::from_fn(access::check_host))
-            .wrap(middleware::from_fn(http::name_request))
-            .app_data(shared.clone())
-            .configure(http::configure)
-            .configure(export::configure)
-            .configure(upload::configure)
-            .configure(graphiql::configure)
-    })
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .client_request_timeout(HEAD_ARRIVAL)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = Server::build()
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .listen("rollcall", listener, move || {
+            answer_connections(shared.clone(), address)
+        })?
+        .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
         tokio::spawn(keys::run(answering, keys)),
@@ -155,6 +166,49 @@ pub async fn serve(
         running.abort();
     }
     Ok(result?)
+}
+
+/// Answers connections, each of which is watched while it is written to. This is what actix-web's own server does, which
+/// takes no other connections than plain ones.
+fn answer_connections(
+    state: web::Data<http::State>,
+    address: SocketAddr,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let app = WebApp::new()
+        .wrap(middleware::Compress::default())
+        .wrap(middleware::from_fn(access::check_host))
+        .wrap(middleware::from_fn(http::name_request))
+        .app_data(state.clone())
+        .configure(http::configure)
+        .configure(export::configure)
+        .configure(upload::configure)
+        .configure(graphiql::configure);
+    let app = app
+        .into_factory()
+        .map_err(|error: actix_web::Error| error.error_response());
+    let stopping = state.clone();
+    let http = HttpService::build()
+        .client_request_timeout(HEAD_ARRIVAL)
+        .client_disconnect_timeout(FAREWELL)
+        .local_addr(address)
+        .graceful_shutdown_signal(move || {
+            let mut is_stopping = stopping.is_stopping.subscribe();
+            async move {
+                // An error means that the server is gone.
+                let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+            }
+        })
+        .on_connect_ext(|connection: &Connection<TcpStream>, data| {
+            data.insert(connection.held());
+        })
+        .h1(map_config(app, |()| AppConfig::default()));
+    let transfer = state.transfer.clone();
+    fn_service(move |stream: TcpStream| {
+        let peer = stream.peer_addr().ok();
+        ready(Ok((Connection::new(stream, transfer.clone()), peer)))
+    })
+    .and_then(http)
 }
 
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by

@@ -3,22 +3,31 @@
 //!
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
-use super::access;
+use super::access::{self, Caller, retry_after};
+use super::claims::Busy;
 use super::http::{State, refuse};
+use super::standing::REVOKED;
 use crate::audience::import::{
     Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, set_file,
 };
 use crate::error::Error;
 use crate::graphql::{App, ErrorCode, parse_import_id};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, Bytes, Payload, ServiceConfig};
+use actix_web::web::{self, Bytes, BytesMut, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::futures_util::StreamExt;
 use async_graphql::futures_util::stream::unfold;
 use serde_json::json;
-use tokio::sync::mpsc;
+use std::fmt::Display;
+use std::io;
+
+/// How many bytes of an upload are written at a time.
+const PIECE: usize = 1 << 18;
+/// When to try again where too many files are being uploaded, in seconds.
+const BUSY_SECONDS: u64 = 5;
 
 /// Types that forms of any site can send.
 const FORM_TYPES: [&str; 3] = [
@@ -70,7 +79,12 @@ fn find_import(request: &HttpRequest) -> Result<i64, HttpResponse> {
     })
 }
 
-async fn receive(request: HttpRequest, state: web::Data<State>, payload: Payload) -> HttpResponse {
+async fn receive(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: web::ReqData<Caller>,
+    payload: Payload,
+) -> HttpResponse {
     let id = match find_import(&request) {
         Ok(id) => id,
         Err(refused) => return refused,
@@ -84,30 +98,115 @@ async fn receive(request: HttpRequest, state: web::Data<State>, payload: Payload
         );
     }
     let app = state.api.app();
-    // Asked before the body is read, so that nobody sends a large file for nothing.
-    let found = app.db.run(move |connection| get(connection, id)).await;
-    let is_waiting = found.map(|import| import.state == "waiting" && import.file_path.is_none());
-    let stored = match is_waiting {
-        Ok(true) => store(app, payload).await,
-        Ok(false) => Err(Error::invalid(
-            "file",
-            "expected an import that waits for its file, found one that has it",
-        )),
-        Err(error) => Err(error),
+    let taken = async {
+        // Everything that can be wrong is found before the body is read, so that no large file is sent in vain.
+        check_length(&request, app.imports.spool.max_size())?;
+        let _claim = state.gate.uploads.claim(id)?;
+        let import = app.db.run(move |connection| get(connection, id)).await?;
+        if import.state != "waiting" || import.file_path.is_some() {
+            let message = "expected an import that waits for its file, found one that has it";
+            return Err(Error::invalid("file", message).into());
+        }
+        let file = store(app, payload).await?;
+        if !state.gate.keys.still_admit_now(&caller.access, app).await {
+            remove(&file);
+            return Err(Failure::Revoked);
+        }
+        Ok(take(app, id, file).await?)
     };
-    let taken = match stored {
-        Ok(file) => take(app, id, file).await,
-        Err(error) => Err(error),
-    };
-    match taken {
+    match taken.await {
         Ok(import) => {
             app.import_ready.notify_one();
             HttpResponse::Accepted().json(json!({
                 "import": { "state": import.state.to_uppercase(), "bytes": import.file_size }
             }))
         }
-        Err(error) => answer_error(&error),
+        Err(failure) => failure.answer(),
     }
+}
+
+/// Refuses a body that says itself that it is too large.
+fn check_length(request: &HttpRequest, largest: u64) -> Result<(), Error> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > largest => {
+            let message =
+                format!("expected a file of at most {largest} bytes, found {length} bytes");
+            Err(Error::invalid(TOO_LARGE, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why an upload is refused or broken off.
+enum Failure {
+    Error(Error),
+    Busy(Busy),
+    /// The body did not come to its end.
+    Payload(PayloadError),
+    /// The key is not good any more.
+    Revoked,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl From<Busy> for Failure {
+    fn from(busy: Busy) -> Failure {
+        Failure::Busy(busy)
+    }
+}
+
+impl From<PayloadError> for Failure {
+    fn from(error: PayloadError) -> Failure {
+        Failure::Payload(error)
+    }
+}
+
+impl Failure {
+    fn answer(self) -> HttpResponse {
+        match self {
+            Failure::Error(error) => answer_error(&error),
+            Failure::Busy(Busy::SameImport) => {
+                let message = "expected an import whose file is not being uploaded, found one whose file is; \
+                    wait until that upload has ended";
+                refuse(StatusCode::CONFLICT, ErrorCode::BadUserInput, message)
+            }
+            Failure::Busy(Busy::Full) => {
+                let message = "as many files are being uploaded as --max-uploads allows; try again in a moment";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let refused = refuse(status, ErrorCode::Unavailable, message);
+                retry_after(refused, BUSY_SECONDS)
+            }
+            Failure::Revoked => refuse_revoked(),
+            Failure::Payload(PayloadError::Io(error)) => match error.kind() {
+                io::ErrorKind::PermissionDenied => refuse_revoked(),
+                io::ErrorKind::TimedOut => {
+                    let message = error.to_string();
+                    refuse(StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, &message)
+                }
+                _ => refuse_broken(&error),
+            },
+            Failure::Payload(error) => refuse_broken(&error),
+        }
+    }
+}
+
+fn refuse_revoked() -> HttpResponse {
+    refuse(
+        StatusCode::UNAUTHORIZED,
+        ErrorCode::Unauthenticated,
+        REVOKED,
+    )
+}
+
+fn refuse_broken(error: &dyn Display) -> HttpResponse {
+    let error = Error::invalid("file", format!("the file did not come to its end: {error}"));
+    answer_error(&error)
 }
 
 fn is_of_form(request: &HttpRequest) -> bool {
@@ -122,59 +221,48 @@ fn is_of_form(request: &HttpRequest) -> bool {
 
 /// Gives an import its file; one that cannot be used is removed.
 async fn take(app: &App, id: i64, file: SpooledFile) -> Result<Import, Error> {
-    let path = file.path.clone();
+    let given = file.clone();
     let taken = app
         .db
-        .run(move |connection| set_file(connection, id, &file))
+        .run(move |connection| set_file(connection, id, &given))
         .await;
     if taken.is_err() {
-        // What cannot be removed now is when it is old.
-        let _ = std::fs::remove_file(path);
+        remove(&file);
     }
     taken
 }
 
-/// Streams a body to the spool. Writing to the disk happens on a thread made for blocking, which the body waits for.
-async fn store(app: &App, mut payload: Payload) -> Result<SpooledFile, Error> {
-    let spool = app.imports.spool.clone();
-    let (sender, receiver) = mpsc::channel::<Bytes>(8);
-    let writing = tokio::task::spawn_blocking(move || write(spool.begin()?, receiver));
-    let mut broken = None;
-    while let Some(chunk) = payload.next().await {
-        match chunk {
-            // Whoever receives has stopped where the file is too large, and tells why below.
-            Ok(chunk) => {
-                if sender.send(chunk).await.is_err() {
-                    break;
-                }
-            }
-            Err(error) => {
-                broken = Some(Error::invalid(
-                    "file",
-                    format!("the file did not come to its end: {error}"),
-                ));
-                break;
-            }
-        }
-    }
-    drop(sender);
-    let written = writing
-        .await
-        .map_err(|stopped| Error::Internal(stopped.to_string()))?;
-    match (broken, written) {
-        (Some(error), Ok(file)) => {
-            let _ = std::fs::remove_file(file.path);
-            Err(error)
-        }
-        (_, written) => written,
-    }
+fn remove(file: &SpooledFile) {
+    // What cannot be removed now is when it is old.
+    let _ = std::fs::remove_file(&file.path);
 }
 
-fn write(mut writing: Writing, mut receiver: mpsc::Receiver<Bytes>) -> Result<SpooledFile, Error> {
-    while let Some(chunk) = receiver.blocking_recv() {
-        writing.write(&chunk)?;
+/// Streams a body to the spool. The disk is written to on a thread made for blocking, one piece at a time, so that a
+/// slow client keeps no thread waiting.
+async fn store(app: &App, mut payload: Payload) -> Result<SpooledFile, Failure> {
+    let spool = app.imports.spool.clone();
+    let mut writing = on_disk(move || spool.begin()).await?;
+    let mut piece = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        piece.extend_from_slice(&chunk?);
+        if piece.len() >= PIECE {
+            let full = piece.split().freeze();
+            writing = on_disk(move || write(writing, &full)).await?;
+        }
     }
-    writing.finish()
+    Ok(on_disk(move || write(writing, &piece)?.finish()).await?)
+}
+
+fn write(mut writing: Writing, bytes: &[u8]) -> Result<Writing, Error> {
+    writing.write(bytes)?;
+    Ok(writing)
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|stopped| Error::Internal(stopped.to_string()))?
 }
 
 fn answer_error(error: &Error) -> HttpResponse {

@@ -5,9 +5,12 @@
 
 use super::access::{Caller, Client, find_strange_host, peer, rate_message, retry_after};
 use super::answer::MAX_BODY;
+use super::connection::Held;
+use super::frame_guard::{MessageLimit, guard};
 use super::http::{RequestId, State, refuse};
 use super::keys::Refusal;
-use super::limits::{Full, Seat};
+use super::limits::Full;
+use super::outbox::Outbox;
 use super::protocol::{Close, NAME, Protocol, Step};
 use crate::graphql::{ErrorCode, Parameters, Reply, Way};
 use actix_web::guard::GuardContext;
@@ -15,7 +18,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, ProtocolError, Session};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseReason, ProtocolError};
 use async_graphql::futures_util::future::{AbortHandle, Abortable};
 use async_graphql::futures_util::stream::{BoxStream, SelectAll, StreamExt, abortable, iter, once};
 use std::collections::HashMap;
@@ -33,8 +36,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(50);
 /// How long a client may take to answer a goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How long a client may take to read what it is sent.
-const READING: Duration = Duration::from_secs(30);
+/// The largest message of a client that has not introduced itself, in bytes.
+const MAX_INTRODUCTION: usize = 8 << 10;
 
 /// When to try again where there are too many sockets, in seconds.
 const SEAT_SECONDS: u64 = 10;
@@ -80,11 +83,14 @@ pub async fn open(
     let caller = caller.map(web::ReqData::into_inner);
     let peer = peer(request.peer_addr());
     let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
-    let seat = match state.gate.seats.take(client) {
-        Ok(seat) => seat,
+    let held = match state.gate.seats.take(client) {
+        Ok(seat) => Held::hold(&request, seat),
         Err(full) => return Ok(refuse_seat(full)),
     };
+    let limit = MessageLimit::new(MAX_INTRODUCTION);
+    let body = guard(&request, body, limit.clone())?;
     let (response, session, messages) = actix_ws::handle_with_protocols(&request, body, &[NAME])?;
+    let (response, outbox) = Outbox::open(response, session);
     let messages = messages
         .max_frame_size(MAX_BODY)
         .aggregate_continuations()
@@ -92,12 +98,13 @@ pub async fn open(
     let socket = Socket {
         state,
         request_id: RequestId::of(&request),
-        session,
+        outbox,
+        limit,
         protocol: Protocol::default(),
         caller,
         peer,
         is_strange: find_strange_host(&request).is_some(),
-        seat,
+        held,
         running: HashMap::new(),
         events: SelectAll::new(),
     };
@@ -142,14 +149,15 @@ struct Event {
 struct Socket {
     state: web::Data<State>,
     request_id: Arc<str>,
-    session: Session,
+    outbox: Outbox,
+    limit: MessageLimit,
     protocol: Protocol,
     /// Who the client is, where that is known.
     caller: Option<Caller>,
     peer: IpAddr,
     /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.
     is_strange: bool,
-    seat: Seat,
+    held: Held,
     /// What ends the operations that run.
     running: HashMap<String, AbortHandle>,
     events: SelectAll<Abortable<BoxStream<'static, Event>>>,
@@ -183,7 +191,8 @@ impl Socket {
             Ending::Gone(reason) => reason,
         };
         // Fails where the client is gone.
-        let _ = timeout(READING, self.session.close(reason)).await;
+        let reading = self.state.transfer.timeout();
+        let _ = timeout(reading, self.outbox.close(reason)).await;
         // Who answers has read it; what else is on its way is nothing to anybody.
         let _ = timeout(FAREWELL, async {
             while let Some(Ok(_)) = messages.recv().await {}
@@ -254,10 +263,11 @@ impl Socket {
                 }
             },
         };
-        if self.seat.move_to(caller.client()).is_err() {
+        if self.held.move_to(caller.client()).is_err() {
             return Err(Ending::Close(Close::new(1013, TOO_MANY)));
         }
         self.caller = Some(caller);
+        self.limit.set(MAX_BODY);
         let acknowledged = self.protocol.acknowledge();
         self.send(acknowledged).await
     }
@@ -267,13 +277,15 @@ impl Socket {
             let close = Close::new(1001, "The client has not been heard of for too long");
             return Err(Ending::Close(close));
         }
-        let sent = timeout(READING, self.session.ping(b"")).await;
+        let reading = self.state.transfer.timeout();
+        let sent = timeout(reading, self.outbox.ping()).await;
         let sent = sent.is_ok_and(|sent| sent.is_ok());
         sent.then_some(()).ok_or(Ending::Gone(None))
     }
 
     async fn send(&mut self, text: String) -> Result<(), Ending> {
-        match timeout(READING, self.session.text(text)).await {
+        let reading = self.state.transfer.timeout();
+        match timeout(reading, self.outbox.text(text)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Ending::Gone(None)),
             Err(_) => Err(Ending::Close(Close::new(1008, "The client does not read"))),
@@ -288,7 +300,8 @@ impl Socket {
             Some(Ok(AggregatedMessage::Text(text))) => text,
             Some(Ok(AggregatedMessage::Ping(bytes))) => {
                 // Fails where the client is gone, which is noticed at the next message.
-                let _ = timeout(READING, self.session.pong(&bytes)).await;
+                let reading = self.state.transfer.timeout();
+                let _ = timeout(reading, self.outbox.pong(&bytes)).await;
                 return Ok(());
             }
             Some(Ok(AggregatedMessage::Pong(_))) => return Ok(()),
@@ -297,7 +310,7 @@ impl Socket {
                 return Err(Ending::Close(close));
             }
             Some(Ok(AggregatedMessage::Close(reason))) => return Err(Ending::Gone(reason)),
-            Some(Err(error)) => return Err(Ending::Close(close_for(&error))),
+            Some(Err(error)) => return Err(Ending::Close(close_for(&error, self.limit.get()))),
             None => return Err(Ending::Gone(None)),
         };
         match self.protocol.receive(&text) {
@@ -369,14 +382,14 @@ impl Socket {
     }
 }
 
-fn close_for(error: &ProtocolError) -> Close {
+fn close_for(error: &ProtocolError, limit: u64) -> Close {
     match error {
         ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Close::new(1007, "Expected UTF-8")
         }
         // A message in pieces that is too large comes as an error of reading.
         ProtocolError::Overflow | ProtocolError::Io(_) => {
-            Close::new(1009, format!("Expected at most {MAX_BODY} bytes"))
+            Close::new(1009, format!("Expected at most {limit} bytes"))
         }
         other => Close::new(1002, other.to_string()),
     }

@@ -9,6 +9,7 @@ mod connections;
 mod copying;
 mod database;
 mod demo;
+mod doors;
 mod erasure;
 mod exporting;
 mod faults;

@@ -3,6 +3,7 @@
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::error::Error;
+use crate::rule::bounded;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -134,7 +135,7 @@ impl RowProblem {
             kind,
             column: None,
             value: None,
-            message: message.into(),
+            message: bounded(message),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::audience::{custom_field, group};
 use crate::db::Db;
 use crate::db::schema::{import_additions, import_batches, imports};
 use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::join_first;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
@@ -108,7 +109,7 @@ fn reason(refusal: &Error) -> String {
     let text = match refusal {
         Error::Invalid(problems) => {
             let messages = problems.iter().map(|problem| problem.message.as_str());
-            messages.collect::<Vec<&str>>().join("; ")
+            join_first(&messages.collect::<Vec<&str>>(), "; ")
         }
         other => other.to_string(),
     };

@@ -11,10 +11,10 @@
 //! <data_dir>/throwaway     present in throw-away data directories only
 //! ```
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::account::{RunAs, name_of};
@@ -178,22 +178,6 @@ impl Home {
         let now = now.map_or(0, |since| since.as_nanos());
         self.dir
             .join(format!("{UNFINISHED}{}-{now}", std::process::id()))
-    }
-
-    /// Opens the log for appending. A long one is put aside first.
-    pub(super) fn open_log(&self) -> Result<fs::File, EmbeddedError> {
-        const LONG: u64 = 8 << 20;
-        let log = self.log();
-        if log.metadata().is_ok_and(|metadata| metadata.len() > LONG) {
-            let _ = fs::rename(&log, log.with_extension("log.old"));
-        }
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
-            .open(&log)
-            .map_err(EmbeddedError::io("open the log", &log))
     }
 
     pub(super) fn cluster(&self) -> PathBuf {

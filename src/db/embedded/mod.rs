@@ -17,6 +17,7 @@ mod download;
 mod error;
 mod home;
 mod locks;
+mod log;
 mod postmaster;
 mod process;
 mod server;
@@ -36,6 +37,7 @@ pub use error::{EmbeddedError, MissingBinaries};
 use account::RunAs;
 use home::Home;
 use locks::{Lifeline, StartLock, Users};
+use log::LogKeeper;
 
 /// How long to wait while another process starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(120);
@@ -112,6 +114,7 @@ pub struct EmbeddedPostgres {
     held: Option<File>,
     /// Present in the process that started the server.
     watchdog: Option<Child>,
+    _log: LogKeeper,
     stopped: bool,
 }
 
@@ -202,6 +205,7 @@ impl EmbeddedPostgres {
             users,
             held,
             watchdog,
+            _log: LogKeeper::start(home.log()),
             stopped: false,
         }
     }

@@ -12,6 +12,18 @@ use super::account::RunAs;
 
 const POLL: Duration = Duration::from_millis(10);
 
+/// What programs find in their environment: where programs, libraries and temporary files are, and which time it is.
+const KEPT: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "TZDIR",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH",
+];
+
 /// What a helper program did.
 pub(super) struct Finished {
     pub(super) success: bool,
@@ -21,13 +33,15 @@ pub(super) struct Finished {
     pub(super) stderr: String,
 }
 
-/// Prepares a program that runs as `run_as`, untouched by this process' PostgreSQL settings.
+/// Prepares a program that runs as `run_as`, with little of this process' environment.
 pub(super) fn command(program: impl AsRef<std::ffi::OsStr>, run_as: &RunAs) -> Command {
     let mut command = Command::new(program);
-    // PGPORT, PGDATA, PGOPTIONS and their like would bend the server as well as its clients.
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"PG") {
-            command.env_remove(name);
+    // PGPORT, PGDATA, PGOPTIONS and their like would bend the server as well as its clients, and secrets of this process
+    // are none of the server's business, whose functions can read its environment.
+    command.env_clear();
+    for name in KEPT {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
         }
     }
     // Messages are read by `server`, so they must not be translated. On macOS a server without

@@ -19,7 +19,7 @@ use super::error::EmbeddedError;
 use super::home::Home;
 use super::locks::Lifeline;
 use super::postmaster::{self, PidFile, is_server};
-use super::{cluster, process};
+use super::{cluster, log, process};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -167,7 +167,7 @@ pub(super) fn launch(
         postmaster::remove_misleading(home)?;
         let socket_dir = home.prepare_socket_dir(run_as)?;
         cluster::write_settings(home, &socket_dir, run_as)?;
-        let log = home.open_log()?;
+        let log = log::open(&home.log())?;
         let log_start = log.metadata().map_or(0, |metadata| metadata.len());
         let Lifeline { watched, held } = Lifeline::open(home)?;
         let mut watchdog = watchdog(home, binaries, run_as, &socket_dir, watched, log)

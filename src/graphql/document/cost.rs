@@ -15,6 +15,8 @@ const USUAL_ITEMS: u64 = 10;
 const USUAL_PAGE: u64 = 50;
 /// The largest page.
 const LARGEST_PAGE: u64 = 250;
+/// What asking about the schema costs, for each of its two fields: telling all of it takes as long as a page of objects.
+const INTROSPECTION: u64 = 200;
 /// What any change costs.
 const MUTATION: u64 = 10;
 
@@ -103,8 +105,15 @@ impl<'d> Costing<'d> {
     }
 
     fn cost_field(&mut self, parent: &str, field: &'d Node<Field>) -> Cost {
-        if field.name.starts_with("__") {
-            return Cost::default();
+        match field.name.as_str() {
+            "__typename" => return Cost::default(),
+            "__schema" | "__type" => {
+                return Cost {
+                    once: INTROSPECTION,
+                    each: 0,
+                };
+            }
+            _ => {}
         }
         let below = self.cost_set(&field.selection_set);
         let is_object = !field.selection_set.is_empty();

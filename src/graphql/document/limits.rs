@@ -20,6 +20,8 @@ pub struct Limits {
     pub depth: usize,
     /// Fields and fragments, counted as often as they are spread.
     pub selections: usize,
+    /// The same field beside itself in one place, under the same name.
+    pub repeats: usize,
     /// Aliases, counted likewise.
     pub aliases: usize,
     /// Directives, counted likewise.
@@ -41,6 +43,7 @@ impl Default for Limits {
             nesting: 200,
             depth: 15,
             selections: 10_000,
+            repeats: 50,
             aliases: 100,
             directives: 100,
             directives_in_place: 5,
@@ -196,6 +199,24 @@ impl Size {
     }
 }
 
+/// Makes sure that a field does not stand in one place again and again. Tools that join documents repeat some.
+fn check_repeats(set: &[Selection], limits: &Limits) -> Result<(), String> {
+    if set.len() <= limits.repeats {
+        return Ok(());
+    }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for selection in set {
+        if let Selection::Field(field) = selection {
+            let count = counts.entry(field.response_name()).or_default();
+            *count += 1;
+            if *count > limits.repeats {
+                return Err(at_most(limits.repeats, "times the same field in one place"));
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Measuring<'d> {
     limits: &'d Limits,
     fragments: HashMap<&'d str, &'d Node<FragmentDefinition>>,
@@ -206,6 +227,7 @@ struct Measuring<'d> {
 impl<'d> Measuring<'d> {
     fn measure_set(&mut self, set: &'d [Selection], chain: usize) -> Result<Size, String> {
         let mut size = Size::default();
+        check_repeats(set, self.limits)?;
         for selection in set {
             let one = match selection {
                 Selection::Field(field) => self.measure_field(field, chain)?,

@@ -15,9 +15,11 @@ mod values;
 
 pub use limits::Limits;
 pub use persisted::{AllowedDocuments, AllowedDocumentsError, Reference};
+pub use problem::list_first;
 
 use super::code::{ErrorCode, with_code};
 use crate::audience::api_key::Scopes;
+use crate::rule::bounded;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
@@ -55,7 +57,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with one error.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
-        Refusal::of(code, vec![ServerError::new(message, None)])
+        Refusal::of(code, vec![ServerError::new(bounded(message), None)])
     }
 
     /// A refusal with these errors.
@@ -254,9 +256,9 @@ impl Documents {
             let position = problem
                 .span
                 .map(|span| translate::position(&document.sources, Some(span)));
-            ServerError::new(problem.message, position)
+            ServerError::new(bounded(problem.message), position)
         };
-        problems.into_iter().take(problem::TOLD).map(tell).collect()
+        problem::list_first(problem::TOLD, problems, tell)
     }
 }
 

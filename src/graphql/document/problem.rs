@@ -2,6 +2,7 @@
 //! nearest known name.
 
 use super::translate::position;
+use crate::rule::{and_more, bounded};
 use apollo_compiler::Schema;
 use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::SourceMap;
@@ -12,6 +13,9 @@ use async_graphql::ServerError;
 /// How many problems are told at once.
 pub const TOLD: usize = 20;
 
+/// How a suggestion of the validator itself begins.
+const SUGGESTION: &str = " Did you mean ";
+
 /// Returns the problems of a document as errors, without codes; none if there are none but mistaken ones. `is_open` is whether names may be suggested: where the
 /// schema is kept back, suggestions would tell it bit by bit.
 pub fn list_errors(
@@ -20,20 +24,37 @@ pub fn list_errors(
     schema: &Schema,
     is_open: bool,
 ) -> Vec<ServerError> {
-    let told = diagnostics.iter().filter_map(|diagnostic| {
+    let problems = diagnostics.iter().filter_map(|diagnostic| {
         let said = diagnostic.error.unstable_compat_message();
         let message = said.unwrap_or_else(|| diagnostic.error.to_string());
         (!is_mistaken(&message)).then_some((diagnostic, message))
     });
-    let errors = told.take(TOLD).map(|(diagnostic, mut message)| {
+    list_first(TOLD, problems.collect(), |(diagnostic, mut message)| {
+        if !is_open && let Some(end) = message.find(SUGGESTION) {
+            message.truncate(end);
+        }
         if is_open && let Some(hint) = suggest(schema, &message) {
             message.push(' ');
             message.push_str(&hint);
         }
         let span = diagnostic.error.location();
-        ServerError::new(message, Some(position(sources, span)))
-    });
-    errors.collect()
+        ServerError::new(bounded(message), Some(position(sources, span)))
+    })
+}
+
+/// Makes errors of the first problems, and one more that says how many others there are.
+pub fn list_first<T>(
+    most: usize,
+    mut problems: Vec<T>,
+    make: impl FnMut(T) -> ServerError,
+) -> Vec<ServerError> {
+    let others = problems.len().saturating_sub(most);
+    problems.truncate(most);
+    let mut errors: Vec<ServerError> = problems.into_iter().map(make).collect();
+    if others > 0 {
+        errors.push(ServerError::new(and_more(others, "problems"), None));
+    }
+    errors
 }
 
 /// Whether something is said to be wrong that is not: a list may stand for a scalar of any form, and null in it. Where

@@ -30,8 +30,9 @@ pub fn create_key(database: &TestDatabase, arguments: &[&str]) -> String {
     done.stdout.trim_end().to_owned()
 }
 
+/// Revokes a key by command.
 #[track_caller]
-fn revoke(database: &TestDatabase, key: &str) {
+pub fn revoke(database: &TestDatabase, key: &str) {
     let done = key_command(database, &["revoke", key]);
     assert!(done.status.success(), "{done}");
 }
@@ -45,7 +46,7 @@ fn ask(server: &Server, key: &str) -> Response<Value> {
 
 /// Asks with a key and returns the status.
 #[track_caller]
-fn status(server: &Server, key: &str) -> u16 {
+pub fn status(server: &Server, key: &str) -> u16 {
     ask(server, key).status().as_u16()
 }
 

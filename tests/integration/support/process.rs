@@ -214,6 +214,47 @@ impl Server {
         Duration::from_millis(ticks * 10)
     }
 
+    /// How many bytes of memory it has now, where the system tells (Linux).
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes =
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kilobytes.unwrap_or_default() * 1_024
+    }
+
+    /// How many TCP connections of clients it has open, where the system tells (Linux).
+    pub fn connections(&self) -> usize {
+        let port = self.address.rsplit(':').next().unwrap_or_default();
+        let port = format!(":{:04X}", port.parse::<u16>().unwrap_or_default());
+        let held: Vec<String> = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .map(|entries| {
+                let links = entries
+                    .flatten()
+                    .filter_map(|entry| entry.path().read_link().ok());
+                links
+                    .map(|link| link.to_string_lossy().into_owned())
+                    .collect()
+            })
+            .unwrap_or_default();
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        // Its own address, its state, and the number of its socket; a listener is no connection.
+        let ours = lines.filter(|fields| {
+            fields
+                .get(1)
+                .is_some_and(|address| address.ends_with(&port))
+                && fields.get(3) != Some(&"0A")
+                && fields
+                    .get(9)
+                    .is_some_and(|inode| held.contains(&format!("socket:[{inode}]")))
+        });
+        ours.count()
+    }
+
     /// Presses Ctrl-C: the whole process group is interrupted. Returns how the server ended.
     #[track_caller]
     pub fn interrupt(mut self) -> Finished {

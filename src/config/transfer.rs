@@ -1,0 +1,38 @@
+//! Settings of what is on its way: requests, answers and files.
+
+use clap::Args;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// What clients may send and fetch at the same time, and how slowly.
+#[derive(Debug, Clone, Args)]
+pub struct TransferSettings {
+    /// The most files that are uploaded at the same time. Others are refused and can be sent again.
+    #[arg(long, env = "ROLLCALL_MAX_UPLOADS", value_name = "NUMBER", default_value = "8", value_parser = super::parse_count)]
+    pub max_uploads: NonZeroU32,
+
+    /// The most exports that run at the same time. Each holds a connection and a snapshot of the database.
+    #[arg(long, env = "ROLLCALL_MAX_EXPORTS", value_name = "NUMBER", default_value = "4", value_parser = super::parse_count)]
+    pub max_exports: NonZeroU32,
+
+    /// In how many seconds a client must send or read at least that long a share of --min-rate. Slower connections are closed.
+    #[arg(long, env = "ROLLCALL_TRANSFER_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub transfer_timeout: u32,
+
+    /// The slowest rate, in bytes a second, at which uploads may arrive and answers may be read.
+    #[arg(long, env = "ROLLCALL_MIN_RATE", value_name = "BYTES", default_value = "1000", value_parser = super::parse_count)]
+    pub min_rate: NonZeroU32,
+}
+
+impl TransferSettings {
+    /// Returns the time in which enough bytes must move.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.transfer_timeout.into())
+    }
+
+    /// Returns how many bytes must move in that time.
+    pub fn least(&self) -> u64 {
+        u64::from(self.min_rate.get()) * u64::from(self.transfer_timeout)
+    }
+}
