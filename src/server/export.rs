@@ -10,7 +10,7 @@ use super::http::{State, refuse};
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
 use crate::graphql::{App, ErrorCode};
-use crate::rule::{Status, nearest};
+use crate::rule::{Status, find_lost_digits, nearest};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::JsonPayloadError;
 use actix_web::http::StatusCode;
@@ -260,6 +260,9 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
         ("rule", Content::Rule(rule)) if rule.is_null() => {
             *rule = serde_json::from_str(value)
                 .map_err(|error| wrong(format!("expected a rule as JSON: {error}")))?;
+            if let Some((path, message)) = find_lost_digits(value, &[]) {
+                return Err(wrong(format!("{path}: {message}")));
+            }
         }
         _ => {
             let known: &[&str] = match &asked.content {
