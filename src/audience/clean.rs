@@ -2,7 +2,7 @@
 //!
 //! Every function returns what is wrong as a sentence; the caller knows the place.
 
-use crate::rule::{parse_day, parse_instant};
+use crate::rule::{check_digits, parse_day, parse_instant};
 use chrono::{DateTime, NaiveDate, Utc};
 
 /// The longest text that a field takes, in characters.
@@ -162,7 +162,7 @@ pub fn clean_instant(text: &str) -> Result<Option<DateTime<Utc>>, String> {
 /// Reads a number that is neither NaN nor infinite.
 ///
 /// # Errors
-/// If it is not one.
+/// If it is not one, or one that no double holds.
 pub fn clean_number(text: &str) -> Result<Option<f64>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -170,7 +170,7 @@ pub fn clean_number(text: &str) -> Result<Option<f64>, String> {
     }
     match text.parse::<f64>() {
         // Adding zero turns -0 into 0.
-        Ok(number) if number.is_finite() => Ok(Some(number + 0.0)),
+        Ok(number) if number.is_finite() => check_digits(text, number).map(|()| Some(number + 0.0)),
         _ => Err(format!("expected a number such as 12.5, found \"{text}\"")),
     }
 }

@@ -6,7 +6,7 @@ use super::paging::{Page, PageRequest};
 use super::segment::refuse_if_used;
 use crate::db::schema::custom_fields;
 use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::{CustomType, DependencyKind};
+use crate::rule::{CustomType, DependencyKind, read_double};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -208,7 +208,7 @@ fn convert_values(
         after = last.id;
         let (mut ids, mut values) = (Vec::new(), Vec::new());
         for row in rows {
-            match clean_cell(new_type, &cell_of(&row.value)) {
+            match convert_value(&row.value, new_type) {
                 Ok(Some(value)) => {
                     ids.push(row.id);
                     values.push(value);
@@ -236,6 +236,21 @@ fn convert_values(
         new_type.as_str()
     );
     Err(Error::invalid("type", message))
+}
+
+/// Turns a value into one of another type. Lists are written so that `["a|b"]` and `["a", "b"]` stay different, and codes
+/// such as `007` are not taken for numbers.
+fn convert_value(value: &Value, new_type: CustomType) -> Result<Option<Value>, String> {
+    let cell = write_list(value);
+    if new_type == CustomType::Number && is_code(&cell) {
+        return Err(format!("expected a number, found the code \"{cell}\""));
+    }
+    clean_cell(new_type, &cell)
+}
+
+/// Whether a text is a code of digits, of which a number would lose the leading zeros.
+pub(super) fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && !text.contains(['.', ','])
 }
 
 /// Writes a value as a CSV file would, which every type can be read from.
@@ -285,10 +300,7 @@ pub fn clean_value(custom_type: CustomType, value: &Value) -> Result<Option<Valu
     match (custom_type, value) {
         (_, Value::Null) => Ok(None),
         (CustomType::Text, Value::String(text)) => Ok(clean_text(text)?.map(Value::String)),
-        (CustomType::Number, Value::Number(number)) => match number.as_f64() {
-            Some(number) if number.is_finite() => Ok(Some(store_number(number))),
-            _ => Err(format!("expected a number, found {number}")),
-        },
+        (CustomType::Number, Value::Number(number)) => Ok(Some(store_number(read_double(number)?))),
         (CustomType::Date, Value::String(text)) => {
             Ok(clean_day(text)?.map(|day| json!(day.to_string())))
         }
@@ -331,8 +343,8 @@ fn read_list(cell: &str) -> Vec<Value> {
     }
 }
 
-/// Writes a list into a cell, so that reading gives the same items: separated by `|`, or as JSON where that would be
-/// read as something else.
+/// Writes a value into a cell, from which reading gives the same value. The items of a list are separated by `|`, or
+/// written as JSON where that would be read as something else.
 pub fn write_list(list: &Value) -> String {
     let cell = cell_of(list);
     match list {

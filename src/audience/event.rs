@@ -1,6 +1,5 @@
 //! Events: what subscribers did, and the lifetime totals that are kept with them.
 
-use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
 use crate::db::schema::{event_totals, events};
 use crate::error::Error;
@@ -10,12 +9,6 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::{Map, Value};
-
-/// The longest name of an event, in characters.
-pub const MAX_NAME: usize = 100;
-
-/// Values are kept to six decimals and must stay below this, so that a sum is exact.
-pub const MAX_VALUE: f64 = 1e12;
 
 /// Everything that is known of an event.
 #[derive(Debug, Clone, PartialEq, Queryable)]
@@ -63,35 +56,6 @@ pub struct EventTotal {
     pub last_at: DateTime<Utc>,
 }
 
-/// Trims and checks the name of an event.
-///
-/// # Errors
-/// What was expected and found.
-pub fn clean_name(name: &str) -> Result<String, String> {
-    let name = clean_text(name)?.ok_or("expected the name of an event, found an empty text")?;
-    let length = name.chars().count();
-    if length > MAX_NAME {
-        return Err(format!(
-            "expected the name of an event of at most {MAX_NAME} characters, found {length}"
-        ));
-    }
-    Ok(name)
-}
-
-/// Checks the value of an event.
-///
-/// # Errors
-/// What was expected and found.
-pub fn clean_value(value: f64) -> Result<f64, String> {
-    if value.is_finite() && value.abs() < MAX_VALUE {
-        Ok(value + 0.0)
-    } else {
-        Err(format!(
-            "expected a value between -{MAX_VALUE:e} and {MAX_VALUE:e}, found {value}"
-        ))
-    }
-}
-
 /// Records events and their totals in one transaction, and returns how many were new: an event whose dedupe key is
 /// known is left out.
 ///
@@ -106,7 +70,9 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
     .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
     .bind::<Array<Text>, _>(column(new_events, |event| event.name.clone()))
     .bind::<Array<Timestamptz>, _>(column(new_events, |event| event.occurred_at))
-    .bind::<Array<Nullable<Double>>, _>(column(new_events, |event| event.value))
+    .bind::<Array<Nullable<Text>>, _>(column(new_events, |event| {
+        event.value.map(|value| value.to_string())
+    }))
     .bind::<Array<Jsonb>, _>(column(new_events, |event| {
         Value::Object(event.properties.clone())
     }))
@@ -131,7 +97,8 @@ pub struct Recorded {
 }
 
 /// Returns the statement that records the events of a source and adds them to the totals. The source must offer the
-/// columns of a new event under the name `e`; they get their ids in that order.
+/// columns of a new event under the name `e`; they get their ids in that order. Values come as text or as `numeric`: a
+/// cast of doubles would keep 15 digits.
 ///
 /// Totals are touched in the order of their key, so that two writers cannot wait for each other. An event of a
 /// subscriber who was deleted a moment ago finds no row to join and is left out.
@@ -139,7 +106,7 @@ pub fn merge_sql(source: &str, order: &str) -> String {
     format!(
         "WITH recorded AS (
             INSERT INTO events (subscriber_id, name, occurred_at, value, properties, dedupe_key)
-            SELECT e.subscriber_id, e.name, e.occurred_at, round(e.value::numeric, 6), e.properties, e.dedupe_key
+            SELECT e.subscriber_id, e.name, e.occurred_at, e.value::numeric, e.properties, e.dedupe_key
             FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
             {order} ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
             RETURNING id, subscriber_id, name, occurred_at, value

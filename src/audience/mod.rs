@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod clean;
 pub mod custom_field;
 pub mod event;
+pub mod event_bounds;
 pub mod field_column;
 pub mod formula;
 pub mod gaps;

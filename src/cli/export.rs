@@ -6,7 +6,7 @@ use super::terminal::{progress_bar, say_rows};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::export::{Content, ExportError, ExportRequest, Format, Progress, find_person, prepare};
-use crate::rule::{Status, parse_instant};
+use crate::rule::{Status, find_lost_digits, parse_instant};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
@@ -213,8 +213,12 @@ fn read_rule(path: &Path) -> anyhow::Result<serde_json::Value> {
         })
     };
     read.with_context(|| format!("the rule \"{}\" cannot be read", path.display()))?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("expected a rule as JSON in \"{}\"", path.display()))
+    let rule = serde_json::from_str(&text)
+        .with_context(|| format!("expected a rule as JSON in \"{}\"", path.display()))?;
+    if let Some((place, message)) = find_lost_digits(&text, &[]) {
+        anyhow::bail!("the rule \"{}\", {place}: {message}", path.display());
+    }
+    Ok(rule)
 }
 
 /// A bar on standard error, where that is a terminal and the rows are not shown in one.

@@ -7,6 +7,7 @@
 use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
 use super::leaf::{evaluate_leaf, passes};
+use super::millionths::{average_of_millionths, of_millionths};
 use crate::rule::{InstantMeasure, Moment, NumberMeasure};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use chrono::{DateTime, NaiveDate};
@@ -320,7 +321,6 @@ impl ResolvedEvent {
 /// Computes the measure of a condition over a window; without one, over no events.
 fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
     let figures = window.map_or(EventFigures::NONE, |window| window.figures);
-    let millionths = |value: i128| value as f64 / 1e6;
     let valued = |value: f64| match figures.valued {
         0 => Measured::Missing,
         _ => Measured::Number(value),
@@ -331,11 +331,10 @@ fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
             NumberMeasure::DistinctDays => {
                 Measured::Number(window.map_or(0, Window::count_days) as f64)
             }
-            NumberMeasure::Sum => Measured::Number(millionths(figures.sum)),
-            // Divided once, so that the average of 0.1, 0.2 and 0.3 is 0.2 and not a trifle less.
-            NumberMeasure::Average => valued(figures.sum as f64 / (1e6 * figures.valued as f64)),
-            NumberMeasure::Min => valued(millionths(figures.min)),
-            NumberMeasure::Max => valued(millionths(figures.max)),
+            NumberMeasure::Sum => Measured::Number(of_millionths(figures.sum)),
+            NumberMeasure::Average => valued(average_of_millionths(figures.sum, figures.valued)),
+            NumberMeasure::Min => valued(of_millionths(figures.min)),
+            NumberMeasure::Max => valued(of_millionths(figures.max)),
         },
         ResolvedMeasure::Instant(..) if figures.count == 0 => Measured::Missing,
         ResolvedMeasure::Instant(InstantMeasure::FirstAt, _) => Measured::Instant(figures.first_at),

@@ -5,7 +5,9 @@ use super::event_plan::ResolvedMeasure;
 use super::events::Measured;
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
-use crate::rule::{InstantMeasure, Moment, NumberMeasure, RandomShare, Status, TextField, bucket};
+use crate::rule::{
+    InstantMeasure, Moment, NumberMeasure, RandomShare, Status, TextField, bucket, write_number,
+};
 use arrow_array::{Array, ListArray, StringArray};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use std::collections::HashMap;
@@ -74,7 +76,7 @@ impl Witness<'_> {
                 ColumnKey::Text(TextField::Email) => texts.value(0).to_owned(),
                 _ => format!("\"{}\"", texts.value(0)),
             },
-            Column::Number(numbers) => numbers.value(0).to_string(),
+            Column::Number(numbers) => write_number(numbers.value(0)),
             Column::Day(days) => NaiveDate::from_epoch_days(days.value(0))
                 .map_or_else(|| MISSING.to_owned(), |day| day.to_string()),
             Column::Instant(instants) => self.instant(instants.value(0)),

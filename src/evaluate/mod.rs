@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod leaf;
 mod list;
+mod millionths;
 mod plan;
 mod resolve;
 mod text;

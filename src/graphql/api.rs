@@ -109,6 +109,10 @@ impl Api {
     /// # Errors
     /// A [`Refusal`].
     pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
+        if let Some((path, message)) = &parameters.lost_digits {
+            let message = format!("${path}: {message}");
+            return Err(Refusal::new(ErrorCode::BadUserInput, message));
+        }
         let reference = parameters.reference()?;
         let text = self
             .documents

@@ -6,11 +6,13 @@ use super::error::{UserError, UserErrorCode, split, to_graphql};
 use super::id::{Kind, parse_global, to_global};
 use super::loaders::Total;
 use super::scalar::count;
-use crate::audience::clean::{clean_email, clean_text};
-use crate::audience::event::{
-    self, Event, EventKey, EventTotal, MAX_VALUE, NewEvent, clean_name, clean_value,
+use crate::audience::clean::clean_email;
+use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
+use crate::audience::event_bounds::{
+    check_properties, clean_dedupe_key, clean_name, clean_value,
 };
 use crate::audience::subscriber::find_ids_by_emails;
+use crate::rule::check_moment;
 use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -39,7 +41,7 @@ impl EventNode {
         self.0.occurred_at
     }
 
-    /// The amount, in your unit, kept to six decimals.
+    /// The amount, in your unit.
     async fn value(&self) -> Option<f64> {
         self.0.value
     }
@@ -113,13 +115,16 @@ pub struct EventInput {
     pub email: Option<String>,
     /// What was done, such as `purchase`; at most 100 characters.
     pub name: String,
-    /// When it was done; now if absent.
+    /// When it was done, in the years 1 to 9999; now if absent.
     pub occurred_at: Option<DateTime<Utc>>,
-    /// The amount, in your unit; kept to six decimals, below a million million.
+    /// The amount, in your unit: below a million million, with at most six decimals. More decimals are refused, so that
+    /// sums are exact.
     pub value: Option<f64>,
-    /// Whatever else is known of it: an object.
+    /// Whatever else is known of it: an object of at most 65,536 bytes as an export writes it, nested at most 32 deep,
+    /// with names of at most 255 characters.
     pub properties: Option<Json<Map<String, Value>>>,
-    /// Your own name for the event: one that is known already is ignored, so that sending again does no harm.
+    /// Your own name for the event, at most 255 characters: one that is known already is ignored, so that sending again
+    /// does no harm.
     pub dedupe_key: Option<String>,
 }
 
@@ -274,18 +279,21 @@ fn clean_event(
         errors.push(UserError::new(UserErrorCode::Invalid, path, message));
     };
     let name = clean_name(&event.name).map_err(|message| refuse("name", message));
-    let value = event.value.map(clean_value).transpose().map_err(|message| {
-        let message = format!("{message}; amounts beyond {MAX_VALUE:e} cannot be summed exactly");
-        refuse("value", message);
-    });
-    let dedupe_key = clean_text(event.dedupe_key.as_deref().unwrap_or_default())
+    let occurred_at = check_moment(event.occurred_at.unwrap_or(now))
+        .map_err(|message| refuse("occurredAt", message));
+    let value = event.value.map(clean_value).transpose();
+    let value = value.map_err(|message| refuse("value", message));
+    let properties = event.properties.map(|Json(map)| map).unwrap_or_default();
+    let checked = check_properties(&properties).map_err(|message| refuse("properties", message));
+    let dedupe_key = clean_dedupe_key(event.dedupe_key.as_deref().unwrap_or_default())
         .map_err(|message| refuse("dedupeKey", message));
+    checked.ok()?;
     Some(NewEvent {
         subscriber_id: subscriber_id?,
         name: name.ok()?,
-        occurred_at: event.occurred_at.unwrap_or(now),
+        occurred_at: occurred_at.ok()?,
         value: value.ok()?,
-        properties: event.properties.map(|Json(map)| map).unwrap_or_default(),
+        properties,
         dedupe_key: dedupe_key.ok()?,
     })
 }

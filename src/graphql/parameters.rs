@@ -2,6 +2,7 @@
 
 use super::code::ErrorCode;
 use super::document::{Reference, Refusal};
+use crate::rule::find_lost_digits;
 use serde_json::{Map, Value};
 
 /// The parameters of a request.
@@ -17,6 +18,8 @@ pub struct Parameters {
     pub variables: Map<String, Value>,
     /// What else is asked for.
     pub extensions: Map<String, Value>,
+    /// Where a number of the variables stands that no double holds, and what is wrong with it.
+    pub lost_digits: Option<(String, String)>,
 }
 
 /// What is said where a request is none.
@@ -29,6 +32,13 @@ impl Parameters {
     /// A message where it is no JSON.
     pub fn parse_json(body: &[u8]) -> Result<Value, String> {
         serde_json::from_slice(body).map_err(|error| format!("{EXPECTED}: {error}"))
+    }
+
+    /// Looks in the text that the parameters were read from for numbers in the variables that no double holds. `below`
+    /// has the keys under which the variables stand. The request is refused when it is prepared.
+    pub fn find_lost_digits(&mut self, json: &[u8], below: &[&str]) {
+        let json = std::str::from_utf8(json).unwrap_or_default();
+        self.lost_digits = find_lost_digits(json, below);
     }
 
     /// Takes parameters from JSON. What is not known is passed over.
@@ -45,6 +55,7 @@ impl Parameters {
             operation_name: take_text(&mut fields, "operationName")?,
             variables: take_map(&mut fields, "variables")?,
             extensions: take_map(&mut fields, "extensions")?,
+            lost_digits: None,
         })
     }
 
@@ -56,9 +67,13 @@ impl Parameters {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
             .map_err(|error| format!("expected parameters such as ?query=…: {error}"))?;
         let mut fields = Map::new();
+        let mut lost_digits = None;
         for (name, text) in pairs {
             if text.is_empty() {
                 continue;
+            }
+            if name == "variables" {
+                lost_digits = find_lost_digits(&text, &[]);
             }
             let value = match name.as_str() {
                 "variables" | "extensions" => serde_json::from_str(&text)
@@ -67,7 +82,11 @@ impl Parameters {
             };
             fields.insert(name, value);
         }
-        Parameters::from_json(Value::Object(fields))
+        let parameters = Parameters::from_json(Value::Object(fields))?;
+        Ok(Parameters {
+            lost_digits,
+            ..parameters
+        })
     }
 
     /// Returns how the request names its document, beside its text or instead of it.

@@ -1,5 +1,6 @@
 //! The stored form of a rule: `{"v": 1, "root": <node>}`.
 
+use super::number::read_whole;
 use super::parse::parse_rule;
 use super::{Code, Node, Problem};
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub fn read_document(document: &Value) -> Result<Node, Vec<Problem>> {
 pub fn upgrade_document(document: &Value, upgrades: &[Upgrade]) -> Result<Value, Vec<Problem>> {
     let version = document.get("v");
     let known = version
-        .and_then(Value::as_u64)
+        .and_then(read_whole)
         .and_then(|version| usize::try_from(version).ok())
         .and_then(|version| version.checked_sub(1));
     let Some(steps) = known.and_then(|passed| upgrades.get(passed..)) else {

@@ -24,6 +24,7 @@ mod key_order;
 mod limits;
 mod literal;
 mod node;
+mod number;
 mod outline;
 mod parse;
 mod parse_condition;
@@ -66,6 +67,7 @@ pub use limits::{
 };
 pub use literal::{DateLiteral, Period, Status, Unit};
 pub use node::{CheckedNode, CheckedRule, EventFilter, EventLeaf, Leaf, Node, NodeKind};
+pub use number::{check_digits, find_lost_digits, read_double, read_whole};
 pub use outline::{NodeName, NodeText, describe_nodes};
 pub use parse::parse_rule;
 pub use parse_date::parse_date_literal;
@@ -79,3 +81,4 @@ pub use range::{
     parse_instant, shift_moment,
 };
 pub use summary::summarize;
+pub use words::number as write_number;

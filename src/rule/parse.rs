@@ -5,6 +5,7 @@
 use super::condition::Condition;
 use super::limits::{MAX_DEPTH, MAX_NODES, MAX_VALUES};
 use super::node::Node;
+use super::number::read_double;
 use super::outline::NodeName;
 use super::parse_test::test_of_what;
 use super::pattern::{Pattern, PatternCompiler};
@@ -285,10 +286,16 @@ impl Parser {
     }
 
     pub(super) fn number(&mut self, value: &Value, path: &str) -> Option<f64> {
-        match value.as_f64().filter(|number| number.is_finite()) {
+        let Value::Number(number) = value else {
+            return self.wrong_shape(path, "a number", value);
+        };
+        match read_double(number) {
             // Adding zero turns -0 into 0: the comparison kernels tell the two apart, people do not.
-            Some(number) => Some(number + 0.0),
-            None => self.wrong_shape(path, "a number", value),
+            Ok(number) => Some(number + 0.0),
+            Err(message) => {
+                self.report(path, Code::WrongValue, message);
+                None
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::condition::DateTest;
 use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
+use super::number::read_whole;
 use super::parse::{Parser, child};
 use super::problem::Code;
 use super::range::{Refusal, read_day, read_instant};
@@ -119,8 +120,7 @@ impl Parser {
     }
 
     fn period_amount(&mut self, value: &Value, path: &str) -> Option<u32> {
-        let amount = value
-            .as_u64()
+        let amount = read_whole(value)
             .and_then(|amount| u32::try_from(amount).ok())
             .filter(|amount| *amount <= MAX_PERIOD);
         match amount {
@@ -144,7 +144,7 @@ impl Parser {
     }
 
     fn month(&mut self, value: &Value, path: &str) -> Option<u32> {
-        match value.as_u64() {
+        match read_whole(value) {
             Some(month @ 1..=12) => u32::try_from(month).ok(),
             _ => self.wrong_shape(path, "a month from 1 to 12", value),
         }

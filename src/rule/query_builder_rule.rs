@@ -2,6 +2,7 @@
 
 use super::limits::MAX_VALUES;
 use super::literal::{DateLiteral, Status};
+use super::number::{check_digits, read_double};
 use super::parse::{child, element};
 use super::parse_date::{parse_date_literal, read_date_literal};
 use super::problem::{Code, nearest, quoted, shorten};
@@ -203,14 +204,16 @@ impl Reader<'_> {
 
     fn number(&mut self, value: &Value, path: &str) -> Option<Value> {
         let number = match value {
-            Value::Number(number) if number.as_f64().is_some_and(f64::is_finite) => {
-                Some(number.clone())
-            }
+            Value::Number(number) => Some(read_double(number).map(|_| number.clone())),
             Value::String(text) => read_number(text.trim()),
             _ => None,
         };
         match number {
-            Some(number) => Some(Value::Number(number)),
+            Some(Ok(number)) => Some(Value::Number(number)),
+            Some(Err(message)) => {
+                self.report(path, Code::WrongValue, message);
+                None
+            }
             None => self.wrong_shape(path, "a number", value),
         }
     }
@@ -323,11 +326,14 @@ fn split_at_commas(text: &str) -> Vec<Value> {
         .collect()
 }
 
-fn read_number(text: &str) -> Option<Number> {
-    match text.parse::<i64>() {
-        Ok(whole) => Some(whole.into()),
-        Err(_) => Number::from_f64(text.parse().ok()?),
-    }
+/// Reads a number from a text; returns `None` if the text is not one.
+fn read_number(text: &str) -> Option<Result<Number, String>> {
+    let double: f64 = text.parse().ok()?;
+    let number = match text.parse::<i64>() {
+        Ok(whole) => whole.into(),
+        Err(_) => Number::from_f64(double)?,
+    };
+    Some(check_digits(text, double).map(|()| number))
 }
 
 /// Whether the first of two values of the same kind is the greater.

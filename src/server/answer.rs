@@ -198,7 +198,10 @@ async fn read_body(
     let body = receive(request, payload).await?;
     let bad_request = |message: String| Wrong::new(StatusCode::BAD_REQUEST, message);
     let json = Parameters::parse_json(&body).map_err(bad_request)?;
-    Parameters::from_json(json).map_err(|message| Wrong::unprocessable(message, codes))
+    let mut parameters =
+        Parameters::from_json(json).map_err(|message| Wrong::unprocessable(message, codes))?;
+    parameters.find_lost_digits(&body, &["variables"]);
+    Ok(parameters)
 }
 
 /// Reads a whole body.

@@ -11,7 +11,7 @@ use super::media_type::is_json;
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
 use crate::graphql::{App, ErrorCode};
-use crate::rule::{Status, nearest, parse_instant};
+use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -250,6 +250,9 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
         ("rule", Content::Rule(rule)) if rule.is_null() => {
             *rule = serde_json::from_str(value)
                 .map_err(|error| wrong(format!("expected a rule as JSON: {error}")))?;
+            if let Some((path, message)) = find_lost_digits(value, &[]) {
+                return Err(wrong(format!("{path}: {message}")));
+            }
         }
         _ => {
             let known: &[&str] = match &asked.content {

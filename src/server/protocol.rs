@@ -115,7 +115,7 @@ impl Protocol {
                 Step::Send(json!({ "type": "pong", "payload": payload }).to_string())
             }
             Ok(Message::Pong { .. }) => Step::Nothing,
-            Ok(Message::Subscribe { id, payload }) => self.subscribe(id, payload),
+            Ok(Message::Subscribe { id, payload }) => self.subscribe(id, payload, text),
             Ok(Message::Complete { id }) if self.running.remove(&id) => Step::Stop { id },
             // It has ended already; the client could not know yet.
             Ok(Message::Complete { .. }) => Step::Nothing,
@@ -136,11 +136,11 @@ impl Protocol {
         json!({ "id": id, "type": "error", "payload": [error] }).to_string()
     }
 
-    fn subscribe(&mut self, id: String, payload: Value) -> Step {
+    fn subscribe(&mut self, id: String, payload: Value, text: &str) -> Step {
         if !self.is_acknowledged {
             return Step::Close(Close::new(4401, "Unauthorized"));
         }
-        let parameters = match Parameters::from_json(payload) {
+        let mut parameters = match Parameters::from_json(payload) {
             Ok(parameters) => parameters,
             Err(message) => {
                 return Step::Close(Close::new(4400, format!("Invalid message: {message}")));
@@ -157,6 +157,7 @@ impl Protocol {
             return Step::Send(refuse(&id, ErrorCode::TooManyOperations, &message));
         }
         self.running.insert(id.clone());
+        parameters.find_lost_digits(text.as_bytes(), &["payload", "variables"]);
         Step::Start {
             id,
             parameters: Box::new(parameters),

@@ -107,7 +107,7 @@ diesel::table! {
         subscriber_id -> Int8,
         name -> Text,
         occurred_at -> Timestamptz,
-        value -> Nullable<Float8>,
+        value -> Nullable<Numeric>,
         properties -> Jsonb,
         dedupe_key -> Nullable<Text>,
     }
@@ -146,7 +146,7 @@ pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
              latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \
              custom jsonb NOT NULL) ON COMMIT DELETE ROWS; \
          CREATE TEMPORARY TABLE import_staging_events (subscriber_id bigint NOT NULL, name text NOT NULL, \
-             occurred_at timestamptz NOT NULL, value float8, properties jsonb NOT NULL, dedupe_key text COLLATE \"C\") \
+             occurred_at timestamptz NOT NULL, value numeric, properties jsonb NOT NULL, dedupe_key text COLLATE \"C\") \
              ON COMMIT DELETE ROWS",
     )?)
 }

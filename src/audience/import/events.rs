@@ -10,11 +10,15 @@ use super::person::check_width;
 use super::report::{ProblemKind, RowProblem};
 use super::rows::Row;
 use super::suggest::is_made_up;
-use crate::audience::clean::{clean_email, clean_text};
-use crate::audience::event::{Recorded, clean_name, clean_value, merge_sql};
+use crate::audience::clean::clean_email;
+use crate::audience::custom_field::store_number;
+use crate::audience::event::{Recorded, merge_sql};
+use crate::audience::event_bounds::{
+    check_properties, clean_dedupe_key, clean_name, clean_value,
+};
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::nearest;
+use crate::rule::{check_digits, check_moment, find_lost_digits, nearest};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -186,6 +190,9 @@ impl EventReader {
                     RowProblem::new(line, kind, message).of_cell(column, cell)
                 })?;
         }
+        // Not cell by cell: the bounds are those of all properties together.
+        check_properties(&event.properties)
+            .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
         Ok(event)
     }
 
@@ -200,27 +207,28 @@ impl EventReader {
             EventTarget::Column("email") => event.email = clean_email(cell)?,
             EventTarget::Column("event") => event.name = clean_name(cell)?,
             EventTarget::Column("occurred_at") => {
-                event.occurred_at = self.dates.instant(cell)?.ok_or(
+                let moment = self.dates.instant(cell)?.ok_or(
                     "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell",
                 )?;
+                event.occurred_at = check_moment(moment)?;
             }
             EventTarget::Column("value") => {
                 event.value = self.numbers.read(cell)?.map(clean_value).transpose()?;
             }
-            EventTarget::Column("dedupe_key") => event.dedupe_key = clean_text(cell)?,
+            EventTarget::Column("dedupe_key") => event.dedupe_key = clean_dedupe_key(cell)?,
             // All at once, as exports write them.
             EventTarget::Column(_) => event.properties.extend(read_properties(cell)?),
             EventTarget::Property(property) => {
-                let text = clean_text(cell)?;
-                let value = text.map(|text| (property.clone(), self.guess(&text)));
+                let text = cell.trim();
+                let value = (!text.is_empty()).then(|| (property.clone(), self.guess(text)));
                 event.properties.extend(value);
             }
         }
         Ok(())
     }
 
-    /// A property cell that reads as a number or a truth value is one. Digits that a number cannot hold are no number but
-    /// somebody's long key, of which none may be lost.
+    /// A property cell that reads as a number or a truth value is one. A whole number beyond 2^53 stays a text: it is a
+    /// long key, of which a double can lose digits.
     fn guess(&self, text: &str) -> Value {
         match text {
             "true" => json!(true),
@@ -233,20 +241,27 @@ impl EventReader {
             }
             // A point without a comma is that of a version or a date as likely.
             text if self.numbers.decimal_comma && text.contains('.') => json!(text),
-            text => match serde_json::from_str::<serde_json::Number>(text) {
-                Ok(number) if number.is_f64() && !text.contains(['.', 'e', 'E']) => json!(text),
-                Ok(number) => Value::Number(number),
-                Err(_) => json!(text),
+            text => match serde_json::from_str::<f64>(text) {
+                Ok(double) if check_digits(text, double).is_ok() => match store_number(double) {
+                    number if number.is_i64() || text.contains(['.', 'e', 'E']) => number,
+                    _ => json!(text),
+                },
+                _ => json!(text),
             },
         }
     }
 }
 
 fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
-    match clean_text(cell)? {
-        None => Ok(Map::new()),
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| format!("expected a JSON object, found something else: {error}")),
+    let text = cell.trim();
+    if text.is_empty() {
+        return Ok(Map::new());
+    }
+    let properties = serde_json::from_str(text)
+        .map_err(|error| format!("expected a JSON object, found something else: {error}"))?;
+    match find_lost_digits(text, &[]) {
+        Some((path, message)) => Err(format!("{path}: {message}")),
+        None => Ok(properties),
     }
 }
 

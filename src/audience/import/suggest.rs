@@ -3,6 +3,7 @@
 use super::mapping::{builtin, fold};
 use super::numbers::NumberReader;
 use crate::audience::clean::{clean_boolean, clean_day, clean_email, clean_instant};
+use crate::audience::custom_field::is_code;
 use crate::rule::CustomType;
 
 /// What other programs call built-in fields, folded.
@@ -169,16 +170,14 @@ pub fn suggest<'v>(
         return Suggestion::Builtin("email");
     }
     // Codes keep their leading zeros, and long numbers their last digits, only as text.
-    let is_code = |value: &str| {
-        value.len() > 1 && value.starts_with('0') && !value.contains(['.', ',']) || value.len() > 15
-    };
+    let is_key = |value: &str| is_code(value) || value.len() > 15;
     Suggestion::Custom(match () {
         () if all(&|value| matches!(clean_boolean(value), Ok(Some(_))))
             && !all(&|value| ["0", "1"].contains(&value)) =>
         {
             CustomType::Boolean
         }
-        () if all(&|value| numbers.read(value).is_ok() && !is_code(value)) => CustomType::Number,
+        () if all(&|value| numbers.read(value).is_ok() && !is_key(value)) => CustomType::Number,
         () if all(&|value| clean_day(value).is_ok()) => CustomType::Date,
         () if all(&|value| clean_instant(value).is_ok()) => CustomType::Datetime,
         () if values.iter().any(|value| value.contains('|')) => CustomType::List,

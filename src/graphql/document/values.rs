@@ -3,7 +3,7 @@
 
 use super::translate::constant;
 use crate::graphql::scalar::Date;
-use crate::rule::parse_instant;
+use crate::rule::{check_digits, parse_instant};
 use apollo_compiler::ast::{self, Argument, InputValueDefinition, Type, VariableDefinition};
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
 use apollo_compiler::parser::SourceSpan;
@@ -11,7 +11,7 @@ use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
 use async_graphql::{InputType, Pos, Value};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 
 /// What is wrong with a value.
@@ -353,26 +353,25 @@ fn find_unknown<'f>(input: &InputObjectType, fields: &'f Map<String, Json>) -> O
 }
 
 fn check_literal(scalar: &str, literal: &ast::Value) -> Result<(), String> {
-    if let Some(number) = find_unreadable_number(literal) {
-        return Err(format!(
-            "expected a number that a double holds, found {number}"
-        ));
-    }
+    check_numbers(literal)?;
     check_custom_scalar(scalar, constant(literal))
 }
 
-/// Finds a number in a value of any form that is too large to be read.
-fn find_unreadable_number(value: &ast::Value) -> Option<&str> {
-    let is_unreadable = |text: &str| serde_json::from_str::<Number>(text).is_err();
+/// Makes sure that doubles hold the numbers in a value of any form.
+fn check_numbers(value: &ast::Value) -> Result<(), String> {
+    let check = |text: &str| match text.parse() {
+        Ok(double) => check_digits(text, double),
+        Err(_) => Err(format!("expected a number, found {text}")),
+    };
     match value {
-        ast::Value::Int(number) => Some(number.as_str()).filter(|text| is_unreadable(text)),
-        ast::Value::Float(number) => Some(number.as_str()).filter(|text| is_unreadable(text)),
-        ast::Value::List(items) => items.iter().find_map(|item| find_unreadable_number(item)),
+        ast::Value::Int(number) => check(number.as_str()),
+        ast::Value::Float(number) => check(number.as_str()),
+        ast::Value::List(items) => items.iter().try_for_each(|item| check_numbers(item)),
         ast::Value::Object(fields) => {
             let mut values = fields.iter().map(|(_, value)| value);
-            values.find_map(|value| find_unreadable_number(value))
+            values.try_for_each(|value| check_numbers(value))
         }
-        _ => None,
+        _ => Ok(()),
     }
 }
 

@@ -186,9 +186,17 @@ fn events_come_back() {
     let app = TestApp::at(NOW);
     app.subscriber("+ona@example.com", json!({}));
     let mut runner = TestRunner::new(Config::default());
-    let drawn = prop::collection::vec((text(), text(), prop::option::of(-1e6..1e6_f64)), 60..61);
+    let drawn = prop::collection::vec(
+        (
+            text(),
+            text(),
+            prop::option::of(-1_000_000_000_000..1_000_000_000_000_i64),
+        ),
+        60..61,
+    );
     let drawn = drawn.new_tree(&mut runner).expect("events").current();
-    for (number, (name, property, value)) in drawn.into_iter().enumerate() {
+    for (number, (name, property, millionths)) in drawn.into_iter().enumerate() {
+        let value = millionths.map(|millionths| millionths as f64 / 1e6);
         // A byte order mark or a formula may begin the name, but something has to be in it.
         let name = format!("{name}n");
         app.mutate(

@@ -114,6 +114,18 @@ impl TestApp {
     pub fn respond_to(&self, access: &Access, document: &str, variables: Value) -> Value {
         let asked = json!({ "query": document, "variables": variables });
         let parameters = Parameters::from_json(asked).expect("a request");
+        self.answer(access, parameters)
+    }
+
+    /// Answers the text of a body with the text of a response, as the server does.
+    pub fn respond_to_text(&self, body: &str) -> String {
+        let json = Parameters::parse_json(body.as_bytes()).expect("JSON");
+        let mut parameters = Parameters::from_json(json).expect("a request");
+        parameters.find_lost_digits(body.as_bytes(), &["variables"]);
+        self.answer(&Access::local(), parameters).to_string()
+    }
+
+    fn answer(&self, access: &Access, parameters: Parameters) -> Value {
         let asking = Asking {
             way: Way::Once,
             access: *access,
