@@ -10,6 +10,7 @@ use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
+use crate::audience::setting;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
@@ -30,8 +31,6 @@ const ABANDONED: &str = "the server stopped before the refresh had finished";
 /// How refreshes are run.
 #[derive(Debug, Clone)]
 pub struct RefreshSettings {
-    /// Where days begin and end.
-    pub zone: chrono_tz::Tz,
     /// How many chunks are evaluated at the same time, each over a connection of its own.
     pub workers: usize,
     /// Tells `as_of` and when a refresh started and finished.
@@ -41,12 +40,15 @@ pub struct RefreshSettings {
 }
 
 impl RefreshSettings {
-    /// Returns the moment of the clock.
-    pub fn moment(&self) -> Moment {
-        Moment {
+    /// Returns the moment of the clock, in the time zone of the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn moment(&self, connection: &mut PgConnection) -> Result<Moment, Error> {
+        Ok(Moment {
             now: self.clock.now(),
-            zone: self.zone,
-        }
+            zone: setting::load(connection)?.time_zone,
+        })
     }
 }
 
@@ -112,19 +114,19 @@ impl Lock {
         due: Option<(&str, DateTime<Utc>)>,
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
-        let moment = settings.moment();
+        let now = settings.clock.now();
         let started: Refresh = diesel::insert_into(refreshes::table)
             .values((
                 refreshes::trigger.eq(trigger.as_str()),
-                refreshes::as_of.eq(moment.now),
-                refreshes::started_at.eq(moment.now),
+                refreshes::as_of.eq(now),
+                refreshes::started_at.eq(now),
                 refreshes::state.eq("running"),
             ))
             .returning(Refresh::as_returning())
             .get_result(&mut self.connection)?;
         let run = Run {
             id: started.id,
-            moment,
+            now,
             settings,
         };
         let result = touches::begin_refresh(&mut self.connection)
@@ -193,7 +195,7 @@ fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
 /// A refresh that has begun.
 struct Run<'s> {
     id: i64,
-    moment: Moment,
+    now: DateTime<Utc>,
     settings: &'s RefreshSettings,
 }
 
@@ -206,25 +208,29 @@ impl Run<'_> {
         selection: &Selection,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        let (snapshot, rules, segments) = take_snapshot(db, selection)?;
+        let (mut snapshot, rules, segments) = take_snapshot(db, selection)?;
+        let moment = Moment {
+            now: self.now,
+            zone: setting::load(&mut snapshot.connection)?.time_zone,
+        };
         // The segments whose rule can be evaluated, in the order of the plan's trees.
         let places: Vec<usize> = (0..rules.len())
             .filter(|place| rules[*place].rule.is_ok())
             .collect();
         let ids: Vec<i64> = places.iter().map(|place| rules[*place].id).collect();
-        let plan = Plan::new(plannable(&rules), &self.moment);
+        let plan = Plan::new(plannable(&rules), &moment);
         let meter = &self.settings.meter;
         meter.add(Figure::Conditions, plan.count_conditions());
         meter.add(Figure::Leaves, plan.leaves.len());
         meter.add(Figure::EventLeaves, plan.events.leaves.len());
-        let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
+        let mut writer = Writer::new(db.connect()?, self.id, self.now, segments);
         let mut done = 0;
         if !places.is_empty() {
             scan(
                 db,
                 &snapshot,
                 &plan,
-                &self.moment,
+                &moment,
                 self.settings,
                 |connection, evaluated| {
                     compare_chunk(connection, &plan, &places, &ids, evaluated, meter)
@@ -373,7 +379,9 @@ fn prepare_segments(
         let version = segment.definition_version;
         let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
         prepared.is_instant = segment.is_instant;
-        prepared.is_first = last.is_none_or(|last| !last.is_of(version));
+        prepared.is_first = last.is_none_or(|last| {
+            !last.is_of(version) || last.refresh_id <= segment.stale_through
+        });
         prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
         prepared
     };
