@@ -3,7 +3,8 @@
 use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::clock::Clock;
 use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
-use crate::refresh::{Daily, Meter, RefreshSettings};
+use crate::audience::setting::{self, GivenSetting, SettingKey};
+use crate::refresh::{Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
@@ -16,6 +17,7 @@ use twox_hash::XxHash64;
 
 mod transfer;
 
+pub use crate::audience::setting::{parse_time, parse_zone};
 pub use transfer::TransferSettings;
 
 /// Where the data is.
@@ -42,23 +44,26 @@ pub struct DatabaseSettings {
 /// When and how segments are refreshed.
 #[derive(Debug, Clone, Args)]
 pub struct ScheduleSettings {
-    /// Time zone in which days begin and end, an IANA name such as Europe/Vilnius.
-    #[arg(long, env = "ROLLCALL_TIME_ZONE", default_value = "UTC", value_parser = parse_zone, global = true)]
-    pub time_zone: Tz,
+    /// Time zone in which days begin and end, an IANA name such as Europe/Vilnius. Used at the first start (UTC if
+    /// absent); `rollcall settings set` changes it later.
+    #[arg(long, env = "ROLLCALL_TIME_ZONE", value_parser = parse_zone, global = true)]
+    pub time_zone: Option<Tz>,
 
-    /// Wall-clock time of the daily refresh in that zone.
-    #[arg(long, env = "ROLLCALL_REFRESH_AT", default_value = "03:00", value_parser = parse_time, global = true)]
-    pub refresh_at: NaiveTime,
+    /// Wall-clock time of the daily refresh in that zone. Used at the first start (03:00 if absent); `rollcall settings
+    /// set` changes it later.
+    #[arg(long, env = "ROLLCALL_REFRESH_AT", value_parser = parse_time, global = true)]
+    pub refresh_at: Option<NaiveTime>,
 
-    /// For how many days it is remembered who joined and left segments.
+    /// For how many days it is remembered who joined and left segments. Used at the first start (400 if absent);
+    /// `rollcall settings set` changes it later.
     #[arg(
         long,
         env = "ROLLCALL_KEEP_CHANGES",
-        default_value_t = 400,
         value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(setting::MAX_DAYS)),
         global = true
     )]
-    pub keep_changes: u32,
+    pub keep_changes: Option<u32>,
 
     /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
@@ -82,18 +87,27 @@ pub struct ImportFlags {
     )]
     pub max_upload: u64,
 
-    /// For how many days an import can be undone.
+    /// For how many days an import can be undone. Used at the first start (30 if absent); `rollcall settings set`
+    /// changes it later.
     #[arg(
         long,
         env = "ROLLCALL_KEEP_UNDO",
-        default_value_t = 30,
         value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(setting::MAX_DAYS)),
         global = true
     )]
-    pub keep_undo: u32,
+    pub keep_undo: Option<u32>,
 }
 
 impl ImportFlags {
+    /// Returns the settings of the database that were given.
+    pub fn given(&self) -> Vec<GivenSetting> {
+        let keep_undo = self.keep_undo.iter();
+        keep_undo
+            .map(|days| (SettingKey::KeepUndo, days.to_string()))
+            .collect()
+    }
+
     /// Returns how imports are run by this clock. Where nothing else is said files wait within the data directory, those
     /// of each database by themselves: nobody must take the files of another for forgotten ones.
     pub fn settings(
@@ -116,7 +130,6 @@ impl ImportFlags {
         ImportSettings {
             clock,
             spool: Spool::new(dir, self.max_upload.saturating_mul(1_000_000)),
-            keep_undo: self.keep_undo,
             batch_rows: BATCH_ROWS,
             is_stopping: Arc::default(),
         }
@@ -246,36 +259,27 @@ impl ScheduleSettings {
     pub fn refresh(&self, clock: Clock) -> RefreshSettings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         RefreshSettings {
-            zone: self.time_zone,
             workers: self.workers.map_or(cores, usize::from),
             clock,
             meter: Meter::default(),
         }
     }
 
-    /// Returns when the daily refresh is due.
-    pub fn daily(&self) -> Daily {
-        Daily {
-            at: self.refresh_at,
-            zone: self.time_zone,
-            keep_changes: self.keep_changes,
-        }
+    /// Returns the settings of the database that were given.
+    pub fn given(&self) -> Vec<GivenSetting> {
+        let zone = self.time_zone.map(|zone| zone.name().to_owned());
+        let at = self.refresh_at.map(|at| at.format("%H:%M").to_string());
+        let keep_changes = self.keep_changes.map(|days| days.to_string());
+        let given = [
+            (SettingKey::TimeZone, zone),
+            (SettingKey::RefreshAt, at),
+            (SettingKey::KeepChanges, keep_changes),
+        ];
+        let given = given.into_iter();
+        given
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect()
     }
-}
-
-/// Reads the name of a time zone.
-///
-/// # Errors
-/// What was expected.
-pub fn parse_zone(text: &str) -> Result<Tz, String> {
-    let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-    text.parse().map_err(|_| {
-        let hint = crate::rule::nearest(text, known);
-        format!(
-            "expected an IANA time zone such as Europe/Vilnius{}",
-            hint.map(|hint| format!("; {hint}")).unwrap_or_default()
-        )
-    })
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -307,9 +311,4 @@ fn parse_origin(text: &str) -> Result<String, String> {
             .then(|| origin.strip_suffix(port))?
     });
     Ok(bare.unwrap_or(&origin).to_owned())
-}
-
-fn parse_time(text: &str) -> Result<NaiveTime, String> {
-    NaiveTime::parse_from_str(text, "%H:%M")
-        .map_err(|_| "expected a time from 00:00 to 23:59, such as 03:00".to_owned())
 }

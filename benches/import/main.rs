@@ -213,7 +213,6 @@ fn import(
     let settings = ImportSettings {
         clock: Clock::standing_at(now),
         spool: Spool::new(std::env::temp_dir(), u64::MAX),
-        keep_undo: 30,
         batch_rows: BATCH_ROWS,
         is_stopping: Arc::default(),
     };
@@ -232,7 +231,6 @@ fn import(
 /// Exports everybody with all columns.
 fn export(db: &Db) -> anyhow::Result<()> {
     let settings = RefreshSettings {
-        zone: chrono_tz::UTC,
         workers: 2,
         clock: Clock::standing_at(NOW.parse()?),
         meter: Meter::default(),

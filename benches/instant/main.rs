@@ -107,7 +107,6 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     })?;
     // The clock stands, so that the last evaluation can find only what was not followed.
     let settings = RefreshSettings {
-        zone: chrono_tz::UTC,
         workers: arguments.workers,
         clock: Clock::standing_at(now),
         meter: Meter::default(),

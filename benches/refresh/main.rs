@@ -246,7 +246,6 @@ impl<'a> Run<'a> {
 
 fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
     RefreshSettings {
-        zone: chrono_tz::UTC,
         workers,
         clock: Clock::standing_at(now),
         meter: Meter::default(),

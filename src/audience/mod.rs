@@ -19,6 +19,7 @@ pub mod membership;
 pub mod paging;
 pub mod removal;
 pub mod segment;
+pub mod setting;
 pub mod subscriber;
 pub mod subscriber_changes;
 pub mod suggestion;

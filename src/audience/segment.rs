@@ -35,6 +35,8 @@ pub struct Segment {
     pub updated_at: DateTime<Utc>,
     /// The name of its mode.
     pub mode: String,
+    /// The last refresh that may have used an earlier time zone; 0 if the time zone never changed.
+    pub stale_through: i64,
 }
 
 /// When the members of a segment change.

@@ -1,10 +1,11 @@
 //! Opening the database of a command: the one named by its settings, or the embedded one.
 
+use crate::audience::setting::{self, GivenSetting, Missing};
 use crate::config::DatabaseSettings;
 use crate::db::Db;
 use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres, default_data_dir};
 use crate::db::migrate;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use std::path::{Path, PathBuf};
 
 /// An open database with all its migrations. Dropped, it stops the embedded Postgres if nobody else uses it.
@@ -29,6 +30,28 @@ impl Opened {
 /// Opens the database and brings it to the version of this program.
 pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
     open_at(settings, &data_dir(settings)?)
+}
+
+/// Stores the settings that the database does not have yet.
+///
+/// Fails if a given setting differs from the stored one: two servers must not give one rule two meanings.
+pub fn settle(db: &Db, given: &[GivenSetting], missing: Missing) -> anyhow::Result<()> {
+    let disagreements = db.run_here(|connection| setting::settle(connection, given, missing))?;
+    if disagreements.is_empty() {
+        return Ok(());
+    }
+    let lines = disagreements.iter().map(|one| {
+        let key = one.key.as_str();
+        format!(
+            "--{} (or ROLLCALL_{}) is {}, but the setting {key} of this database is {}; leave it out, or change the setting for all servers: rollcall settings set {key} {}",
+            key.replace('_', "-"),
+            key.to_uppercase(),
+            one.given,
+            one.stored,
+            one.given,
+        )
+    });
+    bail!("{}", lines.collect::<Vec<String>>().join("\n"))
 }
 
 /// Returns the data directory that these settings mean.

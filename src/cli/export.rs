@@ -3,6 +3,7 @@
 use super::database;
 use super::export_file::Destination;
 use super::terminal::{progress_bar, say_rows};
+use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::export::{Content, ExportError, ExportRequest, Format, Progress, find_person, prepare};
@@ -128,6 +129,7 @@ pub fn run(
     };
     let clock = now.map_or(Clock::System, Clock::standing_at);
     let opened = database::open(database)?;
+    database::settle(&opened.db, &schedule.given(), Missing::Given)?;
     let settings = schedule.refresh(clock);
     let export = prepare(&opened.db, &request, &settings)?;
     let output = file.output.as_deref();

@@ -10,6 +10,7 @@ mod migrate;
 mod refresh;
 mod schema;
 mod serve;
+mod settings;
 mod terminal;
 
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
@@ -43,6 +44,8 @@ enum Command {
     /// Import subscribers or events from CSV files, and look after imports.
     #[command(subcommand)]
     Import(Box<import::Command>),
+    /// List and change the settings of the database, which all servers and commands share.
+    Settings(settings::Arguments),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Command),
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         }
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &line.imports, &command),
+        Command::Settings(arguments) => settings::run(&line.database, &arguments),
         Command::Key(command) => key::run(&line.database, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -2,6 +2,7 @@
 
 use super::database;
 use crate::audience::segment::{self, find_by_key};
+use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::db::Db;
@@ -37,6 +38,7 @@ pub fn run(
     let clock = arguments.now.map_or(Clock::System, Clock::standing_at);
     let opened = database::open(database)?;
     let db = &opened.db;
+    database::settle(db, &schedule.given(), Missing::Defaults)?;
     let selection = select(db, &arguments.segments)?;
     let settings = schedule.refresh(clock);
     let refreshed = match arguments.now {

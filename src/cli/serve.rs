@@ -2,6 +2,7 @@
 
 use super::database::{self, Opened};
 use crate::audience::import::ImportSettings;
+use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
     AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
@@ -62,6 +63,8 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let settings = arguments.serving.settings()?;
     let opened = database::open(database)?;
+    let given = [schedule.given(), imports.given()].concat();
+    database::settle(&opened.db, &given, Missing::Defaults)?;
     let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
     serve(opened, schedule, imports, settings, Clock::System)
 }
@@ -77,7 +80,6 @@ pub fn serve(
     let app = App {
         db: opened.db.clone(),
         refresh: schedule.refresh(clock),
-        daily: schedule.daily(),
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),

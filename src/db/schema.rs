@@ -300,6 +300,16 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// daily: the members change in refreshes only. instant: a change of a subscriber is followed at once.
         mode -> Text,
+        /// The last refresh that may have used an earlier time zone: members of it and of older refreshes are pending. 0 if the time zone never changed.
+        stale_through -> Int8,
+    }
+}
+
+diesel::table! {
+    /// What gives rules their meaning, and for how long changes are kept: the same for every server and command. The first start writes the rows.
+    settings (key) {
+        key -> Text,
+        value -> Text,
     }
 }
 
@@ -397,6 +407,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     segment_dependencies,
     segment_refreshes,
     segments,
+    settings,
     subscriber_deletions,
     subscribers,
     touches,

@@ -178,7 +178,7 @@ fn find_parts(
         Content::Rule(rule) => {
             let catalogue = crate::audience::catalogue::load_catalogue(connection)?;
             let (_, rule) = parse_and_check(rule, &catalogue, None).map_err(Error::InvalidRule)?;
-            let moment = settings.moment();
+            let moment = settings.moment(connection)?;
             let members = find_matching(db, snapshot, &rule, &moment, settings)?;
             vec![Part::Some(members)]
         }

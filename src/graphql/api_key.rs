@@ -3,7 +3,7 @@
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::error::{UserError, split, to_graphql};
-use super::id::{Kind, parse_kind, to_global};
+use super::id::{Kind, input_id, to_global};
 use super::loaders::Total;
 use super::subscriber::page;
 use crate::audience::api_key::{self, ApiKey, Scope, Secret};
@@ -187,10 +187,10 @@ impl ApiKeyMutation {
         context.require(Scope::Admin, "Mutation.revokeApiKey")?;
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::ApiKey, "input.id")?;
-        let result = app
-            .db
-            .run(move |connection| api_key::revoke(connection, id, now));
+        let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::ApiKey)?;
+            api_key::revoke(connection, id, now)
+        });
         let revoked = split(result.await)?;
         app.keys_changed.notify_one();
         let (api_key, user_errors) = match revoked {

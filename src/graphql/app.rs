@@ -6,7 +6,7 @@ use super::scope::forbidden;
 use crate::audience::api_key::{Access, Scope};
 use crate::audience::import::ImportSettings;
 use crate::db::Db;
-use crate::refresh::{Daily, RefreshSettings};
+use crate::refresh::RefreshSettings;
 use async_graphql::{Context, ErrorExtensions};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -19,8 +19,6 @@ pub struct App {
     pub db: Db,
     /// How refreshes are run; holds the clock.
     pub refresh: RefreshSettings,
-    /// When the daily refresh is due.
-    pub daily: Daily,
     /// Tells the scheduler that a segment waits for its refresh.
     pub pending: Arc<Notify>,
     /// What those who listen to refreshes share.

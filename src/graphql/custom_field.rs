@@ -4,13 +4,16 @@ use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::dependency::users_of;
 use super::error::{UserError, split, to_graphql};
-use super::id::{Kind, parse_kind, to_global};
+use super::id::{Kind, input_id, to_global};
 use super::loaders::Total;
 use super::segment::SegmentNode;
 use super::subscriber::page;
+use super::subscriber_input::keep;
 use crate::audience::custom_field::{self, CustomField};
 use crate::rule::{CustomType, DependencyKind};
-use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject};
+use async_graphql::{
+    Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject,
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -141,10 +144,10 @@ pub struct UpdateCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
     /// The name for people.
-    pub label: Option<String>,
+    pub label: MaybeUndefined<String>,
     /// The type. Everybody's value is converted; if any value cannot be, or a segment asks about the field, nothing is
     /// changed.
-    pub r#type: Option<CustomFieldType>,
+    pub r#type: MaybeUndefined<CustomFieldType>,
 }
 
 /// The custom field, or what was wrong.
@@ -205,10 +208,11 @@ impl CustomFieldMutation {
     ) -> async_graphql::Result<UpdateCustomFieldPayload> {
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::CustomField, "input.id")?;
         let result = app.db.run(move |connection| {
-            let custom_type = input.r#type.map(CustomType::from);
-            custom_field::update(connection, id, input.label.as_deref(), custom_type, now)
+            let id = input_id(&input.id, Kind::CustomField)?;
+            let label = keep(input.label, "label")?;
+            let custom_type = keep(input.r#type, "type")?.map(CustomType::from);
+            custom_field::update(connection, id, label.as_deref(), custom_type, now)
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(UpdateCustomFieldPayload {
@@ -223,9 +227,11 @@ impl CustomFieldMutation {
         context: &Context<'_>,
         #[graphql(desc = "The custom field.")] input: DeleteCustomFieldInput,
     ) -> async_graphql::Result<DeleteCustomFieldPayload> {
-        let id = parse_kind(&input.id, Kind::CustomField, "input.id")?;
+        let id = input.id.clone();
         let db = &context.app()?.db;
-        let result = db.run(move |connection| custom_field::delete(connection, id));
+        let result = db.run(move |connection| {
+            custom_field::delete(connection, input_id(&id, Kind::CustomField)?)
+        });
         Ok(match split(result.await)? {
             Ok(_) => DeleteCustomFieldPayload {
                 deleted_id: Some(input.id),

@@ -48,10 +48,7 @@ pub async fn explain_for(
     arguments: ExplainArguments,
 ) -> async_graphql::Result<Explanation> {
     let app = context.app()?;
-    let moment = Moment {
-        now: arguments.now.unwrap_or_else(|| app.now()).trunc_subsecs(6),
-        zone: app.refresh.zone,
-    };
+    let now = arguments.now.unwrap_or_else(|| app.now()).trunc_subsecs(6);
     let (segment, rule) = match arguments.segment {
         None => {
             let rule = get_rule(arguments.rule, arguments.rule_json)?;
@@ -74,7 +71,7 @@ pub async fn explain_for(
         None => None,
     };
     let answered = match rule {
-        Ok(rule) => answer(context, subscriber_id, segment, rule, moment).await?,
+        Ok(rule) => answer(context, subscriber_id, segment, rule, now).await?,
         Err(problems) => Err(list_problems(problems)),
     };
     let (nodes, problems) = match answered {
@@ -86,7 +83,7 @@ pub async fn explain_for(
         is_member,
         nodes,
         problems,
-        as_of: moment.now,
+        as_of: now,
     })
 }
 
@@ -95,9 +92,15 @@ async fn answer(
     subscriber_id: i64,
     segment: Option<Segment>,
     rule: Node,
-    moment: Moment,
+    now: DateTime<Utc>,
 ) -> async_graphql::Result<Result<Vec<ExplainedNode>, Vec<RuleProblem>>> {
-    let answered = context.app()?.db.run(move |connection| {
+    let app = context.app()?;
+    let settings = app.refresh.clone();
+    let answered = app.db.run(move |connection| {
+        let moment = Moment {
+            now,
+            ..settings.moment(connection)?
+        };
         let catalogue = load_catalogue(connection)?;
         let own = segment.as_ref().map(|segment| segment.key.as_str());
         let checked = match check_rule(&rule, &catalogue, own) {

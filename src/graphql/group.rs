@@ -4,14 +4,14 @@ use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::dependency::users_of;
 use super::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
-use super::id::{Kind, parse_global, parse_kind, to_global};
+use super::id::{Kind, input_id, parse_global, parse_kind, to_global};
 use super::loaders::{GroupById, GroupMemberCount, Total, load_one};
 use super::scalar::count;
 use super::segment::SegmentNode;
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
-use super::subscriber_input::change;
+use super::subscriber_input::{change, keep};
 use crate::audience::clean::clean_email;
 use crate::audience::group::{self, Group};
 use crate::audience::membership::{MemberChange, list_group_members};
@@ -204,7 +204,7 @@ pub struct UpdateGroupInput {
     /// The global id of the group.
     pub id: ID,
     /// The name for people.
-    pub name: Option<String>,
+    pub name: MaybeUndefined<String>,
     /// What the group is for; null clears.
     pub description: MaybeUndefined<String>,
 }
@@ -320,11 +320,12 @@ impl GroupMutation {
     ) -> async_graphql::Result<UpdateGroupPayload> {
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::Group, "input.id")?;
         let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Group)?;
+            let name = keep(input.name, "name")?;
             let description = change(input.description);
             let description = description.as_ref().map(Option::as_deref);
-            group::update(connection, id, input.name.as_deref(), description, now)
+            group::update(connection, id, name.as_deref(), description, now)
         });
         let (group, user_errors) = parts(split(result.await)?);
         Ok(UpdateGroupPayload { group, user_errors })
@@ -336,9 +337,11 @@ impl GroupMutation {
         context: &Context<'_>,
         #[graphql(desc = "The group.")] input: DeleteGroupInput,
     ) -> async_graphql::Result<DeleteGroupPayload> {
-        let id = parse_kind(&input.id, Kind::Group, "input.id")?;
+        let id = input.id.clone();
         let db = &context.app()?.db;
-        let result = db.run(move |connection| group::delete(connection, id));
+        let result = db.run(move |connection| {
+            group::delete(connection, input_id(&id, Kind::Group)?)
+        });
         Ok(match split(result.await)? {
             Ok(_) => DeleteGroupPayload {
                 deleted_id: Some(input.id),

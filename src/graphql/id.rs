@@ -1,6 +1,8 @@
 //! Global ids: opaque to clients, the kind and the number of a thing to us.
 
 use super::error::bad_input;
+use crate::error::Error;
+use crate::rule::shorten;
 use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -47,17 +49,29 @@ pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
     Some((*kind, number.parse().ok()?))
 }
 
-/// Reads the global id of a thing of a kind.
+/// Reads the global id of a thing of a kind, in an argument of a query.
 pub fn parse_kind(id: &ID, wanted: Kind, path: &str) -> async_graphql::Result<i64> {
+    read(id, wanted).map_err(|message| bad_input(format!("{path}: {message}")))
+}
+
+/// Reads the field `id` of the input of a mutation.
+///
+/// # Errors
+/// [`Error::Invalid`], which becomes a user error: the other fields of the request keep their results.
+pub fn input_id(id: &ID, wanted: Kind) -> Result<i64, Error> {
+    read(id, wanted).map_err(|message| Error::invalid("id", message))
+}
+
+fn read(id: &ID, wanted: Kind) -> Result<i64, String> {
     match parse_global(id) {
         Some((kind, number)) if kind == wanted => Ok(number),
-        Some((kind, _)) => Err(bad_input(format!(
-            "{path}: expected the id of a {wanted:?}, found that of a {kind:?}"
-        ))),
-        None => Err(bad_input(format!(
-            "{path}: expected the id of a {wanted:?}, found \"{}\"",
-            id.as_str()
-        ))),
+        Some((kind, _)) => Err(format!(
+            "expected the id of a {wanted:?}, found that of a {kind:?}"
+        )),
+        None => Err(format!(
+            "expected the id of a {wanted:?}, found \"{}\"",
+            shorten(id.as_str())
+        )),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::app::{App, ContextExt};
 use super::custom_field::CustomFieldType;
 use super::error::{UserError, UserErrorCode, split};
-use super::id::{Kind, parse_kind};
+use super::id::{Kind, input_id};
 use super::import::{ImportKindName, ImportModeName, ImportNode};
 use super::subscriber::SubscriberStatus;
 use crate::audience::api_key::Scope;
@@ -328,7 +328,10 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = parse_kind(&input.id, Kind::Import, "id")?;
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
         let app = context.app()?.clone();
         let cancelled =
             tokio::task::spawn_blocking(move || import::cancel(&app.db, id, &app.imports));
@@ -341,7 +344,10 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = parse_kind(&input.id, Kind::Import, "id")?;
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
         let app = context.app()?;
         let resumed = app
             .db
@@ -359,7 +365,10 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = parse_kind(&input.id, Kind::Import, "id")?;
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
         let app = context.app()?;
         let now = app.now();
         let asked = app

@@ -11,6 +11,7 @@ use crate::audience::import::{self, Import, ProblemKind};
 use crate::audience::member_count;
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
+use crate::audience::setting::{self, Settings};
 use crate::audience::subscriber::{self, Subscriber};
 use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
@@ -134,6 +135,15 @@ load!(
     /// A group by id.
     GroupById(i64) -> Group,
     |connection, ids| Ok(by_id(group::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The settings in use, for a field of many parents.
+    SettingsInUse(()) -> Settings,
+    |connection, keys| {
+        let settings = setting::load(connection)?;
+        Ok(keys.into_iter().map(|key| (key, settings)).collect())
+    }
 );
 
 load!(

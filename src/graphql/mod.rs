@@ -40,6 +40,7 @@ mod scalar;
 mod scope;
 mod segment;
 mod segment_input;
+mod setting;
 mod subscriber;
 mod subscriber_input;
 mod subscription;
@@ -52,7 +53,7 @@ pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use import::{parse_import_id, upload_url};
 pub use live::Live;
 pub use parameters::Parameters;
-pub use scope::{forbidden, needed_scope};
+pub use scope::{forbidden, needed_scopes};
 pub use subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
@@ -70,6 +71,7 @@ pub struct Query(
     query_builder::QueryBuilderQuery,
     custom_field::CustomFieldQuery,
     refresh::RefreshQuery,
+    setting::SettingQuery,
     api_key::ApiKeyQuery,
     import::ImportQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
@@ -86,6 +88,7 @@ pub struct Mutation(
     custom_field::CustomFieldMutation,
     event::EventMutation,
     refresh::RefreshMutation,
+    setting::SettingMutation,
     api_key::ApiKeyMutation,
     import_input::ImportMutation,
 );

@@ -84,15 +84,16 @@ impl PreviewQuery {
             Some(segment) => Some(segment.get(context).await?),
             None => None,
         };
-        let moment = Moment {
-            now: now.unwrap_or_else(|| app.now()).trunc_subsecs(6),
-            zone: app.refresh.zone,
-        };
+        let now = now.unwrap_or_else(|| app.now()).trunc_subsecs(6);
         let (db, settings) = (app.db.clone(), app.refresh.clone());
         let result = app.db.run(move |connection| {
+            let moment = Moment {
+                now,
+                ..settings.moment(connection)?
+            };
             let catalogue = load_catalogue(connection)?;
-            let own = compare_to.as_ref().map(|segment| segment.key.as_str());
-            let (node, rule) = match parse_and_check(&rule, &catalogue, own) {
+            // Comparing is no edit: the rule may ask about the segment.
+            let (node, rule) = match parse_and_check(&rule, &catalogue, None) {
                 Ok(checked) => checked,
                 Err(problems) => return Ok(invalid(problems, &moment)),
             };

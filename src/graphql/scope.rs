@@ -1,32 +1,74 @@
-//! Which scope a field asks for, by its coordinate in the schema.
+//! Which scopes a field asks for, by its coordinate in the schema, and so what a key with WRITE alone sees.
 //!
 //! It is decided by kind and not field by field, so that a new field is closed before anybody thinks of it.
+//!
+//! WRITE alone sees what its own mutation did: `userErrors`, the counts of [`OUTCOME_FIELDS`] and the `id` of what was
+//! made or changed. It runs imports, and sees how far they are ([`IMPORT_FIELDS`]). It sees nothing that depends on values
+//! which it did not send: otherwise it could ask for any value by a segment, a dry run or a conversion, and count.
 
 use crate::audience::api_key::Scope;
 
 /// The mutations for ADMIN. All others change the audience, which is what WRITE is for.
-const ADMIN_MUTATIONS: [&str; 2] = ["createApiKey", "revokeApiKey"];
+const ADMIN_MUTATIONS: [&str; 3] = ["createApiKey", "revokeApiKey", "updateSettings"];
+
+/// Mutations whose counts or errors tell about stored values, for READ and WRITE.
+const TELLING_MUTATIONS: [&str; 3] = ["copySegmentToGroup", "undoImport", "updateCustomField"];
 
 /// The types about API keys, for ADMIN as the keys themselves.
 const ADMIN_TYPES: [&str; 3] = ["ApiKey", "ApiKeyConnection", "ApiKeyEdge"];
 
-/// Returns the scope that a field of an object or an interface asks for; none where any valid key will do.
-///
-/// What a mutation returns about itself is open, so that a key for writing learns whether it worked, but what it
-/// returns of the audience (a `Subscriber`) asks for READ like everywhere.
-pub fn needed_scope(parent_type: &str, field: &str) -> Option<Scope> {
+/// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
+/// it made or changed. Of the objects only `id` is open.
+const OUTCOME_FIELDS: [&str; 15] = [
+    "addedCount",
+    "customField",
+    "deletedId",
+    "group",
+    "ignoredCount",
+    "import",
+    "outcome",
+    "recordedCount",
+    "refresh",
+    "removedCount",
+    "segment",
+    "subscriber",
+    "unchangedCount",
+    "unknownCount",
+    "userErrors",
+];
+
+/// The fields of an import that whoever runs it needs: where to send the file, and how far it is. Its counts need READ: in
+/// a dry run they would tell which values are stored.
+const IMPORT_FIELDS: [&str; 6] = [
+    "createdAt",
+    "finishedAt",
+    "progress",
+    "startedAt",
+    "state",
+    "uploadUrl",
+];
+
+/// Returns the scopes that a field of an object or an interface asks for; none where any valid key will do.
+pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
     // What the schema is and what type a thing has, people can read in public.
     if field.starts_with("__") || parent_type.starts_with("__") {
-        return None;
+        return &[];
     }
     match parent_type {
-        "Mutation" if ADMIN_MUTATIONS.contains(&field) => Some(Scope::Admin),
-        "Mutation" => Some(Scope::Write),
-        "Query" if field == "apiKeys" => Some(Scope::Admin),
-        "UserError" => None,
-        _ if ADMIN_TYPES.contains(&parent_type) => Some(Scope::Admin),
-        _ if parent_type.ends_with("Payload") => None,
-        _ => Some(Scope::Read),
+        "Mutation" if ADMIN_MUTATIONS.contains(&field) => &[Scope::Admin],
+        "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
+        "Mutation" => &[Scope::Write],
+        "Query" if field == "apiKeys" => &[Scope::Admin],
+        // Of the import, fields other than those above need READ.
+        "Query" if field == "import" => &[],
+        "Subscription" if field == "importProgress" => &[],
+        "UserError" => &[],
+        _ if ADMIN_TYPES.contains(&parent_type) => &[Scope::Admin],
+        // Objects are reached by fields that need READ, or from the payload of their mutation.
+        _ if field == "id" => &[],
+        "Import" if IMPORT_FIELDS.contains(&field) => &[],
+        _ if parent_type.ends_with("Payload") && OUTCOME_FIELDS.contains(&field) => &[],
+        _ => &[Scope::Read],
     }
 }
 
@@ -71,19 +113,66 @@ mod tests {
         let coordinates = coordinates();
         assert!(coordinates.len() > 300, "{}", coordinates.len());
         for (parent, field, _) in &coordinates {
-            let found = needed_scope(parent, field);
-            let is_about_keys = parent == "ApiKey"
-                || ["apiKeys", "createApiKey", "revokeApiKey"].contains(&field.as_str());
-            let is_outcome = parent == "UserError" || parent.ends_with("Payload");
-            let expected = match parent.as_str() {
-                _ if is_outcome => None,
-                _ if is_about_keys => Some(Scope::Admin),
-                "ApiKeyConnection" | "ApiKeyEdge" => Some(Scope::Admin),
-                "Mutation" => Some(Scope::Write),
-                _ => Some(Scope::Read),
-            };
-            assert_eq!(found, expected, "{parent}.{field}");
+            let found = needed_scopes(parent, field);
+            match parent.as_str() {
+                "Mutation" if ADMIN_MUTATIONS.contains(&field.as_str()) => {
+                    assert_eq!(found, [Scope::Admin], "{field}");
+                }
+                "Mutation" => assert!(found.contains(&Scope::Write), "{field}"),
+                _ if parent.starts_with("ApiKey") || field == "apiKeys" => {
+                    assert_eq!(found, [Scope::Admin], "{parent}.{field}");
+                }
+                _ => assert!(
+                    found.is_empty() || found == [Scope::Read],
+                    "{parent}.{field}"
+                ),
+            }
         }
+    }
+
+    /// What else is open was forgotten here, or opened by mistake.
+    #[test]
+    fn any_key_sees_outcomes_and_ids_and_nothing_else() {
+        let is_plain = |of: &str| ["Int", "ID", "UserError", "UpsertOutcome"].contains(&of);
+        for (parent, field, of) in coordinates() {
+            if !needed_scopes(&parent, &field).is_empty() {
+                continue;
+            }
+            let coordinate = format!("{parent}.{field}");
+            let is_expected = match parent.as_str() {
+                "UserError" => true,
+                "Query" | "Subscription" => of == "Import",
+                "Import" => field == "id" || IMPORT_FIELDS.contains(&field.as_str()),
+                _ if parent.ends_with("Payload") => {
+                    is_plain(&of) || !needed_scopes(&of, "anything").is_empty()
+                }
+                _ => field == "id" && of == "ID",
+            };
+            assert!(is_expected, "{coordinate}");
+        }
+        for name in OUTCOME_FIELDS {
+            let mut all = coordinates().into_iter();
+            let exists = all.any(|(parent, field, _)| parent.ends_with("Payload") && field == name);
+            assert!(exists, "no payload has {name}");
+        }
+        for name in IMPORT_FIELDS {
+            let mut all = coordinates().into_iter();
+            let exists = all.any(|(parent, field, _)| parent == "Import" && field == name);
+            assert!(exists, "Import has no {name}");
+        }
+        for name in ADMIN_MUTATIONS.iter().chain(&TELLING_MUTATIONS) {
+            let mut all = coordinates().into_iter();
+            let exists = all.any(|(parent, field, _)| parent == "Mutation" && field == *name);
+            assert!(exists, "no mutation {name}");
+        }
+    }
+
+    #[test]
+    fn a_new_field_needs_read() {
+        for parent in ["Later", "CreateGroupPayload", "Import", "Subscriber", "Query"] {
+            assert_eq!(needed_scopes(parent, "later"), [Scope::Read], "{parent}");
+        }
+        assert_eq!(needed_scopes("Mutation", "later"), [Scope::Write]);
     }
 
     /// Whatever is named as if it were about keys, or leads to them, is for ADMIN, also what is added later.
@@ -92,12 +181,12 @@ mod tests {
         for (parent, field, of) in coordinates() {
             let is_payload = parent.ends_with("Payload");
             if of.starts_with("ApiKey") && !is_payload && of != "ApiKeyScope" {
-                let found = needed_scope(&parent, &field);
-                assert_eq!(found, Some(Scope::Admin), "{parent}.{field}");
+                let found = needed_scopes(&parent, &field);
+                assert_eq!(found, [Scope::Admin], "{parent}.{field}");
             }
             if parent == "Mutation" && field.contains("ApiKey") {
-                let found = needed_scope(&parent, &field);
-                assert_eq!(found, Some(Scope::Admin), "{parent}.{field}");
+                let found = needed_scopes(&parent, &field);
+                assert_eq!(found, [Scope::Admin], "{parent}.{field}");
             }
         }
     }
@@ -125,8 +214,7 @@ mod tests {
             ("Subscriber", "__typename"),
             ("__Type", "fields"),
         ] {
-            assert_eq!(needed_scope(parent, field), None, "{parent}.{field}");
+            assert!(needed_scopes(parent, field).is_empty(), "{parent}.{field}");
         }
-        assert_eq!(needed_scope("Later", "field"), Some(Scope::Read));
     }
 }

@@ -6,7 +6,8 @@ use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::error::{bad_input, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
-    LastDailyRun, LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, Total, load_one,
+    LastDailyRun, LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, SettingsInUse,
+    Total, load_one,
 };
 use super::membership::MembershipTarget;
 use super::past::{
@@ -24,7 +25,8 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{
-    SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of, next_run,
+    Daily, SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
+    next_run,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
@@ -35,7 +37,7 @@ use serde_json::Value;
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "SegmentState", name = "SegmentState")]
 pub enum SegmentStateName {
-    /// The rule is newer than the members; a refresh follows by itself.
+    /// The rule or the time zone is newer than the members; a refresh follows by itself.
     Pending,
     /// The members are those of the rule at the last refresh.
     Ready,
@@ -323,10 +325,10 @@ impl SegmentNode {
         #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
     ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
         let app = context.app()?;
-        let (id, zone) = (self.0.id, app.refresh.zone);
+        let id = self.0.id;
         let points = app
             .db
-            .run(move |connection| list_growth(connection, id, (from, to), by.into(), zone));
+            .run(move |connection| list_growth(connection, id, (from, to), by.into()));
         let points = points.await.map_err(to_graphql)?.into_iter();
         Ok(points.map(SegmentGrowthPoint::from).collect())
     }
@@ -365,9 +367,11 @@ impl SegmentNode {
         if self.0.archived_at.is_some() {
             return Ok(None);
         }
-        let app = context.app()?;
-        let ran_for = load_one(context.loader()?, LastDailyRun(())).await?;
-        Ok(Some(next_run(app.daily, ran_for, app.now())))
+        let loader = context.loader()?;
+        let ran_for = load_one(loader, LastDailyRun(())).await?;
+        let settings = load_one(loader, SettingsInUse(())).await?;
+        let daily = Daily::of(&settings.unwrap_or_default());
+        Ok(Some(next_run(daily, ran_for, context.app()?.now())))
     }
 
     /// When the segment was archived: it keeps its last members and is not refreshed.

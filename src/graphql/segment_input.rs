@@ -2,10 +2,10 @@
 
 use super::app::ContextExt;
 use super::error::{UserError, UserErrorCode, split};
-use super::id::{Kind, parse_kind};
+use super::id::{Kind, input_id};
 use super::rule_input::{RuleInput, read_rule};
 use super::segment::{SegmentModeName, SegmentNode};
-use super::subscriber_input::change;
+use super::subscriber_input::{change, keep, null_refused};
 use crate::audience::segment::{self, Segment, SegmentChanges};
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
@@ -43,17 +43,17 @@ pub struct UpdateSegmentInput {
     /// The global id of the segment.
     pub id: ID,
     /// The name for people.
-    pub name: Option<String>,
+    pub name: MaybeUndefined<String>,
     /// What the segment is for; null clears.
     pub description: MaybeUndefined<String>,
     /// Who belongs to it. Another rule makes another version and a refresh.
-    pub rule: Option<RuleInput>,
+    pub rule: MaybeUndefined<RuleInput>,
     /// Who belongs to it, as JSON of the same shape.
-    pub rule_json: Option<Json<Value>>,
+    pub rule_json: MaybeUndefined<Json<Value>>,
     /// Whether it is archived: it keeps its last members and is not refreshed.
-    pub archived: Option<bool>,
+    pub archived: MaybeUndefined<bool>,
     /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
-    pub mode: Option<SegmentModeName>,
+    pub mode: MaybeUndefined<SegmentModeName>,
 }
 
 /// The segment, or what was wrong.
@@ -131,8 +131,7 @@ impl SegmentMutation {
     ) -> async_graphql::Result<UpdateSegmentPayload> {
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::Segment, "input.id")?;
-        let rule = match read_rule(input.rule, input.rule_json) {
+        let rule = match read_new_rule(input.rule, input.rule_json) {
             Ok(rule) => rule,
             Err(error) => {
                 return Ok(UpdateSegmentPayload {
@@ -141,16 +140,17 @@ impl SegmentMutation {
                 });
             }
         };
-        let changes = SegmentChanges {
-            name: input.name,
-            description: change(input.description),
-            rule,
-            archived: input.archived,
-            mode: input.mode.map(Into::into),
-        };
-        let result = app
-            .db
-            .run(move |connection| segment::update(connection, id, &changes, now));
+        let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Segment)?;
+            let changes = SegmentChanges {
+                name: keep(input.name, "name")?,
+                description: change(input.description),
+                rule,
+                archived: keep(input.archived, "archived")?,
+                mode: keep(input.mode, "mode")?.map(Into::into),
+            };
+            segment::update(connection, id, &changes, now)
+        });
         let (segment, user_errors) = parts(split(result.await)?);
         app.pending.notify_one();
         Ok(UpdateSegmentPayload {
@@ -165,9 +165,11 @@ impl SegmentMutation {
         context: &Context<'_>,
         #[graphql(desc = "The segment.")] input: DeleteSegmentInput,
     ) -> async_graphql::Result<DeleteSegmentPayload> {
-        let id = parse_kind(&input.id, Kind::Segment, "input.id")?;
+        let id = input.id.clone();
         let db = &context.app()?.db;
-        let result = db.run(move |connection| segment::delete(connection, id));
+        let result = db.run(move |connection| {
+            segment::delete(connection, input_id(&id, Kind::Segment)?)
+        });
         Ok(match split(result.await)? {
             Ok(_) => DeleteSegmentPayload {
                 deleted_id: Some(input.id),
@@ -179,6 +181,20 @@ impl SegmentMutation {
             },
         })
     }
+}
+
+/// Returns the rule that a segment gets; none if it keeps its own.
+fn read_new_rule(
+    rule: MaybeUndefined<RuleInput>,
+    rule_json: MaybeUndefined<Json<Value>>,
+) -> Result<Option<Value>, UserError> {
+    for (path, is_null) in [("rule", rule.is_null()), ("ruleJson", rule_json.is_null())] {
+        if is_null {
+            let message = null_refused(path);
+            return Err(UserError::new(UserErrorCode::Invalid, path, message));
+        }
+    }
+    read_rule(rule.take(), rule_json.take())
 }
 
 fn parts(result: Result<Segment, Vec<UserError>>) -> (Option<SegmentNode>, Vec<UserError>) {

@@ -380,7 +380,7 @@ impl SubscriberFilter {
         let listed = app.db.run(move |connection| {
             let catalogue = load_catalogue(connection)?;
             let (_, rule) = parse_and_check(&rule, &catalogue, None).map_err(Error::InvalidRule)?;
-            let moment = settings.moment();
+            let moment = settings.moment(connection)?;
             list_matching(&db, &rule, &moment, order, &request, &settings)
         });
         let (page, total) = listed.await.map_err(to_graphql)?;

@@ -2,11 +2,12 @@
 
 use super::app::ContextExt;
 use super::error::{UserError, split};
-use super::id::{Kind, parse_kind};
+use super::id::{Kind, input_id};
 use super::subscriber::{SubscriberNode, SubscriberStatus};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::subscriber::{self, Outcome};
 use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::error::Error;
 use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub struct PositionInput {
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct SubscriberValuesInput {
     /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise.
-    pub status: Option<SubscriberStatus>,
+    pub status: MaybeUndefined<SubscriberStatus>,
     /// The first name.
     pub first_name: MaybeUndefined<String>,
     /// The last name.
@@ -50,18 +51,19 @@ pub struct SubscriberValuesInput {
     /// Where the subscriber came from, in your words.
     pub source: MaybeUndefined<String>,
     /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; null clears one.
-    pub custom_fields: Option<Json<BTreeMap<String, Value>>>,
+    pub custom_fields: MaybeUndefined<Json<BTreeMap<String, Value>>>,
 }
 
 impl SubscriberValuesInput {
-    fn into_changes(self) -> SubscriberChanges {
+    fn into_changes(self) -> Result<SubscriberChanges, Error> {
         let position = match self.position {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(position) => Some(Some((position.latitude, position.longitude))),
         };
-        SubscriberChanges {
-            status: self.status.map(Into::into),
+        let custom = keep(self.custom_fields, "customFields")?;
+        Ok(SubscriberChanges {
+            status: keep(self.status, "status")?.map(Into::into),
             first_name: change(self.first_name),
             last_name: change(self.last_name),
             phone: change(self.phone),
@@ -74,9 +76,13 @@ impl SubscriberValuesInput {
             timezone: change(self.timezone),
             birthday: change(self.birthday),
             source: change(self.source),
-            custom: self.custom_fields.map(|Json(map)| map).unwrap_or_default(),
-        }
+            custom: custom.map(|Json(map)| map).unwrap_or_default(),
+        })
     }
+}
+
+fn read_values(values: MaybeUndefined<SubscriberValuesInput>) -> Result<SubscriberChanges, Error> {
+    keep(values, "values")?.unwrap_or_default().into_changes()
 }
 
 /// Absent stays, null clears.
@@ -88,13 +94,27 @@ pub fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     }
 }
 
+/// Absent stays; null is refused, because the field cannot be without a value.
+pub fn keep<T>(value: MaybeUndefined<T>, path: &str) -> Result<Option<T>, Error> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Err(Error::invalid(path, null_refused(path))),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+    }
+}
+
+/// Says that a field cannot be null.
+pub fn null_refused(path: &str) -> String {
+    format!("expected a value, found null; leave {path} out to keep it as it is")
+}
+
 /// What to make of the subscriber with an e-mail address.
 #[derive(InputObject, Debug)]
 pub struct UpsertSubscriberInput {
     /// The e-mail address, in any letter case.
     pub email: String,
     /// The values to set; none if absent.
-    pub values: Option<SubscriberValuesInput>,
+    pub values: MaybeUndefined<SubscriberValuesInput>,
 }
 
 /// What an upsert did.
@@ -126,9 +146,9 @@ pub struct UpdateSubscriberInput {
     /// The global id of the subscriber.
     pub id: ID,
     /// Another e-mail address.
-    pub email: Option<String>,
+    pub email: MaybeUndefined<String>,
     /// The values to set; none if absent.
-    pub values: Option<SubscriberValuesInput>,
+    pub values: MaybeUndefined<SubscriberValuesInput>,
 }
 
 /// The subscriber, or what was wrong.
@@ -170,8 +190,8 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<UpsertSubscriberPayload> {
         let app = context.app()?;
         let now = app.now();
-        let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
+            let changes = read_values(input.values)?;
             let catalogue = load_catalogue(connection)?;
             subscriber::upsert(connection, &input.email, &changes, &catalogue, now)
         });
@@ -196,12 +216,12 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<UpdateSubscriberPayload> {
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::Subscriber, "input.id")?;
-        let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Subscriber)?;
+            let email = keep(input.email, "email")?;
+            let changes = read_values(input.values)?;
             let catalogue = load_catalogue(connection)?;
-            let email = input.email.as_deref();
-            subscriber::update(connection, id, email, &changes, &catalogue, now)
+            subscriber::update(connection, id, email.as_deref(), &changes, &catalogue, now)
         });
         Ok(match split(result.await)? {
             Ok(subscriber) => UpdateSubscriberPayload {
@@ -223,10 +243,10 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<DeleteSubscriberPayload> {
         let app = context.app()?;
         let now = app.now();
-        let id = parse_kind(&input.id, Kind::Subscriber, "input.id")?;
-        let result = app
-            .db
-            .run(move |connection| subscriber::delete(connection, id, now));
+        let id = input.id.clone();
+        let result = app.db.run(move |connection| {
+            subscriber::delete(connection, input_id(&id, Kind::Subscriber)?, now)
+        });
         Ok(match split(result.await)? {
             Ok(()) => DeleteSubscriberPayload {
                 deleted_id: Some(input.id),

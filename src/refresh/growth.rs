@@ -1,5 +1,6 @@
 //! Growth: how many members a segment had, joined and left, stretch by stretch.
 
+use crate::audience::setting;
 use crate::error::Error;
 use crate::rule::clamp_moment;
 use chrono::{DateTime, Utc};
@@ -50,8 +51,8 @@ pub fn list_growth(
     segment_id: i64,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     step: GrowthStep,
-    zone: chrono_tz::Tz,
 ) -> Result<Vec<GrowthPoint>, Error> {
+    let zone = setting::load(connection)?.time_zone;
     let start = match step {
         GrowthStep::Refresh => "r.as_of".to_owned(),
         GrowthStep::Day => format!("date_trunc('day', r.as_of, '{zone}')"),

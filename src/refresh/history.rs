@@ -118,7 +118,7 @@ impl SegmentRefresh {
 /// Whether the members of a segment are those of its rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentState {
-    /// The rule is newer than the members; a refresh is due.
+    /// The rule or the time zone is newer than the members; a refresh is due.
     Pending,
     /// The members are those of the rule at the last refresh.
     Ready,
@@ -130,7 +130,10 @@ impl SegmentState {
     /// Returns the state of a segment after its last refresh.
     pub fn of(segment: &Segment, last: Option<&SegmentRefresh>) -> SegmentState {
         match last {
-            Some(last) if last.definition_version == segment.definition_version => {
+            Some(last)
+                if last.definition_version == segment.definition_version
+                    && last.refresh_id > segment.stale_through =>
+            {
                 if last.problems().is_empty() {
                     SegmentState::Ready
                 } else {
@@ -228,14 +231,15 @@ pub fn list_segment_refreshes(
     Ok(by_refresh)
 }
 
-/// Lists the segments whose rule is newer than their members.
+/// Lists the segments whose rule, or whose meaning in the present time zone, is newer than their members.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     let refreshed = segment_refreshes::table
         .filter(segment_refreshes::segment_id.eq(segments::id))
-        .filter(segment_refreshes::definition_version.eq(segments::definition_version));
+        .filter(segment_refreshes::definition_version.eq(segments::definition_version))
+        .filter(segment_refreshes::refresh_id.gt(segments::stale_through));
     Ok(segments::table
         .filter(segments::archived_at.is_null())
         .filter(not(exists(refreshed)))

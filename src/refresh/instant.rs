@@ -219,7 +219,7 @@ impl Follower {
             return Ok(None);
         }
         // Not before the snapshot: nothing that it shows happened later than this.
-        let moment = settings.moment();
+        let moment = settings.moment(connection)?;
         let sight = Sight::take(connection)?;
         let rules = match self.rules.take().filter(|known| known.sight == sight) {
             Some(known) => known,
@@ -253,12 +253,13 @@ impl Sight {
         Ok(diesel::sql_query(
             "SELECT ARRAY(SELECT s.id FROM segments s CROSS JOIN LATERAL \
                  (SELECT * FROM segment_refreshes r WHERE r.segment_id = s.id ORDER BY refresh_id DESC LIMIT 1) last \
-                 WHERE s.mode = 'instant' AND s.archived_at IS NULL \
+                 WHERE s.mode = 'instant' AND s.archived_at IS NULL AND last.refresh_id > s.stale_through \
                  AND last.definition_version = s.definition_version AND last.problems = '[]' ORDER BY s.id) AS filled, \
              md5(concat_ws(' ', \
                  (SELECT string_agg(concat_ws(',', id, key, definition_version, mode, archived_at IS NULL), ' ' ORDER BY id) \
                   FROM segments), \
                  (SELECT max(id) FROM refreshes WHERE state = 'succeeded'), \
+                 (SELECT value FROM settings WHERE key = 'time_zone'), \
                  (SELECT string_agg(concat_ws(',', id, key, type), ' ' ORDER BY id) FROM custom_fields), \
                  (SELECT string_agg(concat_ws(',', id, key), ' ' ORDER BY id) FROM groups))) AS definitions",
         )

@@ -15,6 +15,8 @@ pub struct SegmentRule {
     pub id: i64,
     /// The version of the rule.
     pub definition_version: i32,
+    /// The last refresh that may have used an earlier time zone.
+    pub stale_through: i64,
     /// Whether it follows changes of subscribers at once.
     pub is_instant: bool,
     /// The rule, or why it cannot be evaluated.
@@ -34,6 +36,7 @@ pub fn load_rules(
             segments::id,
             segments::key,
             segments::definition_version,
+            segments::stale_through,
             segments::mode,
             segments::rule,
         ))
@@ -41,11 +44,13 @@ pub fn load_rules(
     if let Some(ids) = ids {
         query = query.filter(segments::id.eq_any(ids));
     }
-    let rows: Vec<(i64, String, i32, String, Value)> = query.load(connection)?;
+    type Row = (i64, String, i32, i64, String, Value);
+    let rows: Vec<Row> = query.load(connection)?;
     let read =
-        |(id, key, definition_version, mode, document): (i64, String, _, String, _)| SegmentRule {
+        |(id, key, definition_version, stale_through, mode, document): Row| SegmentRule {
             id,
             definition_version,
+            stale_through,
             is_instant: SegmentMode::parse(&mode) == SegmentMode::Instant,
             rule: read_document(&document)
                 .and_then(|node| check_rule(&node, catalogue, Some(&key))),

@@ -6,6 +6,7 @@
 use super::history::{Refresh, Trigger, list_pending_segment_ids};
 use super::past::fold_history;
 use super::step::{Lock, RefreshSettings, Selection, is_refresh_running};
+use crate::audience::setting::{self, Settings};
 use crate::db::Db;
 use crate::db::schema::schedules;
 use crate::error::Error;
@@ -27,6 +28,25 @@ pub struct Daily {
     pub zone: Tz,
     /// For how many days it is remembered who joined and left.
     pub keep_changes: u32,
+}
+
+impl Daily {
+    /// Returns when these settings want the job to run.
+    pub fn of(settings: &Settings) -> Daily {
+        Daily {
+            at: settings.refresh_at,
+            zone: settings.time_zone,
+            keep_changes: settings.keep_changes,
+        }
+    }
+
+    /// Reads when the job is due from the settings of the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn load(connection: &mut PgConnection) -> Result<Daily, Error> {
+        Ok(Daily::of(&setting::load(connection)?))
+    }
 }
 
 /// Returns the last time that the job was due, now included.
@@ -92,11 +112,8 @@ pub fn last_run(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, 
 /// # Errors
 /// [`Error::RefreshRunning`] if another refresh is running, perhaps this very job on another server; and those of
 /// [`refresh`](super::refresh).
-pub fn run_due(
-    db: &Db,
-    daily: Daily,
-    settings: &RefreshSettings,
-) -> Result<Option<Refresh>, Error> {
+pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, Error> {
+    let daily = db.run_here(Daily::load)?;
     let now = settings.clock.now();
     let due = due_time(daily, now);
     let ran_for = db.run_here(|connection| {
@@ -142,7 +159,7 @@ pub fn close_abandoned(db: &Db) -> Result<(), Error> {
     })
 }
 
-/// Refreshes the segments whose rule is newer than their members, if there are any.
+/// Refreshes the pending segments, if there are any.
 ///
 /// # Errors
 /// As [`refresh`](super::refresh).

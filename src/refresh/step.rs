@@ -12,6 +12,7 @@ use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
+use crate::audience::setting;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
@@ -32,8 +33,6 @@ const ABANDONED: &str = "the server stopped before the refresh had finished";
 /// How refreshes are run.
 #[derive(Debug, Clone)]
 pub struct RefreshSettings {
-    /// Where days begin and end.
-    pub zone: chrono_tz::Tz,
     /// How many chunks are evaluated at the same time, each over a connection of its own.
     pub workers: usize,
     /// Tells `as_of` and when a refresh started and finished.
@@ -43,12 +42,15 @@ pub struct RefreshSettings {
 }
 
 impl RefreshSettings {
-    /// Returns the moment of the clock.
-    pub fn moment(&self) -> Moment {
-        Moment {
+    /// Returns the moment of the clock, in the time zone of the database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn moment(&self, connection: &mut PgConnection) -> Result<Moment, Error> {
+        Ok(Moment {
             now: self.clock.now(),
-            zone: self.zone,
-        }
+            zone: setting::load(connection)?.time_zone,
+        })
     }
 }
 
@@ -129,24 +131,27 @@ impl Lock {
         due: Option<(&str, DateTime<Utc>)>,
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
-        let moment = settings.moment();
-        order::pull_back(&mut self.connection, moment.now)?;
+        let now = settings.clock.now();
+        order::pull_back(&mut self.connection, now)?;
         let started: Refresh = diesel::insert_into(refreshes::table)
             .values((
                 refreshes::trigger.eq(trigger.as_str()),
-                refreshes::as_of.eq(moment.now),
-                refreshes::started_at.eq(moment.now),
+                refreshes::as_of.eq(now),
+                refreshes::started_at.eq(now),
                 refreshes::state.eq("running"),
             ))
             .returning(Refresh::as_returning())
             .get_result(&mut self.connection)?;
-        let run = Run {
-            id: started.id,
-            moment,
-            settings,
-        };
-        let result = touches::begin_refresh(&mut self.connection)
-            .and_then(|()| run.evaluate(db, &mut self.connection, selection, due));
+        let result = touches::begin_refresh(&mut self.connection).and_then(|()| {
+            let mut taken = take_snapshot(db, selection)?;
+            let zone = setting::load(&mut taken.0.connection)?.time_zone;
+            let run = Run {
+                id: started.id,
+                moment: Moment { now, zone },
+                settings,
+            };
+            run.evaluate(db, &mut self.connection, taken, due)
+        });
         if let Err(error) = &result {
             // Where the database is gone this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))
@@ -221,10 +226,9 @@ impl Run<'_> {
         &self,
         db: &Db,
         lock: &mut PgConnection,
-        selection: &Selection,
+        (mut snapshot, mut rules, mut segments): Taken,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        let (mut snapshot, mut rules, mut segments) = take_snapshot(db, selection)?;
         loop {
             let failure = match self.evaluate_rules(db, lock, &snapshot, &rules, segments) {
                 Ok(writer) => {
@@ -318,6 +322,9 @@ impl Run<'_> {
     }
 }
 
+/// A snapshot, and what is to be refreshed in it.
+type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
+
 /// Takes the snapshot and reads in it what is to be refreshed.
 ///
 /// What began to change before a segment began to follow is not noted for it, so that the snapshot which fills the
@@ -325,7 +332,7 @@ impl Run<'_> {
 fn take_snapshot(
     db: &Db,
     selection: &Selection,
-) -> Result<(Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>), Error> {
+) -> Result<Taken, Error> {
     let mut waited: HashSet<i64> = HashSet::new();
     loop {
         let mut snapshot = Snapshot::take(db)?;
@@ -464,7 +471,9 @@ fn prepare_segments(
         let version = segment.definition_version;
         let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
         prepared.is_instant = segment.is_instant;
-        prepared.is_first = last.is_none_or(|last| !last.is_of(version));
+        prepared.is_first = last.is_none_or(|last| {
+            !last.is_of(version) || last.refresh_id <= segment.stale_through
+        });
         prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
         prepared
     };

@@ -2,10 +2,11 @@
 
 use crate::error::Error;
 use crate::graphql::App;
-use crate::refresh::{close_abandoned, next_due, refresh_pending, run_due};
+use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 
-/// The longest sleep: a clock that was set or a machine that was suspended is noticed after it.
+/// The longest sleep: a clock that was set, a machine that was suspended or settings that another process changed are
+/// noticed after it.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How soon to try again while another refresh is running.
 const SOON: Duration = Duration::from_millis(500);
@@ -31,18 +32,18 @@ async fn step(app: &App) -> Duration {
         close_abandoned(&working.db)?;
         // New segments first: somebody waits for them.
         let pending = refresh_pending(&working.db, &working.refresh)?;
-        let daily = run_due(&working.db, working.daily, &working.refresh)?;
-        Ok::<_, Error>(pending.into_iter().chain(daily))
+        let daily = run_due(&working.db, &working.refresh)?;
+        let next = next_due(working.db.run_here(Daily::load)?, working.now());
+        Ok::<_, Error>((pending.into_iter().chain(daily), next))
     });
     let done = done.await;
     app.live.tell_ended();
     match done {
-        Ok(Ok(refreshes)) => {
+        Ok(Ok((refreshes, next))) => {
             for refresh in refreshes {
                 tracing::info!(refresh = refresh.id, trigger = %refresh.trigger, as_of = %refresh.as_of, "refreshed");
             }
-            let now = app.now();
-            let until_due = next_due(app.daily, now) - now;
+            let until_due = next - app.now();
             until_due.to_std().unwrap_or(SOON).min(LONGEST)
         }
         Ok(Err(Error::RefreshRunning)) => SOON,

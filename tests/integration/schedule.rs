@@ -2,18 +2,20 @@
 
 use crate::support::{TestApp, instant};
 use chrono::Duration;
+use rollcall::audience::setting;
 use rollcall::error::Error;
 use rollcall::refresh::{Refresh, run_due};
 use serde_json::json;
 
 /// Lets the clock go on in steps and returns when the job ran, in local time.
 fn runs(app: &TestApp, from: &str, until: &str, step: Duration) -> Vec<String> {
+    let settings = app.db().run_here(setting::load).expect("settings");
     let mut now = instant(from);
     let mut found = Vec::new();
     while now < instant(until) {
         app.clock.set(now);
         if let Some(refresh) = run(app) {
-            let local = refresh.as_of.with_timezone(&app.app.daily.zone);
+            let local = refresh.as_of.with_timezone(&settings.time_zone);
             found.push(local.format("%d %H:%M").to_string());
         }
         now += step;
@@ -22,7 +24,7 @@ fn runs(app: &TestApp, from: &str, until: &str, step: Duration) -> Vec<String> {
 }
 
 fn run(app: &TestApp) -> Option<Refresh> {
-    run_due(app.db(), app.app.daily, &app.app.refresh).expect("the job runs")
+    run_due(app.db(), &app.app.refresh).expect("the job runs")
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn two_servers_run_it_once() {
         app.set_time(&format!("2026-06-{day}T03:00:00Z"));
         let outcomes: Vec<Result<Option<Refresh>, Error>> = std::thread::scope(|scope| {
             let servers: Vec<_> = (0..2)
-                .map(|_| scope.spawn(|| run_due(app.db(), app.app.daily, &app.app.refresh)))
+                .map(|_| scope.spawn(|| run_due(app.db(), &app.app.refresh)))
                 .collect();
             servers
                 .into_iter()

@@ -15,6 +15,7 @@ use super::spool::{Spool, in_place};
 use super::turns::{StopOthers, Stopped, Turns};
 use super::{control, events, runs, subscribers};
 use crate::clock::Clock;
+use crate::audience::setting;
 use crate::db::Db;
 use crate::db::schema::{import_batches, imports};
 use crate::error::Error;
@@ -41,8 +42,6 @@ pub struct ImportSettings {
     pub clock: Clock,
     /// Where files wait.
     pub spool: Spool,
-    /// For how many days it is remembered what there was before an import.
-    pub keep_undo: u32,
     /// How many rows are written in one transaction.
     pub batch_rows: u64,
     /// Set when the process is about to end: the running import stops behind its batch, to be taken up again.
@@ -138,7 +137,8 @@ fn finish(
     settings: &ImportSettings,
 ) -> Result<Import, Error> {
     let now = settings.clock.now();
-    let until = shift_moment(now, Duration::days(i64::from(settings.keep_undo)));
+    let keep_undo = setting::load(connection)?.keep_undo;
+    let until = shift_moment(now, Duration::days(i64::from(keep_undo)));
     let (state, error) = match result {
         Ok(state) => (state, None),
         // It is left running, so that whoever comes next takes it up.

@@ -3,6 +3,7 @@
 
 use super::job::{self, Import, ImportState, forget_expired};
 use super::run::{ImportSettings, remove_file, try_run};
+use crate::audience::setting;
 use crate::db::Db;
 use crate::db::schema::imports;
 use crate::error::Error;
@@ -39,8 +40,9 @@ pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Er
 /// Those of the database.
 pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
     let now = settings.clock.now();
-    let kept_since = shift_moment(now, -Duration::days(i64::from(settings.keep_undo).max(1)));
     let kept = db.run_here(|connection| {
+        let keep_undo = setting::load(connection)?.keep_undo;
+        let kept_since = shift_moment(now, -Duration::days(i64::from(keep_undo).max(1)));
         forget_expired(connection, now)?;
         let late: Vec<i64> = imports::table
             .filter(imports::state.eq("waiting"))

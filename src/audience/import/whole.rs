@@ -60,7 +60,6 @@ fn import_whole(
     let settings = ImportSettings {
         clock: Clock::standing_at(now),
         spool: Spool::new(std::env::temp_dir(), u64::MAX),
-        keep_undo: 30,
         // Events have no identity of their own: cut off in the middle, what is at hand must leave none of them.
         batch_rows: match options.kind() {
             ImportKind::Subscribers => BATCH_ROWS,

@@ -4,6 +4,7 @@ use super::database;
 use super::serve::{ServingArguments, serve};
 use crate::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
+use crate::audience::setting::Missing;
 use crate::audience::{event, group, subscriber, subscriber_changes};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
@@ -53,6 +54,8 @@ pub fn run(
     };
     let settings = arguments.serving.settings()?;
     let opened = database::open_at(database, &data_dir)?;
+    let given = [schedule.given(), imports.given()].concat();
+    database::settle(&opened.db, &given, Missing::Defaults)?;
     let start: DateTime<Utc> = START.parse().context("the demo's start")?;
     let clock = Clock::going_from(start);
     load(&opened.db, schedule, &clock)?;

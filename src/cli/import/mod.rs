@@ -13,6 +13,7 @@ use crate::audience::import::{
     try_run,
 };
 use crate::audience::paging::PageRequest;
+use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags};
 use crate::db::Db;
@@ -38,9 +39,10 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let settings = flags.settings(Clock::System, &database::data_dir(database)?, database);
     if let Command::Subscribers(_) | Command::Events(_) = command {
-        return import_file(database, command, &settings);
+        return import_file(database, flags, command, &settings);
     }
     let opened = database::open(database)?;
+    database::settle(&opened.db, &flags.given(), Missing::Given)?;
     let code = look_after(&opened.db, command, &settings);
     let closed = opened.close();
     let code = code?;
@@ -51,6 +53,7 @@ pub fn run(
 /// Imports a file and prints the report.
 fn import_file(
     database: &DatabaseSettings,
+    flags: &ImportFlags,
     command: &Command,
     settings: &ImportSettings,
 ) -> anyhow::Result<ExitCode> {
@@ -61,6 +64,7 @@ fn import_file(
     };
     let taken = take_file(file, settings)?;
     let opened = database::open(database)?;
+    database::settle(&opened.db, &flags.given(), Missing::Given)?;
     let now = settings.clock.now();
     let name = file.display().to_string();
     let imported = opened

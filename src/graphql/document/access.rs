@@ -1,13 +1,15 @@
 //! Whether a key may have every field that an operation selects.
 
+use super::inclusion::is_included;
 use super::problem::TOLD;
 use super::translate::position;
 use super::{ErrorCode, Refusal};
 use crate::audience::api_key::{Scope, Scopes};
-use crate::graphql::scope::{forbidden, needed_scope};
+use crate::graphql::scope::{forbidden, needed_scopes};
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
 use async_graphql::ServerError;
 use async_graphql::indexmap::IndexMap;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// Makes sure of it, before anything is executed.
@@ -17,6 +19,7 @@ use std::collections::HashSet;
 pub fn check_scopes(
     document: &ExecutableDocument,
     operation: &Operation,
+    variables: &Map<String, Value>,
     scopes: Scopes,
 ) -> Result<(), Refusal> {
     if scopes.allow(Scope::Admin) {
@@ -26,11 +29,12 @@ pub fn check_scopes(
     let mut visited = HashSet::new();
     let mut waiting: Vec<&SelectionSet> = vec![&operation.selection_set];
     while let Some(set) = waiting.pop() {
-        for selection in &set.selections {
+        let selections = set.selections.iter();
+        for selection in selections.filter(|selection| is_included(selection, variables)) {
             match selection {
                 Selection::Field(field) => {
-                    let needed = needed_scope(&set.ty, &field.name);
-                    if let Some(needed) = needed.filter(|needed| !scopes.allow(*needed)) {
+                    let mut needed = needed_scopes(&set.ty, &field.name).iter().copied();
+                    if let Some(needed) = needed.find(|needed| !scopes.allow(*needed)) {
                         let coordinate = format!("{}.{}", set.ty, field.name);
                         refused
                             .entry(coordinate)

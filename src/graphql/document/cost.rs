@@ -3,6 +3,7 @@
 //! A scalar is free, an object costs 1, and a list as much as it can have items: a connection as many as its page, any
 //! other list what is usual. Fields that evaluate rules or walk through history cost what stands in [`WEIGHTS`].
 
+use super::inclusion::is_included;
 use apollo_compiler::Node;
 use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::{ExecutableDocument, Field, Operation, Selection, SelectionSet};
@@ -48,7 +49,6 @@ pub fn cost_of(
 ) -> u64 {
     let mut costing = Costing {
         document,
-        operation,
         variables,
         fragments: HashMap::new(),
     };
@@ -73,7 +73,6 @@ impl Cost {
 
 struct Costing<'d> {
     document: &'d ExecutableDocument,
-    operation: &'d Operation,
     variables: &'d Map<String, Json>,
     fragments: HashMap<&'d str, Cost>,
 }
@@ -81,7 +80,8 @@ struct Costing<'d> {
 impl<'d> Costing<'d> {
     fn cost_set(&mut self, set: &'d SelectionSet) -> Cost {
         let mut cost = Cost::default();
-        for selection in &set.selections {
+        let (selections, variables) = (set.selections.iter(), self.variables);
+        for selection in selections.filter(|selection| is_included(selection, variables)) {
             cost = cost.and(match selection {
                 Selection::Field(field) => self.cost_field(&set.ty, field),
                 Selection::InlineFragment(fragment) => self.cost_set(&fragment.selection_set),
@@ -168,12 +168,7 @@ impl<'d> Costing<'d> {
             Literal::List(items) => u64::try_from(items.len()).ok(),
             Literal::Variable(name) => match self.variables.get(name.as_str()) {
                 Some(Json::Array(items)) => u64::try_from(items.len()).ok(),
-                Some(value) => value.as_f64().map(|number| number as u64),
-                None => {
-                    let mut definitions = self.operation.variables.iter();
-                    let definition = definitions.find(|definition| definition.name == *name)?;
-                    self.read(definition.default_value.as_ref()?)
-                }
+                value => value?.as_f64().map(|number| number as u64),
             },
             _ => None,
         }

@@ -7,6 +7,7 @@
 
 mod access;
 mod cost;
+mod inclusion;
 mod limits;
 mod persisted;
 mod problem;
@@ -150,13 +151,14 @@ impl Documents {
         let document = self.find_or_validate(text)?;
         let validated = &document.validated;
         let (index, operation) = document.find_operation(operation_name)?;
-        access::check_scopes(validated, operation, scopes)?;
         let judge = Judge::new(&self.schema, self.is_open);
-        let problems = judge.check_variables(operation, variables);
+        let mut problems = judge.coerce_variables(operation, variables);
+        problems.extend(judge.check_nulls(validated, operation, variables));
         if !problems.is_empty() {
             let errors = self.tell(validated, problems);
             return Err(Refusal::of(ErrorCode::BadUserInput, errors));
         }
+        access::check_scopes(validated, operation, variables, scopes)?;
         let cost = cost::cost_of(validated, operation, variables);
         if cost > self.limits.cost {
             let message = format!(

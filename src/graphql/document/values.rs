@@ -4,15 +4,19 @@
 use super::translate::constant;
 use crate::graphql::scalar::Date;
 use crate::rule::{check_digits, parse_instant};
-use apollo_compiler::ast::{self, Argument, InputValueDefinition, Type, VariableDefinition};
-use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
+use apollo_compiler::ast::{
+    self, Argument, DirectiveList, InputValueDefinition, Type, VariableDefinition,
+};
+use apollo_compiler::executable::{
+    ExecutableDocument, Fragment, Operation, Selection, SelectionSet,
+};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
 use async_graphql::{InputType, Pos, Value};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is wrong with a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,10 +43,12 @@ impl<'s> Judge<'s> {
     /// Looks at the values of a validated document.
     pub fn check_literals(self, document: &ExecutableDocument) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
+        let none = HashSet::new();
         for operation in document.operations.iter() {
             let literals = Literals {
                 judge: self,
                 operation: Some(operation),
+                nulls: &none,
             };
             for variable in &operation.variables {
                 if let Some(value) = &variable.default_value {
@@ -57,19 +63,59 @@ impl<'s> Judge<'s> {
             let literals = Literals {
                 judge: self,
                 operation: None,
+                nulls: &none,
             };
             literals.check_set(&fragment.selection_set, &mut problems);
         }
         problems
     }
 
+    /// Looks for variables that are null where a value is needed. Validation lets a variable of a nullable type stand
+    /// there if it has a default.
+    pub fn check_nulls(
+        self,
+        document: &ExecutableDocument,
+        operation: &Node<Operation>,
+        variables: &Map<String, Json>,
+    ) -> Vec<ValueProblem> {
+        let is_null = |variable: &&Node<VariableDefinition>| {
+            variable.default_value.is_some()
+                && variables.get(variable.name.as_str()) == Some(&Json::Null)
+        };
+        let nulls = operation.variables.iter().filter(is_null);
+        let nulls: HashSet<&str> = nulls.map(|variable| variable.name.as_str()).collect();
+        let mut problems = Vec::new();
+        if nulls.is_empty() {
+            return problems;
+        }
+        let literals = Literals {
+            judge: self,
+            operation: Some(operation),
+            nulls: &nulls,
+        };
+        literals.check_set(&operation.selection_set, &mut problems);
+        for fragment in spread_fragments(document, &operation.selection_set) {
+            literals.check_set(&fragment.selection_set, &mut problems);
+        }
+        problems
+    }
+
     /// Looks at the variables of a request: what is wanted must be there and have the right form. A whole number that
-    /// is written as a fraction, such as `2.0`, becomes one.
-    pub fn check_variables(
+    /// is written as a fraction, such as `2.0`, becomes one. What is absent gets its default.
+    pub fn coerce_variables(
         self,
         operation: &Operation,
         variables: &mut Map<String, Json>,
     ) -> Vec<ValueProblem> {
+        for definition in &operation.variables {
+            let name = definition.name.as_str();
+            if let Some(default) = &definition.default_value
+                && !variables.contains_key(name)
+            {
+                let default = constant(default).into_json().unwrap_or_default();
+                variables.insert(name.to_owned(), default);
+            }
+        }
         let definitions = operation.variables.iter();
         let checked = definitions.filter_map(|definition| {
             let value = variables.get_mut(definition.name.as_str());
@@ -218,11 +264,14 @@ impl<'s> Judge<'s> {
 struct Literals<'d> {
     judge: Judge<'d>,
     operation: Option<&'d Node<Operation>>,
+    /// The variables that are null, where their values are known.
+    nulls: &'d HashSet<&'d str>,
 }
 
 impl Literals<'_> {
     fn check_set(&self, set: &SelectionSet, problems: &mut Vec<ValueProblem>) {
         for selection in &set.selections {
+            self.check_directives(selection.directives(), problems);
             match selection {
                 Selection::Field(field) => {
                     self.check_arguments(&field.arguments, &field.definition.arguments, problems);
@@ -232,6 +281,15 @@ impl Literals<'_> {
                     self.check_set(&fragment.selection_set, problems);
                 }
                 Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+
+    fn check_directives(&self, directives: &DirectiveList, problems: &mut Vec<ValueProblem>) {
+        for directive in directives.iter() {
+            let definitions = &self.judge.schema.directive_definitions;
+            if let Some(definition) = definitions.get(&directive.name) {
+                self.check_arguments(&directive.arguments, &definition.arguments, problems);
             }
         }
     }
@@ -266,6 +324,13 @@ impl Literals<'_> {
         ) {
             (ast::Value::Null, _) if ty.is_non_null() => {
                 Err(format!("expected a value of type {ty}, found null"))
+            }
+            (ast::Value::Variable(name), _)
+                if ty.is_non_null() && self.nulls.contains(name.as_str()) =>
+            {
+                Err(format!(
+                    "expected a value of type {ty}, found the variable \"${name}\", which is null"
+                ))
             }
             (ast::Value::Null | ast::Value::Variable(_), _) => Ok(()),
             (ast::Value::Object(fields), Some(ExtendedType::InputObject(input))) => {
@@ -317,6 +382,31 @@ impl Literals<'_> {
         let variable = variables.find(|variable| variable.name == *name);
         variable.is_some_and(|variable| !variable.ty.is_non_null())
     }
+}
+
+/// Returns the fragments that a selection set spreads, each once, those that fragments spread included.
+fn spread_fragments<'d>(
+    document: &'d ExecutableDocument,
+    set: &'d SelectionSet,
+) -> impl Iterator<Item = &'d Node<Fragment>> {
+    let mut found = HashMap::new();
+    let mut waiting = vec![set];
+    while let Some(set) = waiting.pop() {
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) => waiting.push(&field.selection_set),
+                Selection::InlineFragment(fragment) => waiting.push(&fragment.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = document.fragments.get(&spread.fragment_name)
+                        && found.insert(fragment.name.as_str(), fragment).is_none()
+                    {
+                        waiting.push(&fragment.selection_set);
+                    }
+                }
+            }
+        }
+    }
+    found.into_values()
 }
 
 /// Makes sure that every object in a value has each of its fields once.

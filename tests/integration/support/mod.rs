@@ -14,13 +14,14 @@ pub use socket::Socket;
 pub use terminal::{Watched, watch};
 pub use tools::{Workshop, python};
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use rollcall::audience::api_key::Access;
 use rollcall::audience::import::{ImportSettings, Spool};
+use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
-use rollcall::refresh::{Daily, Meter, Refresh, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{Meter, Refresh, RefreshSettings, Selection, Trigger, refresh};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -47,20 +48,19 @@ impl TestApp {
 
     /// The same over a database that has something in it already.
     pub fn over(database: TestDatabase, now: &str, zone: chrono_tz::Tz) -> TestApp {
+        let given = [(SettingKey::TimeZone, zone.name().to_owned())];
+        let settled = database
+            .db
+            .run_here(|connection| settle(connection, &given, Missing::Defaults));
+        assert_eq!(settled.expect("the settings are stored"), []);
         let clock = Clock::standing_at(instant(now));
         let spool = tempfile::tempdir().expect("a directory for files to import");
         let app = App {
             db: database.db.clone(),
             refresh: RefreshSettings {
-                zone,
                 workers: 2,
                 clock: clock.clone(),
                 meter: Meter::default(),
-            },
-            daily: Daily {
-                at: NaiveTime::from_hms_opt(3, 0, 0).expect("a time"),
-                zone,
-                keep_changes: 400,
             },
             pending: Arc::default(),
             live: Arc::default(),
@@ -69,7 +69,6 @@ impl TestApp {
             imports: ImportSettings {
                 clock: clock.clone(),
                 spool: Spool::new(spool.path().to_owned(), 50_000_000),
-                keep_undo: 30,
                 batch_rows: 5_000,
                 is_stopping: Arc::default(),
             },

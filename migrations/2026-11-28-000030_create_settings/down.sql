@@ -1,0 +1,2 @@
+ALTER TABLE segments DROP COLUMN stale_through;
+DROP TABLE settings;

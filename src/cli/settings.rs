@@ -1,0 +1,65 @@
+//! `rollcall settings`.
+
+use super::database;
+use crate::audience::setting::{self, SettingKey, Settings};
+use crate::config::DatabaseSettings;
+use crate::rule::nearest;
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use std::process::ExitCode;
+
+/// What `rollcall settings` takes.
+#[derive(Debug, Clone, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What `rollcall settings` can do besides listing.
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    /// Change a setting for all servers and commands; running servers use it at once. Another time zone makes all
+    /// segments pending: a running server refreshes them within a minute, `rollcall refresh` does so now.
+    Set {
+        /// The setting: time_zone, refresh_at, keep_changes or keep_undo.
+        #[arg(value_parser = parse_key)]
+        key: SettingKey,
+        /// The value, such as Europe/Vilnius for time_zone, 03:00 for refresh_at, or a number of days.
+        value: String,
+    },
+}
+
+/// Lists the settings of the database, or changes one.
+pub fn run(database: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Set { key, value }) = &arguments.command {
+        // Before a database is started for nothing.
+        let checked = Settings::default().set(*key, value);
+        checked.map_err(|message| anyhow!("{}: {message}", key.as_str()))?;
+    }
+    let opened = database::open(database)?;
+    let (settings, stored) = opened.db.run_here(|connection| {
+        let settings = match &arguments.command {
+            Some(Command::Set { key, value }) => {
+                setting::change(connection, &[(*key, value.clone())])?
+            }
+            None => setting::load(connection)?,
+        };
+        Ok((settings, setting::list_stored(connection)?))
+    })?;
+    for key in SettingKey::ALL {
+        let is_stored = stored.iter().any(|(other, _)| *other == key);
+        let note = if is_stored { "" } else { "  (default)" };
+        println!("{:<12}  {}{note}", key.as_str(), settings.text(key));
+    }
+    opened.close()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse_key(name: &str) -> Result<SettingKey, String> {
+    SettingKey::find(name).ok_or_else(|| {
+        let names = SettingKey::ALL.map(SettingKey::as_str);
+        let hint = nearest(name, names);
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("expected one of {}{hint}", names.join(", "))
+    })
+}
