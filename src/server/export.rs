@@ -297,7 +297,11 @@ fn refuse_error(error: &Error) -> HttpResponse {
                 &error.to_string(),
             )
         }
-        Error::Invalid(_) | Error::InvalidRule(_) | Error::InUse { .. } | Error::RefreshRunning => {
+        Error::Invalid(_)
+        | Error::InvalidRule(_)
+        | Error::InUse { .. }
+        | Error::RefreshRunning
+        | Error::Resync(_) => {
             refuse(
                 StatusCode::BAD_REQUEST,
                 ErrorCode::BadUserInput,

@@ -273,7 +273,12 @@ fn lists() -> Vec<List> {
                 (0..count).for_each(|number| refresh_later(app, number));
             },
             add: refresh_later,
-            remove: |app, node| delete(app, "refreshes", "as_of", &node["refresh"]["asOf"]),
+            remove: |app, node| {
+                app.database.execute(&format!(
+                    "DELETE FROM segment_refreshes WHERE refresh_id = (SELECT id FROM refreshes WHERE as_of = '{}')",
+                    node["refresh"]["asOf"].as_str().expect("an instant")
+                ));
+            },
         },
         List {
             coordinate: "Segment.definitions",
@@ -304,6 +309,23 @@ fn lists() -> Vec<List> {
             fill: fill_leavers,
             add: |_, _| {},
             remove: remove_person,
+        },
+        List {
+            coordinate: "SegmentChange.deleted",
+            around: "segment(key: \"all\") { changes(first: 1) { nodes { HERE } } }",
+            variations: ONE,
+            identity: "id",
+            fill: |app, count| {
+                add_people(app, count);
+                everybody(app, "all");
+                app.set_time("2026-06-15T13:00:00Z");
+                app.database
+                    .execute("DELETE FROM subscribers WHERE country = 'LT'");
+                app.refresh();
+            },
+            add: |_, _| {},
+            // As when the history is folded; the counts of the past stay.
+            remove: |app, node| remove_deleted(app, node),
         },
         List {
             coordinate: "Subscriber.groups",
@@ -364,6 +386,14 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "events", "occurred_at", &node["occurredAt"]),
         },
     ]
+}
+
+/// Makes a deleted member one who is known to exist no more, but not to have been a member.
+fn remove_deleted(app: &TestApp, node: &Value) {
+    let id = URL_SAFE_NO_PAD.decode(node["id"].as_str().expect("an id"));
+    let id = String::from_utf8(id.expect("base64")).expect("text");
+    let number = id.strip_prefix("Subscriber:").expect("a subscriber");
+    delete(app, "subscriber_deletions", "subscriber_id", &json!(number.parse::<i64>().expect("a number")));
 }
 
 fn add_import(app: &TestApp, number: usize) {
