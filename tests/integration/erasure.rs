@@ -285,7 +285,8 @@ fn a_deleted_person_leaves_no_trace_in_any_table() {
         "subscriber_deletions.subscriber_id",
     ];
     let meanwhile = traces(&app);
-    let is_bare = |place: &String| bare.contains(&place.as_str()) || place == "touches.subscriber_id";
+    let is_bare =
+        |place: &String| bare.contains(&place.as_str()) || place == "touches.subscriber_id";
     assert!(meanwhile.iter().all(is_bare), "{meanwhile:?}");
     app.set_time("2026-03-04T09:30:00Z");
     follow_touches(app.db(), &app.app.refresh).expect("changes are followed");

@@ -12,6 +12,7 @@ mod demo;
 mod erasure;
 mod exporting;
 mod faults;
+mod history;
 mod http;
 mod importing;
 mod instant;

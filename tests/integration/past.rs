@@ -326,9 +326,15 @@ fn changes_growth_and_histories_agree_with_every_day() {
             };
             // Members of the day before who are not members any more because they were deleted, by then or since.
             let everybody = |day: usize| replay.days[day].1.get(key).cloned().unwrap_or_default();
-            let earlier = if day == 0 { BTreeSet::new() } else { everybody(day - 1) };
+            let earlier = if day == 0 {
+                BTreeSet::new()
+            } else {
+                everybody(day - 1)
+            };
             let later = everybody(day);
-            let gone = earlier.difference(&later).filter(|email| !replay.people.contains_key(*email));
+            let gone = earlier
+                .difference(&later)
+                .filter(|email| !replay.people.contains_key(*email));
             expected.push(json!({"refresh": {"asOf": replay.days[day].0.to_rfc3339()},
                 "joined": {"nodes": nodes(&joined)}, "left": {"nodes": nodes(&left)},
                 "deleted": {"totalCount": gone.count()}}));
@@ -402,20 +408,23 @@ fn check_growth(replay: &Replay, key: &str) {
         );
         data["segment"]["growth"].clone()
     };
-    let point = |start: DateTime<Utc>, [members, joined, left, deleted]: [usize; 4]| json!({"start": start.to_rfc3339(),
-        "memberCount": members, "joinedCount": joined, "leftCount": left, "deletedCount": deleted});
-    let each: Vec<Value> = counted.iter().map(|(at, counts)| point(*at, *counts)).collect();
+    let point = |start: DateTime<Utc>, [members, joined, left, deleted]: [usize; 4]| {
+        json!({"start": start.to_rfc3339(),
+        "memberCount": members, "joinedCount": joined, "leftCount": left, "deletedCount": deleted})
+    };
+    let each: Vec<Value> = counted
+        .iter()
+        .map(|(at, counts)| point(*at, *counts))
+        .collect();
     assert_eq!(growth("REFRESH"), json!(each), "{key}");
     // March 2026 is a month of its own in Vilnius, which is two hours ahead at its beginning.
-    let month = counted.iter().fold([0; 4], |[_, joined, left, deleted], (_, day)| {
-        [day[0], joined + day[1], left + day[2], deleted + day[3]]
-    });
+    let month = counted
+        .iter()
+        .fold([0; 4], |[_, joined, left, deleted], (_, day)| {
+            [day[0], joined + day[1], left + day[2], deleted + day[3]]
+        });
     let start = "2026-02-28T22:00:00Z".parse().expect("an instant");
-    assert_eq!(
-        growth("MONTH"),
-        json!([point(start, month)]),
-        "{key}"
-    );
+    assert_eq!(growth("MONTH"), json!([point(start, month)]), "{key}");
     let weeks = growth("WEEK");
     let joined = weeks.as_array().expect("a list").iter();
     let joined: u64 = joined.filter_map(|week| week["joinedCount"].as_u64()).sum();

@@ -144,7 +144,8 @@ fn whoever_is_deleted_is_nowhere() {
     let told = "SELECT string_agg(joined::text, ' ') FROM instant_changes";
     assert_eq!(app.database.ask(told), "true");
     assert_eq!(
-        app.database.ask("SELECT sum(number) FROM segment_deletions"),
+        app.database
+            .ask("SELECT sum(number) FROM segment_deletions"),
         "1"
     );
     assert_nothing_is_left(&app);

@@ -125,7 +125,9 @@ fn what_a_refresh_did_is_told_from_what_happened_after_it() {
     let app = app();
     let changed = |refresh_id| {
         let changed = app.db().run_here(|connection| {
-            in_snapshot(connection, |connection| changed_in(connection, 1, refresh_id))
+            in_snapshot(connection, |connection| {
+                changed_in(connection, 1, refresh_id)
+            })
         });
         let changed = changed.expect("changes");
         (ids(&changed.joined), ids(&changed.left))
