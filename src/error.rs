@@ -31,6 +31,11 @@ pub enum Error {
     /// Another refresh is running.
     #[error("another refresh is running; try again when it has finished")]
     RefreshRunning,
+    /// A position in the history of changes cannot be followed from.
+    #[error(
+        "expected a position in the history of this database, found one that cannot be followed: {0}; load the members anew and follow from there"
+    )]
+    Resync(String),
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),

@@ -36,11 +36,12 @@
 //! - `rule` and `evaluate` know no database, no clock and no asynchronous code.
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
 //! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
-//!   `segment_blocks`: the first two alone, deletions beside each other (`audience/membership.rs` has the locks).
+//!   `segment_blocks`, one at a time (`audience/membership.rs` has the lock).
 //! - Whatever changes a subscriber writes a touch in the same transaction while instant segments exist; triggers see to it.
 //!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
-//!   what changed, and a deletion takes the subscriber out of both.
+//!   what changed, and a deletion is such a change. All changes have one order (`refresh/position.rs`), in which they become
+//!   visible, since they are written under one lock.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
@@ -63,7 +64,7 @@
 //!
 //! Over a WebSocket (`server/websocket.rs`, with the protocol in `server/protocol.rs`) the same happens, once for a query
 //! and as often as there is news for a subscription. `server/hub.rs` looks for the newest refreshes while somebody
-//! listens, and wakes the streams of `graphql/subscription.rs`; each reads by itself what came after the refresh that it
+//! listens, and wakes the streams of `graphql/subscription.rs`; each reads by itself what came after the position that it
 //! told last (`refresh/feed.rs`), so that nothing is lost or told twice whichever process refreshes.
 //!
 //! # Walkthrough: a refresh

@@ -74,6 +74,13 @@ impl IdSet {
         }
     }
 
+    /// Takes out those who are in another set.
+    pub fn remove_all(&mut self, other: &IdSet) {
+        for (byte, others) in self.bytes.iter_mut().zip(&other.bytes) {
+            *byte &= !others;
+        }
+    }
+
     /// Returns how many subscribers are in the set.
     pub fn count(&self) -> usize {
         let ones = self.bytes.iter().map(|byte| byte.count_ones() as usize);

@@ -2,18 +2,17 @@
 //!
 //! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
 
-use super::gaps;
 use super::group::Group;
 use super::id_set::IdSet;
 use super::paging::{Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::{group_memberships, groups, segment_blocks, segment_changes, subscribers};
+use crate::db::schema::{group_memberships, groups, segment_blocks, subscribers};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Integer};
+use diesel::sql_types::{Array, BigInt};
 use std::collections::HashMap;
 
 /// How many ids a block has.
@@ -62,8 +61,9 @@ pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> 
     )?)
 }
 
-/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one: for a
-/// refresh, and for the follower, which like it reads members and writes them back.
+/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one. A
+/// refresh, the follower and a deletion take it: each reads members and writes them back, and their changes become
+/// visible in the order of their ids.
 ///
 /// # Errors
 /// Those of the database.
@@ -71,80 +71,6 @@ pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('rollcall members ' || current_schema(), 0))",
     )?)
-}
-
-/// Takes subscribers out of every segment, because they do not exist any more.
-///
-/// # Errors
-/// Those of the database.
-pub fn clear_bits(connection: &mut PgConnection, subscriber_ids: &[i64]) -> Result<(), Error> {
-    // One statement per subscriber: a statement updates a row only once, and two may share a block.
-    for id in subscriber_ids {
-        diesel::sql_query(
-            "UPDATE segment_blocks SET members = set_bit(members, $1 & 8191, 0) \
-             WHERE block = ($1 >> 13)::integer AND get_bit(members, $1 & 8191) = 1",
-        )
-        .bind::<BigInt, _>(id)
-        .execute(connection)?;
-    }
-    let blocks: Vec<i32> = subscriber_ids
-        .iter()
-        .filter_map(|id| i32::try_from(id >> 13).ok())
-        .collect();
-    diesel::delete(
-        segment_blocks::table
-            .filter(segment_blocks::block.eq_any(blocks))
-            .filter(segment_blocks::members.eq(vec![0_u8; BLOCK_BYTES])),
-    )
-    .execute(connection)?;
-    Ok(())
-}
-
-/// Takes a subscriber out of what is remembered of who joined and left, as if there had never been one of that id.
-///
-/// # Errors
-/// Those of the database.
-pub fn forget_changes(connection: &mut PgConnection, subscriber_id: i64) -> Result<(), Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        segment_id: i64,
-        #[diesel(sql_type = BigInt)]
-        refresh_id: i64,
-        #[diesel(sql_type = Binary)]
-        changed: Vec<u8>,
-    }
-    let chunk = i32::try_from(subscriber_id / CHUNK_IDS).unwrap_or(i32::MAX);
-    let place = u32::try_from(subscriber_id % CHUNK_IDS).unwrap_or(u32::MAX);
-    // One at a time: what another is about to write must be read, not what it read.
-    diesel::sql_query(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall changes ' || current_schema(), $1))",
-    )
-    .bind::<BigInt, _>(i64::from(chunk))
-    .execute(connection)?;
-    // Segment by segment along the index, which begins with them.
-    let rows: Vec<Row> = diesel::sql_query(
-        "SELECT c.segment_id, c.refresh_id, c.changed FROM segments s CROSS JOIN LATERAL \
-         (SELECT * FROM segment_changes WHERE segment_id = s.id AND chunk = $1) c",
-    )
-    .bind::<Integer, _>(chunk)
-    .load(connection)?;
-    for row in rows {
-        let mut changed = gaps::decode(&row.changed)?;
-        let Ok(position) = changed.binary_search(&place) else {
-            continue;
-        };
-        changed.remove(position);
-        let stored = segment_changes::table.find((row.segment_id, chunk, row.refresh_id));
-        if changed.is_empty() {
-            diesel::delete(stored).execute(connection)?;
-        } else {
-            diesel::update(stored)
-                .set(segment_changes::changed.eq(gaps::encode(&changed)))
-                .execute(connection)?;
-        }
-    }
-    Ok(())
 }
 
 /// Groups by subscriber, each with when the subscriber was added.

@@ -1,121 +1,178 @@
-//! Removing many subscribers at once, as [`super::subscriber::delete`] does one.
+//! Taking deleted subscribers out of every segment, one or a hundred thousand of them: a few statements per block.
+//!
+//! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
+//! loses members remembers whom: listeners are told, and a mirror can forget them.
 
 use super::gaps;
-use super::membership::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, lock_for_refresh};
-use crate::db::schema::{segment_blocks, segment_changes, subscriber_deletions, subscribers};
+use super::membership::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits, lock_for_refresh};
+use crate::db::schema::{refreshes, segment_blocks, subscriber_deletions, subscribers};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
+use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Timestamptz};
+use std::collections::BTreeMap;
 
 /// How many subscribers are deleted with one statement.
 const AT_A_TIME: usize = 10_000;
 
-/// Deletes subscribers with memberships, events and totals, takes them out of every segment and out of what is
-/// remembered of who joined and left. Must run within a transaction, which keeps refreshes and other deletions waiting.
+/// Deletes subscribers with memberships, events and totals, and takes them out of every segment. Must run within a
+/// transaction, which keeps refreshes and other deletions waiting.
 ///
 /// # Errors
 /// Those of the database.
 pub fn remove_subscribers(
     connection: &mut PgConnection,
-    mut ids: Vec<i64>,
+    ids: Vec<i64>,
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
-    ids.sort_unstable();
-    ids.dedup();
     lock_for_refresh(connection)?;
     let mut removed = 0;
     for some in ids.chunks(AT_A_TIME) {
         removed += diesel::delete(subscribers::table.filter(subscribers::id.eq_any(some)))
             .execute(connection)?;
-        let rows: Vec<_> = some
-            .iter()
-            .map(|id| {
-                (
-                    subscriber_deletions::subscriber_id.eq(id),
-                    subscriber_deletions::deleted_at.eq(now),
-                )
-            })
-            .collect();
-        diesel::insert_into(subscriber_deletions::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .execute(connection)?;
     }
-    for of_block in ids.chunk_by(|one, other| one / BLOCK_IDS == other / BLOCK_IDS) {
-        clear_block(connection, of_block)?;
-    }
-    for of_chunk in ids.chunk_by(|one, other| one / CHUNK_IDS == other / CHUNK_IDS) {
-        forget_chunk(connection, of_chunk)?;
-    }
+    erase(connection, ids, now)?;
     Ok(removed)
 }
 
-/// Clears the bits of ids of one block in every segment.
-fn clear_block(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
-    let mut mask = vec![0xff_u8; BLOCK_BYTES];
-    for id in ids {
-        let bit = usize::try_from(id % BLOCK_IDS).unwrap_or_default();
-        mask[bit / 8] &= !(1 << (bit % 8));
-    }
-    let block = i32::try_from(ids.first().copied().unwrap_or_default() / BLOCK_IDS);
-    let block = block.unwrap_or(i32::MAX);
-    let rows: Vec<(i64, Vec<u8>)> = segment_blocks::table
-        .filter(segment_blocks::block.eq(block))
-        .order(segment_blocks::segment_id)
-        .select((segment_blocks::segment_id, segment_blocks::members))
-        .for_update()
-        .load(connection)?;
-    for (segment, members) in rows {
-        let kept: Vec<u8> = members
-            .iter()
-            .zip(&mask)
-            .map(|(byte, mask)| byte & mask)
-            .collect();
-        let stored = segment_blocks::table.find((block, segment));
-        if kept.iter().all(|byte| *byte == 0) {
-            diesel::delete(stored).execute(connection)?;
-        } else if kept != members {
-            diesel::update(stored)
-                .set(segment_blocks::members.eq(kept))
-                .execute(connection)?;
+/// Takes subscribers whose rows are deleted out of every segment and remembers which segments lost them. Must run under
+/// [`lock_for_refresh`]: listeners rely on changes becoming visible in the order of their ids. The API does it in the
+/// transaction of the deletion; after a deletion in plain SQL the follower or the next refresh does.
+///
+/// # Errors
+/// Those of the database.
+pub fn erase(
+    connection: &mut PgConnection,
+    mut ids: Vec<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    ids.sort_unstable();
+    ids.dedup();
+    let last_refresh: Option<i64> = refreshes::table
+        .filter(refreshes::state.eq("succeeded"))
+        .select(max(refreshes::id))
+        .first(connection)?;
+    let deletion = Deletion {
+        at: now,
+        refresh_id: last_refresh.unwrap_or_default(),
+    };
+    // A trigger has noted them.
+    let noted = subscriber_deletions::table
+        .filter(subscriber_deletions::subscriber_id.eq_any(&ids))
+        .filter(subscriber_deletions::refresh_id.is_null());
+    diesel::update(noted)
+        .set(subscriber_deletions::refresh_id.eq(deletion.refresh_id))
+        .execute(connection)?;
+    for of_chunk in ids.chunk_by(|one, other| one / CHUNK_IDS == other / CHUNK_IDS) {
+        let mut members = BTreeMap::new();
+        for of_block in of_chunk.chunk_by(|one, other| one / BLOCK_IDS == other / BLOCK_IDS) {
+            clear_block(connection, of_block, &mut members)?;
         }
+        deletion.remember(connection, of_chunk[0] / CHUNK_IDS, members)?;
     }
     Ok(())
 }
 
-/// Forgets that ids of one chunk ever joined or left a segment.
-fn forget_chunk(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
-    let chunk = ids.first().copied().unwrap_or_default() / CHUNK_IDS;
-    diesel::sql_query(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall changes ' || current_schema(), $1))",
-    )
-    .bind::<BigInt, _>(chunk)
-    .execute(connection)?;
-    let chunk = i32::try_from(chunk).unwrap_or(i32::MAX);
-    let rows: Vec<(i64, i64, Vec<u8>)> = segment_changes::table
-        .filter(segment_changes::chunk.eq(chunk))
-        .select((
-            segment_changes::segment_id,
-            segment_changes::refresh_id,
-            segment_changes::changed,
-        ))
+/// The deleted members of segments in one chunk, as ascending places in it.
+type DeletedMembers = BTreeMap<i64, Vec<u32>>;
+
+/// Clears the bits of ids of one block in every segment, and adds them to the deleted members of those that had them.
+fn clear_block(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    deleted: &mut DeletedMembers,
+) -> Result<(), Error> {
+    let number = ids.first().copied().unwrap_or_default() / BLOCK_IDS;
+    let number = i32::try_from(number).unwrap_or(i32::MAX);
+    let mut mask = vec![0_u8; BLOCK_BYTES];
+    for id in ids {
+        let bit = usize::try_from(id % BLOCK_IDS).unwrap_or_default();
+        mask[bit / 8] |= 1 << (bit % 8);
+    }
+    let blocks: Vec<(i64, Vec<u8>)> = segment_blocks::table
+        .filter(segment_blocks::block.eq(number))
+        .select((segment_blocks::segment_id, segment_blocks::members))
         .load(connection)?;
-    for (segment, refresh, bytes) in rows {
-        let before = gaps::decode(&bytes)?;
-        let mut after = before.clone();
-        after.retain(|place| {
-            let id = i64::from(chunk) * CHUNK_IDS + i64::from(*place);
-            ids.binary_search(&id).is_err()
-        });
-        let stored = segment_changes::table.find((segment, chunk, refresh));
-        if after.is_empty() {
-            diesel::delete(stored).execute(connection)?;
-        } else if after.len() < before.len() {
-            diesel::update(stored)
-                .set(segment_changes::changed.eq(gaps::encode(&after)))
-                .execute(connection)?;
+    let (mut emptied, mut changed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+    for (segment_id, mut members) in blocks {
+        let mut cleared = vec![0_u8; BLOCK_BYTES];
+        for ((cleared, byte), mask) in cleared.iter_mut().zip(&mut members).zip(&mask) {
+            *cleared = *byte & mask;
+            *byte &= !mask;
+        }
+        let places = list_bits(number, &cleared).into_iter();
+        let mut places = places
+            .filter_map(|id| u32::try_from(id % CHUNK_IDS).ok())
+            .peekable();
+        if places.peek().is_none() {
+            continue;
+        }
+        deleted.entry(segment_id).or_default().extend(places);
+        if members.iter().all(|byte| *byte == 0) {
+            emptied.push(segment_id);
+        } else {
+            changed.push(segment_id);
+            kept.push(members);
         }
     }
+    if !emptied.is_empty() {
+        let emptied = segment_blocks::table
+            .filter(segment_blocks::block.eq(number))
+            .filter(segment_blocks::segment_id.eq_any(emptied));
+        diesel::delete(emptied).execute(connection)?;
+    }
+    if !changed.is_empty() {
+        diesel::sql_query(
+            "UPDATE segment_blocks b SET members = kept.members FROM unnest($1, $2) AS kept (segment_id, members) \
+             WHERE b.block = $3 AND b.segment_id = kept.segment_id",
+        )
+        .bind::<Array<BigInt>, _>(changed)
+        .bind::<Array<Binary>, _>(kept)
+        .bind::<Integer, _>(number)
+        .execute(connection)?;
+    }
     Ok(())
+}
+
+/// When subscribers were deleted.
+struct Deletion {
+    at: DateTime<Utc>,
+    /// The last refresh that had written its members by then.
+    refresh_id: i64,
+}
+
+impl Deletion {
+    /// Remembers the members that segments lost in one chunk.
+    fn remember(
+        &self,
+        connection: &mut PgConnection,
+        chunk: i64,
+        deleted: DeletedMembers,
+    ) -> Result<(), Error> {
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        let segment_ids: Vec<i64> = deleted.keys().copied().collect();
+        let numbers = deleted.values().map(|places| places.len());
+        let numbers: Vec<i32> = numbers
+            .filter_map(|number| number.try_into().ok())
+            .collect();
+        let coded: Vec<Vec<u8>> = deleted
+            .values()
+            .map(|places| gaps::encode(places))
+            .collect();
+        diesel::sql_query(
+            "INSERT INTO segment_deletions (segment_id, number, deleted, chunk, deleted_at, refresh_id) \
+             SELECT *, $4, $5, $6 FROM unnest($1, $2, $3)",
+        )
+        .bind::<Array<BigInt>, _>(segment_ids)
+        .bind::<Array<Integer>, _>(numbers)
+        .bind::<Array<Binary>, _>(coded)
+        .bind::<Integer, _>(i32::try_from(chunk).unwrap_or(i32::MAX))
+        .bind::<Timestamptz, _>(self.at)
+        .bind::<BigInt, _>(self.refresh_id)
+        .execute(connection)?;
+        Ok(())
+    }
 }

@@ -4,8 +4,9 @@ use super::clean::clean_email;
 use super::import;
 use super::membership;
 use super::paging::{Page, PageRequest};
+use super::removal::erase;
 use super::subscriber_changes::{SubscriberChanges, apply};
-use crate::db::schema::{subscriber_deletions, subscribers};
+use crate::db::schema::subscribers;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -287,22 +288,14 @@ pub fn update(
 /// [`Error::NotFound`].
 pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<(), Error> {
     connection.transaction(|connection| {
-        membership::lock_against_refresh(connection)?;
+        membership::lock_for_refresh(connection)?;
         let email: Option<String> = diesel::delete(subscribers::table.find(id))
             .returning(subscribers::email)
             .get_result(connection)
             .optional()?;
         let email = email.ok_or_else(|| Error::not_found("subscriber", id))?;
         import::forget_person(connection, id, &email)?;
-        membership::clear_bits(connection, &[id])?;
-        membership::forget_changes(connection, id)?;
-        diesel::insert_into(subscriber_deletions::table)
-            .values((
-                subscriber_deletions::subscriber_id.eq(id),
-                subscriber_deletions::deleted_at.eq(now),
-            ))
-            .on_conflict_do_nothing()
-            .execute(connection)?;
+        erase(connection, vec![id], now)?;
         Ok(())
     })
 }

@@ -92,6 +92,8 @@ diesel::table! {
         id -> Int8,
         /// The last refresh whose changes are not kept any more: membership is known since then.
         folded_through -> Int8,
+        /// Random: stands for the time before the first refresh, as refreshes.token for that after one.
+        token -> Int8,
     }
 }
 
@@ -187,7 +189,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Who joined or left an instant segment between refreshes.
+    /// Who joined or left an instant segment between refreshes; of deleted subscribers the bare id.
     instant_changes (id) {
         id -> Int8,
         segment_id -> Int8,
@@ -197,6 +199,8 @@ diesel::table! {
         joined -> Bool,
         /// The last refresh that had written its members by then: the change comes after it and before the next.
         refresh_id -> Int8,
+        /// Random, as refreshes.token.
+        token -> Int8,
     }
 }
 
@@ -215,6 +219,8 @@ diesel::table! {
         done_ids -> Int8,
         /// How many ids there are to evaluate; 0 before the run has begun with them.
         total_ids -> Int8,
+        /// Random. Positions and cursors carry it, so that those of another database or of a restored backup are noticed.
+        token -> Int8,
     }
 }
 
@@ -261,6 +267,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Members of a segment who were deleted: bare ids, kept as long as the changes of segments.
+    segment_deletions (id) {
+        /// Drawn from the sequence of instant_changes.id, so that both tables have one order.
+        id -> Int8,
+        segment_id -> Int8,
+        /// subscribers.id >> 17: 131,072 consecutive ids.
+        chunk -> Int4,
+        deleted_at -> Timestamptz,
+        /// The last refresh that had written its members by then: the deletion comes after it and before the next.
+        refresh_id -> Int8,
+        /// How many ids there are in deleted.
+        number -> Int4,
+        /// The places in the chunk of the deleted members, as Rice-coded gaps; see src/audience/gaps.rs.
+        deleted -> Bytea,
+        /// Random, as refreshes.token.
+        token -> Int8,
+    }
+}
+
+diesel::table! {
     /// What the rule of a segment uses, by key; written with the rule.
     segment_dependencies (segment_id, kind, name) {
         segment_id -> Int8,
@@ -276,10 +302,18 @@ diesel::table! {
         segment_id -> Int8,
         definition_version -> Int4,
         member_count -> Int8,
+        /// How many this refresh found to have joined.
         joined -> Int8,
+        /// How many this refresh found to have left.
         left -> Int8,
         /// Why the rule could not be evaluated; the members then stay as they were.
         problems -> Jsonb,
+        /// How often somebody joined between the refresh of the segment before this one and this one.
+        joined_between -> Int8,
+        /// How often somebody left between the refresh of the segment before this one and this one.
+        left_between -> Int8,
+        /// How many members were deleted between the refresh of the segment before this one and this one. member_count is that of the refresh before + joined + joined_between - left - left_between - deleted.
+        deleted -> Int8,
     }
 }
 
@@ -314,10 +348,12 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Ids of subscribers deleted since the last refresh finished. A refresh whose snapshot still saw one clears its bits; then the rows go.
+    /// Ids of deleted subscribers, written by a trigger and kept as long as the changes of segments. A refresh whose snapshot still saw one leaves it out.
     subscriber_deletions (subscriber_id) {
         subscriber_id -> Int8,
         deleted_at -> Timestamptz,
+        /// The last refresh that had written its members when the subscriber was taken out of the segments; null while that is to be done, after a deletion in plain SQL.
+        refresh_id -> Nullable<Int8>,
     }
 }
 
@@ -376,11 +412,11 @@ diesel::joinable!(import_batches -> imports (import_id));
 diesel::joinable!(import_changes -> imports (import_id));
 diesel::joinable!(import_problems -> imports (import_id));
 diesel::joinable!(instant_changes -> segments (segment_id));
-diesel::joinable!(instant_changes -> subscribers (subscriber_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
 diesel::joinable!(segment_changes -> refreshes (refresh_id));
 diesel::joinable!(segment_changes -> segments (segment_id));
 diesel::joinable!(segment_definitions -> segments (segment_id));
+diesel::joinable!(segment_deletions -> segments (segment_id));
 diesel::joinable!(segment_dependencies -> segments (segment_id));
 diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
 diesel::joinable!(segment_refreshes -> segments (segment_id));
@@ -404,6 +440,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     segment_blocks,
     segment_changes,
     segment_definitions,
+    segment_deletions,
     segment_dependencies,
     segment_refreshes,
     segments,

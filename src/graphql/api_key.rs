@@ -98,11 +98,11 @@ impl ApiKeyQuery {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
         context.require(Scope::Admin, "Query.apiKeys")?;
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.apiKeys")?;
         let db = &context.app()?.db;
         let keys = db.run(move |connection| api_key::list_page(connection, &request));
         let edges = keys.await.map_err(to_graphql)?.map(|key| ApiKeyEdge {
-            cursor: write_cursor(&key.id),
+            cursor: write_cursor("Query.apiKeys", &key.id),
             node: ApiKeyNode(key),
         });
         Ok(ApiKeyConnection::new(edges, Total::ApiKeys))

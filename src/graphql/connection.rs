@@ -39,8 +39,8 @@ pub struct PageArguments {
 }
 
 impl PageArguments {
-    /// Reads the arguments; cursors hold keys of type `K`.
-    pub fn read<K: DeserializeOwned>(self) -> async_graphql::Result<PageRequest<K>> {
+    /// Reads the arguments of a list, named by its type and field; cursors hold keys of type `K`.
+    pub fn read<K: DeserializeOwned>(self, list: &str) -> async_graphql::Result<PageRequest<K>> {
         let (name, size, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(bad_input(
@@ -63,19 +63,21 @@ impl PageArguments {
         };
         Ok(PageRequest {
             size,
-            after: read_cursor(self.after, "after")?,
-            before: read_cursor(self.before, "before")?,
+            after: read_cursor(list, self.after, "after")?,
+            before: read_cursor(list, self.before, "before")?,
             from_end,
         })
     }
 }
 
-/// Returns the cursor of a key.
-pub fn write_cursor(key: &impl Serialize) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+/// Returns the cursor of a key in a list, named by its type and field. It carries the name, so that no other list takes
+/// it for one of its own.
+pub fn write_cursor(list: &str, key: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(list, key)).unwrap_or_default())
 }
 
 fn read_cursor<K: DeserializeOwned>(
+    list: &str,
     cursor: Option<String>,
     name: &str,
 ) -> async_graphql::Result<Option<K>> {
@@ -87,8 +89,9 @@ fn read_cursor<K: DeserializeOwned>(
         .ok()
         // Nothing stored holds a NUL character, and Postgres would not even be asked about one.
         .filter(|bytes| !bytes.windows(6).any(|window| window == br"\u0000"))
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .map(Some)
+        .and_then(|bytes| serde_json::from_slice::<(String, K)>(&bytes).ok())
+        .filter(|(of_list, _)| of_list == list)
+        .map(|(_, key)| Some(key))
         .ok_or_else(|| {
             bad_input(format!(
                 "\"{name}\": expected a cursor from a page of this list in this order, found \"{cursor}\""

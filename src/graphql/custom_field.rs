@@ -104,14 +104,14 @@ impl CustomFieldQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<CustomFieldConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.customFields")?;
         let db = &context.app()?.db;
         let fields = db.run(move |connection| custom_field::list_page(connection, &request));
         let edges = fields
             .await
             .map_err(to_graphql)?
             .map(|field| CustomFieldEdge {
-                cursor: write_cursor(&field.key),
+                cursor: write_cursor("Query.customFields", &field.key),
                 node: CustomFieldNode(field),
             });
         Ok(CustomFieldConnection::new(edges, Total::CustomFields))

@@ -177,6 +177,7 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
         Error::Invalid(_) | Error::InvalidRule(_) => (ErrorCode::BadUserInput, error.to_string()),
         Error::InUse { .. } => (ErrorCode::InUse, error.to_string()),
         Error::RefreshRunning => (ErrorCode::RefreshRunning, error.to_string()),
+        Error::Resync(_) => (ErrorCode::Resync, error.to_string()),
         Error::TimedOut => {
             let message = "answering took too long and was broken off; ask for less at once";
             (ErrorCode::Timeout, message.to_owned())

@@ -94,13 +94,13 @@ pub async fn page_of_events(
     name: Option<String>,
     arguments: PageArguments,
 ) -> async_graphql::Result<EventConnection> {
-    let request = arguments.read::<EventKey>()?;
+    let request = arguments.read::<EventKey>("Subscriber.events")?;
     let total = Total::Events(subscriber_id, name.clone());
     let page = context.app()?.db.run(move |connection| {
         event::list_page(connection, subscriber_id, name.as_deref(), &request)
     });
     let edges = page.await.map_err(to_graphql)?.map(|event| EventEdge {
-        cursor: write_cursor(&(event.occurred_at, event.id)),
+        cursor: write_cursor("Subscriber.events", &(event.occurred_at, event.id)),
         node: EventNode(event),
     });
     Ok(EventConnection::new(edges, total))

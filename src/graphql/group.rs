@@ -77,7 +77,7 @@ impl GroupNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupMemberConnection> {
         let order = order_by.into();
-        let request = subscriber_request(order, page(first, after, last, before))?;
+        let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
         let id = self.0.id;
         let members = context
             .app()?
@@ -87,7 +87,7 @@ impl GroupNode {
             .await
             .map_err(to_graphql)?
             .map(|(subscriber, added_at)| GroupMemberEdge {
-                cursor: subscriber_cursor(&subscriber, order),
+                cursor: subscriber_cursor("Group.members", &subscriber, order),
                 node: SubscriberNode(subscriber),
                 added_at,
             });
@@ -167,11 +167,11 @@ impl GroupQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.groups")?;
         let db = &context.app()?.db;
         let groups = db.run(move |connection| group::list_page(connection, &request));
         let edges = groups.await.map_err(to_graphql)?.map(|group| GroupEdge {
-            cursor: write_cursor(&group.key),
+            cursor: write_cursor("Query.groups", &group.key),
             node: GroupNode(group),
         });
         Ok(GroupConnection::new(edges, Total::Groups))

@@ -366,7 +366,7 @@ impl ImportNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportProblemConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Import.problems")?;
         let kinds: Vec<ProblemKind> = match kinds {
             Some(kinds) => kinds.into_iter().map(Into::into).collect(),
             None => ProblemKind::ALL.to_vec(),
@@ -379,7 +379,7 @@ impl ImportNode {
             .await
             .map_err(to_graphql)?
             .map(|problem| ImportProblemEdge {
-                cursor: write_cursor(&problem.id),
+                cursor: write_cursor("Import.problems", &problem.id),
                 node: ImportProblem(problem),
             });
         Ok(ImportProblemConnection::new(edges, total))
@@ -425,11 +425,11 @@ impl ImportQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.imports")?;
         let db = &context.app()?.db;
         let imports = db.run(move |connection| import::list_page(connection, &request));
         let edges = imports.await.map_err(to_graphql)?.map(|import| ImportEdge {
-            cursor: write_cursor(&import.id),
+            cursor: write_cursor("Query.imports", &import.id),
             node: ImportNode(import),
         });
         Ok(ImportConnection::new(edges, Total::Imports))

@@ -30,6 +30,7 @@ mod node;
 mod order;
 mod parameters;
 mod past;
+mod position;
 mod preview;
 mod query_builder;
 mod refresh;

@@ -3,6 +3,7 @@
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::error::to_graphql;
+use super::id::{Kind, to_global};
 use super::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use super::refresh::RefreshNode;
 use super::scalar::count;
@@ -13,9 +14,9 @@ use super::subscriber::{
 use crate::audience::id_set::IdSet;
 use crate::audience::subscriber::SubscriberOrder;
 use crate::refresh::{
-    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed,
+    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed, list_deleted,
 };
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 
@@ -43,26 +44,20 @@ impl Since {
     }
 }
 
-/// What one refresh did to the members of a segment.
+/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
+/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
+/// `joinedCount`, minus `leftCount` and `deletedCount`.
 pub struct SegmentChange {
     refresh: Refresh,
     of_segment: SegmentRefresh,
 }
 
-impl SegmentChange {
-    /// A refresh, and what it did to one segment.
-    pub fn new((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentChange {
-        SegmentChange {
-            refresh,
-            of_segment,
-        }
-    }
-}
-
-/// What one refresh did to the members of a segment.
+/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
+/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
+/// `joinedCount`, minus `leftCount` and `deletedCount`.
 #[Object]
 impl SegmentChange {
-    /// The refresh.
+    /// The refresh at its end.
     async fn refresh(&self) -> RefreshNode {
         RefreshNode(self.refresh.clone())
     }
@@ -72,18 +67,23 @@ impl SegmentChange {
         count(self.of_segment.member_count)
     }
 
-    /// How many became members.
+    /// How often a subscriber became a member; one who joined twice counts twice.
     async fn joined_count(&self) -> i32 {
-        count(self.of_segment.joined)
+        count(self.of_segment.joined + self.of_segment.joined_between)
     }
 
-    /// How many ceased to be members.
+    /// How often a member left; one who left twice counts twice. Deletions are not counted here.
     async fn left_count(&self) -> i32 {
-        count(self.of_segment.left)
+        count(self.of_segment.left + self.of_segment.left_between)
     }
 
-    /// Who became a member, among those who are subscribers still. An error if the refresh is longer ago than changes
-    /// are kept.
+    /// How many members were deleted.
+    async fn deleted_count(&self) -> i32 {
+        count(self.of_segment.deleted)
+    }
+
+    /// The subscribers who are members after the change and were not before it, without those who were deleted since. An
+    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn joined(
         &self,
         context: &Context<'_>,
@@ -95,12 +95,12 @@ impl SegmentChange {
     ) -> async_graphql::Result<SubscriberConnection> {
         let order = order_by.into();
         let arguments = page(first, after, last, before);
-        self.list(context, |changed| changed.joined, order, arguments)
+        self.list(context, "SegmentChange.joined", order, arguments)
             .await
     }
 
-    /// Who ceased to be a member, among those who are subscribers still. An error if the refresh is longer ago than
-    /// changes are kept.
+    /// The subscribers who were members before the change and are not after it, without those who were deleted since. An
+    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn left(
         &self,
         context: &Context<'_>,
@@ -112,34 +112,103 @@ impl SegmentChange {
     ) -> async_graphql::Result<SubscriberConnection> {
         let order = order_by.into();
         let arguments = page(first, after, last, before);
-        self.list(context, |changed| changed.left, order, arguments)
-            .await
+        self.list(context, LEFT, order, arguments).await
+    }
+
+    /// The ids of those who were members before the change, are not after it, and were deleted by now: a mirror removes
+    /// them as it removes those who left. An error with the code RESYNC if the refresh is longer ago than changes are kept.
+    async fn deleted(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<DeletedMemberConnection> {
+        const LIST: &str = "SegmentChange.deleted";
+        let request = page(first, after, last, before).read(LIST)?;
+        let change = self.key();
+        let db = &context.app()?.db;
+        let listed = db.run(move |connection| list_deleted(connection, change, &request));
+        let (page, total) = listed.await.map_err(to_graphql)?;
+        let edges = page.map(|id| DeletedMemberEdge {
+            cursor: write_cursor(LIST, &id),
+            node: DeletedMember {
+                id: to_global(Kind::Subscriber, id),
+            },
+        });
+        Ok(DeletedMemberConnection::new(edges, Total::Known(total)))
     }
 }
 
+const LEFT: &str = "SegmentChange.left";
+
+/// A member of a segment who was deleted.
+#[derive(SimpleObject)]
+pub struct DeletedMember {
+    /// The global id that the subscriber had.
+    id: ID,
+}
+
+connection! {
+    /// A page of members of a segment who were deleted.
+    DeletedMemberConnection
+    /// A deleted member of a segment, in a list.
+    DeletedMemberEdge { DeletedMember }
+}
+
 impl SegmentChange {
+    /// The segment and the refresh.
+    fn key(&self) -> (i64, i64) {
+        (self.of_segment.segment_id, self.refresh.id)
+    }
+
     async fn list(
         &self,
         context: &Context<'_>,
-        side: fn(Changed) -> IdSet,
+        list: &'static str,
         order: SubscriberOrder,
         arguments: super::connection::PageArguments,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let request = subscriber_request(order, arguments)?;
-        let change = (self.of_segment.segment_id, self.refresh.id);
+        let request = subscriber_request(list, order, arguments)?;
+        let side: fn(Changed) -> IdSet = match list {
+            LEFT => |changed| changed.left,
+            _ => |changed| changed.joined,
+        };
+        let change = self.key();
         let db = &context.app()?.db;
         let listed =
             db.run(move |connection| list_changed(connection, change, side, order, &request));
         let (page, total) = listed.await.map_err(to_graphql)?;
-        Ok(subscriber_connection(page, order, Total::Known(total)))
+        Ok(subscriber_connection(
+            list,
+            page,
+            order,
+            Total::Known(total),
+        ))
     }
 }
 
 connection! {
-    /// A page of what refreshes did to a segment.
+    /// A page of changes of a segment.
     SegmentChangeConnection
-    /// What one refresh did to a segment, in a list.
+    /// A change of a segment, in a list.
     SegmentChangeEdge { SegmentChange }
+}
+
+/// The list of changes of a segment.
+pub const CHANGES: &str = "Segment.changes";
+
+/// Turns a refresh, and what it did to a segment, into an edge. Its cursor carries the token of the refresh, so that a
+/// cursor of another history is noticed.
+pub fn change_edge((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentChangeEdge {
+    SegmentChangeEdge {
+        cursor: write_cursor(CHANGES, &(refresh.id, refresh.token)),
+        node: SegmentChange {
+            refresh,
+            of_segment,
+        },
+    }
 }
 
 /// How long the stretches of a growth are.
@@ -168,6 +237,9 @@ pub struct SegmentGrowthPoint {
     pub joined_count: i32,
     /// How many left within it; what an INSTANT segment followed between two refreshes counts with the later one.
     pub left_count: i32,
+    /// How many members were deleted within it; those deleted between two refreshes count with the later one.
+    /// `memberCount` is that of the point before, plus `joinedCount`, minus `leftCount` and `deletedCount`.
+    pub deleted_count: i32,
 }
 
 impl From<GrowthPoint> for SegmentGrowthPoint {
@@ -177,6 +249,7 @@ impl From<GrowthPoint> for SegmentGrowthPoint {
             member_count: count(point.member_count),
             joined_count: count(point.joined),
             left_count: count(point.left),
+            deleted_count: count(point.deleted),
         }
     }
 }
@@ -274,7 +347,7 @@ pub type PassageKey = (Reverse<(i64, i64)>, i64);
 /// Turns a passage into an edge.
 pub fn passage_edge(passage: Passage) -> MembershipPassageEdge {
     MembershipPassageEdge {
-        cursor: write_cursor(&passage_key(&passage)),
+        cursor: write_cursor("Subscriber.history", &passage_key(&passage)),
         node: MembershipPassage(passage),
     }
 }

@@ -166,14 +166,14 @@ impl RefreshQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<RefreshConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.refreshes")?;
         let db = &context.app()?.db;
         let refreshes = db.run(move |connection| list_refreshes(connection, &request));
         let edges = refreshes
             .await
             .map_err(to_graphql)?
             .map(|refresh| RefreshEdge {
-                cursor: write_cursor(&refresh.id),
+                cursor: write_cursor("Query.refreshes", &refresh.id),
                 node: RefreshNode(refresh),
             });
         Ok(RefreshConnection::new(edges, Total::Refreshes))

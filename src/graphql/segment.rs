@@ -11,9 +11,9 @@ use super::loaders::{
 };
 use super::membership::MembershipTarget;
 use super::past::{
-    GrowthBy, SegmentChange, SegmentChangeConnection, SegmentChangeEdge, SegmentGrowthPoint,
-    SegmentOverlap, Since,
+    GrowthBy, SegmentChangeConnection, SegmentGrowthPoint, SegmentOverlap, Since, change_edge,
 };
+use super::position::write_position;
 use super::refresh::SegmentRefreshNode;
 use super::rule_node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::scalar::count;
@@ -25,8 +25,8 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{
-    Daily, SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
-    next_run,
+    Daily, SegmentState, Start, count_members_as_of, find_start, list_growth, list_members_as_of,
+    list_refreshes_of, next_run,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
@@ -183,7 +183,7 @@ impl SegmentNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentDefinitionConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Segment.definitions")?;
         let id = self.0.id;
         let db = &context.app()?.db;
         let found = db.run(move |connection| segment::list_definitions(connection, id, &request));
@@ -191,7 +191,7 @@ impl SegmentNode {
             .await
             .map_err(to_graphql)?
             .map(|definition| SegmentDefinitionEdge {
-                cursor: write_cursor(&definition.version),
+                cursor: write_cursor("Segment.definitions", &definition.version),
                 node: SegmentDefinition(definition),
             });
         Ok(SegmentDefinitionConnection::new(
@@ -229,8 +229,8 @@ impl SegmentNode {
         })
     }
 
-    /// How many members the segment has since its last refresh, or had as of a moment. Of the past those count who are
-    /// subscribers still; an error if it is in the future or longer ago than changes are kept.
+    /// How many members the segment has now, or had as of a moment, also those who were deleted since; an error if the
+    /// moment is in the future or longer ago than changes are kept.
     async fn member_count(
         &self,
         context: &Context<'_>,
@@ -242,16 +242,16 @@ impl SegmentNode {
             let now = app.now();
             let members = app
                 .db
-                .run(move |connection| find_members_as_of(connection, id, as_of, now));
+                .run(move |connection| count_members_as_of(connection, id, as_of, now));
             let members = members.await.map_err(to_graphql)?;
-            return Ok(count(i64::try_from(members.count()).unwrap_or(i64::MAX)));
+            return Ok(count(i64::try_from(members).unwrap_or(i64::MAX)));
         }
         let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
         Ok(count(members.unwrap_or(0)))
     }
 
-    /// The members since the last refresh, or as of a moment. Of the past those are listed who are subscribers still; an
-    /// error if it is in the future or longer ago than changes are kept.
+    /// The members now, or as of a moment. Those who were deleted since are not listed, nor in `totalCount`; an error if
+    /// the moment is in the future or longer ago than changes are kept.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a moment and an order"
@@ -267,7 +267,8 @@ impl SegmentNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentMemberConnection> {
         let order = order_by.into();
-        let request = subscriber_request(order, page(first, after, last, before))?;
+        let request =
+            subscriber_request("Segment.members", order, page(first, after, last, before))?;
         let id = self.0.id;
         let app = context.app()?;
         let now = app.now();
@@ -284,7 +285,7 @@ impl SegmentNode {
         });
         let (page, total) = listed.await.map_err(to_graphql)?;
         let edges = page.map(|subscriber| SegmentMemberEdge {
-            cursor: subscriber_cursor(&subscriber, order),
+            cursor: subscriber_cursor("Segment.members", &subscriber, order),
             since: Since {
                 segment_id: id,
                 subscriber_id: subscriber.id,
@@ -295,7 +296,9 @@ impl SegmentNode {
         Ok(SegmentMemberConnection::new(edges, total))
     }
 
-    /// What each refresh did to the members, newest first.
+    /// How the members changed, newest first: an item for each refresh, which also counts what happened since the one
+    /// before. To learn what is new, ask for the items `before` the cursor of the newest item that you know; a cursor
+    /// of another server, or from before a backup was restored, is an error with the code RESYNC.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -304,16 +307,21 @@ impl SegmentNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentChangeConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Segment.changes")?;
         let id = self.0.id;
         let db = &context.app()?.db;
         let found = db.run(move |connection| list_refreshes_of(connection, id, &request));
-        let edges = found.await.map_err(to_graphql)?.map(|of_segment| {
-            let cursor = write_cursor(&of_segment.0.id);
-            let node = SegmentChange::new(of_segment);
-            SegmentChangeEdge { node, cursor }
-        });
+        let edges = found.await.map_err(to_graphql)?.map(change_edge);
         Ok(SegmentChangeConnection::new(edges, Total::RefreshesOf(id)))
+    }
+
+    /// The position after everything that has changed the members so far, for `after` of `membershipChanged`. To begin a
+    /// mirror, ask for it first, then load the members, then follow from it.
+    async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        let db = &context.app()?.db;
+        let now = db.run(|connection| find_start(connection, Start::Now));
+        let position = now.await.map_err(to_graphql)?;
+        Ok(write_position(&position, 0))
     }
 
     /// How the segment grew: a point for each stretch of time in which it was refreshed, oldest first; at most 1,000.
@@ -462,7 +470,7 @@ impl SegmentQuery {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Query.segments")?;
         let segments = context
             .app()?
             .db
@@ -471,7 +479,7 @@ impl SegmentQuery {
             .await
             .map_err(to_graphql)?
             .map(|segment| SegmentEdge {
-                cursor: write_cursor(&segment.key),
+                cursor: write_cursor("Query.segments", &segment.key),
                 node: SegmentNode(segment),
             });
         Ok(SegmentConnection::new(

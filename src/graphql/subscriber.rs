@@ -200,12 +200,12 @@ impl SubscriberNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberGroupConnection> {
-        let request = page(first, after, last, before).read::<String>()?;
+        let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
         let groups = load_one(context.loader()?, GroupsOf(self.0.id)).await?;
         let groups = groups.unwrap_or_default();
         let page = page_of(&groups, &request, |(group, _)| group.key.clone());
         let edges = page.map(|(group, added_at)| SubscriberGroupEdge {
-            cursor: write_cursor(&group.key),
+            cursor: write_cursor("Subscriber.groups", &group.key),
             node: super::group::GroupNode(group),
             added_at,
         });
@@ -224,12 +224,12 @@ impl SubscriberNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberSegmentConnection> {
-        let request = page(first, after, last, before).read::<String>()?;
+        let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
         let segments = load_one(context.loader()?, SegmentsOf(self.0.id)).await?;
         let segments = segments.unwrap_or_default();
         let page = page_of(&segments, &request, |segment| segment.key.clone());
         let edges = page.map(|segment| SubscriberSegmentEdge {
-            cursor: write_cursor(&segment.key),
+            cursor: write_cursor("Subscriber.segments", &segment.key),
             since: Since {
                 segment_id: segment.id,
                 subscriber_id: self.0.id,
@@ -266,7 +266,7 @@ impl SubscriberNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<MembershipPassageConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Subscriber.history")?;
         let passages = load_one(context.loader()?, PassagesOf(self.0.id)).await?;
         let passages = passages.unwrap_or_default();
         let page = page_of(&passages, &request, passage_key).map(passage_edge);
@@ -384,7 +384,12 @@ impl SubscriberFilter {
             list_matching(&db, &rule, &moment, order, &request, &settings)
         });
         let (page, total) = listed.await.map_err(to_graphql)?;
-        Ok(subscriber_connection(page, order, Total::Known(total)))
+        Ok(subscriber_connection(
+            SUBSCRIBERS,
+            page,
+            order,
+            Total::Known(total),
+        ))
     }
 }
 
@@ -431,7 +436,7 @@ impl SubscriberQuery {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let order = order_by.into();
-        let request = subscriber_request(order, page(first, after, last, before))?;
+        let request = subscriber_request(SUBSCRIBERS, order, page(first, after, last, before))?;
         if let Some(filter) = filter {
             return filter.list(context, order, request).await;
         }
@@ -441,18 +446,27 @@ impl SubscriberQuery {
             .run(move |connection| list_page(connection, order, &request))
             .await
             .map_err(to_graphql)?;
-        Ok(subscriber_connection(page, order, Total::Subscribers))
+        Ok(subscriber_connection(
+            SUBSCRIBERS,
+            page,
+            order,
+            Total::Subscribers,
+        ))
     }
 }
 
+/// The list of all subscribers.
+const SUBSCRIBERS: &str = "Query.subscribers";
+
 /// Reads paging arguments of a list of subscribers in an order; its cursors hold an id or an e-mail.
 pub fn subscriber_request(
+    list: &str,
     order: SubscriberOrder,
     arguments: PageArguments,
 ) -> async_graphql::Result<PageRequest<SubscriberKey>> {
     match order {
-        SubscriberOrder::Id => Ok(map_keys(arguments.read()?, SubscriberKey::Id)),
-        SubscriberOrder::Email => Ok(map_keys(arguments.read()?, SubscriberKey::Email)),
+        SubscriberOrder::Id => Ok(map_keys(arguments.read(list)?, SubscriberKey::Id)),
+        SubscriberOrder::Email => Ok(map_keys(arguments.read(list)?, SubscriberKey::Email)),
     }
 }
 
@@ -469,21 +483,22 @@ fn map_keys<K>(
 }
 
 /// Returns the cursor of a subscriber in a list of that order.
-pub fn subscriber_cursor(subscriber: &Subscriber, order: SubscriberOrder) -> String {
+pub fn subscriber_cursor(list: &str, subscriber: &Subscriber, order: SubscriberOrder) -> String {
     match subscriber.key(order) {
-        SubscriberKey::Id(id) => write_cursor(&id),
-        SubscriberKey::Email(email) => write_cursor(&email),
+        SubscriberKey::Id(id) => write_cursor(list, &id),
+        SubscriberKey::Email(email) => write_cursor(list, &email),
     }
 }
 
 /// Makes a connection of a page of subscribers.
 pub fn subscriber_connection(
+    list: &str,
     page: Page<Subscriber>,
     order: SubscriberOrder,
     total: Total,
 ) -> SubscriberConnection {
     let edges = page.map(|subscriber| SubscriberEdge {
-        cursor: subscriber_cursor(&subscriber, order),
+        cursor: subscriber_cursor(list, &subscriber, order),
         node: SubscriberNode(subscriber),
     });
     SubscriberConnection::new(edges, total)

@@ -1,15 +1,17 @@
-//! What is new: the newest refreshes, and what they did to a segment, one after the other.
+//! What is new: the newest refreshes, and what changed a segment, one change after the other.
 //!
-//! Refreshes run one at a time under a lock, so their ids are also the order in which they end: once a refresh has
-//! ended, nothing with its id or a smaller one comes to be any more. Whoever remembers an id misses nothing after it,
-//! whichever process ran the refreshes.
+//! A listener remembers the position after the change that it was told last (`position.rs`) and misses nothing after it,
+//! whichever process made the changes.
 
 use super::history::{Refresh, RefreshState};
-use super::past::{Changed, find_changed};
-use crate::db::schema::{instant_changes, refreshes, segment_refreshes, segments};
+use super::past::{Changed, changed_in, ids_of, in_snapshot};
+use super::position::{Place, Position, last_between};
+use crate::db::schema::{
+    instant_changes, refreshes, segment_deletions, segment_refreshes, segments,
+};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, max, select};
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 
 /// How many refreshes are looked at together. More than that never end between two looks.
@@ -20,8 +22,8 @@ const NEWEST: i64 = 20;
 pub struct Newest {
     /// Their rows.
     pub refreshes: Vec<Refresh>,
-    /// The id of the last change that an instant segment followed at once; 0 if there was none.
-    pub last_instant: i64,
+    /// The id of the last change between refreshes; 0 if there was none.
+    pub last_between: i64,
 }
 
 impl Newest {
@@ -66,173 +68,227 @@ pub fn find_newest(connection: &mut PgConnection) -> Result<Newest, Error> {
     newest.reverse();
     Ok(Newest {
         refreshes: newest,
-        last_instant: last_instant(connection)?,
+        last_between: last_between(connection)?,
     })
 }
 
-fn last_instant(connection: &mut PgConnection) -> Result<i64, Error> {
-    let last: Option<i64> = instant_changes::table
-        .select(max(instant_changes::id))
-        .first(connection)?;
-    Ok(last.unwrap_or(0))
-}
-
-/// What somebody has seen of the changes of a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// The last refresh.
-    pub refresh: i64,
-    /// The last change that was followed at once.
-    pub instant: i64,
-}
-
-impl Seen {
-    /// What there is to see now: whoever asks for what comes after it gets all that readers cannot see yet.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn now(connection: &mut PgConnection) -> Result<Seen, Error> {
-        let last: Option<i64> = refreshes::table
-            .filter(refreshes::state.eq("succeeded"))
-            .select(max(refreshes::id))
-            .first(connection)?;
-        Ok(Seen {
-            refresh: last.unwrap_or(0),
-            instant: last_instant(connection)?,
-        })
-    }
-
-    /// A refresh, and all that was followed before the next one. Of what was followed after it, all is new.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn refresh(connection: &mut PgConnection, refresh: i64) -> Result<Seen, Error> {
-        let before = instant_changes::table.filter(instant_changes::refresh_id.lt(refresh));
-        let instant: Option<i64> = before.select(max(instant_changes::id)).first(connection)?;
-        Ok(Seen {
-            refresh,
-            instant: instant.unwrap_or(0),
-        })
-    }
-}
-
-/// What changed a segment: a refresh, or changes of subscribers that it followed at once.
+/// What changed a segment: a refresh, or changes between refreshes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentChange {
     /// The refresh, if it was one.
     pub refresh: Option<Refresh>,
-    /// The `as_of` of the refresh, or when the last of the changes was followed.
+    /// The `as_of` of the refresh, or when the last of the changes happened.
     pub at: DateTime<Utc>,
-    /// Who joined and who left, among those who are subscribers still.
+    /// Who joined, who left and who was deleted, also those who joined or left and were deleted since.
     pub changed: Changed,
-    /// What has been seen with it.
-    pub seen: Seen,
+    /// The position after it.
+    pub position: Position,
 }
 
-/// Finds the first change of who is in a segment after what has been seen.
+/// What comes after a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A change of the segment.
+    Change(Box<SegmentChange>),
+    /// Nothing that changed the segment, up to this position.
+    Nothing(Position),
+}
+
+/// Finds the first change of who is in a segment after a position.
 ///
 /// # Errors
-/// [`Error::NotFound`] if the segment is gone; [`Error::Invalid`] if that change is longer ago than changes are kept;
-/// those of the database.
+/// [`Error::NotFound`] if the segment is gone; [`Error::Resync`] if the position is not one of this history or longer
+/// ago than changes are kept; those of the database.
 pub fn find_next_change(
     connection: &mut PgConnection,
     segment_id: i64,
-    seen: Seen,
-) -> Result<Option<SegmentChange>, Error> {
-    let refresh: Option<Refresh> = segment_refreshes::table
-        .inner_join(refreshes::table)
-        .filter(segment_refreshes::segment_id.eq(segment_id))
-        .filter(segment_refreshes::refresh_id.gt(seen.refresh))
-        .filter(
-            segment_refreshes::joined
-                .gt(0)
-                .or(segment_refreshes::left.gt(0)),
-        )
-        .order(segment_refreshes::refresh_id)
-        .select(Refresh::as_select())
-        .first(connection)
-        .optional()?;
-    let before = refresh.as_ref().map_or(i64::MAX, |refresh| refresh.id);
-    if let Some(followed) = find_followed(connection, segment_id, seen, before)? {
-        return Ok(Some(followed));
-    }
-    match refresh {
-        Some(refresh) => of_refresh(connection, segment_id, refresh, seen).map(Some),
-        None => {
-            let segment = segments::table.find(segment_id);
-            match select(exists(segment)).get_result(connection)? {
-                true => Ok(None),
-                false => Err(Error::not_found("segment", format!("number {segment_id}"))),
-            }
+    after: Position,
+) -> Result<Next, Error> {
+    // One snapshot: a refresh that ends between two questions must not be taken for one that came later.
+    in_snapshot(connection, |connection| {
+        let segment = segments::table.find(segment_id);
+        if !select(exists(segment)).get_result(connection)? {
+            return Err(Error::not_found("segment", format!("number {segment_id}")));
         }
-    }
-}
-
-fn of_refresh(
-    connection: &mut PgConnection,
-    segment_id: i64,
-    refresh: Refresh,
-    seen: Seen,
-) -> Result<SegmentChange, Error> {
-    let changed =
-        find_changed(connection, segment_id, refresh.id).map_err(|error| match error {
-            Error::Invalid(_) => {
-                let message = "expected a refresh whose later changes are kept still, found one that is too long ago";
-                Error::invalid("after", message)
-            }
-            other => other,
-        })?;
-    Ok(SegmentChange {
-        seen: Seen {
-            refresh: refresh.id,
-            ..seen
-        },
-        at: refresh.as_of,
-        refresh: Some(refresh),
-        changed,
+        after.check(connection)?;
+        let refresh = find_refresh(connection, segment_id, after.place)?;
+        let before = refresh.as_ref().map_or(i64::MAX, |refresh| refresh.id);
+        if let Some(change) = find_between(connection, segment_id, after.place, before)? {
+            return Ok(Next::Change(Box::new(change)));
+        }
+        let Some(refresh) = refresh else {
+            return Position::now(connection).map(Next::Nothing);
+        };
+        let (place, token) = (Place::after_refresh(refresh.id), refresh.token);
+        Ok(Next::Change(Box::new(SegmentChange {
+            at: refresh.as_of,
+            changed: changed_in(connection, segment_id, refresh.id)?,
+            refresh: Some(refresh),
+            position: Position { place, token },
+        })))
     })
 }
 
-/// How many changes that were followed at once are told together.
-const FOLLOWED: i64 = 1_000;
-
-/// Finds the next changes that were followed at once, those before a refresh; of each subscriber one at most, so that
-/// their order is not lost.
-fn find_followed(
+/// Finds the next refresh in which somebody joined or left.
+fn find_refresh(
     connection: &mut PgConnection,
     segment_id: i64,
-    seen: Seen,
+    after: Place,
+) -> Result<Option<Refresh>, Error> {
+    let has_changes = segment_refreshes::joined
+        .gt(0)
+        .or(segment_refreshes::left.gt(0));
+    Ok(segment_refreshes::table
+        .inner_join(refreshes::table)
+        .filter(segment_refreshes::segment_id.eq(segment_id))
+        .filter(segment_refreshes::refresh_id.gt(after.refresh))
+        .filter(has_changes)
+        .order(segment_refreshes::refresh_id)
+        .select(Refresh::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// How many changes between refreshes are told together.
+const TOGETHER: i64 = 1_000;
+
+/// Finds the next changes between refreshes, those before a refresh: either deletions, or what was followed at once.
+fn find_between(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    after: Place,
     before: i64,
 ) -> Result<Option<SegmentChange>, Error> {
-    let rows: Vec<(i64, i64, DateTime<Utc>, bool)> = instant_changes::table
+    let followed = list_followed(connection, segment_id, after, before)?;
+    let deletions = list_deletions(connection, segment_id, after, before)?;
+    let first_followed = followed.first().map_or(i64::MAX, |row| row.id);
+    let first_deletion = deletions.first().map_or(i64::MAX, |row| row.id);
+    if first_deletion < first_followed {
+        gather_deletions(deletions, first_followed)
+    } else {
+        Ok(gather_followed(followed, first_deletion))
+    }
+}
+
+/// A change that was followed at once.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = instant_changes, check_for_backend(diesel::pg::Pg))]
+struct FollowedRow {
+    id: i64,
+    subscriber_id: i64,
+    changed_at: DateTime<Utc>,
+    joined: bool,
+    refresh_id: i64,
+    token: i64,
+}
+
+fn list_followed(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    after: Place,
+    before: i64,
+) -> Result<Vec<FollowedRow>, Error> {
+    let is_later = instant_changes::refresh_id
+        .gt(after.refresh)
+        .or(instant_changes::id.gt(after.between));
+    Ok(instant_changes::table
         .filter(instant_changes::segment_id.eq(segment_id))
-        .filter(instant_changes::id.gt(seen.instant))
+        .filter(instant_changes::refresh_id.ge(after.refresh))
         .filter(instant_changes::refresh_id.lt(before))
-        .order(instant_changes::id)
-        .limit(FOLLOWED)
-        .select((
-            instant_changes::id,
-            instant_changes::subscriber_id,
-            instant_changes::changed_at,
-            instant_changes::joined,
-        ))
-        .load(connection)?;
-    let mut next: Option<SegmentChange> = None;
-    for (id, subscriber_id, at, joined) in rows {
-        let next = next.get_or_insert_with(|| SegmentChange {
-            refresh: None,
-            at,
-            changed: Changed::default(),
-            seen,
-        });
-        let Changed { joined: in_, left } = &mut next.changed;
-        if in_.contains(subscriber_id) || left.contains(subscriber_id) {
+        .filter(is_later)
+        .order((instant_changes::refresh_id, instant_changes::id))
+        .limit(TOGETHER)
+        .select(FollowedRow::as_select())
+        .load(connection)?)
+}
+
+/// Members of one chunk who were deleted together.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = segment_deletions, check_for_backend(diesel::pg::Pg))]
+struct DeletionRow {
+    id: i64,
+    chunk: i32,
+    deleted_at: DateTime<Utc>,
+    refresh_id: i64,
+    number: i32,
+    deleted: Vec<u8>,
+    token: i64,
+}
+
+fn list_deletions(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    after: Place,
+    before: i64,
+) -> Result<Vec<DeletionRow>, Error> {
+    let is_later = segment_deletions::refresh_id
+        .gt(after.refresh)
+        .or(segment_deletions::id.gt(after.between));
+    Ok(segment_deletions::table
+        .filter(segment_deletions::segment_id.eq(segment_id))
+        .filter(segment_deletions::refresh_id.ge(after.refresh))
+        .filter(segment_deletions::refresh_id.lt(before))
+        .filter(is_later)
+        .order((segment_deletions::refresh_id, segment_deletions::id))
+        .limit(TOGETHER)
+        .select(DeletionRow::as_select())
+        .load(connection)?)
+}
+
+/// Gathers changes with ids before `end`, each subscriber at most once, so that the order of joining and leaving is kept.
+fn gather_followed(rows: Vec<FollowedRow>, end: i64) -> Option<SegmentChange> {
+    let mut gathered: Option<SegmentChange> = None;
+    for row in rows.into_iter().take_while(|row| row.id < end) {
+        let place = Place {
+            refresh: row.refresh_id,
+            between: row.id,
+        };
+        let position = Position {
+            place,
+            token: row.token,
+        };
+        let gathered = gathered.get_or_insert_with(|| between(row.changed_at, position));
+        let Changed { joined, left, .. } = &mut gathered.changed;
+        if joined.contains(row.subscriber_id) || left.contains(row.subscriber_id) {
             break;
         }
-        if joined { in_ } else { left }.flip(subscriber_id);
-        (next.at, next.seen.instant) = (at, id);
+        if row.joined { joined } else { left }.flip(row.subscriber_id);
+        (gathered.at, gathered.position) = (row.changed_at, position);
     }
-    Ok(next)
+    gathered
+}
+
+/// Gathers deletions with ids before `end`: the first row, and more while they have few members.
+fn gather_deletions(rows: Vec<DeletionRow>, end: i64) -> Result<Option<SegmentChange>, Error> {
+    let mut gathered: Option<SegmentChange> = None;
+    let mut number = 0;
+    for row in rows.into_iter().take_while(|row| row.id < end) {
+        number += i64::from(row.number);
+        if gathered.is_some() && number > TOGETHER {
+            break;
+        }
+        let place = Place {
+            refresh: row.refresh_id,
+            between: row.id,
+        };
+        let position = Position {
+            place,
+            token: row.token,
+        };
+        let gathered = gathered.get_or_insert_with(|| between(row.deleted_at, position));
+        ids_of(row.chunk, &row.deleted)?.for_each(|id| gathered.changed.deleted.flip(id));
+        (gathered.at, gathered.position) = (row.deleted_at, position);
+    }
+    Ok(gathered)
+}
+
+fn between(at: DateTime<Utc>, position: Position) -> SegmentChange {
+    SegmentChange {
+        refresh: None,
+        at,
+        changed: Changed::default(),
+        position,
+    }
 }
 
 #[cfg(test)]
@@ -250,13 +306,14 @@ mod tests {
             error: None,
             done_ids,
             total_ids: 8,
+            token: 1,
         }
     }
 
     fn newest(refreshes: &[Refresh]) -> Newest {
         Newest {
             refreshes: refreshes.to_vec(),
-            last_instant: 0,
+            last_between: 0,
         }
     }
 

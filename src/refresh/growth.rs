@@ -22,6 +22,9 @@ pub struct GrowthPoint {
     /// How many left within it.
     #[diesel(sql_type = BigInt)]
     pub left: i64,
+    /// How many members were deleted within it.
+    #[diesel(sql_type = BigInt)]
+    pub deleted: i64,
 }
 
 /// How long the stretches are.
@@ -41,8 +44,8 @@ pub enum GrowthStep {
 pub const MAX_GROWTH_POINTS: i64 = 1_000;
 
 /// Tells how a segment grew: one point for each stretch with a refresh, oldest first, of the refreshes whose `as_of`
-/// lies in a half-open range. What an instant segment followed between two refreshes counts with the later one, so that
-/// the members of a point are those of the point before it, with who joined and without who left.
+/// lies in a half-open range. What happened between two refreshes counts with the later one, so that the members of a
+/// point are those of the point before it, plus who joined, minus who left and who was deleted.
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are more than 1,000; those of the database.
@@ -64,14 +67,10 @@ pub fn list_growth(
         _ => "1",
     };
     let sql = format!(
-        "WITH r AS (SELECT s.*, f.as_of, lag(s.refresh_id, 1, 0) OVER (ORDER BY s.refresh_id) AS previous \
-             FROM segment_refreshes s JOIN refreshes f ON f.id = s.refresh_id WHERE s.segment_id = $1), \
-         followed AS (SELECT r.refresh_id, count(*) FILTER (WHERE c.joined) AS joined, count(*) FILTER (WHERE NOT c.joined) AS \"left\" \
-             FROM r JOIN instant_changes c ON c.segment_id = $1 AND c.refresh_id >= r.previous AND c.refresh_id < r.refresh_id \
-             GROUP BY r.refresh_id) \
-         SELECT {start} AS start, (array_agg(r.member_count ORDER BY r.refresh_id DESC))[1] AS member_count, \
-             sum(r.joined + coalesce(i.joined, 0))::bigint AS joined, sum(r.\"left\" + coalesce(i.\"left\", 0))::bigint AS \"left\" \
-         FROM r LEFT JOIN followed i USING (refresh_id) \
+        "SELECT {start} AS start, (array_agg(r.member_count ORDER BY r.refresh_id DESC))[1] AS member_count, \
+             sum(r.joined + r.joined_between)::bigint AS joined, sum(r.\"left\" + r.left_between)::bigint AS \"left\", \
+             sum(r.deleted)::bigint AS deleted \
+         FROM (SELECT s.*, f.as_of FROM segment_refreshes s JOIN refreshes f ON f.id = s.refresh_id WHERE s.segment_id = $1) r \
          WHERE r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(r.refresh_id) LIMIT {}",
         MAX_GROWTH_POINTS + 1
     );

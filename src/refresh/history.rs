@@ -25,6 +25,7 @@ pub struct Refresh {
     pub error: Option<String>,
     pub done_ids: i64,
     pub total_ids: i64,
+    pub token: i64,
 }
 
 impl Refresh {
@@ -101,6 +102,9 @@ pub struct SegmentRefresh {
     pub joined: i64,
     pub left: i64,
     pub problems: Value,
+    pub joined_between: i64,
+    pub left_between: i64,
+    pub deleted: i64,
 }
 
 impl SegmentRefresh {

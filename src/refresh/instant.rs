@@ -18,6 +18,7 @@ use super::step::{RefreshSettings, Selection, refresh};
 use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
+use crate::audience::removal::erase;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segments, subscribers};
 use crate::error::Error;
@@ -318,9 +319,15 @@ fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step,
         .load(connection)?
         .into_iter()
         .collect();
+    let ids = touched.subscriber_ids.iter().copied();
+    let gone: Vec<i64> = ids.filter(|id| !existing.contains(id)).collect();
+    if !gone.is_empty() {
+        // The API has done so already; plain SQL has not.
+        erase(connection, gone, evaluation.moment.now)?;
+    }
     let flips = find_flips(connection, evaluation, &existing)?;
     flip_bits(connection, &flips)?;
-    log(connection, &flips, &existing, evaluation.moment.now)?;
+    log(connection, &flips, evaluation.moment.now)?;
     touches::finish(connection, &touched.touch_ids, evaluation.moment.now)?;
     let joined = flips.iter().filter(|flip| flip.joined).count();
     Ok(Step::Done(Followed {
@@ -330,7 +337,7 @@ fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step,
     }))
 }
 
-/// Finds where the stored members are not what they should be. Whoever was deleted meanwhile joins nothing.
+/// Finds where the stored members are not what they should be. Deleted subscribers are members of nothing and stay so.
 fn find_flips(
     connection: &mut PgConnection,
     evaluation: &Evaluation,
@@ -350,7 +357,7 @@ fn find_flips(
                 subscriber_id: subscriber_ids[row],
                 joined: members.value(row),
             };
-            if !flip.joined || existing.contains(&flip.subscriber_id) {
+            if existing.contains(&flip.subscriber_id) {
                 flips.push(flip);
             }
         }
@@ -386,27 +393,14 @@ fn flip_bits(connection: &mut PgConnection, flips: &[Flip]) -> Result<(), Error>
     store_blocks(connection, &flipped)
 }
 
-/// Remembers who joined and who left. Whoever does not exist any more has no past.
-fn log(
-    connection: &mut PgConnection,
-    flips: &[Flip],
-    existing: &HashSet<i64>,
-    moment: DateTime<Utc>,
-) -> Result<(), Error> {
+/// Remembers who joined and who left.
+fn log(connection: &mut PgConnection, flips: &[Flip], moment: DateTime<Utc>) -> Result<(), Error> {
     let last_refresh: Option<i64> = refreshes::table
         .filter(refreshes::state.eq("succeeded"))
         .select(max(refreshes::id))
         .first(connection)?;
-    let mut remembered: Vec<&Flip> = flips
-        .iter()
-        .filter(|flip| existing.contains(&flip.subscriber_id))
-        .collect();
-    // The order in which their subscribers are locked.
-    remembered.sort_by_key(|flip| flip.subscriber_id);
-    let column = |value: fn(&Flip) -> i64| -> Vec<i64> {
-        remembered.iter().map(|flip| value(flip)).collect()
-    };
-    let joined: Vec<bool> = remembered.iter().map(|flip| flip.joined).collect();
+    let column = |value: fn(&Flip) -> i64| -> Vec<i64> { flips.iter().map(value).collect() };
+    let joined: Vec<bool> = flips.iter().map(|flip| flip.joined).collect();
     diesel::sql_query(
         "INSERT INTO instant_changes (segment_id, subscriber_id, joined, changed_at, refresh_id) \
          SELECT *, $4, $5 FROM unnest($1, $2, $3)",

@@ -25,6 +25,7 @@ mod order;
 mod passages;
 mod past;
 mod pg_array;
+mod position;
 mod preview;
 mod rows;
 mod rules;
@@ -37,7 +38,7 @@ mod write;
 
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use explain::{NodeAnswer, explain};
-pub use feed::{Newest, Seen, SegmentChange, find_newest, find_next_change};
+pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
 pub use growth::{GrowthPoint, GrowthStep, list_growth};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
@@ -48,9 +49,10 @@ pub use matching::{find_matching, list_matching};
 pub use meter::{Figure, Meter, Phase};
 pub use passages::{Passage, find_joined_at, joined_at_of, list_passages, passages_of};
 pub use past::{
-    Changed, count_refreshes_of, find_changed, find_members_as_of, fold_history, in_snapshot,
-    list_changed, list_members_as_of, list_refreshes_of, members_as_of,
+    Changed, changed_in, changed_through, count_members_as_of, count_refreshes_of, fold_history,
+    in_snapshot, list_changed, list_deleted, list_members_as_of, list_refreshes_of, members_as_of,
 };
+pub use position::{Place, Position, Start, find_start};
 pub use preview::{Difference, People, Preview, PreviewRequest, preview};
 pub use schedule::{
     Daily, close_abandoned, due_time, last_run, next_due, next_run, refresh_pending, run_due,

@@ -7,9 +7,8 @@ use super::blocks::{BlockChange, StoredBlocks, store_blocks};
 use super::touches;
 use crate::audience::gaps;
 use crate::audience::member_count::count_segment_members;
-use crate::audience::membership::{
-    BLOCK_IDS, CHUNK_BLOCKS, clear_bits, list_bits, lock_for_refresh,
-};
+use crate::audience::membership::{BLOCK_IDS, CHUNK_BLOCKS, list_bits, lock_for_refresh};
+use crate::audience::removal::erase;
 use crate::audience::segment::SegmentMode;
 use crate::db::schema::{
     refreshes, schedules, segment_changes, segment_refreshes, segments, subscriber_deletions,
@@ -18,7 +17,9 @@ use crate::error::Error;
 use crate::rule::Problem;
 use chrono::{DateTime, Utc};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
 use std::collections::{HashMap, HashSet};
 
 /// How many changed blocks are kept before the transaction begins: about 8 MB, so that a large audience needs no more
@@ -120,7 +121,6 @@ impl Writer {
         finished_at: DateTime<Utc>,
     ) -> Result<(), Error> {
         self.flush()?;
-        self.forget_deleted()?;
         self.count_again()?;
         self.record_segments()?;
         let is_first = self.segments.iter().any(|segment| segment.is_first);
@@ -176,10 +176,7 @@ impl Writer {
             let mode = modes.get(&segment.id).map(|mode| SegmentMode::parse(mode));
             segment.is_instant |= mode == Some(SegmentMode::Instant);
         }
-        let deleted = subscriber_deletions::table
-            .select(subscriber_deletions::subscriber_id)
-            .order(subscriber_deletions::subscriber_id)
-            .load(connection)?;
+        let deleted = find_deleted(connection, self.as_of)?;
         self.begun = Some(Begun {
             existing: modes.into_keys().collect(),
             deleted,
@@ -248,20 +245,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes sure that nobody deleted since the snapshot stays a member anywhere.
-    fn forget_deleted(&mut self) -> Result<(), Error> {
-        let deleted = match &self.begun {
-            Some(begun) if !begun.deleted.is_empty() => begun.deleted.clone(),
-            _ => return Ok(()),
-        };
-        clear_bits(&mut self.connection, &deleted)?;
-        diesel::delete(
-            subscriber_deletions::table.filter(subscriber_deletions::subscriber_id.eq_any(deleted)),
-        )
-        .execute(&mut self.connection)?;
-        Ok(())
-    }
-
     /// Counts those members anew that the workers cannot have counted: those of the instant segments, and all if
     /// somebody was deleted meanwhile.
     fn count_again(&mut self) -> Result<(), Error> {
@@ -284,11 +267,13 @@ impl Writer {
             begun.is_some_and(|begun| begun.existing.contains(&segment.id))
         };
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let rows: Vec<_> = self
-            .segments
-            .iter()
-            .filter(existing)
+        let segments: Vec<&RefreshedSegment> = self.segments.iter().filter(existing).collect();
+        let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
+        let between = count_between(&mut self.connection, &ids)?;
+        let rows: Vec<_> = segments
+            .into_iter()
             .map(|segment| {
+                let between = between.get(&segment.id).copied().unwrap_or_default();
                 let (joined, left) = if segment.was_filled {
                     (segment.joined, segment.left)
                 } else {
@@ -303,6 +288,9 @@ impl Writer {
                     segment_refreshes::left.eq(count(left)),
                     segment_refreshes::problems
                         .eq(serde_json::to_value(&segment.problems).unwrap_or_default()),
+                    segment_refreshes::joined_between.eq(between.joined),
+                    segment_refreshes::left_between.eq(between.left),
+                    segment_refreshes::deleted.eq(between.deleted),
                 )
             })
             .collect();
@@ -314,6 +302,58 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Finds the subscribers deleted since the refresh before this one, ascending, after taking those out of the segments
+/// whom plain SQL deleted: the snapshot may show them as members.
+fn find_deleted(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<i64>, Error> {
+    let noted = subscriber_deletions::table.filter(subscriber_deletions::refresh_id.is_null());
+    let noted: Vec<i64> = noted
+        .select(subscriber_deletions::subscriber_id)
+        .load(connection)?;
+    if !noted.is_empty() {
+        erase(connection, noted, now)?;
+    }
+    let last: Option<i64> = refreshes::table
+        .filter(refreshes::state.eq("succeeded"))
+        .select(max(refreshes::id))
+        .first(connection)?;
+    Ok(subscriber_deletions::table
+        .filter(subscriber_deletions::refresh_id.ge(last.unwrap_or_default()))
+        .select(subscriber_deletions::subscriber_id)
+        .order(subscriber_deletions::subscriber_id)
+        .load(connection)?)
+}
+
+/// What happened to a segment since its last refresh.
+#[derive(Debug, Clone, Copy, Default, QueryableByName)]
+struct Between {
+    #[diesel(sql_type = BigInt)]
+    segment_id: i64,
+    #[diesel(sql_type = BigInt)]
+    joined: i64,
+    #[diesel(sql_type = BigInt)]
+    left: i64,
+    #[diesel(sql_type = BigInt)]
+    deleted: i64,
+}
+
+/// Counts what happened to segments since the last refresh of each.
+fn count_between(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, Between>, Error> {
+    let rows: Vec<Between> = diesel::sql_query(
+        "SELECT s.id AS segment_id, c.joined, c.\"left\", d.deleted FROM unnest($1) AS s (id) \
+         CROSS JOIN LATERAL (SELECT coalesce(max(refresh_id), 0) AS id FROM segment_refreshes WHERE segment_id = s.id) last \
+         CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE joined) AS joined, count(*) FILTER (WHERE NOT joined) AS \"left\" \
+             FROM instant_changes WHERE segment_id = s.id AND refresh_id >= last.id) c \
+         CROSS JOIN LATERAL (SELECT coalesce(sum(number), 0)::bigint AS deleted \
+             FROM segment_deletions WHERE segment_id = s.id AND refresh_id >= last.id) d",
+    )
+    .bind::<Array<BigInt>, _>(segment_ids)
+    .load(connection)?;
+    Ok(rows.into_iter().map(|row| (row.segment_id, row)).collect())
 }
 
 /// Fits changes, which were found against the snapshot, to what happened since: whoever was deleted is nobody, and the

@@ -290,13 +290,15 @@ fn refuse_error(error: &Error) -> HttpResponse {
                 &error.to_string(),
             )
         }
-        Error::Invalid(_) | Error::InvalidRule(_) | Error::InUse { .. } | Error::RefreshRunning => {
-            refuse(
-                StatusCode::BAD_REQUEST,
-                ErrorCode::BadUserInput,
-                &error.to_string(),
-            )
-        }
+        Error::Invalid(_)
+        | Error::InvalidRule(_)
+        | Error::InUse { .. }
+        | Error::RefreshRunning
+        | Error::Resync(_) => refuse(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::BadUserInput,
+            &error.to_string(),
+        ),
         Error::TimedOut => {
             let message = "preparing the export took too long and was broken off";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)

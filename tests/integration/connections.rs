@@ -273,7 +273,12 @@ fn lists() -> Vec<List> {
                 (0..count).for_each(|number| refresh_later(app, number));
             },
             add: refresh_later,
-            remove: |app, node| delete(app, "refreshes", "as_of", &node["refresh"]["asOf"]),
+            remove: |app, node| {
+                app.database.execute(&format!(
+                    "DELETE FROM segment_refreshes WHERE refresh_id = (SELECT id FROM refreshes WHERE as_of = '{}')",
+                    node["refresh"]["asOf"].as_str().expect("an instant")
+                ));
+            },
         },
         List {
             coordinate: "Segment.definitions",
@@ -304,6 +309,23 @@ fn lists() -> Vec<List> {
             fill: fill_leavers,
             add: |_, _| {},
             remove: remove_person,
+        },
+        List {
+            coordinate: "SegmentChange.deleted",
+            around: "segment(key: \"all\") { changes(first: 1) { nodes { HERE } } }",
+            variations: ONE,
+            identity: "id",
+            fill: |app, count| {
+                add_people(app, count);
+                everybody(app, "all");
+                app.set_time("2026-06-15T13:00:00Z");
+                app.database
+                    .execute("DELETE FROM subscribers WHERE country = 'LT'");
+                app.refresh();
+            },
+            add: |_, _| {},
+            // As when the history is folded; the counts of the past stay.
+            remove: |app, node| remove_deleted(app, node),
         },
         List {
             coordinate: "Subscriber.groups",
@@ -364,6 +386,19 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "events", "occurred_at", &node["occurredAt"]),
         },
     ]
+}
+
+/// Makes a deleted member one who is known to exist no more, but not to have been a member.
+fn remove_deleted(app: &TestApp, node: &Value) {
+    let id = URL_SAFE_NO_PAD.decode(node["id"].as_str().expect("an id"));
+    let id = String::from_utf8(id.expect("base64")).expect("text");
+    let number = id.strip_prefix("Subscriber:").expect("a subscriber");
+    delete(
+        app,
+        "subscriber_deletions",
+        "subscriber_id",
+        &json!(number.parse::<i64>().expect("a number")),
+    );
 }
 
 fn add_import(app: &TestApp, number: usize) {
@@ -720,28 +755,40 @@ fn a_page_between_two_cursors_tells_what_is_around_it() {
     }
 }
 
+/// A cursor of a list, as it is written, with this key.
+fn cursor_of(list: &List, key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("[\"{}\",{key}]", list.coordinate))
+}
+
 #[test]
 fn cursors_and_sizes_that_are_none_are_bad_input() {
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let cursors = [
+    let nonsense = [
         "nonsense".to_owned(),
         "%%%".to_owned(),
         "👩".to_owned(),
         encode("{}"),
         encode("null"),
-        encode("true"),
-        encode("1.5"),
-        encode("99999999999999999999999999"),
-        encode("[1, 2, 3, 4]"),
-        encode("\"\\u0000\""),
+        encode("7"),
+        encode("\"~\""),
+        encode("[7, 7]"),
         encode("[[[["),
     ];
-    // Those of another list, which may be read here and then stand somewhere, but never fail.
+    let keys = [
+        "{}",
+        "null",
+        "true",
+        "1.5",
+        "99999999999999999999999999",
+        "[1, 2, 3, 4]",
+        "\"\\u0000\"",
+    ];
+    // Keys of one list or another, which may be read and then stand somewhere, but never fail.
     let strangers = [
-        encode("-9223372036854775808"),
-        encode("9223372036854775807"),
-        encode("\"~\""),
-        encode("[\"9999-12-31T00:00:00Z\",1]"),
+        "-9223372036854775808",
+        "9223372036854775807",
+        "\"~\"",
+        "[\"9999-12-31T00:00:00Z\",1]",
     ];
     for list in lists() {
         let app = TestApp::at("2026-06-15T12:00:00Z");
@@ -763,7 +810,8 @@ fn cursors_and_sizes_that_are_none_are_bad_input() {
                 "first: 2, before",
                 "last: 2, after",
             ] {
-                for cursor in &cursors {
+                let of_list = keys.iter().map(|key| cursor_of(&list, key));
+                for cursor in nonsense.iter().cloned().chain(of_list) {
                     let (code, response) = respond(format!("{side}: {}", json!(cursor)));
                     assert_eq!(
                         code,
@@ -772,7 +820,8 @@ fn cursors_and_sizes_that_are_none_are_bad_input() {
                         list.coordinate
                     );
                 }
-                for cursor in &strangers {
+                for key in strangers {
+                    let cursor = cursor_of(&list, key);
                     let (code, response) = respond(format!("{side}: {}", json!(cursor)));
                     assert!(
                         code.is_null() || code == json!("BAD_USER_INPUT"),
@@ -797,7 +846,7 @@ fn cursors_and_sizes_that_are_none_are_bad_input() {
                 );
             }
             // The lowest and the highest number are before and after everything.
-            let lowest = encode("-9223372036854775808");
+            let lowest = cursor_of(&list, "-9223372036854775808");
             let (code, _) = respond(format!("first: 9, after: {}", json!(lowest)));
             if code.is_null() {
                 let page = list.page(
@@ -817,4 +866,49 @@ fn cursors_and_sizes_that_are_none_are_bad_input() {
             }
         }
     }
+}
+
+/// Cursors say of which list they are: every one is tried in every other list, and in every order.
+#[test]
+fn a_cursor_is_refused_by_every_other_list() {
+    let lists = lists();
+    let filled: Vec<TestApp> = lists
+        .iter()
+        .map(|list| {
+            let app = TestApp::at("2026-06-15T12:00:00Z");
+            (list.fill)(&app, 3);
+            app
+        })
+        .collect();
+    let is_by_email = |variation: &str| variation.contains("EMAIL");
+    let (mut refused, mut taken) = (0, 0);
+    for (of, app) in lists.iter().zip(&filled) {
+        for variation in of.variations {
+            let cursor = of.page(app, &format!("first: 1, {variation}")).end;
+            for (list, app) in lists.iter().zip(&filled) {
+                for other in list.variations {
+                    let asked = list.document(&format!("first: 2, after: {cursor}, {other}"));
+                    let response = app.respond(&asked, json!({}));
+                    let code = &response["errors"][0]["extensions"]["code"];
+                    let what = format!(
+                        "{} {variation} in {} {other}",
+                        of.coordinate, list.coordinate
+                    );
+                    if of.coordinate == list.coordinate
+                        && is_by_email(variation) == is_by_email(other)
+                    {
+                        assert!(code.is_null(), "{what}: {response}");
+                        taken += 1;
+                    } else {
+                        assert_eq!(*code, json!("BAD_USER_INPUT"), "{what}: {response}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        refused > 500 && taken > 20,
+        "{refused} refused, {taken} taken"
+    );
 }

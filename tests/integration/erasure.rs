@@ -10,7 +10,7 @@ use rollcall::audience::gaps;
 use rollcall::audience::import::{
     FileOptions, SubscriberImport, ask_to_undo, import_subscribers, runs, undo_asked,
 };
-use rollcall::refresh::follow_touches;
+use rollcall::refresh::{fold_history, follow_touches};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T09:30:00Z";
@@ -122,6 +122,9 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
     let rows = match place {
         "segment_blocks.members" => {
             load("SELECT block AS number, members AS bytes FROM segment_blocks")
+        }
+        "segment_deletions.deleted" => {
+            load("SELECT chunk AS number, deleted AS bytes FROM segment_deletions")
         }
         "segment_changes.changed" => {
             load("SELECT chunk AS number, changed AS bytes FROM segment_changes")
@@ -274,31 +277,42 @@ fn a_deleted_person_leaves_no_trace_in_any_table() {
         "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
         json!({ "id": id }),
     );
-    // What is kept until no refresh can bring the person back is the bare id.
+    // The bare id is kept for as long as changes of segments are, and says nothing about anybody.
+    let bare = [
+        "instant_changes.subscriber_id",
+        "segment_changes.changed",
+        "segment_deletions.deleted",
+        "subscriber_deletions.subscriber_id",
+    ];
     let meanwhile = traces(&app);
-    assert!(
-        meanwhile.iter().all(|place| [
-            "subscriber_deletions.subscriber_id",
-            "touches.subscriber_id"
-        ]
-        .contains(&place.as_str())),
-        "{meanwhile:?}"
-    );
+    let is_bare =
+        |place: &String| bare.contains(&place.as_str()) || place == "touches.subscriber_id";
+    assert!(meanwhile.iter().all(is_bare), "{meanwhile:?}");
     app.set_time("2026-03-04T09:30:00Z");
     follow_touches(app.db(), &app.app.refresh).expect("changes are followed");
     app.refresh();
     follow_touches(app.db(), &app.app.refresh).expect("changes are followed");
-    assert_eq!(traces(&app), Vec::<String>::new());
+    assert_eq!(traces(&app), bare);
     // The others are as they were, also in the past.
     assert_eq!(app.members("czech"), ["other@example.com"]);
     let data = app.query(
-        "query ($at: DateTime!) { segment(key: \"czech\") { memberCount(asOf: $at) } group(key: \"copied\") { memberCount } }",
+        "query ($at: DateTime!) { segment(key: \"czech\") { memberCount(asOf: $at) members(asOf: $at) { totalCount } } \
+         group(key: \"copied\") { memberCount } }",
         json!({ "at": instant("2026-03-01T10:00:00Z") }),
     );
     assert_eq!(
         data,
-        json!({ "segment": { "memberCount": 1 }, "group": { "memberCount": 1 } })
+        json!({ "segment": { "memberCount": 2, "members": { "totalCount": 1 } }, "group": { "memberCount": 1 } })
     );
+    // With the changes their ids go.
+    let later = instant("2026-03-05T09:30:00Z");
+    app.set_time("2026-03-05T09:30:00Z");
+    app.refresh();
+    let folded = app
+        .db()
+        .run_here(|connection| fold_history(connection, later + chrono::Duration::days(1)));
+    folded.expect("a fold");
+    assert_eq!(traces(&app), Vec::<String>::new());
 }
 
 #[test]

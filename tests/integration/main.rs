@@ -15,6 +15,7 @@ mod erasure;
 mod event_bounds;
 mod exporting;
 mod faults;
+mod history;
 mod http;
 mod importing;
 mod instant;

@@ -80,7 +80,7 @@ fn assert_history_alternates(app: &TestApp) {
             .ask(&format!("SELECT json_agg(q) FROM ({question}) q"));
         serde_json::from_str::<Vec<Value>>(&answer).unwrap_or_default()
     };
-    let changed = "SELECT DISTINCT subscriber_id FROM instant_changes ORDER BY 1 LIMIT 200";
+    let changed = "SELECT DISTINCT c.subscriber_id FROM instant_changes c JOIN subscribers s ON s.id = c.subscriber_id ORDER BY 1 LIMIT 200";
     for row in rows(changed) {
         let id = row["subscriber_id"].as_i64().expect("a number");
         let passages = app
