@@ -10,7 +10,9 @@ use crate::audience::clean::{clean_email, clean_text};
 use crate::audience::event::{
     self, Event, EventKey, EventTotal, MAX_VALUE, NewEvent, clean_name, clean_value,
 };
+use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
+use crate::text;
 use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -93,6 +95,8 @@ pub async fn page_of_events(
     arguments: PageArguments,
 ) -> async_graphql::Result<EventConnection> {
     let request = arguments.read::<EventKey>()?;
+    // One of which nothing is left is the name of no event, not a question for all.
+    let name = name.map(|name| text::clean(&name).unwrap_or_default());
     let total = Total::Events(subscriber_id, name.clone());
     let page = context.app()?.db.run(move |connection| {
         event::list_page(connection, subscriber_id, name.as_deref(), &request)
@@ -285,7 +289,7 @@ fn clean_event(
         name: name.ok()?,
         occurred_at: event.occurred_at.unwrap_or(now),
         value: value.ok()?,
-        properties: event.properties.map(|Json(map)| map).unwrap_or_default(),
+        properties: clean_properties(event.properties.map(|Json(map)| map).unwrap_or_default()),
         dedupe_key: dedupe_key.ok()?,
     })
 }

@@ -40,6 +40,7 @@ mod scalar;
 mod scope;
 mod segment;
 mod segment_input;
+mod status_change;
 mod subscriber;
 mod subscriber_input;
 mod subscription;

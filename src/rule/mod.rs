@@ -40,6 +40,7 @@ mod query_builder_rule;
 mod query_builder_write;
 mod random;
 mod report;
+mod stored_form;
 mod summary;
 pub mod vocabulary;
 mod words;

@@ -12,6 +12,7 @@ use super::rows::Row;
 use super::suggest::is_made_up;
 use crate::audience::clean::{clean_email, clean_text};
 use crate::audience::event::{Recorded, clean_name, clean_value, merge_sql};
+use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::nearest;
@@ -186,6 +187,7 @@ impl EventReader {
                     RowProblem::new(line, kind, message).of_cell(column, cell)
                 })?;
         }
+        event.properties = clean_properties(event.properties);
         Ok(event)
     }
 
