@@ -72,6 +72,8 @@ pub enum InputCode {
     NotFound,
     /// A required value is not there.
     Missing,
+    /// Only consent raises the status of a subscriber who unsubscribed, bounced or complained.
+    ConsentRequired,
 }
 
 impl InputProblem {

@@ -26,6 +26,7 @@
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
 //! | [`evaluate`] | checked rules and columns to bitmaps; pure | Arrow |
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
+//! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
 //! [`config`], [`clock`] and [`error`] stand beside them.
 //!
@@ -109,6 +110,8 @@ pub mod db;
 pub mod evaluate;
 
 pub mod rule;
+
+pub mod text;
 
 pub mod clock;
 pub mod error;

@@ -1,11 +1,13 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
 
 use super::clean::clean_email;
+use super::consent::{Consent, Notice};
 use super::import;
 use super::membership;
 use super::paging::{Page, PageRequest};
 use super::removal::erase;
 use super::subscriber_changes::{SubscriberChanges, apply};
+use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use crate::db::schema::subscribers;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
@@ -54,6 +56,17 @@ pub enum Outcome {
     Updated,
     /// Everything was so already.
     Unchanged,
+}
+
+/// A subscriber after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The subscriber as it is now.
+    pub subscriber: Subscriber,
+    /// What was done.
+    pub outcome: Outcome,
+    /// What was done in another way than it was asked for.
+    pub notices: Vec<Notice>,
 }
 
 /// How a list of subscribers is ordered; both keys are unique.
@@ -196,7 +209,7 @@ pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(subscribers::table.count().get_result(connection)?)
 }
 
-/// Adds a subscriber of that e-mail or changes the one that exists.
+/// Adds a subscriber of that e-mail or changes the one that exists. A status that lacks consent stays as it is.
 ///
 /// # Errors
 /// [`Error::Invalid`] with every value that cannot be accepted.
@@ -206,7 +219,7 @@ pub fn upsert(
     changes: &SubscriberChanges,
     catalogue: &Catalogue,
     now: DateTime<Utc>,
-) -> Result<(Subscriber, Outcome), Error> {
+) -> Result<Stored, Error> {
     let mut problems = Vec::new();
     let email = clean_email(email)
         .map_err(|message| problems.push(InputProblem::new(InputCode::Invalid, "email", message)))
@@ -225,16 +238,8 @@ pub fn upsert(
         if let Some(existing) = find_for_update(connection, &email)? {
             return change(connection, existing, changes, catalogue, now);
         }
-        // Without a conflict clause a lost race would be an error, with an update in it a wasted id.
-        let created: Option<Subscriber> = diesel::insert_into(subscribers::table)
-            .values(insertable(&fresh))
-            .on_conflict(subscribers::email)
-            .do_nothing()
-            .returning(Subscriber::as_returning())
-            .get_result(connection)
-            .optional()?;
-        match created {
-            Some(created) => Ok((created, Outcome::Created)),
+        match create(connection, fresh, changes.consent.as_ref(), now)? {
+            Some(created) => Ok(created),
             None => {
                 let existing = find_for_update(connection, &email)?
                     .ok_or_else(|| Error::not_found("subscriber", &email))?;
@@ -244,10 +249,40 @@ pub fn upsert(
     })
 }
 
+/// Adds a subscriber; returns nothing if somebody else has just added one with the address.
+fn create(
+    connection: &mut PgConnection,
+    mut fresh: Subscriber,
+    consent: Option<&Consent>,
+    now: DateTime<Utc>,
+) -> Result<Option<Stored>, Error> {
+    let mut notices = Vec::new();
+    let first = meet_suppression(connection, &mut fresh, consent, &mut notices)?;
+    // Without a conflict clause a lost race would be an error, with an update in it a wasted id.
+    let created: Option<Subscriber> = diesel::insert_into(subscribers::table)
+        .values(insertable(&fresh))
+        .on_conflict(subscribers::email)
+        .do_nothing()
+        .returning(Subscriber::as_returning())
+        .get_result(connection)
+        .optional()?;
+    let Some(subscriber) = created else {
+        return Ok(None);
+    };
+    if let Some(first) = first {
+        first.remember(connection, &subscriber, now)?;
+    }
+    Ok(Some(Stored {
+        subscriber,
+        outcome: Outcome::Created,
+        notices,
+    }))
+}
+
 /// Changes a subscriber, perhaps its e-mail too.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted.
+/// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted, also for a status that lacks consent.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
@@ -255,7 +290,7 @@ pub fn update(
     changes: &SubscriberChanges,
     catalogue: &Catalogue,
     now: DateTime<Utc>,
-) -> Result<Subscriber, Error> {
+) -> Result<Stored, Error> {
     connection.transaction(|connection| {
         let mut existing: Subscriber = subscribers::table
             .find(id)
@@ -274,11 +309,12 @@ pub fn update(
                 }
             }
         }
+        check_consent(&existing, changes, &mut problems);
         let changed = apply(existing, changes, catalogue, now, &mut problems);
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        Ok(store(connection, &before, changed, now)?.0)
+        store(connection, &before, changed, changes.consent.as_ref(), now)
     })
 }
 
@@ -318,27 +354,47 @@ fn change(
     changes: &SubscriberChanges,
     catalogue: &Catalogue,
     now: DateTime<Utc>,
-) -> Result<(Subscriber, Outcome), Error> {
+) -> Result<Stored, Error> {
     let before = existing.clone();
-    let changed = apply(existing, changes, catalogue, now, &mut Vec::new());
-    store(connection, &before, changed, now)
+    let mut changes = changes.clone();
+    let mut notices = Vec::new();
+    keep_status(&existing, &mut changes, &mut notices);
+    let changed = apply(existing, &changes, catalogue, now, &mut Vec::new());
+    let mut stored = store(connection, &before, changed, changes.consent.as_ref(), now)?;
+    stored.notices.append(&mut notices);
+    Ok(stored)
 }
 
 fn store(
     connection: &mut PgConnection,
     before: &Subscriber,
     mut changed: Subscriber,
+    consent: Option<&Consent>,
     now: DateTime<Utc>,
-) -> Result<(Subscriber, Outcome), Error> {
-    if *before == changed {
-        return Ok((changed, Outcome::Unchanged));
+) -> Result<Stored, Error> {
+    let mut notices = Vec::new();
+    let mut first = None;
+    if changed.email != before.email {
+        first = meet_suppression(connection, &mut changed, consent, &mut notices)?;
     }
+    if *before == changed {
+        return Ok(Stored {
+            subscriber: changed,
+            outcome: Outcome::Unchanged,
+            notices,
+        });
+    }
+    tell_change(connection, before, &changed, consent, first)?;
     changed.updated_at = now;
-    let stored = diesel::update(subscribers::table.find(changed.id))
+    let subscriber = diesel::update(subscribers::table.find(changed.id))
         .set(&changed)
         .returning(Subscriber::as_returning())
         .get_result(connection)?;
-    Ok((stored, Outcome::Updated))
+    Ok(Stored {
+        subscriber,
+        outcome: Outcome::Updated,
+        notices,
+    })
 }
 
 fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {

@@ -1,13 +1,15 @@
 //! What to change of a subscriber, and the door at which every value is cleaned.
 
 use super::clean::{
-    clean_country, clean_day, clean_degrees, clean_language, clean_text, clean_timezone,
+    clean_birthday, clean_country, clean_day, clean_degrees, clean_language, clean_text,
+    clean_timezone,
 };
+use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
 use crate::error::{InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -19,6 +21,8 @@ use std::collections::BTreeMap;
 )]
 pub struct SubscriberChanges {
     pub status: Option<Status>,
+    /// Why a subscriber who unsubscribed, bounced or complained may be addressed again.
+    pub consent: Option<Consent>,
     pub first_name: Option<Option<String>>,
     pub last_name: Option<Option<String>>,
     pub phone: Option<Option<String>>,
@@ -123,7 +127,7 @@ pub fn apply(
     match &changes.birthday {
         None => {}
         Some(None) => subscriber.birthday = None,
-        Some(Some(text)) => match clean_day(text) {
+        Some(Some(text)) => match read_birthday(text, now) {
             Ok(day) => subscriber.birthday = day,
             Err(message) => refuse("birthday", message),
         },
@@ -154,6 +158,11 @@ pub fn apply(
     }
     apply_custom(&mut subscriber, &changes.custom, catalogue, problems);
     subscriber
+}
+
+fn read_birthday(text: &str, now: DateTime<Utc>) -> Result<Option<NaiveDate>, String> {
+    let day = clean_day(text)?;
+    day.map(|day| clean_birthday(day, now)).transpose()
 }
 
 fn apply_custom(

@@ -3,6 +3,7 @@
 use super::field_column::{custom_column, custom_json, date_column, text_column};
 use crate::error::Error;
 use crate::rule::Field;
+use crate::text::normalize;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 
@@ -114,7 +115,7 @@ pub fn suggest(
 
 fn request_sql(place: usize, request: &SuggestionRequest, binds: &mut Vec<String>) -> String {
     let values = values_sql(&request.source, binds);
-    binds.push(request.prefix.to_lowercase());
+    binds.push(normalize(&request.prefix).to_lowercase());
     let prefix = binds.len();
     let first = request.first;
     format!(

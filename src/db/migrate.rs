@@ -1,5 +1,6 @@
 //! Bringing the tables to the version of this program.
 
+use super::addresses::clean_addresses;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
@@ -21,7 +22,9 @@ pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
         let applied = connection
             .run_pending_migrations(MIGRATIONS)
             .map_err(|error| Error::Internal(format!("a migration failed: {error}")))?;
-        Ok(applied.iter().map(ToString::to_string).collect())
+        let applied = applied.iter().map(ToString::to_string).collect();
+        clean_addresses(connection)?;
+        Ok(applied)
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
 
+mod addresses;
 mod constraint;
 pub mod embedded;
 mod migrate;

@@ -146,6 +146,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Suppressions that an import removed, because it was given a reason to address people again, for its undoing.
+    import_suppressions (import_id, address_hash) {
+        import_id -> Int8,
+        address_hash -> Bytea,
+        status -> Text,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Imports of files: what was asked, how far it is, and what it did.
     imports (id) {
         id -> Int8,
@@ -348,6 +358,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Every change of the status of a subscriber, written by a trigger. A status that never changed has no row.
+    status_changes (id) {
+        id -> Int8,
+        subscriber_id -> Int8,
+        /// The status before. For a new subscriber with the address of a deleted one: the status that was kept for the address, null where the new subscriber was given that one.
+        from_status -> Nullable<Text>,
+        to_status -> Text,
+        changed_at -> Timestamptz,
+        /// Where the change came from: api, import ID, undo of import ID, suppression (the status was kept for the address of a deleted subscriber), or sql for everything that does not say.
+        source -> Text,
+        /// Why the subscriber may be addressed again; null unless the change is from unsubscribed, bounced or complained to another status.
+        reason -> Nullable<Text>,
+        /// Where the subscriber gave consent, in the words of the sender.
+        consent_source -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     /// Ids of deleted subscribers, written by a trigger and kept as long as the changes of segments. A refresh whose snapshot still saw one leaves it out.
     subscriber_deletions (subscriber_id) {
         subscriber_id -> Int8,
@@ -394,12 +422,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The secret of this database behind the hashes of suppressions, one row. Without it nobody can find out by trying whether an address is among them.
+    suppression_key (is_only) {
+        is_only -> Bool,
+        /// The secret, 32 random bytes, padded with zeros to a block of 64 bytes, XOR 0x36, as HMAC (RFC 2104) needs it.
+        inner_key -> Bytea,
+        /// The same, XOR 0x5c.
+        outer_key -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Addresses not to be addressed although no subscriber has them any more: of deleted subscribers who had unsubscribed, bounced or complained, and the former addresses of such subscribers. Explicit consent removes a row.
+    suppressions (address_hash) {
+        /// HMAC-SHA-256 of the address in its stored form, see suppression_hash. The address itself is not kept.
+        address_hash -> Bytea,
+        /// The status that a subscriber with this address gets.
+        status -> Text,
+        /// When the deleted subscriber got that status.
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Subscribers who changed while instant segments exist, written by triggers in the transaction of the change.
     touches (id) {
         id -> Int8,
         subscriber_id -> Int8,
         /// The moment for which the instant segments were evaluated after the change; null while that is to be done. Followed rows are kept while a refresh runs, whose snapshot may be older than the change.
         followed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Subscribers whose address was stored before addresses had one form. Each start of the program cleans them; those stay whose cleaned address another subscriber has.
+    unclean_addresses (subscriber_id) {
+        subscriber_id -> Int8,
     }
 }
 
@@ -411,6 +469,7 @@ diesel::joinable!(import_additions -> imports (import_id));
 diesel::joinable!(import_batches -> imports (import_id));
 diesel::joinable!(import_changes -> imports (import_id));
 diesel::joinable!(import_problems -> imports (import_id));
+diesel::joinable!(import_suppressions -> imports (import_id));
 diesel::joinable!(instant_changes -> segments (segment_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
 diesel::joinable!(segment_changes -> refreshes (refresh_id));
@@ -420,6 +479,8 @@ diesel::joinable!(segment_deletions -> segments (segment_id));
 diesel::joinable!(segment_dependencies -> segments (segment_id));
 diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
 diesel::joinable!(segment_refreshes -> segments (segment_id));
+diesel::joinable!(status_changes -> subscribers (subscriber_id));
+diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -433,6 +494,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_batches,
     import_changes,
     import_problems,
+    import_suppressions,
     imports,
     instant_changes,
     refreshes,
@@ -445,7 +507,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     segment_refreshes,
     segments,
     settings,
+    status_changes,
     subscriber_deletions,
     subscribers,
+    suppression_key,
+    suppressions,
     touches,
+    unclean_addresses,
 );

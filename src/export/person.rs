@@ -4,10 +4,12 @@ use crate::audience::event::{Event, EventTotal, list_all_of, list_totals};
 use crate::audience::import::{PersonChange, list_changes_of};
 use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
+use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
 use crate::db::schema::{group_memberships, groups};
 use crate::error::Error;
 use crate::refresh::{Passage, in_snapshot, joined_at_of, passages_of};
+use crate::text::{find_email, show_email};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ pub const MAX_EVENTS: i64 = 10_000;
 pub fn find_person(connection: &mut PgConnection, email: &str) -> Result<Value, Error> {
     in_snapshot(connection, |connection| {
         let missing = || Error::not_found("subscriber", format!("\"{}\"", email.trim()));
-        let email = email.trim().to_lowercase();
+        let email = find_email(email);
         let subscriber = find_by_emails(connection, &[email])?.pop();
         let subscriber = subscriber.ok_or_else(missing)?;
         let id = subscriber.id;
@@ -57,6 +59,7 @@ pub fn list_people(
 /// What is held about some people, by subscriber.
 #[derive(Default)]
 struct Held {
+    statuses: HashMap<i64, Vec<Value>>,
     groups: HashMap<i64, Vec<Value>>,
     segments: HashMap<i64, Vec<Value>>,
     history: HashMap<i64, Vec<Value>>,
@@ -71,6 +74,10 @@ fn collect(
 ) -> Result<HashMap<i64, Value>, Error> {
     let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
     let mut held = Held::default();
+    for change in list_status_changes(connection, &ids)? {
+        let of_person = held.statuses.entry(change.subscriber_id).or_default();
+        of_person.push(status_json(change));
+    }
     collect_groups(connection, &ids, &mut held)?;
     collect_segments(connection, &ids, &mut held)?;
     collect_history(connection, &ids, &mut held)?;
@@ -90,6 +97,7 @@ fn collect(
         let id = person.id;
         let document = json!({
             "subscriber": subscriber_json(person),
+            "statusHistory": held.statuses.remove(&id).unwrap_or_default(),
             "groups": held.groups.remove(&id).unwrap_or_default(),
             "segments": held.segments.remove(&id).unwrap_or_default(),
             "history": held.history.remove(&id).unwrap_or_default(),
@@ -171,7 +179,7 @@ fn collect_history(
 
 fn subscriber_json(person: Subscriber) -> Value {
     json!({
-        "email": person.email,
+        "email": show_email(&person.email),
         "status": person.status.to_uppercase(),
         "firstName": person.first_name,
         "lastName": person.last_name,
@@ -191,6 +199,17 @@ fn subscriber_json(person: Subscriber) -> Value {
         "updatedAt": instant(person.updated_at),
         "subscribedAt": person.subscribed_at.map(instant),
         "unsubscribedAt": person.unsubscribed_at.map(instant),
+    })
+}
+
+fn status_json(change: StatusChange) -> Value {
+    json!({
+        "at": instant(change.changed_at),
+        "from": change.from_status.map(|status| status.to_uppercase()),
+        "to": change.to_status.to_uppercase(),
+        "source": change.source,
+        "reason": change.reason,
+        "consentSource": change.consent_source,
     })
 }
 

@@ -29,6 +29,8 @@ pub enum UserErrorCode {
     NotFound,
     /// A required value is not there.
     Missing,
+    /// Only `consent` raises the status of a subscriber who unsubscribed, bounced or complained.
+    ConsentRequired,
     /// It cannot go while others use it.
     InUse,
     /// Another refresh is running; try again when it has finished.
@@ -76,6 +78,7 @@ impl From<InputCode> for UserErrorCode {
             InputCode::Taken => UserErrorCode::Taken,
             InputCode::NotFound => UserErrorCode::NotFound,
             InputCode::Missing => UserErrorCode::Missing,
+            InputCode::ConsentRequired => UserErrorCode::ConsentRequired,
         }
     }
 }

@@ -11,8 +11,10 @@ use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
 use crate::audience::event_bounds::{
     check_properties, clean_dedupe_key, clean_name, clean_value,
 };
+use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::rule::check_moment;
+use crate::text;
 use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -95,6 +97,8 @@ pub async fn page_of_events(
     arguments: PageArguments,
 ) -> async_graphql::Result<EventConnection> {
     let request = arguments.read::<EventKey>("Subscriber.events")?;
+    // One of which nothing is left is the name of no event, not a question for all.
+    let name = name.map(|name| text::clean(&name).unwrap_or_default());
     let total = Total::Events(subscriber_id, name.clone());
     let page = context.app()?.db.run(move |connection| {
         event::list_page(connection, subscriber_id, name.as_deref(), &request)
@@ -283,7 +287,7 @@ fn clean_event(
         .map_err(|message| refuse("occurredAt", message));
     let value = event.value.map(clean_value).transpose();
     let value = value.map_err(|message| refuse("value", message));
-    let properties = event.properties.map(|Json(map)| map).unwrap_or_default();
+    let properties = clean_properties(event.properties.map(|Json(map)| map).unwrap_or_default());
     let checked = check_properties(&properties).map_err(|message| refuse("properties", message));
     let dedupe_key = clean_dedupe_key(event.dedupe_key.as_deref().unwrap_or_default())
         .map_err(|message| refuse("dedupeKey", message));

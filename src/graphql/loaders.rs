@@ -12,6 +12,7 @@ use crate::audience::member_count;
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
 use crate::audience::setting::{self, Settings};
+use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{self, Subscriber};
 use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
@@ -24,6 +25,7 @@ use crate::refresh::{
     find_refreshes, last_run, list_passages, list_segment_refreshes,
 };
 use crate::rule::Dependency;
+use crate::text::find_email;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::futures_util::future::BoxFuture;
@@ -113,17 +115,26 @@ load!(
 );
 
 load!(
-    /// A subscriber by e-mail, trimmed and in lower case.
+    /// A subscriber by e-mail, in its stored form.
     SubscriberByEmail(String) -> Subscriber,
     |connection, emails| Ok(by_key(subscriber::find_by_emails(connection, &emails)?, |row| &row.email))
 );
 
 impl SubscriberByEmail {
-    /// The key of an address in any letter case.
+    /// The key of an address in any form.
     pub fn of(email: &str) -> SubscriberByEmail {
-        SubscriberByEmail(email.trim().to_lowercase())
+        SubscriberByEmail(find_email(email))
     }
 }
+
+load!(
+    /// The changes of a subscriber's status, newest first.
+    StatusChangesOf(i64) -> Vec<StatusChange>,
+    |connection, ids| {
+        let found = list_status_changes(connection, &ids)?.into_iter();
+        Ok(grouped(found.map(|change| (change.subscriber_id, change))))
+    }
+);
 
 load!(
     /// An event by id.

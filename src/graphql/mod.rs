@@ -42,6 +42,7 @@ mod scope;
 mod segment;
 mod segment_input;
 mod setting;
+mod status_change;
 mod subscriber;
 mod subscriber_input;
 mod subscription;

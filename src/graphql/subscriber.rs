@@ -17,12 +17,14 @@ use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key}
 use super::rule_input::{RuleInput, get_rule};
 use super::scalar::Date;
 use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
+use super::status_change::{StatusChangeConnection, page_of_status_changes};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::{Page, PageRequest, page_of};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::refresh::list_matching;
 use crate::rule::{Status, parse_and_check};
+use crate::text::show_email;
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -73,9 +75,9 @@ impl SubscriberNode {
         to_global(Kind::Subscriber, self.0.id)
     }
 
-    /// The e-mail address, trimmed and in lower case.
-    async fn email(&self) -> &str {
-        &self.0.email
+    /// The e-mail address, trimmed and in lower case, with its domain in Unicode.
+    async fn email(&self) -> String {
+        show_email(&self.0.email).into_owned()
     }
 
     /// Whether the subscriber may be addressed.
@@ -276,6 +278,19 @@ impl SubscriberNode {
         ))
     }
 
+    /// The changes of the status, newest first, whatever made them.
+    async fn status_history(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<StatusChangeConnection> {
+        let request = page(first, after, last, before).read()?;
+        page_of_status_changes(context.loader()?, self.0.id, request).await
+    }
+
     /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
     /// the subscriber has and what is wanted. Exactly one of `segment`, `rule` and `ruleJson`.
     async fn explain(
@@ -310,8 +325,8 @@ impl SubscriberNode {
         page_of_events(context, self.0.id, name, page(first, after, last, before)).await
     }
 
-    /// All that is held about the person, as one document to hand out: values, groups, segments with when they were
-    /// joined, history, and events. An error if the people asked about have more than 10,000 events together; `GET
+    /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments
+    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together; `GET
     /// /export/person` has no such bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Json<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;

@@ -5,6 +5,7 @@ use super::error::{UserError, split};
 use super::id::{Kind, input_id};
 use super::subscriber::{SubscriberNode, SubscriberStatus};
 use crate::audience::catalogue::load_catalogue;
+use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
 use crate::audience::subscriber::{self, Outcome};
 use crate::audience::subscriber_changes::SubscriberChanges;
 use crate::error::Error;
@@ -24,7 +25,8 @@ pub struct PositionInput {
 /// Values of a subscriber: what is absent stays as it is, null clears.
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct SubscriberValuesInput {
-    /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise.
+    /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise. To change
+    /// UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` beside the values.
     pub status: MaybeUndefined<SubscriberStatus>,
     /// The first name.
     pub first_name: MaybeUndefined<String>,
@@ -55,7 +57,7 @@ pub struct SubscriberValuesInput {
 }
 
 impl SubscriberValuesInput {
-    fn into_changes(self) -> Result<SubscriberChanges, Error> {
+    fn into_changes(self, consent: Option<Consent>) -> Result<SubscriberChanges, Error> {
         let position = match self.position {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),
@@ -64,6 +66,7 @@ impl SubscriberValuesInput {
         let custom = keep(self.custom_fields, "customFields")?;
         Ok(SubscriberChanges {
             status: keep(self.status, "status")?.map(Into::into),
+            consent,
             first_name: change(self.first_name),
             last_name: change(self.last_name),
             phone: change(self.phone),
@@ -81,8 +84,12 @@ impl SubscriberValuesInput {
     }
 }
 
-fn read_values(values: MaybeUndefined<SubscriberValuesInput>) -> Result<SubscriberChanges, Error> {
-    keep(values, "values")?.unwrap_or_default().into_changes()
+fn read_values(
+    values: MaybeUndefined<SubscriberValuesInput>,
+    consent: Option<Consent>,
+) -> Result<SubscriberChanges, Error> {
+    let values = keep(values, "values")?;
+    values.unwrap_or_default().into_changes(consent)
 }
 
 /// Absent stays, null clears.
@@ -108,6 +115,57 @@ pub fn null_refused(path: &str) -> String {
     format!("expected a value, found null; leave {path} out to keep it as it is")
 }
 
+/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. It is kept in `statusHistory`.
+#[derive(InputObject, Debug, Clone)]
+pub struct ConsentInput {
+    /// What the subscriber did, such as `signed up again`.
+    pub reason: String,
+    /// Where, such as `newsletter form`.
+    pub source: String,
+}
+
+impl ConsentInput {
+    fn read(input: Option<ConsentInput>) -> Result<Option<Consent>, Error> {
+        input
+            .map(|input| Consent::read(&input.reason, &input.source))
+            .transpose()
+    }
+}
+
+/// What a notice says.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "NoticeCode")]
+pub enum SubscriberNoticeCode {
+    /// The status stayed as it was, because `consent` is needed to raise it.
+    ConsentRequired,
+    /// The subscriber got the status that was kept for the address, which an earlier subscriber had.
+    Suppressed,
+}
+
+/// Something that was done in another way than it was asked for. It is no error: everything else was done.
+#[derive(SimpleObject, Debug)]
+pub struct SubscriberNotice {
+    /// What it is.
+    pub code: SubscriberNoticeCode,
+    /// What was done instead, and why.
+    pub message: String,
+    /// The place in the input, such as `status`.
+    pub path: String,
+    /// How to have it done all the same.
+    pub hint: Option<String>,
+}
+
+impl From<Notice> for SubscriberNotice {
+    fn from(notice: Notice) -> SubscriberNotice {
+        SubscriberNotice {
+            code: notice.code.into(),
+            message: notice.message,
+            path: notice.path.to_owned(),
+            hint: Some(CONSENT_HINT.to_owned()),
+        }
+    }
+}
+
 /// What to make of the subscriber with an e-mail address.
 #[derive(InputObject, Debug)]
 pub struct UpsertSubscriberInput {
@@ -115,6 +173,8 @@ pub struct UpsertSubscriberInput {
     pub email: String,
     /// The values to set; none if absent.
     pub values: MaybeUndefined<SubscriberValuesInput>,
+    /// Why the subscriber may be addressed again. Without it a status that needs it stays, and a notice says so.
+    pub consent: Option<ConsentInput>,
 }
 
 /// What an upsert did.
@@ -136,6 +196,8 @@ pub struct UpsertSubscriberPayload {
     pub subscriber: Option<SubscriberNode>,
     /// What was done.
     pub outcome: Option<UpsertOutcome>,
+    /// What was done in another way than it was asked for.
+    pub notices: Vec<SubscriberNotice>,
     /// What was wrong with the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
@@ -149,6 +211,8 @@ pub struct UpdateSubscriberInput {
     pub email: MaybeUndefined<String>,
     /// The values to set; none if absent.
     pub values: MaybeUndefined<SubscriberValuesInput>,
+    /// Why the subscriber may be addressed again. Without it a status that needs it is refused.
+    pub consent: Option<ConsentInput>,
 }
 
 /// The subscriber, or what was wrong.
@@ -156,6 +220,8 @@ pub struct UpdateSubscriberInput {
 pub struct UpdateSubscriberPayload {
     /// The subscriber as it is now.
     pub subscriber: Option<SubscriberNode>,
+    /// What was done in another way than it was asked for.
+    pub notices: Vec<SubscriberNotice>,
     /// What was wrong with the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
@@ -191,14 +257,16 @@ impl SubscriberMutation {
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
-            let changes = read_values(input.values)?;
+            let consent = ConsentInput::read(input.consent)?;
+            let changes = read_values(input.values, consent)?;
             let catalogue = load_catalogue(connection)?;
             subscriber::upsert(connection, &input.email, &changes, &catalogue, now)
         });
         Ok(match split(result.await)? {
-            Ok((subscriber, outcome)) => UpsertSubscriberPayload {
-                subscriber: Some(SubscriberNode(subscriber)),
-                outcome: Some(outcome.into()),
+            Ok(stored) => UpsertSubscriberPayload {
+                subscriber: Some(SubscriberNode(stored.subscriber)),
+                outcome: Some(stored.outcome.into()),
+                notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
             },
             Err(user_errors) => UpsertSubscriberPayload {
@@ -219,13 +287,15 @@ impl SubscriberMutation {
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Subscriber)?;
             let email = keep(input.email, "email")?;
-            let changes = read_values(input.values)?;
+            let consent = ConsentInput::read(input.consent)?;
+            let changes = read_values(input.values, consent)?;
             let catalogue = load_catalogue(connection)?;
             subscriber::update(connection, id, email.as_deref(), &changes, &catalogue, now)
         });
         Ok(match split(result.await)? {
-            Ok(subscriber) => UpdateSubscriberPayload {
-                subscriber: Some(SubscriberNode(subscriber)),
+            Ok(stored) => UpdateSubscriberPayload {
+                subscriber: Some(SubscriberNode(stored.subscriber)),
+                notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
             },
             Err(user_errors) => UpdateSubscriberPayload {

@@ -6,6 +6,7 @@ use crate::evaluate::{Column, ColumnKey, day_number};
 use crate::rule::{
     DateField, DateLiteral, Moment, Status, TextField, parse_date_literal, parse_instant,
 };
+use crate::text::{show_domain, show_email};
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Float64Builder, ListBuilder, StringBuilder,
     TimestampMicrosecondBuilder, UInt8Builder,
@@ -16,6 +17,7 @@ use serde_json::Value;
 /// A column in the making; what it reads depends on the field.
 pub enum ColumnBuilder {
     Text(StringBuilder),
+    Email(StringBuilder),
     EmailDomain(StringBuilder),
     Number(Float64Builder),
     Day(Date32Builder),
@@ -36,6 +38,9 @@ impl ColumnBuilder {
         match key {
             ColumnKey::Text(TextField::EmailDomain) => {
                 ColumnBuilder::EmailDomain(StringBuilder::with_capacity(rows, rows * 12))
+            }
+            ColumnKey::Text(TextField::Email) => {
+                ColumnBuilder::Email(StringBuilder::with_capacity(rows, rows * 24))
             }
             ColumnKey::Text(_) => {
                 ColumnBuilder::Text(StringBuilder::with_capacity(rows, rows * 12))
@@ -103,7 +108,9 @@ impl ColumnBuilder {
 
     fn append_nulls(&mut self, count: usize) {
         match self {
-            ColumnBuilder::Text(builder) | ColumnBuilder::EmailDomain(builder) => {
+            ColumnBuilder::Text(builder)
+            | ColumnBuilder::Email(builder)
+            | ColumnBuilder::EmailDomain(builder) => {
                 (0..count).for_each(|_| builder.append_null());
             }
             ColumnBuilder::Number(builder) | ColumnBuilder::Coordinate(builder) => {
@@ -125,8 +132,11 @@ impl ColumnBuilder {
         let text = || value.map(read_text).transpose();
         match self {
             ColumnBuilder::Text(builder) => builder.append_option(text()?),
+            // Rules compare addresses as they are shown, with domains in Unicode.
+            ColumnBuilder::Email(builder) => builder.append_option(text()?.map(show_email)),
             ColumnBuilder::EmailDomain(builder) => {
-                builder.append_option(text()?.and_then(|email| email.rsplit('@').next()));
+                let domain = text()?.and_then(|email| email.rsplit('@').next());
+                builder.append_option(domain.map(show_domain));
             }
             ColumnBuilder::Number(builder) => builder.append_option(
                 text()?
@@ -180,9 +190,9 @@ impl ColumnBuilder {
     /// Returns the column.
     pub fn finish(self) -> Column {
         match self {
-            ColumnBuilder::Text(mut builder) | ColumnBuilder::EmailDomain(mut builder) => {
-                Column::Text(builder.finish())
-            }
+            ColumnBuilder::Text(mut builder)
+            | ColumnBuilder::Email(mut builder)
+            | ColumnBuilder::EmailDomain(mut builder) => Column::Text(builder.finish()),
             ColumnBuilder::Number(mut builder) | ColumnBuilder::Coordinate(mut builder) => {
                 Column::Number(builder.finish())
             }

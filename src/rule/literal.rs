@@ -99,6 +99,14 @@ impl Status {
         }
     }
 
+    /// Whether it says not to address the subscriber.
+    pub fn withholds(self) -> bool {
+        matches!(
+            self,
+            Status::Unsubscribed | Status::Bounced | Status::Complained
+        )
+    }
+
     /// Reads the name of a status in any letter case.
     pub fn parse(text: &str) -> Option<Status> {
         Status::ALL

@@ -43,6 +43,7 @@ mod query_builder_write;
 mod random;
 mod range;
 mod report;
+mod stored_form;
 mod summary;
 pub mod vocabulary;
 mod words;

@@ -11,6 +11,7 @@ use super::parse_test::test_of_what;
 use super::pattern::{Pattern, PatternCompiler};
 use super::problem::{Code, Problem, Problems, nearest, quoted, shorten};
 use super::report::Report;
+use super::stored_form::Edges;
 use serde_json::{Map, Value};
 
 const NODE_NAMES: [&str; NodeName::ALL.len()] = {
@@ -275,8 +276,8 @@ impl Parser {
         path: &str,
         case_sensitive: bool,
     ) -> Option<Pattern> {
-        let text = self.text(value, path)?;
-        match self.patterns.compile(text, case_sensitive) {
+        let text = self.value(value, path, Edges::Open)?;
+        match self.patterns.compile(&text, case_sensitive) {
             Ok(pattern) => pattern,
             Err(message) => {
                 self.report(path, Code::InvalidRegex, message);

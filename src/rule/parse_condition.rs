@@ -9,6 +9,7 @@ use super::literal::Status;
 use super::parse::{Parser, child};
 use super::problem::Code;
 use super::report::Report;
+use super::stored_form::Edges;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 
@@ -31,8 +32,10 @@ impl Parser {
         let body = self.object(value, path, keys)?;
         let field = self
             .required(body, subject, path)
-            .and_then(|name| self.text(name, &child(path, subject)))
-            .map(str::to_owned);
+            .and_then(|name| match subject {
+                "property" => self.value(name, &child(path, subject), Edges::Trimmed),
+                _ => self.text(name, &child(path, subject)).map(str::to_owned),
+            });
         let case_sensitive = self.case_sensitive(body, path);
         let inside = child(path, "is");
         let test = self.required(body, "is", path);

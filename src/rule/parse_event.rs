@@ -8,6 +8,7 @@ use super::limits::MAX_EVENT_FILTERS;
 use super::parse::{Parser, child, element};
 use super::problem::Code;
 use super::report::Report;
+use super::stored_form::Edges;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 
@@ -74,7 +75,9 @@ impl Parser {
 
     fn event_names(&mut self, body: &Map<String, Value>, path: &str) -> Option<Vec<String>> {
         let mut names = match self.at_most_one(body, &["name", "names"], path)? {
-            Some(("name", value)) => vec![self.text(value, &child(path, "name"))?.to_owned()],
+            Some(("name", value)) => {
+                vec![self.value(value, &child(path, "name"), Edges::Trimmed)?]
+            }
             Some((_, value)) => self.texts(value, &child(path, "names"), "event names")?,
             None => {
                 let message = "expected the key \"name\" or \"names\", found neither";

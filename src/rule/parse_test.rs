@@ -5,7 +5,9 @@ use super::parse::{Parser, child};
 use super::parse_date::DATE_TESTS;
 use super::problem::Code;
 use super::report::Report;
+use super::stored_form::Edges;
 use super::vocabulary::{self, names};
+use crate::text::normalize;
 use serde_json::Value;
 
 const TEXT_TESTS: [&str; 10] = names(&vocabulary::TEXT_TESTS);
@@ -42,31 +44,22 @@ impl Parser {
     ) -> Option<TextTest> {
         let (name, wanted) = self.single_entry(value, path, "a test of text", &TEXT_TESTS)?;
         let inside = child(path, name);
-        let owned = |text: &str| text.to_owned();
+        let edges = match name {
+            "startsWith" => Edges::OpenEnd,
+            "endsWith" => Edges::OpenStart,
+            "contains" | "notContains" => Edges::Open,
+            _ => Edges::Trimmed,
+        };
+        let mut one = |of: fn(String) -> TextTest| self.value(wanted, &inside, edges).map(of);
         match name {
-            "equals" => self.text(wanted, &inside).map(owned).map(TextTest::Equals),
-            "notEquals" => self
-                .text(wanted, &inside)
-                .map(owned)
-                .map(TextTest::NotEquals),
+            "equals" => one(TextTest::Equals),
+            "notEquals" => one(TextTest::NotEquals),
+            "contains" => one(TextTest::Contains),
+            "notContains" => one(TextTest::NotContains),
+            "startsWith" => one(TextTest::StartsWith),
+            "endsWith" => one(TextTest::EndsWith),
             "in" => self.texts(wanted, &inside, "texts").map(TextTest::In),
             "notIn" => self.texts(wanted, &inside, "texts").map(TextTest::NotIn),
-            "contains" => self
-                .text(wanted, &inside)
-                .map(owned)
-                .map(TextTest::Contains),
-            "notContains" => self
-                .text(wanted, &inside)
-                .map(owned)
-                .map(TextTest::NotContains),
-            "startsWith" => self
-                .text(wanted, &inside)
-                .map(owned)
-                .map(TextTest::StartsWith),
-            "endsWith" => self
-                .text(wanted, &inside)
-                .map(owned)
-                .map(TextTest::EndsWith),
             "matches" => self
                 .pattern(wanted, &inside, case_sensitive)
                 .map(TextTest::Matches),
@@ -167,9 +160,24 @@ impl Parser {
         }
     }
 
+    /// Reads a list of whole values.
     pub(super) fn texts(&mut self, value: &Value, path: &str, what: &str) -> Option<Vec<String>> {
         self.list(value, path, what, |parser, item, path| {
-            parser.text(item, path).map(str::to_owned)
+            parser.value(item, path, Edges::Trimmed)
         })
+    }
+
+    /// Reads a text that stored texts are compared with, in their form. One of which nothing is left is a problem, as
+    /// an empty one is.
+    pub(super) fn value(&mut self, value: &Value, path: &str, edges: Edges) -> Option<String> {
+        let text = self.text(value, path)?;
+        let normal = normalize(text);
+        let wanted = edges.trim(&normal);
+        if wanted.is_empty() {
+            let message = "expected a text, found only white space or invisible characters";
+            self.report(path, Code::Empty, message);
+            return None;
+        }
+        Some(wanted.to_owned())
     }
 }

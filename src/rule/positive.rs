@@ -6,6 +6,7 @@ use super::condition::{
 };
 use super::field::{DateField, Field, TextField};
 use super::node::{EventFilter, EventLeaf, Leaf};
+use super::stored_form::stored_form;
 
 /// Returns the leaf of a condition about a field, and whether its complement is meant; none if the field has another
 /// type.
@@ -19,7 +20,7 @@ pub fn field_leaf(condition: &Condition, field: Field) -> Option<(Leaf, bool)> {
             },
             Field::Text(field),
         ) => {
-            let (test, negated) = positive_text(test);
+            let (test, negated) = positive_text(&stored_form(&field, test));
             let case_sensitive = *case_sensitive;
             let leaf = Leaf::Text {
                 field,

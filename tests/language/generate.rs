@@ -104,7 +104,8 @@ const MINUTES: [i64; 16] = [
     0, 30, 60, 90, 240, 300, 330, 390, 420, 450, 600, 660, 720, 1110, 1260, 1320,
 ];
 
-/// The pool of a text field, separated by bars.
+/// The pool of a text field, separated by bars. Texts are in the form in which they are stored, as what is not becomes so
+/// at the door, in people as in rules.
 fn words(field: &str) -> &'static str {
     match field.trim_start_matches("custom.") {
         "email" => {
@@ -113,7 +114,7 @@ fn words(field: &str) -> &'static str {
         }
         "email.domain" => "example.com|mail.example.lt|straße.example|example.org|b\"@example.org",
         "firstName" => "Anna|ANNA|Łukasz|ǅuro|İpek|\u{212a}elvin|Kelvin",
-        "lastName" => "Strauß|STRAUSS|O'Neil|ΟΔΥΣΣΕΥΣ|οδυσσευς|Zoe\u{308}|Zoë",
+        "lastName" => "Strauß|STRAUSS|O'Neil|ΟΔΥΣΣΕΥΣ|οδυσσευς|ZOË|Zoë",
         "phone" => "+37061234567|+1 212 555 0100|007",
         "country" => "LT|LV|EE|US|IN|WS",
         "region" => "Vilniaus apskritis|New York|Łódzkie|Marmara",
@@ -124,7 +125,7 @@ fn words(field: &str) -> &'static str {
         "source" => "import|Web Form|50%_off\\now|50xyoff|%|_|\\",
         "plan" => "free|Free|Pro|pro+|(beta) *plan*|𝒫ro 🦀",
         "shop" => "Vilnius|VILNIUS|online|Łódź",
-        "tags" | "skills" | "colours" => "red|RED|grün|GRÜN|𝒫ro 🦀|İ|שלום|\u{200b}",
+        "tags" | "skills" | "colours" => "red|RED|grün|GRÜN|𝒫ro 🦀|İ|שלום|–",
         unknown => panic!("no words for {unknown}"),
     }
 }

@@ -1,14 +1,15 @@
 //! What imports hold of a person, for those who want to know, and for those who want to be forgotten.
 
+use super::mentioned::Mentioned;
 use super::runs;
 use crate::db::schema::{
     import_additions, import_batches, import_changes, import_problems, imports,
 };
 use crate::error::Error;
+use crate::text::INVISIBLE;
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use serde_json::Value;
 
 /// How an import changed a person, as long as that can be undone.
@@ -55,32 +56,85 @@ pub fn list_changes_of(
 pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Result<(), Error> {
     diesel::delete(import_changes::table.filter(import_changes::subscriber_id.eq(id)))
         .execute(connection)?;
-    // Of problems only the text tells whom they are about.
-    let names = sql::<Bool>(
-        "strpos(lower(concat_ws(' ', import_problems.value, import_problems.reason)), ",
-    )
-    .bind::<Text, _>(email.to_lowercase())
-    .sql(") > 0");
-    diesel::delete(import_problems::table.filter(names)).execute(connection)?;
-    forget_what_was_said(connection, email)?;
+    let address = Mentioned::new(email);
+    forget_problems(connection, &address)?;
+    forget_what_was_said(connection, &address)?;
     forget_created(connection, id)?;
     forget_added(connection, id)
 }
 
+/// The condition that a text may mention an address: it holds a part that every form of the address has. The text is in
+/// lower case and without invisible characters there, as far as the database knows them.
+fn may_mention(text: &str) -> String {
+    let invisible: String = INVISIBLE.iter().collect();
+    format!("strpos(translate(lower({text}), '{invisible}', ''), $1) > 0")
+}
+
+/// Removes what is said of rows that mention the address. Of problems only the text tells whom they are about.
+fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        text: String,
+    }
+    // One after the other: an address does not begin in one and end in the other.
+    let text = "concat_ws(E'\\n', value, reason)";
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "SELECT id, {text} AS text FROM import_problems WHERE {}",
+        may_mention(text)
+    ))
+    .bind::<Text, _>(address.needle())
+    .load(connection)?;
+    let about_them = rows.iter().filter(|row| address.is_in(&row.text));
+    let ids: Vec<i64> = about_them.map(|row| row.id).collect();
+    diesel::delete(import_problems::table.filter(import_problems::id.eq_any(ids)))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Takes the person out of why imports failed or were not undone, and out of rows that were taken for headers.
-fn forget_what_was_said(connection: &mut PgConnection, email: &str) -> Result<(), Error> {
-    // An error shows only the beginning of such a row, which need not have come to the address.
-    diesel::sql_query(
-        "UPDATE imports SET \
-             error = CASE WHEN error IS NOT NULL AND strpos(lower(concat_ws(' ', error, form::text)), $1) > 0 \
-                 THEN $2 ELSE error END, \
-             undo_error = CASE WHEN strpos(lower(undo_error), $1) > 0 THEN $2 ELSE undo_error END, \
-             form = CASE WHEN strpos(lower(form::text), $1) > 0 THEN NULL ELSE form END \
-         WHERE strpos(lower(concat_ws(' ', error, undo_error, form::text)), $1) > 0",
-    )
-    .bind::<Text, _>(email.to_lowercase())
-    .bind::<Text, _>("it named somebody who has been deleted since")
-    .execute(connection)?;
+fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
+    const FORGOTTEN: &str = "it named a subscriber who has been deleted since";
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Nullable<Text>)]
+        error: Option<String>,
+        #[diesel(sql_type = Nullable<Text>)]
+        undo_error: Option<String>,
+        #[diesel(sql_type = Nullable<Text>)]
+        form: Option<String>,
+    }
+    let text = may_mention("concat_ws(E'\\n', error, undo_error, form::text)");
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "SELECT id, error, undo_error, form::text AS form FROM imports WHERE {text}"
+    ))
+    .bind::<Text, _>(address.needle())
+    .load(connection)?;
+    let is_in = |text: &Option<String>| text.as_deref().is_some_and(|text| address.is_in(text));
+    for row in rows {
+        let import = imports::table.find(row.id);
+        // An error shows only the beginning of a row that was taken for a header, which need not have come to the
+        // address.
+        if row.error.is_some() && (is_in(&row.error) || is_in(&row.form)) {
+            diesel::update(import)
+                .set(imports::error.eq(FORGOTTEN))
+                .execute(connection)?;
+        }
+        if is_in(&row.undo_error) {
+            diesel::update(import)
+                .set(imports::undo_error.eq(FORGOTTEN))
+                .execute(connection)?;
+        }
+        if is_in(&row.form) {
+            diesel::update(import)
+                .set(imports::form.eq(None::<Value>))
+                .execute(connection)?;
+        }
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::audience::event::{Recorded, merge_sql};
 use crate::audience::event_bounds::{
     check_properties, clean_dedupe_key, clean_name, clean_value,
 };
+use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{check_digits, check_moment, find_lost_digits, nearest};
@@ -190,6 +191,7 @@ impl EventReader {
                     RowProblem::new(line, kind, message).of_cell(column, cell)
                 })?;
         }
+        event.properties = clean_properties(event.properties);
         // Not cell by cell: the bounds are those of all properties together.
         check_properties(&event.properties)
             .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;

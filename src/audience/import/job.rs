@@ -5,7 +5,7 @@ use super::report::{ImportReport, MAX_LISTED, ProblemKind, list_problems};
 use super::source::Form;
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::{
-    import_additions, import_batches, import_changes, import_problems, imports,
+    import_additions, import_batches, import_changes, import_problems, import_suppressions, imports,
 };
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -367,6 +367,8 @@ pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Resul
     diesel::delete(import_batches::table.filter(import_batches::import_id.eq_any(ids)))
         .execute(connection)?;
     diesel::delete(import_additions::table.filter(import_additions::import_id.eq_any(ids)))
+        .execute(connection)?;
+    diesel::delete(import_suppressions::table.filter(import_suppressions::import_id.eq_any(ids)))
         .execute(connection)?;
     Ok(())
 }

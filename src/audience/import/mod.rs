@@ -16,6 +16,7 @@ mod erase;
 mod events;
 mod job;
 mod mapping;
+mod mentioned;
 mod numbers;
 mod options;
 mod person;

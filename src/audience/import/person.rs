@@ -6,11 +6,12 @@ use super::numbers::NumberReader;
 use super::report::{ProblemKind, RowProblem};
 use super::rows::Row;
 use crate::audience::clean::{
-    clean_country, clean_degrees, clean_email, clean_language, clean_text, clean_timezone,
+    clean_birthday, clean_country, clean_degrees, clean_email, clean_language, clean_text,
+    clean_timezone,
 };
 use crate::audience::custom_field::{clean_cell, store_number};
 use crate::rule::{CustomType, Status};
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 /// How many built-in columns there are.
@@ -57,7 +58,7 @@ impl Person {
         }
         let is_kept = !raises && is_raised(self.status, later.status);
         // A wish not to be addressed counts however values are filled.
-        let counts = !fills || self.status.is_none() || later.status.is_some_and(withholds);
+        let counts = !fills || self.status.is_none() || later.status.is_some_and(Status::withholds);
         if later.status.is_some() && counts && !is_kept {
             self.status = later.status;
         }
@@ -65,17 +66,9 @@ impl Person {
     }
 }
 
-/// Whether a status says not to address somebody.
-pub fn withholds(status: Status) -> bool {
-    matches!(
-        status,
-        Status::Unsubscribed | Status::Bounced | Status::Complained
-    )
-}
-
 /// Whether a status says to address somebody whom an earlier one says not to.
-fn is_raised(earlier: Option<Status>, later: Option<Status>) -> bool {
-    earlier.is_some_and(withholds) && later.is_some_and(|status| !withholds(status))
+pub fn is_raised(earlier: Option<Status>, later: Option<Status>) -> bool {
+    earlier.is_some_and(Status::withholds) && later.is_some_and(|status| !status.withholds())
 }
 
 /// How rows of a file become people.
@@ -90,6 +83,8 @@ pub struct PersonReader {
     pub numbers: NumberReader,
     /// What the words of the status column mean.
     pub statuses: Vec<(String, Status)>,
+    /// The moment of the import: no birthday comes later.
+    pub now: DateTime<Utc>,
 }
 
 impl PersonReader {
@@ -195,7 +190,11 @@ impl PersonReader {
             "country" => clean_country(cell),
             "language" => clean_language(cell),
             "timezone" => clean_timezone(cell),
-            "birthday" => Ok(self.dates.day(cell)?.map(|day| day.to_string())),
+            "birthday" => {
+                let day = self.dates.day(cell)?;
+                let day = day.map(|day| clean_birthday(day, self.now)).transpose()?;
+                Ok(day.map(|day| day.to_string()))
+            }
             "created_at" => Ok(self
                 .dates
                 .instant(cell)?

@@ -67,7 +67,7 @@ pub fn prepare<R: BufRead>(
                 let groups = settle(connection, import, &targets, options, moment)?;
                 Ok(Plan {
                     kind: Kind::People(
-                        Box::new(person_reader(&names, targets, options)),
+                        Box::new(person_reader(&names, targets, options, moment)),
                         Box::new(cleaned(options)?),
                     ),
                     groups,
@@ -97,6 +97,7 @@ fn person_reader(
     names: &[String],
     targets: Vec<Target>,
     options: &SubscriberImport,
+    now: DateTime<Utc>,
 ) -> PersonReader {
     PersonReader {
         header: names.to_vec(),
@@ -104,6 +105,7 @@ fn person_reader(
         dates: dates(options.date_format.as_ref(), options.time_zone),
         numbers: options.file.numbers(),
         statuses: options.statuses.clone(),
+        now,
     }
 }
 

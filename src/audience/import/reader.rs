@@ -3,12 +3,13 @@
 use super::batch::{Batch, Items};
 use super::events::EventReader;
 use super::options::{ImportMode, SubscriberImport};
-use super::person::{Person, PersonReader, is_role, withholds};
+use super::person::{Person, PersonReader, is_role};
 use super::report::{ImportReport, ProblemKind, RowProblem};
 use super::rows::{Row, Rows};
 use super::source::unreadable;
 use super::subscribers::suppressed;
 use crate::error::Error;
+use crate::rule::Status;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 use std::io::BufRead;
@@ -188,7 +189,7 @@ impl<'a> BatchReader<'a> {
             person.is_again = true;
             person.was_withheld = self.withheld.contains(&hash);
         }
-        if self.is_dry_run && person.status.is_some_and(withholds) {
+        if self.is_dry_run && person.status.is_some_and(Status::withholds) {
             self.withheld.insert(hash);
         }
         if let Items::People(people) = &mut gathering.items {

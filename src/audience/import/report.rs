@@ -31,7 +31,8 @@ pub struct ImportReport {
     pub repeated: u64,
     /// Subscribers who were left alone, because only new ones were to be added.
     pub skipped: u64,
-    /// Rows that say to address somebody who unsubscribed, bounced or complained: their status stayed.
+    /// Rows that say to address a subscriber who unsubscribed, bounced or complained, and new subscribers whose address a
+    /// deleted one had who did: that status stayed.
     pub suppressed: u64,
     /// Subscribers who may be addressed again, because whoever imported gave a reason.
     pub consent_raised: u64,

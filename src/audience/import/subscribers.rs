@@ -5,8 +5,10 @@ use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging as staging, use_indexes};
 use super::mapping::BUILTIN_COLUMNS;
 use super::options::{ImportMode, SubscriberImport};
-use super::person::{Person, withholds};
+use super::person::{Person, is_raised};
 use super::report::{ProblemKind, RowProblem};
+use crate::audience::consent::{Suppression, find_suppressions, lift_suppressions};
+use crate::audience::status_change::{Cause, FirstStatus, remember_first};
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
 use crate::rule::Status;
@@ -38,8 +40,11 @@ pub fn place(
 ) -> Result<Placed, Error> {
     let mut placed = Placed::default();
     let known = find_known(connection, people, context)?;
-    let mut fresh = Vec::new();
+    let suppressed = find_suppressed(connection, people, &known, options)?;
+    let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut merged = Vec::new();
+    // Whoever may be addressed again because of the reason that the import was given.
+    let mut raised: Vec<&str> = Vec::new();
     for person in people {
         match (known.get(person.email()), options.mode) {
             (None, ImportMode::Update) => {
@@ -48,24 +53,37 @@ pub fn place(
                 }
             }
             (None, mode) => {
+                let kept = suppressed.get(person.email()).copied();
                 if mode == ImportMode::Upsert && person.was_withheld {
                     merged_status(person, None, options, &mut placed);
+                    fresh.push(Fresh::unsuppressed(person));
+                } else {
+                    fresh.push(fresh_status(person, kept, options, &mut placed));
                 }
-                fresh.push(person);
             }
             (Some(_), ImportMode::Insert) => placed.report.skipped += u64::from(!person.is_again),
-            (Some((id, status)), _) => {
-                let status = merged_status(person, *status, options, &mut placed);
+            (Some((id, stored)), _) => {
+                let status = merged_status(person, *stored, options, &mut placed);
+                if is_raised(*stored, status) {
+                    raised.push(person.email());
+                }
                 merged.push((person, *id, status));
             }
         }
     }
     // In a dry run whoever was told of by an earlier batch has joined the groups with it.
     let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
-    placed.would_be_new = fresh.iter().filter(|person| !person.is_again).count();
+    placed.would_be_new = fresh.iter().filter(|new| !new.person.is_again).count();
     placed.report.created = placed.would_be_new as u64;
     if !context.is_dry_run {
         placed.new_ids = insert(connection, &fresh, options, context)?;
+        remember_suppressed(connection, &fresh, &placed.new_ids, options, context)?;
+        let new = fresh.iter().filter(|new| new.was_raised());
+        raised.extend(new.map(|new| new.person.email()));
+        lift_suppressions(connection, &raised, Some(context.import_id))?;
+        if merged.iter().any(|(.., status)| status.is_some()) {
+            cause(options, context).tell(connection)?;
+        }
     }
     let known = merged.iter().filter(|(person, ..)| !is_told_of(person));
     placed.known_ids = known.map(|(_, id, _)| *id).collect();
@@ -78,6 +96,120 @@ pub fn place(
     }
     placed.report.unchanged = asked.saturating_sub(placed.report.updated);
     Ok(placed)
+}
+
+/// Finds the statuses that are kept for the addresses of people who are not known.
+fn find_suppressed(
+    connection: &mut PgConnection,
+    people: &[Person],
+    known: &HashMap<String, (i64, Option<Status>)>,
+    options: &SubscriberImport,
+) -> Result<HashMap<String, Suppression>, Error> {
+    if options.mode == ImportMode::Update {
+        return Ok(HashMap::new());
+    }
+    let emails = people.iter().map(Person::email);
+    let unknown: Vec<&str> = emails.filter(|email| !known.contains_key(*email)).collect();
+    find_suppressions(connection, &unknown)
+}
+
+/// Somebody new, with the status to give them.
+struct Fresh<'p> {
+    person: &'p Person,
+    status: Status,
+    kept: Option<Suppression>,
+}
+
+impl Fresh<'_> {
+    /// Somebody of whom nothing is kept.
+    fn unsuppressed(person: &Person) -> Fresh<'_> {
+        Fresh {
+            person,
+            status: person.status.unwrap_or(Status::Subscribed),
+            kept: None,
+        }
+    }
+
+    /// Whether the reason of the import ended a suppression.
+    fn was_raised(&self) -> bool {
+        self.kept.is_some() && !self.status.withholds()
+    }
+}
+
+/// Decides on the status of somebody new: one that was kept for the address is raised as that of somebody known is,
+/// by a row that says so and a reason of the import.
+fn fresh_status<'p>(
+    person: &'p Person,
+    kept: Option<Suppression>,
+    options: &SubscriberImport,
+    placed: &mut Placed,
+) -> Fresh<'p> {
+    let fresh = Fresh::unsuppressed(person);
+    let Some(suppression) = kept.filter(|_| !fresh.status.withholds()) else {
+        return fresh;
+    };
+    if options.raise_consent.is_some() && person.status.is_some() {
+        placed.report.consent_raised += u64::from(!person.is_again);
+        return Fresh { kept, ..fresh };
+    }
+    // In a dry run a later batch finds the person new again; a row without a status has nothing to say then.
+    if !person.is_again || person.status.is_some() {
+        placed.say(suppressed_address(person, suppression.status));
+    }
+    Fresh {
+        status: suppression.status,
+        kept,
+        ..fresh
+    }
+}
+
+fn suppressed_address(person: &Person, status: Status) -> RowProblem {
+    let message = format!(
+        "{} is {} now, as a subscriber was who had this address before and was deleted or got another; an import does not change that",
+        person.email(),
+        status.as_str(),
+    );
+    let problem = RowProblem::new(person.line, ProblemKind::Suppressed, message);
+    match person.status {
+        Some(asked) => problem.of_cell("status", asked.as_str()),
+        None => problem.of_cell("email", person.email()),
+    }
+}
+
+/// Remembers where the status of new people came from, if their addresses were suppressed.
+fn remember_suppressed(
+    connection: &mut PgConnection,
+    people: &[Fresh<'_>],
+    ids: &[i64],
+    options: &SubscriberImport,
+    context: &Context,
+) -> Result<(), Error> {
+    let (mut given, mut raised) = (Vec::new(), Vec::new());
+    for (new, id) in people.iter().zip(ids) {
+        let Some(kept) = new.kept else { continue };
+        let first = FirstStatus {
+            subscriber_id: *id,
+            from: new.was_raised().then_some(kept.status.as_str()),
+            to: new.status.as_str(),
+        };
+        if new.was_raised() {
+            raised.push(first);
+        } else {
+            given.push(first);
+        }
+    }
+    remember_first(connection, &given, &Cause::suppression(), context.moment)?;
+    remember_first(
+        connection,
+        &raised,
+        &cause(options, context),
+        context.moment,
+    )
+}
+
+/// What the changes of statuses by this import come from.
+fn cause(options: &SubscriberImport, context: &Context) -> Cause {
+    Cause::import(context.import_id, options.raise_consent.as_deref())
 }
 
 fn nobody(person: &Person) -> RowProblem {
@@ -119,16 +251,16 @@ fn merged_status(
     placed: &mut Placed,
 ) -> Option<Status> {
     let status = person.status?;
-    if (person.was_withheld || stored.is_some_and(withholds)) && !withholds(status) {
+    if (person.was_withheld || stored.is_some_and(Status::withholds)) && !status.withholds() {
         if options.raise_consent.is_some() {
             placed.report.consent_raised += 1;
             return Some(status);
         }
-        let stored = stored.filter(|stored| withholds(*stored));
+        let stored = stored.filter(|stored| stored.withholds());
         placed.say(suppressed(person, stored, status));
         return None;
     }
-    (!options.fill_missing || withholds(status)).then_some(status)
+    (!options.fill_missing || status.withholds()).then_some(status)
 }
 
 /// That somebody is not addressed again because a file says so.
@@ -157,7 +289,7 @@ struct IdList {
 /// Adds who is new, with ids in the order of the file; returns the ids.
 fn insert(
     connection: &mut PgConnection,
-    people: &[&Person],
+    people: &[Fresh<'_>],
     options: &SubscriberImport,
     context: &Context,
 ) -> Result<Vec<i64>, Error> {
@@ -175,8 +307,13 @@ fn insert(
     let moment = context.moment.to_rfc3339();
     let [source, created] = ["source", "created_at"].map(place_of);
     let mut text = CopyText::default();
-    for (person, id) in people.iter().zip(&ids) {
-        let status = person.status.unwrap_or(Status::Subscribed);
+    for (new, id) in people.iter().zip(&ids) {
+        let Fresh {
+            person,
+            status,
+            kept,
+        } = new;
+        let since = kept.map_or(context.moment, |kept| kept.since).to_rfc3339();
         let created_at = person.values[created].as_deref().unwrap_or(&moment);
         text.number(*id);
         text.cell(Some(person.email()));
@@ -188,8 +325,8 @@ fn insert(
         text.cell(Some(&custom_json(person)?));
         text.cell(Some(created_at));
         text.cell(Some(&moment));
-        text.cell((status == Status::Subscribed).then_some(created_at));
-        text.cell(withholds(status).then_some(moment.as_str()));
+        text.cell((*status == Status::Subscribed).then_some(created_at));
+        text.cell(status.withholds().then_some(since.as_str()));
         text.end_row();
     }
     text.send(

@@ -6,8 +6,10 @@ use super::job::{self, Import, ImportState};
 use super::options::ImportKind;
 use super::run::{Lock, remove_file};
 use super::runs;
+use crate::audience::consent::restore_suppressions;
 use crate::audience::membership::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
+use crate::audience::status_change::Cause;
 use crate::audience::{custom_field, group};
 use crate::db::Db;
 use crate::db::schema::{import_additions, import_batches, imports};
@@ -239,10 +241,12 @@ fn undo_subscribers(
     }
     later.refuse()?;
     leave_groups(connection, import.id, moment)?;
+    Cause::undo(import.id, now).tell(connection)?;
     diesel::sql_query(restore_sql())
         .bind::<BigInt, _>(import.id)
         .execute(connection)?;
     remove_subscribers(connection, created, now)?;
+    restore_suppressions(connection, import.id)?;
     unmake(connection, import)
 }
 

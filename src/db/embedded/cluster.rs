@@ -21,6 +21,9 @@ const SETTINGS_FILE: &str = "rollcall.conf";
 const STEP_LIMIT: Duration = Duration::from_secs(180);
 
 /// Settings of every cluster, beside those that `settings` computes.
+///
+/// The log must hold no personal data. Messages, details and statements of errors can quote values, so errors of
+/// statements are not logged at all: they are told to Rollcall, which runs every statement.
 const COMMON: &str = "\
 listen_addresses = ''
 unix_socket_permissions = 0700
@@ -31,6 +34,15 @@ jit = off
 random_page_cost = 1.1
 log_destination = 'stderr'
 logging_collector = off
+log_min_messages = log
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_statement = 'none'
+log_duration = off
+log_min_duration_statement = -1
+log_min_duration_sample = -1
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
 lc_messages = 'C'
 timezone = 'UTC'
 log_timezone = 'UTC'

@@ -1,0 +1,11 @@
+DROP TABLE unclean_addresses;
+DROP TRIGGER suppress_changed ON subscribers;
+DROP TRIGGER suppress_deleted ON subscribers;
+DROP TRIGGER note_status_change ON subscribers;
+DROP FUNCTION suppress_former_address();
+DROP FUNCTION note_status_change();
+DROP FUNCTION suppression_hash(bytea, bytea, text);
+DROP TABLE suppression_key;
+DROP TABLE import_suppressions;
+DROP TABLE suppressions;
+DROP TABLE status_changes;

@@ -1,0 +1,155 @@
+//! The history of the status of subscribers. A trigger writes it, so that no way of changing a subscriber can forget to;
+//! what caused a change is said by settings of the transaction.
+
+use super::consent::Consent;
+use crate::db::schema::status_changes;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+/// A change of the status of a subscriber.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = status_changes, check_for_backend(diesel::pg::Pg))]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct StatusChange {
+    pub id: i64,
+    pub subscriber_id: i64,
+    pub from_status: Option<String>,
+    pub to_status: String,
+    pub changed_at: DateTime<Utc>,
+    pub source: String,
+    pub reason: Option<String>,
+    pub consent_source: Option<String>,
+}
+
+/// What changes statuses in a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// Where changes come from, as the column `source` has it.
+    pub source: String,
+    /// Why subscribers may be addressed again.
+    pub reason: Option<String>,
+    /// Where they gave consent.
+    pub consent_source: Option<String>,
+    /// When the changes are made, where the rows do not tell.
+    pub moment: Option<DateTime<Utc>>,
+}
+
+impl Cause {
+    /// A mutation, perhaps with consent.
+    pub fn api(consent: Option<&Consent>) -> Cause {
+        Cause {
+            source: "api".to_owned(),
+            reason: consent.map(|consent| consent.reason.clone()),
+            consent_source: consent.map(|consent| consent.source.clone()),
+            moment: None,
+        }
+    }
+
+    /// An import, perhaps with a reason to address people again.
+    pub fn import(id: i64, reason: Option<&str>) -> Cause {
+        Cause {
+            source: format!("import {id}"),
+            reason: reason.map(str::to_owned),
+            ..Cause::default()
+        }
+    }
+
+    /// The undoing of an import. Whoever is deleted by it leaves no suppression: the trigger looks for these words.
+    pub fn undo(id: i64, moment: DateTime<Utc>) -> Cause {
+        Cause {
+            source: format!("undo of import {id}"),
+            moment: Some(moment),
+            ..Cause::default()
+        }
+    }
+
+    /// The status that was kept for the address of a deleted subscriber.
+    pub fn suppression() -> Cause {
+        Cause {
+            source: "suppression".to_owned(),
+            ..Cause::default()
+        }
+    }
+
+    /// Says so to the triggers until the transaction ends.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn tell(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let moment = self.moment.map(|moment| moment.to_rfc3339());
+        diesel::sql_query(
+            "SELECT set_config('rollcall.source', $1, true), set_config('rollcall.reason', $2, true), \
+             set_config('rollcall.consent_source', $3, true), set_config('rollcall.moment', $4, true)",
+        )
+        .bind::<Text, _>(&self.source)
+        .bind::<Text, _>(self.reason.as_deref().unwrap_or_default())
+        .bind::<Text, _>(self.consent_source.as_deref().unwrap_or_default())
+        .bind::<Text, _>(moment.unwrap_or_default())
+        .execute(connection)?;
+        Ok(())
+    }
+}
+
+/// The status of a new subscriber, which is told where the address was suppressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstStatus {
+    /// The subscriber.
+    pub subscriber_id: i64,
+    /// The status that was kept for the address, where consent ended it.
+    pub from: Option<&'static str>,
+    /// The status of the subscriber.
+    pub to: &'static str,
+}
+
+/// Remembers the status of new subscribers whose addresses were suppressed.
+///
+/// # Errors
+/// Those of the database.
+pub fn remember_first(
+    connection: &mut PgConnection,
+    statuses: &[FirstStatus],
+    cause: &Cause,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let rows: Vec<_> = statuses
+        .iter()
+        .map(|status| {
+            (
+                status_changes::subscriber_id.eq(status.subscriber_id),
+                status_changes::from_status.eq(status.from),
+                status_changes::to_status.eq(status.to),
+                status_changes::changed_at.eq(now),
+                status_changes::source.eq(&cause.source),
+                status_changes::reason.eq(&cause.reason),
+                status_changes::consent_source.eq(&cause.consent_source),
+            )
+        })
+        .collect();
+    // Seven values each, and Postgres takes 65,535.
+    for some in rows.chunks(9_000) {
+        diesel::insert_into(status_changes::table)
+            .values(some.to_vec())
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Lists the changes of status of these subscribers, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_status_changes(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<StatusChange>, Error> {
+    Ok(status_changes::table
+        .filter(status_changes::subscriber_id.eq_any(subscriber_ids))
+        .order((status_changes::subscriber_id, status_changes::id.desc()))
+        .select(StatusChange::as_select())
+        .load(connection)?)
+}

@@ -1,0 +1,158 @@
+//! Whether a subscriber gets the status that is asked for: what consent raises, and what a suppressed address gives.
+
+use super::consent::{
+    CONSENT_HINT, Consent, Notice, NoticeCode, Suppression, find_suppressions, lift_suppressions,
+    needs_consent,
+};
+use super::status_change::{Cause, FirstStatus, remember_first};
+use super::subscriber::Subscriber;
+use super::subscriber_changes::SubscriberChanges;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::Status;
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+
+/// Returns the status that the changes would raise without consent, with that of the subscriber.
+fn unagreed(subscriber: &Subscriber, changes: &SubscriberChanges) -> Option<(Status, Status)> {
+    let from = Status::parse(&subscriber.status)?;
+    let to = changes.status?;
+    (changes.consent.is_none() && needs_consent(from, to)).then_some((from, to))
+}
+
+/// Takes a status that lacks consent out of the changes, and returns what to say about it.
+pub fn keep_status(
+    subscriber: &Subscriber,
+    changes: &mut SubscriberChanges,
+    notices: &mut Vec<Notice>,
+) {
+    let Some((from, to)) = unagreed(subscriber, changes) else {
+        return;
+    };
+    changes.status = None;
+    notices.push(Notice {
+        code: NoticeCode::ConsentRequired,
+        path: "status",
+        message: format!(
+            "the status stays {}: only consent raises it to {}",
+            from.as_rule_str(),
+            to.as_rule_str()
+        ),
+    });
+}
+
+/// Refuses a status that lacks consent.
+pub fn check_consent(
+    subscriber: &Subscriber,
+    changes: &SubscriberChanges,
+    problems: &mut Vec<InputProblem>,
+) {
+    if let Some((from, to)) = unagreed(subscriber, changes) {
+        let message = format!(
+            "expected consent, since the subscriber is {}, found {} without it",
+            from.as_rule_str(),
+            to.as_rule_str()
+        );
+        problems.push(
+            InputProblem::new(InputCode::ConsentRequired, "status", message)
+                .with_hint(Some(CONSENT_HINT.to_owned())),
+        );
+    }
+}
+
+/// What to remember of a new subscriber's status once the subscriber has an id.
+pub struct First {
+    from: Option<&'static str>,
+    cause: Cause,
+}
+
+impl First {
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn remember(
+        self,
+        connection: &mut PgConnection,
+        subscriber: &Subscriber,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let status = FirstStatus {
+            subscriber_id: subscriber.id,
+            from: self.from,
+            to: Status::parse(&subscriber.status).map_or("pending", Status::as_str),
+        };
+        remember_first(connection, &[status], &self.cause, now)
+    }
+}
+
+/// Gives a subscriber with a new address the status that is kept for it. Consent ends the suppression instead. Returns
+/// what the status came from, if the address was suppressed.
+///
+/// # Errors
+/// Those of the database.
+pub fn meet_suppression(
+    connection: &mut PgConnection,
+    subscriber: &mut Subscriber,
+    consent: Option<&Consent>,
+    notices: &mut Vec<Notice>,
+) -> Result<Option<First>, Error> {
+    if Status::parse(&subscriber.status).is_some_and(Status::withholds) {
+        return Ok(None);
+    }
+    let email = subscriber.email.clone();
+    let kept = find_suppressions(connection, &[&email])?.remove(&email);
+    let Some(Suppression { status, since }) = kept else {
+        return Ok(None);
+    };
+    if let Some(consent) = consent {
+        lift_suppressions(connection, &[&email], None)?;
+        return Ok(Some(First {
+            from: Some(status.as_str()),
+            cause: Cause::api(Some(consent)),
+        }));
+    }
+    subscriber.status = status.as_str().to_owned();
+    subscriber.unsubscribed_at = Some(since);
+    if subscriber.id == 0 {
+        subscriber.subscribed_at = None;
+    }
+    notices.push(Notice {
+        code: NoticeCode::Suppressed,
+        path: "email",
+        message: format!(
+            "the status is {}, which a subscriber had who had this address before and was deleted or got another",
+            status.as_rule_str()
+        ),
+    });
+    Ok(Some(First {
+        from: None,
+        cause: Cause::suppression(),
+    }))
+}
+
+/// Says what changes the status of a known subscriber, and ends the suppression of an address that consent raises.
+///
+/// # Errors
+/// Those of the database.
+pub fn tell_change(
+    connection: &mut PgConnection,
+    before: &Subscriber,
+    changed: &Subscriber,
+    consent: Option<&Consent>,
+    first: Option<First>,
+) -> Result<(), Error> {
+    let (Some(from), Some(to)) = (
+        Status::parse(&before.status),
+        Status::parse(&changed.status),
+    ) else {
+        return Ok(());
+    };
+    if from == to {
+        return Ok(());
+    }
+    if needs_consent(from, to) {
+        lift_suppressions(connection, &[&changed.email], None)?;
+    }
+    let cause = first.map_or_else(|| Cause::api(consent), |first| first.cause);
+    cause.tell(connection)
+}
