@@ -8,9 +8,7 @@ use super::loaders::Total;
 use super::scalar::count;
 use crate::audience::clean::clean_email;
 use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
-use crate::audience::event_bounds::{
-    check_properties, clean_dedupe_key, clean_name, clean_value,
-};
+use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::rule::check_moment;

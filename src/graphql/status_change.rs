@@ -46,7 +46,7 @@ pub async fn page_of_status_changes(
     let changes = changes.unwrap_or_default();
     let page = page_of(&changes, &request, |change| Reverse(change.id));
     let edges = page.map(|change| StatusChangeEdge {
-        cursor: write_cursor(&Reverse(change.id)),
+        cursor: write_cursor("Subscriber.statusHistory", &Reverse(change.id)),
         node: change.into(),
     });
     Ok(StatusChangeConnection::new(

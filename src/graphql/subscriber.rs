@@ -287,7 +287,7 @@ impl SubscriberNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<StatusChangeConnection> {
-        let request = page(first, after, last, before).read()?;
+        let request = page(first, after, last, before).read("Subscriber.statusHistory")?;
         page_of_status_changes(context.loader()?, self.0.id, request).await
     }
 

@@ -329,10 +329,7 @@ type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
 ///
 /// What began to change before a segment began to follow is not noted for it, so that the snapshot which fills the
 /// segment must show it: it is taken anew when the transactions of that time have ended.
-fn take_snapshot(
-    db: &Db,
-    selection: &Selection,
-) -> Result<Taken, Error> {
+fn take_snapshot(db: &Db, selection: &Selection) -> Result<Taken, Error> {
     let mut waited: HashSet<i64> = HashSet::new();
     loop {
         let mut snapshot = Snapshot::take(db)?;
@@ -471,9 +468,8 @@ fn prepare_segments(
         let version = segment.definition_version;
         let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
         prepared.is_instant = segment.is_instant;
-        prepared.is_first = last.is_none_or(|last| {
-            !last.is_of(version) || last.refresh_id <= segment.stale_through
-        });
+        prepared.is_first = last
+            .is_none_or(|last| !last.is_of(version) || last.refresh_id <= segment.stale_through);
         prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
         prepared
     };

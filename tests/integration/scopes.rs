@@ -304,26 +304,26 @@ fn every_field_refuses_a_key_without_its_scope() {
     for question in Schema::load().questions() {
         let coordinate = question.coordinate();
         for &needed in needed_scopes(&question.parent, &question.field) {
-        let bearer = guarded.bearer_without(needed);
-        let document = &question.document;
-        if question.root == "Subscription" {
-            let socket = sockets.entry(needed).or_insert_with(|| {
-                let payload = json!({"authorization": bearer});
-                Socket::introduce(&guarded.server, payload).expect("let in")
-            });
-            socket.subscribe("1", document, json!({}));
-            let message = socket.receive();
-            if message["type"] != "error" {
-                wrong.push(format!("{coordinate}: {document}: {message}"));
+            let bearer = guarded.bearer_without(needed);
+            let document = &question.document;
+            if question.root == "Subscription" {
+                let socket = sockets.entry(needed).or_insert_with(|| {
+                    let payload = json!({"authorization": bearer});
+                    Socket::introduce(&guarded.server, payload).expect("let in")
+                });
+                socket.subscribe("1", document, json!({}));
+                let message = socket.receive();
+                if message["type"] != "error" {
+                    wrong.push(format!("{coordinate}: {document}: {message}"));
+                }
+                wrong.extend(find_fault(&message["payload"], &coordinate));
+            } else {
+                let (status, body) = guarded.ask(&bearer, document);
+                if status != 403 || body.get("data").is_some() {
+                    wrong.push(format!("{coordinate}: {document}: {status} {body}"));
+                }
+                wrong.extend(find_fault(&body["errors"], &coordinate));
             }
-            wrong.extend(find_fault(&message["payload"], &coordinate));
-        } else {
-            let (status, body) = guarded.ask(&bearer, document);
-            if status != 403 || body.get("data").is_some() {
-                wrong.push(format!("{coordinate}: {document}: {status} {body}"));
-            }
-            wrong.extend(find_fault(&body["errors"], &coordinate));
-        }
         }
     }
     assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());

@@ -13,9 +13,7 @@ use super::suggest::is_made_up;
 use crate::audience::clean::clean_email;
 use crate::audience::custom_field::store_number;
 use crate::audience::event::{Recorded, merge_sql};
-use crate::audience::event_bounds::{
-    check_properties, clean_dedupe_key, clean_name, clean_value,
-};
+use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::{Error, InputCode, InputProblem};

@@ -51,7 +51,9 @@ fn ids(set: &IdSet) -> Vec<i64> {
 fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
     let at = instant(time);
     let members = app.db().run_here(|connection| {
-        in_snapshot(connection, |connection| members_as_of(connection, 1, at, at))
+        in_snapshot(connection, |connection| {
+            members_as_of(connection, 1, at, at)
+        })
     });
     members.map(|members| ids(&members))
 }
