@@ -113,7 +113,7 @@ pub struct EventInput {
     pub email: Option<String>,
     /// What was done, such as `purchase`; at most 100 characters.
     pub name: String,
-    /// When it was done; now if absent.
+    /// When it was done, which may be in the future; now if absent.
     pub occurred_at: Option<DateTime<Utc>>,
     /// The amount, in your unit; kept to six decimals, below a million million.
     pub value: Option<f64>,
