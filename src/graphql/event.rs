@@ -117,7 +117,7 @@ pub struct EventInput {
     pub email: Option<String>,
     /// What was done, such as `purchase`; at most 100 characters.
     pub name: String,
-    /// When it was done, in the years 1 to 9999; now if absent.
+    /// When it was done, in the years 1 to 9999; it may be in the future. Now if absent.
     pub occurred_at: Option<DateTime<Utc>>,
     /// The amount, in your unit: below a million million, with at most six decimals. More decimals are refused, so that
     /// sums are exact.

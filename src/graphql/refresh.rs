@@ -36,7 +36,7 @@ pub enum RefreshStateName {
 pub enum RefreshTrigger {
     /// The daily job.
     Daily,
-    /// A segment was made or its rule changed.
+    /// A segment was made, its rule changed, or it could not be followed.
     Edit,
     /// Somebody asked for it.
     Manual,

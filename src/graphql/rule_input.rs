@@ -304,7 +304,8 @@ pub enum SegmentConditionInput {
 }
 
 /// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
-/// (without one: at least one event).
+/// (without one: at least one event). Without a window every recorded event counts, also one that lies in the future; with
+/// one, those that lie in it. A window that reaches beyond the years 1 to 9999 ends at them.
 #[derive(InputObject)]
 pub struct EventConditionInput {
     /// The name of the events; or give `names`.
@@ -313,7 +314,7 @@ pub struct EventConditionInput {
     pub names: Option<Vec<String>>,
     /// Tests of properties, all of which an event must pass to count.
     pub r#where: Option<Vec<EventPropertyInput>>,
-    /// Only events from this long ago until now.
+    /// Only events from this long ago until now; those of the future do not count.
     pub in_the_last: Option<PeriodInput>,
     /// Only events between these days or instants, both included.
     pub between: Option<DateRangeInput>,

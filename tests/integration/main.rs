@@ -21,6 +21,7 @@ mod importing;
 mod instant;
 mod keys;
 mod memberships;
+mod moments;
 mod nested;
 mod nouns;
 mod numbers;
