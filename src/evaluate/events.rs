@@ -321,9 +321,9 @@ impl ResolvedEvent {
 /// Computes the measure of a condition over a window; without one, over no events.
 fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
     let figures = window.map_or(EventFigures::NONE, |window| window.figures);
-    let valued = |value: f64| match figures.valued {
+    let valued = |value: fn(&EventFigures) -> f64| match figures.valued {
         0 => Measured::Missing,
-        _ => Measured::Number(value),
+        _ => Measured::Number(value(&figures)),
     };
     match &condition.measure {
         ResolvedMeasure::Number(measure, _) => match measure {
@@ -332,9 +332,11 @@ fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
                 Measured::Number(window.map_or(0, Window::count_days) as f64)
             }
             NumberMeasure::Sum => Measured::Number(of_millionths(figures.sum)),
-            NumberMeasure::Average => valued(average_of_millionths(figures.sum, figures.valued)),
-            NumberMeasure::Min => valued(of_millionths(figures.min)),
-            NumberMeasure::Max => valued(of_millionths(figures.max)),
+            NumberMeasure::Average => {
+                valued(|figures| average_of_millionths(figures.sum, figures.valued))
+            }
+            NumberMeasure::Min => valued(|figures| of_millionths(figures.min)),
+            NumberMeasure::Max => valued(|figures| of_millionths(figures.max)),
         },
         ResolvedMeasure::Instant(..) if figures.count == 0 => Measured::Missing,
         ResolvedMeasure::Instant(InstantMeasure::FirstAt, _) => Measured::Instant(figures.first_at),

@@ -29,7 +29,7 @@ pub fn check_digits(written: &str, double: f64) -> Result<(), String> {
     if !double.is_finite() {
         return refused("the greatest is 1.7976931348623157e308");
     }
-    let is_short = written.len() <= SAFE_DIGITS || double.abs() <= GAPS_FROM;
+    let is_short = written.len() <= SAFE_DIGITS || double.abs() < GAPS_FROM;
     if is_short && double != 0.0 {
         return Ok(());
     }

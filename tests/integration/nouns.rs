@@ -191,6 +191,7 @@ fn events_are_recorded_all_or_none_and_totals_follow() {
             {"subscriberId": ona, "email": "ona@example.com", "name": "purchase"},
             {"subscriberId": ona, "name": "  "},
             {"subscriberId": ona, "name": "purchase", "value": 1e12},
+            {"subscriberId": ona, "name": "purchase", "value": 0.0000004},
         ]}),
     );
     assert_eq!(
@@ -200,11 +201,12 @@ fn events_are_recorded_all_or_none_and_totals_follow() {
             {"code": "INVALID", "path": "events[2]"},
             {"code": "INVALID", "path": "events[3].name"},
             {"code": "INVALID", "path": "events[4].value"},
+            {"code": "INVALID", "path": "events[5].value"},
         ]})
     );
     let events = json!({"events": [
         {"email": "ona@example.com", "name": "purchase", "occurredAt": "2026-06-01T10:00:00Z", "value": 29.33, "properties": {"sku": "A", "count": 2}, "dedupeKey": "order-1"},
-        {"subscriberId": ona, "name": "purchase", "occurredAt": "2026-06-02T10:00:00Z", "value": 0.0000004},
+        {"subscriberId": ona, "name": "purchase", "occurredAt": "2026-06-02T10:00:00Z", "value": 0.000004},
         {"subscriberId": ona, "name": "visit"},
     ]});
     assert_eq!(
@@ -225,7 +227,7 @@ fn events_are_recorded_all_or_none_and_totals_follow() {
         data["subscriber"],
         json!({
             "eventTotals": [
-                {"name": "purchase", "count": 2, "sum": 29.33, "firstAt": "2026-06-01T10:00:00+00:00", "lastAt": "2026-06-02T10:00:00+00:00"},
+                {"name": "purchase", "count": 2, "sum": 29.330004, "firstAt": "2026-06-01T10:00:00+00:00", "lastAt": "2026-06-02T10:00:00+00:00"},
                 {"name": "visit", "count": 1, "sum": 0.0, "firstAt": "2026-06-15T12:00:00+00:00", "lastAt": "2026-06-15T12:00:00+00:00"},
             ],
             "events": {"totalCount": 3, "pageInfo": {"hasNextPage": true}, "nodes": [

@@ -126,7 +126,7 @@ fn conditions() -> Vec<Value> {
             "custom.visits",
             json!([
                 {"equals": 3}, {"notEquals": -0.5}, {"greaterThan": 1e308}, {"atLeast": 100.0},
-                {"lessThan": 9007199254740993_u64}, {"atMost": 0},
+                {"lessThan": 9007199254740994_u64}, {"atMost": 0},
                 {"between": {"from": -3, "to": 9.25}}, {"in": [3, 1, 2]}, {"isSet": true},
                 {"isSet": false},
             ]),

@@ -173,7 +173,7 @@ fn an_event_that_cannot_be_used_costs_only_itself() {
       line 5, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
       line 6, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found an empty cell
       line 7, value: expected a number such as 12.5, found "free"
-      line 8, value: expected a value between -1e12 and 1e12, found 1000000000000
+      line 8, value: expected a value between -1e12 and 1e12, found 1000000000000; larger ones cannot be summed exactly
     "#);
     assert_snapshot!(
         database.ask("SELECT json_agg(json_build_array(t.name, t.count, t.value_sum)) FROM event_totals t"),

@@ -125,7 +125,7 @@ fn changes_that_are_refused_leave_everything_as_it_was() {
     )), @r#"
     NOT_FOUND events[1].email: expected a subscriber who exists, found none
     INVALID events[1].name: expected the name of an event, found an empty text
-    INVALID events[1].value: expected a value between -1e12 and 1e12, found 1000000000000000; amounts beyond 1e12 cannot be summed exactly
+    INVALID events[1].value: expected a value between -1e12 and 1e12, found 1000000000000000; larger ones cannot be summed exactly
     "#);
     assert_snapshot!(refuse(&format!(
         "mutation {{ refreshSegments(input: {{segments: [\"colleagues\", \"strangers\"]}}) {{ {errors} }} }}"

@@ -103,6 +103,15 @@ fn assert_same(door: &str, found: impl IntoIterator<Item = f64>, expected: &[f64
     assert_eq!(count, expected.len(), "{door}");
 }
 
+/// Makes sure that two files are the same.
+#[track_caller]
+fn assert_same_file(found: &str, expected: &str) {
+    for (line, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, expected, "line {line}");
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
 /// Reads the number that a value is, or that stands in it as a text.
 #[track_caller]
 fn read(value: &Value) -> f64 {
@@ -120,9 +129,9 @@ fn ask(app: &TestApp, document: &str, variables: &str) -> Value {
         "{{\"query\": {}, \"variables\": {variables}}}",
         json!(document)
     );
-    let answer: Value = serde_json::from_str(&app.respond_to_text(&body)).expect("JSON");
+    let mut answer: Value = serde_json::from_str(&app.respond_to_text(&body)).expect("JSON");
     assert_eq!(answer.get("errors"), None, "{document}");
-    answer["data"].clone()
+    answer["data"].take()
 }
 
 /// The key of a custom field or the name of a property by its number.

@@ -270,13 +270,13 @@ fn whole_numbers_of_rules_may_have_a_point() {
                 format!(
                     "{{\"date\": {{\"field\": \"birthday\", \"is\": {{\"anniversaryMonth\": {seven}}}}}}}"
                 ),
-                "Subscribers whose birthday is in July.",
+                "Subscribers whose birthday falls in July of any year.",
             ),
             (
                 format!(
                     "{{\"date\": {{\"field\": \"createdAt\", \"is\": {{\"inTheLast\": {{\"amount\": {seven}, \"unit\": \"DAY\"}}}}}}}}"
                 ),
-                "Subscribers who were created in the last 7 days.",
+                "Subscribers whose time of being added is in the last 7 days.",
             ),
             (
                 format!(
