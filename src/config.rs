@@ -1,9 +1,9 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
 use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
+use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
 use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
-use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::refresh::{Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;

@@ -41,6 +41,8 @@
 //!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
 //!   what changed, and a deletion takes the subscriber out of both.
+//! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database
+//!   (`audience/setting.rs`). It is read where rules are evaluated, in a refresh from its snapshot, and kept by no process.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.

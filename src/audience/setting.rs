@@ -154,7 +154,9 @@ pub fn load(connection: &mut PgConnection) -> Result<Settings, Error> {
     for (key, text) in list_stored(connection)? {
         settings.set(key, &text).map_err(|message| {
             let key = key.as_str();
-            Error::Internal(format!("the stored setting {key} cannot be used: {message}"))
+            Error::Internal(format!(
+                "the stored setting {key} cannot be used: {message}"
+            ))
         })?;
     }
     Ok(settings)
@@ -231,10 +233,7 @@ pub fn settle(
 ///
 /// # Errors
 /// [`Error::Invalid`] with every value that cannot be used; nothing has changed then.
-pub fn change(
-    connection: &mut PgConnection,
-    changes: &[GivenSetting],
-) -> Result<Settings, Error> {
+pub fn change(connection: &mut PgConnection, changes: &[GivenSetting]) -> Result<Settings, Error> {
     connection.transaction(|connection| {
         connection.batch_execute("LOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE")?;
         let before = load(connection)?;
@@ -267,7 +266,9 @@ pub fn change(
 fn make_pending(connection: &mut PgConnection) -> Result<(), Error> {
     // A refresh that begins after this has the new settings in its snapshot: its row has to wait for this transaction.
     connection.batch_execute("LOCK TABLE refreshes IN SHARE ROW EXCLUSIVE MODE")?;
-    let last: Option<i64> = refreshes::table.select(max(refreshes::id)).first(connection)?;
+    let last: Option<i64> = refreshes::table
+        .select(max(refreshes::id))
+        .first(connection)?;
     diesel::update(segments::table)
         .set(segments::stale_through.eq(last.unwrap_or_default()))
         .execute(connection)?;

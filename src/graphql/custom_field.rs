@@ -11,9 +11,7 @@ use super::subscriber::page;
 use super::subscriber_input::keep;
 use crate::audience::custom_field::{self, CustomField};
 use crate::rule::{CustomType, DependencyKind};
-use async_graphql::{
-    Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject,
-};
+use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 

@@ -339,9 +339,8 @@ impl GroupMutation {
     ) -> async_graphql::Result<DeleteGroupPayload> {
         let id = input.id.clone();
         let db = &context.app()?.db;
-        let result = db.run(move |connection| {
-            group::delete(connection, input_id(&id, Kind::Group)?)
-        });
+        let result =
+            db.run(move |connection| group::delete(connection, input_id(&id, Kind::Group)?));
         Ok(match split(result.await)? {
             Ok(_) => DeleteGroupPayload {
                 deleted_id: Some(input.id),

@@ -169,7 +169,13 @@ mod tests {
 
     #[test]
     fn a_new_field_needs_read() {
-        for parent in ["Later", "CreateGroupPayload", "Import", "Subscriber", "Query"] {
+        for parent in [
+            "Later",
+            "CreateGroupPayload",
+            "Import",
+            "Subscriber",
+            "Query",
+        ] {
             assert_eq!(needed_scopes(parent, "later"), [Scope::Read], "{parent}");
         }
         assert_eq!(needed_scopes("Mutation", "later"), [Scope::Write]);

@@ -24,7 +24,8 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{
-    Daily, SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of, next_due,
+    Daily, SegmentState, find_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
+    next_due,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};

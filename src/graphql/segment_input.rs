@@ -167,9 +167,8 @@ impl SegmentMutation {
     ) -> async_graphql::Result<DeleteSegmentPayload> {
         let id = input.id.clone();
         let db = &context.app()?.db;
-        let result = db.run(move |connection| {
-            segment::delete(connection, input_id(&id, Kind::Segment)?)
-        });
+        let result =
+            db.run(move |connection| segment::delete(connection, input_id(&id, Kind::Segment)?));
         Ok(match split(result.await)? {
             Ok(_) => DeleteSegmentPayload {
                 deleted_id: Some(input.id),

@@ -24,7 +24,8 @@ pub struct PositionInput {
 /// Values of a subscriber: what is absent stays as it is, null clears.
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct SubscriberValuesInput {
-    /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise.
+    /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise. It cannot be
+    /// null.
     pub status: MaybeUndefined<SubscriberStatus>,
     /// The first name.
     pub first_name: MaybeUndefined<String>,
@@ -50,7 +51,8 @@ pub struct SubscriberValuesInput {
     pub birthday: MaybeUndefined<String>,
     /// Where the subscriber came from, in your words.
     pub source: MaybeUndefined<String>,
-    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; null clears one.
+    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; a value that is null clears one.
+    /// The map itself cannot be null.
     pub custom_fields: MaybeUndefined<Json<BTreeMap<String, Value>>>,
 }
 

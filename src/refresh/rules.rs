@@ -46,15 +46,13 @@ pub fn load_rules(
     }
     type Row = (i64, String, i32, i64, String, Value);
     let rows: Vec<Row> = query.load(connection)?;
-    let read =
-        |(id, key, definition_version, stale_through, mode, document): Row| SegmentRule {
-            id,
-            definition_version,
-            stale_through,
-            is_instant: SegmentMode::parse(&mode) == SegmentMode::Instant,
-            rule: read_document(&document)
-                .and_then(|node| check_rule(&node, catalogue, Some(&key))),
-        };
+    let read = |(id, key, definition_version, stale_through, mode, document): Row| SegmentRule {
+        id,
+        definition_version,
+        stale_through,
+        is_instant: SegmentMode::parse(&mode) == SegmentMode::Instant,
+        rule: read_document(&document).and_then(|node| check_rule(&node, catalogue, Some(&key))),
+    };
     Ok(rows.into_iter().map(read).collect())
 }
 

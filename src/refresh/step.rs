@@ -379,9 +379,8 @@ fn prepare_segments(
         let version = segment.definition_version;
         let mut prepared = RefreshedSegment::new(segment.id, version, was_filled, problems);
         prepared.is_instant = segment.is_instant;
-        prepared.is_first = last.is_none_or(|last| {
-            !last.is_of(version) || last.refresh_id <= segment.stale_through
-        });
+        prepared.is_first = last
+            .is_none_or(|last| !last.is_of(version) || last.refresh_id <= segment.stale_through);
         prepared.member_count = kept_counts.get(&segment.id).copied().unwrap_or_default();
         prepared
     };
