@@ -43,6 +43,8 @@
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
 //!   what changed, and a deletion is such a change. All changes have one order (`refresh/position.rs`), in which they become
 //!   visible, since they are written under one lock.
+//! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database
+//!   (`audience/setting.rs`). It is read where rules are evaluated, in a refresh from its snapshot, and kept by no process.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.

@@ -68,9 +68,10 @@ impl PreviewQuery {
         #[graphql(desc = "The moment that relative dates count from; now if absent.")] now: Option<
             DateTime<Utc>,
         >,
-        #[graphql(desc = "A segment whose members to compare with.")] compare_to: Option<
-            SegmentRef,
-        >,
+        #[graphql(
+            desc = "A segment whose present members to compare with. The rule may ask about this segment."
+        )]
+        compare_to: Option<SegmentRef>,
         #[graphql(
             desc = "How many members to return as a sample; at most 250.",
             default = 10

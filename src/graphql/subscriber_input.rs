@@ -25,8 +25,8 @@ pub struct PositionInput {
 /// Values of a subscriber: what is absent stays as it is, null clears.
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct SubscriberValuesInput {
-    /// Whether the subscriber may be addressed. A new subscriber is SUBSCRIBED unless this says otherwise. To change
-    /// UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` beside the values.
+    /// Whether the subscriber may be addressed; it cannot be null. A new subscriber is SUBSCRIBED unless this says
+    /// otherwise. To change UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` beside the values.
     pub status: MaybeUndefined<SubscriberStatus>,
     /// The first name.
     pub first_name: MaybeUndefined<String>,
@@ -52,7 +52,8 @@ pub struct SubscriberValuesInput {
     pub birthday: MaybeUndefined<String>,
     /// Where the subscriber came from, in your words.
     pub source: MaybeUndefined<String>,
-    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; null clears one.
+    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; a value that is null clears one.
+    /// The map itself cannot be null.
     pub custom_fields: MaybeUndefined<Json<BTreeMap<String, Value>>>,
 }
 

@@ -20,8 +20,8 @@ const ROOTS: [(&str, &str); 3] = [
 ];
 
 /// The schema by the names of its types.
-struct Schema {
-    types: BTreeMap<String, TypeDefinition>,
+pub struct Schema {
+    pub types: BTreeMap<String, TypeDefinition>,
 }
 
 /// A field that can be asked, with the document that does so.
@@ -39,7 +39,7 @@ impl Question {
 }
 
 impl Schema {
-    fn load() -> Schema {
+    pub fn load() -> Schema {
         let document = parse_schema(sdl()).expect("our own schema");
         let types = document.definitions.into_iter().filter_map(|definition| {
             let TypeSystemDefinition::Type(definition) = definition else {
@@ -52,7 +52,7 @@ impl Schema {
         }
     }
 
-    fn fields(&self, name: &str) -> Vec<&FieldDefinition> {
+    pub fn fields(&self, name: &str) -> Vec<&FieldDefinition> {
         let fields = match self.types.get(name).map(|definition| &definition.kind) {
             Some(TypeKind::Object(object)) => &object.fields,
             Some(TypeKind::Interface(interface)) => &interface.fields,
@@ -81,7 +81,7 @@ impl Schema {
     }
 
     /// Writes the smallest value of a type.
-    fn literal(&self, of: &str) -> String {
+    pub fn literal(&self, of: &str) -> String {
         let bare = of.trim_end_matches('!');
         if bare.starts_with('[') {
             return "[]".to_owned();
@@ -118,7 +118,7 @@ impl Schema {
         }
     }
 
-    fn argument(&self, value: &InputValueDefinition) -> String {
+    pub fn argument(&self, value: &InputValueDefinition) -> String {
         let literal = self.literal(&value.ty.node.to_string());
         format!("{}: {literal}", value.name.node)
     }
@@ -197,23 +197,23 @@ impl Schema {
     }
 }
 
-fn is_required(value: &InputValueDefinition) -> bool {
+pub fn is_required(value: &InputValueDefinition) -> bool {
     !value.ty.node.nullable && value.default_value.is_none()
 }
 
-fn bare(of: &str) -> String {
+pub fn bare(of: &str) -> String {
     of.trim_matches(['[', ']', '!']).to_owned()
 }
 
 /// A server with a key for every set of scopes.
-struct Guarded {
-    database: TestDatabase,
-    server: Server,
+pub struct Guarded {
+    pub database: TestDatabase,
+    pub server: Server,
     keys: Vec<(Vec<Scope>, String)>,
 }
 
 impl Guarded {
-    fn start() -> Guarded {
+    pub fn start() -> Guarded {
         let database = TestDatabase::new();
         let sets = [
             vec![Scope::Read],
@@ -240,7 +240,7 @@ impl Guarded {
     }
 
     #[track_caller]
-    fn bearer(&self, scopes: &[Scope]) -> String {
+    pub fn bearer(&self, scopes: &[Scope]) -> String {
         let found = self.keys.iter().find(|(set, _)| set == scopes);
         format!("Bearer {}", found.expect("a key of these scopes").1)
     }
@@ -254,7 +254,7 @@ impl Guarded {
         })
     }
 
-    fn ask(&self, bearer: &str, document: &str) -> (u16, Value) {
+    pub fn ask(&self, bearer: &str, document: &str) -> (u16, Value) {
         let headers = [("authorization", bearer)];
         let answer = self.server.post_as(&headers, document, json!({}));
         (answer.status().as_u16(), answer.into_body())
