@@ -134,7 +134,12 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
              WHERE i.kind = 'subscribers'",
         ),
         "import_additions.added" => load("SELECT number, added AS bytes FROM import_additions"),
-        "api_keys.sha256" => return 0,
+        // Hashes, of what nobody can tell.
+        "api_keys.sha256"
+        | "import_suppressions.address_hash"
+        | "suppression_key.inner_key"
+        | "suppression_key.outer_key"
+        | "suppressions.address_hash" => return 0,
         _ => panic!("{place} holds bytes: tell this test how to look into them"),
     };
     rows.iter().filter(|row| holds(row)).count() as i64
@@ -349,6 +354,7 @@ fn a_person_is_told_everything() {
         "subscribedAt": "2026-03-01T09:30:00Z",
         "unsubscribedAt": null
       },
+      "statusHistory": [],
       "groups": [
         {
           "key": "copied",

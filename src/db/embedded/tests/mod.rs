@@ -4,6 +4,7 @@
 //! question, so that no client library is needed here.
 
 mod life;
+mod quiet;
 mod sharing;
 
 use std::fs;
