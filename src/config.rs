@@ -143,7 +143,7 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
 
-    /// Origin whose pages may open WebSockets besides the server's own, such as `https://app.example.com`; may be given several times.
+    /// Origin whose pages may open WebSockets, and ask a server without keys, besides the server's own, such as `https://app.example.com`; may be given several times.
     #[arg(long, env = "ROLLCALL_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
 

@@ -123,7 +123,7 @@ impl Error {
 }
 
 /// How many problems of an input are told at once.
-const TOLD: usize = 100;
+pub const TOLD: usize = 100;
 
 /// Returns the first problems, and one more that says how many others there are.
 pub fn first_problems(mut problems: Vec<InputProblem>) -> Vec<InputProblem> {

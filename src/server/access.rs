@@ -263,7 +263,12 @@ async fn admit_to_files<B: MessageBody + 'static>(
         request.set_payload(guarded);
         let standing = Standing::watch(state, *caller);
         let response = next.call(request).await?;
-        return Ok(response.map_body(|_, body| GuardedBody::new(body, standing).boxed()));
+        let is_file = response.status().is_success();
+        return Ok(response.map_body(|_, body| match is_file {
+            true => GuardedBody::new(body, standing).boxed(),
+            // A refusal is told to everybody.
+            false => body.boxed(),
+        }));
     };
     Ok(request.into_response(refused))
 }

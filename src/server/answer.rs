@@ -11,10 +11,12 @@ use super::media_type::{MediaType, choose, is_json};
 use super::respond::{refuse, respond};
 use crate::config::StatusCodes;
 use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way};
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
+use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -204,6 +206,19 @@ async fn read_body(
     Ok(parameters)
 }
 
+/// Returns the status of a body that broke off. `standing.rs` does that to those that are too slow or not allowed any more.
+fn status_of(error: &actix_web::Error) -> StatusCode {
+    let kind = match error.as_error::<PayloadError>() {
+        Some(PayloadError::Io(error)) => Some(error.kind()),
+        _ => None,
+    };
+    match kind {
+        Some(ErrorKind::TimedOut) => StatusCode::REQUEST_TIMEOUT,
+        Some(ErrorKind::PermissionDenied) => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
 /// Reads a whole body.
 ///
 /// # Errors
@@ -222,7 +237,7 @@ pub async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Byt
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(error))) => {
             let message = format!("expected a whole body: {error}");
-            Err(Wrong::new(StatusCode::BAD_REQUEST, message))
+            Err(Wrong::new(status_of(&error), message))
         }
         Ok(Err(_)) => Err(too_large()),
         Err(_) => {

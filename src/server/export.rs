@@ -157,10 +157,7 @@ async fn answer(
 
 fn file(media_type: &'static str, name: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response
-        .insert_header((header::CONTENT_TYPE, media_type))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response.insert_header((header::CONTENT_TYPE, media_type));
     // Keys hold nothing that would have to be quoted; whatever else the address had is not found anyway.
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         response.insert_header((header::CONTENT_DISPOSITION, value));

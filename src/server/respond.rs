@@ -8,10 +8,15 @@ use super::media_type::MediaType;
 use crate::config::StatusCodes;
 use crate::graphql::{ErrorCode, Refusal, code_of};
 use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use async_graphql::{Response, Value};
 use serde_json::json;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// After how many seconds a client may try again while the database is away.
 const RETRY_AFTER: &str = "1";
@@ -31,9 +36,35 @@ pub fn respond(response: &Response, media_type: MediaType, codes: StatusCodes) -
         StatusCodes::Draft if is_partial => partial_success(),
         _ => StatusCode::OK,
     };
-    HttpResponse::build(status)
-        .content_type(media_type.content_type())
-        .json(response)
+    let mut builder = HttpResponse::build(status);
+    builder.content_type(media_type.content_type());
+    match serde_json::to_vec(response) {
+        Ok(json) => builder.body(InPieces(Bytes::from(json))),
+        // Every answer can be written; this is how actix-web would say that one cannot.
+        Err(error) => {
+            HttpResponse::from_error(actix_web::error::JsonPayloadError::Serialize(error))
+        }
+    }
+}
+
+/// A body that is handed on in pieces: given a whole one, the connection copies all of it before it writes.
+struct InPieces(Bytes);
+
+impl MessageBody for InPieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        const PIECE: usize = 1 << 16;
+        let length = self.0.len().min(PIECE);
+        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
+    }
 }
 
 /// Answers a request that was not executed: without data, as the specification asks.

@@ -1,7 +1,7 @@
 //! The WebSocket door of the API: `GET /graphql`, for everything that can be asked, and the only one for subscriptions.
 //!
 //! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
-//! client that reads slowly slows its own operations down and nothing else.
+//! client that reads slowly slows its own operations down and nothing else; one that reads nothing loses its connection.
 
 use super::access::{Caller, Client, find_strange_host, peer, rate_message, retry_after};
 use super::answer::MAX_BODY;
@@ -83,8 +83,8 @@ pub async fn open(
     let caller = caller.map(web::ReqData::into_inner);
     let peer = peer(request.peer_addr());
     let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
-    let held = match state.gate.seats.take(client) {
-        Ok(seat) => Held::hold(&request, seat),
+    let seat = match state.gate.seats.take(client) {
+        Ok(seat) => seat,
         Err(full) => return Ok(refuse_seat(full)),
     };
     let limit = MessageLimit::new(MAX_INTRODUCTION);
@@ -104,7 +104,7 @@ pub async fn open(
         caller,
         peer,
         is_strange: find_strange_host(&request).is_some(),
-        held,
+        held: Held::hold(&request, seat),
         running: HashMap::new(),
         events: SelectAll::new(),
     };
@@ -191,8 +191,7 @@ impl Socket {
             Ending::Gone(reason) => reason,
         };
         // Fails where the client is gone.
-        let reading = self.state.transfer.timeout();
-        let _ = timeout(reading, self.outbox.close(reason)).await;
+        let _ = self.outbox.close(reason).await;
         // Who answers has read it; what else is on its way is nothing to anybody.
         let _ = timeout(FAREWELL, async {
             while let Some(Ok(_)) = messages.recv().await {}
@@ -224,7 +223,13 @@ impl Socket {
                     heard_at = Instant::now();
                     self.receive(message).await
                 }
-                Some(event) = self.events.next() => self.tell(event).await,
+                Some(event) = self.events.next() => {
+                    let start = Instant::now();
+                    let told = self.tell(event).await;
+                    // Nobody listens to a client that is still reading.
+                    heard_at += start.elapsed();
+                    told
+                }
             };
             if let Err(ending) = done {
                 return ending;
@@ -277,19 +282,12 @@ impl Socket {
             let close = Close::new(1001, "The client has not been heard of for too long");
             return Err(Ending::Close(close));
         }
-        let reading = self.state.transfer.timeout();
-        let sent = timeout(reading, self.outbox.ping()).await;
-        let sent = sent.is_ok_and(|sent| sent.is_ok());
-        sent.then_some(()).ok_or(Ending::Gone(None))
+        self.outbox.ping().await.map_err(|_| Ending::Gone(None))
     }
 
     async fn send(&mut self, text: String) -> Result<(), Ending> {
-        let reading = self.state.transfer.timeout();
-        match timeout(reading, self.outbox.text(text)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Ending::Gone(None)),
-            Err(_) => Err(Ending::Close(Close::new(1008, "The client does not read"))),
-        }
+        let sent = self.outbox.text(text).await;
+        sent.map_err(|_| Ending::Gone(None))
     }
 
     async fn receive(
@@ -300,8 +298,7 @@ impl Socket {
             Some(Ok(AggregatedMessage::Text(text))) => text,
             Some(Ok(AggregatedMessage::Ping(bytes))) => {
                 // Fails where the client is gone, which is noticed at the next message.
-                let reading = self.state.transfer.timeout();
-                let _ = timeout(reading, self.outbox.pong(&bytes)).await;
+                let _ = self.outbox.pong(&bytes).await;
                 return Ok(());
             }
             Some(Ok(AggregatedMessage::Pong(_))) => return Ok(()),

@@ -5,7 +5,7 @@ use super::options::SubscriberImport;
 use super::suggest::{by_name, suggest};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::custom_field;
-use crate::error::{Error, InputCode, InputProblem};
+use crate::error::{Error, InputCode, InputProblem, TOLD};
 use crate::rule::{Catalogue, CustomType, nearest};
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
@@ -86,7 +86,9 @@ pub fn map_subscriber_columns(
     let mut targets = Vec::with_capacity(columns.names.len());
     for (position, column) in columns.names.iter().enumerate() {
         let column = column.trim();
-        match mapping.map(position, column) {
+        // Hints are looked for as long as they are told, since that takes longer than finding the problem.
+        let is_told = problems.len() < TOLD;
+        match mapping.map(position, column, is_told) {
             Ok(target) if target != Target::Nowhere && targets.contains(&target) => {
                 let message = format!("expected each column once, found \"{column}\" again");
                 problems.push(InputProblem::new(InputCode::Invalid, "header", message));
@@ -173,7 +175,7 @@ struct Mapping<'a> {
 }
 
 impl Mapping<'_> {
-    fn map(&self, position: usize, column: &str) -> Result<Target, InputProblem> {
+    fn map(&self, position: usize, column: &str, is_told: bool) -> Result<Target, InputProblem> {
         let is = |(name, _): &&(String, String)| name.trim() == column;
         if let Some((_, target)) = self.options.columns.iter().find(is) {
             return self.map_as_said(column, target.trim());
@@ -187,7 +189,7 @@ impl Mapping<'_> {
         if let (Some(builtin), None) = (builtin(column), custom) {
             return Ok(Target::Builtin(builtin));
         }
-        self.map_custom(position, column)
+        self.map_custom(position, column, is_told)
     }
 
     fn map_as_said(&self, column: &str, target: &str) -> Result<Target, InputProblem> {
@@ -209,7 +211,12 @@ impl Mapping<'_> {
         }
     }
 
-    fn map_custom(&self, position: usize, column: &str) -> Result<Target, InputProblem> {
+    fn map_custom(
+        &self,
+        position: usize,
+        column: &str,
+        is_told: bool,
+    ) -> Result<Target, InputProblem> {
         let key = custom_field::suggest_key(column.strip_prefix("custom.").unwrap_or(column));
         match (self.catalogue.custom_fields.get(&key), self.wanted(column)) {
             (Some(existing), Some(asked)) if *existing != asked => Err(InputProblem::new(
@@ -227,10 +234,12 @@ impl Mapping<'_> {
                 let message = format!(
                     "expected a built-in column or the key of a custom field, found \"{column}\""
                 );
-                let suggested =
-                    suggest(column, self.columns.values(position), self.columns.numbers);
-                let hint = suggested.hint(column, nearest(column, self.known()));
-                Err(InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint)))
+                let hint = is_told.then(|| {
+                    let values = self.columns.values(position);
+                    let suggested = suggest(column, values, self.columns.numbers);
+                    suggested.hint(column, nearest(column, self.known()))
+                });
+                Err(InputProblem::new(InputCode::NotFound, "header", message).with_hint(hint))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Whether a key may have every field that an operation selects.
 
 use super::inclusion::is_included;
-use super::problem::TOLD;
+use super::problem::{TOLD, list_first};
 use super::translate::position;
 use super::{ErrorCode, Refusal};
 use crate::audience::api_key::{Scope, Scopes};
@@ -57,12 +57,10 @@ pub fn check_scopes(
     if refused.is_empty() {
         return Ok(());
     }
-    let errors = refused
-        .into_iter()
-        .take(TOLD)
-        .map(|(coordinate, (needed, span))| {
-            let place = position(&document.sources, span);
-            ServerError::new(forbidden(&coordinate, needed), Some(place))
-        });
-    Err(Refusal::of(ErrorCode::Forbidden, errors.collect()))
+    let refused = refused.into_iter().collect();
+    let errors = list_first(TOLD, refused, |(coordinate, (needed, span))| {
+        let place = position(&document.sources, span);
+        ServerError::new(forbidden(&coordinate, needed), Some(place))
+    });
+    Err(Refusal::of(ErrorCode::Forbidden, errors))
 }

@@ -82,6 +82,16 @@ fn read_frame(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     Some((start[0], payload))
 }
 
+/// Reads until a text comes.
+fn read_text(stream: &mut TcpStream) -> String {
+    loop {
+        let (flags, payload) = read_frame(stream).expect("an answer");
+        if flags == TEXT {
+            return String::from_utf8_lossy(&payload).into_owned();
+        }
+    }
+}
+
 /// Reads until the socket is closed and returns the code.
 fn close_code(stream: &mut TcpStream) -> Option<u16> {
     loop {
@@ -96,16 +106,7 @@ fn close_code(stream: &mut TcpStream) -> Option<u16> {
 fn introduce(stream: &mut TcpStream) {
     let introduction = frame(TEXT, br#"{"type":"connection_init"}"#);
     stream.write_all(&introduction).expect("it can be sent");
-    loop {
-        let (flags, payload) = read_frame(stream).expect("an answer");
-        if flags == TEXT {
-            assert_eq!(
-                String::from_utf8_lossy(&payload),
-                r#"{"type":"connection_ack"}"#
-            );
-            return;
-        }
-    }
+    assert_eq!(read_text(stream), r#"{"type":"connection_ack"}"#);
 }
 
 /// Sends zeros until the server takes no more, at most so many megabytes.
@@ -193,10 +194,8 @@ fn after_the_introduction_messages_may_have_a_megabyte() {
     stream
         .write_all(&frame(TEXT, whole.as_bytes()))
         .expect("it can be sent");
-    let (_, answer) = read_frame(&mut stream).expect("an answer");
-    assert!(String::from_utf8_lossy(&answer).contains(r#""__typename":"Query""#));
-    let (_, complete) = read_frame(&mut stream).expect("an answer");
-    assert!(String::from_utf8_lossy(&complete).contains("complete"));
+    assert!(read_text(&mut stream).contains(r#""__typename":"Query""#));
+    assert!(read_text(&mut stream).contains("complete"));
     // In pieces too.
     let mut pieces = whole.as_bytes().chunks(300_000).peekable();
     let mut flags = FIRST_PIECE;
@@ -207,8 +206,7 @@ fn after_the_introduction_messages_may_have_a_megabyte() {
             .expect("it can be sent");
         flags = NEXT_PIECE;
     }
-    let (_, answer) = read_frame(&mut stream).expect("an answer");
-    assert!(String::from_utf8_lossy(&answer).contains(r#""__typename":"Query""#));
+    assert!(read_text(&mut stream).contains(r#""__typename":"Query""#));
     stream
         .write_all(&header(TEXT, (1 << 20) + 1))
         .expect("it can be sent");

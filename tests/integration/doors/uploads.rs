@@ -11,7 +11,10 @@ const CSV: &str = "Content-Type: text/csv\r\n";
 #[test]
 fn hundreds_of_slow_uploads_hold_up_nobody() {
     let database = TestDatabase::new();
-    let server = start(&database, &["--max-uploads", "8"]);
+    let server = start(
+        &database,
+        &["--max-uploads", "8", "--transfer-timeout", "300"],
+    );
     let paths: Vec<String> = (0..20).map(|_| create_import(&server, &[]).1).collect();
     let headers = format!("{CSV}Content-Length: 1000000\r\n");
     let mut uploads: Vec<TcpStream> = (0..600)

@@ -215,6 +215,7 @@ fn a_slow_client_is_waited_for_and_one_that_goes_ends_the_export() {
     let (status, headers, body) = get(&server, "/export/subscribers");
     assert_snapshot!(format!("{status} {headers} {body}"), @r#"
     503 content-type: application/json
+    cache-control: no-store
     retry-after: 5 {"errors":[{"message":"the database is not available, or too many exports are running; try again in a moment","extensions":{"code":"UNAVAILABLE"}}]}
     "#);
     // Others are served meanwhile.
