@@ -1,5 +1,6 @@
 //! What can go wrong below the API, told apart by what the caller can do about it.
 
+use crate::cancel::{StopReason, Stopped};
 use crate::rule::Problem;
 use serde::Serialize;
 
@@ -34,6 +35,12 @@ pub enum Error {
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Newer scans of the same API key took the place of this one.
+    #[error("too many questions about the whole audience are waiting; send fewer at the same time")]
+    TooManyScans,
+    /// Nobody waits for the result any more.
+    #[error("nobody waits for the answer any more")]
+    Abandoned,
     /// A statement took longer than it may and was broken off; nothing was changed.
     #[error("the database took too long")]
     TimedOut,
@@ -96,6 +103,15 @@ impl std::fmt::Display for InputProblem {
         match &self.hint {
             Some(hint) => write!(formatter, " ({hint})"),
             None => Ok(()),
+        }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Error {
+        match stopped.0 {
+            StopReason::Abandoned => Error::Abandoned,
+            StopReason::Deadline => Error::TimedOut,
         }
     }
 }

@@ -27,7 +27,7 @@
 //! | [`evaluate`] | checked rules and columns to bitmaps; pure | Arrow |
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //!
-//! [`config`], [`clock`] and [`error`] stand beside them.
+//! [`config`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -109,5 +109,6 @@ pub mod evaluate;
 
 pub mod rule;
 
+pub mod cancel;
 pub mod clock;
 pub mod error;

@@ -74,6 +74,7 @@ pub fn serve(
         db: opened.db.clone(),
         refresh: schedule.refresh(clock),
         daily: schedule.daily(),
+        scans: Arc::default(),
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),

@@ -173,7 +173,8 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
         Error::Invalid(_) | Error::InvalidRule(_) => (ErrorCode::BadUserInput, error.to_string()),
         Error::InUse { .. } => (ErrorCode::InUse, error.to_string()),
         Error::RefreshRunning => (ErrorCode::RefreshRunning, error.to_string()),
-        Error::TimedOut => {
+        Error::TooManyScans => (ErrorCode::TooManyOperations, error.to_string()),
+        Error::Abandoned | Error::TimedOut => {
             let message = "answering took too long and was broken off; ask for less at once";
             (ErrorCode::Timeout, message.to_owned())
         }

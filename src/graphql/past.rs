@@ -2,10 +2,10 @@
 
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
-use super::error::to_graphql;
 use super::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use super::refresh::RefreshNode;
 use super::scalar::count;
+use super::scans::run_scan;
 use super::segment::SegmentNode;
 use super::subscriber::{
     SubscriberConnection, SubscriberOrderBy, page, subscriber_connection, subscriber_request,
@@ -127,10 +127,10 @@ impl SegmentChange {
     ) -> async_graphql::Result<SubscriberConnection> {
         let request = subscriber_request(order, arguments)?;
         let change = (self.of_segment.segment_id, self.refresh.id);
-        let db = &context.app()?.db;
-        let listed =
-            db.run(move |connection| list_changed(connection, change, side, order, &request));
-        let (page, total) = listed.await.map_err(to_graphql)?;
+        let (page, total) = run_scan(context, move |db, _| {
+            db.run_here(|connection| list_changed(connection, change, side, order, &request))
+        })
+        .await?;
         Ok(subscriber_connection(page, order, Total::Known(total)))
     }
 }

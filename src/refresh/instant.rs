@@ -7,7 +7,7 @@
 //! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's.
 
 use super::blocks::{StoredBlocks, load_stored_bits, store_blocks};
-use super::load::load_chunk;
+use super::load::{Work, load_chunk};
 use super::meter::Meter;
 use super::rows::Rows;
 use super::rules::{SegmentRule, load_rules, plannable};
@@ -15,6 +15,7 @@ use super::step::RefreshSettings;
 use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
+use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::db::schema::{refreshes, subscribers};
 use crate::error::Error;
@@ -255,8 +256,14 @@ impl Rules {
             .filter_map(|rule| rule.segment_id)
             .collect();
         let rows = Rows::List(subscriber_ids.to_vec());
-        let chunk = load_chunk(connection, &plan, &rows, moment, &Meter::default())?;
-        let leaves = evaluate_leaves(&plan, &chunk, moment);
+        let (meter, cancel) = (Meter::default(), Cancel::default());
+        let work = Work {
+            moment,
+            meter: &meter,
+            cancel: &cancel,
+        };
+        let chunk = load_chunk(connection, &plan, &rows, work)?;
+        let leaves = evaluate_leaves(&plan, &chunk, moment, &cancel)?;
         let mut members = BTreeMap::new();
         combine(&plan, &leaves, &chunk, |tree, mut nodes| {
             if self.sight.filled.binary_search(&ids[tree]).is_ok() {

@@ -1,9 +1,9 @@
 //! The scan: workers go through the audience chunk by chunk, all on one snapshot.
 
-use super::load::load_chunk;
-use super::meter::{Meter, Phase};
+use super::load::{Work, load_chunk};
+use super::meter::Phase;
 use super::rows::Rows;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, prefer_indexes};
 use super::step::RefreshSettings;
 use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
 use crate::db::Db;
@@ -68,10 +68,11 @@ pub struct Evaluated<'c> {
 /// Evaluates a plan over the whole audience. `visit` runs on the workers, `receive` on this thread with what it made.
 ///
 /// # Errors
-/// The first of any worker, of `visit` or of `receive`; the others stop soon after.
+/// The first of any worker, of `visit` or of `receive`; the others stop soon after. [`Error::Abandoned`] and
+/// [`Error::TimedOut`] if the settings' flag stops it.
 pub fn scan<R: Send>(
     db: &Db,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     plan: &Plan,
     moment: &Moment,
     settings: &RefreshSettings,
@@ -79,15 +80,24 @@ pub fn scan<R: Send>(
     mut receive: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let ids = snapshot.ids;
-    let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
-    let workers = settings
-        .workers
-        .clamp(1, usize::try_from(chunks).unwrap_or(1).max(1));
+    let chunks = usize::try_from((ids + CHUNK_IDS - 1) / CHUNK_IDS).unwrap_or(usize::MAX);
+    let work = Work {
+        moment,
+        meter: &settings.meter,
+        cancel: &settings.cancel,
+    };
+    if chunks <= 1 {
+        // A small audience needs no other connection and no other thread.
+        prefer_indexes(&mut snapshot.connection)?;
+        let range = chunk_range(0, ids);
+        return range.map_or(Ok(()), |range| {
+            let connection = &mut snapshot.connection;
+            evaluate_chunk(connection, plan, range, work, &visit).and_then(receive)
+        });
+    }
     let next_chunk = AtomicI64::new(0);
     let is_over = AtomicBool::new(false);
-    let connections: Vec<PgConnection> = (0..workers)
-        .map(|_| snapshot.join(db))
-        .collect::<Result<_, _>>()?;
+    let connections = snapshot.join(db, settings.workers.clamp(1, chunks))?;
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel::<Result<R, Error>>(WAITING);
         for mut connection in connections {
@@ -99,14 +109,7 @@ pub fn scan<R: Send>(
                     else {
                         break;
                     };
-                    let result = evaluate_chunk(
-                        &mut connection,
-                        plan,
-                        moment,
-                        range,
-                        &settings.meter,
-                        visit,
-                    );
+                    let result = evaluate_chunk(&mut connection, plan, range, work, visit);
                     let failed = result.is_err();
                     if sender.send(result).is_err() || failed {
                         break;
@@ -141,13 +144,13 @@ fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
 fn evaluate_chunk<R>(
     connection: &mut PgConnection,
     plan: &Plan,
-    moment: &Moment,
     range: ChunkRange,
-    meter: &Meter,
+    work: Work<'_>,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
-    let chunk = load_chunk(connection, plan, &Rows::Range(range), moment, meter)?;
-    let leaves = meter.time(Phase::Evaluation, || evaluate_leaves(plan, &chunk, moment));
+    let chunk = load_chunk(connection, plan, &Rows::Range(range), work)?;
+    let evaluate = || evaluate_leaves(plan, &chunk, work.moment, work.cancel);
+    let leaves = work.meter.time(Phase::Evaluation, evaluate)?;
     let evaluated = Evaluated {
         range,
         chunk: &chunk,

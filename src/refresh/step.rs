@@ -10,6 +10,7 @@ use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
+use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
@@ -38,6 +39,8 @@ pub struct RefreshSettings {
     pub clock: Clock,
     /// Takes measure of the work.
     pub meter: Meter,
+    /// Stops it.
+    pub cancel: Cancel,
 }
 
 impl RefreshSettings {
@@ -206,7 +209,7 @@ impl Run<'_> {
         selection: &Selection,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        let (snapshot, rules, segments) = take_snapshot(db, selection)?;
+        let (mut snapshot, rules, segments) = take_snapshot(db, selection)?;
         // The segments whose rule can be evaluated, in the order of the plan's trees.
         let places: Vec<usize> = (0..rules.len())
             .filter(|place| rules[*place].rule.is_ok())
@@ -218,11 +221,11 @@ impl Run<'_> {
         meter.add(Figure::Leaves, plan.leaves.len());
         meter.add(Figure::EventLeaves, plan.events.leaves.len());
         let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
-        let mut done = 0;
+        let (mut done, ids_of_audience) = (0, snapshot.ids);
         if !places.is_empty() {
             scan(
                 db,
-                &snapshot,
+                &mut snapshot,
                 &plan,
                 &self.moment,
                 self.settings,
@@ -233,8 +236,8 @@ impl Run<'_> {
                     for (place, count) in places.iter().zip(outcome.member_counts) {
                         writer.segments[*place].member_count += count;
                     }
-                    done = (done + outcome.ids).min(snapshot.ids);
-                    self.tell_progress(lock, done, snapshot.ids)?;
+                    done = (done + outcome.ids).min(ids_of_audience);
+                    self.tell_progress(lock, done, ids_of_audience)?;
                     meter.time(Phase::Writing, || writer.add(outcome.changes))
                 },
             )?;

@@ -304,7 +304,7 @@ fn refuse_error(error: &Error) -> HttpResponse {
                 &error.to_string(),
             )
         }
-        Error::TimedOut => {
+        Error::TimedOut | Error::Abandoned | Error::TooManyScans => {
             let message = "preparing the export took too long and was broken off";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }

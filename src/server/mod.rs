@@ -135,6 +135,8 @@ pub async fn serve(
     })
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .client_request_timeout(HEAD_ARRIVAL)
+    // A client that closes its side has left: the work for it stops.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .listen(listener)?
     .run();

@@ -1,0 +1,3 @@
+//! Bounds: no question takes the server down, and work stops when nobody waits for it.
+
+mod work;
