@@ -44,6 +44,9 @@ pub enum Error {
     /// A statement took longer than it may and was broken off; nothing was changed.
     #[error("the database took too long")]
     TimedOut,
+    /// A newer Rollcall has migrated the database.
+    #[error("a newer Rollcall has migrated this database ({0}); use that version")]
+    NewerDatabase(String),
     /// A mistake of ours or an answer of the database that was not expected.
     #[error("internal error: {0}")]
     Internal(String),

@@ -2,6 +2,7 @@
 //!
 //! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
 
+mod capacity;
 mod constraint;
 pub mod embedded;
 mod lease;
@@ -13,8 +14,9 @@ mod pool;
 )]
 pub mod schema;
 
+pub use capacity::count_allowed_connections;
 pub use lease::Lease;
-pub use migrate::{list_pending_migrations, migrate, revert_all_migrations};
+pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
 
 use crate::error::Error;
 use diesel::connection::CacheSize;
@@ -159,6 +161,11 @@ impl Db {
             Some(db) => (**db).clone(),
             None => self.clone(),
         }
+    }
+
+    /// Returns how many connections the pool has at most.
+    pub fn connections(&self) -> u32 {
+        self.connections
     }
 
     /// Returns how many statements have been sent to the database so far.

@@ -178,6 +178,7 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
             let message = "answering took too long and was broken off; ask for less at once";
             (ErrorCode::Timeout, message.to_owned())
         }
+        Error::NewerDatabase(_) => (ErrorCode::Unavailable, error.to_string()),
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, "the database is not available");
             let message = "the database is not available; try again in a moment";

@@ -5,8 +5,8 @@ use crate::graphql::App;
 use crate::refresh::{close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 
-/// The longest sleep: a clock that was set or a machine that was suspended is noticed after it.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest sleep: after it a clock that was set and a refresh whose server has died are noticed.
+const LONGEST: Duration = Duration::from_secs(5);
 /// How soon to try again while another refresh is running.
 const SOON: Duration = Duration::from_millis(500);
 /// How soon to try again after a failure.
