@@ -3,7 +3,7 @@
 use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
-use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
+use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits, ScanLimits};
 use crate::refresh::{Meter, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
@@ -184,6 +184,16 @@ pub struct AnswerSettings {
         value_parser = clap::value_parser!(u32).range(1..=3600))]
     request_timeout: u32,
 
+    /// How many questions that read the whole audience, such as previews, run at the same time. Others wait.
+    #[arg(long, env = "ROLLCALL_MAX_SCANS", default_value_t = 2, value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..=16))]
+    max_scans: u16,
+
+    /// How many of them one API key has at the same time.
+    #[arg(long, env = "ROLLCALL_MAX_SCANS_PER_KEY", default_value_t = 1, value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..=16))]
+    max_scans_per_key: u16,
+
     /// Keep the schema back: no introspection and no suggestions of names.
     #[arg(long, env = "ROLLCALL_NO_INTROSPECTION")]
     no_introspection: bool,
@@ -242,6 +252,12 @@ impl AnswerSettings {
             allowed: folder.map(AllowedDocuments::read).transpose()?,
             is_subgraph: false,
             statement_timeout: Some(self.request_timeout()),
+            scans: ScanLimits {
+                at_once: self.max_scans.into(),
+                per_key: self.max_scans_per_key.into(),
+                timeout: self.request_timeout(),
+                ..ScanLimits::default()
+            },
         })
     }
 }
@@ -262,6 +278,7 @@ impl ScheduleSettings {
             workers: self.workers.map_or(cores, usize::from),
             clock,
             meter: Meter::default(),
+            cancel: Default::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong below the API, told apart by what the caller can do about it.
 
+use crate::cancel::{StopReason, Stopped};
 use crate::rule::{Problem, and_more, bounded, join_first};
 use serde::Serialize;
 
@@ -39,9 +40,18 @@ pub enum Error {
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Newer scans of the same API key took the place of this one.
+    #[error("too many questions about the whole audience are waiting; send fewer at the same time")]
+    TooManyScans,
+    /// Nobody waits for the result any more.
+    #[error("nobody waits for the answer any more")]
+    Abandoned,
     /// A statement took longer than it may and was broken off; nothing was changed.
     #[error("the database took too long")]
     TimedOut,
+    /// A newer Rollcall has migrated the database.
+    #[error("a newer Rollcall has migrated this database ({0}); use that version")]
+    NewerDatabase(String),
     /// A mistake of ours or an answer of the database that was not expected.
     #[error("internal error: {0}")]
     Internal(String),
@@ -103,6 +113,15 @@ impl std::fmt::Display for InputProblem {
         match &self.hint {
             Some(hint) => write!(formatter, " ({hint})"),
             None => Ok(()),
+        }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Error {
+        match stopped.0 {
+            StopReason::Abandoned => Error::Abandoned,
+            StopReason::Deadline => Error::TimedOut,
         }
     }
 }

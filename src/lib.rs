@@ -28,7 +28,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`clock`] and [`error`] stand beside them.
+//! [`config`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -118,5 +118,6 @@ pub mod rule;
 
 pub mod text;
 
+pub mod cancel;
 pub mod clock;
 pub mod error;

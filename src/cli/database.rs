@@ -3,7 +3,9 @@
 use crate::audience::setting::{self, GivenSetting, Missing};
 use crate::config::DatabaseSettings;
 use crate::db::Db;
-use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres, default_data_dir};
+use crate::db::embedded::{
+    EmbeddedError, EmbeddedOptions, EmbeddedPostgres, Supervised, default_data_dir,
+};
 use crate::db::migrate;
 use anyhow::{Context, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,28 @@ pub struct Opened {
     /// The database.
     pub db: Db,
     /// Kept alive as long as the database is used.
-    embedded: Option<EmbeddedPostgres>,
+    embedded: Option<Embedded>,
+}
+
+/// The embedded Postgres of a command.
+struct Embedded {
+    server: EmbeddedPostgres,
+    options: EmbeddedOptions,
+}
+
+/// A database that a server uses: its embedded Postgres is started again when it ends.
+pub struct Watched {
+    supervised: Option<Supervised>,
+}
+
+impl Watched {
+    /// Stops what was started for the database.
+    pub fn close(self) -> anyhow::Result<()> {
+        match self.supervised {
+            Some(supervised) => Ok(supervised.stop()?),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Opened {
@@ -21,9 +44,17 @@ impl Opened {
     pub fn close(self) -> anyhow::Result<()> {
         drop(self.db);
         match self.embedded {
-            Some(embedded) => Ok(embedded.stop()?),
+            Some(embedded) => Ok(embedded.server.stop()?),
             None => Ok(()),
         }
+    }
+
+    /// Watches over the embedded Postgres from now on. `give_up` is called when it has ended and cannot be started.
+    pub fn watch(self, give_up: impl FnOnce(EmbeddedError) + Send + 'static) -> Watched {
+        let supervised = self
+            .embedded
+            .map(|embedded| Supervised::watch(embedded.server, embedded.options, give_up));
+        Watched { supervised }
     }
 }
 
@@ -71,8 +102,10 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
     let (url, embedded) = match &settings.database_url {
         Some(url) => (url.clone(), None),
         None => {
-            let embedded = EmbeddedPostgres::start(&EmbeddedOptions::lasting(absolute(data_dir)?))?;
-            (embedded.url().to_owned(), Some(embedded))
+            let options = EmbeddedOptions::lasting(absolute(data_dir)?);
+            let server = EmbeddedPostgres::start(&options)?;
+            let url = server.url().to_owned();
+            (url, Some(Embedded { server, options }))
         }
     };
     let advice = match embedded {

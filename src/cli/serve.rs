@@ -8,10 +8,13 @@ use crate::config::{
     AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
     ScheduleSettings, TransferSettings,
 };
+use crate::db::embedded::EmbeddedError;
 use crate::graphql::{ApiSettings, App};
 use crate::server::{self, HttpSettings, ServerSettings, graphiql};
+use anyhow::anyhow;
+use nix::sys::signal::{Signal, raise};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What `rollcall serve` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -80,6 +83,7 @@ pub fn serve(
     let app = App {
         db: opened.db.clone(),
         refresh: schedule.refresh(clock),
+        scans: Arc::default(),
         pending: Arc::default(),
         live: Arc::default(),
         changed: Arc::default(),
@@ -87,6 +91,13 @@ pub fn serve(
         imports,
         import_ready: Arc::default(),
     };
+    let failure: Arc<Mutex<Option<EmbeddedError>>> = Arc::default();
+    let noted = Arc::clone(&failure);
+    let watched = opened.watch(move |error| {
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        // Ends the server in the usual way. Fails only where the process may not signal itself.
+        let _ = raise(Signal::SIGTERM);
+    });
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
         println!("GraphiQL  http://{address}/graphiql");
         println!("GraphQL   http://{address}/graphql");
@@ -97,8 +108,15 @@ pub fn serve(
         }
         println!("Ctrl-C stops the server.");
     }));
-    let closed = opened.close();
+    let closed = watched.close();
     served?;
+    if let Some(error) = failure
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+    {
+        return Err(anyhow!("the embedded PostgreSQL has ended: {error}"));
+    }
     closed?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,8 @@
 use super::addresses::clean_addresses;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{PgConnection, QueryableByName, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -16,9 +18,10 @@ const MIGRATION_LOCK: &str = "rollcall migrations";
 /// the others wait.
 ///
 /// # Errors
-/// [`Error::Internal`] if a migration fails; those before it stay applied, itself leaves nothing.
+/// [`Error::NewerDatabase`] if a newer program has migrated the database; [`Error::Internal`] if a migration fails; those before it stay applied, itself leaves nothing.
 pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
     with_lock(connection, |connection| {
+        refuse_newer(connection)?;
         let applied = connection
             .run_pending_migrations(MIGRATIONS)
             .map_err(|error| Error::Internal(format!("a migration failed: {error}")))?;
@@ -53,6 +56,29 @@ pub fn list_pending_migrations(connection: &mut PgConnection) -> Result<Vec<Stri
         .iter()
         .map(|migration| migration.name().to_string())
         .collect())
+}
+
+/// Lists the migrations of the database that this program does not know, because a newer one has applied them.
+///
+/// # Errors
+/// [`Error::Internal`] if the migrations cannot be listed.
+pub fn list_newer_migrations(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::Internal(format!("the migrations cannot be listed: {error}"))
+    };
+    let applied = connection.applied_migrations().map_err(failed)?;
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?;
+    let known: Vec<_> = known.iter().map(|one| one.name().version()).collect();
+    let newer = applied.iter().filter(|version| !known.contains(version));
+    Ok(newer.map(ToString::to_string).collect())
+}
+
+fn refuse_newer(connection: &mut PgConnection) -> Result<(), Error> {
+    let newer = list_newer_migrations(connection)?;
+    match newer.is_empty() {
+        true => Ok(()),
+        false => Err(Error::NewerDatabase(newer.join(", "))),
+    }
 }
 
 #[derive(QueryableByName)]

@@ -3,8 +3,10 @@
 //! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
 
 mod addresses;
+mod capacity;
 mod constraint;
 pub mod embedded;
+mod lease;
 mod migrate;
 mod pool;
 #[expect(
@@ -13,7 +15,9 @@ mod pool;
 )]
 pub mod schema;
 
-pub use migrate::{list_pending_migrations, migrate, revert_all_migrations};
+pub use capacity::count_allowed_connections;
+pub use lease::Lease;
+pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
 
 use crate::error::Error;
 use diesel::connection::CacheSize;
@@ -26,13 +30,19 @@ use std::time::Duration;
 /// How long a request waits for a free connection before it is told that the database is not available.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many connections are lent at most. The scans that may run at the same time need fewer.
+const MOST_LEASES: u32 = 64;
+
 /// Access to one database.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<pool::Manager>,
+    leases: Pool<pool::Manager>,
     manager: pool::Manager,
     connections: u32,
     statements: Arc<AtomicU64>,
+    /// The access that this one was made of, where its statements have a timeout.
+    without_timeout: Option<Arc<Db>>,
 }
 
 impl Db {
@@ -48,25 +58,40 @@ impl Db {
             statements: Arc::clone(&statements),
             losses: pool::Losses::default(),
             statement_timeout: None,
+            keeps_statements: true,
         };
-        Ok(Db {
-            pool: build_pool(manager.clone(), connections),
-            manager,
-            connections,
-            statements,
-        })
+        Ok(Db::of(manager, connections))
     }
 
-    /// Returns access to the same database for work that somebody waits for: no statement takes longer.
+    /// Returns access to the same database for requests: no statement takes longer than `timeout`.
     pub fn with_statement_timeout(&self, timeout: Duration) -> Db {
         let manager = pool::Manager {
             statement_timeout: Some(timeout),
             ..self.manager.clone()
         };
         Db {
-            pool: build_pool(manager.clone(), self.connections),
+            without_timeout: Some(Arc::new(self.clone())),
+            ..Db::of(manager, self.connections)
+        }
+    }
+
+    /// Returns access to the same database through a pool of its own, so that its users never wait for requests.
+    pub fn with_own_pool(&self, connections: u32) -> Db {
+        Db::of(self.manager.clone(), connections)
+    }
+
+    fn of(manager: pool::Manager, connections: u32) -> Db {
+        let lent = pool::Manager {
+            keeps_statements: false,
+            ..manager.clone()
+        };
+        Db {
+            pool: build_pool(manager.clone(), connections),
+            leases: build_pool(lent, MOST_LEASES),
+            statements: Arc::clone(&manager.statements),
             manager,
-            ..self.clone()
+            connections,
+            without_timeout: None,
         }
     }
 
@@ -119,17 +144,29 @@ impl Db {
         Ok(connection)
     }
 
-    /// Returns the same access for work that nobody waits for, such as refreshes: connections outside the pool have
-    /// no bound for their statements.
+    /// Lends a connection for a scan. It comes back when the lease is dropped, and the next scan uses it again: opening
+    /// one takes longer than a small scan. It keeps no prepared statements, because a scan sends statements that are
+    /// made for one plan.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn lease(&self) -> Result<Lease, Error> {
+        let pooled = self.leases.get();
+        let pooled = pooled.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Lease::new(pooled))
+    }
+
+    /// Returns access for work that outlasts a request, such as a refresh: its statements have no timeout.
     pub fn for_long_work(&self) -> Db {
-        let manager = pool::Manager {
-            statement_timeout: None,
-            ..self.manager.clone()
-        };
-        Db {
-            manager,
-            ..self.clone()
+        match &self.without_timeout {
+            Some(db) => (**db).clone(),
+            None => self.clone(),
         }
+    }
+
+    /// Returns how many connections the pool has at most.
+    pub fn connections(&self) -> u32 {
+        self.connections
     }
 
     /// Returns how many statements have been sent to the database so far.

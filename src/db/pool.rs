@@ -1,7 +1,7 @@
 //! Connections kept ready. Nothing but [`Db`](super::Db) touches the pool.
 
 use diesel::connection::{
-    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection,
+    AnsiTransactionManager, CacheSize, Instrumentation, InstrumentationEvent, SimpleConnection,
     TransactionManager,
 };
 use diesel::r2d2::{ManageConnection, R2D2Connection};
@@ -21,6 +21,8 @@ pub struct Manager {
     pub losses: Losses,
     /// How long a statement may take, if it has a bound.
     pub statement_timeout: Option<Duration>,
+    /// Whether prepared statements are kept for the next use.
+    pub keeps_statements: bool,
 }
 
 /// When a connection was last found lost: the others of that time are not trusted any more, since most often all are
@@ -74,6 +76,9 @@ impl Manager {
         if let Some(timeout) = self.statement_timeout {
             let milliseconds = timeout.as_millis();
             connection.batch_execute(&format!("SET statement_timeout = {milliseconds}"))?;
+        }
+        if !self.keeps_statements {
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
         connection.set_instrumentation(CountStatements(Arc::clone(&self.statements)));
         Ok(connection)

@@ -8,6 +8,7 @@ use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
 use super::leaf::{evaluate_leaf, passes};
 use super::millionths::{average_of_millionths, of_millionths};
+use crate::cancel::{Cancel, Stopped};
 use crate::rule::{InstantMeasure, Moment, NumberMeasure};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use chrono::{DateTime, NaiveDate};
@@ -371,12 +372,16 @@ fn span_of(conditions: &[&ResolvedEvent]) -> EventSpan {
 }
 
 /// Evaluates the filters of a plan over events, whose properties are the columns; one bit per event and filter.
+///
+/// # Errors
+/// [`Stopped`] if `cancel` says so.
 pub fn evaluate_filters(
     plan: &EventPlan,
     columns: HashMap<ColumnKey, Column>,
     events: usize,
     moment: &Moment,
-) -> Vec<BooleanBuffer> {
+    cancel: &Cancel,
+) -> Result<Vec<BooleanBuffer>, Stopped> {
     // Events are to their properties what subscribers are to their fields.
     let chunk = Chunk {
         ids: RowIds::From(0),
@@ -390,8 +395,9 @@ pub fn evaluate_filters(
     plan.filters
         .iter()
         .map(|filter| {
-            let passing = evaluate_leaf(&filter.leaf, &chunk, moment, &mut folded);
-            if filter.negated { !&passing } else { passing }
+            let passing = evaluate_leaf(&filter.leaf, &chunk, moment, &mut folded, cancel);
+            cancel.check()?;
+            Ok(if filter.negated { !&passing } else { passing })
         })
         .collect()
 }

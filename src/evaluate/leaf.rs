@@ -5,6 +5,7 @@ use super::columns::{Chunk, Column, ColumnKey, GroupKey};
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
 use super::text::lower_case;
+use crate::cancel::{Cancel, Stopped};
 use crate::rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use arrow_array::{
     Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
@@ -15,11 +16,23 @@ use chrono::{DateTime, NaiveDate, Utc};
 use std::collections::HashMap;
 
 /// Returns the answer to every leaf of the plan, each true only for subscribers that exist.
-pub fn evaluate_leaves(plan: &Plan, chunk: &Chunk, moment: &Moment) -> Vec<BooleanBuffer> {
+///
+/// # Errors
+/// [`Stopped`] if `cancel` says so.
+pub fn evaluate_leaves(
+    plan: &Plan,
+    chunk: &Chunk,
+    moment: &Moment,
+    cancel: &Cancel,
+) -> Result<Vec<BooleanBuffer>, Stopped> {
     let mut folded = FoldedText::default();
     plan.leaves
         .iter()
-        .map(|leaf| evaluate_leaf(leaf, chunk, moment, &mut folded))
+        .map(|leaf| {
+            let answer = evaluate_leaf(leaf, chunk, moment, &mut folded, cancel);
+            // An answer that was broken off is no answer.
+            cancel.check().map(|()| answer)
+        })
         .collect()
 }
 
@@ -37,12 +50,13 @@ impl FoldedText {
     }
 }
 
-/// Returns the answer to one leaf.
+/// Returns the answer to one leaf. Once `cancel` is set the answer is worthless, and the caller must drop it.
 pub fn evaluate_leaf(
     leaf: &ResolvedLeaf,
     chunk: &Chunk,
     moment: &Moment,
     folded: &mut FoldedText,
+    cancel: &Cancel,
 ) -> BooleanBuffer {
     let none = || BooleanBuffer::new_unset(chunk.rows());
     let column = |key: &ColumnKey| chunk.columns.get(key);
@@ -53,9 +67,9 @@ pub fn evaluate_leaf(
             fold,
         } => match column(&ColumnKey::Text(field.clone())) {
             Some(Column::Text(texts)) if *fold && matcher.needs_fold() => {
-                matcher.evaluate(folded.get(field, texts))
+                matcher.evaluate(folded.get(field, texts), cancel)
             }
-            Some(Column::Text(texts)) => matcher.evaluate(texts),
+            Some(Column::Text(texts)) => matcher.evaluate(texts, cancel),
             _ => none(),
         },
         ResolvedLeaf::Number { key, test } => match column(&ColumnKey::Number(key.clone())) {

@@ -1,5 +1,6 @@
 //! Matching of text columns, with the Arrow kernels where there is one.
 
+use crate::cancel::Cancel;
 use crate::rule::{Pattern, TextTest};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, BooleanArray, Scalar, StringArray};
@@ -63,8 +64,8 @@ impl TextMatcher {
         !matches!(self, TextMatcher::Matches(_))
     }
 
-    /// Returns where the column matches.
-    pub fn evaluate(&self, column: &StringArray) -> BooleanBuffer {
+    /// Returns where the column matches. Once `cancel` is set the rest of the rows do not.
+    pub fn evaluate(&self, column: &StringArray, cancel: &Cancel) -> BooleanBuffer {
         match self {
             TextMatcher::Equals(text) => equals(column, text),
             TextMatcher::InFew(texts) => texts
@@ -83,7 +84,9 @@ impl TextMatcher {
             TextMatcher::EndsWith(text) => {
                 truths(arrow_string::like::ends_with(column, &scalar(text)), column)
             }
-            TextMatcher::Matches(pattern) => each(column, |value| pattern.is_match(value)),
+            TextMatcher::Matches(pattern) => each(column, |value| {
+                !cancel.is_stopped() && pattern.is_match(value)
+            }),
             TextMatcher::Nothing => BooleanBuffer::new_unset(column.len()),
         }
     }

@@ -8,15 +8,17 @@ use super::failed::null_failed_fields;
 use super::loaders::request_loader;
 use super::order::order_fields;
 use super::parameters::Parameters;
+use super::scans::{ScanLimits, Scans};
 use super::{RollcallSchema, build_schema, served_sdl};
 use crate::audience::api_key::Access;
 use crate::rule::bounded;
 use apollo_compiler::ast::OperationType;
-use async_graphql::futures_util::stream::{BoxStream, StreamExt};
+use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// How many errors an answer lists. As many as an operation may have aliases, so that each can fail by itself.
 const MAX_ERRORS: usize = 100;
@@ -34,6 +36,8 @@ pub struct ApiSettings {
     pub is_subgraph: bool,
     /// How long a statement of a request may take, if it has a bound.
     pub statement_timeout: Option<Duration>,
+    /// How many scans may run and wait.
+    pub scans: ScanLimits,
 }
 
 /// The schema with what it answers from and what documents are judged by.
@@ -87,6 +91,7 @@ impl Api {
         if let Some(timeout) = settings.statement_timeout {
             app.db = app.db.with_statement_timeout(timeout);
         }
+        app.scans = Arc::new(Scans::new(settings.scans));
         Api {
             schema: build_schema(app.clone(), settings.is_subgraph),
             documents: Documents::new(
@@ -132,7 +137,7 @@ impl Api {
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Prepared {
             request: request
-                .data(request_loader(self.app.clone()))
+                .data(request_loader(self.app.clone(), &asking.access))
                 .data(asking.access),
             cost: ready.cost,
             finish: Finish {
@@ -158,14 +163,16 @@ impl Api {
     /// The answers must be awaited within a `LocalSet`, as the workers of actix are.
     pub fn stream(&self, prepared: Prepared) -> BoxStream<'static, Reply> {
         let finish = prepared.finish;
+        if finish.operation.kind != OperationType::Subscription {
+            return self.answer_once(prepared.request, finish);
+        }
         let mut is_first = true;
         let answers = self.schema.execute_stream(prepared.request);
         let answers = answers.map(move |response| {
             let response = finish.finish(response);
             let is_first = std::mem::take(&mut is_first);
-            let is_subscription = finish.operation.kind == OperationType::Subscription;
             let has_failed = response.data == Value::Null && !response.errors.is_empty();
-            if is_first && is_subscription && has_failed {
+            if is_first && has_failed {
                 Reply::Refused(Refusal {
                     code: ErrorCode::BadUserInput,
                     errors: response.errors,
@@ -176,6 +183,27 @@ impl Api {
         });
         answers.boxed()
     }
+
+    /// Answers a query or a mutation that came over a stream, within the time that it may take.
+    fn answer_once(&self, request: Request, finish: Finish) -> BoxStream<'static, Reply> {
+        let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
+        let answer = async move {
+            match timeout(limit, schema.execute(request)).await {
+                Ok(response) => Reply::Next(finish.finish(response)),
+                Err(_) => Reply::Refused(refuse_late(limit)),
+            }
+        };
+        stream::once(answer).boxed()
+    }
+}
+
+/// Refuses what was not answered in time.
+pub fn refuse_late(limit: Duration) -> Refusal {
+    let message = format!(
+        "expected an answer within {} s, found none",
+        limit.as_secs()
+    );
+    Refusal::new(ErrorCode::Timeout, message)
 }
 
 fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 use super::live::Live;
 use super::loaders::RequestLoader;
+use super::scans::Scans;
 use super::scope::forbidden;
 use crate::audience::api_key::{Access, Scope};
 use crate::audience::import::ImportSettings;
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 pub struct App {
     /// The database.
     pub db: Db,
+    /// The lines in which scans wait.
+    pub scans: Arc<Scans>,
     /// How refreshes are run; holds the clock.
     pub refresh: RefreshSettings,
     /// Tells the scheduler that a segment waits for its refresh.

@@ -3,7 +3,8 @@
 use super::app::{App, ContextExt};
 use super::error::to_graphql;
 use super::scalar::count;
-use crate::audience::api_key::{self, ApiKey};
+use super::scans::scan;
+use crate::audience::api_key::{self, Access, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
@@ -47,7 +48,11 @@ const PATIENCE: usize = 32;
 ///
 /// Batches wait on the thread of the request, by turns and not by time, so that a question costs the same number of
 /// statements on a busy machine as on an idle one. Must be called within a `LocalSet`, as the workers of actix are.
-pub fn request_loader(app: App) -> RequestLoader {
+pub fn request_loader(app: App, access: &Access) -> RequestLoader {
+    let loaders = Loaders {
+        app,
+        key: access.key_id,
+    };
     // What goes wrong in a batch is logged under the name of its request.
     let span = Span::current();
     let spawn = move |batch: BoxFuture<'static, ()>| {
@@ -59,17 +64,27 @@ pub fn request_loader(app: App) -> RequestLoader {
         };
         tokio::task::spawn_local(patient.instrument(span.clone()));
     };
-    DataLoader::new(Loaders { app }, spawn).delay(Duration::ZERO)
+    DataLoader::new(loaders, spawn).delay(Duration::ZERO)
 }
 
 /// Loads by key over the database.
 pub struct Loaders {
     app: App,
+    /// The API key in whose line scans wait.
+    key: Option<i64>,
 }
 
-/// Defines the loading of one kind of key by one function over a connection.
+/// Defines the loading of one kind of key by one function over a connection: at once, or as a scan when its turn comes.
 macro_rules! load {
     ($(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
+        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| loaders.app.db.run(move |$connection| $body));
+    };
+    ($(#[$doc:meta])* scan $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
+        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
+            scan(&loaders.app, loaders.key, move |db, _| db.run_here(|$connection| $body))
+        });
+    };
+    (@ $(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, $keys:ident, |$loaders:ident| $loading:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub struct $key(pub $inner);
@@ -80,7 +95,8 @@ macro_rules! load {
 
             async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
                 let $keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
-                let loaded = self.app.db.run(move |$connection| $body).await;
+                let $loaders = self;
+                let loaded = $loading.await;
                 let loaded: HashMap<$inner, $value> = loaded.map_err(Arc::new)?;
                 Ok(loaded.into_iter().map(|(key, value)| ($key(key), value)).collect())
             }
@@ -314,7 +330,7 @@ load!(
 
 load!(
     /// Values that are suggested for a field.
-    SuggestionsFor(SuggestionRequest) -> Vec<Suggestion>,
+    scan SuggestionsFor(SuggestionRequest) -> Vec<Suggestion>,
     |connection, requests| {
         let found = suggest(connection, &requests)?;
         Ok(requests.into_iter().zip(found).collect())
@@ -323,7 +339,7 @@ load!(
 
 load!(
     /// The properties of the latest events of a name.
-    PropertiesOf(String) -> Vec<EventProperty>,
+    scan PropertiesOf(String) -> Vec<EventProperty>,
     |connection, events| {
         let found = list_properties(connection, &events)?.into_iter();
         Ok(grouped(found.map(|property| (property.event.clone(), property))))
@@ -440,6 +456,8 @@ where
 fn shared(error: Arc<Error>) -> async_graphql::Error {
     to_graphql(match &*error {
         Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
+        Error::TimedOut | Error::Abandoned => Error::TimedOut,
+        Error::TooManyScans => Error::TooManyScans,
         Error::Invalid(problems) => Error::Invalid(problems.clone()),
         other => Error::Internal(other.to_string()),
     })

@@ -38,6 +38,7 @@ mod rule_field;
 mod rule_input;
 mod rule_node;
 mod scalar;
+mod scans;
 mod scope;
 mod segment;
 mod segment_input;
@@ -48,13 +49,14 @@ mod subscriber_input;
 mod subscription;
 mod types;
 
-pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way};
+pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
 pub use app::App;
 pub use code::{ErrorCode, code_of};
 pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use import::{parse_import_id, upload_url};
 pub use live::Live;
 pub use parameters::Parameters;
+pub use scans::{ScanLimits, Scans};
 pub use scope::{forbidden, needed_scopes};
 pub use subscription::Subscription;
 

@@ -2,11 +2,11 @@
 
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
-use super::error::to_graphql;
 use super::id::{Kind, to_global};
 use super::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use super::refresh::RefreshNode;
 use super::scalar::count;
+use super::scans::run_scan;
 use super::segment::SegmentNode;
 use super::subscriber::{
     SubscriberConnection, SubscriberOrderBy, page, subscriber_connection, subscriber_request,
@@ -128,9 +128,10 @@ impl SegmentChange {
         const LIST: &str = "SegmentChange.deleted";
         let request = page(first, after, last, before).read(LIST)?;
         let change = self.key();
-        let db = &context.app()?.db;
-        let listed = db.run(move |connection| list_deleted(connection, change, &request));
-        let (page, total) = listed.await.map_err(to_graphql)?;
+        let (page, total) = run_scan(context, move |db, _| {
+            db.run_here(|connection| list_deleted(connection, change, &request))
+        })
+        .await?;
         let edges = page.map(|id| DeletedMemberEdge {
             cursor: write_cursor(LIST, &id),
             node: DeletedMember {
@@ -176,10 +177,10 @@ impl SegmentChange {
             _ => |changed| changed.joined,
         };
         let change = self.key();
-        let db = &context.app()?.db;
-        let listed =
-            db.run(move |connection| list_changed(connection, change, side, order, &request));
-        let (page, total) = listed.await.map_err(to_graphql)?;
+        let (page, total) = run_scan(context, move |db, _| {
+            db.run_here(|connection| list_changed(connection, change, side, order, &request))
+        })
+        .await?;
         Ok(subscriber_connection(
             list,
             page,

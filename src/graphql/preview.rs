@@ -1,10 +1,11 @@
 //! Previews: what a rule would match, without storing anything.
 
 use super::app::ContextExt;
-use super::error::{bad_input, to_graphql};
+use super::error::bad_input;
 use super::rule_input::{RuleInput, get_rule};
 use super::rule_node::{PreviewNode, RuleProblem, list_nodes, list_problems};
 use super::scalar::count;
+use super::scans::run_scan;
 use super::segment::SegmentRef;
 use super::subscriber::SubscriberNode;
 use crate::audience::catalogue::load_catalogue;
@@ -86,27 +87,28 @@ impl PreviewQuery {
             None => None,
         };
         let now = now.unwrap_or_else(|| app.now()).trunc_subsecs(6);
-        let (db, settings) = (app.db.clone(), app.refresh.clone());
-        let result = app.db.run(move |connection| {
-            let moment = Moment {
-                now,
-                ..settings.moment(connection)?
-            };
-            let catalogue = load_catalogue(connection)?;
-            // Comparing is no edit: the rule may ask about the segment.
-            let (node, rule) = match parse_and_check(&rule, &catalogue, None) {
-                Ok(checked) => checked,
-                Err(problems) => return Ok(invalid(problems, &moment)),
-            };
-            let request = PreviewRequest {
-                rule,
-                compare_to: compare_to.map(|segment| segment.id),
-                moment,
-                sample_size,
-            };
-            Ok(valid(&node, preview(&db, &request, &settings)?, &moment))
-        });
-        result.await.map_err(to_graphql)
+        run_scan(context, move |db, settings| {
+            db.run_here(|connection| {
+                let moment = Moment {
+                    now,
+                    ..settings.moment(connection)?
+                };
+                let catalogue = load_catalogue(connection)?;
+                // Comparing is no edit: the rule may ask about the segment.
+                let (node, rule) = match parse_and_check(&rule, &catalogue, None) {
+                    Ok(checked) => checked,
+                    Err(problems) => return Ok(invalid(problems, &moment)),
+                };
+                let request = PreviewRequest {
+                    rule,
+                    compare_to: compare_to.map(|segment| segment.id),
+                    moment,
+                    sample_size,
+                };
+                Ok(valid(&node, preview(db, &request, settings)?, &moment))
+            })
+        })
+        .await
     }
 }
 

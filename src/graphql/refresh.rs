@@ -12,11 +12,17 @@ use super::scalar::count;
 use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::refresh::{
-    Refresh, RefreshState, SegmentRefresh, Selection, Trigger, list_refreshes, refresh,
+    Refresh, RefreshState, SegmentRefresh, Selection, Trigger, find_running_refresh,
+    list_refreshes, refresh,
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long an answer waits for the end of a refresh.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far a refresh is.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +196,7 @@ pub struct RefreshSegmentsInput {
 /// The refresh, or what was wrong.
 #[derive(SimpleObject)]
 pub struct RefreshSegmentsPayload {
-    /// The refresh, finished.
+    /// The refresh: finished, or RUNNING if it takes longer.
     pub refresh: Option<RefreshNode>,
     /// What was wrong with the input, or that another refresh is running; empty on success.
     pub user_errors: Vec<UserError>,
@@ -202,7 +208,8 @@ pub struct RefreshMutation;
 
 #[Object]
 impl RefreshMutation {
-    /// Refreshes segments now and waits for the end.
+    /// Refreshes segments now. A refresh that takes longer than five seconds goes on after the answer: its state is
+    /// RUNNING, and `refreshProgress` tells its end.
     async fn refresh_segments(
         &self,
         context: &Context<'_>,
@@ -222,13 +229,31 @@ impl RefreshMutation {
                 }
             },
         };
-        let done = tokio::task::spawn_blocking(move || {
-            let db = app.db.for_long_work();
-            refresh(&db, &selection, Trigger::Manual, &app.refresh)
+        let db = app.db.clone();
+        // A task of its own, so that the refresh goes on when nobody waits for it any more.
+        let mut work = tokio::spawn(async move {
+            let run = tokio::task::spawn_blocking(move || {
+                let db = app.db.for_long_work();
+                refresh(&db, &selection, Trigger::Manual, &app.refresh)
+            });
+            let done = run.await;
+            live.tell_ended();
+            done
         });
-        let done = done.await;
-        live.tell_ended();
-        Ok(match split(done?)? {
+        let done = match timeout(PATIENCE, &mut work).await {
+            Ok(done) => done,
+            Err(_) => match db.run(find_running_refresh).await.map_err(to_graphql)? {
+                Some(running) => {
+                    return Ok(RefreshSegmentsPayload {
+                        refresh: Some(RefreshNode(running)),
+                        user_errors: Vec::new(),
+                    });
+                }
+                // It has ended meanwhile.
+                None => work.await,
+            },
+        };
+        Ok(match split(done??)? {
             Ok(refresh) => RefreshSegmentsPayload {
                 refresh: Some(RefreshNode(refresh)),
                 user_errors: Vec::new(),

@@ -6,6 +6,7 @@ use super::loaders::{PropertiesOf, SuggestionsFor, load_one};
 use super::preview::sample_size;
 use super::rule_node::RuleNodeKind;
 use super::scalar::count;
+use super::scans::run_scan;
 use crate::audience::custom_field;
 use crate::audience::suggestion::{EventProperty, SuggestionRequest, SuggestionSource, suggest};
 use crate::rule::vocabulary::{Role, ValueKind, Word, list_words};
@@ -316,9 +317,10 @@ impl RuleFieldQuery {
             prefix,
             first: sample_size(first)?,
         };
-        let db = &context.app()?.db;
-        let found = db.run(move |connection| suggest(connection, &[request]));
-        let found = found.await.map_err(to_graphql)?.into_iter().flatten();
+        let found = run_scan(context, move |db, _| {
+            db.run_here(|connection| suggest(connection, &[request]))
+        });
+        let found = found.await?.into_iter().flatten();
         Ok(found
             .map(|found| RuleEvent {
                 name: found.value,

@@ -17,6 +17,7 @@ use super::position::write_position;
 use super::refresh::SegmentRefreshNode;
 use super::rule_node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::scalar::count;
+use super::scans::run_scan;
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
@@ -349,12 +350,13 @@ impl SegmentNode {
     ) -> async_graphql::Result<SegmentOverlap> {
         let (kind, other) = with.find(context).await?;
         let id = self.0.id;
-        let db = &context.app()?.db;
-        let counted = db.run(move |connection| match kind {
-            Kind::Group => count_overlap_with_group(connection, id, other),
-            _ => count_overlap(connection, id, other),
+        let counted = run_scan(context, move |db, _| {
+            db.run_here(|connection| match kind {
+                Kind::Group => count_overlap_with_group(connection, id, other),
+                _ => count_overlap(connection, id, other),
+            })
         });
-        let (this, other, both) = counted.await.map_err(to_graphql)?;
+        let (this, other, both) = counted.await?;
         Ok(SegmentOverlap::new(this, other, both))
     }
 

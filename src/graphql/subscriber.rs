@@ -16,6 +16,7 @@ use super::membership::{Membership, MembershipTarget, is_member, memberships_of}
 use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key};
 use super::rule_input::{RuleInput, get_rule};
 use super::scalar::Date;
+use super::scans::run_scan;
 use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
 use super::status_change::{StatusChangeConnection, page_of_status_changes};
 use crate::audience::catalogue::load_catalogue;
@@ -389,16 +390,17 @@ impl SubscriberFilter {
         order: SubscriberOrder,
         request: PageRequest<SubscriberKey>,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let app = context.app()?;
         let rule = get_rule(self.rule, self.rule_json)?;
-        let (db, settings) = (app.db.clone(), app.refresh.clone());
-        let listed = app.db.run(move |connection| {
-            let catalogue = load_catalogue(connection)?;
-            let (_, rule) = parse_and_check(&rule, &catalogue, None).map_err(Error::InvalidRule)?;
-            let moment = settings.moment(connection)?;
-            list_matching(&db, &rule, &moment, order, &request, &settings)
-        });
-        let (page, total) = listed.await.map_err(to_graphql)?;
+        let (page, total) = run_scan(context, move |db, settings| {
+            db.run_here(|connection| {
+                let catalogue = load_catalogue(connection)?;
+                let (_, rule) =
+                    parse_and_check(&rule, &catalogue, None).map_err(Error::InvalidRule)?;
+                let moment = settings.moment(connection)?;
+                list_matching(db, &rule, &moment, order, &request, settings)
+            })
+        })
+        .await?;
         Ok(subscriber_connection(
             SUBSCRIBERS,
             page,

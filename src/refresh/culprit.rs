@@ -4,11 +4,13 @@
 //! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
 //! others are evaluated without them.
 
+use super::load::Work;
 use super::meter::Meter;
 use super::rules::SegmentRule;
 use super::scan::{ChunkRange, evaluate_chunk};
-use super::snapshot::Snapshot;
+use super::snapshot::SharedSnapshot;
 use super::step::{Evaluable, compare_chunk};
+use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::error::Error;
 use crate::rule::{Code, Moment, Problem};
@@ -40,7 +42,10 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
 
 /// Whether a rule may be at fault for an error; where the database went away none is.
 pub fn may_be_of_rule(error: &Error) -> bool {
-    !matches!(error, Error::Unavailable(_) | Error::RefreshRunning)
+    !matches!(
+        error,
+        Error::Unavailable(_) | Error::RefreshRunning | Error::Abandoned
+    )
 }
 
 /// A search among rules, over one chunk of the snapshot in which they failed.
@@ -48,7 +53,7 @@ pub struct Search<'s> {
     /// The database.
     pub db: &'s Db,
     /// The snapshot.
-    pub snapshot: &'s Snapshot,
+    pub snapshot: &'s SharedSnapshot,
     /// The moment of the evaluation.
     pub moment: &'s Moment,
     /// The chunk that failed.
@@ -102,13 +107,17 @@ impl Search<'_> {
         let mut connection = self.snapshot.join(self.db)?;
         guard(|| {
             let evaluable = Evaluable::new(rules, places.to_vec(), self.moment);
-            let meter = Meter::default();
+            let (meter, cancel) = (Meter::default(), Cancel::default());
+            let work = Work {
+                moment: self.moment,
+                meter: &meter,
+                cancel: &cancel,
+            };
             evaluate_chunk(
                 &mut connection,
                 &evaluable.plan,
-                self.moment,
                 self.range,
-                &meter,
+                work,
                 |connection, evaluated| {
                     compare_chunk(connection, &evaluable, evaluated, &meter).map(drop)
                 },

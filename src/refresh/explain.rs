@@ -1,11 +1,12 @@
 //! Reasons: why a subscriber is in a segment or not, node by node.
 
-use super::load::load_chunk;
+use super::load::{Work, load_chunk};
 use super::load_events::measure_events;
 use super::meter::Meter;
 use super::rows::Rows;
 use super::rules::plan_unsaved;
 use super::scan::ChunkRange;
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{
     PlannedNode, SegmentSource, Witness, combine, describe_memberships, evaluate_leaves,
@@ -51,11 +52,17 @@ fn answer_nodes(
         first: subscriber_id,
         rows: 1,
     });
-    let chunk = load_chunk(connection, &plan, &alone, moment, &Meter::default())?;
+    let (meter, cancel) = (Meter::default(), Cancel::default());
+    let work = Work {
+        moment,
+        meter: &meter,
+        cancel: &cancel,
+    };
+    let chunk = load_chunk(connection, &plan, &alone, work)?;
     if !chunk.exists.value(0) {
         return Err(Error::not_found("subscriber", subscriber_id));
     }
-    let leaves = evaluate_leaves(&plan, &chunk, moment);
+    let leaves = evaluate_leaves(&plan, &chunk, moment, &cancel)?;
     let mut answers = vec![Vec::new(); plan.trees.len()];
     combine(&plan, &leaves, &chunk, |place, nodes| {
         answers[place] = nodes.iter().map(|members| members.value(0)).collect();
@@ -64,7 +71,7 @@ fn answer_nodes(
         SegmentSource::Tree(place) => answers[*place].first() == Some(&true),
         SegmentSource::Stored(id) => chunk.segments.get(id).is_some_and(|bits| bits.value(0)),
     };
-    let measured = measure_events(connection, &plan.events, subscriber_id, moment)?;
+    let measured = measure_events(connection, &plan.events, subscriber_id, work)?;
     let groups = catalogue.groups.iter();
     let groups = groups.map(|(key, id)| (*id, key.as_str())).collect();
     let witness = Witness {

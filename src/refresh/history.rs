@@ -184,6 +184,19 @@ pub fn find_refreshes(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<
         .load(connection)?)
 }
 
+/// Finds the refresh that runs now.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_running_refresh(connection: &mut PgConnection) -> Result<Option<Refresh>, Error> {
+    let running = refreshes::table.filter(refreshes::state.eq("running"));
+    Ok(running
+        .order(refreshes::id.desc())
+        .select(Refresh::as_select())
+        .first(connection)
+        .optional()?)
+}
+
 /// Lists a page of refreshes, newest first.
 ///
 /// # Errors

@@ -10,7 +10,7 @@
 use super::blocks::{StoredBlocks, load_stored_bits, store_blocks};
 use super::culprit::{guard, may_be_of_rule};
 use super::history::Trigger;
-use super::load::load_chunk;
+use super::load::{Work, load_chunk};
 use super::meter::Meter;
 use super::rows::Rows;
 use super::rules::{SegmentRule, load_rules, plannable};
@@ -19,6 +19,7 @@ use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
 use crate::audience::removal::erase;
+use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segments, subscribers};
 use crate::error::Error;
@@ -293,8 +294,14 @@ impl Rules {
             .filter_map(|rule| rule.segment_id)
             .collect();
         let rows = Rows::List(subscriber_ids.to_vec());
-        let chunk = load_chunk(connection, &plan, &rows, moment, &Meter::default())?;
-        let leaves = evaluate_leaves(&plan, &chunk, moment);
+        let (meter, cancel) = (Meter::default(), Cancel::default());
+        let work = Work {
+            moment,
+            meter: &meter,
+            cancel: &cancel,
+        };
+        let chunk = load_chunk(connection, &plan, &rows, work)?;
+        let leaves = evaluate_leaves(&plan, &chunk, moment, &cancel)?;
         let mut members = BTreeMap::new();
         combine(&plan, &leaves, &chunk, |tree, mut nodes| {
             if self.sight.filled.binary_search(&ids[tree]).is_ok() {

@@ -7,6 +7,7 @@ use super::meter::{Meter, Phase};
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
 use super::rows::{Piece, Rows};
 use crate::audience::field_column::{custom_column, date_column, text_column};
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{Chunk, Column, ColumnKey, GroupKey, Plan};
 use crate::rule::{Moment, TextField};
@@ -15,21 +16,36 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::{BTreeSet, HashMap};
 
+/// What an evaluation goes by.
+#[derive(Clone, Copy)]
+pub struct Work<'w> {
+    /// The one "now".
+    pub moment: &'w Moment,
+    /// Takes measure of it.
+    pub meter: &'w Meter,
+    /// Stops it.
+    pub cancel: &'w Cancel,
+}
+
 /// Loads what a plan needs to know about some subscribers.
+///
+/// # Errors
+/// [`Error::Abandoned`] and [`Error::TimedOut`] if the work is stopped; those of the database.
 pub fn load_chunk(
     connection: &mut PgConnection,
     plan: &Plan,
     rows: &Rows,
-    moment: &Moment,
-    meter: &Meter,
+    work: Work<'_>,
 ) -> Result<Chunk, Error> {
-    let (exists, columns) = meter.time(Phase::Fields, || load_columns(connection, plan, rows))?;
+    let meter = work.meter;
+    let (exists, columns) =
+        meter.time(Phase::Fields, || load_columns(connection, plan, rows, work))?;
     let (groups, segments) = meter.time(Phase::Memberships, || {
         let groups = load_groups(connection, plan, rows)?;
         Ok::<_, Error>((groups, load_segments(connection, plan, rows)?))
     })?;
     let events = meter.time(Phase::Events, || {
-        load_events(connection, &plan.events, rows, moment, meter)
+        load_events(connection, &plan.events, rows, work)
     })?;
     Ok(Chunk {
         ids: rows.ids(),
@@ -45,6 +61,7 @@ fn load_columns(
     connection: &mut PgConnection,
     plan: &Plan,
     rows: &Rows,
+    work: Work<'_>,
 ) -> Result<(BooleanBuffer, HashMap<ColumnKey, Column>), Error> {
     let mut exists = BooleanBufferBuilder::new(rows.count());
     let mut builders: Vec<(&ColumnKey, ColumnBuilder)> = plan
@@ -54,6 +71,7 @@ fn load_columns(
         .collect();
     let expressions: Vec<String> = plan.columns.iter().map(sql_expression).collect();
     for piece in rows.pieces() {
+        work.cancel.check()?;
         let row: RawRow =
             diesel::sql_query(columns_sql(&expressions, piece)).get_result(connection)?;
         let rows = piece.rows();

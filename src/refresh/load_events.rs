@@ -2,7 +2,8 @@
 //! each in one pass, however many conditions there are.
 
 use super::column_builder::ColumnBuilder;
-use super::meter::{Figure, Meter};
+use super::load::Work;
+use super::meter::Figure;
 use super::pg_array::{RawRow, read_i64, read_instant, read_millionths};
 use super::rows::{Piece, Rows};
 use super::scan::ChunkRange;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::evaluate::{
     ColumnKey, EventFigures, EventPlan, EventSpan, EventTally, Measured, evaluate_filters,
 };
-use crate::rule::{DateField, Moment, TextField};
+use crate::rule::{DateField, TextField};
 use arrow_buffer::BooleanBuffer;
 use chrono::DateTime;
 use diesel::pg::Pg;
@@ -24,11 +25,10 @@ pub fn load_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
     rows: &Rows,
-    moment: &Moment,
-    meter: &Meter,
+    work: Work<'_>,
 ) -> Result<Vec<BooleanBuffer>, Error> {
     let mut answers = vec![BooleanBuffer::new_unset(rows.count()); plan.leaves.len()];
-    for tally in tally_events(connection, plan, rows, moment, meter)? {
+    for tally in tally_events(connection, plan, rows, work)? {
         for (place, answer) in tally.finish() {
             answers[place] = answer;
         }
@@ -41,14 +41,14 @@ pub fn measure_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
     subscriber_id: i64,
-    moment: &Moment,
+    work: Work<'_>,
 ) -> Result<Vec<Measured>, Error> {
     let alone = Rows::Range(ChunkRange {
         first: subscriber_id,
         rows: 1,
     });
     let mut measured = vec![Measured::Missing; plan.leaves.len()];
-    for tally in tally_events(connection, plan, &alone, moment, &Meter::default())? {
+    for tally in tally_events(connection, plan, &alone, work)? {
         for (place, figure) in tally.measured() {
             measured[place] = figure;
         }
@@ -60,21 +60,22 @@ fn tally_events<'p>(
     connection: &mut PgConnection,
     plan: &'p EventPlan,
     rows: &Rows,
-    moment: &Moment,
-    meter: &Meter,
+    work: Work<'_>,
 ) -> Result<Vec<EventTally<'p>>, Error> {
     let mut tallies = Vec::new();
-    if let Some(mut tally) = EventTally::of_totals(plan, rows.count(), moment) {
+    if let Some(mut tally) = EventTally::of_totals(plan, rows.count(), work.moment) {
         for piece in rows.pieces() {
-            meter.add(Figure::EventScans, 1);
+            work.cancel.check()?;
+            work.meter.add(Figure::EventScans, 1);
             add_totals(connection, &mut tally, piece)?;
         }
         tallies.push(tally);
     }
-    if let Some(mut tally) = EventTally::of_events(plan, rows.count(), moment) {
+    if let Some(mut tally) = EventTally::of_events(plan, rows.count(), work.moment) {
         for piece in rows.pieces() {
-            meter.add(Figure::EventScans, 1);
-            add_events(connection, plan, &mut tally, piece, moment)?;
+            work.cancel.check()?;
+            work.meter.add(Figure::EventScans, 1);
+            add_events(connection, plan, &mut tally, piece, work)?;
         }
         tallies.push(tally);
     }
@@ -117,7 +118,7 @@ fn add_events(
     plan: &EventPlan,
     tally: &mut EventTally<'_>,
     piece: Piece<'_>,
-    moment: &Moment,
+    work: Work<'_>,
 ) -> Result<(), Error> {
     let span = tally.span().clone();
     let sql = events_sql(&span, &plan.columns, piece);
@@ -133,11 +134,11 @@ fn add_events(
     let events = keys.len();
     let mut columns = std::collections::HashMap::new();
     for (position, key) in plan.columns.iter().enumerate() {
-        let mut builder = ColumnBuilder::of_property(key, events, moment);
+        let mut builder = ColumnBuilder::of_property(key, events, work.moment);
         builder.append_all(row.array(FIXED_COLUMNS + position)?)?;
         columns.insert(key.clone(), builder.finish());
     }
-    let passing = evaluate_filters(plan, columns, events, moment);
+    let passing = evaluate_filters(plan, columns, events, work.moment, work.cancel)?;
     let mut place = 0;
     while let Some(key) = keys.next_element()? {
         let (row, name) = read_key(key, &span)?;

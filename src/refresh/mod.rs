@@ -42,7 +42,8 @@ pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
 pub use growth::{GrowthPoint, GrowthStep, list_growth};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,
-    find_refreshes, list_pending_segment_ids, list_refreshes, list_segment_refreshes,
+    find_refreshes, find_running_refresh, list_pending_segment_ids, list_refreshes,
+    list_segment_refreshes,
 };
 pub use instant::{Followed, Follower, Step, follow_touches};
 pub use matching::{find_matching, list_matching};

@@ -71,7 +71,7 @@ pub fn preview(
     let mut so_far = Counts::new(request.rule.nodes.len());
     scan(
         db,
-        &snapshot,
+        &mut snapshot,
         &plan,
         &request.moment,
         settings,

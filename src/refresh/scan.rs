@@ -1,13 +1,13 @@
 //! The scan: workers go through the audience chunk by chunk, all on one snapshot.
 
 use super::culprit::guard;
-use super::load::load_chunk;
-use super::meter::{Meter, Phase};
+use super::load::{Work, load_chunk};
+use super::meter::Phase;
 use super::rows::Rows;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, prefer_indexes};
 use super::step::RefreshSettings;
 use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
-use crate::db::Db;
+use crate::db::{Db, Lease};
 use crate::error::Error;
 use crate::evaluate::{Chunk, Plan, evaluate_leaves};
 use crate::rule::Moment;
@@ -91,9 +91,10 @@ impl From<ScanFailure> for Error {
 ///
 /// # Errors
 /// The first of any worker, of `visit` or of `receive`; the others stop soon after. A panic of a worker is an error too.
+/// [`Error::Abandoned`] and [`Error::TimedOut`] if the settings' flag stops it.
 pub fn scan<R: Send>(
     db: &Db,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     plan: &Plan,
     moment: &Moment,
     settings: &RefreshSettings,
@@ -101,14 +102,27 @@ pub fn scan<R: Send>(
     mut receive: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), ScanFailure> {
     let ids = snapshot.ids;
-    let chunks = (ids + CHUNK_IDS - 1) / CHUNK_IDS;
-    let workers = settings
-        .workers
-        .clamp(1, usize::try_from(chunks).unwrap_or(1).max(1));
+    let chunks = usize::try_from((ids + CHUNK_IDS - 1) / CHUNK_IDS).unwrap_or(usize::MAX);
+    let work = Work {
+        moment,
+        meter: &settings.meter,
+        cancel: &settings.cancel,
+    };
+    if chunks <= 1 && !snapshot.is_shared() {
+        // A small audience needs no other connection and no other thread.
+        prefer_indexes(&mut snapshot.connection)?;
+        let range = chunk_range(0, ids);
+        return range.map_or(Ok(()), |range| {
+            let connection = &mut snapshot.connection;
+            let evaluated = evaluate_chunk(connection, plan, range, work, &visit);
+            Ok(evaluated.and_then(receive)?)
+        });
+    }
     let next_chunk = AtomicI64::new(0);
     let is_over = AtomicBool::new(false);
-    let connections: Vec<PgConnection> = (0..workers)
-        .map(|_| snapshot.join(db))
+    let shared = snapshot.share()?;
+    let connections: Vec<Lease> = (0..settings.workers.clamp(1, chunks.max(1)))
+        .map(|_| shared.join(db))
         .collect::<Result<_, _>>()?;
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel::<Result<R, ScanFailure>>(WAITING);
@@ -121,11 +135,8 @@ pub fn scan<R: Send>(
                     else {
                         break;
                     };
-                    let meter = &settings.meter;
-                    let result = guard(|| {
-                        evaluate_chunk(&mut connection, plan, moment, range, meter, visit)
-                    });
-                    let result = result.map_err(|error| ScanFailure {
+                    let evaluate = || evaluate_chunk(&mut connection, plan, range, work, visit);
+                    let result = guard(evaluate).map_err(|error| ScanFailure {
                         error,
                         range: Some(range),
                     });
@@ -166,13 +177,13 @@ pub fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
 pub fn evaluate_chunk<R>(
     connection: &mut PgConnection,
     plan: &Plan,
-    moment: &Moment,
     range: ChunkRange,
-    meter: &Meter,
+    work: Work<'_>,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
-    let chunk = load_chunk(connection, plan, &Rows::Range(range), moment, meter)?;
-    let leaves = meter.time(Phase::Evaluation, || evaluate_leaves(plan, &chunk, moment));
+    let chunk = load_chunk(connection, plan, &Rows::Range(range), work)?;
+    let evaluate = || evaluate_leaves(plan, &chunk, work.moment, work.cancel);
+    let leaves = work.meter.time(Phase::Evaluation, evaluate)?;
     let evaluated = Evaluated {
         range,
         chunk: &chunk,

@@ -1,6 +1,8 @@
 //! One snapshot for many connections: every worker sees the database as it was at the same moment.
+//!
+//! Every function fails with the errors of the database.
 
-use crate::db::Db;
+use crate::db::{Db, Lease};
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{select, sql};
@@ -16,43 +18,57 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// An open snapshot, and the connection that keeps it.
 pub struct Snapshot {
     /// Sees the snapshot.
-    pub connection: PgConnection,
+    pub connection: Lease,
     /// How many ids there are from 0 to the last that a subscriber or a stored block has.
     pub ids: i64,
-    name: String,
+    shared: Option<SharedSnapshot>,
 }
+
+/// The name of a snapshot that other connections join, as long as it is open.
+#[derive(Debug, Clone)]
+pub struct SharedSnapshot(String);
 
 impl Snapshot {
     /// Takes a snapshot; it lasts until it is dropped.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn take(db: &Db) -> Result<Snapshot, Error> {
+        let mut connection = db.lease()?;
+        begin(&mut connection)?;
+        Ok(Snapshot {
+            ids: count_ids(&mut connection)?,
+            connection,
+            shared: None,
+        })
+    }
+
+    /// Returns whether other connections may join.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Lets other connections join, and returns what they join.
+    pub fn share(&mut self) -> Result<SharedSnapshot, Error> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = Text)]
             name: String,
         }
-        let mut connection = db.connect()?;
-        begin(&mut connection)?;
-        let row: Row =
-            diesel::sql_query("SELECT pg_export_snapshot() AS name").get_result(&mut connection)?;
-        Ok(Snapshot {
-            ids: count_ids(&mut connection)?,
-            connection,
-            name: row.name,
-        })
+        if let Some(shared) = &self.shared {
+            return Ok(shared.clone());
+        }
+        let row: Row = diesel::sql_query("SELECT pg_export_snapshot() AS name")
+            .get_result(&mut *self.connection)?;
+        let shared = SharedSnapshot(row.name.replace('\'', "''"));
+        self.shared = Some(shared.clone());
+        Ok(shared)
     }
+}
 
+impl SharedSnapshot {
     /// Opens another connection that sees the same.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn join(&self, db: &Db) -> Result<PgConnection, Error> {
-        let mut connection = db.connect()?;
+    pub fn join(&self, db: &Db) -> Result<Lease, Error> {
+        let mut connection = db.lease()?;
         begin(&mut connection)?;
-        let name = self.name.replace('\'', "''");
-        connection.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{name}'"))?;
+        connection.batch_execute(&format!("SET TRANSACTION SNAPSHOT '{}'", self.0))?;
         prefer_indexes(&mut connection)?;
         Ok(connection)
     }
@@ -113,6 +129,6 @@ pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
 }
 
 fn begin(connection: &mut PgConnection) -> Result<(), Error> {
-    // Opened by hand and never committed: it ends with its connection.
+    // Opened by hand and never committed: it ends with its lease.
     Ok(connection.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?)
 }

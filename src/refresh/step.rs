@@ -7,12 +7,13 @@ use super::meter::{Figure, Meter, Phase};
 use super::order;
 use super::rules::{SegmentRule, load_rules, plannable};
 use super::scan::{Evaluated, ScanFailure, chunk_range, scan};
-use super::snapshot::{Snapshot, wait_for_writers};
+use super::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
 use crate::audience::setting;
+use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
@@ -39,6 +40,8 @@ pub struct RefreshSettings {
     pub clock: Clock,
     /// Takes measure of the work.
     pub meter: Meter,
+    /// Stops it.
+    pub cancel: Cancel,
 }
 
 impl RefreshSettings {
@@ -229,8 +232,10 @@ impl Run<'_> {
         (mut snapshot, mut rules, mut segments): Taken,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
+        // Rules are evaluated on connections of their own, so that a failure leaves that of the snapshot usable.
+        let shared = snapshot.share()?;
         loop {
-            let failure = match self.evaluate_rules(db, lock, &snapshot, &rules, segments) {
+            let failure = match self.evaluate_rules(db, lock, &mut snapshot, &rules, segments) {
                 Ok(writer) => {
                     return self.settings.meter.time(Phase::Writing, || {
                         writer.finish(due, self.settings.clock.now())
@@ -238,7 +243,7 @@ impl Run<'_> {
                 }
                 Err(failure) => failure,
             };
-            let culprits = self.find_culprits(db, &snapshot, &rules, &failure)?;
+            let culprits = self.find_culprits(db, &shared, &rules, &failure)?;
             if culprits.is_empty() {
                 return Err(failure.error);
             }
@@ -257,7 +262,7 @@ impl Run<'_> {
         &self,
         db: &Db,
         lock: &mut PgConnection,
-        snapshot: &Snapshot,
+        snapshot: &mut Snapshot,
         rules: &[SegmentRule],
         segments: Vec<RefreshedSegment>,
     ) -> Result<Writer, ScanFailure> {
@@ -272,7 +277,7 @@ impl Run<'_> {
         meter.add(Figure::Leaves, evaluable.plan.leaves.len());
         meter.add(Figure::EventLeaves, evaluable.plan.events.leaves.len());
         let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
-        let mut done = 0;
+        let (mut done, ids_of_audience) = (0, snapshot.ids);
         if !evaluable.places.is_empty() {
             scan(
                 db,
@@ -285,8 +290,8 @@ impl Run<'_> {
                     for (place, count) in evaluable.places.iter().zip(outcome.member_counts) {
                         writer.segments[*place].member_count += count;
                     }
-                    done = (done + outcome.ids).min(snapshot.ids);
-                    self.tell_progress(lock, done, snapshot.ids)?;
+                    done = (done + outcome.ids).min(ids_of_audience);
+                    self.tell_progress(lock, done, ids_of_audience)?;
                     meter.time(Phase::Writing, || writer.add(outcome.changes))
                 },
             )?;
@@ -298,7 +303,7 @@ impl Run<'_> {
     fn find_culprits(
         &self,
         db: &Db,
-        snapshot: &Snapshot,
+        snapshot: &SharedSnapshot,
         rules: &[SegmentRule],
         failure: &ScanFailure,
     ) -> Result<Vec<(usize, Problem)>, Error> {

@@ -10,7 +10,7 @@ use super::http::{RequestId, State};
 use super::media_type::{MediaType, choose, is_json};
 use super::respond::{refuse, respond};
 use crate::config::StatusCodes;
-use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way};
+use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way, refuse_late};
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -123,17 +123,7 @@ async fn execute(state: &State, prepared: Prepared, media_type: MediaType) -> Ht
     let limit = state.settings.request_timeout;
     match timeout(limit, state.api.answer(prepared)).await {
         Ok(response) => respond(&response, media_type, codes),
-        Err(_) => {
-            let message = format!(
-                "expected an answer within {} s, found none",
-                limit.as_secs()
-            );
-            refuse(
-                &Refusal::new(ErrorCode::Timeout, message),
-                media_type,
-                codes,
-            )
-        }
+        Err(_) => refuse(&refuse_late(limit), media_type, codes),
     }
 }
 

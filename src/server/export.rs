@@ -296,10 +296,15 @@ fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::BadUserInput,
             &error.to_string(),
         ),
-        Error::TimedOut => {
+        Error::TimedOut | Error::Abandoned | Error::TooManyScans => {
             let message = "preparing the export took too long and was broken off";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }
+        Error::NewerDatabase(_) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Unavailable,
+            &error.to_string(),
+        ),
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, "an export cannot be made now");
             let message = "the database is not available, or too many exports are running; try again in a moment";

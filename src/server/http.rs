@@ -3,7 +3,7 @@
 use super::access::{self, Gate};
 use super::{answer, websocket};
 use crate::config::{StatusCodes, TransferSettings};
-use crate::db::list_pending_migrations;
+use crate::db::{Db, list_newer_migrations, list_pending_migrations};
 use crate::graphql::{Api, ErrorCode};
 use crate::rule::bounded;
 use actix_web::body::MessageBody;
@@ -20,10 +20,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 /// The header with the name of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a look at the database may take before it counts as not available.
+pub const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What every worker of the server shares.
 pub struct State {
@@ -33,6 +37,8 @@ pub struct State {
     pub settings: HttpSettings,
     /// How fast clients must send and read.
     pub transfer: TransferSettings,
+    /// The database, for looking whether it is there.
+    pub health: Db,
     /// Who is let in.
     pub gate: Gate,
     /// Whether the server is about to stop; WebSockets and streams end when it is.
@@ -156,9 +162,22 @@ pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpRespons
 
 /// Tells whether the server can answer: its database is there and has the right tables.
 async fn health(state: web::Data<State>) -> HttpResponse {
-    let pending = state.api.app().db.run(list_pending_migrations).await;
-    match pending {
-        Ok(pending) if pending.is_empty() => HttpResponse::Ok().json(json!({ "status": "ok" })),
+    let look = state.health.run(|connection| {
+        let newer = list_newer_migrations(connection)?;
+        Ok((list_pending_migrations(connection)?, newer))
+    });
+    let Ok(migrations) = timeout(HEALTH_DEADLINE, look).await else {
+        return HttpResponse::ServiceUnavailable().json(json!({
+            "status": "the database does not answer"
+        }));
+    };
+    match migrations {
+        Ok((_, newer)) if !newer.is_empty() => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "a newer Rollcall has migrated the database"
+        })),
+        Ok((pending, _)) if pending.is_empty() => {
+            HttpResponse::Ok().json(json!({ "status": "ok" }))
+        }
         // Which ones, is nobody's business who has no key.
         Ok(_) => HttpResponse::ServiceUnavailable().json(json!({
             "status": "migrations are missing"

@@ -28,6 +28,7 @@ mod websocket;
 pub use http::HttpSettings;
 
 use crate::config::{ListenSettings, TransferSettings};
+use crate::db::count_allowed_connections;
 use crate::error::Error;
 use crate::graphql::{Api, ApiSettings, App};
 use access::Gate;
@@ -68,6 +69,19 @@ pub enum ServeError {
         "cannot listen on {0}: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1"
     )]
     NoKey(SocketAddr),
+    /// The server could need more connections than the database has.
+    #[error(
+        "the server needs up to {needed} connections and the database allows {allowed}; lower --connections, --max-scans or --workers, or raise max_connections of the database"
+    )]
+    TooFewConnections {
+        /// How many the server could need.
+        needed: u32,
+        /// How many the database has.
+        allowed: u32,
+    },
+    /// The database does not answer.
+    #[error("the database cannot be asked how many connections it has: {0}")]
+    Database(Error),
     /// The API keys cannot be looked up.
     #[error("the API keys cannot be looked up: {0}")]
     Keys(Error),
@@ -120,7 +134,13 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let listen = settings.listen.listen;
     let api = Api::new(app.clone(), settings.api);
-    let answering = api.app().clone();
+    check_connections(api.app()).await?;
+    // Keys and health are looked up also while requests have all connections.
+    let answering = App {
+        db: app.db.with_own_pool(OWN_CONNECTIONS),
+        ..api.app().clone()
+    };
+    let health = answering.db.with_statement_timeout(http::HEALTH_DEADLINE);
     let gate = Gate::open(&answering, &settings.listen, &settings.transfer)
         .await
         .map_err(ServeError::Keys)?;
@@ -138,6 +158,7 @@ pub async fn serve(
         api,
         settings: settings.http,
         transfer: settings.transfer,
+        health,
         gate,
         is_stopping: watch::Sender::new(false),
     });
@@ -191,6 +212,8 @@ fn answer_connections(
     let http = HttpService::build()
         .client_request_timeout(HEAD_ARRIVAL)
         .client_disconnect_timeout(FAREWELL)
+        // A client that closes its side has left: the work for it stops.
+        .h1_allow_half_closed(false)
         .local_addr(address)
         .graceful_shutdown_signal(move || {
             let mut is_stopping = stopping.is_stopping.subscribe();
@@ -209,6 +232,33 @@ fn answer_connections(
         ready(Ok((Connection::new(stream, transfer.clone()), peer)))
     })
     .and_then(http)
+}
+
+/// How many connections keys and health have for themselves.
+const OWN_CONNECTIONS: u32 = 2;
+
+/// How many connections the loops of a server need, besides a refresh: the scheduler, the follower, the hub, imports with
+/// their undoing, and exports.
+const LOOP_CONNECTIONS: u32 = 14;
+
+/// Makes sure that the connections suffice for everything at the same time, so that nothing fails only under load.
+async fn check_connections(app: &App) -> Result<(), ServeError> {
+    let allowed = app.db.run(count_allowed_connections).await;
+    let allowed = allowed.map_err(ServeError::Database)?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    // A scan has one connection for each worker and one for its snapshot; a refresh has two more, to write with.
+    let scan = count(app.refresh.workers).saturating_add(1);
+    let scans = count(app.scans.limits().at_once).saturating_mul(scan);
+    let own = OWN_CONNECTIONS * 2 + LOOP_CONNECTIONS + scan + 2;
+    let needed = app
+        .db
+        .connections()
+        .saturating_add(scans)
+        .saturating_add(own);
+    match needed <= allowed {
+        true => Ok(()),
+        false => Err(ServeError::TooFewConnections { needed, allowed }),
+    }
 }
 
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by

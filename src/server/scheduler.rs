@@ -5,9 +5,9 @@ use crate::graphql::App;
 use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 
-/// The longest sleep: a clock that was set, a machine that was suspended or settings that another process changed are
-/// noticed after it.
-const LONGEST: Duration = Duration::from_secs(60);
+/// The longest sleep. After it the loop notices a clock that was set, settings that another process changed, and a
+/// refresh whose server has died.
+const LONGEST: Duration = Duration::from_secs(5);
 /// How soon to try again while another refresh is running.
 const SOON: Duration = Duration::from_millis(500);
 /// How soon to try again after a failure.

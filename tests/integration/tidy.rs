@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; a file may use its own floor and those below.
 const FLOORS: [&[&str]; 8] = [
-    &["rule", "error", "clock", "text"],
+    &["rule", "error", "clock", "text", "cancel"],
     &["evaluate"],
     &["db"],
     &["audience"],

@@ -13,6 +13,7 @@ use arrow_array::{
 use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, NaiveDate, Utc};
 use events::answer_events;
+use rollcall::cancel::Cancel;
 use rollcall::evaluate::{
     Chunk, Column, ColumnKey, GroupKey, Plan, PlannedRule, RowIds, combine, day_number,
     evaluate_leaves,
@@ -90,7 +91,7 @@ pub fn evaluate(rules: &[CheckedRule], rows: &Rows, world: &World) -> Vec<Vec<Bo
     });
     let plan = Plan::new(alone.chain(stored), &moment);
     let chunk = make_chunk(rows, &plan, world, &moment);
-    let leaves = evaluate_leaves(&plan, &chunk, &moment);
+    let leaves = evaluate_leaves(&plan, &chunk, &moment, &Cancel::default()).expect("no stop");
     let mut members = vec![Vec::new(); plan.trees.len()];
     combine(&plan, &leaves, &chunk, |place, nodes| {
         members[place] = nodes

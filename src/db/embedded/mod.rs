@@ -21,6 +21,7 @@ mod log;
 mod postmaster;
 mod process;
 mod server;
+mod supervise;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ use etcetera::BaseStrategy;
 
 pub use binaries::BinarySearch;
 pub use error::{EmbeddedError, MissingBinaries};
+pub use supervise::Supervised;
 
 use account::RunAs;
 use home::Home;
@@ -213,6 +215,16 @@ impl EmbeddedPostgres {
     /// Returns the libpq URL of the database.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns whether the server runs. One that is stopped by a signal but not ended still runs.
+    pub fn is_running(&self) -> bool {
+        match postmaster::PidFile::read(&self.home) {
+            Ok(Some(file)) => postmaster::is_server(file.pid, &self.home) != Some(false),
+            Ok(None) => false,
+            // Unreadable for now; ended cannot be told from that.
+            Err(_) => true,
+        }
     }
 
     /// Ends this process' use of the server, and stops the server if nobody else uses it.

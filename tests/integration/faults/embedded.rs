@@ -5,7 +5,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// Returns the processes that have the data directory in their command line: the server and its helpers.
-fn processes_of(data_dir: &Path) -> Vec<String> {
+pub fn processes_of(data_dir: &Path) -> Vec<String> {
     let needle = data_dir.to_str().expect("a plain path");
     let entries = std::fs::read_dir("/proc").expect("a list of processes");
     entries

@@ -8,6 +8,8 @@ mod kills;
 mod meanwhile;
 mod refreshing;
 
+pub use embedded::processes_of;
+
 use crate::support::TestApp;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -92,7 +94,7 @@ fn members(app: &TestApp) -> String {
 }
 
 /// Kills the Postgres of a data directory as nothing can be prepared for; returns whether there was one.
-fn kill_postgres(data_dir: &Path) -> bool {
+pub fn kill_postgres(data_dir: &Path) -> bool {
     let Ok(file) = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")) else {
         return false;
     };

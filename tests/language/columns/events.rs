@@ -4,6 +4,7 @@ use super::{Rows, make_lists};
 use crate::naive::{Event, Person};
 use arrow_array::{BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow_buffer::BooleanBuffer;
+use rollcall::cancel::Cancel;
 use rollcall::evaluate::{
     Column, ColumnKey, EventFigures, EventPlan, EventTally, evaluate_filters,
 };
@@ -67,7 +68,8 @@ fn add_events(tally: &mut EventTally<'_>, rows: &Rows, plan: &EventPlan, moment:
         .collect();
     let column = |key: &ColumnKey| (key.clone(), make_property(&events, key, moment));
     let columns = plan.columns.iter().map(column).collect();
-    let passing = evaluate_filters(plan, columns, events.len(), moment);
+    let passing =
+        evaluate_filters(plan, columns, events.len(), moment, &Cancel::default()).expect("no stop");
     for (place, (row, number, event)) in events.into_iter().enumerate() {
         let value = event.value.filter(|_| span.needs_values).map(i128::from);
         let figures = EventFigures::of_event(micros(event), value);

@@ -1,0 +1,4 @@
+//! Bounds: no question takes the server down, and work stops when nobody waits for it.
+
+mod supervision;
+mod work;
