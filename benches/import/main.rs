@@ -234,6 +234,7 @@ fn export(db: &Db) -> anyhow::Result<()> {
         workers: 2,
         clock: Clock::standing_at(NOW.parse()?),
         meter: Meter::default(),
+        cancel: Default::default(),
     };
     let request = ExportRequest {
         content: Content::Subscribers,

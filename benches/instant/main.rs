@@ -110,6 +110,7 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         workers: arguments.workers,
         clock: Clock::standing_at(now),
         meter: Meter::default(),
+        cancel: Default::default(),
     };
     report("first fill", timed(|| refresh_all(db, &settings))?);
     follow_touches(db, &settings)?;

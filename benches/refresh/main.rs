@@ -249,6 +249,7 @@ fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
         workers,
         clock: Clock::standing_at(now),
         meter: Meter::default(),
+        cancel: Default::default(),
     }
 }
 
