@@ -129,13 +129,16 @@ impl Lock {
         due: Option<(&str, DateTime<Utc>)>,
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
-        let moment = settings.moment();
-        order::pull_back(&mut self.connection, moment.now)?;
+        let started_at = settings.clock.now();
+        let moment = Moment {
+            now: order::settle(&mut self.connection, started_at)?,
+            zone: settings.zone,
+        };
         let started: Refresh = diesel::insert_into(refreshes::table)
             .values((
                 refreshes::trigger.eq(trigger.as_str()),
                 refreshes::as_of.eq(moment.now),
-                refreshes::started_at.eq(moment.now),
+                refreshes::started_at.eq(started_at),
                 refreshes::state.eq("running"),
             ))
             .returning(Refresh::as_returning())

@@ -119,6 +119,39 @@ fn the_past_stays_when_a_clock_is_put_right() {
 }
 
 #[test]
+fn a_clock_that_steps_back_rewrites_nothing() {
+    let app = app();
+    let mut told = Vec::new();
+    for (day, name) in [(16, "rasa"), (17, "jonas"), (18, "birgit")] {
+        let now = format!("2026-06-{day}T03:00:00Z");
+        app.set_time(&now);
+        app.refresh();
+        told.push((now.clone(), count_as_of(&app, &now)));
+        app.subscriber(&format!("{name}@x.lt"), json!({}));
+    }
+    // By seconds, by hours, by days, and to where a clock without a battery begins.
+    let steps = [
+        "2026-06-18T02:59:58Z",
+        "2026-06-17T22:00:00Z",
+        "2026-06-16T12:00:00Z",
+        "1970-01-01T00:00:10Z",
+    ];
+    for now in steps {
+        app.set_time(now);
+        let refreshed = app.refresh();
+        assert_eq!(refreshed.as_of, instant("2026-06-18T03:00:00Z"), "at {now}");
+        assert_eq!(refreshed.started_at, instant(now));
+    }
+    app.set_time("2026-06-18T04:00:00Z");
+    assert_eq!(app.refresh().as_of, instant("2026-06-18T04:00:00Z"));
+    for (at, count) in &told[..2] {
+        assert_eq!(count_as_of(&app, at), *count, "as of {at}");
+    }
+    assert_eq!(count_as_of(&app, "2026-06-18T02:59:59Z"), told[1].1);
+    assert_eq!(count_as_of(&app, "2026-06-18T04:00:00Z"), json!(4));
+}
+
+#[test]
 fn what_was_followed_by_a_clock_ahead_is_of_the_present_when_it_is_put_right() {
     let app = TestApp::at("2026-06-15T12:00:00Z");
     app.mutate(
