@@ -73,6 +73,21 @@ fn the_daily_job_runs_every_day_after_a_clock_that_was_ahead() {
 }
 
 #[test]
+fn servers_whose_clocks_differ_by_seconds_run_the_job_once() {
+    let app = app();
+    app.set_time("2026-06-16T03:00:01Z");
+    assert!(run_job(&app).is_some(), "the server that is ahead");
+    for now in [
+        "2026-06-16T02:59:58Z",
+        "2026-06-16T03:00:00Z",
+        "2026-06-16T03:00:03Z",
+    ] {
+        app.set_time(now);
+        assert_eq!(run_job(&app), None, "the other at {now}");
+    }
+}
+
+#[test]
 fn the_next_refresh_is_told_as_it_happens_after_a_time_down() {
     let app = app();
     assert_eq!(next_refresh(&app), "2026-06-16T03:00:00+00:00");
