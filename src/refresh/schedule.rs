@@ -125,10 +125,9 @@ pub fn run_due(
         Some((NAME, due)),
         settings,
     )?;
-    let before = shift_moment(
-        refresh.as_of,
-        -Duration::days(i64::from(daily.keep_changes)),
-    );
+    // Counted from the run before: a clock that is ahead for one run must not cost the past.
+    let last = ran_for.map_or(due, |ran_for| ran_for.min(due));
+    let before = shift_moment(last, -Duration::days(i64::from(daily.keep_changes)));
     let folded = db.run_here(|connection| fold_history(connection, before))?;
     tracing::debug!(folded, "changes that are too old are not kept");
     Ok(Some(refresh))

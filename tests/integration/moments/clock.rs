@@ -53,6 +53,8 @@ fn the_daily_job_runs_every_day_after_a_clock_that_was_ahead() {
         assert!(run_job(&app).is_some(), "by the wrong clock");
 
         app.set_time("2026-06-16T04:00:00Z");
+        let kept = count_as_of(&app, "2026-06-16T03:30:00Z");
+        assert_eq!(kept, json!(1), "the past is kept");
         assert_eq!(
             next_refresh(&app),
             "2026-06-16T04:00:00+00:00",
