@@ -46,6 +46,9 @@
 //! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database
 //!   (`audience/setting.rs`). It is read where rules are evaluated, in a refresh from its snapshot, and kept by no process.
 //! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
+//! - Moments lie in the years 1 to 9999 (UTC): every door reads or checks them by `rule/range.rs`, and `rule/calendar.rs`
+//!   clamps what windows reach. The `as_of` of refreshes never goes backwards (`refresh/order.rs`).
+//! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`); the others go on.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with

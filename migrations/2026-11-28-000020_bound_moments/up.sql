@@ -15,4 +15,4 @@ COMMENT ON COLUMN events.occurred_at IS 'When it was done, in the years 1 to 999
 -- Every refresh looks for changes that a wrong clock dated into the future. The column grows with the table, so that a
 -- block range index is a few pages and costs the follower nothing.
 CREATE INDEX instant_changes_by_moment ON instant_changes USING brin (changed_at) WITH (autosummarize = on);
-COMMENT ON COLUMN refreshes.as_of IS 'The one moment that all relative dates of the run count from; never before that of an earlier run. A run by a clock that was ahead is dated back to the moment at which that was found.';
+COMMENT ON COLUMN refreshes.as_of IS 'The one moment that all relative dates of the run count from; never before that of an earlier run. Runs by a clock that was ahead are dated back to the moment at which it had been put right.';

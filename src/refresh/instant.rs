@@ -12,6 +12,7 @@ use super::culprit::{guard, may_be_of_rule};
 use super::history::Trigger;
 use super::load::{Work, load_chunk};
 use super::meter::Meter;
+use super::order;
 use super::rows::Rows;
 use super::rules::{SegmentRule, load_rules, plannable};
 use super::step::{RefreshSettings, Selection, refresh};
@@ -221,7 +222,11 @@ impl Follower {
             return Ok(None);
         }
         // Not before the snapshot: nothing that it shows happened later than this.
-        let moment = settings.moment(connection)?;
+        let now = order::settle_following(connection, settings.clock.now())?;
+        let moment = Moment {
+            now,
+            ..settings.moment(connection)?
+        };
         let sight = Sight::take(connection)?;
         let rules = match self.rules.take().filter(|known| known.sight == sight) {
             Some(known) => known,

@@ -1,15 +1,17 @@
 //! The order of moments: the `as_of` of refreshes never goes backwards, so that what was answered about the past stays.
 //!
-//! Somebody who names a moment before the last refresh is refused. The clock of the machine is another matter: where it
-//! was ahead and has been put right, what it dated into the future happened by now, and is dated so. No answer about
-//! the past changes by that, because nothing later than now could be asked about.
+//! A moment that somebody names before the last refresh is refused. The clock of the machine may step back too. A run
+//! then takes the moment of the last one, until the clock has passed it: whichever of the two times was wrong, nothing
+//! about the past changes. There is one exception. Where all that lies in the future was dated within a day, and that
+//! day is far from now, the clock was ahead for a while and has been put right: what it dated happened by now, and is
+//! dated so. No answer changes by that either, because nothing later than now could be asked about.
 
 use crate::db::schema::{instant_changes, refreshes};
 use crate::error::{Error, InputCode, InputProblem};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Nullable, Timestamptz};
 
 /// Checks a moment that somebody named for a refresh.
 ///
@@ -41,11 +43,58 @@ pub fn check_not_before_last(
     }
 }
 
-/// Dates what a clock that was ahead dated later than now to now.
+/// A day, also one on which the clocks go back.
+const DAY: Duration = Duration::hours(25);
+
+/// The first and the last moment that lie in the future.
+#[derive(QueryableByName)]
+struct Future {
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    first: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    last: Option<DateTime<Utc>>,
+}
+
+/// Returns the moment of a run that begins now: not before the last one.
 ///
 /// # Errors
 /// Those of the database.
-pub fn pull_back(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
+pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
+    let future = diesel::sql_query(
+        "SELECT min(at) AS first, max(at) AS last FROM ( \
+             SELECT as_of AS at FROM refreshes WHERE state = 'succeeded' AND as_of > $1 \
+             UNION ALL SELECT changed_at FROM instant_changes WHERE changed_at > $1) AS future",
+    );
+    let future: Future = future.bind::<Timestamptz, _>(now).get_result(connection)?;
+    let (Some(first), Some(last)) = (future.first, future.last) else {
+        return Ok(now);
+    };
+    if first - now > DAY && last - first <= DAY {
+        pull_back(connection, now)?;
+        return Ok(now);
+    }
+    tracing::warn!(%now, %last, "the clock stepped back: the refresh is as of the last one");
+    Ok(last)
+}
+
+/// Returns the moment of following that begins now: not before the last refresh.
+///
+/// # Errors
+/// Those of the database.
+pub fn settle_following(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Error> {
+    let last: Option<DateTime<Utc>> = refreshes::table
+        .filter(refreshes::state.eq("succeeded"))
+        .order(refreshes::id.desc())
+        .select(refreshes::as_of)
+        .first(connection)
+        .optional()?;
+    Ok(last.map_or(now, |last| last.max(now)))
+}
+
+fn pull_back(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
     let refreshes = diesel::sql_query(
         "UPDATE refreshes SET as_of = $1, started_at = least(started_at, $1), finished_at = least(finished_at, $1) \
          WHERE as_of > $1",
@@ -55,12 +104,10 @@ pub fn pull_back(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<()
         .filter(instant_changes::changed_at.gt(now))
         .set(instant_changes::changed_at.eq(now))
         .execute(connection)?;
-    if refreshes + changes > 0 {
-        tracing::warn!(
-            refreshes,
-            changes,
-            "the clock was ahead: what it dated into the future is dated now"
-        );
-    }
+    tracing::warn!(
+        refreshes,
+        changes,
+        "the clock was ahead: what it dated into the future is dated now"
+    );
     Ok(())
 }

@@ -88,10 +88,13 @@ pub fn next_run(daily: Daily, ran_for: Option<DateTime<Utc>>, now: DateTime<Utc>
     }
 }
 
+/// How far the clocks of two servers may be apart.
+const SKEW: Duration = Duration::hours(1);
+
 /// Whether the job has run for the time that it was due last. A run for a time to come was made by a clock that was
-/// ahead and does not count: it must not hold up the runs until then.
+/// ahead and does not count: it must not hold up the runs until then. Another server may be a little ahead.
 fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    ran_for.is_some_and(|ran_for| due <= ran_for && ran_for <= now)
+    ran_for.is_some_and(|ran_for| due <= ran_for && ran_for - now <= SKEW)
 }
 
 /// Returns for which time the job last ran.
@@ -139,10 +142,9 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
         Some((NAME, due)),
         settings,
     )?;
-    let before = shift_moment(
-        refresh.as_of,
-        -Duration::days(i64::from(daily.keep_changes)),
-    );
+    // Counted from the run before: a clock that is ahead for one run must not cost the past.
+    let last = ran_for.map_or(due, |ran_for| ran_for.min(due));
+    let before = shift_moment(last, -Duration::days(i64::from(daily.keep_changes)));
     let folded = db.run_here(|connection| fold_history(connection, before))?;
     tracing::debug!(folded, "changes that are too old are not kept");
     Ok(Some(refresh))

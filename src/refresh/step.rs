@@ -134,13 +134,13 @@ impl Lock {
         due: Option<(&str, DateTime<Utc>)>,
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
-        let now = settings.clock.now();
-        order::pull_back(&mut self.connection, now)?;
+        let started_at = settings.clock.now();
+        let now = order::settle(&mut self.connection, started_at)?;
         let started: Refresh = diesel::insert_into(refreshes::table)
             .values((
                 refreshes::trigger.eq(trigger.as_str()),
                 refreshes::as_of.eq(now),
-                refreshes::started_at.eq(now),
+                refreshes::started_at.eq(started_at),
                 refreshes::state.eq("running"),
             ))
             .returning(Refresh::as_returning())

@@ -69,10 +69,10 @@ impl Moment {
 
     /// Returns the instant of a wall-clock time, clamped to the range of moments.
     pub fn to_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
-        clamp_moment(self.to_any_instant(local))
+        clamp_moment(self.find_instant(local))
     }
 
-    fn to_any_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
+    fn find_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         match self.zone.from_local_datetime(&local) {
             MappedLocalTime::Single(instant) | MappedLocalTime::Ambiguous(instant, _) => {
                 instant.with_timezone(&Utc)

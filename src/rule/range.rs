@@ -115,12 +115,16 @@ pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) => check_moment(instant.to_utc()).map_err(Refusal::Outside),
         // RFC 3339 has four digits for a year; more of them, or a sign, make a moment that is not in the range either.
-        Err(_) => match text.parse::<DateTime<Utc>>() {
-            Ok(instant) if instant.year() < 1 || instant.year() > 9999 => Err(Refusal::Outside(
-                format!("{OUTSIDE}, found \"{}\"", shorten(text)),
-            )),
-            _ => Err(Refusal::Malformed),
-        },
+        Err(_) => {
+            let signed = format!("+{}", text.trim_start_matches(['+', '-']));
+            match signed.parse::<DateTime<Utc>>() {
+                Ok(instant) if text.starts_with(['+', '-']) || instant.year() > 9999 => {
+                    let found = shorten(text);
+                    Err(Refusal::Outside(format!("{OUTSIDE}, found \"{found}\"")))
+                }
+                _ => Err(Refusal::Malformed),
+            }
+        }
     }
 }
 

@@ -109,7 +109,7 @@ fn what_cannot_be_done_is_said() {
     "#);
     assert_snapshot!(command(&["create", "shop", "--scope", "read", "--expires-at", "tomorrow"]), @r#"
     exit code 2
-    error: invalid value 'tomorrow' for '--expires-at <TIME>': expected an instant such as TIME................
+    error: invalid value 'tomorrow' for '--expires-at <TIME>': expected an instant such as "TIME................", found "tomorrow"
 
     For more information, try '--help'.
     "#);

@@ -53,6 +53,8 @@ fn the_daily_job_runs_every_day_after_a_clock_that_was_ahead() {
         assert!(run_job(&app).is_some(), "by the wrong clock");
 
         app.set_time("2026-06-16T04:00:00Z");
+        let kept = count_as_of(&app, "2026-06-16T03:30:00Z");
+        assert_eq!(kept, json!(1), "the past is kept");
         assert_eq!(
             next_refresh(&app),
             "2026-06-16T04:00:00+00:00",
@@ -69,6 +71,21 @@ fn the_daily_job_runs_every_day_after_a_clock_that_was_ahead() {
             app.set_time(&format!("{due}Z"));
             assert!(run_job(&app).is_some(), "on day {day}");
         }
+    }
+}
+
+#[test]
+fn servers_whose_clocks_differ_by_seconds_run_the_job_once() {
+    let app = app();
+    app.set_time("2026-06-16T03:00:01Z");
+    assert!(run_job(&app).is_some(), "the server that is ahead");
+    for now in [
+        "2026-06-16T02:59:58Z",
+        "2026-06-16T03:00:00Z",
+        "2026-06-16T03:00:03Z",
+    ] {
+        app.set_time(now);
+        assert_eq!(run_job(&app), None, "the other at {now}");
     }
 }
 
@@ -116,6 +133,39 @@ fn the_past_stays_when_a_clock_is_put_right() {
             {"start": "2026-06-17T00:00:00+00:00", "memberCount": 3, "joinedCount": 0},
         ])
     );
+}
+
+#[test]
+fn a_clock_that_steps_back_rewrites_nothing() {
+    let app = app();
+    let mut told = Vec::new();
+    for (day, name) in [(16, "rasa"), (17, "jonas"), (18, "birgit")] {
+        let now = format!("2026-06-{day}T03:00:00Z");
+        app.set_time(&now);
+        app.refresh();
+        told.push((now.clone(), count_as_of(&app, &now)));
+        app.subscriber(&format!("{name}@x.lt"), json!({}));
+    }
+    // By seconds, by hours, by days, and to where a clock without a battery begins.
+    let steps = [
+        "2026-06-18T02:59:58Z",
+        "2026-06-17T22:00:00Z",
+        "2026-06-16T12:00:00Z",
+        "1970-01-01T00:00:10Z",
+    ];
+    for now in steps {
+        app.set_time(now);
+        let refreshed = app.refresh();
+        assert_eq!(refreshed.as_of, instant("2026-06-18T03:00:00Z"), "at {now}");
+        assert_eq!(refreshed.started_at, instant(now));
+    }
+    app.set_time("2026-06-18T04:00:00Z");
+    assert_eq!(app.refresh().as_of, instant("2026-06-18T04:00:00Z"));
+    for (at, count) in &told[..2] {
+        assert_eq!(count_as_of(&app, at), *count, "as of {at}");
+    }
+    assert_eq!(count_as_of(&app, "2026-06-18T02:59:59Z"), told[1].1);
+    assert_eq!(count_as_of(&app, "2026-06-18T04:00:00Z"), json!(4));
 }
 
 #[test]

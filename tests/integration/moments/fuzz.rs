@@ -288,6 +288,8 @@ impl Fuzz {
                 .cloned()
                 .unwrap_or_else(|| panic!("which id has {of}?")),
             (_, "key", "String") => json!(format!("made-{}", self.made.get())),
+            // Somebody new each time, so that every value stays.
+            ("UpsertSubscriberInput", "email", _) => json!(format!("p{}@x.lt", self.made.get())),
             (_, "email", _) => json!("ona@x.lt"),
             (_, "name", "String") => json!("visit"),
             (_, "field", "String") => json!("createdAt"),
