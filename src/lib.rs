@@ -51,6 +51,8 @@
 //! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`); the others go on.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
+//! - Every number keeps every bit, or is refused when it is written (`rule/number.rs`). What bounds events is one set for
+//!   the API and for files (`audience/event_bounds.rs`).
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
 //!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
 //! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them. (Where

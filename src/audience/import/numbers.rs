@@ -36,7 +36,7 @@ impl NumberReader {
         }
         let expected = || format!("expected a number such as 1.234,5, found \"{text}\"");
         let written = with_point(text).ok_or_else(expected)?;
-        clean_number(&written).map_err(|_| expected())
+        clean_number(&written)
     }
 }
 
@@ -94,6 +94,8 @@ mod tests {
             assert_eq!(COMMA.read(cell), Ok(Some(number)), "{cell}");
         }
         assert_eq!(COMMA.read(" "), Ok(None));
+        let between = COMMA.read("9.007.199.254.740.993,0");
+        assert!(between.is_err_and(|message| message.contains("that a double holds")));
         for cell in [
             "12.5",
             "0.123",

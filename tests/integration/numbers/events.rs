@@ -201,7 +201,13 @@ fn values_come_back_or_are_refused() {
     assert_same("values in CSV", value_of(&first), &kept);
     let again = self::app();
     assert_eq!(import(&again, &first).created, kept.len() as u64);
-    assert_same_file(&export(&again, Format::Csv, None), &first);
+    // Batches are written in turns, so that the order is another.
+    let sorted = |csv: &str| {
+        let mut lines: Vec<String> = csv.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    assert_same_file(&sorted(&export(&again, Format::Csv, None)), &sorted(&first));
 
     let document =
         "{ subscriber(email: \"ona@example.com\") { events(first: 250) { nodes { value } } } }";

@@ -282,7 +282,7 @@ fn whole_numbers_of_rules_may_have_a_point() {
                 format!(
                     "{{\"event\": {{\"name\": \"buy\", \"inTheLast\": {{\"amount\": {seven}, \"unit\": \"DAY\"}}, \"count\": {{\"equals\": {seven}}}}}}}"
                 ),
-                "Subscribers who did buy exactly 7 times in the last 7 days.",
+                "Subscribers who have exactly 7 \"buy\" events of the last 7 days.",
             ),
             (
                 format!(
