@@ -80,6 +80,7 @@ impl<'s> Judge<'s> {
     ) -> Vec<ValueProblem> {
         let is_null = |variable: &&Node<VariableDefinition>| {
             variable.default_value.is_some()
+                && !variable.ty.is_non_null()
                 && variables.get(variable.name.as_str()) == Some(&Json::Null)
         };
         let nulls = operation.variables.iter().filter(is_null);
