@@ -101,13 +101,11 @@ fn clear_block(
             *cleared = *byte & mask;
             *byte &= !mask;
         }
-        let places = list_bits(number, &cleared).into_iter();
-        let mut places = places
-            .filter_map(|id| u32::try_from(id % CHUNK_IDS).ok())
-            .peekable();
-        if places.peek().is_none() {
+        if cleared.iter().all(|byte| *byte == 0) {
             continue;
         }
+        let places = list_bits(number, &cleared).into_iter();
+        let places = places.filter_map(|id| u32::try_from(id % CHUNK_IDS).ok());
         deleted.entry(segment_id).or_default().extend(places);
         if members.iter().all(|byte| *byte == 0) {
             emptied.push(segment_id);

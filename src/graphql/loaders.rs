@@ -22,8 +22,9 @@ use crate::db::schema::{api_keys, custom_fields, groups, imports, refreshes, seg
 use crate::error::Error;
 use crate::export::list_people;
 use crate::refresh::{
-    Passage, Refresh, SegmentRefresh, count_refreshes_of, find_joined_at, find_last_refreshes,
-    find_refreshes, last_run, list_passages, list_segment_refreshes,
+    Passage, Position, Refresh, SegmentRefresh, Start, count_refreshes_of, find_joined_at,
+    find_last_refreshes, find_refreshes, find_start, last_run, list_passages,
+    list_segment_refreshes,
 };
 use crate::rule::Dependency;
 use crate::text::find_email;
@@ -128,6 +129,15 @@ load!(
     /// A subscriber by id.
     SubscriberById(i64) -> Subscriber,
     |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The position after everything that has changed so far: the same for every segment.
+    PositionNow(()) -> Position,
+    |connection, keys| {
+        let position = find_start(connection, Start::Now)?;
+        Ok(keys.into_iter().map(|key| (key, position)).collect())
+    }
 );
 
 load!(

@@ -133,12 +133,13 @@ impl SegmentRefreshNode {
         count(self.0.member_count)
     }
 
-    /// How many became members.
+    /// How many the refresh itself found to have become members; `Segment.changes` counts what happened since the refresh
+    /// before it too.
     async fn joined_count(&self) -> i32 {
         count(self.0.joined)
     }
 
-    /// How many ceased to be members.
+    /// How many the refresh itself found to have left.
     async fn left_count(&self) -> i32 {
         count(self.0.left)
     }

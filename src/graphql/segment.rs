@@ -6,8 +6,8 @@ use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::error::{bad_input, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
-    LastDailyRun, LastRefreshOf, SegmentById, SegmentByKey, SegmentMemberCount, SettingsInUse,
-    Total, load_one,
+    LastDailyRun, LastRefreshOf, PositionNow, SegmentById, SegmentByKey, SegmentMemberCount,
+    SettingsInUse, Total, load_one,
 };
 use super::membership::MembershipTarget;
 use super::past::{
@@ -26,8 +26,8 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::refresh::{
-    Daily, SegmentState, Start, count_members_as_of, find_start, list_growth, list_members_as_of,
-    list_refreshes_of, next_run,
+    Daily, SegmentState, count_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
+    next_run,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
@@ -319,10 +319,9 @@ impl SegmentNode {
     /// The position after everything that has changed the members so far, for `after` of `membershipChanged`. To begin a
     /// mirror, ask for it first, then load the members, then follow from it.
     async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
-        let db = &context.app()?.db;
-        let now = db.run(|connection| find_start(connection, Start::Now));
-        let position = now.await.map_err(to_graphql)?;
-        Ok(write_position(&position, 0))
+        let position = load_one(context.loader()?, PositionNow(())).await?;
+        let missing = || to_graphql(Error::Internal("there is no position".to_owned()));
+        Ok(write_position(&position.ok_or_else(missing)?, 0))
     }
 
     /// How the segment grew: a point for each stretch of time in which it was refreshed, oldest first; at most 1,000.

@@ -29,7 +29,7 @@ fn listeners_learn_the_ids_of_deleted_members() {
         let (app, [ona, jonas, rasa, anna]) = app();
         let server = OtherServer::over(&app);
         let start = position(&app, key);
-        let mut listener = server.follow(key, &Value::Null);
+        let mut listener = server.follow(key, &start);
         delete(&app, &ona);
         // Nobody whom the segment never had.
         delete(&app, &anna);

@@ -233,10 +233,13 @@ fn a_mirror_has_the_members_whatever_happens_or_is_told_to_load_them() {
     let [daily, instant] = mirrors.map(|mirror| mirror.seen);
     for seen in [&daily, &instant] {
         assert!(
-            seen.items > 80 && seen.parts > 3 && seen.deleted > 1_000 && seen.connections > 30,
+            seen.items > 80 && seen.parts > 0 && seen.deleted > 1_000 && seen.connections > 30,
             "{seen:?}"
         );
         assert!(seen.resyncs >= 2, "{seen:?}");
     }
-    assert!(instant.between > daily.between, "{daily:?} {instant:?}");
+    assert!(
+        instant.between > daily.between && daily.parts > 3,
+        "{daily:?} {instant:?}"
+    );
 }

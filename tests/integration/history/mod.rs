@@ -2,6 +2,7 @@
 
 mod backup;
 mod deletions;
+mod migrated;
 mod mirror;
 mod positions;
 mod sums;

@@ -58,7 +58,7 @@ fn a_restored_backup_is_noticed_before_and_after_it_goes_on() {
     let server = OtherServer::over(&app);
     let known = position(&app, "lt");
     let backup = Backup::take(&app, "one");
-    let mut open = super::SEGMENTS.map(|(key, _)| server.follow(key, &Value::Null));
+    let mut open = super::SEGMENTS.map(|(key, _)| server.follow(key, &known));
     move_to(&app, "anna", "LT");
     for listener in &mut open {
         assert_eq!(listener.change(), (emails(&["anna"]), vec![], vec![]));
@@ -129,7 +129,7 @@ fn a_position_older_than_what_is_kept_is_told_so() {
     let app = app();
     let server = OtherServer::over(&app);
     let (old, old_refresh) = (position(&app, "lt"), last_refresh(&app));
-    let mut open = super::SEGMENTS.map(|(key, _)| server.follow(key, &Value::Null));
+    let mut open = super::SEGMENTS.map(|(key, _)| server.follow(key, &old));
     app.set_time("2026-07-01T12:00:00Z");
     move_to(&app, "anna", "LT");
     for listener in &mut open {
