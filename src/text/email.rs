@@ -26,6 +26,10 @@ pub fn clean_email(text: &str) -> Result<String, String> {
     if email.is_empty() {
         return Err("expected an e-mail address, found an empty text".to_owned());
     }
+    // No character takes more bytes in Unicode than four times those of its ASCII form.
+    if email.len() > 4 * MAX_EMAIL {
+        return Err(too_long(email.len()));
+    }
     let Some((local, domain)) = email.split_once('@') else {
         return refused("it has no @");
     };
@@ -48,11 +52,13 @@ pub fn clean_email(text: &str) -> Result<String, String> {
     }
     let length = local.len() + 1 + domain.len();
     if length > MAX_EMAIL {
-        return Err(format!(
-            "expected an e-mail address of at most {MAX_EMAIL} bytes, found {length}"
-        ));
+        return Err(too_long(length));
     }
     Ok(format!("{local}@{domain}"))
+}
+
+fn too_long(length: usize) -> String {
+    format!("expected an e-mail address of at most {MAX_EMAIL} bytes, found {length}")
 }
 
 /// Returns what to look for where somebody asks for an address: its stored form, or the text where it cannot be one.

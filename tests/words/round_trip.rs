@@ -116,7 +116,7 @@ fn conditions() -> Vec<Value> {
             "text",
             "country",
             json!([
-                {"equals": "LT"}, {"notEquals": " a, \"b\\,"}, {"in": ["LT", "a,b", " c "]},
+                {"equals": "LT"}, {"notEquals": "a, \"b\\,"}, {"in": ["LT", "a,b", "c d"]},
                 {"notIn": ["LT"]}, {"contains": "L"}, {"notContains": "L"}, {"startsWith": "L"},
                 {"endsWith": "T"}, {"isSet": true}, {"isSet": false},
             ]),
