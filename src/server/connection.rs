@@ -6,6 +6,8 @@ use super::limits::{Full, Seat};
 use super::pace::{Pace, too_slow};
 use crate::config::TransferSettings;
 use actix_web::HttpRequest;
+use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -22,9 +24,28 @@ pub struct Connection<T> {
     held: Held,
 }
 
+/// How many bytes the system keeps for a connection beyond those on their way. With its usual megabytes a slow client
+/// would seem to read nothing for a long time, and then a megabyte at once.
+const UNSENT: u32 = 1 << 16;
+
+impl Connection<TcpStream> {
+    /// Wraps the connection of a client.
+    pub fn accept(stream: TcpStream, settings: TransferSettings) -> Connection<TcpStream> {
+        let socket = SockRef::from(&stream);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let set = socket.set_tcp_notsent_lowat(UNSENT);
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let set = socket.set_send_buffer_size(UNSENT as usize);
+        if let Err(error) = set {
+            tracing::debug!(%error, "a connection keeps the buffer of the system");
+        }
+        Connection::new(stream, settings)
+    }
+}
+
 impl<T> Connection<T> {
     /// Wraps a stream.
-    pub fn new(stream: T, settings: TransferSettings) -> Connection<T> {
+    fn new(stream: T, settings: TransferSettings) -> Connection<T> {
         Connection {
             stream,
             settings,

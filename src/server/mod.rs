@@ -229,7 +229,7 @@ fn answer_connections(
     let transfer = state.transfer.clone();
     fn_service(move |stream: TcpStream| {
         let peer = stream.peer_addr().ok();
-        ready(Ok((Connection::new(stream, transfer.clone()), peer)))
+        ready(Ok((Connection::accept(stream, transfer.clone()), peer)))
     })
     .and_then(http)
 }

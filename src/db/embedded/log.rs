@@ -26,7 +26,7 @@ pub(super) fn open(log: &Path) -> Result<File, EmbeddedError> {
         .map_err(EmbeddedError::io("open the log", log))
 }
 
-/// Neither follows a link that the server's user may have put there for root.
+/// Options that follow no link, which the server's user may have put there for root.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);

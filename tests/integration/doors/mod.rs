@@ -57,30 +57,26 @@ fn begin(server: &Server, line: &str, headers: &str, body: &[u8]) -> TcpStream {
 fn read_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let mut buffer = [0; 1 << 14];
-    loop {
-        let text = String::from_utf8_lossy(&answer);
-        let is_whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let mut headers = head.to_ascii_lowercase();
-            let length = headers.find("content-length: ");
-            length.is_some_and(|start| {
-                headers.drain(..start + 16);
-                let length = headers
-                    .lines()
-                    .next()
-                    .and_then(|length| length.parse().ok());
-                length.is_some_and(|length: usize| body.len() >= length)
-            })
-        });
-        if is_whole {
-            return text.into_owned();
-        }
+    let mut length = None;
+    while length.is_none_or(|length| answer.len() < length) {
         match stream.read(&mut buffer) {
-            Ok(0) => return text.into_owned(),
+            Ok(0) => break,
             Ok(read) => answer.extend_from_slice(&buffer[..read]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return text.into_owned(),
+            Err(_) => break,
         }
+        length = length.or_else(|| whole_length(&answer));
     }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// How long an answer is by its head, if that is there and tells.
+fn whole_length(answer: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(&answer[..answer.len().min(4_096)]).to_ascii_lowercase();
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let length = lines.find_map(|line| line.strip_prefix("content-length: "))?;
+    Some(head.len() + 4 + length.parse::<usize>().ok()?)
 }
 
 /// The status of an answer, 0 where there is none.

@@ -6,6 +6,7 @@ use crate::support::{Server, Socket, TestDatabase, eventually};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// A query whose answer is larger than what the system keeps on its way: twelve megabytes.
 fn large() -> String {
@@ -21,7 +22,11 @@ fn pages(count: usize) -> String {
 }
 
 fn post(server: &Server, accept: &str) -> TcpStream {
-    let body = json!({ "query": large() }).to_string();
+    ask(server, accept, &large())
+}
+
+fn ask(server: &Server, accept: &str, document: &str) -> TcpStream {
+    let body = json!({ "query": document }).to_string();
     let headers = format!(
         "Content-Type: application/json\r\nAccept: {accept}\r\nContent-Length: {}\r\n",
         body.len()
@@ -49,6 +54,23 @@ fn answers_that_nobody_reads_are_given_up() {
         read_answer(&mut reading).ends_with("]}}}"),
         "who reads gets it"
     );
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_everything() {
+    let database = TestDatabase::new();
+    fill(&database, 250, 5_000);
+    let server = start(&database, &["--transfer-timeout", "1"]);
+    let mut stream = ask(&server, "application/json", &pages(4));
+    let mut answer = Vec::new();
+    let mut buffer = [0; 1 << 14];
+    // Half a megabyte a second.
+    while !answer.ends_with(b"]}}}") {
+        let read = stream.read(&mut buffer).expect("the connection lasts");
+        assert!(read > 0, "it ended after {} bytes", answer.len());
+        answer.extend_from_slice(&buffer[..read]);
+        std::thread::sleep(Duration::from_millis(30));
+    }
 }
 
 #[test]
@@ -123,7 +145,7 @@ fn an_export_that_nobody_reads_makes_room_for_the_next() {
     let settings = ["--max-exports", "1", "--transfer-timeout", "5"];
     let server = start(&database, &settings);
     let unread = download(&server, "");
-    let ask = || {
+    let next = || {
         let mut next = begin(
             &server,
             "GET /export/subscribers?columns=email",
@@ -132,8 +154,8 @@ fn an_export_that_nobody_reads_makes_room_for_the_next() {
         );
         status(&read_answer(&mut next))
     };
-    assert_eq!(ask(), 503);
-    eventually("there is room again", || ask() == 200);
+    assert_eq!(next(), 503);
+    eventually("there is room again", || next() == 200);
     drop(unread);
 }
 

@@ -150,7 +150,7 @@ fn what_cannot_be_taken_is_refused() {
     assert_eq!(status, 413, "{body}");
     assert_eq!(
         body["errors"][0]["message"],
-        "size: expected a file of at most 1000000 bytes, found more"
+        "size: expected a file of at most 1000000 bytes, found 1500000 bytes"
     );
     assert_eq!(spooled(&dir), 0);
     let path = url(&server, &import["uploadUrl"]);
