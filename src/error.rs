@@ -34,6 +34,10 @@ pub enum Error {
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Other transactions changed or locked the same rows at the same time, and this one was rolled back. Nothing was
+    /// changed. It can be repeated; [`Db::run`](crate::db::Db::run) has done so some times already.
+    #[error("other requests kept changing the same data ({0}); nothing was changed, so try again")]
+    Contention(String),
     /// A statement took longer than it may and was broken off; nothing was changed.
     #[error("the database took too long")]
     TimedOut,
@@ -67,6 +71,8 @@ pub enum InputCode {
     NotFound,
     /// A required value is not there.
     Missing,
+    /// The thing was changed since the caller read it.
+    Conflict,
 }
 
 impl InputProblem {

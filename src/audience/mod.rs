@@ -21,3 +21,5 @@ pub mod segment;
 pub mod subscriber;
 pub mod subscriber_changes;
 pub mod suggestion;
+pub mod type_lock;
+pub mod version;

@@ -37,6 +37,8 @@ pub enum ErrorCode {
     InUse,
     /// Another refresh is running.
     RefreshRunning,
+    /// Other requests kept changing the same data; nothing was changed; try again.
+    Contention,
     /// Answering took too long and was broken off.
     Timeout,
     /// The database is not available; try again later.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [ErrorCode; 19] = [
+    pub const ALL: [ErrorCode; 20] = [
         ErrorCode::BadRequest,
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
@@ -64,6 +66,7 @@ impl ErrorCode {
         ErrorCode::NotFound,
         ErrorCode::InUse,
         ErrorCode::RefreshRunning,
+        ErrorCode::Contention,
         ErrorCode::Timeout,
         ErrorCode::Unavailable,
         ErrorCode::Internal,
@@ -88,6 +91,7 @@ impl ErrorCode {
             ErrorCode::NotFound => "NOT_FOUND",
             ErrorCode::InUse => "IN_USE",
             ErrorCode::RefreshRunning => "REFRESH_RUNNING",
+            ErrorCode::Contention => "CONTENTION",
             ErrorCode::Timeout => "TIMEOUT",
             ErrorCode::Unavailable => "UNAVAILABLE",
             ErrorCode::Internal => "INTERNAL_SERVER_ERROR",

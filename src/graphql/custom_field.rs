@@ -73,6 +73,12 @@ impl CustomFieldNode {
         users_of(context, DependencyKind::Field, &self.0.key).await
     }
 
+    /// The version: it grows with every change of the field, not with the values. Send it as `ifVersion` to change nothing
+    /// that you have not seen.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// When the field was added.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
@@ -140,10 +146,12 @@ pub struct CreateCustomFieldPayload {
 pub struct UpdateCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
+    /// The version that you have read. If the field has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// The name for people.
     pub label: Option<String>,
-    /// The type. Everybody's value is converted; if any value cannot be, or a segment asks about the field, nothing is
-    /// changed.
+    /// The type. Everybody's value is converted; if any value cannot be, a segment asks about the field, or an import is
+    /// running, nothing is changed.
     pub r#type: Option<CustomFieldType>,
 }
 
@@ -161,6 +169,8 @@ pub struct UpdateCustomFieldPayload {
 pub struct DeleteCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
+    /// The version that you have read. If the field has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
 }
 
 /// Whether the custom field was deleted.
@@ -187,8 +197,8 @@ impl CustomFieldMutation {
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
-            let label = input.label.unwrap_or_default();
-            custom_field::create(connection, &input.key, &label, input.r#type.into(), now)
+            let label = input.label.as_deref().unwrap_or_default();
+            custom_field::create(connection, &input.key, label, input.r#type.into(), now)
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(CreateCustomFieldPayload {
@@ -208,7 +218,8 @@ impl CustomFieldMutation {
         let id = parse_kind(&input.id, Kind::CustomField, "input.id")?;
         let result = app.db.run(move |connection| {
             let custom_type = input.r#type.map(CustomType::from);
-            custom_field::update(connection, id, input.label.as_deref(), custom_type, now)
+            let label = input.label.as_deref();
+            custom_field::update(connection, id, input.if_version, label, custom_type, now)
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(UpdateCustomFieldPayload {
@@ -225,7 +236,8 @@ impl CustomFieldMutation {
     ) -> async_graphql::Result<DeleteCustomFieldPayload> {
         let id = parse_kind(&input.id, Kind::CustomField, "input.id")?;
         let db = &context.app()?.db;
-        let result = db.run(move |connection| custom_field::delete(connection, id));
+        let result =
+            db.run(move |connection| custom_field::delete(connection, id, input.if_version));
         Ok(match split(result.await)? {
             Ok(_) => DeleteCustomFieldPayload {
                 deleted_id: Some(input.id),

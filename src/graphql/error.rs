@@ -31,6 +31,8 @@ pub enum UserErrorCode {
     Missing,
     /// It cannot go while others use it.
     InUse,
+    /// It was changed since you read it: it has another version than `ifVersion` says. Read it again.
+    Conflict,
     /// Another refresh is running; try again when it has finished.
     RefreshRunning,
     /// Part of a rule has another shape than the language asks for.
@@ -74,6 +76,7 @@ impl From<InputCode> for UserErrorCode {
             InputCode::Taken => UserErrorCode::Taken,
             InputCode::NotFound => UserErrorCode::NotFound,
             InputCode::Missing => UserErrorCode::Missing,
+            InputCode::Conflict => UserErrorCode::Conflict,
         }
     }
 }
@@ -176,6 +179,12 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
         Error::TimedOut => {
             let message = "answering took too long and was broken off; ask for less at once";
             (ErrorCode::Timeout, message.to_owned())
+        }
+        Error::Contention(reason) => {
+            tracing::warn!(%reason, "a transaction failed in every attempt");
+            let message =
+                "other requests kept changing the same data; nothing was changed, so try again";
+            (ErrorCode::Contention, message.to_owned())
         }
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, "the database is not available");

@@ -76,8 +76,12 @@ macro_rules! load {
             type Error = Arc<Error>;
 
             async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
-                let $keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
-                let loaded = self.app.db.run(move |$connection| $body).await;
+                let keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
+                let loaded = self.app.db.run(move |$connection| {
+                    let $keys = keys.clone();
+                    $body
+                });
+                let loaded = loaded.await;
                 let loaded: HashMap<$inner, $value> = loaded.map_err(Arc::new)?;
                 Ok(loaded.into_iter().map(|(key, value)| ($key(key), value)).collect())
             }
@@ -363,7 +367,7 @@ impl Total {
 
     async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
         let counted = context.app()?.db.run(move |connection| {
-            Ok(match self {
+            Ok(match &self {
                 Total::Groups => groups::table.count().get_result(connection)?,
                 Total::Segments {
                     with_archived: true,
@@ -372,13 +376,13 @@ impl Total {
                     .filter(segments::archived_at.is_null())
                     .count()
                     .get_result(connection)?,
-                Total::Definitions(id) => segment::count_definitions(connection, id)?,
-                Total::RefreshesOf(id) => count_refreshes_of(connection, id)?,
+                Total::Definitions(id) => segment::count_definitions(connection, *id)?,
+                Total::RefreshesOf(id) => count_refreshes_of(connection, *id)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
-                Total::ImportProblems(id, kinds) => import::count_problems(connection, id, &kinds)?,
+                Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
                 _ => subscriber::count(connection)?,
             })
         });
@@ -414,6 +418,8 @@ fn shared(error: Arc<Error>) -> async_graphql::Error {
     to_graphql(match &*error {
         Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
         Error::Invalid(problems) => Error::Invalid(problems.clone()),
+        Error::Contention(reason) => Error::Contention(reason.clone()),
+        Error::TimedOut => Error::TimedOut,
         other => Error::Internal(other.to_string()),
     })
 }

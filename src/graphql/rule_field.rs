@@ -317,7 +317,7 @@ impl RuleFieldQuery {
             first: sample_size(first)?,
         };
         let db = &context.app()?.db;
-        let found = db.run(move |connection| suggest(connection, &[request]));
+        let found = db.run(move |connection| suggest(connection, std::slice::from_ref(&request)));
         let found = found.await.map_err(to_graphql)?.into_iter().flatten();
         Ok(found
             .map(|found| RuleEvent {

@@ -42,6 +42,8 @@ pub struct CreateSegmentPayload {
 pub struct UpdateSegmentInput {
     /// The global id of the segment.
     pub id: ID,
+    /// The version that you have read. If the segment has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// The name for people.
     pub name: Option<String>,
     /// What the segment is for; null clears.
@@ -70,6 +72,8 @@ pub struct UpdateSegmentPayload {
 pub struct DeleteSegmentInput {
     /// The global id of the segment.
     pub id: ID,
+    /// The version that you have read. If the segment has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
 }
 
 /// Whether the segment was deleted.
@@ -142,6 +146,7 @@ impl SegmentMutation {
             }
         };
         let changes = SegmentChanges {
+            if_version: input.if_version,
             name: input.name,
             description: change(input.description),
             rule,
@@ -167,7 +172,7 @@ impl SegmentMutation {
     ) -> async_graphql::Result<DeleteSegmentPayload> {
         let id = parse_kind(&input.id, Kind::Segment, "input.id")?;
         let db = &context.app()?.db;
-        let result = db.run(move |connection| segment::delete(connection, id));
+        let result = db.run(move |connection| segment::delete(connection, id, input.if_version));
         Ok(match split(result.await)? {
             Ok(_) => DeleteSegmentPayload {
                 deleted_id: Some(input.id),

@@ -4,9 +4,8 @@ use super::app::ContextExt;
 use super::error::{UserError, split};
 use super::id::{Kind, parse_kind};
 use super::subscriber::{SubscriberNode, SubscriberStatus};
-use crate::audience::catalogue::load_catalogue;
 use crate::audience::subscriber::{self, Outcome};
-use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
 use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -125,6 +124,8 @@ pub struct UpsertSubscriberPayload {
 pub struct UpdateSubscriberInput {
     /// The global id of the subscriber.
     pub id: ID,
+    /// The version that you have read. If the subscriber has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// Another e-mail address.
     pub email: Option<String>,
     /// The values to set; none if absent.
@@ -172,8 +173,9 @@ impl SubscriberMutation {
         let now = app.now();
         let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
-            let catalogue = load_catalogue(connection)?;
-            subscriber::upsert(connection, &input.email, &changes, &catalogue, now)
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::upsert(connection, &input.email, &changes, catalogue, now)
+            })
         });
         Ok(match split(result.await)? {
             Ok((subscriber, outcome)) => UpsertSubscriberPayload {
@@ -199,9 +201,10 @@ impl SubscriberMutation {
         let id = parse_kind(&input.id, Kind::Subscriber, "input.id")?;
         let changes = input.values.unwrap_or_default().into_changes();
         let result = app.db.run(move |connection| {
-            let catalogue = load_catalogue(connection)?;
-            let email = input.email.as_deref();
-            subscriber::update(connection, id, email, &changes, &catalogue, now)
+            let (if_version, email) = (input.if_version, input.email.as_deref());
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::update(connection, id, if_version, email, &changes, catalogue, now)
+            })
         });
         Ok(match split(result.await)? {
             Ok(subscriber) => UpdateSubscriberPayload {

@@ -308,7 +308,7 @@ fn refuse_error(error: &Error) -> HttpResponse {
             let message = "preparing the export took too long and was broken off";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }
-        Error::Unavailable(reason) => {
+        Error::Contention(reason) | Error::Unavailable(reason) => {
             tracing::warn!(%reason, "an export cannot be made now");
             let message = "the database is not available, or too many exports are running; try again in a moment";
             let mut refused = refuse(

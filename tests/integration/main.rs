@@ -5,6 +5,7 @@ mod support;
 mod bad_input;
 mod cdnow;
 mod clients;
+mod conflicts;
 mod connections;
 mod copying;
 mod database;

@@ -32,6 +32,7 @@ mod suggest;
 mod tidy;
 mod turns;
 mod undo;
+mod undo_locks;
 mod whole;
 
 pub use control::{create, resume, set_file};

@@ -7,6 +7,7 @@ use super::mapping::BUILTIN_COLUMNS;
 use super::options::{ImportMode, SubscriberImport};
 use super::person::{Person, withholds};
 use super::report::{ProblemKind, RowProblem};
+use crate::audience::group;
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
 use crate::rule::Status;
@@ -88,7 +89,8 @@ fn nobody(person: &Person) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Finds who is known, and keeps them from changing until the end of the transaction.
+/// Finds who is known, and keeps them from changing until the end of the transaction. The rows are locked in the order
+/// of their ids, as everywhere.
 fn find_known(
     connection: &mut PgConnection,
     people: &[Person],
@@ -98,12 +100,12 @@ fn find_known(
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let query = subscribers::table
         .filter(subscribers::email.eq_any(emails))
-        .order(subscribers::email)
+        .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
     let rows: Vec<(String, i64, String)> = if context.is_dry_run {
         query.load(connection)?
     } else {
-        query.for_update().load(connection)?
+        query.for_no_key_update().load(connection)?
     };
     let known = rows.into_iter();
     Ok(known
@@ -346,6 +348,7 @@ pub fn join_groups(
             total += placed.would_be_new as u64;
             total += count_outside(connection, *group, &placed.known_ids)?;
         } else if let Some(group) = group {
+            group::lock(connection, *group)?;
             let mut added = join_known(connection, *group, placed, context)?;
             join_new(connection, *group, placed, context)?;
             added.extend(&placed.new_ids);

@@ -44,10 +44,10 @@ fn app() -> TestApp {
     app
 }
 
-/// Everything that an import can change, with every column.
+/// Everything that an import can change, with every column but the version, which counts an undoing as a change.
 fn everything(app: &TestApp) -> String {
     app.database.ask(
-        "SELECT json_build_array((SELECT json_agg(s ORDER BY s.id) FROM subscribers s), \
+        "SELECT json_build_array((SELECT json_agg(to_jsonb(s) - 'version' ORDER BY s.id) FROM subscribers s), \
          (SELECT json_agg(g ORDER BY g.id) FROM groups g), \
          (SELECT json_agg(m ORDER BY m.group_id, m.subscriber_id) FROM group_memberships m), \
          (SELECT json_agg(f) FROM custom_fields f), (SELECT json_agg(e ORDER BY e.id) FROM events e), \

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// An application over a database of its own, with a clock that stands until it is set.
 pub struct TestApp {
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     pub app: App,
     pub clock: Clock,
     api: Api,
@@ -47,10 +47,22 @@ impl TestApp {
 
     /// The same over a database that has something in it already.
     pub fn over(database: TestDatabase, now: &str, zone: chrono_tz::Tz) -> TestApp {
+        let db = database.db.clone();
         let clock = Clock::standing_at(instant(now));
+        TestApp::with(Arc::new(database), db, clock, zone)
+    }
+
+    /// Another server over the same database, with connections of its own and the same clock.
+    pub fn beside(&self) -> TestApp {
+        let db = Db::open(&self.database.url, 6).expect("the cluster answers");
+        let database = Arc::clone(&self.database);
+        TestApp::with(database, db, self.clock.clone(), self.app.daily.zone)
+    }
+
+    fn with(database: Arc<TestDatabase>, db: Db, clock: Clock, zone: chrono_tz::Tz) -> TestApp {
         let spool = tempfile::tempdir().expect("a directory for files to import");
         let app = App {
-            db: database.db.clone(),
+            db,
             refresh: RefreshSettings {
                 zone,
                 workers: 2,
