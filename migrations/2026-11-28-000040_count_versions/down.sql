@@ -7,8 +7,6 @@ ALTER TABLE segments DROP COLUMN version;
 ALTER TABLE groups DROP COLUMN version;
 ALTER TABLE custom_fields DROP COLUMN version;
 ALTER TABLE subscribers DROP COLUMN version;
--- What undoing compares rows with must not name a column that they do not have.
-UPDATE import_changes SET before = before - 'version', after = after - 'version';
 
 -- Of the events that share a key, the first keeps it.
 UPDATE events e SET dedupe_key = NULL

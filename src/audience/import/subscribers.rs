@@ -284,7 +284,8 @@ fn merge(
     Ok(u64::try_from(affected.affected).unwrap_or_default())
 }
 
-/// The statement that merges staged rows. Every look-up is one of the primary key, whatever the planner believes.
+/// The statement that merges staged rows. What is remembered leaves out the version, which undoing does not give back.
+/// Every look-up is one of the primary key, whatever the planner believes.
 fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let names: Vec<&str> = plain_columns().map(|(_, name)| name).collect();
     let merged = |name: &str| match fills {
@@ -303,7 +304,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let sets = list(&|name| format!("{name} = t.{name}, "));
     let changed = format!(
         "WITH changed AS MATERIALIZED ( \
-             SELECT s.id, r.is_again, to_jsonb(s) AS before, {values} \
+             SELECT s.id, r.is_again, to_jsonb(s) - 'version' AS before, {values} \
                  coalesce(r.status, s.status) AS status, {custom} AS custom \
              FROM import_staging r \
              CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = r.subscriber_id OFFSET 0) s \
@@ -321,7 +322,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
                      ELSE s.subscribed_at END, \
                  unsubscribed_at = CASE WHEN t.status IN ('unsubscribed', 'bounced', 'complained') \
                      AND s.status <> t.status THEN $2 ELSE s.unsubscribed_at END \
-             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) AS after \
+             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) - 'version' AS after \
          ), remembered AS ( \
              INSERT INTO import_changes (import_id, subscriber_id, before, after) \
              SELECT $1, u.id, u.before, u.after FROM updated u \

@@ -273,7 +273,7 @@ impl Later {
         let rows = diesel::sql_query(format!(
             "SELECT s.email, 'changed' AS why, count(*) OVER () AS total FROM import_changes c \
              JOIN subscribers s ON s.id = c.subscriber_id \
-             WHERE c.import_id = $1 AND to_jsonb(s) - 'version' <> c.after - 'version' ORDER BY s.id LIMIT {NAMED}"
+             WHERE c.import_id = $1 AND to_jsonb(s) - 'version' <> c.after ORDER BY s.id LIMIT {NAMED}"
         ))
         .bind::<BigInt, _>(import_id)
         .load(connection)?;

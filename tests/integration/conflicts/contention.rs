@@ -227,7 +227,7 @@ fn members_are_added_and_removed_in_opposite_orders() {
 fn two_copies_may_make_the_same_group() {
     let app = TestApp::at(NOW);
     add_people(&app, 9);
-    app.segment("all", json!({"everyone": {}}));
+    app.segment("all", json!({"everyone": true}));
     app.refresh();
     for round in 0..5 {
         let copy = || {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 #[test]
 fn one_of_twelve_changes_of_the_same_version_is_made() {
     let app = TestApp::at(NOW);
-    let id = app.segment("all", json!({"everyone": {}}));
+    let id = app.segment("all", json!({"everyone": true}));
     let answers: Vec<Value> = std::thread::scope(|scope| {
         let updating: Vec<_> = (0..12)
             .map(|number| {
@@ -57,7 +57,7 @@ const CHANGES: [(&str, &str, &str); 4] = [
 fn a_change_of_another_version_changes_nothing() {
     let app = TestApp::at(NOW);
     add_people(&app, 1);
-    app.segment("all", json!({"everyone": {}}));
+    app.segment("all", json!({"everyone": true}));
     app.group("readers", &[]);
     custom_field(&app, "visits", "TEXT");
     let read = || {
