@@ -46,6 +46,10 @@ pub enum Error {
     /// Nobody waits for the result any more.
     #[error("nobody waits for the answer any more")]
     Abandoned,
+    /// Other transactions changed or locked the same rows at the same time, and this one was rolled back. Nothing was
+    /// changed. It can be repeated; [`Db::run`](crate::db::Db::run) has done so some times already.
+    #[error("other requests kept changing the same data ({0}); nothing was changed, so try again")]
+    Contention(String),
     /// A statement took longer than it may and was broken off; nothing was changed.
     #[error("the database took too long")]
     TimedOut,
@@ -84,6 +88,8 @@ pub enum InputCode {
     Missing,
     /// Only consent raises the status of a subscriber who unsubscribed, bounced or complained.
     ConsentRequired,
+    /// The thing was changed since the caller read it.
+    Conflict,
 }
 
 impl InputProblem {

@@ -38,6 +38,9 @@
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
 //! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
 //!   `segment_blocks`, one at a time (`audience/membership.rs` has the lock).
+//! - Locks are taken in one order: rules, types of custom fields (`audience/type_lock.rs`), members, a group, subscribers
+//!   by id, and then what belongs to them by key. What meets in a circle nevertheless, [`db::Db`] repeats from its
+//!   beginning, so that the work it is given writes in one transaction.
 //! - Whatever changes a subscriber writes a touch in the same transaction while instant segments exist; triggers see to it.
 //!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers

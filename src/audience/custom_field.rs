@@ -4,11 +4,12 @@ use super::catalogue::lock_rules;
 use super::clean::{clean_boolean, clean_day, clean_instant, clean_number, clean_text};
 use super::paging::{Page, PageRequest};
 use super::segment::refuse_if_used;
+use super::type_lock::lock_types;
+use super::version::check_version;
 use crate::db::schema::custom_fields;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{CustomType, DependencyKind, read_double};
 use chrono::{DateTime, SecondsFormat, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Text};
 use serde_json::{Value, json};
@@ -33,6 +34,8 @@ pub struct CustomField {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// Counted by the database with every change.
+    pub version: i32,
 }
 
 impl CustomField {
@@ -139,11 +142,12 @@ pub fn create(
 /// Changes the name for people or the type of a custom field. The key stays; every value is converted.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`], also if a value cannot be converted; [`Error::InUse`] with the segments
-/// whose rules ask about the field, if its type would change.
+/// [`Error::NotFound`]; [`Error::Invalid`], also if a value cannot be converted or the field has another version;
+/// [`Error::InUse`] with the segments whose rules ask about the field, if its type would change, or while an import runs.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
+    if_version: Option<i32>,
     label: Option<&str>,
     custom_type: Option<CustomType>,
     now: DateTime<Utc>,
@@ -151,6 +155,7 @@ pub fn update(
     connection.transaction(|connection| {
         lock_rules(connection)?;
         let mut field = lock(connection, id)?;
+        check_version("custom field", if_version, field.version)?;
         if let Some(label) = label {
             field.label = clean_text(label)
                 .map_err(|message| Error::invalid("label", message))?
@@ -159,6 +164,7 @@ pub fn update(
         let new_type = custom_type.filter(|new_type| *new_type != field.custom_type());
         if let Some(new_type) = new_type {
             refuse_if_used(connection, DependencyKind::Field, &field.key)?;
+            lock_types(connection, &field.key)?;
             convert_values(connection, &field.key, new_type)?;
             field.type_name = new_type.as_str().to_owned();
         }
@@ -176,7 +182,8 @@ pub fn update(
 /// How many values are converted with one statement.
 const CONVERTED_AT_A_TIME: i64 = 10_000;
 
-/// Turns everybody's value of a field into one of another type, or refuses where any cannot be.
+/// Turns everybody's value of a field into one of another type, or refuses where any cannot be. The types must be
+/// locked, so that the values do not change between being read and being written.
 fn convert_values(
     connection: &mut PgConnection,
     key: &str,
@@ -191,8 +198,6 @@ fn convert_values(
         #[diesel(sql_type = Jsonb)]
         value: Value,
     }
-    // The values must not change between being read and being written.
-    connection.batch_execute("LOCK TABLE subscribers IN SHARE ROW EXCLUSIVE MODE")?;
     let (mut after, mut refused, mut example) = (0, 0, None);
     loop {
         let rows: Vec<Row> = diesel::sql_query(
@@ -278,12 +283,19 @@ fn lock(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
 /// Deletes a custom field and everybody's value of it.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
-pub fn delete(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it, or while an import runs;
+/// [`Error::Invalid`] if the field has another version.
+pub fn delete(
+    connection: &mut PgConnection,
+    id: i64,
+    if_version: Option<i32>,
+) -> Result<CustomField, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
         let field = lock(connection, id)?;
+        check_version("custom field", if_version, field.version)?;
         refuse_if_used(connection, DependencyKind::Field, &field.key)?;
+        lock_types(connection, &field.key)?;
         diesel::sql_query("UPDATE subscribers SET custom = custom - $1 WHERE custom ? $1")
             .bind::<Text, _>(&field.key)
             .execute(connection)?;

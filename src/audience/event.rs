@@ -1,6 +1,7 @@
 //! Events: what subscribers did, and the lifetime totals that are kept with them.
 
 use super::paging::{Page, PageRequest};
+use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
 use crate::error::Error;
 use crate::rule::StoredMoment;
@@ -57,7 +58,7 @@ pub struct EventTotal {
 }
 
 /// Records events and their totals in one transaction, and returns how many were new: an event whose dedupe key is
-/// known is left out.
+/// known for its subscriber and name is left out.
 ///
 /// # Errors
 /// Those of the database; nothing is recorded then.
@@ -81,6 +82,26 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
     Ok(usize::try_from(recorded.events).unwrap_or_default())
 }
 
+/// Looks subscribers up by id and e-mail, makes events of them and records those, in one transaction: no subscriber who
+/// was found is deleted before. Returns how many events were new, or why none could be made.
+///
+/// # Errors
+/// Those of the database; nothing is recorded then.
+pub fn record_of<E>(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    emails: &[String],
+    make: impl FnOnce(&Known) -> Result<Vec<NewEvent>, E>,
+) -> Result<Result<usize, E>, Error> {
+    connection.transaction(|connection| {
+        let known = keep_known(connection, ids, emails)?;
+        match make(&known) {
+            Ok(events) => record(connection, &events).map(Ok),
+            Err(refused) => Ok(Err(refused)),
+        }
+    })
+}
+
 fn column<T>(new_events: &[NewEvent], value: impl Fn(&NewEvent) -> T) -> Vec<T> {
     new_events.iter().map(value).collect()
 }
@@ -100,15 +121,22 @@ pub struct Recorded {
 /// columns of a new event under the name `e`; they get their ids in that order. Values come as text or as `numeric`: a
 /// cast of doubles would keep 15 digits.
 ///
-/// Totals are touched in the order of their key, so that two writers cannot wait for each other. An event of a
-/// subscriber who was deleted a moment ago finds no row to join and is left out.
+/// Subscribers, dedupe keys and totals are locked one after the other, each in the order of its key, so that two writers
+/// cannot wait for each other. Subscribers are kept from being deleted; one who is gone is left out with the events.
 pub fn merge_sql(source: &str, order: &str) -> String {
     format!(
-        "WITH recorded AS (
-            INSERT INTO events (subscriber_id, name, occurred_at, value, properties, dedupe_key)
-            SELECT e.subscriber_id, e.name, e.occurred_at, e.value::numeric, e.properties, e.dedupe_key
-            FROM {source} JOIN subscribers s ON s.id = e.subscriber_id
-            {order} ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+        "WITH kept AS MATERIALIZED (
+            SELECT s.id FROM subscribers s WHERE s.id IN (SELECT e.subscriber_id FROM {source})
+            ORDER BY s.id FOR KEY SHARE
+        ), numbered AS MATERIALIZED (
+            SELECT nextval((SELECT pg_get_serial_sequence('events', 'id')::regclass)) AS id,
+                e.subscriber_id, e.name, e.occurred_at, e.value, e.properties, e.dedupe_key
+            FROM {source} JOIN kept k ON k.id = e.subscriber_id {order}
+        ), recorded AS (
+            INSERT INTO events (id, subscriber_id, name, occurred_at, value, properties, dedupe_key)
+            SELECT id, subscriber_id, name, occurred_at, value::numeric, properties, dedupe_key
+            FROM numbered ORDER BY subscriber_id, name, dedupe_key, id
+            ON CONFLICT (subscriber_id, name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
             RETURNING id, subscriber_id, name, occurred_at, value
         ), totalled AS (
             INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at)

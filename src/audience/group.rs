@@ -5,6 +5,7 @@ use super::clean::clean_text;
 use super::membership::MemberChange;
 use super::paging::{Page, PageRequest};
 use super::segment::refuse_if_used;
+use super::version::check_version;
 use crate::db::schema::{group_memberships, groups, subscribers};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::DependencyKind;
@@ -27,6 +28,8 @@ pub struct Group {
     pub created_at: DateTime<Utc>,
     /// When its name or description last changed.
     pub updated_at: DateTime<Utc>,
+    /// Counted by the database with every change of its name or description.
+    pub version: i32,
 }
 
 /// Finds groups by id, in no particular order.
@@ -138,10 +141,11 @@ pub fn create(
 /// Changes name and description; absent values stay, a null description is cleared.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`].
+/// [`Error::NotFound`]; [`Error::Invalid`], also if the group has another version.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
+    if_version: Option<i32>,
     name: Option<&str>,
     description: Option<Option<&str>>,
     now: DateTime<Utc>,
@@ -167,14 +171,26 @@ pub fn update(
         .map(|text| clean_text(text.unwrap_or_default()))
         .transpose()
         .map_err(|message| Error::invalid("description", message))?;
-    diesel::update(groups::table.find(id))
-        .set(Changes {
-            name,
-            description,
-            updated_at: now,
-        })
-        .returning(Group::as_returning())
-        .get_result(connection)
+    connection.transaction(|connection| {
+        let group = lock_row(connection, id)?;
+        check_version("group", if_version, group.version)?;
+        Ok(diesel::update(groups::table.find(id))
+            .set(Changes {
+                name,
+                description,
+                updated_at: now,
+            })
+            .returning(Group::as_returning())
+            .get_result(connection)?)
+    })
+}
+
+fn lock_row(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
+    groups::table
+        .find(id)
+        .for_update()
+        .select(Group::as_select())
+        .first(connection)
         .optional()?
         .ok_or_else(|| Error::not_found("group", id))
 }
@@ -182,17 +198,17 @@ pub fn update(
 /// Deletes a group; its members stay subscribers.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
-pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it; [`Error::Invalid`] if the group has
+/// another version.
+pub fn delete(
+    connection: &mut PgConnection,
+    id: i64,
+    if_version: Option<i32>,
+) -> Result<Group, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
-        let group: Group = groups::table
-            .find(id)
-            .for_update()
-            .select(Group::as_select())
-            .first(connection)
-            .optional()?
-            .ok_or_else(|| Error::not_found("group", id))?;
+        let group = lock_row(connection, id)?;
+        check_version("group", if_version, group.version)?;
         refuse_if_used(connection, DependencyKind::Group, &group.key)?;
         diesel::delete(groups::table.find(id)).execute(connection)?;
         Ok(group)
@@ -253,10 +269,19 @@ pub fn remove_members(
             .filter(subscribers::id.eq_any(subscriber_ids))
             .count()
             .get_result(connection)?;
+        let memberships = group_memberships::table
+            .filter(group_memberships::group_id.eq(group_id))
+            .filter(group_memberships::subscriber_id.eq_any(subscriber_ids));
+        // Locked in the order of ids, as by whoever adds members: a deletion alone locks them in any order.
+        let locked: Vec<i64> = memberships
+            .select(group_memberships::subscriber_id)
+            .order(group_memberships::subscriber_id)
+            .for_update()
+            .load(connection)?;
         let changed = diesel::delete(
             group_memberships::table
                 .filter(group_memberships::group_id.eq(group_id))
-                .filter(group_memberships::subscriber_id.eq_any(subscriber_ids)),
+                .filter(group_memberships::subscriber_id.eq_any(locked)),
         )
         .execute(connection)?;
         let existing = usize::try_from(existing).unwrap_or_default();

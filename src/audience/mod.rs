@@ -27,3 +27,5 @@ pub mod subscriber;
 pub mod subscriber_changes;
 pub mod subscriber_status;
 pub mod suggestion;
+pub mod type_lock;
+pub mod version;

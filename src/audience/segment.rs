@@ -4,6 +4,7 @@ use super::catalogue::{load_catalogue, lock_rules};
 use super::clean::clean_text;
 use super::group::check_key;
 use super::paging::{Page, PageRequest};
+use super::version::check_version;
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
@@ -37,6 +38,8 @@ pub struct Segment {
     pub mode: String,
     /// The last refresh that may have used an earlier time zone; 0 if the time zone never changed.
     pub stale_through: i64,
+    /// Counted by the database with every change of the row.
+    pub version: i32,
 }
 
 /// When the members of a segment change.
@@ -81,6 +84,8 @@ impl Segment {
 /// What to change of a segment: absent values stay as they are, a null description is cleared.
 #[derive(Debug, Clone, Default)]
 pub struct SegmentChanges {
+    /// The version that must be changed, if only that one.
+    pub if_version: Option<i32>,
     /// Its name for people.
     pub name: Option<String>,
     /// What it is for.
@@ -218,7 +223,8 @@ pub fn create(
 /// to follow at once: what changed before that was not noted.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`]; [`Error::InvalidRule`] with every problem of the rule.
+/// [`Error::NotFound`]; [`Error::Invalid`], also if the segment has another version; [`Error::InvalidRule`] with every
+/// problem of the rule.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
@@ -229,13 +235,7 @@ pub fn update(
         if changes.rule.is_some() {
             lock_rules(connection)?;
         }
-        let mut segment: Segment = segments::table
-            .find(id)
-            .for_update()
-            .select(Segment::as_select())
-            .first(connection)
-            .optional()?
-            .ok_or_else(|| Error::not_found("segment", id))?;
+        let mut segment = lock(connection, id, changes.if_version)?;
         if let Some(name) = &changes.name {
             segment.name = clean_text(name)
                 .map_err(|message| Error::invalid("name", message))?
@@ -259,9 +259,7 @@ pub fn update(
             _ => None,
         };
         let is_new_version = node.is_some() || !was_following && segment.is_following();
-        if let Some(document) = changed_rule {
-            segment.rule = document;
-        }
+        segment.rule = changed_rule.unwrap_or(segment.rule);
         if is_new_version {
             segment.definition_version += 1;
         }
@@ -287,22 +285,29 @@ pub fn update(
     })
 }
 
+fn lock(connection: &mut PgConnection, id: i64, version: Option<i32>) -> Result<Segment, Error> {
+    let found = segments::table.find(id).select(Segment::as_select());
+    let found: Option<Segment> = found.for_update().first(connection).optional()?;
+    let segment = found.ok_or_else(|| Error::not_found("segment", id))?;
+    check_version("segment", version, segment.version)?;
+    Ok(segment)
+}
+
 /// Deletes a segment with its members and its past.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it.
-pub fn delete(connection: &mut PgConnection, id: i64) -> Result<Segment, Error> {
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it; [`Error::Invalid`] if the segment has
+/// another version.
+pub fn delete(
+    connection: &mut PgConnection,
+    id: i64,
+    if_version: Option<i32>,
+) -> Result<Segment, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
         // The refresh writes blocks of segments it has seen; it must see this one gone or finish before.
         super::membership::lock_against_refresh(connection)?;
-        let segment: Segment = segments::table
-            .find(id)
-            .for_update()
-            .select(Segment::as_select())
-            .first(connection)
-            .optional()?
-            .ok_or_else(|| Error::not_found("segment", id))?;
+        let segment = lock(connection, id, if_version)?;
         refuse_if_used(connection, DependencyKind::Segment, &segment.key)?;
         diesel::delete(segments::table.find(id)).execute(connection)?;
         Ok(segment)

@@ -8,13 +8,14 @@ use super::paging::{Page, PageRequest};
 use super::removal::erase;
 use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
+use super::version::check_version;
 use crate::db::schema::subscribers;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A subscriber as stored.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, AsChangeset)]
@@ -45,6 +46,8 @@ pub struct Subscriber {
     pub updated_at: DateTime<Utc>,
     pub subscribed_at: Option<DateTime<Utc>>,
     pub unsubscribed_at: Option<DateTime<Utc>>,
+    /// Counted by the database with every change.
+    pub version: i32,
 }
 
 /// What an upsert did.
@@ -160,6 +163,40 @@ pub fn find_ids_by_emails(
     Ok(rows.into_iter().collect())
 }
 
+/// Subscribers who exist, by how they were asked for.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Ids by e-mail.
+    pub by_email: BTreeMap<String, i64>,
+    /// Those of the ids that exist.
+    pub ids: BTreeSet<i64>,
+}
+
+/// Finds subscribers by id and by e-mail, and keeps them from being deleted until the end of this transaction. The rows
+/// are locked in the order of their ids, as everywhere.
+///
+/// # Errors
+/// Those of the database.
+pub fn keep_known(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    emails: &[String],
+) -> Result<Known, Error> {
+    let is_asked = subscribers::id
+        .eq_any(ids)
+        .or(subscribers::email.eq_any(emails));
+    let rows: Vec<(String, i64)> = subscribers::table
+        .filter(is_asked)
+        .order(subscribers::id)
+        .select((subscribers::email, subscribers::id))
+        .for_key_share()
+        .load(connection)?;
+    Ok(Known {
+        ids: rows.iter().map(|(_, id)| *id).collect(),
+        by_email: rows.into_iter().collect(),
+    })
+}
+
 /// Lists a page of all subscribers.
 ///
 /// # Errors
@@ -241,8 +278,9 @@ pub fn upsert(
         match create(connection, fresh, changes.consent.as_ref(), now)? {
             Some(created) => Ok(created),
             None => {
-                let existing = find_for_update(connection, &email)?
-                    .ok_or_else(|| Error::not_found("subscriber", &email))?;
+                let existing = find_for_update(connection, &email)?.ok_or_else(|| {
+                    Error::Contention("the subscriber was added and deleted meanwhile".to_owned())
+                })?;
                 change(connection, existing, changes, catalogue, now)
             }
         }
@@ -282,10 +320,12 @@ fn create(
 /// Changes a subscriber, perhaps its e-mail too.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted, also for a status that lacks consent.
+/// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted, also for a status that lacks consent,
+/// or if the subscriber has another version.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
+    if_version: Option<i32>,
     email: Option<&str>,
     changes: &SubscriberChanges,
     catalogue: &Catalogue,
@@ -299,6 +339,7 @@ pub fn update(
             .first(connection)
             .optional()?
             .ok_or_else(|| Error::not_found("subscriber", id))?;
+        check_version("subscriber", if_version, existing.version)?;
         let before = existing.clone();
         let mut problems = Vec::new();
         if let Some(email) = email {
@@ -420,6 +461,7 @@ fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
         updated_at: now,
         subscribed_at: Some(now),
         unsubscribed_at: None,
+        version: 1,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What to change of a subscriber, and the door at which every value is cleaned.
 
+use super::catalogue::load_catalogue;
 use super::clean::{
     clean_birthday, clean_country, clean_day, clean_degrees, clean_language, clean_text,
     clean_timezone,
@@ -7,9 +8,11 @@ use super::clean::{
 use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
-use crate::error::{InputCode, InputProblem};
+use super::type_lock::keep_types;
+use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest};
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{Connection, PgConnection};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,6 +41,24 @@ pub struct SubscriberChanges {
     pub source: Option<Option<String>>,
     /// Values of custom fields by key.
     pub custom: BTreeMap<String, Value>,
+}
+
+/// Does something with changes in a transaction, in which the types that it is given stay the types of the custom fields.
+///
+/// # Errors
+/// Those of the work and of the database.
+pub fn with_types<T>(
+    connection: &mut PgConnection,
+    changes: &SubscriberChanges,
+    work: impl FnOnce(&mut PgConnection, &Catalogue) -> Result<T, Error>,
+) -> Result<T, Error> {
+    connection.transaction(|connection| {
+        if !changes.custom.is_empty() {
+            keep_types(connection)?;
+        }
+        let catalogue = load_catalogue(connection)?;
+        work(connection, &catalogue)
+    })
 }
 
 /// A text field: its place in the input, the change, where it goes, and how it is cleaned.

@@ -36,6 +36,8 @@ impl From<DieselError> for Error {
                 from_database(kind, information.as_ref())
             }
             DieselError::BrokenTransactionManager => Error::Unavailable(error.to_string()),
+            // Where a row may be missing, the query is optional: this one was there a moment ago.
+            DieselError::NotFound => Error::Contention("a row was deleted meanwhile".to_owned()),
             _ => Error::Internal(error.to_string()),
         }
     }
@@ -56,14 +58,19 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
                 Some((_, path, message)) => {
                     Error::Invalid(vec![InputProblem::new(InputCode::Taken, *path, *message)])
                 }
-                None => Error::Internal(message.to_owned()),
+                None => Error::Contention(message.to_owned()),
             }
+        }
+        // What the row refers to was there when it was looked up. The next look-up says that it is gone.
+        DatabaseErrorKind::ForeignKeyViolation | DatabaseErrorKind::SerializationFailure => {
+            Error::Contention(message.to_owned())
         }
         DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
             Error::Unavailable(one_line(message))
         }
         _ if message.contains("due to statement timeout") => Error::TimedOut,
         _ if is_shutdown(message) => Error::Unavailable(one_line(message)),
+        _ if is_deadlock(information) => Error::Contention("deadlock".to_owned()),
         _ if is_about_nul(information) => Error::invalid("", NUL),
         _ => Error::Internal(message.to_owned()),
     }
@@ -80,6 +87,15 @@ fn is_shutdown(message: &str) -> bool {
     ]
     .iter()
     .any(|sign| message.contains(sign))
+}
+
+/// Whether Postgres ended a transaction because of a deadlock. The message depends on the language of the server; the
+/// names of the lock modes in the details do not.
+fn is_deadlock(information: &dyn DatabaseErrorInformation) -> bool {
+    let details = information.details().unwrap_or_default();
+    let waits = |line: &str| line.contains("ShareLock") || line.contains("ExclusiveLock");
+    information.message() == "deadlock detected"
+        || (details.lines().count() > 1 && details.lines().all(waits))
 }
 
 /// What is said of a text that Postgres cannot hold.

@@ -9,6 +9,7 @@ pub mod embedded;
 mod lease;
 mod migrate;
 mod pool;
+mod retry;
 #[expect(
     missing_docs,
     reason = "generated; the migrations describe tables and columns"
@@ -18,6 +19,7 @@ pub mod schema;
 pub use capacity::count_allowed_connections;
 pub use lease::Lease;
 pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
+pub use retry::Attempts;
 
 use crate::error::Error;
 use diesel::connection::CacheSize;
@@ -97,14 +99,17 @@ impl Db {
 
     /// Runs blocking work with a connection on a thread made for blocking.
     ///
-    /// The work should be one whole use case; what must be atomic opens a transaction itself.
+    /// The work is one whole use case. It writes in one statement or in one transaction that it opens itself, as its
+    /// last step: after a deadlock Postgres has rolled that back, and the work is run again from its beginning, so that
+    /// it also reads again what it decides by.
     ///
     /// # Errors
-    /// Those of the work, and [`Error::Unavailable`] if no connection can be had.
+    /// Those of the work, and [`Error::Unavailable`] if no connection can be had. [`Error::Contention`] if the last
+    /// attempt failed as well.
     pub async fn run<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: FnOnce(&mut PgConnection) -> Result<T, Error> + Send + 'static,
+        W: FnMut(&mut PgConnection) -> Result<T, Error> + Send + 'static,
     {
         let db = self.clone();
         match tokio::task::spawn_blocking(move || db.run_here(work)).await {
@@ -121,6 +126,21 @@ impl Db {
     /// # Errors
     /// As [`Db::run`].
     pub fn run_here<T>(
+        &self,
+        mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempts = Attempts::new();
+        loop {
+            // The connection goes back to the pool while this waits for the next attempt.
+            let result = self.run_once(&mut work);
+            match result {
+                Err(Error::Contention(_)) if attempts.wait_for_next() => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn run_once<T>(
         &self,
         work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {

@@ -31,6 +31,8 @@ diesel::table! {
         type_ -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Counts the changes of the row, as subscribers.version does.
+        version -> Int4,
     }
 }
 
@@ -57,7 +59,7 @@ diesel::table! {
         /// Amount of the event in the owner's unit (money, minutes, ...), kept to six decimals so that sums are exact.
         value -> Nullable<Numeric>,
         properties -> Jsonb,
-        /// The sender's own name for the event: a second event of the same key is ignored.
+        /// The sender's own name for the event: a second event of the same subscriber, name and key is ignored.
         dedupe_key -> Nullable<Text>,
     }
 }
@@ -83,6 +85,8 @@ diesel::table! {
         description -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Counts the changes of the row, as subscribers.version does; memberships are rows of their own.
+        version -> Int4,
     }
 }
 
@@ -346,6 +350,8 @@ diesel::table! {
         mode -> Text,
         /// The last refresh that may have used an earlier time zone: members of it and of older refreshes are pending. 0 if the time zone never changed.
         stale_through -> Int8,
+        /// Counts the changes of the row, as subscribers.version does; definition_version counts those of the rule.
+        version -> Int4,
     }
 }
 
@@ -418,6 +424,8 @@ diesel::table! {
         subscribed_at -> Nullable<Timestamptz>,
         /// When the status last left subscribed for unsubscribed, bounced or complained.
         unsubscribed_at -> Nullable<Timestamptz>,
+        /// Counts the changes of the row, so that a change can be refused if its sender has not seen the one before.
+        version -> Int4,
     }
 }
 

@@ -163,7 +163,11 @@ impl ApiKeyMutation {
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
-            let scopes = input.scopes.into_iter().map(Scope::from).collect();
+            let scopes = input
+                .scopes
+                .iter()
+                .map(|scope| Scope::from(*scope))
+                .collect();
             api_key::create(connection, &input.name, scopes, input.expires_at, now)
         });
         let created = split(result.await)?;

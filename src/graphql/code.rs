@@ -39,6 +39,8 @@ pub enum ErrorCode {
     RefreshRunning,
     /// Changes cannot be followed from this position: it is of another history, or too old. Load the members anew.
     Resync,
+    /// Other requests kept changing the same data; nothing was changed; try again.
+    Contention,
     /// Answering took too long and was broken off.
     Timeout,
     /// The database is not available; try again later.
@@ -49,7 +51,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [ErrorCode; 20] = [
+    pub const ALL: [ErrorCode; 21] = [
         ErrorCode::BadRequest,
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
@@ -67,6 +69,7 @@ impl ErrorCode {
         ErrorCode::InUse,
         ErrorCode::RefreshRunning,
         ErrorCode::Resync,
+        ErrorCode::Contention,
         ErrorCode::Timeout,
         ErrorCode::Unavailable,
         ErrorCode::Internal,
@@ -92,6 +95,7 @@ impl ErrorCode {
             ErrorCode::InUse => "IN_USE",
             ErrorCode::RefreshRunning => "REFRESH_RUNNING",
             ErrorCode::Resync => "RESYNC",
+            ErrorCode::Contention => "CONTENTION",
             ErrorCode::Timeout => "TIMEOUT",
             ErrorCode::Unavailable => "UNAVAILABLE",
             ErrorCode::Internal => "INTERNAL_SERVER_ERROR",

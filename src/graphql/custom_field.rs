@@ -74,6 +74,12 @@ impl CustomFieldNode {
         users_of(context, DependencyKind::Field, &self.0.key).await
     }
 
+    /// The version: it grows with every change of the field, not with the values. Send it as `ifVersion` to change nothing
+    /// that you have not seen.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// When the field was added.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
@@ -141,10 +147,12 @@ pub struct CreateCustomFieldPayload {
 pub struct UpdateCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
+    /// The version that you have read. If the field has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// The name for people.
     pub label: MaybeUndefined<String>,
-    /// The type. Everybody's value is converted; if any value cannot be, or a segment asks about the field, nothing is
-    /// changed.
+    /// The type. Everybody's value is converted; if any value cannot be, a segment asks about the field, or an import is
+    /// running, nothing is changed.
     pub r#type: MaybeUndefined<CustomFieldType>,
 }
 
@@ -162,6 +170,8 @@ pub struct UpdateCustomFieldPayload {
 pub struct DeleteCustomFieldInput {
     /// The global id of the custom field.
     pub id: ID,
+    /// The version that you have read. If the field has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
 }
 
 /// Whether the custom field was deleted.
@@ -188,8 +198,8 @@ impl CustomFieldMutation {
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
-            let label = input.label.unwrap_or_default();
-            custom_field::create(connection, &input.key, &label, input.r#type.into(), now)
+            let label = input.label.as_deref().unwrap_or_default();
+            custom_field::create(connection, &input.key, label, input.r#type.into(), now)
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(CreateCustomFieldPayload {
@@ -208,9 +218,16 @@ impl CustomFieldMutation {
         let now = app.now();
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::CustomField)?;
-            let label = keep(input.label, "label")?;
+            let label = keep(input.label.clone(), "label")?;
             let custom_type = keep(input.r#type, "type")?.map(CustomType::from);
-            custom_field::update(connection, id, label.as_deref(), custom_type, now)
+            custom_field::update(
+                connection,
+                id,
+                input.if_version,
+                label.as_deref(),
+                custom_type,
+                now,
+            )
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(UpdateCustomFieldPayload {
@@ -228,7 +245,8 @@ impl CustomFieldMutation {
         let id = input.id.clone();
         let db = &context.app()?.db;
         let result = db.run(move |connection| {
-            custom_field::delete(connection, input_id(&id, Kind::CustomField)?)
+            let id = input_id(&id, Kind::CustomField)?;
+            custom_field::delete(connection, id, input.if_version)
         });
         Ok(match split(result.await)? {
             Ok(_) => DeleteCustomFieldPayload {

@@ -33,6 +33,8 @@ pub enum UserErrorCode {
     ConsentRequired,
     /// It cannot go while others use it.
     InUse,
+    /// It was changed since you read it: it has another version than `ifVersion` says. Read it again.
+    Conflict,
     /// Another refresh is running; try again when it has finished.
     RefreshRunning,
     /// Part of a rule has another shape than the language asks for.
@@ -79,6 +81,7 @@ impl From<InputCode> for UserErrorCode {
             InputCode::NotFound => UserErrorCode::NotFound,
             InputCode::Missing => UserErrorCode::Missing,
             InputCode::ConsentRequired => UserErrorCode::ConsentRequired,
+            InputCode::Conflict => UserErrorCode::Conflict,
         }
     }
 }
@@ -187,6 +190,12 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
             (ErrorCode::Timeout, message.to_owned())
         }
         Error::NewerDatabase(_) => (ErrorCode::Unavailable, error.to_string()),
+        Error::Contention(reason) => {
+            tracing::warn!(%reason, "a transaction failed in every attempt");
+            let message =
+                "other requests kept changing the same data; nothing was changed, so try again";
+            (ErrorCode::Contention, message.to_owned())
+        }
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, "the database is not available");
             let message = "the database is not available; try again in a moment";

@@ -10,7 +10,7 @@ use crate::audience::clean::clean_email;
 use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
 use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
 use crate::audience::properties::clean_properties;
-use crate::audience::subscriber::find_ids_by_emails;
+use crate::audience::subscriber::Known;
 use crate::rule::check_moment;
 use crate::text;
 use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
@@ -109,7 +109,7 @@ pub async fn page_of_events(
 }
 
 /// An event to record, of the subscriber with that id or e-mail address.
-#[derive(InputObject)]
+#[derive(InputObject, Clone)]
 pub struct EventInput {
     /// The global id of the subscriber; absent if the e-mail address is given.
     pub subscriber_id: Option<ID>,
@@ -125,8 +125,8 @@ pub struct EventInput {
     /// Whatever else is known of it: an object of at most 65,536 bytes as an export writes it, nested at most 32 deep,
     /// with names of at most 255 characters.
     pub properties: Option<Json<Map<String, Value>>>,
-    /// Your own name for the event, at most 255 characters: one that is known already is ignored, so that sending again
-    /// does no harm.
+    /// Your own name for the event, among those of the same subscriber and name, at most 255 characters: an event whose
+    /// key is known there is ignored, so that sending again does no harm.
     pub dedupe_key: Option<String>,
 }
 
@@ -181,43 +181,49 @@ impl EventMutation {
             .iter()
             .filter_map(|event| subscriber_number(event.subscriber_id.as_ref()?))
             .collect();
-        let known = app.db.run(move |connection| {
-            let by_email = find_ids_by_emails(connection, &emails)?;
-            let by_id = crate::audience::subscriber::find_by_ids(connection, &ids)?;
-            let existing: Vec<i64> = by_id.iter().map(|subscriber| subscriber.id).collect();
-            Ok((by_email, existing))
-        });
-        let (by_email, existing) = known.await.map_err(to_graphql)?;
-        let mut errors = Vec::new();
-        let mut events = Vec::with_capacity(asked);
-        for (position, event) in input.events.into_iter().enumerate() {
-            let path = format!("events[{position}]");
-            let subscriber = find_subscriber(&event, &path, &mut errors, |email| {
-                by_email.get(email).copied()
+        let recorded = app.db.run(move |connection| {
+            let inputs = input.events.clone();
+            event::record_of(connection, &ids, &emails, |known| {
+                clean_events(inputs, known, now)
             })
-            .filter(|id| {
-                let is_known = existing.contains(id) || event.subscriber_id.is_none();
-                if !is_known {
-                    errors.push(unknown(&path, "subscriberId"));
-                }
-                is_known
-            });
-            events.extend(clean_event(event, subscriber, &path, &mut errors, now));
-        }
-        if !errors.is_empty() {
-            return Ok(refused(errors));
-        }
-        let recorded = app
-            .db
-            .run(move |connection| event::record(connection, &events));
+        });
         Ok(match split(recorded.await)? {
-            Ok(recorded) => RecordEventsPayload {
+            Ok(Ok(recorded)) => RecordEventsPayload {
                 recorded_count: count(i64::try_from(recorded).unwrap_or(i64::MAX)),
                 ignored_count: count(i64::try_from(asked - recorded).unwrap_or(i64::MAX)),
                 user_errors: Vec::new(),
             },
-            Err(errors) => refused(errors),
+            Ok(Err(errors)) | Err(errors) => refused(errors),
         })
+    }
+}
+
+/// Returns the events of known subscribers, or everything that is wrong with them.
+fn clean_events(
+    inputs: Vec<EventInput>,
+    known: &Known,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewEvent>, Vec<UserError>> {
+    let mut errors = Vec::new();
+    let mut events = Vec::with_capacity(inputs.len());
+    for (position, event) in inputs.into_iter().enumerate() {
+        let path = format!("events[{position}]");
+        let subscriber = find_subscriber(&event, &path, &mut errors, |email| {
+            known.by_email.get(email).copied()
+        })
+        .filter(|id| {
+            let is_known = known.ids.contains(id);
+            if !is_known {
+                errors.push(unknown(&path, "subscriberId"));
+            }
+            is_known
+        });
+        events.extend(clean_event(event, subscriber, &path, &mut errors, now));
+    }
+    if errors.is_empty() {
+        Ok(events)
+    } else {
+        Err(errors)
     }
 }
 

@@ -60,6 +60,12 @@ impl GroupNode {
         self.0.updated_at
     }
 
+    /// The version: it grows with every change of name or description, not with the members. Send it as `ifVersion` to
+    /// change nothing that you have not seen.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// How many members the group has now.
     async fn member_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
         let members = load_one(context.loader()?, GroupMemberCount(self.0.id)).await?;
@@ -203,6 +209,8 @@ pub struct CreateGroupPayload {
 pub struct UpdateGroupInput {
     /// The global id of the group.
     pub id: ID,
+    /// The version that you have read. If the group has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// The name for people.
     pub name: MaybeUndefined<String>,
     /// What the group is for; null clears.
@@ -223,6 +231,8 @@ pub struct UpdateGroupPayload {
 pub struct DeleteGroupInput {
     /// The global id of the group.
     pub id: ID,
+    /// The version that you have read. If the group has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
 }
 
 /// Whether the group was deleted.
@@ -322,10 +332,17 @@ impl GroupMutation {
         let now = app.now();
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Group)?;
-            let name = keep(input.name, "name")?;
-            let description = change(input.description);
+            let name = keep(input.name.clone(), "name")?;
+            let description = change(input.description.clone());
             let description = description.as_ref().map(Option::as_deref);
-            group::update(connection, id, name.as_deref(), description, now)
+            group::update(
+                connection,
+                id,
+                input.if_version,
+                name.as_deref(),
+                description,
+                now,
+            )
         });
         let (group, user_errors) = parts(split(result.await)?);
         Ok(UpdateGroupPayload { group, user_errors })
@@ -339,8 +356,9 @@ impl GroupMutation {
     ) -> async_graphql::Result<DeleteGroupPayload> {
         let id = input.id.clone();
         let db = &context.app()?.db;
-        let result =
-            db.run(move |connection| group::delete(connection, input_id(&id, Kind::Group)?));
+        let result = db.run(move |connection| {
+            group::delete(connection, input_id(&id, Kind::Group)?, input.if_version)
+        });
         Ok(match split(result.await)? {
             Ok(_) => DeleteGroupPayload {
                 deleted_id: Some(input.id),
@@ -466,23 +484,21 @@ async fn change_members(
     context: &Context<'_>,
     key: String,
     members: Result<Members, Vec<UserError>>,
-    work: impl FnOnce(&mut diesel::PgConnection, i64, &[i64]) -> Result<MemberChange, Error>
+    work: impl Fn(&mut diesel::PgConnection, i64, &[i64]) -> Result<MemberChange, Error>
     + Send
     + 'static,
 ) -> async_graphql::Result<Result<(Group, MemberChange), Vec<UserError>>> {
-    let members = match members {
+    let Members { ids, mut emails } = match members {
         Ok(members) => members,
         Err(errors) => return Ok(Err(errors)),
     };
+    emails.sort();
+    emails.dedup();
     let result = context.app()?.db.run(move |connection| {
         let group = group::get_by_key(connection, &key, "group")?;
-        let mut ids = members.ids;
-        let mut emails = members.emails;
-        emails.sort();
-        emails.dedup();
         let found = find_ids_by_emails(connection, &emails)?;
         let unknown_emails = emails.len() - found.len();
-        ids.extend(found.values());
+        let ids: Vec<i64> = ids.iter().chain(found.values()).copied().collect();
         let mut change = work(connection, group.id, &ids)?;
         change.unknown += unknown_emails;
         Ok((group, change))

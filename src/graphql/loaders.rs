@@ -78,11 +78,21 @@ pub struct Loaders {
 /// Defines the loading of one kind of key by one function over a connection: at once, or as a scan when its turn comes.
 macro_rules! load {
     ($(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
-        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| loaders.app.db.run(move |$connection| $body));
+        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
+            loaders.app.db.run(move |$connection| {
+                let $keys = $keys.clone();
+                $body
+            })
+        });
     };
     ($(#[$doc:meta])* scan $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
         load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
-            scan(&loaders.app, loaders.key, move |db, _| db.run_here(|$connection| $body))
+            scan(&loaders.app, loaders.key, move |db, _| {
+                db.run_here(|$connection| {
+                    let $keys = $keys.clone();
+                    $body
+                })
+            })
         });
     };
     (@ $(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, $keys:ident, |$loaders:ident| $loading:expr) => {
@@ -416,7 +426,7 @@ impl Total {
 
     async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
         let counted = context.app()?.db.run(move |connection| {
-            Ok(match self {
+            Ok(match &self {
                 Total::Groups => groups::table.count().get_result(connection)?,
                 Total::Segments {
                     with_archived: true,
@@ -425,13 +435,13 @@ impl Total {
                     .filter(segments::archived_at.is_null())
                     .count()
                     .get_result(connection)?,
-                Total::Definitions(id) => segment::count_definitions(connection, id)?,
-                Total::RefreshesOf(id) => count_refreshes_of(connection, id)?,
+                Total::Definitions(id) => segment::count_definitions(connection, *id)?,
+                Total::RefreshesOf(id) => count_refreshes_of(connection, *id)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
-                Total::ImportProblems(id, kinds) => import::count_problems(connection, id, &kinds)?,
+                Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
                 _ => subscriber::count(connection)?,
             })
         });
@@ -469,6 +479,7 @@ fn shared(error: Arc<Error>) -> async_graphql::Error {
         Error::TimedOut | Error::Abandoned => Error::TimedOut,
         Error::TooManyScans => Error::TooManyScans,
         Error::Invalid(problems) => Error::Invalid(problems.clone()),
+        Error::Contention(reason) => Error::Contention(reason.clone()),
         other => Error::Internal(other.to_string()),
     })
 }

@@ -101,7 +101,7 @@ impl PreviewQuery {
                 };
                 let request = PreviewRequest {
                     rule,
-                    compare_to: compare_to.map(|segment| segment.id),
+                    compare_to: compare_to.as_ref().map(|segment| segment.id),
                     moment,
                     sample_size,
                 };

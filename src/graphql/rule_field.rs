@@ -318,7 +318,7 @@ impl RuleFieldQuery {
             first: sample_size(first)?,
         };
         let found = run_scan(context, move |db, _| {
-            db.run_here(|connection| suggest(connection, &[request]))
+            db.run_here(|connection| suggest(connection, std::slice::from_ref(&request)))
         });
         let found = found.await?.into_iter().flatten();
         Ok(found

@@ -141,6 +141,12 @@ impl SegmentNode {
         &self.0.name
     }
 
+    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion` to change
+    /// nothing that you have not seen. The versions of the rule alone are those of `definitions`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// What the segment is for.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()

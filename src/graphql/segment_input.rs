@@ -42,6 +42,8 @@ pub struct CreateSegmentPayload {
 pub struct UpdateSegmentInput {
     /// The global id of the segment.
     pub id: ID,
+    /// The version that you have read. If the segment has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// The name for people.
     pub name: MaybeUndefined<String>,
     /// What the segment is for; null clears.
@@ -70,6 +72,8 @@ pub struct UpdateSegmentPayload {
 pub struct DeleteSegmentInput {
     /// The global id of the segment.
     pub id: ID,
+    /// The version that you have read. If the segment has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
 }
 
 /// Whether the segment was deleted.
@@ -143,9 +147,10 @@ impl SegmentMutation {
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Segment)?;
             let changes = SegmentChanges {
-                name: keep(input.name, "name")?,
-                description: change(input.description),
-                rule,
+                if_version: input.if_version,
+                name: keep(input.name.clone(), "name")?,
+                description: change(input.description.clone()),
+                rule: rule.clone(),
                 archived: keep(input.archived, "archived")?,
                 mode: keep(input.mode, "mode")?.map(Into::into),
             };
@@ -167,8 +172,9 @@ impl SegmentMutation {
     ) -> async_graphql::Result<DeleteSegmentPayload> {
         let id = input.id.clone();
         let db = &context.app()?.db;
-        let result =
-            db.run(move |connection| segment::delete(connection, input_id(&id, Kind::Segment)?));
+        let result = db.run(move |connection| {
+            segment::delete(connection, input_id(&id, Kind::Segment)?, input.if_version)
+        });
         Ok(match split(result.await)? {
             Ok(_) => DeleteSegmentPayload {
                 deleted_id: Some(input.id),

@@ -51,7 +51,7 @@ impl SettingQuery {
 }
 
 /// The settings to change; what is absent stays as it is.
-#[derive(InputObject)]
+#[derive(InputObject, Clone)]
 pub struct UpdateSettingsInput {
     /// The IANA time zone, such as `Europe/Vilnius`. Another one makes all segments PENDING and refreshes them.
     pub time_zone: MaybeUndefined<String>,
@@ -110,7 +110,7 @@ impl SettingMutation {
         let app = context.app()?;
         let changed = app
             .db
-            .run(move |connection| setting::change(connection, &input.list()?));
+            .run(move |connection| setting::change(connection, &input.clone().list()?));
         let changed = split(changed.await)?;
         // The scheduler refreshes what is pending, and sleeps until the new time.
         app.pending.notify_one();

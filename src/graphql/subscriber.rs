@@ -163,6 +163,12 @@ impl SubscriberNode {
         self.0.updated_at
     }
 
+    /// The version: it grows with every change of any value. Send it as `ifVersion` to change nothing that you have not
+    /// seen.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// When the status last became SUBSCRIBED.
     async fn subscribed_at(&self) -> Option<DateTime<Utc>> {
         self.0.subscribed_at

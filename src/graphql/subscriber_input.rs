@@ -4,10 +4,9 @@ use super::app::ContextExt;
 use super::error::{UserError, split};
 use super::id::{Kind, input_id};
 use super::subscriber::{SubscriberNode, SubscriberStatus};
-use crate::audience::catalogue::load_catalogue;
 use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
 use crate::audience::subscriber::{self, Outcome};
-use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
 use crate::error::Error;
 use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
@@ -208,6 +207,8 @@ pub struct UpsertSubscriberPayload {
 pub struct UpdateSubscriberInput {
     /// The global id of the subscriber.
     pub id: ID,
+    /// The version that you have read. If the subscriber has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
     /// Another e-mail address.
     pub email: MaybeUndefined<String>,
     /// The values to set; none if absent.
@@ -258,10 +259,11 @@ impl SubscriberMutation {
         let app = context.app()?;
         let now = app.now();
         let result = app.db.run(move |connection| {
-            let consent = ConsentInput::read(input.consent)?;
-            let changes = read_values(input.values, consent)?;
-            let catalogue = load_catalogue(connection)?;
-            subscriber::upsert(connection, &input.email, &changes, &catalogue, now)
+            let consent = ConsentInput::read(input.consent.clone())?;
+            let changes = read_values(input.values.clone(), consent)?;
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::upsert(connection, &input.email, &changes, catalogue, now)
+            })
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpsertSubscriberPayload {
@@ -287,11 +289,13 @@ impl SubscriberMutation {
         let now = app.now();
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Subscriber)?;
-            let email = keep(input.email, "email")?;
-            let consent = ConsentInput::read(input.consent)?;
-            let changes = read_values(input.values, consent)?;
-            let catalogue = load_catalogue(connection)?;
-            subscriber::update(connection, id, email.as_deref(), &changes, &catalogue, now)
+            let email = keep(input.email.clone(), "email")?;
+            let consent = ConsentInput::read(input.consent.clone())?;
+            let changes = read_values(input.values.clone(), consent)?;
+            let (if_version, email) = (input.if_version, email.as_deref());
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::update(connection, id, if_version, email, &changes, catalogue, now)
+            })
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpdateSubscriberPayload {

@@ -4,7 +4,7 @@ use super::past::{in_snapshot, members_as_of};
 use crate::audience::group::{self, Group};
 use crate::audience::id_set::IdSet;
 use crate::audience::segment;
-use crate::error::Error;
+use crate::error::{Error, InputCode};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};
@@ -80,6 +80,10 @@ fn find_group(
     if copy.create_group && group::find_by_key(connection, &copy.group)?.is_none() {
         let created = group::create(connection, &copy.group, None, None, now);
         return created.map_err(|error| match error {
+            // Another copy has just made it: the next attempt finds it.
+            Error::Invalid(problems) if problems.iter().any(|one| one.code == InputCode::Taken) => {
+                Error::Contention("the group was made meanwhile".to_owned())
+            }
             Error::Invalid(mut problems) => {
                 // The key of the new group is called the group here.
                 problems

@@ -305,7 +305,7 @@ fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::Unavailable,
             &error.to_string(),
         ),
-        Error::Unavailable(reason) => {
+        Error::Contention(reason) | Error::Unavailable(reason) => {
             tracing::warn!(%reason, "an export cannot be made now");
             let message = "the database is not available, or too many exports are running; try again in a moment";
             let mut refused = refuse(

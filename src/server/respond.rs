@@ -86,7 +86,7 @@ fn status_of(code: ErrorCode, media_type: MediaType, codes: StatusCodes) -> Stat
         ErrorCode::WrongWay => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Contention | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         _ if is_old_client => StatusCode::OK,
         ErrorCode::ParseFailed | ErrorCode::PersistedQueryNotFound => StatusCode::BAD_REQUEST,

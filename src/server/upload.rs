@@ -272,11 +272,12 @@ fn answer_error(error: &Error) -> HttpResponse {
             (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::BadUserInput)
         }
         Error::Invalid(_) => (StatusCode::CONFLICT, ErrorCode::BadUserInput),
+        Error::Contention(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Contention),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
     };
     let message = match error {
-        Error::Invalid(_) | Error::NotFound { .. } => error.to_string(),
+        Error::Invalid(_) | Error::NotFound { .. } | Error::Contention(_) => error.to_string(),
         other => {
             tracing::error!(error = %other, "a file of an import could not be taken or given");
             "the server could not do this; its log says why".to_owned()

@@ -7,6 +7,7 @@ mod bounds;
 mod cdnow;
 mod clients;
 mod coercion;
+mod conflicts;
 mod connections;
 mod consent;
 mod converting;

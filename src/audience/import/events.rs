@@ -43,8 +43,15 @@ pub struct ReadEvent {
     occurred_at: DateTime<Utc>,
     value: Option<f64>,
     properties: Map<String, Value>,
-    /// The sender's own name for it.
-    pub dedupe_key: Option<String>,
+    dedupe_key: Option<String>,
+}
+
+impl ReadEvent {
+    /// Returns what makes the event the same as another, if the sender gave it a key.
+    pub fn identity(&self) -> Option<[&str; 3]> {
+        let key = self.dedupe_key.as_deref()?;
+        Some([&self.email, &self.name, key])
+    }
 }
 
 /// Where the cells of a column of events go.
@@ -342,9 +349,11 @@ fn count_new(connection: &mut PgConnection) -> Result<u64, Error> {
         events: i64,
     }
     let counted: Row = diesel::sql_query(
-        "SELECT count(*) FILTER (WHERE e.dedupe_key IS NULL) + count(DISTINCT e.dedupe_key) AS events \
+        "SELECT count(*) FILTER (WHERE e.dedupe_key IS NULL) \
+             + count(DISTINCT (e.subscriber_id, e.name, e.dedupe_key)) FILTER (WHERE e.dedupe_key IS NOT NULL) AS events \
          FROM import_staging_events e WHERE e.dedupe_key IS NULL \
-         OR NOT EXISTS (SELECT FROM events x WHERE x.dedupe_key = e.dedupe_key)",
+         OR NOT EXISTS (SELECT FROM events x WHERE x.subscriber_id = e.subscriber_id AND x.name = e.name \
+             AND x.dedupe_key = e.dedupe_key)",
     )
     .get_result(connection)?;
     Ok(u64::try_from(counted.events).unwrap_or_default())

@@ -33,6 +33,7 @@ mod suggest;
 mod tidy;
 mod turns;
 mod undo;
+mod undo_locks;
 mod whole;
 
 pub use control::{create, resume, set_file};

@@ -57,7 +57,7 @@ pub fn prepare<R: BufRead>(
         delimiter: form.delimiter,
         numbers: options.file().numbers(),
     };
-    db.run_here(|connection| {
+    let (kind, groups) = db.run_here(|connection| {
         store_form(connection, import.id, form, columns, None)?;
         connection.transaction(|connection| match options {
             ImportOptions::Subscribers(options) => {
@@ -65,31 +65,28 @@ pub fn prepare<R: BufRead>(
                 let stored = targets.iter().map(target_name).collect();
                 store_form(connection, import.id, form, columns, Some(stored))?;
                 let groups = settle(connection, import, &targets, options, moment)?;
-                Ok(Plan {
-                    kind: Kind::People(
-                        Box::new(person_reader(&names, targets, options, moment)),
-                        Box::new(cleaned(options)?),
-                    ),
-                    groups,
-                    first_rows,
-                })
+                let reader = person_reader(&names, targets, options, moment);
+                let kind = Kind::People(Box::new(reader), Box::new(cleaned(options)?));
+                Ok((kind, groups))
             }
             ImportOptions::Events(options) => {
                 let targets = map_event_columns(columns, options)?;
                 let stored = targets.iter().map(EventTarget::name).collect();
                 store_form(connection, import.id, form, columns, Some(stored))?;
-                Ok(Plan {
-                    kind: Kind::Events(EventReader {
-                        header: names.clone(),
-                        targets,
-                        dates: dates(options.date_format.as_ref(), options.time_zone),
-                        numbers: options.file.numbers(),
-                    }),
-                    groups: Vec::new(),
-                    first_rows,
-                })
+                let kind = Kind::Events(EventReader {
+                    header: names.clone(),
+                    targets,
+                    dates: dates(options.date_format.as_ref(), options.time_zone),
+                    numbers: options.file.numbers(),
+                });
+                Ok((kind, Vec::new()))
             }
         })
+    })?;
+    Ok(Plan {
+        kind,
+        groups,
+        first_rows,
     })
 }
 

@@ -76,14 +76,15 @@ impl<'a> BatchReader<'a> {
             };
             self.row += 1;
             let known = match self.kind {
-                Kind::People(reader, _) => reader.email_of(row),
+                Kind::People(reader, _) => reader.email_of(row).map(|email| hash(&email)),
                 Kind::Events(reader) if self.is_dry_run => {
-                    reader.read(row).ok().and_then(|event| event.dedupe_key)
+                    let read = reader.read(row).ok();
+                    read.and_then(|event| event.identity().map(hash_all))
                 }
                 Kind::Events(_) => None,
             };
             if let Some(known) = known {
-                self.seen.insert(hash(&known));
+                self.seen.insert(known);
             }
         }
         self.number = batches;
@@ -135,7 +136,7 @@ impl<'a> BatchReader<'a> {
             },
             (Kind::Events(reader), Items::Events(events)) => match reader.read(row) {
                 Ok(event) => {
-                    let key = event.dedupe_key.as_deref().map(hash);
+                    let key = event.identity().map(hash_all);
                     if self.is_dry_run && key.is_some_and(|key| !self.seen.insert(key)) {
                         gathering.report.unchanged += 1;
                     } else {
@@ -269,8 +270,16 @@ impl Gathering {
 }
 
 fn hash(text: &str) -> u64 {
+    hash_all([text])
+}
+
+fn hash_all<const N: usize>(texts: [&str; N]) -> u64 {
     let mut hasher = XxHash64::default();
-    hasher.write(text.as_bytes());
+    for text in texts {
+        hasher.write(text.as_bytes());
+        // No text holds this byte, so that the border between two of them counts.
+        hasher.write(&[0xff]);
+    }
     hasher.finish()
 }
 

@@ -16,8 +16,8 @@ use super::turns::{StopOthers, Stopped, Turns};
 use super::{control, events, runs, subscribers};
 use crate::audience::setting;
 use crate::clock::Clock;
-use crate::db::Db;
 use crate::db::schema::{import_batches, imports};
+use crate::db::{Attempts, Db};
 use crate::error::Error;
 use crate::rule::shift_moment;
 use chrono::Duration;
@@ -142,7 +142,7 @@ fn finish(
     let (state, error) = match result {
         Ok(state) => (state, None),
         // It is left running, so that whoever comes next takes it up.
-        Err(error @ Error::Unavailable(_)) => return Err(error),
+        Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => return Err(error),
         Err(error) => (ImportState::Failed, Some(error)),
     };
     let message = error.as_ref().map(ToString::to_string);
@@ -366,12 +366,14 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
 
     fn write(&self, connection: &mut PgConnection, mut batch: Batch) -> Result<(), Stopped> {
         let mut attempt = 1;
+        let mut conflicts = Attempts::new();
         loop {
             let written =
                 connection.transaction(|connection| self.write_once(connection, &mut batch));
             match written {
-                // Somebody else has just added one of these people; they are known now.
+                // Another transaction has just added one of these people; they are known now.
                 Err(Stopped::Failed(Error::Invalid(_))) if attempt < ATTEMPTS => attempt += 1,
+                Err(Stopped::Failed(Error::Contention(_))) if conflicts.wait_for_next() => {}
                 Err(stopped) => return Err(stopped),
                 Ok(is_cancelled) => {
                     self.turns.commit(batch.number);

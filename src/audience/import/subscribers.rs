@@ -8,6 +8,7 @@ use super::options::{ImportMode, SubscriberImport};
 use super::person::{Person, is_raised};
 use super::report::{ProblemKind, RowProblem};
 use crate::audience::consent::{Suppression, find_suppressions, lift_suppressions};
+use crate::audience::group;
 use crate::audience::status_change::{Cause, FirstStatus, remember_first};
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
@@ -220,7 +221,8 @@ fn nobody(person: &Person) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Finds who is known, and keeps them from changing until the end of the transaction.
+/// Finds who is known, and keeps them from changing until the end of the transaction. The rows are locked in the order
+/// of their ids, as everywhere.
 fn find_known(
     connection: &mut PgConnection,
     people: &[Person],
@@ -230,12 +232,12 @@ fn find_known(
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let query = subscribers::table
         .filter(subscribers::email.eq_any(emails))
-        .order(subscribers::email)
+        .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
     let rows: Vec<(String, i64, String)> = if context.is_dry_run {
         query.load(connection)?
     } else {
-        query.for_update().load(connection)?
+        query.for_no_key_update().load(connection)?
     };
     let known = rows.into_iter();
     Ok(known
@@ -419,7 +421,8 @@ fn merge(
     Ok(u64::try_from(affected.affected).unwrap_or_default())
 }
 
-/// The statement that merges staged rows. Every look-up is one of the primary key, whatever the planner believes.
+/// The statement that merges staged rows. What is remembered leaves out the version, which undoing does not give back.
+/// Every look-up is one of the primary key, whatever the planner believes.
 fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let names: Vec<&str> = plain_columns().map(|(_, name)| name).collect();
     let merged = |name: &str| match fills {
@@ -438,7 +441,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let sets = list(&|name| format!("{name} = t.{name}, "));
     let changed = format!(
         "WITH changed AS MATERIALIZED ( \
-             SELECT s.id, r.is_again, to_jsonb(s) AS before, {values} \
+             SELECT s.id, r.is_again, to_jsonb(s) - 'version' AS before, {values} \
                  coalesce(r.status, s.status) AS status, {custom} AS custom \
              FROM import_staging r \
              CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = r.subscriber_id OFFSET 0) s \
@@ -456,7 +459,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
                      ELSE s.subscribed_at END, \
                  unsubscribed_at = CASE WHEN t.status IN ('unsubscribed', 'bounced', 'complained') \
                      AND s.status <> t.status THEN $2 ELSE s.unsubscribed_at END \
-             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) AS after \
+             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) - 'version' AS after \
          ), remembered AS ( \
              INSERT INTO import_changes (import_id, subscriber_id, before, after) \
              SELECT $1, u.id, u.before, u.after FROM updated u \
@@ -483,6 +486,7 @@ pub fn join_groups(
             total += placed.would_be_new as u64;
             total += count_outside(connection, *group, &placed.known_ids)?;
         } else if let Some(group) = group {
+            group::lock(connection, *group)?;
             let mut added = join_known(connection, *group, placed, context)?;
             join_new(connection, *group, placed, context)?;
             added.extend(&placed.new_ids);

@@ -6,6 +6,7 @@ use super::job::{self, Import, ImportState};
 use super::options::ImportKind;
 use super::run::{Lock, remove_file};
 use super::runs;
+use super::undo_locks::{lock_made, lock_subscribers};
 use crate::audience::consent::restore_suppressions;
 use crate::audience::membership::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
@@ -63,6 +64,7 @@ pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>
     };
     // What is said of people is written before any of them can be deleted.
     let outcome = lock.connection.transaction(|connection| {
+        lock_made(connection, id)?;
         lock_for_refresh(connection)?;
         let import = job::lock(connection, id)?;
         // It is done, or was taken back, perhaps while this waited for the locks.
@@ -149,6 +151,7 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
         ));
     };
     let undone = lock.connection.transaction(|connection| {
+        lock_made(connection, id)?;
         lock_for_refresh(connection)?;
         undo_within(connection, id, Moments { asked: now, now })
     })?;
@@ -234,6 +237,7 @@ fn undo_subscribers(
 ) -> Result<(), Error> {
     let moment = import.started_at.unwrap_or(import.created_at);
     let created = created_ids(connection, import)?;
+    lock_subscribers(connection, import.id, &created)?;
     let mut later = Later::default();
     later.find_changed(connection, import.id)?;
     for ids in created.chunks(AT_A_TIME) {
@@ -268,12 +272,13 @@ struct LaterRow {
 }
 
 impl Later {
-    /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted.
+    /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted. Versions
+    /// may differ: undoing a later import gives a row its values back, and another version.
     fn find_changed(&mut self, connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
         let rows = diesel::sql_query(format!(
             "SELECT s.email, 'changed' AS why, count(*) OVER () AS total FROM import_changes c \
              JOIN subscribers s ON s.id = c.subscriber_id \
-             WHERE c.import_id = $1 AND to_jsonb(s) <> c.after ORDER BY s.id LIMIT {NAMED}"
+             WHERE c.import_id = $1 AND to_jsonb(s) - 'version' <> c.after ORDER BY s.id LIMIT {NAMED}"
         ))
         .bind::<BigInt, _>(import_id)
         .load(connection)?;
@@ -420,7 +425,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
             );
             return Err(Error::invalid("id", message));
         }
-        group::delete(connection, id)?;
+        group::delete(connection, id, None)?;
     }
     for id in made.custom_fields {
         let Some(found) = custom_field::find_by_ids(connection, &[id])?.pop() else {
@@ -437,7 +442,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
             );
             return Err(Error::invalid("id", message));
         }
-        custom_field::delete(connection, id)?;
+        custom_field::delete(connection, id, None)?;
     }
     Ok(())
 }
@@ -450,14 +455,15 @@ struct Counted {
 
 /// Deletes the events that the import recorded, and makes the totals of their subscribers anew.
 fn undo_events(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
-    for ids in created_ids(connection, import)?.chunks(AT_A_TIME) {
-        // Totals are locked in the order of their key, as whoever records events does.
-        diesel::sql_query(
-            "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
-             USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",
-        )
-        .bind::<Array<BigInt>, _>(ids)
-        .execute(connection)?;
+    let created = created_ids(connection, import)?;
+    // Totals are locked in the order of their key, all before the first is changed, as by whoever records events.
+    diesel::sql_query(
+        "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
+         USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",
+    )
+    .bind::<Array<BigInt>, _>(&created)
+    .execute(connection)?;
+    for ids in created.chunks(AT_A_TIME) {
         diesel::sql_query(
             "WITH gone AS (DELETE FROM events WHERE id = ANY($1) RETURNING id, subscriber_id, name), \
              affected AS (SELECT DISTINCT subscriber_id, name FROM gone), \

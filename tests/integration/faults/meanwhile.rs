@@ -104,7 +104,7 @@ fn a_segment_deleted_meanwhile_leaves_nothing() {
         .expect("an id");
     app.set_time("2026-03-20T00:00:00Z");
     let mut held = app.database.hold("SELECT 1");
-    segment::delete(&mut held.connection, id).expect("a deletion");
+    segment::delete(&mut held.connection, id, None).expect("a deletion");
     meanwhile(&app, held, Held::commit).expect("a refresh");
     assert_eq!(
         numbers(

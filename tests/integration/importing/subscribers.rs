@@ -67,6 +67,7 @@ fn every_column_and_every_type_is_stored_in_its_normal_form() {
         "source": "fair",
         "status": "unsubscribed",
         "country": "LT",
+        "version": 1,
         "birthday": "1990-05-17",
         "language": "lt-lt",
         "latitude": 54.6872,

@@ -44,10 +44,10 @@ fn app() -> TestApp {
     app
 }
 
-/// Everything that an import can change, with every column.
+/// Everything that an import can change, with every column but the version, which counts an undoing as a change.
 fn everything(app: &TestApp) -> String {
     app.database.ask(
-        "SELECT json_build_array((SELECT json_agg(s ORDER BY s.id) FROM subscribers s), \
+        "SELECT json_build_array((SELECT json_agg(to_jsonb(s) - 'version' ORDER BY s.id) FROM subscribers s), \
          (SELECT json_agg(g ORDER BY g.id) FROM groups g), \
          (SELECT json_agg(m ORDER BY m.group_id, m.subscriber_id) FROM group_memberships m), \
          (SELECT json_agg(f) FROM custom_fields f), (SELECT json_agg(e ORDER BY e.id) FROM events e), \
@@ -273,7 +273,7 @@ fn events_and_their_totals_are_taken_back() {
     let before = everything(&app);
     let csv = "email,event,occurred_at,value,dedupe_key\nona@example.com,purchase,2026-01-01T00:00:00Z,1.5,a\n\
         ona@example.com,purchase,2026-03-20T00:00:00Z,,b\njonas@example.com,purchase,2026-03-20T00:00:00Z,2,c\n\
-        ona@example.com,purchase,2026-03-21T00:00:00Z,,\nstill@example.com,visit,2026-03-21T00:00:00Z,,a\n";
+        ona@example.com,purchase,2026-03-21T00:00:00Z,,\nona@example.com,purchase,2026-03-21T00:00:00Z,,a\n";
     let (import, failure) = run_job(
         &app,
         &ImportOptions::Events(EventImport::default()),

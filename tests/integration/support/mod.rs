@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// An application over a database of its own, with a clock that stands until it is set.
 pub struct TestApp {
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     pub app: App,
     pub clock: Clock,
     api: Api,
@@ -53,10 +53,22 @@ impl TestApp {
             .db
             .run_here(|connection| settle(connection, &given, Missing::Defaults));
         assert_eq!(settled.expect("the settings are stored"), []);
+        let db = database.db.clone();
         let clock = Clock::standing_at(instant(now));
+        TestApp::with(Arc::new(database), db, clock)
+    }
+
+    /// Another server over the same database, with connections of its own and the same clock.
+    pub fn beside(&self) -> TestApp {
+        let db = Db::open(&self.database.url, 6).expect("the cluster answers");
+        let database = Arc::clone(&self.database);
+        TestApp::with(database, db, self.clock.clone())
+    }
+
+    fn with(database: Arc<TestDatabase>, db: Db, clock: Clock) -> TestApp {
         let spool = tempfile::tempdir().expect("a directory for files to import");
         let app = App {
-            db: database.db.clone(),
+            db,
             refresh: RefreshSettings {
                 workers: 2,
                 clock: clock.clone(),
