@@ -21,3 +21,4 @@ pub mod segment;
 pub mod subscriber;
 pub mod subscriber_changes;
 pub mod suggestion;
+pub mod warning;

@@ -8,6 +8,7 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::refresh::{
     Refresh, SegmentRefresh, Selection, Trigger, follow_touches, list_segment_refreshes, refresh,
+    refuse_archived,
 };
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -53,6 +54,7 @@ fn select(db: &Db, keys: &[String]) -> Result<Selection, Error> {
                 let segment = find_by_key(connection, key)?;
                 let segment =
                     segment.ok_or_else(|| Error::not_found("segment", format!("\"{key}\"")))?;
+                refuse_archived(&segment, "segment")?;
                 Ok(segment.id)
             })
             .collect()

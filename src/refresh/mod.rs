@@ -13,11 +13,13 @@ mod column_builder;
 mod copy;
 mod explain;
 mod feed;
+mod fill;
 mod growth;
 mod history;
 mod instant;
 mod load;
 mod load_events;
+mod load_history;
 mod matching;
 mod meter;
 mod passages;
@@ -36,6 +38,7 @@ mod write;
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use explain::{NodeAnswer, explain};
 pub use feed::{Newest, Seen, SegmentChange, find_newest, find_next_change};
+pub use fill::{fill_pending, refuse_archived, refuse_unfilled};
 pub use growth::{GrowthPoint, GrowthStep, list_growth};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,

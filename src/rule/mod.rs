@@ -13,6 +13,7 @@
 //! This module knows no database, no clock and no asynchronous code.
 
 mod calendar;
+mod calendar_period;
 mod catalogue;
 mod check;
 mod condition;
@@ -42,9 +43,11 @@ mod random;
 mod report;
 mod summary;
 pub mod vocabulary;
+mod warning;
 mod words;
 
 pub use calendar::{Moment, days_after, days_before};
+pub use calendar_period::CalendarPeriod;
 pub use catalogue::{Catalogue, KnownSegment};
 pub use check::{check_rule, parse_and_check};
 pub use condition::{
@@ -72,3 +75,4 @@ pub use query_builder::from_query_builder;
 pub use query_builder_write::to_query_builder;
 pub use random::{BUCKETS, bucket, buckets};
 pub use summary::summarize;
+pub use warning::{AskedEvents, AskedProperty, Warning, WarningCode, list_asked_events};

@@ -22,6 +22,7 @@ mod nouns;
 mod past;
 mod reasons;
 mod refreshing;
+mod rules;
 mod schedule;
 mod schema;
 mod scopes;

@@ -295,6 +295,11 @@ fn rules_that_react_querybuilder_cannot_say() {
         date(json!({"anniversaryInTheNext": week})),
         date(json!({"anniversaryInTheLast": week})),
         date(json!({"anniversaryMonth": 3})),
+        date(json!({"betweenAgo": {"from": week, "to": week}})),
+        date(json!({"during": "TODAY"})),
+        {"group": {"none": true, "addedAt": {"during": "TODAY"}}},
+        {"segment": {"inAny": ["loyal"], "ever": true}},
+        {"segment": {"inAny": ["loyal"], "joinedAt": {"during": "TODAY"}}},
     ]});
     assert_snapshot!(described(to_query_builder(&parsed(&rule))), @r#"
     UNKNOWN_NODE at [all[1].not.any[0].event]
