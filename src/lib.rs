@@ -41,7 +41,8 @@
 //!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
 //! - The past is the present with every later change undone (`refresh/past.rs`): whoever writes members also remembers
 //!   what changed, and a deletion takes the subscriber out of both.
-//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
+//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles. An archived
+//!   segment is not evaluated: it lends its last members. Past memberships come from the history that the snapshot shows.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
