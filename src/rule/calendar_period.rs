@@ -200,7 +200,39 @@ mod tests {
             said.join("\n")
         };
         // 2027-01-01 is a Friday: its week belongs to both years, its month and quarter to one.
-        insta::assert_snapshot!(days("2027-01-01"), @"");
-        insta::assert_snapshot!(days("2024-02-29"), @"");
+        insta::assert_snapshot!(days("2027-01-01"), @"
+        YESTERDAY 2026-12-31 2026-12-31
+        TODAY 2027-01-01 2027-01-01
+        TOMORROW 2027-01-02 2027-01-02
+        LAST_WEEK 2026-12-21 2026-12-27
+        THIS_WEEK 2026-12-28 2027-01-03
+        NEXT_WEEK 2027-01-04 2027-01-10
+        LAST_MONTH 2026-12-01 2026-12-31
+        THIS_MONTH 2027-01-01 2027-01-31
+        NEXT_MONTH 2027-02-01 2027-02-28
+        LAST_QUARTER 2026-10-01 2026-12-31
+        THIS_QUARTER 2027-01-01 2027-03-31
+        NEXT_QUARTER 2027-04-01 2027-06-30
+        LAST_YEAR 2026-01-01 2026-12-31
+        THIS_YEAR 2027-01-01 2027-12-31
+        NEXT_YEAR 2028-01-01 2028-12-31
+        ");
+        insta::assert_snapshot!(days("2024-02-29"), @"
+        YESTERDAY 2024-02-28 2024-02-28
+        TODAY 2024-02-29 2024-02-29
+        TOMORROW 2024-03-01 2024-03-01
+        LAST_WEEK 2024-02-19 2024-02-25
+        THIS_WEEK 2024-02-26 2024-03-03
+        NEXT_WEEK 2024-03-04 2024-03-10
+        LAST_MONTH 2024-01-01 2024-01-31
+        THIS_MONTH 2024-02-01 2024-02-29
+        NEXT_MONTH 2024-03-01 2024-03-31
+        LAST_QUARTER 2023-10-01 2023-12-31
+        THIS_QUARTER 2024-01-01 2024-03-31
+        NEXT_QUARTER 2024-04-01 2024-06-30
+        LAST_YEAR 2023-01-01 2023-12-31
+        THIS_YEAR 2024-01-01 2024-12-31
+        NEXT_YEAR 2025-01-01 2025-12-31
+        ");
     }
 }
