@@ -48,7 +48,8 @@
 //!   visible, since they are written under one lock.
 //! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database
 //!   (`audience/setting.rs`). It is read where rules are evaluated, in a refresh from its snapshot, and kept by no process.
-//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles.
+//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles. An archived
+//!   segment is not evaluated: it lends its last members. Past memberships come from the history that the snapshot shows.
 //! - Moments lie in the years 1 to 9999 (UTC): every door reads or checks them by `rule/range.rs`, and `rule/calendar.rs`
 //!   clamps what windows reach. The `as_of` of refreshes never goes backwards (`refresh/order.rs`).
 //! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`); the others go on.

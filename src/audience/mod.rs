@@ -29,3 +29,4 @@ pub mod subscriber_status;
 pub mod suggestion;
 pub mod type_lock;
 pub mod version;
+pub mod warning;

@@ -10,6 +10,12 @@ use diesel::sql_types::{BigInt, Integer, Text};
 /// Properties are looked for in this many of the latest events of a name.
 pub const LATEST_EVENTS: usize = 10_000;
 
+/// The longest value or property name that is suggested, in characters: nobody writes longer ones into a rule.
+const LONGEST: usize = 250;
+
+/// The most properties that are listed of a name of events.
+const MOST_PROPERTIES: usize = 250;
+
 /// Where suggested values come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SuggestionSource {
@@ -120,7 +126,7 @@ fn request_sql(place: usize, request: &SuggestionRequest, binds: &mut Vec<String
     let first = request.first;
     format!(
         "(SELECT {place} AS request, value, sum(count)::bigint AS count FROM ({values}) AS found \
-         WHERE value <> '' AND starts_with(lower(value), ${prefix}) \
+         WHERE value <> '' AND length(value) <= {LONGEST} AND starts_with(lower(value), ${prefix}) \
          GROUP BY value ORDER BY count DESC, value LIMIT {first})"
     )
 }
@@ -164,17 +170,18 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
             binds.extend([event.clone(), property.clone(), json_type.clone()]);
             let (event, property, json_type) = (binds.len() - 2, binds.len() - 1, binds.len());
             format!(
-                "SELECT CASE WHEN jsonb_typeof(found) = 'array' THEN item ELSE found #>> '{{}}' END AS value, 1 AS count \
+                "SELECT CASE WHEN jsonb_typeof(found) = 'array' THEN item #>> '{{}}' ELSE found #>> '{{}}' END AS value, 1 AS count \
                  FROM (SELECT properties -> ${property} AS found FROM events WHERE name = ${event} \
                  ORDER BY id DESC LIMIT {LATEST_EVENTS}) AS latest LEFT JOIN LATERAL \
-                 jsonb_array_elements_text(CASE jsonb_typeof(found) WHEN 'array' THEN found END) AS item ON true \
-                 WHERE jsonb_typeof(found) = ${json_type}"
+                 jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found END) AS item \
+                 ON jsonb_typeof(item) = 'string' WHERE jsonb_typeof(found) = ${json_type}"
             )
         }
     }
 }
 
-/// Lists the properties of the latest events of each of these names, with the types their values have.
+/// Lists the properties of the latest events of each of these names, with the types their values have: those that a rule
+/// can ask about, the most frequent first, and at most 250 of each name. A list counts if it has a text.
 ///
 /// # Errors
 /// Those of the database.
@@ -183,10 +190,16 @@ pub fn list_properties(
     events: &[String],
 ) -> Result<Vec<EventProperty>, Error> {
     let sql = format!(
-        "SELECT asked.name AS event, property.key AS name, jsonb_typeof(property.value) AS json_type, count(*) AS count \
-         FROM unnest($1) AS asked (name), LATERAL (SELECT properties FROM events WHERE events.name = asked.name \
-         ORDER BY id DESC LIMIT {LATEST_EVENTS}) AS latest, jsonb_each(latest.properties) AS property \
-         GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3"
+        "SELECT asked.name AS event, found.* FROM unnest($1) AS asked (name), LATERAL ( \
+             SELECT property.key AS name, jsonb_typeof(property.value) AS json_type, count(*) AS count \
+             FROM (SELECT properties FROM events WHERE events.name = asked.name ORDER BY id DESC LIMIT {LATEST_EVENTS}) AS latest, \
+             jsonb_each(latest.properties) AS property \
+             WHERE length(property.key) BETWEEN 1 AND {LONGEST} AND CASE jsonb_typeof(property.value) \
+                 WHEN 'string' THEN property.value <> '\"\"' \
+                 WHEN 'array' THEN jsonb_path_exists(property.value, 'strict $[*] ? (@.type() == \"string\" && @ != \"\")') \
+                 ELSE jsonb_typeof(property.value) IN ('number', 'boolean') END \
+             GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_PROPERTIES}) AS found \
+         ORDER BY 1, 4 DESC, 2, 3"
     );
     Ok(diesel::sql_query(sql)
         .bind::<diesel::sql_types::Array<Text>, _>(events)

@@ -9,7 +9,7 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::refresh::{
     Refresh, SegmentRefresh, Selection, Trigger, follow_touches, list_segment_refreshes, refresh,
-    refresh_as_of,
+    refresh_as_of, refuse_archived,
 };
 use crate::rule::parse_instant;
 use chrono::{DateTime, Utc};
@@ -61,6 +61,7 @@ fn select(db: &Db, keys: &[String]) -> Result<Selection, Error> {
                 let segment = find_by_key(connection, key)?;
                 let segment =
                     segment.ok_or_else(|| Error::not_found("segment", format!("\"{key}\"")))?;
+                refuse_archived(&segment, "segment")?;
                 Ok(segment.id)
             })
             .collect()

@@ -37,6 +37,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Every event name that was ever recorded, so that a rule about one that never was can be warned about without reading the events. Written by a trigger; a name stays when its events are deleted.
+    event_names (name) {
+        name -> Text,
+    }
+}
+
+diesel::table! {
     /// Lifetime figures per subscriber and event name, kept in the same transaction as the events: all-time rules never read the events.
     event_totals (subscriber_id, name) {
         subscriber_id -> Int8,
@@ -493,6 +500,7 @@ diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     custom_fields,
+    event_names,
     event_totals,
     events,
     group_memberships,

@@ -68,11 +68,11 @@ impl Column {
     }
 }
 
-/// Members by hand that can be loaded: those of a group, added in a half-open range of instants.
+/// Members by hand that can be loaded: those of a group or of any group, added in a half-open range of instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKey {
-    /// The id of the group.
-    pub id: i64,
+    /// The id of the group; none for any group at all.
+    pub group: Option<i64>,
     /// The first instant, in microseconds since 1970-01-01.
     pub from: Option<i64>,
     /// The first instant after the range.
@@ -84,6 +84,33 @@ impl GroupKey {
     pub fn contains(&self, added_at: i64) -> bool {
         self.from.is_none_or(|from| from <= added_at)
             && self.until.is_none_or(|until| added_at < until)
+    }
+}
+
+/// What can be loaded of the stored history of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HistoryKey {
+    /// The id of the segment.
+    pub segment_id: i64,
+    /// Whether memberships that have ended count too.
+    pub ever: bool,
+    /// The first instant at which a membership may have begun, in microseconds since 1970-01-01. Without any bound
+    /// memberships count of which it is not known any more when they began.
+    pub from: Option<i64>,
+    /// The first instant after the range.
+    pub until: Option<i64>,
+}
+
+impl HistoryKey {
+    /// Whether a membership that began at this instant counts.
+    pub fn contains(&self, joined_at: i64) -> bool {
+        self.from.is_none_or(|from| from <= joined_at)
+            && self.until.is_none_or(|until| joined_at < until)
+    }
+
+    /// Whether it does not matter when a membership began.
+    pub fn is_unbounded(&self) -> bool {
+        self.from.is_none() && self.until.is_none()
     }
 }
 
@@ -119,6 +146,8 @@ pub struct Chunk {
     pub groups: HashMap<GroupKey, BooleanBuffer>,
     /// The stored members of the segments that the plan lists, by id.
     pub segments: HashMap<i64, BooleanBuffer>,
+    /// Who has had a stored membership that counts, for what the plan lists.
+    pub histories: HashMap<HistoryKey, BooleanBuffer>,
     /// The answers to the event leaves of the plan, in their order; see [`EventTally`](super::EventTally).
     pub events: Vec<BooleanBuffer>,
 }

@@ -18,7 +18,15 @@ pub fn day_range(test: &DateTest, today: NaiveDate) -> (Option<NaiveDate>, Optio
             None,
             days_before(today, *period).checked_sub_days(Days::new(1)),
         ),
+        DateTest::BetweenAgo(from, to) => (
+            Some(days_before(today, *from)),
+            Some(days_before(today, *to)),
+        ),
         DateTest::InTheNext(period) => (Some(today), Some(days_after(today, *period))),
+        DateTest::During(period) => {
+            let (first, last) = period.days(today);
+            (Some(first), Some(last))
+        }
         _ => (Some(today), Some(today)),
     }
 }
@@ -45,7 +53,18 @@ pub fn instant_range(test: &DateTest, moment: &Moment) -> (Option<i64>, Option<i
         DateTest::Between(from, to) => (start(from), end(to)),
         DateTest::InTheLast(period) => (Some(micros(moment.ago(*period))), Some(now + 1)),
         DateTest::MoreThanAgo(period) => (None, Some(micros(moment.ago(*period)))),
+        DateTest::BetweenAgo(from, to) => (
+            Some(micros(moment.ago(*from))),
+            Some(micros(moment.ago(*to)) + 1),
+        ),
         DateTest::InTheNext(period) => (Some(now), Some(micros(moment.ahead(*period)) + 1)),
+        DateTest::During(period) => {
+            let (first, last) = period.days(moment.today());
+            (
+                start(&DateLiteral::Day(first)),
+                end(&DateLiteral::Day(last)),
+            )
+        }
         _ => {
             let today = DateLiteral::Day(moment.today());
             (start(&today), end(&today))
@@ -58,6 +77,8 @@ pub fn resolve_window(window: TimeWindow, moment: &Moment) -> (Option<i64>, Opti
     let test = match window {
         TimeWindow::AllTime => return (None, None),
         TimeWindow::InTheLast(period) => DateTest::InTheLast(period),
+        TimeWindow::BetweenAgo(from, to) => DateTest::BetweenAgo(from, to),
+        TimeWindow::During(period) => DateTest::During(period),
         TimeWindow::Between(from, to) => DateTest::Between(from, to),
         TimeWindow::Before(literal) => DateTest::Before(literal),
         TimeWindow::After(literal) => DateTest::After(literal),

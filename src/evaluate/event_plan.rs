@@ -16,6 +16,8 @@ pub struct EventPlan {
     pub leaves: Vec<ResolvedEvent>,
     /// Every distinct test of a property, to which conditions refer by position.
     pub filters: Vec<ResolvedFilter>,
+    /// Every distinct property that something is computed of, to which conditions refer by position.
+    pub measured: Vec<String>,
     /// The properties to load, named like columns.
     pub columns: BTreeSet<ColumnKey>,
     places: HashMap<Identity, usize>,
@@ -34,6 +36,8 @@ pub struct ResolvedEvent {
     pub filters: Vec<usize>,
     /// What is computed, and what it must be.
     pub measure: ResolvedMeasure,
+    /// The position of the property that it is computed of; none for the values of the events.
+    pub of: Option<usize>,
 }
 
 /// What is computed of events, and what it must be.
@@ -63,15 +67,17 @@ impl ResolvedEvent {
             }
             ResolvedMeasure::Instant(..) => true,
         };
-        is_kept && self.from.is_none() && self.until.is_none() && self.filters.is_empty()
+        is_kept
+            && self.of.is_none()
+            && self.from.is_none()
+            && self.until.is_none()
+            && self.filters.is_empty()
     }
 
     /// Whether it needs the values of events.
     pub fn needs_values(&self) -> bool {
         match &self.measure {
-            ResolvedMeasure::Number(measure, _) => {
-                !matches!(measure, NumberMeasure::Count | NumberMeasure::DistinctDays)
-            }
+            ResolvedMeasure::Number(measure, _) => measure.is_of_values() && self.of.is_none(),
             ResolvedMeasure::Instant(..) => false,
         }
     }
@@ -86,7 +92,12 @@ impl EventPlan {
             .iter()
             .map(|filter| self.add_filter(filter, moment))
             .collect();
+        let of = event
+            .of
+            .as_ref()
+            .map(|property| self.add_measured(property));
         self.leaves.push(ResolvedEvent {
+            of,
             names: event.names.clone(),
             from,
             until,
@@ -99,6 +110,15 @@ impl EventPlan {
             },
         });
         ResolvedLeaf::Event(self.leaves.len() - 1)
+    }
+
+    fn add_measured(&mut self, property: &str) -> usize {
+        let known = self.measured.iter().position(|known| known == property);
+        known.unwrap_or_else(|| {
+            self.columns.insert(ColumnKey::Number(property.to_owned()));
+            self.measured.push(property.to_owned());
+            self.measured.len() - 1
+        })
     }
 
     fn add_filter(&mut self, filter: &EventFilter, moment: &Moment) -> usize {

@@ -6,10 +6,12 @@
 
 use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
+use super::exact_sum::ExactSum;
 use super::leaf::{evaluate_leaf, passes};
 use super::millionths::{average_of_millionths, of_millionths};
 use crate::cancel::{Cancel, Stopped};
 use crate::rule::{InstantMeasure, Moment, NumberMeasure};
+use arrow_array::Float64Array;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use chrono::{DateTime, NaiveDate};
 use std::collections::HashMap;
@@ -92,6 +94,34 @@ impl EventFigures {
     }
 }
 
+/// What is known of the numbers in a property.
+#[derive(Debug, Clone, Default)]
+struct PropertyFigures {
+    count: u64,
+    sum: ExactSum,
+    /// The least and the greatest of them, if there are any.
+    ends: Option<(f64, f64)>,
+}
+
+impl PropertyFigures {
+    fn add(&mut self, number: f64) {
+        self.count += 1;
+        self.sum.add(number);
+        let (least, greatest) = self.ends.unwrap_or((number, number));
+        self.ends = Some((least.min(number), greatest.max(number)));
+    }
+
+    fn measure(&self, measure: NumberMeasure) -> Measured {
+        match (measure, self.ends) {
+            (NumberMeasure::Sum, _) => Measured::Number(self.sum.divided_by(1)),
+            (_, None) => Measured::Missing,
+            (NumberMeasure::Min, Some((least, _))) => Measured::Number(least),
+            (NumberMeasure::Max, Some((_, greatest))) => Measured::Number(greatest),
+            (_, Some(_)) => Measured::Number(self.sum.divided_by(self.count)),
+        }
+    }
+}
+
 /// What a measure is for one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measured {
@@ -120,8 +150,15 @@ pub struct EventTally<'p> {
     span: EventSpan,
 }
 
-/// The names of a window, its first instant and the first after it, and the tests an event must pass.
-type WindowKey<'p> = (&'p [String], Option<i64>, Option<i64>, &'p [usize]);
+/// The names of a window, its first instant and the first after it, the tests an event must pass, and the property that
+/// is measured.
+type WindowKey<'p> = (
+    &'p [String],
+    Option<i64>,
+    Option<i64>,
+    &'p [usize],
+    Option<usize>,
+);
 
 #[derive(Debug)]
 struct Window {
@@ -129,6 +166,8 @@ struct Window {
     until: i64,
     filters: Vec<usize>,
     figures: EventFigures,
+    /// The position of the property that is measured, and what is known of its numbers.
+    property: Option<(usize, PropertyFigures)>,
     /// Local days with an event, where a condition counts them.
     days: Option<Vec<NaiveDate>>,
     /// The conditions over this window, by their positions in the tally.
@@ -171,6 +210,7 @@ impl<'p> EventTally<'p> {
                 condition.from,
                 condition.until,
                 condition.filters.as_slice(),
+                condition.of,
             );
             let place = *known.entry(key).or_insert_with(|| {
                 for name in &condition.names {
@@ -205,7 +245,8 @@ impl<'p> EventTally<'p> {
         &self.span
     }
 
-    /// Adds what happened to a subscriber. `passes` tells which filters of the plan it passes.
+    /// Adds what happened to a subscriber. `passes` tells which filters of the plan it passes, `number` what it has in a
+    /// measured property of the plan.
     ///
     /// All of a row must be added before another. Totals are added as if they all happened at the last instant; the
     /// windows that they answer span all time.
@@ -215,6 +256,7 @@ impl<'p> EventTally<'p> {
         name: usize,
         figures: &EventFigures,
         passes: impl Fn(usize) -> bool,
+        number: impl Fn(usize) -> Option<f64>,
     ) {
         if self.row != Some(row) {
             self.finish_row();
@@ -231,6 +273,11 @@ impl<'p> EventTally<'p> {
                     self.touched.push(*place);
                 }
                 window.figures.add(figures);
+                if let Some((property, numbers)) = &mut window.property
+                    && let Some(number) = number(*property)
+                {
+                    numbers.add(number);
+                }
                 if let (Some(days), Some(instant)) =
                     (&mut window.days, DateTime::from_timestamp_micros(at))
                 {
@@ -275,6 +322,9 @@ impl<'p> EventTally<'p> {
                 self.answers[*position].set_bit(row, answer);
             }
             window.figures = EventFigures::NONE;
+            if let Some((_, numbers)) = &mut window.property {
+                *numbers = PropertyFigures::default();
+            }
             if let Some(days) = &mut window.days {
                 days.clear();
             }
@@ -289,6 +339,7 @@ impl Window {
             until: condition.until.unwrap_or(i64::MAX),
             filters: condition.filters.clone(),
             figures: EventFigures::NONE,
+            property: condition.of.map(|of| (of, PropertyFigures::default())),
             days: None,
             conditions: Vec::new(),
         }
@@ -322,6 +373,13 @@ impl ResolvedEvent {
 /// Computes the measure of a condition over a window; without one, over no events.
 fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
     let figures = window.map_or(EventFigures::NONE, |window| window.figures);
+    if let (ResolvedMeasure::Number(measure, _), Some(_)) = (&condition.measure, condition.of) {
+        let property = window.and_then(|window| window.property.as_ref());
+        return match property {
+            Some((_, numbers)) => numbers.measure(*measure),
+            None => PropertyFigures::default().measure(*measure),
+        };
+    }
     let valued = |value: fn(&EventFigures) -> f64| match figures.valued {
         0 => Measured::Missing,
         _ => Measured::Number(value(&figures)),
@@ -371,6 +429,18 @@ fn span_of(conditions: &[&ResolvedEvent]) -> EventSpan {
     }
 }
 
+/// Returns the numbers that events have in the measured properties of a plan, in the order of the plan.
+pub fn measured_numbers(
+    plan: &EventPlan,
+    columns: &HashMap<ColumnKey, Column>,
+) -> Vec<Option<Float64Array>> {
+    let column = |name: &String| match columns.get(&ColumnKey::Number(name.clone())) {
+        Some(Column::Number(numbers)) => Some(numbers.clone()),
+        _ => None,
+    };
+    plan.measured.iter().map(column).collect()
+}
+
 /// Evaluates the filters of a plan over events, whose properties are the columns; one bit per event and filter.
 ///
 /// # Errors
@@ -389,6 +459,7 @@ pub fn evaluate_filters(
         columns,
         groups: HashMap::new(),
         segments: HashMap::new(),
+        histories: HashMap::new(),
         events: Vec::new(),
     };
     let mut folded = Default::default();

@@ -1,6 +1,6 @@
 //! Reasons: what a subscriber has where a node of a rule asks, in words.
 
-use super::columns::{Chunk, Column, ColumnKey};
+use super::columns::{Chunk, Column, ColumnKey, GroupKey};
 use super::event_plan::ResolvedMeasure;
 use super::events::Measured;
 use super::plan::Plan;
@@ -54,14 +54,23 @@ impl Witness<'_> {
                 Some((latitude, longitude)) => format!("{latitude}, {longitude}"),
                 None => MISSING.to_owned(),
             },
+            ResolvedLeaf::Group { keys, .. } if keys.iter().any(|key| key.group.is_none()) => {
+                let is_in = keys.iter().any(|key| self.is_in_group(key));
+                let seen = if is_in { "in a group" } else { "in no group" };
+                seen.to_owned()
+            }
             ResolvedLeaf::Group { keys, .. } => describe_memberships(keys.iter().map(|key| {
-                let members = self.chunk.groups.get(key);
-                let group = self.groups.get(&key.id).copied().unwrap_or_default();
-                (group, members.is_some_and(|members| members.value(0)))
+                let group = key.group.and_then(|id| self.groups.get(&id));
+                (group.copied().unwrap_or_default(), self.is_in_group(key))
             })),
             ResolvedLeaf::Event(place) => self.measure(*place),
             ResolvedLeaf::Random(share) => self.bucket(share),
         }
+    }
+
+    fn is_in_group(&self, key: &GroupKey) -> bool {
+        let members = self.chunk.groups.get(key);
+        members.is_some_and(|members| members.value(0))
     }
 
     fn column(&self, key: &ColumnKey) -> String {
@@ -110,7 +119,8 @@ impl Witness<'_> {
     }
 
     fn measure(&self, place: usize) -> String {
-        let measure = &self.plan.events.leaves[place].measure;
+        let event = &self.plan.events.leaves[place];
+        let measure = &event.measure;
         let measured = self.measured.get(place).copied();
         match (measure, measured.unwrap_or(Measured::Missing)) {
             (ResolvedMeasure::Number(NumberMeasure::Count, _), Measured::Number(1.0)) => {
@@ -134,7 +144,12 @@ impl Witness<'_> {
             (ResolvedMeasure::Instant(InstantMeasure::LastAt, _), Measured::Instant(at)) => {
                 format!("last at {}", self.instant(at))
             }
-            (ResolvedMeasure::Number(..), _) => "no events with a value".to_owned(),
+            (ResolvedMeasure::Number(..), _) => {
+                match event.of.and_then(|of| self.plan.events.measured.get(of)) {
+                    Some(property) => format!("no events with a number in \"{property}\""),
+                    None => "no events with a value".to_owned(),
+                }
+            }
             (ResolvedMeasure::Instant(..), _) => "no events".to_owned(),
         }
     }

@@ -14,6 +14,7 @@ mod columns;
 mod dates;
 mod event_plan;
 mod events;
+mod exact_sum;
 mod explain;
 mod leaf;
 mod list;
@@ -23,12 +24,14 @@ mod resolve;
 mod text;
 mod tree;
 
-pub use columns::{Chunk, Column, ColumnKey, GroupKey, RowIds};
+pub use columns::{Chunk, Column, ColumnKey, GroupKey, HistoryKey, RowIds};
 pub use dates::day_number;
 pub use event_plan::{EventPlan, ResolvedEvent, ResolvedFilter, ResolvedMeasure};
-pub use events::{EventFigures, EventSpan, EventTally, Measured, evaluate_filters};
+pub use events::{
+    EventFigures, EventSpan, EventTally, Measured, evaluate_filters, measured_numbers,
+};
 pub use explain::{Witness, describe_memberships};
 pub use leaf::evaluate_leaves;
-pub use plan::{Plan, PlannedNode, PlannedRule, SegmentSource};
+pub use plan::{AskedSegment, PastMemberships, Plan, PlannedNode, PlannedRule, SegmentSource};
 pub use resolve::ResolvedLeaf;
 pub use tree::combine;

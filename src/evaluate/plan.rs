@@ -1,10 +1,11 @@
 //! From any number of checked rules to one plan: equal leaves once, the union of what must be loaded, and an order in
 //! which the members of a segment are known before another rule asks for them.
 
-use super::columns::{ColumnKey, GroupKey};
+use super::columns::{ColumnKey, GroupKey, HistoryKey};
+use super::dates::resolve_window;
 use super::event_plan::EventPlan;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
-use crate::rule::{CheckedRule, Moment, NodeKind, Quantifier};
+use crate::rule::{CheckedRule, Moment, NodeKind, Quantifier, TimeWindow};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 
@@ -23,8 +24,11 @@ pub struct Plan {
     pub columns: BTreeSet<ColumnKey>,
     /// The groups whose members to load.
     pub groups: BTreeSet<GroupKey>,
-    /// The ids of the segments whose stored members to load, since their rules are not in the plan.
+    /// The ids of the segments whose stored members to load, since their rules are not in the plan or their history is
+    /// asked for.
     pub segments: BTreeSet<i64>,
+    /// What to load of the history of segments.
+    pub histories: BTreeSet<HistoryKey>,
 }
 
 /// A rule to plan.
@@ -58,9 +62,57 @@ pub enum PlannedNode {
     Segment {
         /// In one or in all of them.
         quantifier: Quantifier,
-        /// Where their members come from.
-        sources: Vec<SegmentSource>,
+        /// The segments.
+        asked: Vec<AskedSegment>,
+        /// Which memberships count; only the present ones if absent.
+        past: Option<PastMemberships>,
     },
+}
+
+/// A segment that a rule asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedSegment {
+    /// Its id.
+    pub id: i64,
+    /// Where its present members come from.
+    pub source: SegmentSource,
+}
+
+/// Which memberships of segments count, where it is not simply the present ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastMemberships {
+    /// Whether memberships that have ended count too.
+    pub ever: bool,
+    /// The first instant at which a membership may have begun, in microseconds since 1970-01-01.
+    pub from: Option<i64>,
+    /// The first instant after the range.
+    pub until: Option<i64>,
+    /// Whether a membership that begins with this evaluation counts.
+    pub counts_now: bool,
+}
+
+impl PastMemberships {
+    /// Returns what of the history of a segment must be known.
+    pub fn key(&self, segment_id: i64) -> HistoryKey {
+        HistoryKey {
+            segment_id,
+            ever: self.ever,
+            from: self.from,
+            until: self.until,
+        }
+    }
+
+    fn new(ever: bool, joined: TimeWindow, moment: &Moment) -> Option<PastMemberships> {
+        let (from, until) = resolve_window(joined, moment);
+        let mut past = PastMemberships {
+            ever,
+            from,
+            until,
+            counts_now: false,
+        };
+        past.counts_now = past.key(0).contains(moment.now.timestamp_micros());
+        (ever || joined != TimeWindow::AllTime).then_some(past)
+    }
 }
 
 /// Where the members of a segment come from that a rule asks about.
@@ -113,12 +165,15 @@ impl Plan {
         let mut plan = planner.plan;
         plan.order = order_trees(&mut plan.trees);
         for node in plan.trees.iter().flatten() {
-            if let PlannedNode::Segment { sources, .. } = node {
-                let stored = sources.iter().filter_map(|source| match source {
-                    SegmentSource::Stored(id) => Some(*id),
-                    SegmentSource::Tree(_) => None,
-                });
+            if let PlannedNode::Segment { asked, past, .. } = node {
+                let needs_stored = |asked: &&AskedSegment| {
+                    past.is_some() || asked.source == SegmentSource::Stored(asked.id)
+                };
+                let stored = asked.iter().filter(needs_stored).map(|asked| asked.id);
                 plan.segments.extend(stored);
+                let keys =
+                    |past: PastMemberships| asked.iter().map(move |asked| past.key(asked.id));
+                plan.histories.extend(past.iter().copied().flat_map(keys));
             }
         }
         plan
@@ -139,14 +194,23 @@ impl Planner<'_> {
             NodeKind::Any(children) => PlannedNode::Any(children.clone()),
             NodeKind::Not(child) => PlannedNode::Not(*child),
             NodeKind::Everyone => PlannedNode::Everyone,
-            NodeKind::Segment { quantifier, ids } => {
-                let source = |id: &i64| match self.tree_of_segment.get(id) {
-                    Some(place) => SegmentSource::Tree(*place),
-                    None => SegmentSource::Stored(*id),
+            NodeKind::Segment {
+                quantifier,
+                ids,
+                ever,
+                joined,
+            } => {
+                let asked = |id: &i64| AskedSegment {
+                    id: *id,
+                    source: match self.tree_of_segment.get(id) {
+                        Some(place) => SegmentSource::Tree(*place),
+                        None => SegmentSource::Stored(*id),
+                    },
                 };
                 PlannedNode::Segment {
                     quantifier: *quantifier,
-                    sources: ids.iter().map(source).collect(),
+                    asked: ids.iter().map(asked).collect(),
+                    past: PastMemberships::new(*ever, *joined, self.moment),
                 }
             }
             NodeKind::Leaf { leaf, negated } => {
@@ -205,23 +269,23 @@ enum Mark {
 fn asked_trees(tree: &[PlannedNode]) -> impl Iterator<Item = usize> {
     tree.iter()
         .flat_map(|node| match node {
-            PlannedNode::Segment { sources, .. } => sources.as_slice(),
+            PlannedNode::Segment { asked, .. } => asked.as_slice(),
             _ => &[],
         })
-        .filter_map(|source| match source {
-            SegmentSource::Tree(place) => Some(*place),
+        .filter_map(|asked| match asked.source {
+            SegmentSource::Tree(place) => Some(place),
             SegmentSource::Stored(_) => None,
         })
 }
 
 fn drop_closing(tree: &mut [PlannedNode], marks: &[Mark]) {
     for node in tree {
-        if let PlannedNode::Segment { sources, .. } = node {
-            let is_open = |source: &SegmentSource| match source {
-                SegmentSource::Tree(place) => marks[*place] == Mark::Open,
+        if let PlannedNode::Segment { asked, .. } = node {
+            let is_open = |asked: &AskedSegment| match asked.source {
+                SegmentSource::Tree(place) => marks[place] == Mark::Open,
                 SegmentSource::Stored(_) => false,
             };
-            sources.retain(|source| !is_open(source));
+            asked.retain(|asked| !is_open(asked));
         }
     }
 }

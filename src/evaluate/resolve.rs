@@ -79,7 +79,7 @@ pub enum ResolvedLeaf {
     Near(Circle),
     /// Latitude and longitude that are both known.
     HasLocation,
-    /// Membership by hand.
+    /// Membership by hand, of certain groups or of any.
     Group {
         /// In one or in all of them.
         quantifier: Quantifier,
@@ -183,13 +183,21 @@ pub fn resolve_leaf(leaf: &Leaf, moment: &Moment, events: &mut EventPlan) -> Res
         } => {
             let (from, until) = resolve_window(*added, moment);
             let key = |id: &i64| GroupKey {
-                id: *id,
+                group: Some(*id),
                 from,
                 until,
             };
             ResolvedLeaf::Group {
                 quantifier: *quantifier,
                 keys: ids.iter().map(key).collect(),
+            }
+        }
+        Leaf::AnyGroup { added } => {
+            let (from, until) = resolve_window(*added, moment);
+            let group = None;
+            ResolvedLeaf::Group {
+                quantifier: Quantifier::Any,
+                keys: vec![GroupKey { group, from, until }],
             }
         }
         Leaf::Event(event) => events.add(event, moment),

@@ -2,7 +2,7 @@
 
 use super::columns::Chunk;
 use super::leaf::quantify;
-use super::plan::{Plan, PlannedNode, SegmentSource};
+use super::plan::{AskedSegment, PastMemberships, Plan, PlannedNode, SegmentSource};
 use arrow_buffer::BooleanBuffer;
 use std::collections::HashMap;
 
@@ -15,9 +15,9 @@ pub fn combine(
     mut visit: impl FnMut(usize, Vec<BooleanBuffer>),
 ) {
     let mut is_asked = vec![false; plan.trees.len()];
-    for source in plan.trees.iter().flatten().flat_map(sources) {
-        if let SegmentSource::Tree(place) = source {
-            is_asked[*place] = true;
+    for asked in plan.trees.iter().flatten().flat_map(asked_segments) {
+        if let SegmentSource::Tree(place) = asked.source {
+            is_asked[place] = true;
         }
     }
     let mut combiner = Combiner {
@@ -34,9 +34,9 @@ pub fn combine(
     }
 }
 
-fn sources(node: &PlannedNode) -> &[SegmentSource] {
+fn asked_segments(node: &PlannedNode) -> &[AskedSegment] {
     match node {
-        PlannedNode::Segment { sources, .. } => sources,
+        PlannedNode::Segment { asked, .. } => asked,
         _ => &[],
     }
 }
@@ -72,9 +72,13 @@ impl Combiner<'_> {
                 },
                 PlannedNode::Segment {
                     quantifier,
-                    sources,
+                    asked,
+                    past,
                 } => {
-                    let sets = sources.iter().map(|source| self.members_of(source));
+                    let sets = asked.iter().map(|asked| match past {
+                        None => self.members_of(asked.source),
+                        Some(past) => self.past_members_of(asked, past),
+                    });
                     quantify(*quantifier, sets).unwrap_or_else(nobody)
                 }
             };
@@ -83,16 +87,40 @@ impl Combiner<'_> {
         members
     }
 
-    fn members_of(&self, source: &SegmentSource) -> BooleanBuffer {
-        let known = match source {
-            SegmentSource::Tree(place) => self.members.get(place).cloned(),
-            // A stored block may still have somebody who was deleted meanwhile.
-            SegmentSource::Stored(id) => self
-                .chunk
-                .segments
-                .get(id)
-                .map(|stored| stored & &self.chunk.exists),
+    fn members_of(&self, source: SegmentSource) -> BooleanBuffer {
+        match source {
+            SegmentSource::Tree(place) => self.members.get(&place).cloned(),
+            SegmentSource::Stored(id) => return self.stored(id),
+        }
+        .unwrap_or_else(|| BooleanBuffer::new_unset(self.chunk.rows()))
+    }
+
+    /// Returns the stored members of a segment. A stored block may still have somebody who was deleted meanwhile.
+    fn stored(&self, id: i64) -> BooleanBuffer {
+        self.existing(self.chunk.segments.get(&id))
+    }
+
+    fn existing(&self, members: Option<&BooleanBuffer>) -> BooleanBuffer {
+        match members {
+            Some(members) => members & &self.chunk.exists,
+            None => BooleanBuffer::new_unset(self.chunk.rows()),
+        }
+    }
+
+    /// Returns who has a membership of a segment that counts: one that is stored, or one that begins with this
+    /// evaluation because the segment has a member who is not stored yet.
+    fn past_members_of(&self, asked: &AskedSegment, past: &PastMemberships) -> BooleanBuffer {
+        let present = self.members_of(asked.source);
+        let stored = self.stored(asked.id);
+        let history = self.existing(self.chunk.histories.get(&past.key(asked.id)));
+        let begun = if past.ever {
+            history
+        } else {
+            &present & &history
         };
-        known.unwrap_or_else(|| BooleanBuffer::new_unset(self.chunk.rows()))
+        match past.counts_now {
+            true => &begun | &(&present & &!&stored),
+            false => begun,
+        }
     }
 }

@@ -19,7 +19,9 @@ use crate::audience::id_set::IdSet;
 use crate::audience::segment;
 use crate::db::Db;
 use crate::error::Error;
-use crate::refresh::{RefreshSettings, Snapshot, find_matching, members_as_of, prefer_indexes};
+use crate::refresh::{
+    RefreshSettings, Snapshot, find_matching, members_as_of, prefer_indexes, refuse_unfilled,
+};
 use crate::rule::{Status, parse_and_check};
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
@@ -171,7 +173,10 @@ fn find_parts(
             let segment = segment::get_by_key(connection, key, "segment")?;
             let members = match as_of {
                 Some(as_of) => members_as_of(connection, segment.id, *as_of, settings.clock.now())?,
-                None => IdSet::of_segment(connection, segment.id)?,
+                None => {
+                    refuse_unfilled(connection, &segment, "segment")?;
+                    IdSet::of_segment(connection, segment.id)?
+                }
             };
             vec![Part::Some(members)]
         }

@@ -4,7 +4,7 @@ use super::app::ContextExt;
 use super::error::{UserError, split};
 use super::group::GroupNode;
 use super::scalar::count;
-use crate::refresh::{SegmentCopy, copy_segment_to_group};
+use crate::refresh::{SegmentCopy, copy_segment_to_group, fill_pending};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
@@ -42,7 +42,8 @@ pub struct CopyMutation;
 #[Object]
 impl CopyMutation {
     /// Adds the members of a segment to a group, now or as of a moment, to stay there. Those who are in already stay as
-    /// they are, so that doing it again changes nothing.
+    /// they are, so that doing it again changes nothing. A segment that is PENDING is refreshed first; one that has never
+    /// been refreshed and cannot be is refused.
     async fn copy_segment_to_group(
         &self,
         context: &Context<'_>,
@@ -56,6 +57,20 @@ impl CopyMutation {
             create_group: input.create_group,
             as_of: input.as_of,
         };
+        if copy.as_of.is_none() {
+            let (db, settings) = (app.db.for_long_work(), app.refresh.clone());
+            let key = copy.segment.clone();
+            let filled =
+                tokio::task::spawn_blocking(move || fill_pending(&db, &key, "segment", &settings));
+            let filled = filled.await;
+            app.live.tell_ended();
+            if let Err(user_errors) = split(filled?)? {
+                return Ok(CopySegmentToGroupPayload {
+                    user_errors,
+                    ..Default::default()
+                });
+            }
+        }
         let copied = app
             .db
             .run(move |connection| copy_segment_to_group(connection, &copy, now));

@@ -4,10 +4,13 @@ use super::app::ContextExt;
 use super::error::{bad_input, to_graphql};
 use super::loaders::{SegmentPair, load_one};
 use super::rule_input::{RuleInput, get_rule};
-use super::rule_node::{ExplainedNode, RuleProblem, list_nodes, list_problems};
+use super::rule_node::{
+    ExplainedNode, RuleProblem, RuleWarning, list_nodes, list_problems, list_warnings,
+};
 use super::segment::SegmentRef;
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::segment::Segment;
+use crate::audience::warning::find_warnings;
 use crate::refresh::explain;
 use crate::rule::{Moment, Node, check_rule, parse_rule, read_document};
 use async_graphql::{Context, Json, SimpleObject};
@@ -25,6 +28,8 @@ pub struct Explanation {
     pub nodes: Vec<ExplainedNode>,
     /// Everything wrong with the rule.
     pub problems: Vec<RuleProblem>,
+    /// What of a valid rule may be a slip, such as an event that was never recorded.
+    pub warnings: Vec<RuleWarning>,
     /// The moment that relative dates were counted from.
     pub as_of: DateTime<Utc>,
 }
@@ -49,18 +54,20 @@ pub async fn explain_for(
 ) -> async_graphql::Result<Explanation> {
     let app = context.app()?;
     let now = arguments.now.unwrap_or_else(|| app.now()).trunc_subsecs(6);
-    let (segment, rule) = match arguments.segment {
+    let (segment, root, rule) = match arguments.segment {
         None => {
             let rule = get_rule(arguments.rule, arguments.rule_json)?;
-            (None, parse_rule(&rule))
+            let parsed = parse_rule(&rule);
+            (None, rule, parsed)
         }
         Some(_) if arguments.rule.is_some() || arguments.rule_json.is_some() => {
             return Err(bad_input("expected either \"segment\" or a rule"));
         }
         Some(segment) => {
             let segment = segment.get(context).await?;
-            let rule = read_document(&segment.rule);
-            (Some(segment), rule)
+            let parsed = read_document(&segment.rule);
+            let root = segment.rule.get("root").cloned().unwrap_or_default();
+            (Some(segment), root, parsed)
         }
     };
     let is_member = match &segment {
@@ -71,18 +78,19 @@ pub async fn explain_for(
         None => None,
     };
     let answered = match rule {
-        Ok(rule) => answer(context, subscriber_id, segment, rule, now).await?,
+        Ok(rule) => answer(context, subscriber_id, segment, (root, rule), now).await?,
         Err(problems) => Err(list_problems(problems)),
     };
-    let (nodes, problems) = match answered {
-        Ok(nodes) => (nodes, Vec::new()),
-        Err(problems) => (Vec::new(), problems),
+    let (nodes, warnings, problems) = match answered {
+        Ok((nodes, warnings)) => (nodes, warnings, Vec::new()),
+        Err(problems) => (Vec::new(), Vec::new(), problems),
     };
     Ok(Explanation {
         is_match: nodes.first().map(|root| root.is_true),
         is_member,
         nodes,
         problems,
+        warnings,
         as_of: now,
     })
 }
@@ -91,9 +99,9 @@ async fn answer(
     context: &Context<'_>,
     subscriber_id: i64,
     segment: Option<Segment>,
-    rule: Node,
+    (root, rule): (Value, Node),
     now: DateTime<Utc>,
-) -> async_graphql::Result<Result<Vec<ExplainedNode>, Vec<RuleProblem>>> {
+) -> async_graphql::Result<Result<(Vec<ExplainedNode>, Vec<RuleWarning>), Vec<RuleProblem>>> {
     let app = context.app()?;
     let settings = app.refresh.clone();
     let answered = app.db.run(move |connection| {
@@ -109,13 +117,13 @@ async fn answer(
         };
         let answers = explain(connection, subscriber_id, &checked, &moment)?;
         let nodes = list_nodes(&rule).into_iter().zip(answers);
-        Ok(Ok(nodes
-            .map(|(node, answer)| ExplainedNode {
-                node,
-                is_true: answer.is_true,
-                seen: answer.seen,
-            })
-            .collect()))
+        let nodes = nodes.map(|(node, answer)| ExplainedNode {
+            node,
+            is_true: answer.is_true,
+            seen: answer.seen,
+        });
+        let warnings = find_warnings(connection, &root)?;
+        Ok(Ok((nodes.collect(), list_warnings(warnings))))
     });
     answered.await.map_err(to_graphql)
 }

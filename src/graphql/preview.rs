@@ -3,13 +3,16 @@
 use super::app::ContextExt;
 use super::error::bad_input;
 use super::rule_input::{RuleInput, get_rule};
-use super::rule_node::{PreviewNode, RuleProblem, list_nodes, list_problems};
+use super::rule_node::{
+    PreviewNode, RuleProblem, RuleWarning, list_nodes, list_problems, list_warnings,
+};
 use super::scalar::count;
 use super::scans::run_scan;
 use super::segment::SegmentRef;
 use super::subscriber::SubscriberNode;
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::MAX_PAGE_SIZE;
+use crate::audience::warning::find_warnings;
 use crate::refresh::{People, Preview, PreviewRequest, preview};
 use crate::rule::{Moment, Node, Problem, parse_and_check, summarize};
 use async_graphql::{Context, Json, Object, SimpleObject};
@@ -21,6 +24,8 @@ use serde_json::Value;
 pub struct SegmentPreview {
     /// Everything wrong with the rule; if there is anything, nothing was counted.
     pub problems: Vec<RuleProblem>,
+    /// What of a valid rule may be a slip, such as an event that was never recorded.
+    pub warnings: Vec<RuleWarning>,
     /// The rule as one English sentence; null if it is not valid.
     pub summary: Option<String>,
     /// How many subscribers the rule matches; null if it is not valid.
@@ -95,17 +100,20 @@ impl PreviewQuery {
                 };
                 let catalogue = load_catalogue(connection)?;
                 // Comparing is no edit: the rule may ask about the segment.
-                let (node, rule) = match parse_and_check(&rule, &catalogue, None) {
+                let (node, checked) = match parse_and_check(&rule, &catalogue, None) {
                     Ok(checked) => checked,
                     Err(problems) => return Ok(invalid(problems, &moment)),
                 };
+                let warnings = find_warnings(connection, &rule)?;
                 let request = PreviewRequest {
-                    rule,
+                    rule: checked,
                     compare_to: compare_to.as_ref().map(|segment| segment.id),
                     moment,
                     sample_size,
                 };
-                Ok(valid(&node, preview(db, &request, settings)?, &moment))
+                let mut answer = valid(&node, preview(db, &request, settings)?, &moment);
+                answer.warnings = list_warnings(warnings);
+                Ok(answer)
             })
         })
         .await
@@ -127,6 +135,7 @@ pub fn sample_size(first: i32) -> async_graphql::Result<usize> {
 fn invalid(problems: Vec<Problem>, moment: &Moment) -> SegmentPreview {
     SegmentPreview {
         problems: list_problems(problems),
+        warnings: Vec::new(),
         summary: None,
         member_count: None,
         audience_count: None,
@@ -145,6 +154,7 @@ fn valid(rule: &Node, preview: Preview, moment: &Moment) -> SegmentPreview {
     let members = preview.members.count;
     SegmentPreview {
         problems: Vec::new(),
+        warnings: Vec::new(),
         summary: Some(summarize(rule)),
         member_count: Some(number(members)),
         audience_count: Some(number(preview.audience_count)),

@@ -13,7 +13,7 @@ use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::refresh::{
     Refresh, RefreshState, SegmentRefresh, Selection, Trigger, find_running_refresh,
-    list_refreshes, refresh,
+    list_refreshes, refresh, refuse_archived,
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -278,13 +278,13 @@ async fn find_segments(
     for (position, key) in keys.into_iter().enumerate() {
         let message =
             format!("expected the key of a segment, found \"{key}\", which does not exist");
+        let path = format!("segments[{position}]");
         match found.get(&SegmentByKey(key)) {
-            Some(segment) => ids.push(segment.id),
-            None => errors.push(UserError::new(
-                UserErrorCode::NotFound,
-                format!("segments[{position}]"),
-                message,
-            )),
+            Some(segment) => match split(refuse_archived(segment, path))? {
+                Ok(()) => ids.push(segment.id),
+                Err(archived) => errors.extend(archived),
+            },
+            None => errors.push(UserError::new(UserErrorCode::NotFound, path, message)),
         }
     }
     Ok(if errors.is_empty() {

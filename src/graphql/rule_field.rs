@@ -135,6 +135,12 @@ pub enum RuleValueKind {
     PropertyTests,
     /// One window of time: a word with the role WINDOW of the node `event`.
     Window,
+    /// Two lengths of time before now, `from` and `to`.
+    PeriodRange,
+    /// A whole period of the calendar: a value of the enum `CalendarPeriod`.
+    CalendarPeriod,
+    /// The name of a property that holds numbers.
+    Property,
 }
 
 /// A value that occurs.
@@ -166,7 +172,7 @@ impl RuleEvent {
     }
 
     /// The properties that the latest 10,000 events of the name have, each as often as its values have different types,
-    /// the most frequent first.
+    /// the most frequent first: at most 250, and only those that a rule can ask about.
     async fn properties(
         &self,
         context: &Context<'_>,

@@ -34,7 +34,7 @@ pub enum RuleInput {
     Location(LocationConditionInput),
     /// Membership by hand.
     Group(GroupConditionInput),
-    /// Membership of other segments, as their rules say at the same moment.
+    /// Membership of other segments, as their rules say at the same moment; of an archived segment, its last members.
     Segment(SegmentConditionInput),
     /// What people did.
     Event(Box<EventConditionInput>),
@@ -149,8 +149,12 @@ pub enum DateTestInput {
     InTheLast(PeriodInput),
     /// Longer ago than this.
     MoreThanAgo(PeriodInput),
+    /// Between these two lengths of time ago, both included.
+    BetweenAgo(PeriodRangeInput),
     /// From now until this much later.
     InTheNext(PeriodInput),
+    /// Within this whole period of the calendar.
+    During(CalendarPeriod),
     /// Today; the value is `true`.
     IsToday(bool),
     /// Has its anniversary today; the value is `true`.
@@ -181,6 +185,50 @@ pub struct PeriodInput {
     pub amount: i32,
     /// Which unit.
     pub unit: PeriodUnit,
+}
+
+/// From one length of time before now to another, both included, such as from 60 to 30 days ago.
+#[derive(InputObject)]
+pub struct PeriodRangeInput {
+    /// The earlier end: this long ago.
+    pub from: PeriodInput,
+    /// The later end: this long ago.
+    pub to: PeriodInput,
+}
+
+/// A whole period of the calendar in the server's time zone, relative to the present day. Weeks begin on Monday.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarPeriod {
+    /// The day before today.
+    Yesterday,
+    /// The present day.
+    Today,
+    /// The day after today.
+    Tomorrow,
+    /// The week before the present one, Monday to Sunday.
+    LastWeek,
+    /// The present week, Monday to Sunday.
+    ThisWeek,
+    /// The week after the present one, Monday to Sunday.
+    NextWeek,
+    /// The month before the present one.
+    LastMonth,
+    /// The present month.
+    ThisMonth,
+    /// The month after the present one.
+    NextMonth,
+    /// The three months before the present quarter. Quarters begin in January, April, July and October.
+    LastQuarter,
+    /// The present quarter.
+    ThisQuarter,
+    /// The quarter after the present one.
+    NextQuarter,
+    /// The year before the present one.
+    LastYear,
+    /// The present year.
+    ThisYear,
+    /// The year after the present one.
+    NextYear,
 }
 
 /// A unit of time. An hour is 3,600 seconds; the others are steps of the calendar in the server's time zone.
@@ -270,13 +318,15 @@ pub struct CircleInput {
     pub radius_km: f64,
 }
 
-/// Membership by hand: exactly one of `inAny` and `inAll`.
+/// Membership by hand: exactly one of `inAny`, `inAll` and `none`.
 #[derive(InputObject)]
 pub struct GroupConditionInput {
     /// In at least one of the groups with these keys.
     pub in_any: Option<Vec<String>>,
     /// In every one of the groups with these keys.
     pub in_all: Option<Vec<String>>,
+    /// In no group at all; the value is `true`.
+    pub none: Option<bool>,
     /// Only memberships since a time in this window.
     pub added_at: Option<WindowInput>,
 }
@@ -286,6 +336,10 @@ pub struct GroupConditionInput {
 pub enum WindowInput {
     /// From this long ago until now.
     InTheLast(PeriodInput),
+    /// Between these two lengths of time ago, both included.
+    BetweenAgo(PeriodRangeInput),
+    /// Within this whole period of the calendar.
+    During(CalendarPeriod),
     /// Between these days or instants, both included.
     Between(DateRangeInput),
     /// Before this day or instant.
@@ -294,13 +348,23 @@ pub enum WindowInput {
     After(String),
 }
 
-/// Membership of other segments.
-#[derive(OneofObject)]
-pub enum SegmentConditionInput {
+/// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt` it is asked who is a
+/// member at the same moment.
+///
+/// `ever` and `joinedAt` are answered from the stored history: what refreshes, and the following of instant segments,
+/// had written before this evaluation began. A subscriber who is a member now and is not stored as one yet joins now. A
+/// membership that ended longer ago than changes are kept is not known any more. One that began longer ago has no
+/// `joinedAt`.
+#[derive(InputObject)]
+pub struct SegmentConditionInput {
     /// In at least one of the segments with these keys.
-    InAny(Vec<String>),
+    pub in_any: Option<Vec<String>>,
     /// In every one of the segments with these keys.
-    InAll(Vec<String>),
+    pub in_all: Option<Vec<String>>,
+    /// Whether memberships that have ended count too; the value is `true`.
+    pub ever: Option<bool>,
+    /// Only memberships that began in this window. Without `ever` they last until now.
+    pub joined_at: Option<WindowInput>,
 }
 
 /// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
@@ -316,6 +380,10 @@ pub struct EventConditionInput {
     pub r#where: Option<Vec<EventPropertyInput>>,
     /// Only events from this long ago until now; those of the future do not count.
     pub in_the_last: Option<PeriodInput>,
+    /// Only events between these two lengths of time ago, both included.
+    pub between_ago: Option<PeriodRangeInput>,
+    /// Only events within this whole period of the calendar.
+    pub during: Option<CalendarPeriod>,
     /// Only events between these days or instants, both included.
     pub between: Option<DateRangeInput>,
     /// Only events before this day or instant.
@@ -338,6 +406,9 @@ pub struct EventConditionInput {
     pub first_at: Option<DateTestInput>,
     /// When the last happened; missing without any.
     pub last_at: Option<DateTestInput>,
+    /// The property whose numbers `sum`, `average`, `min` or `max` is computed of; the values of the events if absent. An
+    /// event without a number in the property does not count for them. The sum is exact and rounded once.
+    pub of: Option<String>,
 }
 
 /// A test of a property of an event. A property of another type than the test counts as missing.

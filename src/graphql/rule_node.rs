@@ -1,7 +1,7 @@
 //! Rules as flat lists of nodes: GraphQL selections cannot recurse.
 
 use super::error::UserErrorCode;
-use crate::rule::{Node, NodeName, NodeText, Problem, describe_nodes};
+use crate::rule::{Node, NodeName, NodeText, Problem, Warning, WarningCode, describe_nodes};
 use async_graphql::{Enum, SimpleObject};
 
 /// What kind of node of a rule it is: its key.
@@ -112,6 +112,47 @@ impl From<Problem> for RuleProblem {
             hint: problem.hint,
         }
     }
+}
+
+/// What kind of slip something in a valid rule may be.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "WarningCode")]
+pub enum RuleWarningCode {
+    /// No event of this name was ever recorded.
+    UnknownEvent,
+    /// None of the latest events has this property.
+    UnknownProperty,
+    /// The latest events have this property, but never with a value of the type that is asked for.
+    OtherPropertyType,
+}
+
+/// One thing in a valid rule that may be a slip. The rule can be saved and evaluated all the same.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct RuleWarning {
+    /// The place in the rule, such as `all[1].event.name`.
+    pub path: String,
+    /// What kind of slip it may be.
+    pub code: RuleWarningCode,
+    /// What was expected and what was found.
+    pub message: String,
+    /// How to mend it, where that is known.
+    pub hint: Option<String>,
+}
+
+impl From<Warning> for RuleWarning {
+    fn from(warning: Warning) -> Self {
+        RuleWarning {
+            path: warning.path,
+            code: warning.code.into(),
+            message: warning.message,
+            hint: warning.hint,
+        }
+    }
+}
+
+/// Turns the warnings about a rule into those of the API.
+pub fn list_warnings(warnings: Vec<Warning>) -> Vec<RuleWarning> {
+    warnings.into_iter().map(RuleWarning::from).collect()
 }
 
 /// Turns the problems of a rule into those of the API.

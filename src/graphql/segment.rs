@@ -389,7 +389,8 @@ impl SegmentNode {
         Ok(Some(next_run(daily, ran_for, context.app()?.now())))
     }
 
-    /// When the segment was archived: it keeps its last members and is not refreshed.
+    /// When the segment was archived: it keeps its last members and is not refreshed. Rules that ask about it find those
+    /// members.
     async fn archived_at(&self) -> Option<DateTime<Utc>> {
         self.0.archived_at
     }

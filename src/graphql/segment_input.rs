@@ -4,9 +4,12 @@ use super::app::ContextExt;
 use super::error::{UserError, UserErrorCode, split};
 use super::id::{Kind, input_id};
 use super::rule_input::{RuleInput, read_rule};
+use super::rule_node::{RuleWarning, list_warnings};
 use super::segment::{SegmentModeName, SegmentNode};
 use super::subscriber_input::{change, keep, null_refused};
 use crate::audience::segment::{self, Segment, SegmentChanges};
+use crate::audience::warning::find_warnings_of;
+use crate::rule::Warning;
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
 
@@ -35,6 +38,8 @@ pub struct CreateSegmentPayload {
     pub segment: Option<SegmentNode>,
     /// What was wrong with the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    pub warnings: Vec<RuleWarning>,
 }
 
 /// What to change of a segment: what is absent stays as it is.
@@ -52,7 +57,7 @@ pub struct UpdateSegmentInput {
     pub rule: MaybeUndefined<RuleInput>,
     /// Who belongs to it, as JSON of the same shape.
     pub rule_json: MaybeUndefined<Json<Value>>,
-    /// Whether it is archived: it keeps its last members and is not refreshed.
+    /// Whether it is archived: it keeps its last members and is not refreshed. Rules that ask about it find those members.
     pub archived: MaybeUndefined<bool>,
     /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
     pub mode: MaybeUndefined<SegmentModeName>,
@@ -65,6 +70,8 @@ pub struct UpdateSegmentPayload {
     pub segment: Option<SegmentNode>,
     /// What was wrong with the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    pub warnings: Vec<RuleWarning>,
 }
 
 /// Which segment to delete.
@@ -103,6 +110,7 @@ impl SegmentMutation {
             Ok(CreateSegmentPayload {
                 segment: None,
                 user_errors,
+                warnings: Vec::new(),
             })
         };
         let rule = match read_rule(input.rule, input.rule_json) {
@@ -117,13 +125,17 @@ impl SegmentMutation {
         let result = app.db.run(move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
             let mode = input.mode.into();
-            segment::create(connection, &input.key, name, description, &rule, mode, now)
+            let created =
+                segment::create(connection, &input.key, name, description, &rule, mode, now)?;
+            let warnings = find_warnings_of(connection, &created)?;
+            Ok((created, warnings))
         });
-        let (segment, user_errors) = parts(split(result.await)?);
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
         app.pending.notify_one();
         Ok(CreateSegmentPayload {
             segment,
             user_errors,
+            warnings,
         })
     }
 
@@ -141,6 +153,7 @@ impl SegmentMutation {
                 return Ok(UpdateSegmentPayload {
                     segment: None,
                     user_errors: vec![error],
+                    warnings: Vec::new(),
                 });
             }
         };
@@ -154,13 +167,16 @@ impl SegmentMutation {
                 archived: keep(input.archived, "archived")?,
                 mode: keep(input.mode, "mode")?.map(Into::into),
             };
-            segment::update(connection, id, &changes, now)
+            let updated = segment::update(connection, id, &changes, now)?;
+            let warnings = find_warnings_of(connection, &updated)?;
+            Ok((updated, warnings))
         });
-        let (segment, user_errors) = parts(split(result.await)?);
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
         app.pending.notify_one();
         Ok(UpdateSegmentPayload {
             segment,
             user_errors,
+            warnings,
         })
     }
 
@@ -202,9 +218,17 @@ fn read_new_rule(
     read_rule(rule.take(), rule_json.take())
 }
 
-fn parts(result: Result<Segment, Vec<UserError>>) -> (Option<SegmentNode>, Vec<UserError>) {
+/// A segment that was saved, with the warnings about its rule.
+type Saved = (Segment, Vec<Warning>);
+
+fn parts(
+    result: Result<Saved, Vec<UserError>>,
+) -> (Option<SegmentNode>, Vec<UserError>, Vec<RuleWarning>) {
     match result {
-        Ok(segment) => (Some(SegmentNode(segment)), Vec::new()),
-        Err(user_errors) => (None, user_errors),
+        Ok((segment, warnings)) => {
+            let warnings = list_warnings(warnings);
+            (Some(SegmentNode(segment)), Vec::new(), warnings)
+        }
+        Err(user_errors) => (None, user_errors, Vec::new()),
     }
 }

@@ -1,5 +1,6 @@
 //! Copying the members of a segment into a group: who is in now, or was as of a moment, stays in by hand.
 
+use super::fill::refuse_unfilled;
 use super::past::{in_snapshot, members_as_of};
 use crate::audience::group::{self, Group};
 use crate::audience::id_set::IdSet;
@@ -34,11 +35,12 @@ pub struct Copied {
 }
 
 /// Adds the members of a segment to a group. Those who are in already stay since when they are in, so that doing it
-/// again changes nothing; nobody is taken out.
+/// again changes nothing; nobody is taken out. A segment that may be PENDING is filled by the caller first; see
+/// [`fill_pending`](super::fill_pending).
 ///
 /// # Errors
-/// [`Error::Invalid`] if the segment or the group does not exist, or the moment is in the future or longer ago than
-/// changes are kept; those of the database.
+/// [`Error::Invalid`] if the segment or the group does not exist, the segment has never been refreshed, or the moment is in
+/// the future or longer ago than changes are kept; those of the database.
 pub fn copy_segment_to_group(
     connection: &mut PgConnection,
     copy: &SegmentCopy,
@@ -48,7 +50,10 @@ pub fn copy_segment_to_group(
         let segment = segment::get_by_key(connection, &copy.segment, "segment")?;
         match copy.as_of {
             Some(as_of) => members_as_of(connection, segment.id, as_of, now),
-            None => IdSet::of_segment(connection, segment.id),
+            None => {
+                refuse_unfilled(connection, &segment, "segment")?;
+                IdSet::of_segment(connection, segment.id)
+            }
         }
     })?;
     connection.transaction(|connection| {

@@ -3,6 +3,7 @@
 use super::blocks::{StoredBlocks, load_stored_bits};
 use super::column_builder::ColumnBuilder;
 use super::load_events::load_events;
+use super::load_history::load_histories;
 use super::meter::{Meter, Phase};
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
 use super::rows::{Piece, Rows};
@@ -40,9 +41,11 @@ pub fn load_chunk(
     let meter = work.meter;
     let (exists, columns) =
         meter.time(Phase::Fields, || load_columns(connection, plan, rows, work))?;
-    let (groups, segments) = meter.time(Phase::Memberships, || {
+    let (groups, segments, histories) = meter.time(Phase::Memberships, || {
         let groups = load_groups(connection, plan, rows)?;
-        Ok::<_, Error>((groups, load_segments(connection, plan, rows)?))
+        let segments = load_segments(connection, plan, rows)?;
+        let histories = load_histories(connection, plan, rows, &segments)?;
+        Ok::<_, Error>((groups, segments, histories))
     })?;
     let events = meter.time(Phase::Events, || {
         load_events(connection, &plan.events, rows, work)
@@ -53,6 +56,7 @@ pub fn load_chunk(
         columns,
         groups,
         segments,
+        histories,
         events,
     })
 }
@@ -141,15 +145,27 @@ fn load_groups(
     plan: &Plan,
     rows: &Rows,
 ) -> Result<HashMap<GroupKey, BooleanBuffer>, Error> {
-    if plan.groups.is_empty() {
-        return Ok(HashMap::new());
+    let ids: BTreeSet<i64> = plan.groups.iter().filter_map(|key| key.group).collect();
+    let mut groups = HashMap::new();
+    if plan.groups.iter().any(|key| key.group.is_none()) {
+        let whole = rows.whole();
+        let sql = format!(
+            "SELECT NULL, array_agg({}::integer), array_agg(added_at) FROM {}",
+            whole.place("subscriber_id"),
+            whole.source("group_memberships", "subscriber_id"),
+        );
+        let row: RawRow = diesel::sql_query(sql).get_result(connection)?;
+        let keys = plan.groups.iter().filter(|key| key.group.is_none());
+        groups.extend(read_members(&row, keys, rows)?);
+    }
+    if ids.is_empty() {
+        return Ok(groups);
     }
     let is_windowed = |key: &&GroupKey| key.from.is_some() || key.until.is_some();
     let added_at = match plan.groups.iter().find(is_windowed) {
         Some(_) => "array_agg(added_at)",
         None => "NULL",
     };
-    let ids: BTreeSet<i64> = plan.groups.iter().map(|key| key.id).collect();
     let whole = rows.whole();
     let sql = format!(
         "SELECT group_id, array_agg({}::integer), {added_at} FROM {} AND group_id = ANY($1) GROUP BY group_id",
@@ -159,24 +175,34 @@ fn load_groups(
     let found: Vec<RawRow> = diesel::sql_query(sql)
         .bind::<Array<BigInt>, _>(Vec::from_iter(ids))
         .load(connection)?;
-    let mut groups = HashMap::new();
     for row in found {
         let id = row.bigint(0)?;
-        let offsets = read_offsets(row.array(1)?)?;
-        let added = read_instants(row.array(2)?)?;
-        for key in plan.groups.iter().filter(|key| key.id == id) {
-            let mut members = BooleanBufferBuilder::new(rows.count());
-            members.append_n(rows.count(), false);
-            for (place, offset) in offsets.iter().enumerate() {
-                let counts = added.get(place).is_none_or(|added| key.contains(*added));
-                if counts && *offset < rows.count() {
-                    members.set_bit(*offset, true);
-                }
-            }
-            groups.insert(*key, members.finish());
-        }
+        let keys = plan.groups.iter().filter(|key| key.group == Some(id));
+        groups.extend(read_members(&row, keys, rows)?);
     }
     Ok(groups)
+}
+
+/// Reads for each key who has a membership that counts, out of the places of members and when they were added.
+fn read_members<'k>(
+    row: &RawRow,
+    keys: impl Iterator<Item = &'k GroupKey>,
+    rows: &Rows,
+) -> Result<Vec<(GroupKey, BooleanBuffer)>, Error> {
+    let offsets = read_offsets(row.array(1)?)?;
+    let added = read_instants(row.array(2)?)?;
+    let members = |key: &GroupKey| {
+        let mut members = BooleanBufferBuilder::new(rows.count());
+        members.append_n(rows.count(), false);
+        for (place, offset) in offsets.iter().enumerate() {
+            let counts = added.get(place).is_none_or(|added| key.contains(*added));
+            if counts && *offset < rows.count() {
+                members.set_bit(*offset, true);
+            }
+        }
+        members.finish()
+    };
+    Ok(keys.map(|key| (*key, members(key))).collect())
 }
 
 fn read_instants(mut elements: Elements<'_>) -> Result<Vec<i64>, Error> {
@@ -187,7 +213,7 @@ fn read_instants(mut elements: Elements<'_>) -> Result<Vec<i64>, Error> {
     Ok(instants)
 }
 
-/// Loads the stored members of the segments whose rules are not in the plan.
+/// Loads the stored members of the segments that the plan lists.
 fn load_segments(
     connection: &mut PgConnection,
     plan: &Plan,

@@ -10,8 +10,10 @@ use super::scan::ChunkRange;
 use crate::error::Error;
 use crate::evaluate::{
     ColumnKey, EventFigures, EventPlan, EventSpan, EventTally, Measured, evaluate_filters,
+    measured_numbers,
 };
 use crate::rule::{DateField, TextField};
+use arrow_array::Array;
 use arrow_buffer::BooleanBuffer;
 use chrono::DateTime;
 use diesel::pg::Pg;
@@ -107,7 +109,7 @@ fn add_totals(
         let last_at = read_instant(last_ats.next_element()?.flatten().unwrap_or_default())?;
         let count = u64::try_from(count).unwrap_or_default();
         let figures = EventFigures::of_totals(count, sum, first_at, last_at);
-        tally.add(row, name, &figures, |_| false);
+        tally.add(row, name, &figures, |_| false, |_| None);
     }
     Ok(())
 }
@@ -138,6 +140,7 @@ fn add_events(
         builder.append_all(row.array(FIXED_COLUMNS + position)?)?;
         columns.insert(key.clone(), builder.finish());
     }
+    let numbers = measured_numbers(plan, &columns);
     let passing = evaluate_filters(plan, columns, events, work.moment, work.cancel)?;
     let mut place = 0;
     while let Some(key) = keys.next_element()? {
@@ -149,7 +152,17 @@ fn add_events(
             .map(read_millionths)
             .transpose()?;
         let figures = EventFigures::of_event(at, value);
-        tally.add(row, name, &figures, |filter| passing[filter].value(place));
+        let number = |property: usize| {
+            let numbers = numbers[property].as_ref()?;
+            numbers.is_valid(place).then(|| numbers.value(place))
+        };
+        tally.add(
+            row,
+            name,
+            &figures,
+            |filter| passing[filter].value(place),
+            number,
+        );
         place += 1;
     }
     Ok(())

@@ -14,11 +14,13 @@ mod copy;
 mod culprit;
 mod explain;
 mod feed;
+mod fill;
 mod growth;
 mod history;
 mod instant;
 mod load;
 mod load_events;
+mod load_history;
 mod matching;
 mod meter;
 mod order;
@@ -39,6 +41,7 @@ mod write;
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use explain::{NodeAnswer, explain};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
+pub use fill::{fill_pending, refuse_archived, refuse_unfilled};
 pub use growth::{GrowthPoint, GrowthStep, list_growth};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, find_last_refreshes,

@@ -129,11 +129,24 @@ impl Checker<'_> {
                     negated: true,
                 });
             }
-            Condition::Segment { quantifier, keys } => {
+            Condition::Segment {
+                quantifier,
+                keys,
+                ever,
+                joined,
+            } => {
                 let path = child(path, membership_key("segment", *quantifier));
                 return Some(NodeKind::Segment {
                     quantifier: *quantifier,
                     ids: self.segment_ids(keys, &path)?,
+                    ever: *ever,
+                    joined: *joined,
+                });
+            }
+            Condition::NoGroup { added } => {
+                return Some(NodeKind::Leaf {
+                    leaf: Leaf::AnyGroup { added: *added },
+                    negated: true,
                 });
             }
             Condition::Event(event) => {
@@ -231,6 +244,10 @@ impl Checker<'_> {
             DateTest::InTheLast(period) => vec![hours("inTheLast.unit", *period)],
             DateTest::MoreThanAgo(period) => vec![hours("moreThanAgo.unit", *period)],
             DateTest::InTheNext(period) => vec![hours("inTheNext.unit", *period)],
+            DateTest::BetweenAgo(from, to) => vec![
+                hours("betweenAgo.from.unit", *from),
+                hours("betweenAgo.to.unit", *to),
+            ],
             _ => vec![],
         };
         let misfits: Vec<_> = misfits.into_iter().flatten().collect();

@@ -1,5 +1,6 @@
 //! What a leaf of a rule asks, as it was written.
 
+use super::calendar_period::CalendarPeriod;
 use super::literal::{DateLiteral, Period, Status};
 use super::pattern::Pattern;
 use serde::Serialize;
@@ -41,9 +42,17 @@ pub enum Condition {
         keys: Vec<String>,
         added: TimeWindow,
     },
+    /// In no group at all, or in none since a time in the window.
+    NoGroup {
+        added: TimeWindow,
+    },
     Segment {
         quantifier: Quantifier,
         keys: Vec<String>,
+        /// Whether memberships that have ended count too.
+        ever: bool,
+        /// When a membership must have begun to count.
+        joined: TimeWindow,
     },
     Event(EventCondition),
     Random(RandomShare),
@@ -92,7 +101,10 @@ pub enum DateTest {
     Between(DateLiteral, DateLiteral),
     InTheLast(Period),
     MoreThanAgo(Period),
+    /// From the first period before now to the second period before now.
+    BetweenAgo(Period, Period),
     InTheNext(Period),
+    During(CalendarPeriod),
     IsToday,
     AnniversaryToday,
     AnniversaryInTheNext(Period),
@@ -169,6 +181,8 @@ pub struct EventCondition {
     pub filters: Vec<Condition>,
     /// What is computed of them, and what the result must be.
     pub measure: Measure,
+    /// The property that sum, average, min and max are computed of; the values of the events if absent.
+    pub of: Option<String>,
 }
 
 /// When something must have happened to count.
@@ -177,6 +191,9 @@ pub struct EventCondition {
 pub enum TimeWindow {
     AllTime,
     InTheLast(Period),
+    /// From the first period before now to the second period before now.
+    BetweenAgo(Period, Period),
+    During(CalendarPeriod),
     Between(DateLiteral, DateLiteral),
     Before(DateLiteral),
     After(DateLiteral),
@@ -229,6 +246,11 @@ impl NumberMeasure {
             NumberMeasure::Min => "min",
             NumberMeasure::Max => "max",
         }
+    }
+
+    /// Whether it is computed of values rather than of the events themselves.
+    pub fn is_of_values(self) -> bool {
+        !matches!(self, NumberMeasure::Count | NumberMeasure::DistinctDays)
     }
 
     /// Whether there is a result even without events, so that asking whether it is set makes no sense.

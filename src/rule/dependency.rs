@@ -89,7 +89,10 @@ fn collect_dependencies(node: &Node, found: &mut Vec<Dependency>) {
             Condition::Group { keys, .. } => use_all(DependencyKind::Group, keys),
             Condition::Segment { keys, .. } => use_all(DependencyKind::Segment, keys),
             Condition::Event(event) => use_all(DependencyKind::Event, &event.names),
-            Condition::Status { .. } | Condition::Location(_) | Condition::Random(_) => {}
+            Condition::Status { .. }
+            | Condition::Location(_)
+            | Condition::NoGroup { .. }
+            | Condition::Random(_) => {}
         },
     }
 }

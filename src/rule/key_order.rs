@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Keys that come first, in this order; all others follow in the order they have.
-const FIRST: [&str; 15] = [
+const FIRST: [&str; 17] = [
     "field",
     "property",
     "salt",
@@ -18,8 +18,13 @@ const FIRST: [&str; 15] = [
     "inAny",
     "inAll",
     "inTheLast",
+    "betweenAgo",
+    "during",
     "is",
 ];
+
+/// The key that comes last: "sum ... of" a property.
+const LAST: &str = "of";
 
 /// Returns the same rule with its keys in the order in which one reads them.
 pub fn in_reading_order(rule: &Value) -> Value {
@@ -28,7 +33,7 @@ pub fn in_reading_order(rule: &Value) -> Value {
             let mut entries: Vec<(&String, &Value)> = body.iter().collect();
             entries.sort_by_key(|(key, _)| {
                 let place = FIRST.iter().position(|first| first == key);
-                place.unwrap_or(FIRST.len())
+                place.unwrap_or(FIRST.len() + usize::from(*key == LAST))
             });
             let ordered = entries
                 .into_iter()
@@ -50,13 +55,13 @@ mod tests {
         // As jsonb orders keys: by length, then bytewise.
         let stored = json!({"all": [
             {"text": {"is": {"in": ["LT"]}, "field": "country", "caseSensitive": true}},
-            {"event": {"sum": {"between": {"to": 2, "from": 1}}, "name": "purchase", "inTheLast": {"unit": "DAY", "amount": 7}}}]});
+            {"event": {"of": "total", "sum": {"between": {"to": 2, "from": 1}}, "name": "purchase", "inTheLast": {"unit": "DAY", "amount": 7}}}]});
         let ordered = in_reading_order(&stored);
         assert_eq!(
             ordered.to_string(),
             "{\"all\":[{\"text\":{\"field\":\"country\",\"is\":{\"in\":[\"LT\"]},\"caseSensitive\":true}},\
              {\"event\":{\"name\":\"purchase\",\"inTheLast\":{\"amount\":7,\"unit\":\"DAY\"},\
-             \"sum\":{\"between\":{\"from\":1,\"to\":2}}}}]}"
+             \"sum\":{\"between\":{\"from\":1,\"to\":2}},\"of\":\"total\"}}]}"
         );
         assert_eq!(ordered, stored);
     }

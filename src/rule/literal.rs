@@ -21,6 +21,21 @@ pub struct Period {
     pub unit: Unit,
 }
 
+impl Period {
+    /// Whether it is shorter than another at every moment. Days count as 24 hours; months and years have a shortest and a
+    /// longest length, so that 1 month and 30 days can each be the longer one.
+    pub fn is_always_shorter_than(self, other: Period) -> bool {
+        if self.unit == other.unit {
+            return self.amount < other.amount;
+        }
+        self.hours(|unit| unit.hours().1) < other.hours(|unit| unit.hours().0)
+    }
+
+    fn hours(self, of_unit: impl Fn(Unit) -> u64) -> u64 {
+        u64::from(self.amount) * of_unit(self.unit)
+    }
+}
+
 /// The unit of a [`Period`]. An hour is 3,600 seconds; the others are calendar steps in the configured time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Unit {
@@ -39,6 +54,17 @@ pub enum Unit {
 impl Unit {
     /// Every unit, shortest first.
     pub const ALL: [Unit; 5] = [Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Year];
+
+    /// Returns how many hours it has at the least and at the most.
+    fn hours(self) -> (u64, u64) {
+        match self {
+            Unit::Hour => (1, 1),
+            Unit::Day => (24, 24),
+            Unit::Week => (7 * 24, 7 * 24),
+            Unit::Month => (28 * 24, 31 * 24),
+            Unit::Year => (365 * 24, 366 * 24),
+        }
+    }
 
     /// The name in rules.
     pub fn as_str(self) -> &'static str {

@@ -14,6 +14,7 @@
 
 mod bounded;
 mod calendar;
+mod calendar_period;
 mod catalogue;
 mod check;
 mod condition;
@@ -46,10 +47,12 @@ mod report;
 mod stored_form;
 mod summary;
 pub mod vocabulary;
+mod warning;
 mod words;
 
 pub use bounded::{and_more, bounded, join_first};
 pub use calendar::{Moment, days_after, days_before};
+pub use calendar_period::CalendarPeriod;
 pub use catalogue::{Catalogue, KnownSegment};
 pub use check::{check_rule, parse_and_check};
 pub use condition::{
@@ -82,4 +85,5 @@ pub use range::{
     parse_instant, shift_moment,
 };
 pub use summary::summarize;
+pub use warning::{AskedEvents, AskedProperty, Warning, WarningCode, list_asked_events};
 pub use words::number as write_number;

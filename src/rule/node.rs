@@ -78,6 +78,10 @@ pub enum NodeKind {
         quantifier: Quantifier,
         /// The ids of the segments, sorted, each once.
         ids: Vec<i64>,
+        /// Whether memberships that have ended count too.
+        ever: bool,
+        /// When a membership must have begun to count.
+        joined: TimeWindow,
     },
 }
 
@@ -123,6 +127,10 @@ pub enum Leaf {
         ids: Vec<i64>,
         added: TimeWindow,
     },
+    /// In any group at all.
+    AnyGroup {
+        added: TimeWindow,
+    },
     Event(EventLeaf),
     Random(RandomShare),
 }
@@ -138,6 +146,8 @@ pub struct EventLeaf {
     pub filters: Vec<EventFilter>,
     /// What is computed of them, and what the result must be.
     pub measure: Measure,
+    /// The property that it is computed of; the values of the events if absent.
+    pub of: Option<String>,
 }
 
 /// A positive test of a property of an event, or its complement.

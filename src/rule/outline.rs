@@ -109,7 +109,7 @@ impl NodeName {
                 Condition::List { .. } => NodeName::List,
                 Condition::Status { .. } => NodeName::Status,
                 Condition::Location(_) => NodeName::Location,
-                Condition::Group { .. } => NodeName::Group,
+                Condition::Group { .. } | Condition::NoGroup { .. } => NodeName::Group,
                 Condition::Segment { .. } => NodeName::Segment,
                 Condition::Event(_) => NodeName::Event,
                 Condition::Random(_) => NodeName::Random,

@@ -13,7 +13,8 @@ use super::stored_form::Edges;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 
-const MEMBERSHIP_TESTS: [&str; 2] = names(&vocabulary::SEGMENT_TESTS);
+const GROUP_KEYS: [&str; 4] = names(&vocabulary::GROUP_WORDS);
+const SEGMENT_KEYS: [&str; 4] = names(&vocabulary::SEGMENT_WORDS);
 const LOCATION_TESTS: [&str; 2] = names(&vocabulary::LOCATION_TESTS);
 
 impl Parser {
@@ -138,33 +139,57 @@ impl Parser {
     }
 
     pub(super) fn parse_group(&mut self, value: &Value, path: &str) -> Option<Condition> {
-        let body = self.object(value, path, &["inAny", "inAll", "addedAt"])?;
-        let added = match body.get("addedAt").filter(|window| !window.is_null()) {
-            Some(window) => self.parse_window(window, &child(path, "addedAt")),
-            None => Some(TimeWindow::AllTime),
-        };
-        let Some((name, list)) = self.at_most_one(body, &MEMBERSHIP_TESTS, path)? else {
-            let message = "expected the key \"inAny\" or \"inAll\", found neither";
+        let body = self.object(value, path, &GROUP_KEYS)?;
+        let added = self.membership_window(body, "addedAt", path);
+        let tests = ["inAny", "inAll", "none"];
+        let Some((name, wanted)) = self.at_most_one(body, &tests, path)? else {
+            let message = "expected the key \"inAny\", \"inAll\" or \"none\", found none of them";
             self.report(path, Code::Missing, message);
             return None;
         };
+        let inside = child(path, name);
+        if name == "none" {
+            self.expect_true(wanted, &inside)?;
+            return Some(Condition::NoGroup { added });
+        }
         Some(Condition::Group {
             quantifier: quantifier(name),
-            keys: self.texts(list, &child(path, name), "group keys")?,
-            added: added.unwrap_or(TimeWindow::AllTime),
+            keys: self.texts(wanted, &inside, "group keys")?,
+            added,
         })
     }
 
     pub(super) fn parse_segment(&mut self, value: &Value, path: &str) -> Option<Condition> {
-        let what = "a test of segments";
-        let (name, list) = self.single_entry(value, path, what, &MEMBERSHIP_TESTS)?;
-        if !MEMBERSHIP_TESTS.contains(&name) {
-            return self.unknown(path, name, Code::UnknownTest, what, &MEMBERSHIP_TESTS);
+        let body = self.object(value, path, &SEGMENT_KEYS)?;
+        let joined = self.membership_window(body, "joinedAt", path);
+        let ever = body.get("ever").filter(|ever| !ever.is_null());
+        if let Some(ever) = ever {
+            self.expect_true(ever, &child(path, "ever"));
         }
+        let Some((name, list)) = self.at_most_one(body, &["inAny", "inAll"], path)? else {
+            let message = "expected the key \"inAny\" or \"inAll\", found neither";
+            self.report(path, Code::Missing, message);
+            return None;
+        };
         Some(Condition::Segment {
             quantifier: quantifier(name),
             keys: self.texts(list, &child(path, name), "segment keys")?,
+            ever: ever.is_some(),
+            joined,
         })
+    }
+
+    /// Reads when memberships must have begun to count; all time where nothing is said, or nothing that can be read.
+    fn membership_window(
+        &mut self,
+        body: &Map<String, Value>,
+        key: &str,
+        path: &str,
+    ) -> TimeWindow {
+        let window = body.get(key).filter(|window| !window.is_null());
+        window
+            .and_then(|window| self.parse_window(window, &child(path, key)))
+            .unwrap_or(TimeWindow::AllTime)
     }
 
     pub(super) fn parse_random(&mut self, value: &Value, path: &str) -> Option<Condition> {

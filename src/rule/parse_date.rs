@@ -1,5 +1,6 @@
 //! Reading days, instants, periods and the tests of dates.
 
+use super::calendar_period::CalendarPeriod;
 use super::condition::DateTest;
 use super::limits::MAX_PERIOD;
 use super::literal::{DateLiteral, Period, Unit};
@@ -9,9 +10,10 @@ use super::problem::Code;
 use super::range::{Refusal, read_day, read_instant};
 use super::report::Report;
 use super::vocabulary::{self, names};
+use super::words;
 use serde_json::Value;
 
-pub(super) const DATE_TESTS: [&str; 15] = names(&vocabulary::DATE_TESTS);
+pub(super) const DATE_TESTS: [&str; 17] = names(&vocabulary::DATE_TESTS);
 
 impl Parser {
     pub(super) fn parse_date_test(&mut self, value: &Value, path: &str) -> Option<DateTest> {
@@ -29,7 +31,11 @@ impl Parser {
                 .map(|(from, to)| DateTest::Between(from, to)),
             "inTheLast" => self.period(wanted, inside).map(DateTest::InTheLast),
             "moreThanAgo" => self.period(wanted, inside).map(DateTest::MoreThanAgo),
+            "betweenAgo" => self
+                .period_range(wanted, inside)
+                .map(|(from, to)| DateTest::BetweenAgo(from, to)),
             "inTheNext" => self.period(wanted, inside).map(DateTest::InTheNext),
+            "during" => self.calendar_period(wanted, inside).map(DateTest::During),
             "isToday" => self.expect_true(wanted, inside).map(|()| DateTest::IsToday),
             "anniversaryToday" => self
                 .expect_true(wanted, inside)
@@ -106,6 +112,38 @@ impl Parser {
             amount: amount?,
             unit: unit?,
         })
+    }
+
+    /// Reads two periods before now, of which the first reaches back at least as far as the second.
+    pub(super) fn period_range(&mut self, value: &Value, path: &str) -> Option<(Period, Period)> {
+        let body = self.object(value, path, &["from", "to"])?;
+        let [from, to] = ["from", "to"].map(|end| {
+            let value = self.required(body, end, path)?;
+            self.period(value, &child(path, end))
+        });
+        let (from, to) = (from?, to?);
+        if from.is_always_shorter_than(to) {
+            let message = format!(
+                "expected \"from\" at least as long ago as \"to\", found {} ago and {} ago",
+                words::period(from),
+                words::period(to)
+            );
+            self.report(path, Code::WrongValue, message);
+            return None;
+        }
+        Some((from, to))
+    }
+
+    pub(super) fn calendar_period(&mut self, value: &Value, path: &str) -> Option<CalendarPeriod> {
+        let text = self.text(value, path)?;
+        let mut periods = CalendarPeriod::ALL.into_iter();
+        match periods.find(|period| period.as_str() == text) {
+            Some(period) => Some(period),
+            None => {
+                let known = CalendarPeriod::ALL.map(CalendarPeriod::as_str);
+                self.unknown(path, text, Code::WrongValue, "a calendar period", &known)
+            }
+        }
     }
 
     /// Reads a period that can be counted in whole days, which hours cannot.

@@ -6,17 +6,19 @@ use super::condition::{
 };
 use super::limits::MAX_EVENT_FILTERS;
 use super::parse::{Parser, child, element};
-use super::problem::Code;
+use super::problem::{Code, quoted};
 use super::report::Report;
 use super::stored_form::Edges;
 use super::vocabulary::{self, names};
 use serde_json::{Map, Value};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "name",
     "names",
     "where",
     "inTheLast",
+    "betweenAgo",
+    "during",
     "between",
     "before",
     "after",
@@ -28,8 +30,9 @@ const KEYS: [&str; 15] = [
     "max",
     "firstAt",
     "lastAt",
+    "of",
 ];
-const WINDOWS: [&str; 4] = names(&vocabulary::WINDOWS);
+const WINDOWS: [&str; 6] = names(&vocabulary::WINDOWS);
 const MEASURES: [&str; 8] = names(&vocabulary::MEASURES);
 const FILTERS: [&str; 5] = ["text", "number", "date", "boolean", "list"];
 
@@ -44,11 +47,13 @@ impl Parser {
         };
         let filters = self.event_filters(body, path);
         let measure = self.event_measure(body, path);
+        let of = self.measured_property(body, path);
         Some(Condition::Event(EventCondition {
             names: names?,
             window: window?,
             filters: filters?,
             measure: measure?,
+            of: of?,
         }))
     }
 
@@ -65,6 +70,10 @@ impl Parser {
     fn window(&mut self, name: &str, value: &Value, path: &str) -> Option<TimeWindow> {
         match name {
             "inTheLast" => self.period(value, path).map(TimeWindow::InTheLast),
+            "betweenAgo" => self
+                .period_range(value, path)
+                .map(|(from, to)| TimeWindow::BetweenAgo(from, to)),
+            "during" => self.calendar_period(value, path).map(TimeWindow::During),
             "between" => self
                 .date_range(value, path)
                 .map(|(from, to)| TimeWindow::Between(from, to)),
@@ -157,6 +166,36 @@ impl Parser {
                 test.map(|test| Measure::Instant(measure, test))
             }
         }
+    }
+
+    /// Reads the property that a measure is computed of, if one is named.
+    fn measured_property(
+        &mut self,
+        body: &Map<String, Value>,
+        path: &str,
+    ) -> Option<Option<String>> {
+        let Some(value) = body.get("of").filter(|value| !value.is_null()) else {
+            return Some(None);
+        };
+        let inside = child(path, "of");
+        let property = self.text(value, &inside)?;
+        let of_values = || {
+            let measures = NumberMeasure::ALL.into_iter();
+            measures.filter(|measure| measure.is_of_values())
+        };
+        let is_measured = |measure: NumberMeasure| {
+            let test = body.get(measure.as_str());
+            test.is_some_and(|test| !test.is_null())
+        };
+        if !of_values().any(is_measured) {
+            let message = format!(
+                "expected \"of\" only beside one of {}, found none of them",
+                quoted(of_values().map(NumberMeasure::as_str))
+            );
+            self.report(&inside, Code::WrongShape, message);
+            return None;
+        }
+        Some(Some(property.to_owned()))
     }
 
     /// Reads a test of a number that is never missing.

@@ -6,8 +6,8 @@ use super::condition::{
 use super::field::find_label;
 use super::phrase_event::say_event;
 use super::words::{
-    accepts_zero, amount, date, each_of, month, name, none_or_one, number, one_of, period, quote,
-    quotes, span, things, window,
+    accepts_zero, ago, amount, calendar_period, date, each_of, month, name, none_or_one, number,
+    one_of, period, quote, quotes, span, things, window,
 };
 
 /// The fields that every subscriber has a value of.
@@ -38,7 +38,7 @@ impl Phrase {
         if let Some(rest) = self.clause.strip_prefix("who do not have ") {
             return format!("not {rest}");
         }
-        let lead_in = ["whose ", "who are ", "who have "];
+        let lead_in = ["whose ", "who are ", "who were ", "who have "];
         let text = lead_in
             .iter()
             .find_map(|words| self.clause.strip_prefix(words));
@@ -63,8 +63,25 @@ pub fn say_condition(condition: &Condition, negated: bool) -> Phrase {
             let added = added.unwrap_or_default();
             say_membership("group", *quantifier, keys, &added, negated)
         }
-        Condition::Segment { quantifier, keys } => {
-            say_membership("segment", *quantifier, keys, "", negated)
+        Condition::NoGroup { added } => {
+            let added =
+                window(*added, "in").map(|window| format!(" that they were added to {window}"));
+            let group = if negated { "a group" } else { "no group" };
+            let wanted = format!("in {group}{}", added.unwrap_or_default());
+            Phrase::new(format!("who are {wanted}"), wanted)
+        }
+        Condition::Segment {
+            quantifier,
+            keys,
+            ever,
+            joined,
+        } => {
+            let joined = window(*joined, "in").map(|window| format!(" (joined {window})"));
+            let joined = joined.unwrap_or_default();
+            match ever {
+                true => say_past_membership(*quantifier, keys, &joined, negated),
+                false => say_membership("segment", *quantifier, keys, &joined, negated),
+            }
         }
         Condition::Event(event) => say_event(event, negated),
         Condition::Random(share) => {
@@ -236,6 +253,8 @@ fn say_when(test: &DateTest) -> String {
         DateTest::Between(from, to) => format!("between {} and {}", date(*from), date(*to)),
         DateTest::InTheLast(of) => format!("in the last {}", span(*of)),
         DateTest::MoreThanAgo(of) => format!("more than {} ago", period(*of)),
+        DateTest::BetweenAgo(from, to) => format!("between {}", ago(*from, "and", *to)),
+        DateTest::During(of) => calendar_period(*of, "in"),
         DateTest::InTheNext(of) => format!("in the next {}", span(*of)),
         _ => "today".to_owned(),
     }
@@ -329,4 +348,28 @@ fn say_membership(
     };
     let wanted = format!("{wanted}{added}");
     Phrase::new(format!("who are {wanted}"), wanted)
+}
+
+/// Says who is or was in a segment.
+fn say_past_membership(
+    quantifier: Quantifier,
+    keys: &[String],
+    joined: &str,
+    negated: bool,
+) -> Phrase {
+    let positive = say_membership("segment", quantifier, keys, joined, false).wanted;
+    if !negated {
+        let wanted = format!("ever {positive}");
+        return Phrase::new(format!("who were {wanted}"), wanted);
+    }
+    if !joined.is_empty() {
+        let wanted = format!("not among those ever {positive}");
+        return Phrase::new(format!("who are {wanted}"), wanted);
+    }
+    let wanted = match quantifier {
+        Quantifier::Any => format!("never {}", positive.replacen("in one of", "in any of", 1)),
+        Quantifier::All if keys.len() == 1 => format!("never {positive}"),
+        Quantifier::All => format!("not ever {positive}"),
+    };
+    Phrase::new(format!("who were {wanted}"), wanted)
 }

@@ -34,7 +34,8 @@ pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
         Measure::Number(NumberMeasure::Sum, test) => {
             let sum = measured(test, negated);
             let none = zero_note(test, negated);
-            let clause = format!("whose {events} have a sum {sum}{none}");
+            let of = say_property(event);
+            let clause = format!("whose {events} have a sum {of}{sum}{none}");
             Phrase::new(clause, amount(test, negated))
         }
         Measure::Number(measure, test) => {
@@ -43,7 +44,7 @@ pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
                 NumberMeasure::Max => "highest value",
                 _ => "average",
             };
-            say_result(&events, measure, test, negated)
+            say_result(&events, measure, &say_property(event), (test, negated))
         }
         Measure::Instant(measure, test) => {
             let which = match measure {
@@ -56,6 +57,12 @@ pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
     }
 }
 
+/// Returns the property that a measure is computed of, to stand before the test.
+fn say_property(event: &EventCondition) -> String {
+    let property = event.of.as_ref();
+    property.map_or_else(String::new, |of| format!("of property {} ", name(of)))
+}
+
 fn zero_note(test: &NumberTest, negated: bool) -> &'static str {
     if accepts_zero(test, negated) {
         " (no events count as 0)"
@@ -65,18 +72,24 @@ fn zero_note(test: &NumberTest, negated: bool) -> &'static str {
 }
 
 /// Says a measure that is missing where there is nothing to measure.
-fn say_result(events: &str, measure: &str, test: &NumberTest, negated: bool) -> Phrase {
+fn say_result(
+    events: &str,
+    measure: &str,
+    of: &str,
+    (test, negated): (&NumberTest, bool),
+) -> Phrase {
     let article = if measure == "average" { "an" } else { "a" };
     let (test, negated) = match test {
         NumberTest::NotEquals(value) => (&NumberTest::Equals(*value), !negated),
         test => (test, negated),
     };
     let said = match (test, negated) {
-        (NumberTest::IsSet(wanted), _) if *wanted != negated => format!("{article} {measure}"),
-        (NumberTest::IsSet(_), _) => format!("no {measure}"),
-        (test, false) => format!("{article} {measure} {}", measured(test, false)),
-        (test, true) => format!("no {measure} or one {}", measured(test, true)),
+        (NumberTest::IsSet(wanted), _) if *wanted != negated => format!("{article} {measure} {of}"),
+        (NumberTest::IsSet(_), _) => format!("no {measure} {of}"),
+        (test, false) => format!("{article} {measure} {of}{}", measured(test, false)),
+        (test, true) => format!("no {measure} {of}or one {}", measured(test, true)),
     };
+    let said = said.trim_end();
     let wanted = say_number_test(test, negated);
     let wanted = wanted.strip_prefix("is ").unwrap_or(&wanted).to_owned();
     Phrase::new(format!("whose {events} have {said}"), wanted)

@@ -73,6 +73,7 @@ pub fn event_leaf(event: &EventCondition) -> (Leaf, bool) {
         window: event.window,
         filters: filters.collect(),
         measure,
+        of: event.of.clone(),
     });
     (leaf, negated)
 }

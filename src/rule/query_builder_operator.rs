@@ -4,6 +4,7 @@ use super::catalogue::Catalogue;
 use super::field::Field;
 
 /// An operator on fields of a kind.
+#[derive(Debug, Clone, Copy)]
 pub struct Operator {
     /// Its name there.
     pub name: &'static str,
@@ -20,6 +21,8 @@ pub struct Operator {
 pub enum Takes {
     /// None: it asks whether there is a value.
     Nothing,
+    /// None: the test is `true`.
+    True,
     /// One.
     One,
     /// One, where the test takes a list.
@@ -153,6 +156,15 @@ const MEMBERSHIP: [Operator; 4] = [
     denied("!=", "inAny", Takes::OneOfList),
 ];
 
+const GROUP: [Operator; 6] = [
+    MEMBERSHIP[0],
+    MEMBERSHIP[1],
+    MEMBERSHIP[2],
+    MEMBERSHIP[3],
+    plain("null", "none", Takes::True),
+    denied("notNull", "none", Takes::True),
+];
+
 impl Kind {
     /// Returns what a rule about that field is about, if there is one.
     pub fn of(name: &str, catalogue: &Catalogue) -> Option<Kind> {
@@ -194,7 +206,8 @@ impl Kind {
             Kind::Boolean => &BOOLEAN,
             Kind::List => &LIST,
             Kind::Status => &STATUS,
-            Kind::Group | Kind::Segment => &MEMBERSHIP,
+            Kind::Group => &GROUP,
+            Kind::Segment => &MEMBERSHIP,
         }
     }
 

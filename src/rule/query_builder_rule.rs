@@ -119,6 +119,7 @@ impl Reader<'_> {
     ) -> Option<Value> {
         match operator.takes {
             Takes::Nothing => Some(Value::Bool(!operator.negated)),
+            Takes::True => Some(Value::Bool(true)),
             Takes::One => self.one(value, kind, path),
             Takes::OneOfList => self.one(value, kind, path).map(|value| json!([value])),
             Takes::Several => self.several(value, kind, path).map(Value::Array),

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// Every part of the rule that has no counterpart there, with its path in the rule: events, shares, locations,
-/// relative dates and anniversaries, regular expressions, letter case, sizes of lists, and when somebody was added to
-/// a group. Nothing is mapped then, since the rest would mean something else.
+/// relative dates and anniversaries, regular expressions, letter case, sizes of lists, when subscribers were added to a
+/// group, and past memberships of segments. Nothing is mapped then, since the rest would mean something else.
 pub fn to_query_builder(node: &Node) -> Result<Value, Vec<Problem>> {
     let mut writer = Writer {
         problems: Problems::default(),
@@ -141,12 +141,30 @@ impl Writer {
                 let path = child(path, "group.addedAt");
                 self.report(&path, Code::UnknownKey, "test of groups", "addedAt")
             }
+            Condition::NoGroup { added } if *added != TimeWindow::AllTime => {
+                let path = child(path, "group.addedAt");
+                self.report(&path, Code::UnknownKey, "test of groups", "addedAt")
+            }
+            Condition::NoGroup { .. } => Some(rule(
+                "group",
+                Kind::Group,
+                Test::new("none", Value::Null),
+                negated,
+            )),
+            Condition::Segment { ever: true, .. } => {
+                let path = child(path, "segment.ever");
+                self.report(&path, Code::UnknownKey, "test of segments", "ever")
+            }
+            Condition::Segment { joined, .. } if *joined != TimeWindow::AllTime => {
+                let path = child(path, "segment.joinedAt");
+                self.report(&path, Code::UnknownKey, "test of segments", "joinedAt")
+            }
             Condition::Group {
                 quantifier, keys, ..
             } => Some(membership(Kind::Group, *quantifier, keys, negated)),
-            Condition::Segment { quantifier, keys } => {
-                Some(membership(Kind::Segment, *quantifier, keys, negated))
-            }
+            Condition::Segment {
+                quantifier, keys, ..
+            } => Some(membership(Kind::Segment, *quantifier, keys, negated)),
             Condition::Location(_) => self.unknown_node("location", path),
             Condition::Event(_) => self.unknown_node("event", path),
             Condition::Random(_) => self.unknown_node("random", path),
@@ -285,6 +303,8 @@ fn date_test(test: &DateTest) -> Result<Test, &'static str> {
         DateTest::IsSet(wanted) => Test::is_set(*wanted),
         DateTest::InTheLast(_) => return Err("inTheLast"),
         DateTest::MoreThanAgo(_) => return Err("moreThanAgo"),
+        DateTest::BetweenAgo(..) => return Err("betweenAgo"),
+        DateTest::During(_) => return Err("during"),
         DateTest::InTheNext(_) => return Err("inTheNext"),
         DateTest::IsToday => return Err("isToday"),
         DateTest::AnniversaryToday => return Err("anniversaryToday"),

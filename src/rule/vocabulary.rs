@@ -71,6 +71,12 @@ pub enum ValueKind {
     PropertyTests,
     /// One window of time.
     Window,
+    /// Two lengths of time before now, `from` and `to`.
+    PeriodRange,
+    /// A whole period of the calendar.
+    CalendarPeriod,
+    /// The name of a property that holds numbers.
+    Property,
 }
 
 const fn word(name: &'static str, role: Role, value: ValueKind) -> Word {
@@ -109,7 +115,7 @@ pub const NUMBER_TESTS: [Word; 9] = [
 ];
 
 /// The tests of days and instants.
-pub const DATE_TESTS: [Word; 15] = [
+pub const DATE_TESTS: [Word; 17] = [
     test("on", ValueKind::Date),
     test("before", ValueKind::Date),
     test("after", ValueKind::Date),
@@ -118,7 +124,9 @@ pub const DATE_TESTS: [Word; 15] = [
     test("between", ValueKind::DateRange),
     test("inTheLast", ValueKind::Period),
     test("moreThanAgo", ValueKind::Period),
+    test("betweenAgo", ValueKind::PeriodRange),
     test("inTheNext", ValueKind::Period),
+    test("during", ValueKind::CalendarPeriod),
     test("isToday", ValueKind::True),
     test("anniversaryToday", ValueKind::True),
     test("anniversaryInTheNext", ValueKind::Period),
@@ -153,21 +161,26 @@ pub const LOCATION_TESTS: [Word; 2] = [
 ];
 
 /// What a condition about groups may have.
-pub const GROUP_WORDS: [Word; 3] = [
+pub const GROUP_WORDS: [Word; 4] = [
     test("inAny", ValueKind::GroupKeys),
     test("inAll", ValueKind::GroupKeys),
+    test("none", ValueKind::True),
     word("addedAt", Role::Window, ValueKind::Window),
 ];
 
-/// The tests of segments.
-pub const SEGMENT_TESTS: [Word; 2] = [
+/// What a condition about segments may have.
+pub const SEGMENT_WORDS: [Word; 4] = [
     test("inAny", ValueKind::SegmentKeys),
     test("inAll", ValueKind::SegmentKeys),
+    word("ever", Role::Option, ValueKind::True),
+    word("joinedAt", Role::Window, ValueKind::Window),
 ];
 
 /// The windows of time.
-pub const WINDOWS: [Word; 4] = [
+pub const WINDOWS: [Word; 6] = [
     word("inTheLast", Role::Window, ValueKind::Period),
+    word("betweenAgo", Role::Window, ValueKind::PeriodRange),
+    word("during", Role::Window, ValueKind::CalendarPeriod),
     word("between", Role::Window, ValueKind::DateRange),
     word("before", Role::Window, ValueKind::Date),
     word("after", Role::Window, ValueKind::Date),
@@ -184,6 +197,9 @@ pub const MEASURES: [Word; 8] = [
     word("firstAt", Role::Measure, ValueKind::DateTest),
     word("lastAt", Role::Measure, ValueKind::DateTest),
 ];
+
+/// What a measure of events may have beside it.
+pub const MEASURE_OPTIONS: [Word; 1] = [word("of", Role::Option, ValueKind::Property)];
 
 /// What else a condition about events may have.
 pub const EVENT_WORDS: [Word; 3] = [
@@ -224,8 +240,8 @@ pub fn list_words(node_name: &str) -> Vec<Word> {
         "status" => STATUS_TESTS.to_vec(),
         "location" => LOCATION_TESTS.to_vec(),
         "group" => GROUP_WORDS.to_vec(),
-        "segment" => SEGMENT_TESTS.to_vec(),
-        "event" => [&EVENT_WORDS[..], &WINDOWS, &MEASURES].concat(),
+        "segment" => SEGMENT_WORDS.to_vec(),
+        "event" => [&EVENT_WORDS[..], &WINDOWS, &MEASURES, &MEASURE_OPTIONS].concat(),
         "random" => RANDOM_WORDS.to_vec(),
         _ => Vec::new(),
     }

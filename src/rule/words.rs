@@ -1,5 +1,6 @@
 //! The small words that rules are said with: quoted texts, lists, numbers, periods, days.
 
+use super::calendar_period::CalendarPeriod;
 use super::condition::{NumberTest, TimeWindow};
 use super::literal::{DateLiteral, Period, Unit};
 use super::problem::shorten;
@@ -122,6 +123,23 @@ pub fn span(of: Period) -> String {
     }
 }
 
+/// Returns a stretch of time before now, such as `60 to 30 days ago` or `2 months to 30 days ago`.
+pub fn ago(start: Period, word: &str, end: Period) -> String {
+    if start.unit == end.unit && start.amount != 1 {
+        let start = grouped(&start.amount.to_string());
+        return format!("{start} {word} {} ago", period(end));
+    }
+    format!("{} {word} {} ago", period(start), period(end))
+}
+
+/// Returns a calendar period after a preposition, which "yesterday" has only where it follows a noun.
+pub fn calendar_period(period: CalendarPeriod, preposition: &str) -> String {
+    match period.words() {
+        words if period.is_day() && preposition == "in" => words.to_owned(),
+        words => format!("{preposition} {words}"),
+    }
+}
+
 fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Hour => "hour",
@@ -165,6 +183,8 @@ pub fn window(window: TimeWindow, within: &str) -> Option<String> {
     Some(match window {
         TimeWindow::AllTime => return None,
         TimeWindow::InTheLast(period) => format!("{within} the last {}", span(period)),
+        TimeWindow::BetweenAgo(start, end) => format!("from {}", ago(start, "to", end)),
+        TimeWindow::During(period) => calendar_period(period, within),
         TimeWindow::Between(from, to) => format!("from {} to {}", date(from), date(to)),
         TimeWindow::Before(end) => format!("before {}", date(end)),
         TimeWindow::After(start) => format!("after {}", date(start)),

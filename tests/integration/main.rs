@@ -33,6 +33,7 @@ mod numbers;
 mod past;
 mod reasons;
 mod refreshing;
+mod rules;
 mod schedule;
 mod schema;
 mod scopes;

@@ -186,6 +186,7 @@ impl Replay {
                 .map(|(key, rule)| (key.clone(), Segment::Rule(rule.clone())))
                 .collect(),
             moment,
+            past: BTreeMap::new(),
         };
         let members_of = |rule: &Value| {
             let people = self.people.iter();

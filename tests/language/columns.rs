@@ -4,7 +4,7 @@
 mod events;
 
 use crate::generate::{CUSTOM_FIELDS, GROUPS, SEGMENTS};
-use crate::naive::{CustomValue, Person, Segment, World};
+use crate::naive::{CustomValue, Past, Person, Segment, World};
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{
     BooleanArray, Date32Array, Float64Array, ListArray, StringArray, TimestampMicrosecondArray,
@@ -15,7 +15,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use events::answer_events;
 use rollcall::cancel::Cancel;
 use rollcall::evaluate::{
-    Chunk, Column, ColumnKey, GroupKey, Plan, PlannedRule, RowIds, combine, day_number,
+    Chunk, Column, ColumnKey, GroupKey, HistoryKey, Plan, PlannedRule, RowIds, combine, day_number,
     evaluate_leaves,
 };
 use rollcall::rule::{
@@ -111,14 +111,16 @@ pub fn list_rules(world: &World) -> impl Iterator<Item = (&str, &Value)> {
 fn make_chunk(rows: &Rows, plan: &Plan, world: &World, moment: &Moment) -> Chunk {
     let column = |key: &ColumnKey| (key.clone(), make_column(rows, key));
     let members = |key: &GroupKey| (*key, list_members(rows, key));
+    // Somebody who was deleted meanwhile is still a stored member.
+    let ids = || FIRST_ID..FIRST_ID + rows.len() as i64;
+    let key_of = |id: i64| SEGMENTS[usize::try_from(id - FIRST_SEGMENT).expect("a segment")];
     let stored = |id: &i64| {
-        let key = SEGMENTS[usize::try_from(id - FIRST_SEGMENT).expect("a segment")];
-        let Segment::Stored(members) = &world.segments[key] else {
-            panic!("{key} has a rule");
-        };
-        // Somebody who was deleted meanwhile is still a stored member.
-        let ids = FIRST_ID..FIRST_ID + rows.len() as i64;
-        (*id, ids.map(|id| members.contains(&id)).collect())
+        let past = |subscriber| world.past_of(key_of(*id), subscriber);
+        (*id, ids().map(|id| past(id).is_member).collect())
+    };
+    let history = |key: &HistoryKey| {
+        let counts = |id| counts_in_past(key, &world.past_of(key_of(key.segment_id), id));
+        (*key, ids().map(counts).collect())
     };
     Chunk {
         ids: RowIds::From(FIRST_ID),
@@ -126,7 +128,20 @@ fn make_chunk(rows: &Rows, plan: &Plan, world: &World, moment: &Moment) -> Chunk
         columns: plan.columns.iter().map(column).collect(),
         groups: plan.groups.iter().map(members).collect(),
         segments: plan.segments.iter().map(stored).collect(),
+        histories: plan.histories.iter().map(history).collect(),
         events: answer_events(rows, &plan.events, moment),
+    }
+}
+
+/// Whether a stored membership counts.
+fn counts_in_past(key: &HistoryKey, past: &Past) -> bool {
+    let is_in_time = |at: &DateTime<Utc>| key.contains(at.timestamp_micros());
+    if key.is_unbounded() {
+        past.is_member || !past.joined.is_empty()
+    } else if key.ever {
+        past.joined.iter().any(is_in_time)
+    } else {
+        past.is_member && past.joined.last().is_some_and(is_in_time)
     }
 }
 
@@ -263,7 +278,8 @@ fn list_members(rows: &Rows, wanted: &GroupKey) -> BooleanBuffer {
     let is_member = |person: &Person| {
         let mut groups = person.groups.iter();
         groups.any(|(key, added_at)| {
-            CATALOGUE.groups[key] == wanted.id && wanted.contains(added_at.timestamp_micros())
+            let is_asked = |id| CATALOGUE.groups[key] == id;
+            wanted.group.is_none_or(is_asked) && wanted.contains(added_at.timestamp_micros())
         })
     };
     let rows = rows.iter().map(Option::as_ref);

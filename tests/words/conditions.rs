@@ -111,6 +111,10 @@ fn dates() {
             json!({"inTheLast": {"amount": 1, "unit": "WEEK"}}),
             json!({"moreThanAgo": {"amount": 1, "unit": "YEAR"}}),
             json!({"inTheNext": {"amount": 2, "unit": "MONTH"}}),
+            json!({"betweenAgo": {"from": {"amount": 60, "unit": "DAY"}, "to": {"amount": 30, "unit": "DAY"}}}),
+            json!({"betweenAgo": {"from": {"amount": 1, "unit": "MONTH"}, "to": {"amount": 1, "unit": "DAY"}}}),
+            json!({"during": "YESTERDAY"}),
+            json!({"during": "LAST_MONTH"}),
             json!({"isToday": true}),
             json!({"anniversaryToday": true}),
             json!({"anniversaryInTheNext": {"amount": 7, "unit": "DAY"}}),
@@ -175,10 +179,33 @@ fn statuses_places_memberships_and_shares() {
         json!({"group": {"inAll": ["staff", "press"]}}),
         json!({"group": {"inAny": ["staff"], "addedAt": {"inTheLast": {"amount": 30, "unit": "DAY"}}}}),
         json!({"group": {"inAny": ["staff"], "addedAt": {"before": "2026-03-01"}}}),
+        json!({"group": {"inAny": ["staff"], "addedAt": {"during": "YESTERDAY"}}}),
+        json!({"group": {"none": true}}),
+        json!({"group": {"none": true, "addedAt": {"during": "THIS_WEEK"}}}),
         json!({"segment": {"inAny": ["loyal"]}}),
         json!({"segment": {"inAny": ["loyal", "lapsed"]}}),
         json!({"segment": {"inAll": ["loyal", "lapsed"]}}),
+        json!({"segment": {"inAny": ["loyal"], "ever": true}}),
+        json!({"segment": {"inAny": ["loyal", "lapsed"], "ever": true}}),
+        json!({"segment": {"inAll": ["loyal", "lapsed"], "ever": true}}),
+        json!({"segment": {"inAny": ["loyal"], "joinedAt": {"inTheLast": {"amount": 7, "unit": "DAY"}}}}),
+        json!({"segment": {"inAny": ["loyal"], "ever": true, "joinedAt": {"during": "LAST_YEAR"}}}),
         json!({"random": {"salt": "spring", "fromPercent": 0, "toPercent": 12.5}}),
+    ]));
+}
+
+#[test]
+fn measures_of_a_property_and_windows_with_two_ends() {
+    assert_snapshot!(of_event([
+        json!({"sum": {"atLeast": 100}, "of": "total"}),
+        json!({"sum": {"atMost": 100}, "of": "total"}),
+        json!({"average": {"lessThan": 5}, "of": "total"}),
+        json!({"average": {"isSet": true}, "of": "unit price"}),
+        json!({"min": {"equals": 5}, "of": "total"}),
+        json!({"max": {"between": {"from": 1, "to": 2}}, "of": "total"}),
+        json!({"betweenAgo": {"from": {"amount": 60, "unit": "DAY"}, "to": {"amount": 30, "unit": "DAY"}}}),
+        json!({"during": "YESTERDAY"}),
+        json!({"during": "LAST_QUARTER", "count": {"equals": 0}}),
     ]));
 }
 

@@ -196,7 +196,7 @@ fn fields_and_operators() {
     UNKNOWN_TEST at [rules[8].operator]
       expected an operator of a status field ("in", "notIn", "=", "!="), found "null"
     UNKNOWN_TEST at [rules[9].operator]
-      expected an operator of a group field ("in", "notIn", "=", "!="), found "contains"
+      expected an operator of a group field ("in", "notIn", "=", "!=", "null", "notNull"), found "contains"
     "#);
 }
 
@@ -295,6 +295,11 @@ fn rules_that_react_querybuilder_cannot_say() {
         date(json!({"anniversaryInTheNext": week})),
         date(json!({"anniversaryInTheLast": week})),
         date(json!({"anniversaryMonth": 3})),
+        date(json!({"betweenAgo": {"from": week, "to": week}})),
+        date(json!({"during": "TODAY"})),
+        {"group": {"none": true, "addedAt": {"during": "TODAY"}}},
+        {"segment": {"inAny": ["loyal"], "ever": true}},
+        {"segment": {"inAny": ["loyal"], "joinedAt": {"during": "TODAY"}}},
     ]});
     assert_snapshot!(described(to_query_builder(&parsed(&rule))), @r#"
     UNKNOWN_NODE at [all[1].not.any[0].event]
@@ -327,5 +332,15 @@ fn rules_that_react_querybuilder_cannot_say() {
       expected a test that react-querybuilder has too, found "anniversaryInTheLast"
     UNKNOWN_TEST at [all[13].date.is.anniversaryMonth]
       expected a test that react-querybuilder has too, found "anniversaryMonth"
+    UNKNOWN_TEST at [all[14].date.is.betweenAgo]
+      expected a test that react-querybuilder has too, found "betweenAgo"
+    UNKNOWN_TEST at [all[15].date.is.during]
+      expected a test that react-querybuilder has too, found "during"
+    UNKNOWN_KEY at [all[16].group.addedAt]
+      expected a test of groups that react-querybuilder has too, found "addedAt"
+    UNKNOWN_KEY at [all[17].segment.ever]
+      expected a test of segments that react-querybuilder has too, found "ever"
+    UNKNOWN_KEY at [all[18].segment.joinedAt]
+      expected a test of segments that react-querybuilder has too, found "joinedAt"
     "#);
 }

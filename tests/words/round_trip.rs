@@ -32,6 +32,7 @@ fn form(rule: &CheckedRule, index: usize, negated: bool) -> String {
         NodeKind::Segment {
             quantifier: Quantifier::All,
             ids,
+            ..
         } => every(
             ids.iter()
                 .map(|id| format!("segments {:?}", [id]))
@@ -171,6 +172,7 @@ fn conditions() -> Vec<Value> {
             json!({"status": {"in": ["PENDING", "BOUNCED"]}}),
             json!({"group": {"inAny": ["staff"]}}),
             json!({"group": {"inAll": ["staff", "press"]}}),
+            json!({"group": {"none": true}}),
             json!({"segment": {"inAny": ["loyal", "lapsed"]}}),
             json!({"segment": {"inAll": ["loyal", "lapsed"]}}),
             json!({"everyone": true}),
@@ -282,7 +284,7 @@ fn any_rule() -> impl Strategy<Value = Value> {
         .prop_map(|(operator, value)| ("custom.vip", operator, json!(value)));
     let unary = (
         select(&["null", "notNull"]),
-        select(&["city", "custom.tags", "custom.vip"]),
+        select(&["city", "custom.tags", "custom.vip", "group"]),
     )
         .prop_map(|(operator, field)| (field, operator, Value::Null));
     let member = (

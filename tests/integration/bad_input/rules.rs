@@ -68,7 +68,7 @@ fn all_problems_come_at_once_with_their_paths() {
     UNKNOWN_NODE rule.all[3]: expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "evnt" (did you mean "event"?)
     INVALID_REGEX rule.all[4].text.is.matches: expected a valid regular expression, found "[": unclosed character class
     WRONG_VALUE rule.all[5].status.in[0]: expected a status ("SUBSCRIBED", "UNSUBSCRIBED", "BOUNCED", "COMPLAINED", "PENDING"), found "subscribd" (did you mean "SUBSCRIBED"?)
-    UNKNOWN_KEY rule.all[6].event: expected one of the keys ("name", "names", "where", "inTheLast", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt"), found "cuont" (did you mean "count"?)
+    UNKNOWN_KEY rule.all[6].event: expected one of the keys ("name", "names", "where", "inTheLast", "betweenAgo", "during", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", "of"), found "cuont" (did you mean "count"?)
     WRONG_SHAPE rule.all[6].event.inTheLast.amount: expected a whole number from 0 to 100000, found the number -1
     WRONG_VALUE rule.all[6].event.inTheLast.unit: expected a unit ("HOUR", "DAY", "WEEK", "MONTH", "YEAR"), found "DAYS" (did you mean "DAY"?)
     UNKNOWN_FIELD rule.all[0].text.field: expected a field, found "contry", which does not exist (did you mean "country"?)
@@ -83,7 +83,7 @@ fn all_problems_come_at_once_with_their_paths() {
 fn an_operator_of_another_type() {
     let app = app();
     assert_snapshot!(save(&app, json!({"text": {"field": "city", "is": {"atLeast": 3}}})), @r#"UNKNOWN_TEST rule.text.is: expected a test of text ("equals", "notEquals", "in", "notIn", "contains", "notContains", "startsWith", "endsWith", "matches", "isSet"), found "atLeast" ("atLeast" is a test of numbers)"#);
-    assert_snapshot!(save(&app, json!({"date": {"field": "birthday", "is": {"startsWith": "19"}}})), @r#"UNKNOWN_TEST rule.date.is: expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "inTheNext", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "startsWith" ("startsWith" is a test of text)"#);
+    assert_snapshot!(save(&app, json!({"date": {"field": "birthday", "is": {"startsWith": "19"}}})), @r#"UNKNOWN_TEST rule.date.is: expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "betweenAgo", "inTheNext", "during", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "startsWith" ("startsWith" is a test of text)"#);
     assert_snapshot!(save(&app, json!({"boolean": {"field": "custom.visits", "is": {"isTrue": true}}})), @r#"WRONG_FIELD_TYPE rule.boolean.field: expected a field of type boolean, found "custom.visits" of type number (ask about it with {"number": {"field": "custom.visits", ...}})"#);
 }
 

@@ -2,11 +2,11 @@
 
 use super::{Rows, make_lists};
 use crate::naive::{Event, Person};
-use arrow_array::{BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{Array, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow_buffer::BooleanBuffer;
 use rollcall::cancel::Cancel;
 use rollcall::evaluate::{
-    Column, ColumnKey, EventFigures, EventPlan, EventTally, evaluate_filters,
+    Column, ColumnKey, EventFigures, EventPlan, EventTally, evaluate_filters, measured_numbers,
 };
 use rollcall::rule::{DateField, DateLiteral, Moment, TextField, parse_date_literal};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn add_totals(tally: &mut EventTally<'_>, rows: &Rows) {
             if let (Some(first), Some(last)) = (mine().map(micros).min(), mine().map(micros).max())
             {
                 let figures = EventFigures::of_totals(mine().count() as u64, sum, first, last);
-                tally.add(row, number, &figures, |_| false);
+                tally.add(row, number, &figures, |_| false, |_| None);
             }
         }
     }
@@ -68,12 +68,18 @@ fn add_events(tally: &mut EventTally<'_>, rows: &Rows, plan: &EventPlan, moment:
         .collect();
     let column = |key: &ColumnKey| (key.clone(), make_property(&events, key, moment));
     let columns = plan.columns.iter().map(column).collect();
+    let numbers = measured_numbers(plan, &columns);
     let passing =
         evaluate_filters(plan, columns, events.len(), moment, &Cancel::default()).expect("no stop");
     for (place, (row, number, event)) in events.into_iter().enumerate() {
         let value = event.value.filter(|_| span.needs_values).map(i128::from);
         let figures = EventFigures::of_event(micros(event), value);
-        tally.add(row, number, &figures, |filter| passing[filter].value(place));
+        let measured = |property: usize| {
+            let numbers = numbers[property].as_ref().expect("a column");
+            numbers.is_valid(place).then(|| numbers.value(place))
+        };
+        let passes = |filter: usize| passing[filter].value(place);
+        tally.add(row, number, &figures, passes, measured);
     }
 }
 

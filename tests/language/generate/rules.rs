@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::columns::FIRST_ID;
-use crate::naive::{Segment, World};
+use crate::naive::{Past, Segment, World};
 use proptest::{collection::vec, sample::subsequence};
 
 const SPANS: [(&str, &[i64]); 5] = [
@@ -20,6 +20,34 @@ fn arb_span(units: &'static [(&'static str, &'static [i64])]) -> impl Strategy<V
         select(amounts).prop_map(move |amount| json!({"amount": amount, "unit": unit}))
     })
 }
+
+/// Two spans, the first of which reaches back at least as far.
+fn arb_span_range(
+    units: &'static [(&'static str, &'static [i64])],
+) -> impl Strategy<Value = Value> {
+    let ends = (arb_span(units), arb_span(units), 0..3);
+    ends.prop_map(|(from, to, form)| {
+        let days = |span: &Value| {
+            let unit = match span["unit"].as_str() {
+                Some("HOUR") => 1.0 / 24.0,
+                Some("WEEK") => 7.0,
+                Some("MONTH") => 30.0,
+                Some("YEAR") => 365.0,
+                _ => 1.0,
+            };
+            unit * span["amount"].as_f64().expect("an amount")
+        };
+        let now = json!({"amount": 0, "unit": to["unit"]});
+        match form {
+            0 => json!({"from": from, "to": now}),
+            _ if days(&from) < days(&to) => json!({"from": to, "to": from}),
+            _ => json!({"from": from, "to": to}),
+        }
+    })
+}
+
+const PERIODS: &str = "YESTERDAY|TODAY|TOMORROW|LAST_WEEK|THIS_WEEK|NEXT_WEEK|LAST_MONTH\
+    |THIS_MONTH|NEXT_MONTH|LAST_QUARTER|THIS_QUARTER|NEXT_QUARTER|LAST_YEAR|THIS_YEAR|NEXT_YEAR";
 
 /// How a literal is written: as a day, or as an instant so many minutes east of UTC.
 fn arb_form(takes_instants: bool) -> BoxedStrategy<Option<i32>> {
@@ -90,13 +118,24 @@ pub fn arb_world() -> impl Strategy<Value = World> {
         }
     };
     let segments: Vec<_> = (0..SEGMENTS.len()).map(arb_segment).collect();
-    (arb_moment(), segments).prop_map(|(moment, segments)| World {
+    let past = || vec(arb_past(), 32).prop_map(|past| (FIRST_ID..).zip(past).collect());
+    let past = vec(past(), SEGMENTS.len());
+    (arb_moment(), segments, past).prop_map(|(moment, segments, past)| World {
         moment,
+        past: SEGMENTS.map(str::to_owned).into_iter().zip(past).collect(),
         segments: SEGMENTS
             .map(str::to_owned)
             .into_iter()
             .zip(segments)
             .collect(),
+    })
+}
+
+/// Stored memberships of a segment; that of a member may have begun longer ago than is known.
+fn arb_past() -> impl Strategy<Value = Past> {
+    (any::<bool>(), vec(select(&NEAR_INSTANTS[..]), 0..=2)).prop_map(|(is_member, mut joined)| {
+        joined.sort();
+        Past { is_member, joined }
     })
 }
 
@@ -239,6 +278,8 @@ fn arb_date_test(is_instant: bool) -> BoxedStrategy<Value> {
         test("anniversaryInTheNext", arb_span(&SPANS[1..])),
         test("anniversaryInTheLast", arb_span(&SPANS[1..])),
         test("anniversaryMonth", 1..=12),
+        test("betweenAgo", arb_span_range(units)),
+        test("during", among(PERIODS)),
     ];
     for name in ["on", "before", "after", "onOrBefore", "onOrAfter"] {
         tests.push(test(name, arb_literal(is_instant)));
@@ -293,7 +334,11 @@ fn arb_location_condition() -> impl Strategy<Value = Value> {
 
 fn arb_group_condition() -> impl Strategy<Value = Value> {
     let groups = || arb_some(GROUPS.to_vec());
-    let keys = one_of(vec![test("inAny", groups()), test("inAll", groups())]);
+    let keys = one_of(vec![
+        test("inAny", groups()),
+        test("inAll", groups()),
+        test("none", Just(true)),
+    ]);
     (keys, perhaps(arb_window())).prop_map(|(keys, window)| {
         let added = window.map(|window| json!({"addedAt": window}));
         json!({"group": merge([Some(keys), added])})
@@ -305,9 +350,17 @@ fn arb_segment_condition(segments: &'static [&'static str]) -> BoxedStrategy<Val
         return Just(json!({"everyone": true})).boxed();
     }
     let keys = || arb_some(segments.to_vec());
-    one_of(vec![test("inAny", keys()), test("inAll", keys())])
-        .prop_map(|segment| json!({ "segment": segment }))
-        .boxed()
+    let keys = one_of(vec![test("inAny", keys()), test("inAll", keys())]);
+    let past = (
+        keys,
+        perhaps(test("ever", Just(true))),
+        perhaps(arb_window()),
+    );
+    past.prop_map(|(keys, ever, window)| {
+        let joined = window.map(|window| json!({"joinedAt": window}));
+        json!({"segment": merge([Some(keys), ever, joined])})
+    })
+    .boxed()
 }
 
 fn arb_random_condition() -> impl Strategy<Value = Value> {
@@ -336,6 +389,8 @@ fn merge(parts: impl IntoIterator<Item = Option<Value>>) -> Value {
 fn arb_window() -> BoxedStrategy<Value> {
     one_of(vec![
         test("inTheLast", arb_span(&SPANS)),
+        test("betweenAgo", arb_span_range(&SPANS)),
+        test("during", among(PERIODS)),
         test("between", arb_range(true)),
         test("before", arb_literal(true)),
         test("after", arb_literal(true)),
@@ -370,14 +425,19 @@ fn arb_number_measure() -> BoxedStrategy<Value> {
         tests.push(test("isSet", any::<bool>()));
         one_of(tests)
     };
-    one_of(vec![
-        test("count", one_of(number_tests(counts()))),
-        test("distinctDays", one_of(number_tests(counts()))),
+    let of_values = one_of(vec![
         test("sum", one_of(number_tests(sums()))),
         test("average", optional()),
         test("min", optional()),
         test("max", optional()),
-    ])
+    ]);
+    let of = perhaps(test("of", among("price|price|price|shop|due")));
+    let of_values = (of_values, of).prop_map(|(measure, of)| merge([Some(measure), of]));
+    let of_events = one_of(vec![
+        test("count", one_of(number_tests(counts()))),
+        test("distinctDays", one_of(number_tests(counts()))),
+    ]);
+    prop_oneof![1 => of_events, 3 => of_values].boxed()
 }
 
 fn arb_instant_measure() -> BoxedStrategy<Value> {

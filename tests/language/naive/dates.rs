@@ -2,9 +2,9 @@
 
 use super::{CustomValue, Moment, only_entry, string, truth};
 use chrono::{DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime};
-use chrono::{SubsecRound, TimeZone, Utc};
+use chrono::{SubsecRound, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// A day or an instant.
@@ -36,13 +36,50 @@ pub fn date_holds(is: &Value, value: Option<CustomValue>, moment: &Moment) -> bo
         "anniversaryInTheNext" => next_anniversary(day, today) <= shift_day(today, wanted, 1),
         "anniversaryInTheLast" => latest_anniversary(day, today) >= shift_day(today, wanted, -1),
         "anniversaryMonth" => i64::from(day.month()) == wanted.as_i64().expect("a month"),
-        "inTheLast" | "moreThanAgo" | "inTheNext" => relative_holds(test, wanted, &value, moment),
+        "during" => is_during(string(wanted), day, today),
+        "inTheLast" | "moreThanAgo" | "inTheNext" | "betweenAgo" => {
+            relative_holds(test, wanted, &value, moment)
+        }
         _ => absolute_holds(test, wanted, &value, moment.zone),
+    }
+}
+
+/// Whether a day is in a calendar period: as many days, weeks, months, quarters or years from today as the name says.
+fn is_during(period: &str, day: NaiveDate, today: NaiveDate) -> bool {
+    let monday = |day: NaiveDate| day.week(Weekday::Mon).first_day();
+    let month = |day: NaiveDate| i64::from(day.year()) * 12 + i64::from(day.month0());
+    let distance = match period.rsplit('_').next() {
+        Some("WEEK") => (monday(day) - monday(today)).num_days() / 7,
+        Some("MONTH") => month(day) - month(today),
+        Some("QUARTER") => month(day).div_euclid(3) - month(today).div_euclid(3),
+        Some("YEAR") => i64::from(day.year() - today.year()),
+        _ => (day - today).num_days(),
+    };
+    match period {
+        "YESTERDAY" => distance == -1,
+        "TODAY" => distance == 0,
+        "TOMORROW" => distance == 1,
+        _ if period.starts_with("LAST_") => distance == -1,
+        _ if period.starts_with("THIS_") => distance == 0,
+        _ if period.starts_with("NEXT_") => distance == 1,
+        unknown => panic!("unknown calendar period {unknown}"),
     }
 }
 
 fn relative_holds(test: &str, span: &Value, value: &CustomValue, moment: &Moment) -> bool {
     let today = moment.day_of(moment.now);
+    if test == "betweenAgo" {
+        let [from, to] = [&span["from"], &span["to"]];
+        return match *value {
+            CustomValue::Date(day) => {
+                shift_day(today, from, -1) <= day && day <= shift_day(today, to, -1)
+            }
+            CustomValue::Datetime(at) => {
+                shift_now(moment, from, -1) <= at && at <= shift_now(moment, to, -1)
+            }
+            ref other => panic!("{other:?} is not a date"),
+        };
+    }
     match *value {
         CustomValue::Date(day) => is_near(test, day, today, |sign| shift_day(today, span, sign)),
         CustomValue::Datetime(at) => {
@@ -181,8 +218,14 @@ pub fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
 /// Whether the one window that is there, if any, has the instant in it.
 pub fn is_in_window(windows: &Value, at: DateTime<Utc>, moment: &Moment) -> bool {
     let at = CustomValue::Datetime(at);
-    if let Some(span) = windows.get("inTheLast") {
-        return relative_holds("inTheLast", span, &at, moment);
+    for test in ["inTheLast", "betweenAgo"] {
+        if let Some(span) = windows.get(test) {
+            return relative_holds(test, span, &at, moment);
+        }
+    }
+    if windows.get("during").is_some() {
+        let during = json!({"during": windows["during"]});
+        return date_holds(&during, Some(at), moment);
     }
     let mut absolute = ["between", "before", "after"].into_iter();
     let window = absolute.find_map(|test| Some((test, windows.get(test)?)));

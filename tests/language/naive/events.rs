@@ -5,6 +5,7 @@ use super::{
     CustomValue, Event, Moment, Person, items, number_holds, only_entry, string, value_holds,
 };
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound};
+use num_bigint::BigInt;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -24,7 +25,11 @@ pub fn event_holds(body: &Value, person: &Person, moment: &Moment) -> bool {
     let events: Vec<&Event> = person.events.iter().filter(counts).collect();
     for measure in NUMBER_MEASURES {
         if let Some(is) = body.get(measure) {
-            return number_holds(is, measure_number(measure, &events, moment));
+            let measured = match body.get("of") {
+                Some(property) => measure_property(measure, string(property), &events),
+                None => measure_number(measure, &events, moment),
+            };
+            return number_holds(is, measured);
         }
     }
     let mut instants: Vec<_> = events.iter().map(|event| event.occurred_at).collect();
@@ -59,6 +64,47 @@ fn measure_number(measure: &str, events: &[&Event], moment: &Moment) -> Option<f
         "max" => values.iter().max().map(millionths),
         unknown => panic!("unknown measure {unknown}"),
     }
+}
+
+/// The measure of the numbers in a property, or none if it is missing.
+fn measure_property(measure: &str, property: &str, events: &[&Event]) -> Option<f64> {
+    let number = |event: &&Event| match event.properties.get(property) {
+        Some(Value::Number(number)) => number.as_f64(),
+        _ => None,
+    };
+    let numbers: Vec<f64> = events.iter().filter_map(number).collect();
+    let count = numbers.len();
+    match measure {
+        "sum" => Some(exact_quotient(&numbers, 1)),
+        _ if numbers.is_empty() => None,
+        "average" => Some(exact_quotient(&numbers, count)),
+        "min" => numbers.into_iter().min_by(f64::total_cmp),
+        "max" => numbers.into_iter().max_by(f64::total_cmp),
+        unknown => panic!("{unknown} is of no property"),
+    }
+}
+
+/// The sum of these numbers, divided, and only then made a double: by way of its decimal digits.
+fn exact_quotient(numbers: &[f64], divisor: usize) -> f64 {
+    // A double is a whole number of 2^-1074, which has 1,074 decimal places; 40 more show whether it lies between two.
+    let sum: BigInt = numbers.iter().map(|number| in_units(*number)).sum();
+    let scaled = sum * BigInt::from(5).pow(1074) * BigInt::from(10).pow(40);
+    let (quotient, is_exact) = (&scaled / divisor, (&scaled % divisor) == BigInt::ZERO);
+    let sticky = if is_exact { 0 } else { 1 };
+    format!("{quotient}{sticky}e-1115")
+        .parse()
+        .expect("a number")
+}
+
+/// How many times 2^-1074 a number is.
+fn in_units(number: f64) -> BigInt {
+    let bits = number.abs().to_bits();
+    let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
+    let units = match exponent {
+        0 => BigInt::from(fraction),
+        _ => BigInt::from(fraction + (1 << 52)) << (exponent - 1),
+    };
+    if number < 0.0 { -units } else { units }
 }
 
 fn passes(filter: &Value, event: &Event, moment: &Moment) -> bool {

@@ -79,6 +79,32 @@ pub struct World {
     pub moment: Moment,
     /// The segments by key.
     pub segments: BTreeMap<String, Segment>,
+    /// What is stored of memberships of segments that have rules, by key and id.
+    pub past: BTreeMap<String, BTreeMap<i64, Past>>,
+}
+
+/// The stored memberships of one person in one segment.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Whether the last of them has not ended.
+    pub is_member: bool,
+    /// When they began, oldest first; none of a member whose membership is older than what is kept.
+    pub joined: Vec<DateTime<Utc>>,
+}
+
+impl World {
+    /// What is stored of one person and one segment.
+    pub fn past_of(&self, segment: &str, id: i64) -> Past {
+        let past = self.past.get(segment).and_then(|past| past.get(&id));
+        let past = past.cloned().unwrap_or_default();
+        match &self.segments[segment] {
+            Segment::Rule(_) => past,
+            Segment::Stored(members) => Past {
+                is_member: members.contains(&id),
+                ..past
+            },
+        }
+    }
 }
 
 /// A segment that rules ask about.
@@ -122,10 +148,7 @@ pub fn is_member(rule: &Value, person: &Person, world: &World) -> bool {
         "status" => items(&body["in"]).iter().any(is_status),
         "location" => location_holds(body, person.place),
         "group" => group_holds(body, person, &world.moment),
-        "segment" => quantify(body, |key| match &world.segments[key] {
-            Segment::Rule(rule) => is_member(rule, person, world),
-            Segment::Stored(members) => members.contains(&person.id),
-        }),
+        "segment" => quantify(body, |key| segment_holds(body, key, person, world)),
         "event" => event_holds(body, person, &world.moment),
         "random" => random_holds(body, person.id),
         unknown => panic!("unknown node {unknown}"),
@@ -329,11 +352,47 @@ fn quantify(body: &Value, is_in: impl Fn(&str) -> bool) -> bool {
     }
 }
 
+/// Whether the person has a membership of the segment that counts.
+fn segment_holds(body: &Value, key: &str, person: &Person, world: &World) -> bool {
+    let is_in = match &world.segments[key] {
+        Segment::Rule(rule) => is_member(rule, person, world),
+        Segment::Stored(members) => members.contains(&person.id),
+    };
+    let (ever, window) = (body.get("ever").is_some_and(truth), body.get("joinedAt"));
+    if !ever && window.is_none() {
+        return is_in;
+    }
+    let past = world.past_of(key, person.id);
+    // When each began, and whether it lasts until now.
+    let mut memberships: Vec<(Option<DateTime<Utc>>, bool)> =
+        past.joined.iter().map(|at| (Some(*at), false)).collect();
+    if past.is_member && memberships.is_empty() {
+        memberships.push((None, false));
+    }
+    if let Some(last) = memberships.last_mut() {
+        last.1 = past.is_member && is_in;
+    }
+    if is_in && !past.is_member {
+        memberships.push((Some(world.moment.now), true));
+    }
+    memberships.into_iter().any(|(at, lasts)| {
+        let is_in_time = match (window, at) {
+            (None, _) => true,
+            (Some(window), Some(at)) => is_in_window(window, at, &world.moment),
+            (Some(_), None) => false,
+        };
+        (ever || lasts) && is_in_time
+    })
+}
+
 fn group_holds(body: &Value, person: &Person, moment: &Moment) -> bool {
     let is_in_time = |added: &DateTime<Utc>| match body.get("addedAt") {
         Some(window) => is_in_window(window, *added, moment),
         None => true,
     };
+    if body.get("none").is_some_and(truth) {
+        return !person.groups.values().any(is_in_time);
+    }
     quantify(body, |key| person.groups.get(key).is_some_and(is_in_time))
 }
 

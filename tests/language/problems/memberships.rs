@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 fn groups_and_when_people_were_added() {
     assert_snapshot!(problems_of(json!({"group": {"inAny": ["staff"], "inAll": ["press"]}})), @r#"
     WRONG_SHAPE at group
-      expected at most one of "inAny", "inAll", found several
+      expected at most one of "inAny", "inAll", "none", found several
     "#);
     assert_snapshot!(problems_of(json!({"group": {"addedAt": {"after": "2026-03-01"}}})), @r#"
     MISSING at group
-      expected the key "inAny" or "inAll", found neither
+      expected the key "inAny", "inAll" or "none", found none of them
     "#);
     assert_snapshot!(problems_of(json!({"group": {"inAny": "staff"}})), @r#"
     WRONG_SHAPE at group.inAny
@@ -23,15 +23,15 @@ fn groups_and_when_people_were_added() {
         |window: Value| problems_of(json!({"group": {"inAny": ["staff"], "addedAt": window}}));
     assert_snapshot!(added(json!("2026-03-01")), @r#"
     WRONG_SHAPE at group.addedAt
-      expected a window of time, an object with one of the keys "inTheLast", "between", "before", "after", found the text "2026-03-01"
+      expected a window of time, an object with one of the keys "inTheLast", "betweenAgo", "during", "between", "before", "after", found the text "2026-03-01"
     "#);
     assert_snapshot!(added(json!({})), @r#"
     MISSING at group.addedAt
-      expected a window of time, an object with one of the keys "inTheLast", "between", "before", "after", found none
+      expected a window of time, an object with one of the keys "inTheLast", "betweenAgo", "during", "between", "before", "after", found none
     "#);
     assert_snapshot!(added(json!({"on": "2026-03-01"})), @r#"
     UNKNOWN_TEST at group.addedAt
-      expected a window of time ("inTheLast", "between", "before", "after"), found "on"
+      expected a window of time ("inTheLast", "betweenAgo", "during", "between", "before", "after"), found "on"
       hint: "on" is a test of dates
     "#);
     assert_snapshot!(added(json!({"before": "2026-03-01", "after": "2026-02-01"})), @r#"
@@ -74,17 +74,17 @@ fn segments_that_do_not_exist() {
     ");
     assert_snapshot!(problems_of(json!({"segment": {"inAny": ["base"], "inAll": ["left"]}})), @r#"
     WRONG_SHAPE at segment
-      expected a test of segments, an object with exactly one key, found 2: "inAny", "inAll"
-      hint: put several conditions, each with one test, under "all" or "any"
+      expected at most one of "inAny", "inAll", found several
     "#);
     assert_snapshot!(problems_of(json!({"segment": {"in": ["base"]}})), @r#"
-    UNKNOWN_TEST at segment
-      expected a test of segments ("inAny", "inAll"), found "in"
-      hint: "in" is a test of text and numbers
+    UNKNOWN_KEY at segment
+      expected one of the keys ("inAny", "inAll", "ever", "joinedAt"), found "in"
+    MISSING at segment
+      expected the key "inAny" or "inAll", found neither
     "#);
     assert_snapshot!(problems_of(json!({"segment": "base"})), @r#"
     WRONG_SHAPE at segment
-      expected a test of segments, an object with one of the keys "inAny", "inAll", found the text "base"
+      expected an object with the keys "inAny", "inAll", "ever", "joinedAt", found the text "base"
     "#);
     assert_snapshot!(problems_of(json!({"segment": {"inAny": [3, ""]}})), @"
     WRONG_SHAPE at segment.inAny[0]
@@ -95,9 +95,8 @@ fn segments_that_do_not_exist() {
     assert_snapshot!(
         problems_of(json!({"segment": {"inAny": ["base"], "addedAt": {"after": "2026-03-01"}}})),
         @r#"
-    WRONG_SHAPE at segment
-      expected a test of segments, an object with exactly one key, found 2: "inAny", "addedAt"
-      hint: put several conditions, each with one test, under "all" or "any"
+    UNKNOWN_KEY at segment
+      expected one of the keys ("inAny", "inAll", "ever", "joinedAt"), found "addedAt"
     "#
     );
 }

@@ -2,6 +2,7 @@
 
 mod memberships;
 mod nodes;
+mod periods;
 mod shapes;
 mod values;
 

@@ -138,7 +138,7 @@ fn locations() {
 fn names_windows_and_measures_of_events() {
     assert_snapshot!(problems_of(json!({"event": "visit"})), @r#"
     WRONG_SHAPE at event
-      expected an object with the keys "name", "names", "where", "inTheLast", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", found the text "visit"
+      expected an object with the keys "name", "names", "where", "inTheLast", "betweenAgo", "during", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", "of", found the text "visit"
     "#);
     assert_snapshot!(problems_of(event(json!({"count": {"atLeast": 1}}))), @r#"
     MISSING at event
@@ -146,20 +146,20 @@ fn names_windows_and_measures_of_events() {
     "#);
     assert_snapshot!(problems_of(event(json!({"name": "visit", "average": {"atLeast": 1}, "minimum": 3}))), @r#"
     UNKNOWN_KEY at event
-      expected one of the keys ("name", "names", "where", "inTheLast", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt"), found "minimum"
+      expected one of the keys ("name", "names", "where", "inTheLast", "betweenAgo", "during", "between", "before", "after", "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", "of"), found "minimum"
     "#);
     assert_snapshot!(
         problems_of(event(json!({"name": "visit", "count": {"atLeast": 1}, "sum": {"atLeast": 1}}))),
         @r#"
     WRONG_SHAPE at event
-      expected at most one of "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", found several
+      expected at most one of "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", "of", found several
     "#
     );
     assert_snapshot!(
         problems_of(event(json!({"name": "visit", "inTheLast": {"amount": 1, "unit": "DAY"}, "before": "2026-03-01"}))),
         @r#"
     WRONG_SHAPE at event
-      expected at most one of "inTheLast", "between", "before", "after", found several
+      expected at most one of "inTheLast", "betweenAgo", "during", "between", "before", "after", found several
     "#
     );
     for measure in ["count", "distinctDays", "sum"] {
@@ -181,12 +181,12 @@ fn names_windows_and_measures_of_events() {
     "#);
     assert_snapshot!(problems_of(event(json!({"name": "visit", "lastAt": {"atLeast": 3}}))), @r#"
     UNKNOWN_TEST at event.lastAt
-      expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "inTheNext", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "atLeast"
+      expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "betweenAgo", "inTheNext", "during", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "atLeast"
       hint: "atLeast" is a test of numbers
     "#);
     assert_snapshot!(problems_of(event(json!({"name": "visit", "firstAt": "2026-03-01"}))), @r#"
     WRONG_SHAPE at event.firstAt
-      expected a test of dates, an object with one of the keys "on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "inTheNext", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet", found the text "2026-03-01"
+      expected a test of dates, an object with one of the keys "on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "betweenAgo", "inTheNext", "during", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet", found the text "2026-03-01"
     "#);
     assert_snapshot!(problems_of(event(json!({"name": "visit", "inTheLast": "90 days"}))), @r#"
     WRONG_SHAPE at event.inTheLast

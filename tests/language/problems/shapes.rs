@@ -156,7 +156,7 @@ fn tests_of_another_type() {
     "#);
     assert_snapshot!(problems_of(date("birthday", json!({"equals": "2026-03-01"}))), @r#"
     UNKNOWN_TEST at date.is
-      expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "inTheNext", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "equals"
+      expected a test of dates ("on", "before", "after", "onOrBefore", "onOrAfter", "between", "inTheLast", "moreThanAgo", "betweenAgo", "inTheNext", "during", "isToday", "anniversaryToday", "anniversaryInTheNext", "anniversaryInTheLast", "anniversaryMonth", "isSet"), found "equals"
       hint: "equals" is a test of text and numbers
     "#);
     assert_snapshot!(problems_of(number(json!({"atLeast": 3, "atMost": 9}))), @r#"
@@ -170,9 +170,9 @@ fn tests_of_another_type() {
     "#);
     assert_snapshot!(problems_of(json!({"group": {"in": ["staff"]}})), @r#"
     UNKNOWN_KEY at group
-      expected one of the keys ("inAny", "inAll", "addedAt"), found "in"
+      expected one of the keys ("inAny", "inAll", "none", "addedAt"), found "in"
     MISSING at group
-      expected the key "inAny" or "inAll", found neither
+      expected the key "inAny", "inAll" or "none", found none of them
     "#);
 }
 

@@ -235,7 +235,7 @@ fn statuses_groups_and_events() {
         problems_of(event(json!({"name": "visit", "before": "2026-03-01", "after": "2026-02-01"}))),
         @r#"
     WRONG_SHAPE at event
-      expected at most one of "inTheLast", "between", "before", "after", found several
+      expected at most one of "inTheLast", "betweenAgo", "during", "between", "before", "after", found several
     "#
     );
     assert_snapshot!(

@@ -7,6 +7,8 @@ mod lists;
 mod logic;
 mod measures;
 mod memberships;
+mod past;
+mod periods;
 mod places;
 mod properties;
 mod values;
@@ -42,6 +44,7 @@ fn audience(moment: &str, values: &str, make: impl Fn(&str) -> Person) -> Audien
             segments: SEGMENTS
                 .map(|key| (key.to_owned(), Segment::Stored([].into())))
                 .into(),
+            past: BTreeMap::new(),
         },
         people: std::iter::once(("none".to_owned(), nobody()))
             .chain(people)
