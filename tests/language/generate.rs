@@ -141,7 +141,7 @@ fn numbers() -> Vec<Value> {
     let fractions = [
         -0.0, 3.0, 9.0, -1.0, 2.5, 0.3, blurred, 5e-324, 1e308, -1e308,
     ];
-    let whole = [0, 1, 3, 9_007_199_254_740_993_i64];
+    let whole = [0, 1, 3, 9_007_199_254_740_994_i64];
     let mut numbers = whole.map(Value::from).to_vec();
     numbers.extend(fractions.map(Value::from));
     numbers

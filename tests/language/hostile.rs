@@ -199,9 +199,13 @@ fn numbers_and_dates_at_the_end_of_their_range() {
     assert_eq!(find(score(json!({ "between": range }))), anybody);
     assert_eq!(find(score(json!({"greaterThan": f64::MAX}))), 0);
     assert_eq!(
-        find(score(json!({"in": [u64::MAX, i64::MIN, 5e-324]}))),
+        find(score(json!({"in": [1_u64 << 63, i64::MIN, 5e-324]}))),
         find(score(json!({"equals": 5e-324})))
     );
+    // It lies between two doubles.
+    let problems = refuse(&score(json!({"in": [3, u64::MAX]})), &catalogue());
+    assert_eq!(problems[0].path, "number.is.in[1]");
+    assert_eq!(problems[0].code, Code::WrongValue);
     let sum =
         |test: Value| json!({"event": {"names": ["purchase", "visit", "refund"], "sum": test}});
     assert_eq!(find(sum(json!({"atMost": 1e308}))), rows.len());
