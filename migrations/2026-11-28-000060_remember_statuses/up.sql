@@ -129,3 +129,4 @@ WHERE concat(first_name, last_name, phone, region, city, postal_code, source, cu
             pg_temp.cleaned(region), pg_temp.cleaned(city), pg_temp.cleaned(postal_code),
             pg_temp.cleaned(source), pg_temp.cleaned(custom::text));
 UPDATE subscribers SET country = CASE country WHEN 'UK' THEN 'GB' ELSE 'GR' END WHERE country IN ('UK', 'EL');
+DROP FUNCTION pg_temp.cleaned(text);

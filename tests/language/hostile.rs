@@ -248,7 +248,7 @@ fn text_in_any_direction_and_of_no_width() {
     let strange = [
         "שלום עולם",
         "مرحبا",
-        "a\u{202e}b\u{202c}",
+        "q\u{202e}z\u{202c}",
         "zero\u{200b}width\u{feff}",
         "\u{1}\u{7f}",
         "e\u{301}\u{301}\u{301}",

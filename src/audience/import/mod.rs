@@ -30,6 +30,7 @@ mod source;
 mod spool;
 mod subscribers;
 mod suggest;
+mod suppressed;
 mod tidy;
 mod turns;
 mod undo;
