@@ -15,7 +15,7 @@ const LATEST_EVENTS: i64 = 20_000;
 /// The most names that are compared with a misspelt one.
 const MOST_NAMES: i64 = 1_000;
 
-/// The most warnings about a rule; whoever mends these is told the rest.
+/// The most warnings about a rule. Later ones appear once these are mended.
 const MOST_WARNINGS: usize = 20;
 
 /// The most pairs of event name and property that are looked for; of a larger rule the others are not.
