@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Integer, Text};
 /// Properties are looked for in this many of the latest events of a name.
 pub const LATEST_EVENTS: usize = 10_000;
 
-/// The longest value or property name that is suggested, in characters: nobody writes longer ones into a rule.
+/// The longest value or property name that is suggested, in characters. Longer ones are of no use in a rule.
 const LONGEST: usize = 250;
 
 /// The most properties that are listed of a name of events.

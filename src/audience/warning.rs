@@ -15,7 +15,7 @@ const LATEST_EVENTS: i64 = 20_000;
 /// The most names that are compared with a misspelt one.
 const MOST_NAMES: i64 = 1_000;
 
-/// The most warnings about a rule; whoever mends these is told the rest.
+/// The most warnings about a rule. Later ones appear once these are mended.
 const MOST_WARNINGS: usize = 20;
 
 /// The most pairs of event name and property that are looked for; of a larger rule the others are not.
@@ -229,10 +229,10 @@ fn list_properties_of(
 ) -> Result<Vec<String>, Error> {
     let names: Vec<&str> = condition.names.iter().map(|(_, name)| *name).collect();
     let found: Vec<Name> = diesel::sql_query(
-        "SELECT DISTINCT key AS name FROM (SELECT properties FROM \
+        "SELECT DISTINCT property.key AS name FROM (SELECT properties FROM \
          (SELECT id, name, properties FROM events ORDER BY id DESC LIMIT $3) AS latest \
          WHERE name = ANY($1) ORDER BY id DESC LIMIT $2) e, \
-         jsonb_object_keys(e.properties) AS key LIMIT $4",
+         jsonb_each(e.properties) AS property WHERE jsonb_typeof(property.value) <> 'null' LIMIT $4",
     )
     .bind::<Array<Text>, _>(names)
     .bind::<BigInt, _>(EVENTS_FOR_HINT)

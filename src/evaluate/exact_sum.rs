@@ -95,14 +95,14 @@ fn carry(digits: &mut [i64; DIGITS]) {
 
 /// Returns the double nearest to a number; `has_more` tells that it is greater than its digits say by less than the last.
 fn round(digits: &[u32], has_more: bool) -> f64 {
-    let bit = |position: usize| digits[position / 32] >> (position % 32) & 1 == 1;
+    let bit = |position: usize| (digits[position / 32] >> (position % 32)) & 1 == 1;
     let Some(highest) = (0..digits.len() * 32).rev().find(|place| bit(*place)) else {
         return 0.0;
     };
     let fraction_bits = FRACTION_DIGITS * 32;
     let lowest = highest.saturating_sub(52).max(fraction_bits);
     let kept = (lowest..=highest).rev();
-    let mut mantissa = kept.fold(0_u64, |bits, place| bits << 1 | u64::from(bit(place)));
+    let mut mantissa = kept.fold(0_u64, |bits, place| (bits << 1) | u64::from(bit(place)));
     let is_half_or_more = bit(lowest - 1);
     let is_more_than_half = has_more || (0..lowest - 1).any(bit);
     if is_half_or_more && (is_more_than_half || mantissa & 1 == 1) {

@@ -95,7 +95,7 @@ impl Combiner<'_> {
         .unwrap_or_else(|| BooleanBuffer::new_unset(self.chunk.rows()))
     }
 
-    /// Returns the stored members of a segment. A stored block may still have somebody who was deleted meanwhile.
+    /// Returns the stored members of a segment. A stored block may still contain subscribers who were deleted meanwhile.
     fn stored(&self, id: i64) -> BooleanBuffer {
         self.existing(self.chunk.segments.get(&id))
     }

@@ -1,7 +1,7 @@
 //! Warnings: what a valid rule asks about that may be a slip, such as an event that was never recorded.
 //!
 //! Event names and properties are whatever people send. A rule may ask about one before the first is recorded, so that
-//! this is no problem; but mostly it is a misspelt name, and the rule finds nobody, or everybody.
+//! this is no problem; but mostly it is a misspelt name, and the rule matches no subscriber, or every one.
 
 use super::outline::NodeName;
 use super::parse::{child, element};

@@ -50,7 +50,7 @@ fn refreshes_previews_and_explanations_find_the_members_it_was_archived_with() {
     ] {
         assert_eq!(explain(&app, email, &asking()), (is_match, seen.to_owned()));
     }
-    // Its past is frozen too: nobody joins it any more.
+    // Its past is frozen too: no subscriber joins it any more.
     let today = json!({"segment": {"inAny": ["lt"], "joinedAt": {"during": "TODAY"}}});
     assert_eq!(preview(&app, &today), json!(0));
     let ever = json!({"segment": {"inAny": ["lt"], "ever": true}});

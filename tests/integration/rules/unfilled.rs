@@ -1,4 +1,4 @@
-//! Segments whose members are not those of their rule yet: nobody is told that they are empty.
+//! Segments whose members are not those of their rule yet are not read as empty.
 
 use super::{archive, country};
 use crate::support::TestApp;

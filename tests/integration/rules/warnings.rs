@@ -70,7 +70,17 @@ fn event_names_that_never_occurred_get_the_nearest_known_name() {
     let rule = json!({"all": [
         {"event": {"name": "purchse"}},
         {"not": {"any": [{"event": {"names": ["visit", "Visit", "refund"], "count": {"equals": 0}}}]}}]});
-    insta::assert_snapshot!(lines(&app, &rule));
+    insta::assert_snapshot!(lines(&app, &rule), @r#"
+    UNKNOWN_EVENT at all[0].event.name
+      expected the name of a recorded event, found "purchse", which was never recorded
+      did you mean "purchase"?
+    UNKNOWN_EVENT at all[1].not.any[0].event.names[1]
+      expected the name of a recorded event, found "Visit", which was never recorded
+      did you mean "visit"?
+    UNKNOWN_EVENT at all[1].not.any[0].event.names[2]
+      expected the name of a recorded event, found "refund", which was never recorded
+      -
+    "#);
 }
 
 #[test]
@@ -87,7 +97,23 @@ fn properties_that_never_occurred_or_have_another_type_are_told() {
             {"list": {"property": "colours", "is": {"containsAny": ["red"]}}},
             {"text": {"property": "note", "is": {"isSet": true}}}],
         "sum": {"atLeast": 1}, "of": "totals"}});
-    insta::assert_snapshot!(lines(&app, &rule));
+    insta::assert_snapshot!(lines(&app, &rule), @r#"
+    UNKNOWN_PROPERTY at event.where[1].text.property
+      expected a property of the latest 3 such events, found "skuu", which none of them has
+      did you mean "sku"?
+    OTHER_PROPERTY_TYPE at event.where[2].number.property
+      expected a property that holds numbers, found "sku", which holds texts in the latest 3 such events
+      -
+    OTHER_PROPERTY_TYPE at event.where[4].boolean.property
+      expected a property that holds true and false, found "total", which holds numbers in the latest 3 such events
+      -
+    UNKNOWN_PROPERTY at event.where[6].text.property
+      expected a property of the latest 3 such events, found "note", which none of them has
+      -
+    UNKNOWN_PROPERTY at event.of
+      expected a property of the latest 3 such events, found "totals", which none of them has
+      did you mean "total"?
+    "#);
 }
 
 #[test]
