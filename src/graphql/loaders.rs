@@ -142,11 +142,11 @@ load!(
 );
 
 load!(
-    /// The position after everything that has changed so far: the same for every segment.
-    PositionNow(()) -> Position,
-    |connection, keys| {
+    /// The position after everything that has changed a segment so far; it is the same for all of them.
+    PositionOf(i64) -> Position,
+    |connection, ids| {
         let position = find_start(connection, Start::Now)?;
-        Ok(keys.into_iter().map(|key| (key, position)).collect())
+        Ok(ids.into_iter().map(|id| (id, position)).collect())
     }
 );
 

@@ -6,7 +6,7 @@ use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::error::{bad_input, to_graphql};
 use super::id::{Kind, parse_kind, to_global};
 use super::loaders::{
-    LastDailyRun, LastRefreshOf, PositionNow, SegmentById, SegmentByKey, SegmentMemberCount,
+    LastDailyRun, LastRefreshOf, PositionOf, SegmentById, SegmentByKey, SegmentMemberCount,
     SettingsInUse, Total, load_one,
 };
 use super::membership::MembershipTarget;
@@ -325,7 +325,7 @@ impl SegmentNode {
     /// The position after everything that has changed the members so far, for `after` of `membershipChanged`. To begin a
     /// mirror, ask for it first, then load the members, then follow from it.
     async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
-        let position = load_one(context.loader()?, PositionNow(())).await?;
+        let position = load_one(context.loader()?, PositionOf(self.0.id)).await?;
         let missing = || to_graphql(Error::Internal("there is no position".to_owned()));
         Ok(write_position(&position.ok_or_else(missing)?, 0))
     }
