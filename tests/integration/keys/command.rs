@@ -127,7 +127,7 @@ fn what_cannot_be_done_is_said() {
     "#);
     assert_snapshot!(command(&["create", "shop", "--scope", "read", "--expires-in", "99999999w"]), @r#"
     exit code 1
-    rollcall: --expires-in is beyond the end of the calendar
+    rollcall: --expires-in is beyond the end of the year 9999
     "#);
     assert_snapshot!(command(&["revoke", "7"]), @r#"
     exit code 1
