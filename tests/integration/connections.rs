@@ -374,6 +374,18 @@ fn lists() -> Vec<List> {
             remove: |app, node| remove_segment(app, &node["segment"]),
         },
         List {
+            coordinate: "Subscriber.statusHistory",
+            around: ona,
+            variations: ONE,
+            identity: "at",
+            fill: |app, count| {
+                with_ona(app);
+                (0..count).for_each(|number| add_status_change(app, number));
+            },
+            add: add_status_change,
+            remove: |app, node| delete(app, "status_changes", "changed_at", &node["at"]),
+        },
+        List {
             coordinate: "Subscriber.events",
             around: ona,
             variations: &["", "name: \"visit\""],
@@ -399,6 +411,13 @@ fn remove_deleted(app: &TestApp, node: &Value) {
         "subscriber_id",
         &json!(number.parse::<i64>().expect("a number")),
     );
+}
+
+fn add_status_change(app: &TestApp, number: usize) {
+    app.database.execute(&format!(
+        "INSERT INTO status_changes (subscriber_id, to_status, changed_at, source) \
+         SELECT max(id), 'pending', timestamptz '2026-01-01' + {number} * interval '1 minute', 'sql' FROM subscribers"
+    ));
 }
 
 fn add_import(app: &TestApp, number: usize) {

@@ -123,7 +123,7 @@ fn person() -> impl Strategy<Value = (Value, Map<String, Value>)> {
         let values = json!({
             "status": status, "firstName": texts.0, "lastName": texts.1, "phone": texts.2, "country": "LT", "region": texts.3,
             "position": { "latitude": numbers.1, "longitude": numbers.2 }, "language": "pt-br", "timezone": "Europe/Vilnius",
-            "birthday": at.date_naive().to_string(), "source": texts.4,
+            "birthday": (at - chrono::Duration::days(18_000)).date_naive().to_string(), "source": texts.4,
         });
         let custom = json!({
             "city": texts.0, "email": texts.1, "plan": texts.2, "visits": numbers.0, "renewal": at.date_naive().to_string(),
