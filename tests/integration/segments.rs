@@ -318,6 +318,7 @@ fn the_typed_language_offers_what_the_parser_knows() {
         ![
             "StatusConditionInput",
             "GroupConditionInput",
+            "SegmentConditionInput",
             "EventConditionInput",
             "RandomConditionInput",
         ]

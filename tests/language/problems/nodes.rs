@@ -152,7 +152,7 @@ fn names_windows_and_measures_of_events() {
         problems_of(event(json!({"name": "visit", "count": {"atLeast": 1}, "sum": {"atLeast": 1}}))),
         @r#"
     WRONG_SHAPE at event
-      expected at most one of "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", "of", found several
+      expected at most one of "count", "distinctDays", "sum", "average", "min", "max", "firstAt", "lastAt", found several
     "#
     );
     assert_snapshot!(
