@@ -124,9 +124,19 @@ async fn rule_in_body(
         Ok(body) => body,
         Err(wrong) => return bad_request(wrong.status, &wrong.message),
     };
-    match serde_json::from_slice(&body) {
+    let text = std::str::from_utf8(&body).map_err(|error| error.to_string());
+    match text.and_then(read_rule) {
         Ok(rule) => answer(&request, &state, Content::Rule(rule), "rule").await,
-        Err(error) => bad_request(StatusCode::BAD_REQUEST, &error),
+        Err(reason) => bad_request(StatusCode::BAD_REQUEST, &reason),
+    }
+}
+
+/// Reads a rule, unless its numbers would lose digits.
+fn read_rule(text: &str) -> Result<Value, String> {
+    let rule = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match find_lost_digits(text, &[]) {
+        Some((path, message)) => Err(format!("{path}: {message}")),
+        None => Ok(rule),
     }
 }
 
@@ -245,11 +255,8 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
             *as_of = Some(parse_instant(value).map_err(wrong)?);
         }
         ("rule", Content::Rule(rule)) if rule.is_null() => {
-            *rule = serde_json::from_str(value)
-                .map_err(|error| wrong(format!("expected a rule as JSON: {error}")))?;
-            if let Some((path, message)) = find_lost_digits(value, &[]) {
-                return Err(wrong(format!("{path}: {message}")));
-            }
+            *rule = read_rule(value)
+                .map_err(|reason| wrong(format!("expected a rule as JSON: {reason}")))?;
         }
         _ => {
             let known: &[&str] = match &asked.content {

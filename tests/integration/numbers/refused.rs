@@ -221,19 +221,21 @@ fn requests_to_a_server_are_refused_by_their_text() {
         .send(beside.as_bytes());
     assert_eq!(answer.expect("an answer").status(), 200);
 
-    let exported = agent
-        .get(format!("http://{}/export/rule", server.address))
-        .query(
-            "rule",
-            "{\"random\": {\"salt\": \"x\", \"fromPercent\": 0, \"toPercent\": 9007199254740993}}",
-        )
-        .call();
-    let mut exported = exported.expect("an answer");
-    let text = exported.body_mut().read_to_string().expect("text");
-    assert!(
-        text.contains("random.toPercent: expected a number that a double holds"),
-        "{text}"
-    );
+    let rule =
+        "{\"random\": {\"salt\": \"x\", \"fromPercent\": 0, \"toPercent\": 9007199254740993.0}}";
+    let url = format!("http://{}/export/rule", server.address);
+    let got = agent.get(&url).query("rule", rule).call();
+    let posted = agent
+        .post(&url)
+        .header("content-type", "application/json")
+        .send(rule.as_bytes());
+    for answer in [got, posted] {
+        let mut answer = answer.expect("an answer");
+        assert_eq!(answer.status(), 400);
+        let text = answer.body_mut().read_to_string().expect("text");
+        let expected = "random.toPercent: expected a number that a double holds";
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]
