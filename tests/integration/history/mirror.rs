@@ -175,7 +175,7 @@ fn edit(app: &TestApp, random: &mut Random) {
             let now = app.clock.now();
             let removed = app.db().run_here(|connection| {
                 use diesel::Connection;
-                connection.transaction(|connection| remove_subscribers(connection, ids, now))
+                connection.transaction(|connection| remove_subscribers(connection, ids.clone(), now))
             });
             removed.expect("a deletion");
         }

@@ -6,7 +6,7 @@ use rollcall::refresh::{Refresh, follow_touches, run_due};
 use serde_json::{Value, json};
 
 fn run_job(app: &TestApp) -> Option<Refresh> {
-    run_due(app.db(), app.app.daily, &app.app.refresh).expect("the job runs")
+    run_due(app.db(), &app.app.refresh).expect("the job runs")
 }
 
 fn next_refresh(app: &TestApp) -> String {

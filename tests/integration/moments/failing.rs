@@ -159,7 +159,7 @@ fn one_failing_rule_stops_no_other() {
 fn new_segments_and_the_daily_job_pass_a_failing_rule() {
     let app = app();
     app.segment("city", text("city", "Vilnius"));
-    run_due(app.db(), app.app.daily, &app.app.refresh).expect("a new database");
+    run_due(app.db(), &app.app.refresh).expect("a new database");
     set(&app, "subscribers", "city", "Poison", "anna@x.lt");
     poison(&app.database, &["city"]);
     app.segment("good", text("country", "LT"));
@@ -172,7 +172,7 @@ fn new_segments_and_the_daily_job_pass_a_failing_rule() {
     assert_eq!(again, None, "no segment stays pending");
     for day in ["02", "03"] {
         app.set_time(&format!("2026-03-{day}T03:00:00Z"));
-        let ran = run_due(app.db(), app.app.daily, &app.app.refresh).expect("the job runs");
+        let ran = run_due(app.db(), &app.app.refresh).expect("the job runs");
         assert!(ran.is_some(), "once a day");
         assert_invalid(&app, "city");
     }

@@ -50,9 +50,10 @@ fn date(field: &str, test: &str, value: Value) -> Value {
 
 fn refresh_at(app: &TestApp, now: &str, zone: chrono_tz::Tz) {
     // As if it were the first: otherwise no moment comes after a later one.
-    app.database.execute("DELETE FROM refreshes");
+    app.database.execute(&format!(
+        "DELETE FROM refreshes; UPDATE settings SET value = '{zone}' WHERE key = 'time_zone'"
+    ));
     let settings = RefreshSettings {
-        zone,
         clock: Clock::standing_at(instant(now)),
         ..app.app.refresh.clone()
     };
