@@ -124,7 +124,8 @@ fn deleting_a_hundred_thousand_people_costs_a_few_statements_per_block() {
     let before = app.db().statement_count();
     let removed = app.db().run_here(|connection| {
         use diesel::Connection;
-        connection.transaction(|connection| remove_subscribers(connection, ids.clone(), app.clock.now()))
+        connection
+            .transaction(|connection| remove_subscribers(connection, ids.clone(), app.clock.now()))
     });
     assert_eq!(removed.expect("a deletion"), 100_000);
     let statements = app.db().statement_count() - before;

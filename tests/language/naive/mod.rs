@@ -213,9 +213,16 @@ fn find_value(person: &Person, field: &str) -> Option<CustomValue> {
     }
 }
 
+/// Fields whose values have one form only.
+const CODES: [&str; 5] = ["email", "email.domain", "country", "language", "timezone"];
+/// Tests that compare whole values.
+const WHOLE: [&str; 4] = ["equals", "notEquals", "in", "notIn"];
+
 fn text_holds(body: &Value, value: Option<CustomValue>) -> bool {
-    let exact = body.get("caseSensitive").is_some_and(truth);
     let (test, wanted) = only_entry(&body["is"]);
+    // Whole codes and addresses are brought into the one form in which they are stored, letter case included.
+    let has_one_form = CODES.contains(&string(&body["field"])) && WHOLE.contains(&test);
+    let exact = body.get("caseSensitive").is_some_and(truth) && !has_one_form;
     let passes = |test| match &value {
         None => false,
         Some(CustomValue::Text(text)) => text_passes(text, test, wanted, exact),
