@@ -184,7 +184,7 @@ fn settings_of_the_readme_are_those_of_the_program() {
                 .collect()
         })
         .collect();
-    assert_eq!(rows.len(), 21);
+    assert!(rows.len() > 20, "the README has a table of flags");
     for row in &rows {
         assert!(help.contains(row[1]), "{} is not a flag", row[1]);
         assert!(help.contains(row[2]), "{} is not a variable", row[2]);

@@ -270,6 +270,32 @@ fn everything_at_once_fails_nowhere_and_adds_up() {
     assert_everything_adds_up(&app);
 }
 
+/// Walks through the changes of a segment, oldest first: each leaves as many members as there were before, with those
+/// who joined and without those who left or were deleted.
+fn assert_changes_add_up(app: &TestApp, key: &str) {
+    let mut members = 0;
+    let mut before = Value::Null;
+    loop {
+        let read = app.query(
+            "query ($key: String!, $before: String) { segment(key: $key) { memberCount changes(last: 250, before: $before) { \
+             nodes { memberCount joinedCount leftCount deletedCount } pageInfo { startCursor hasPreviousPage } } } }",
+            json!({ "key": key, "before": before }),
+        );
+        let changes = &read["segment"]["changes"];
+        let count = |change: &Value, name: &str| change[name].as_i64().expect("a count");
+        for change in changes["nodes"].as_array().expect("a list").iter().rev() {
+            members += count(change, "joinedCount");
+            members -= count(change, "leftCount") + count(change, "deletedCount");
+            assert_eq!(count(change, "memberCount"), members, "{key}: {change}");
+        }
+        if changes["pageInfo"]["hasPreviousPage"] == json!(false) {
+            assert_eq!(count(&read["segment"], "memberCount"), members, "{key}");
+            return;
+        }
+        before = changes["pageInfo"]["startCursor"].clone();
+    }
+}
+
 fn assert_everything_adds_up(app: &TestApp) {
     let ask = |question: &str| app.database.ask(question);
     // What was not followed yet is, and then a full evaluation finds nothing else.
@@ -294,6 +320,7 @@ fn assert_everything_adds_up(app: &TestApp) {
         app.segment(&anew, read["segment"]["rule"].clone());
         app.refresh();
         assert_eq!(app.members(key), app.members(&anew), "{key}");
+        assert_changes_add_up(app, key);
     }
     let totals = "SELECT json_agg(json_build_array(subscriber_id, name, count, value_sum) ORDER BY subscriber_id, name) \
         FROM event_totals";
