@@ -7,6 +7,7 @@ use super::passages::{Passage, passages_of};
 use super::rows::Rows;
 use super::rules::plan_unsaved;
 use super::scan::ChunkRange;
+use crate::audience::catalogue::load_catalogue;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{
@@ -50,7 +51,8 @@ fn answer_nodes(
     rule: &CheckedRule,
     moment: &Moment,
 ) -> Result<Vec<NodeAnswer>, Error> {
-    let (plan, catalogue) = plan_unsaved(connection, rule, moment)?;
+    let plan = plan_unsaved(connection, rule, moment)?;
+    let catalogue = load_catalogue(connection)?;
     let alone = Rows::Range(ChunkRange {
         first: subscriber_id,
         rows: 1,

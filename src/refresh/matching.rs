@@ -41,7 +41,7 @@ pub fn find_matching(
     moment: &Moment,
     settings: &RefreshSettings,
 ) -> Result<IdSet, Error> {
-    let (plan, _) = plan_unsaved(&mut snapshot.connection, rule, moment)?;
+    let plan = plan_unsaved(&mut snapshot.connection, rule, moment)?;
     let mut matching = IdSet::default();
     scan(
         db,

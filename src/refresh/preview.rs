@@ -66,7 +66,7 @@ pub fn preview(
     settings: &RefreshSettings,
 ) -> Result<Preview, Error> {
     let mut snapshot = Snapshot::take(db)?;
-    let (mut plan, _) = plan_unsaved(&mut snapshot.connection, &request.rule, &request.moment)?;
+    let mut plan = plan_unsaved(&mut snapshot.connection, &request.rule, &request.moment)?;
     plan.segments.extend(request.compare_to);
     let mut so_far = Counts::new(request.rule.nodes.len());
     scan(

@@ -62,19 +62,21 @@ pub fn plan_unsaved(
     connection: &mut PgConnection,
     rule: &CheckedRule,
     moment: &Moment,
-) -> Result<(Plan, Catalogue), Error> {
-    let catalogue = load_catalogue(connection)?;
-    let asked = Vec::from_iter(catalogue.list_asked(rule.list_segments()));
-    let asked = match asked.as_slice() {
-        [] => Vec::new(),
-        ids => load_rules(connection, &catalogue, Some(ids))?,
+) -> Result<Plan, Error> {
+    let segments = rule.list_segments();
+    let asked = if segments.is_empty() {
+        Vec::new()
+    } else {
+        let catalogue = load_catalogue(connection)?;
+        let asked = Vec::from_iter(catalogue.list_asked(segments));
+        load_rules(connection, &catalogue, Some(&asked))?
     };
     let unsaved = PlannedRule {
         segment_id: None,
         rule,
     };
-    let plan = Plan::new(std::iter::once(unsaved).chain(plannable(&asked)), moment);
-    Ok((plan, catalogue))
+    let rules = std::iter::once(unsaved).chain(plannable(&asked));
+    Ok(Plan::new(rules, moment))
 }
 
 /// Lists those rules that can be evaluated, for a plan.
