@@ -115,7 +115,9 @@ fn changes_in_refreshes(
     segment_ids: &[i64],
     rows: &Rows,
 ) -> Result<Vec<(i64, Change)>, Error> {
-    let found: Vec<(i64, i32, i64, Vec<u8>, DateTime<Utc>)> = segment_changes::table
+    /// A segment, a chunk, a refresh, who changed, and when.
+    type Row = (i64, i32, i64, Vec<u8>, DateTime<Utc>);
+    let found: Vec<Row> = segment_changes::table
         .inner_join(refreshes::table)
         .filter(segment_changes::segment_id.eq_any(segment_ids))
         .filter(segment_changes::chunk.eq_any(chunks_of(rows)))
@@ -127,19 +129,18 @@ fn changes_in_refreshes(
             refreshes::as_of,
         ))
         .load(connection)?;
-    let read =
-        |(segment_id, chunk, refresh_id, changed, as_of): (_, i32, _, Vec<u8>, DateTime<Utc>)| {
-            let first = i64::from(chunk) * CHUNK_IDS;
-            let ids = gaps::decode(&changed)?.into_iter();
-            let change = Change {
-                place: (refresh_id, 0),
-                at: as_of.timestamp_micros(),
-                rows: ids
-                    .filter_map(|offset| row_of(rows, first + i64::from(offset)))
-                    .collect(),
-            };
-            Ok::<_, Error>((segment_id, change))
+    let read = |(segment_id, chunk, refresh_id, changed, as_of): Row| {
+        let first = i64::from(chunk) * CHUNK_IDS;
+        let ids = gaps::decode(&changed)?.into_iter();
+        let change = Change {
+            place: (refresh_id, 0),
+            at: as_of.timestamp_micros(),
+            rows: ids
+                .filter_map(|offset| row_of(rows, first + i64::from(offset)))
+                .collect(),
         };
+        Ok::<_, Error>((segment_id, change))
+    };
     found.into_iter().map(read).collect()
 }
 

@@ -2,3 +2,14 @@
 
 mod supervision;
 mod work;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Ends the threads of a test however it ends.
+struct Ending<'o>(&'o AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,5 +1,6 @@
 //! What dies comes back: a server starts its embedded Postgres again, and answers also while Postgres does not.
 
+use super::Ending;
 use crate::faults::{kill_postgres, processes_of};
 use crate::support::{Server, cluster_dir, eventually};
 use nix::sys::signal::{Signal, kill};
@@ -22,7 +23,7 @@ fn add(address: &str, number: usize) -> bool {
         .build()
         .into();
     let document = format!(
-        "mutation {{ createSubscriber(input: {{email: \"p{number}@example.com\"}}) {{ subscriber {{ id }} }} }}"
+        "mutation {{ upsertSubscriber(input: {{email: \"p{number}@example.com\"}}) {{ subscriber {{ id }} }} }}"
     );
     let sent = agent
         .post(format!("http://{address}/graphql"))
@@ -30,7 +31,7 @@ fn add(address: &str, number: usize) -> bool {
     let answer = sent
         .ok()
         .and_then(|mut sent| sent.body_mut().read_json::<Value>().ok());
-    answer.is_some_and(|answer| answer["data"]["createSubscriber"]["subscriber"]["id"].is_string())
+    answer.is_some_and(|answer| answer["data"]["upsertSubscriber"]["subscriber"]["id"].is_string())
 }
 
 /// Returns the status line of `/health`.
@@ -60,6 +61,7 @@ fn a_killed_postgres_comes_back_and_nothing_acknowledged_is_lost() {
     let is_over = AtomicBool::new(false);
     let acknowledged = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
+        let _ending = Ending(&is_over);
         for worker in 0..3 {
             let (address, is_over, acknowledged) = (&server.address, &is_over, &acknowledged);
             scope.spawn(move || {
@@ -87,7 +89,6 @@ fn a_killed_postgres_comes_back_and_nothing_acknowledged_is_lost() {
             let before = count() + 3;
             eventually("subscribers are added again", || count() > before);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     let acknowledged = acknowledged
         .into_inner()

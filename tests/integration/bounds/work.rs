@@ -1,5 +1,6 @@
 //! Work that is expensive: it stops when its client leaves and when its time is over, and others are answered meanwhile.
 
+use super::Ending;
 use crate::support::{Server, Socket, TestApp, eventually};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -188,6 +189,7 @@ fn the_probe_is_answered_while_many_ask_for_suggestions() {
     let is_over = AtomicBool::new(false);
     let question = "{ ruleFields { name suggestedValues(first: 5) { value } } }";
     std::thread::scope(|scope| {
+        let _ending = Ending(&is_over);
         for _ in 0..10 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
@@ -199,6 +201,5 @@ fn the_probe_is_answered_while_many_ask_for_suggestions() {
             let (status, body) = server.post(PROBE, Value::Null);
             assert_eq!((status, &body["errors"]), (200, &Value::Null));
         }
-        is_over.store(true, Ordering::Relaxed);
     });
 }
