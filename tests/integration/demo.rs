@@ -192,7 +192,7 @@ fn settings_of_the_readme_are_those_of_the_program() {
     let flags = help
         .split_whitespace()
         .filter(|word| word.starts_with("--"));
-    for flag in flags.map(|flag| flag.trim_end_matches(',')) {
+    for flag in flags.map(|flag| flag.trim_end_matches([',', '.'])) {
         let is_known =
             ["--help", "--version"].contains(&flag) || rows.iter().any(|row| row[1] == flag);
         assert!(is_known, "{flag} is not in the README");

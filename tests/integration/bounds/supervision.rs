@@ -84,10 +84,15 @@ fn a_killed_postgres_comes_back_and_nothing_acknowledged_is_lost() {
         };
         eventually("subscribers are added", || count() > 0);
         for _ in 0..KILLS {
+            let killed = server_process(&data_dir);
             assert!(kill_postgres(&data_dir), "there is a Postgres");
-            // Those in flight may still have been acknowledged; the next ones come from the new Postgres.
-            let before = count() + 3;
-            eventually("subscribers are added again", || count() > before);
+            // Until they notice, the children of the killed one go on answering.
+            eventually("another Postgres runs", || {
+                let now = server_process(&data_dir);
+                now.is_some() && now != killed
+            });
+            let before = count();
+            eventually("subscribers are added again", || count() > before + 3);
         }
     });
     let acknowledged = acknowledged
@@ -137,15 +142,15 @@ fn health_answers_while_postgres_is_stopped_and_all_goes_on_afterwards() {
     });
 }
 
+/// Returns the process id of the server of a data directory; `None` where its file is missing or half written.
+fn server_process(data_dir: &Path) -> Option<i32> {
+    let file = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")).ok()?;
+    file.lines().next()?.parse().ok()
+}
+
 /// Returns the server of a data directory and its children.
 fn postgres_processes(data_dir: &Path) -> Vec<i32> {
-    let file = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid"));
-    let file = file.expect("a server runs");
-    let server: i32 = file
-        .lines()
-        .next()
-        .and_then(|line| line.parse().ok())
-        .expect("a process id");
+    let server = server_process(data_dir).expect("a server runs");
     let is_child = |entry: &std::fs::DirEntry| {
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         let parent = stat
