@@ -1,6 +1,7 @@
 //! Loading: the columns of a chunk, straight from Postgres into Arrow arrays, and only those the plan lists.
 
 use super::blocks::{StoredBlocks, load_stored_bits};
+use super::budget::{Spending, Stopwatch};
 use super::column_builder::ColumnBuilder;
 use super::load_events::load_events;
 use super::load_history::load_histories;
@@ -26,6 +27,15 @@ pub struct Work<'w> {
     pub meter: &'w Meter,
     /// Stops it.
     pub cancel: &'w Cancel,
+    /// What the rules spend; not measured if absent.
+    pub spending: Option<&'w Spending>,
+}
+
+impl<'w> Work<'w> {
+    /// Returns a watch for the evaluation of a chunk.
+    pub fn watch(&self) -> Stopwatch<'w> {
+        Stopwatch::new(self.cancel, self.spending)
+    }
 }
 
 /// Loads what a plan needs to know about some subscribers.

@@ -47,8 +47,8 @@ pub fn find_matching(
         db,
         snapshot,
         &plan,
-        moment,
-        settings,
+        settings.work(moment),
+        settings.workers,
         |_, evaluated| {
             let mut members = Vec::new();
             combine(&plan, evaluated.leaves, evaluated.chunk, |tree, nodes| {

@@ -73,8 +73,8 @@ pub fn preview(
         db,
         &mut snapshot,
         &plan,
-        &request.moment,
-        settings,
+        settings.work(&request.moment),
+        settings.workers,
         |_, evaluated| {
             let first_id = evaluated.range.first;
             let chunk = evaluated.chunk;
