@@ -28,7 +28,9 @@ use ground::{execute, timed, with_database};
 use rollcall::audience::segment::{self, SegmentMode};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{Meter, RULE_BUDGET, RefreshSettings, Selection, Trigger, follow_touches, refresh};
+use rollcall::refresh::{
+    Meter, RULE_BUDGET, RefreshSettings, Selection, Trigger, follow_touches, refresh,
+};
 use serde_json::json;
 use std::time::Duration;
 

@@ -23,7 +23,9 @@ use clap::Parser;
 use ground::{execute, timed, with_database};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{Figure, Meter, Phase, RULE_BUDGET, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{
+    Figure, Meter, Phase, RULE_BUDGET, RefreshSettings, Selection, Trigger, refresh,
+};
 use segments::Definition;
 use std::time::Duration;
 

@@ -245,12 +245,13 @@ mod tests {
             "query ($f: SubscriberFilter) { subscribers(filter: $f) { totalCount } }",
         ];
         let given = serde_json::json!({"f": {"rule": json}});
-        let of_filter = filters
-            .map(|document| cost(&document.replace("RULE", literal), given.clone()));
+        let of_filter =
+            filters.map(|document| cost(&document.replace("RULE", literal), given.clone()));
         assert_eq!(of_filter, [of_filter[0]; 2]);
         let explained = |rule: &str| {
-            let document =
-                format!("{{ subscriber(email: \"a@x.lt\") {{ explain(rule: {rule}) {{ isTrue }} }} }}");
+            let document = format!(
+                "{{ subscriber(email: \"a@x.lt\") {{ explain(rule: {rule}) {{ isMatch }} }} }}"
+            );
             cost(&document, Json::Null)
         };
         assert!(explained(literal) > explained("{everyone: true}"));
@@ -284,7 +285,9 @@ mod tests {
         assert!(largest <= limit, "{largest}");
         assert!(2 * largest > limit, "not twice: {largest}");
         let small = |number: usize| {
-            format!("p{number}: previewSegment(rule: {{status: {{in: [PENDING]}}}}) {{ memberCount }}")
+            format!(
+                "p{number}: previewSegment(rule: {{status: {{in: [PENDING]}}}}) {{ memberCount }}"
+            )
         };
         let small: Vec<String> = (0..90).map(small).collect();
         let many = cost(&format!("{{ {} }}", small.join(" ")), Json::Null);

@@ -34,7 +34,8 @@ const FOR_ONE: Prices = Prices {
 /// Returns what the conditions of the rule cost that a field is given; 0 if it is not one that evaluates a rule.
 pub fn cost_of_rule(parent: &str, field: &Field, variables: &Map<String, Json>) -> u64 {
     let mut fields = FIELDS.iter();
-    let Some((_, _, names, prices)) = fields.find(|(of, name, ..)| *of == parent && field.name == *name)
+    let Some((_, _, names, prices)) =
+        fields.find(|(of, name, ..)| *of == parent && field.name == *name)
     else {
         return 0;
     };

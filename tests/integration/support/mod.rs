@@ -21,7 +21,9 @@ use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
-use rollcall::refresh::{Meter, RULE_BUDGET, Refresh, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{
+    Meter, RULE_BUDGET, Refresh, RefreshSettings, Selection, Trigger, refresh,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
