@@ -5,12 +5,12 @@
 //! others are evaluated without them.
 
 use super::budget::Spending;
+use super::compare::{Evaluable, compare_chunk};
 use super::load::Work;
 use super::meter::Meter;
 use super::rules::SegmentRule;
 use super::scan::{ChunkRange, evaluate_chunk};
 use super::snapshot::SharedSnapshot;
-use super::step::{Evaluable, compare_chunk};
 use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::error::Error;

@@ -8,6 +8,7 @@ use super::load_history::load_histories;
 use super::meter::{Meter, Phase};
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
 use super::rows::{Piece, Rows};
+use super::step::RefreshSettings;
 use crate::audience::field_column::{custom_column, date_column, text_column};
 use crate::cancel::Cancel;
 use crate::error::Error;
@@ -32,6 +33,16 @@ pub struct Work<'w> {
 }
 
 impl<'w> Work<'w> {
+    /// Returns what an evaluation by these settings goes by, without a budget.
+    pub fn of(moment: &'w Moment, settings: &'w RefreshSettings) -> Work<'w> {
+        Work {
+            moment,
+            meter: &settings.meter,
+            cancel: &settings.cancel,
+            spending: None,
+        }
+    }
+
     /// Returns a watch for the evaluation of a chunk.
     pub fn watch(&self) -> Stopwatch<'w> {
         Stopwatch::new(self.cancel, self.spending)

@@ -1,5 +1,6 @@
 //! Lists of everybody whom a rule matches now, without storing anything.
 
+use super::load::Work;
 use super::rules::plan_unsaved;
 use super::scan::scan;
 use super::snapshot::Snapshot;
@@ -47,7 +48,7 @@ pub fn find_matching(
         db,
         snapshot,
         &plan,
-        settings.work(moment),
+        Work::of(moment, settings),
         settings.workers,
         |_, evaluated| {
             let mut members = Vec::new();

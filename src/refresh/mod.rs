@@ -11,6 +11,7 @@
 mod blocks;
 mod budget;
 mod column_builder;
+mod compare;
 mod copy;
 mod culprit;
 mod explain;

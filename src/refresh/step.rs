@@ -1,14 +1,14 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
-use super::blocks::{BlockChange, StoredBlocks};
 use super::budget::{SlowRule, Spending};
+use super::compare::{Evaluable, compare_chunk};
 use super::culprit::{Search, guard, may_be_of_rule};
 use super::history::{Refresh, Trigger, find_last_refreshes};
 use super::load::Work;
 use super::meter::{Figure, Meter, Phase};
 use super::order;
-use super::rules::{SegmentRule, load_rules, plannable};
-use super::scan::{Evaluated, ScanFailure, chunk_range, scan};
+use super::rules::{SegmentRule, load_rules};
+use super::scan::{ScanFailure, chunk_range, scan};
 use super::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use super::touches;
 use super::write::{RefreshedSegment, Writer};
@@ -20,7 +20,6 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
-use crate::evaluate::{Plan, combine};
 use crate::rule::{Moment, Problem};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -59,16 +58,6 @@ impl RefreshSettings {
             now: self.clock.now(),
             zone: setting::load(connection)?.time_zone,
         })
-    }
-
-    /// Returns what an evaluation at that moment goes by, without a budget.
-    pub fn work<'w>(&'w self, moment: &'w Moment) -> Work<'w> {
-        Work {
-            moment,
-            meter: &self.meter,
-            cancel: &self.cancel,
-            spending: None,
-        }
     }
 }
 
@@ -333,7 +322,7 @@ impl Run<'_> {
         let spending = Spending::new(&evaluable.plan, self.settings.rule_budget);
         let work = Work {
             spending: Some(&spending),
-            ..self.settings.work(&self.moment)
+            ..Work::of(&self.moment, self.settings)
         };
         if !evaluable.places.is_empty() {
             let scanned = scan(
@@ -445,77 +434,6 @@ fn take_snapshot(
         drop(snapshot);
         wait_for_writers(db)?;
     }
-}
-
-/// Rules that are evaluated together.
-pub struct Evaluable {
-    /// Their plan.
-    pub plan: Plan,
-    /// Their positions among the rules of the refresh, in the order of the plan's trees.
-    places: Vec<usize>,
-    /// The ids of their segments, in the same order.
-    ids: Vec<i64>,
-}
-
-impl Evaluable {
-    /// Plans the rules at these positions, all of which can be evaluated.
-    pub fn new(rules: &[SegmentRule], places: Vec<usize>, moment: &Moment) -> Evaluable {
-        let chosen = places.iter().map(|place| &rules[*place]);
-        Evaluable {
-            plan: Plan::new(plannable(chosen), moment),
-            ids: places.iter().map(|place| rules[*place].id).collect(),
-            places,
-        }
-    }
-}
-
-/// What a chunk adds to a refresh.
-pub struct ChunkOutcome {
-    /// How many ids it has.
-    ids: i64,
-    /// Members per evaluated segment.
-    member_counts: Vec<i64>,
-    changes: Vec<BlockChange>,
-}
-
-/// Compares the members in a chunk with those that are stored.
-///
-/// # Errors
-/// Those of the database.
-pub fn compare_chunk(
-    connection: &mut PgConnection,
-    evaluable: &Evaluable,
-    evaluated: &Evaluated<'_>,
-    meter: &Meter,
-) -> Result<ChunkOutcome, Error> {
-    let Evaluable { plan, places, ids } = evaluable;
-    let load = || StoredBlocks::load(connection, ids, evaluated.range);
-    let stored = meter.time(Phase::Comparison, load)?;
-    let mut outcome = ChunkOutcome {
-        ids: evaluated.range.rows as i64,
-        member_counts: vec![0; ids.len()],
-        changes: Vec::new(),
-    };
-    let mut members = Vec::with_capacity(ids.len());
-    meter.time(Phase::Evaluation, || {
-        combine(
-            plan,
-            evaluated.leaves,
-            evaluated.chunk,
-            |tree, mut nodes| {
-                members.push((tree, nodes.swap_remove(0)));
-            },
-        );
-    });
-    meter.time(Phase::Comparison, || {
-        for (tree, members) in &members {
-            let count = i64::try_from(members.count_set_bits()).unwrap_or(i64::MAX);
-            outcome.member_counts[*tree] = count;
-            let (place, id) = (places[*tree], ids[*tree]);
-            stored.compare(place, id, members, evaluated.range, &mut outcome.changes);
-        }
-    });
-    Ok(outcome)
 }
 
 /// Loads the rules of the selected segments, and of those that are connected with them: whoever asks about a segment
