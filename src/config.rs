@@ -4,7 +4,7 @@ use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
 use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits, ScanLimits};
-use crate::refresh::{Meter, RefreshSettings};
+use crate::refresh::{Meter, RULE_BUDGET, RefreshSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
@@ -68,6 +68,18 @@ pub struct ScheduleSettings {
     /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
     pub workers: Option<u16>,
+
+    /// How many seconds evaluating the conditions of one rule may take in one refresh, all parts of the audience together.
+    /// A rule that takes longer makes its segment INVALID (TOO_SLOW).
+    #[arg(
+        long,
+        env = "ROLLCALL_RULE_BUDGET",
+        value_name = "SECONDS",
+        default_value_t = RULE_BUDGET.as_secs() as u32,
+        value_parser = clap::value_parser!(u32).range(1..=86_400),
+        global = true
+    )]
+    pub rule_budget: u32,
 }
 
 /// How imports are run.
@@ -279,6 +291,7 @@ impl ScheduleSettings {
             clock,
             meter: Meter::default(),
             cancel: Default::default(),
+            rule_budget: Duration::from_secs(self.rule_budget.into()),
         }
     }
 

@@ -52,7 +52,8 @@
 //!   segment is not evaluated: it lends its last members. Past memberships come from the history that the snapshot shows.
 //! - Moments lie in the years 1 to 9999 (UTC): every door reads or checks them by `rule/range.rs`, and `rule/calendar.rs`
 //!   clamps what windows reach. The `as_of` of refreshes never goes backwards (`refresh/order.rs`).
-//! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`); the others go on.
+//! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`), and so does one that
+//!   exceeds its budget of time (`refresh/budget.rs`); the others go on.
 //! - Who asks, and what they may do, is decided at the door (`server/access.rs`, with the keys of `server/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
 //! - Every number keeps every bit, or is refused when it is written (`rule/number.rs`). What bounds events is one set for

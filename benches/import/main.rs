@@ -27,7 +27,7 @@ use rollcall::audience::import::{
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::export::{Content, ExportRequest, Format, prepare};
-use rollcall::refresh::{Meter, RefreshSettings};
+use rollcall::refresh::{Meter, RULE_BUDGET, RefreshSettings};
 use rollcall::rule::CustomType;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -235,6 +235,7 @@ fn export(db: &Db) -> anyhow::Result<()> {
         clock: Clock::standing_at(NOW.parse()?),
         meter: Meter::default(),
         cancel: Default::default(),
+        rule_budget: RULE_BUDGET,
     };
     let request = ExportRequest {
         content: Content::Subscribers,

@@ -28,7 +28,9 @@ use ground::{execute, timed, with_database};
 use rollcall::audience::segment::{self, SegmentMode};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{Meter, RefreshSettings, Selection, Trigger, follow_touches, refresh};
+use rollcall::refresh::{
+    Meter, RULE_BUDGET, RefreshSettings, Selection, Trigger, follow_touches, refresh,
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -111,6 +113,7 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         clock: Clock::standing_at(now),
         meter: Meter::default(),
         cancel: Default::default(),
+        rule_budget: RULE_BUDGET,
     };
     report("first fill", timed(|| refresh_all(db, &settings))?);
     follow_touches(db, &settings)?;

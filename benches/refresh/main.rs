@@ -23,7 +23,9 @@ use clap::Parser;
 use ground::{execute, timed, with_database};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{Figure, Meter, Phase, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{
+    Figure, Meter, Phase, RULE_BUDGET, RefreshSettings, Selection, Trigger, refresh,
+};
 use segments::Definition;
 use std::time::Duration;
 
@@ -250,6 +252,7 @@ fn settings(workers: usize, now: DateTime<Utc>) -> RefreshSettings {
         clock: Clock::standing_at(now),
         meter: Meter::default(),
         cancel: Default::default(),
+        rule_budget: RULE_BUDGET,
     }
 }
 

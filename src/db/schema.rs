@@ -335,6 +335,8 @@ diesel::table! {
         left_between -> Int8,
         /// How many members were deleted between the refresh of the segment before this one and this one. member_count is that of the refresh before + joined + joined_between - left - left_between - deleted.
         deleted -> Int8,
+        /// How long evaluating the conditions of the rule took, in microseconds of all workers together. A condition that several rules share counts for each. Null if the rule was not evaluated, or by a version that did not measure it.
+        evaluation_micros -> Nullable<Int8>,
     }
 }
 

@@ -7,9 +7,10 @@
 use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
 use super::exact_sum::ExactSum;
-use super::leaf::{evaluate_leaf, passes};
+use super::leaf::{evaluate_part, passes};
 use super::millionths::{average_of_millionths, of_millionths};
-use crate::cancel::{Cancel, Stopped};
+use super::watch::{Part, Watch};
+use crate::cancel::Stopped;
 use crate::rule::{InstantMeasure, Moment, NumberMeasure};
 use arrow_array::Float64Array;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
@@ -444,13 +445,13 @@ pub fn measured_numbers(
 /// Evaluates the filters of a plan over events, whose properties are the columns; one bit per event and filter.
 ///
 /// # Errors
-/// [`Stopped`] if `cancel` says so.
+/// [`Stopped`] if `watch` says so.
 pub fn evaluate_filters(
     plan: &EventPlan,
     columns: HashMap<ColumnKey, Column>,
     events: usize,
     moment: &Moment,
-    cancel: &Cancel,
+    watch: &dyn Watch,
 ) -> Result<Vec<BooleanBuffer>, Stopped> {
     // Events are to their properties what subscribers are to their fields.
     let chunk = Chunk {
@@ -463,11 +464,11 @@ pub fn evaluate_filters(
         events: Vec::new(),
     };
     let mut folded = Default::default();
-    plan.filters
-        .iter()
-        .map(|filter| {
-            let passing = evaluate_leaf(&filter.leaf, &chunk, moment, &mut folded, cancel);
-            cancel.check()?;
+    let filters = plan.filters.iter().enumerate();
+    filters
+        .map(|(place, filter)| {
+            let part = Part::Filter(place);
+            let passing = evaluate_part(part, &filter.leaf, &chunk, moment, &mut folded, watch)?;
             Ok(if filter.negated { !&passing } else { passing })
         })
         .collect()

@@ -5,7 +5,8 @@ use super::columns::{Chunk, Column, ColumnKey, GroupKey};
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
 use super::text::lower_case;
-use crate::cancel::{Cancel, Stopped};
+use super::watch::{Part, Watch};
+use crate::cancel::Stopped;
 use crate::rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use arrow_array::{
     Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
@@ -18,22 +19,37 @@ use std::collections::HashMap;
 /// Returns the answer to every leaf of the plan, each true only for subscribers that exist.
 ///
 /// # Errors
-/// [`Stopped`] if `cancel` says so.
+/// [`Stopped`] if `watch` says so.
 pub fn evaluate_leaves(
     plan: &Plan,
     chunk: &Chunk,
     moment: &Moment,
-    cancel: &Cancel,
+    watch: &dyn Watch,
 ) -> Result<Vec<BooleanBuffer>, Stopped> {
     let mut folded = FoldedText::default();
-    plan.leaves
-        .iter()
-        .map(|leaf| {
-            let answer = evaluate_leaf(leaf, chunk, moment, &mut folded, cancel);
-            // An answer that was broken off is no answer.
-            cancel.check().map(|()| answer)
+    let leaves = plan.leaves.iter().enumerate();
+    leaves
+        .map(|(place, leaf)| {
+            let part = Part::Leaf(place);
+            evaluate_part(part, leaf, chunk, moment, &mut folded, watch)
         })
         .collect()
+}
+
+/// Returns the answer to a leaf as a part of its plan. Where `watch` does not need it, nothing matches.
+pub fn evaluate_part(
+    part: Part,
+    leaf: &ResolvedLeaf,
+    chunk: &Chunk,
+    moment: &Moment,
+    folded: &mut FoldedText,
+    watch: &dyn Watch,
+) -> Result<BooleanBuffer, Stopped> {
+    if !watch.begin(part) {
+        return Ok(BooleanBuffer::new_unset(chunk.rows()));
+    }
+    let answer = evaluate_leaf(leaf, chunk, moment, folded, watch);
+    watch.end(part).map(|()| answer)
 }
 
 /// Text columns in lower case, made once for all leaves that ask about them.
@@ -50,13 +66,12 @@ impl FoldedText {
     }
 }
 
-/// Returns the answer to one leaf. Once `cancel` is set the answer is worthless, and the caller must drop it.
-pub fn evaluate_leaf(
+fn evaluate_leaf(
     leaf: &ResolvedLeaf,
     chunk: &Chunk,
     moment: &Moment,
     folded: &mut FoldedText,
-    cancel: &Cancel,
+    watch: &dyn Watch,
 ) -> BooleanBuffer {
     let none = || BooleanBuffer::new_unset(chunk.rows());
     let column = |key: &ColumnKey| chunk.columns.get(key);
@@ -67,9 +82,9 @@ pub fn evaluate_leaf(
             fold,
         } => match column(&ColumnKey::Text(field.clone())) {
             Some(Column::Text(texts)) if *fold && matcher.needs_fold() => {
-                matcher.evaluate(folded.get(field, texts), cancel)
+                matcher.evaluate(folded.get(field, texts), watch)
             }
-            Some(Column::Text(texts)) => matcher.evaluate(texts, cancel),
+            Some(Column::Text(texts)) => matcher.evaluate(texts, watch),
             _ => none(),
         },
         ResolvedLeaf::Number { key, test } => match column(&ColumnKey::Number(key.clone())) {

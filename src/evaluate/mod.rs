@@ -23,6 +23,7 @@ mod plan;
 mod resolve;
 mod text;
 mod tree;
+mod watch;
 
 pub use columns::{Chunk, Column, ColumnKey, GroupKey, HistoryKey, RowIds};
 pub use dates::day_number;
@@ -35,3 +36,4 @@ pub use leaf::evaluate_leaves;
 pub use plan::{AskedSegment, PastMemberships, Plan, PlannedNode, PlannedRule, SegmentSource};
 pub use resolve::ResolvedLeaf;
 pub use tree::combine;
+pub use watch::{Part, Watch};

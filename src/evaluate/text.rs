@@ -1,6 +1,6 @@
 //! Matching of text columns, with the Arrow kernels where there is one.
 
-use crate::cancel::Cancel;
+use super::watch::Watch;
 use crate::rule::{Pattern, TextTest};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, BooleanArray, Scalar, StringArray};
@@ -64,8 +64,8 @@ impl TextMatcher {
         !matches!(self, TextMatcher::Matches(_))
     }
 
-    /// Returns where the column matches. Once `cancel` is set the rest of the rows do not.
-    pub fn evaluate(&self, column: &StringArray, cancel: &Cancel) -> BooleanBuffer {
+    /// Returns where the column matches. Once `watch` breaks it off the rest of the rows do not.
+    pub fn evaluate(&self, column: &StringArray, watch: &dyn Watch) -> BooleanBuffer {
         match self {
             TextMatcher::Equals(text) => equals(column, text),
             TextMatcher::InFew(texts) => texts
@@ -85,7 +85,7 @@ impl TextMatcher {
                 truths(arrow_string::like::ends_with(column, &scalar(text)), column)
             }
             TextMatcher::Matches(pattern) => each(column, |value| {
-                !cancel.is_stopped() && pattern.is_match(value)
+                watch.may_search(value.len()) && pattern.is_match(value)
             }),
             TextMatcher::Nothing => BooleanBuffer::new_unset(column.len()),
         }

@@ -71,6 +71,8 @@ pub enum UserErrorCode {
     UnknownVersion,
     /// Evaluating a rule failed, though nothing is wrong with what it says; the message has the reason.
     EvaluationFailed,
+    /// Evaluating a rule took longer than it may (`--rule-budget`); the message has the seconds.
+    TooSlow,
 }
 
 impl From<InputCode> for UserErrorCode {
@@ -107,6 +109,7 @@ impl From<Code> for UserErrorCode {
             Code::TooManyValues => UserErrorCode::TooManyValues,
             Code::UnknownVersion => UserErrorCode::UnknownVersion,
             Code::EvaluationFailed => UserErrorCode::EvaluationFailed,
+            Code::TooSlow => UserErrorCode::TooSlow,
         }
     }
 }

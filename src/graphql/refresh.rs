@@ -144,6 +144,13 @@ impl SegmentRefreshNode {
         count(self.0.left)
     }
 
+    /// How many seconds evaluating the conditions of the rule took, all parts of the audience together. A condition that
+    /// several rules have counts for each. Null if the rule was not evaluated, or by an older version of the server.
+    async fn evaluation_seconds(&self) -> Option<f64> {
+        let micros = self.0.evaluation_micros?;
+        Some(micros as f64 / 1e6)
+    }
+
     /// Why the rule could not be evaluated; the members then stayed as they were.
     async fn problems(&self) -> Vec<RuleProblem> {
         let problems = self.0.problems();

@@ -4,18 +4,20 @@
 //! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
 //! others are evaluated without them.
 
+use super::budget::Spending;
+use super::compare::{Evaluable, compare_chunk};
 use super::load::Work;
 use super::meter::Meter;
 use super::rules::SegmentRule;
 use super::scan::{ChunkRange, evaluate_chunk};
 use super::snapshot::SharedSnapshot;
-use super::step::{Evaluable, compare_chunk};
 use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::error::Error;
 use crate::rule::{Code, Moment, Problem};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// How much of a reason is kept, in characters.
 const LONGEST_REASON: usize = 300;
@@ -58,6 +60,9 @@ pub struct Search<'s> {
     pub moment: &'s Moment,
     /// The chunk that failed.
     pub range: ChunkRange,
+    /// How long each rule may be evaluated. One that exceeds it is evaluated no further, and not found: the next
+    /// attempt at the refresh finds it.
+    pub budget: Duration,
 }
 
 impl Search<'_> {
@@ -108,10 +113,12 @@ impl Search<'_> {
         guard(|| {
             let evaluable = Evaluable::new(rules, places.to_vec(), self.moment);
             let (meter, cancel) = (Meter::default(), Cancel::default());
+            let spending = Spending::new(&evaluable.plan, self.budget);
             let work = Work {
                 moment: self.moment,
                 meter: &meter,
                 cancel: &cancel,
+                spending: Some(&spending),
             };
             evaluate_chunk(
                 &mut connection,

@@ -62,6 +62,7 @@ fn answer_nodes(
         moment,
         meter: &meter,
         cancel: &cancel,
+        spending: None,
     };
     let chunk = load_chunk(connection, &plan, &alone, work)?;
     if !chunk.exists.value(0) {

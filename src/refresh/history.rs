@@ -105,6 +105,7 @@ pub struct SegmentRefresh {
     pub joined_between: i64,
     pub left_between: i64,
     pub deleted: i64,
+    pub evaluation_micros: Option<i64>,
 }
 
 impl SegmentRefresh {

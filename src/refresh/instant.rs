@@ -5,17 +5,18 @@
 //! are done with. Whatever kills it leaves the touches to the next step.
 //!
 //! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
-//! are those whose rule fails: following stops for them until a refresh has evaluated them again.
+//! are those whose rule fails or is too slow: following stops for them until a refresh has evaluated them again.
 
 use super::blocks::{StoredBlocks, load_stored_bits, store_blocks};
+use super::budget::Spending;
 use super::culprit::{guard, may_be_of_rule};
-use super::history::Trigger;
+use super::history::{Trigger, find_last_refreshes};
 use super::load::{Work, load_chunk};
 use super::meter::Meter;
 use super::order;
 use super::rows::Rows;
 use super::rules::{SegmentRule, load_rules, plannable};
-use super::step::{RefreshSettings, Selection, refresh};
+use super::step::{RefreshSettings, Selection, refresh_without};
 use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
@@ -25,14 +26,15 @@ use crate::db::Db;
 use crate::db::schema::{refreshes, segments, subscribers};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine, evaluate_leaves};
-use crate::rule::Moment;
+use crate::rule::{Moment, Problem};
 use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{max, select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 /// How many touches are followed together: enough for many changes a second, few enough to be done soon.
 const BATCH: i64 = 2_048;
@@ -73,6 +75,8 @@ pub struct Follower {
     rules: Option<Rules>,
     /// Whether a refresh was run because following failed, and following has not succeeded since.
     has_refreshed: bool,
+    /// The segments whose rules were too slow in the step that failed, by id.
+    too_slow: HashMap<i64, Problem>,
 }
 
 /// The rules that are followed.
@@ -172,14 +176,16 @@ impl Follower {
     }
 
     /// Refreshes the instant segments when they could not be followed: the refresh makes the one invalid whose rule
-    /// fails, and the next step follows the others. Where that did not help, it is not done again.
+    /// fails or is too slow, and the next step follows the others. Where that did not help, it is not done again.
     fn refresh_instead(
         &mut self,
         db: &Db,
         settings: &RefreshSettings,
         error: Error,
     ) -> Result<Step, Error> {
-        if self.has_refreshed || !may_be_of_rule(&error) {
+        let too_slow = std::mem::take(&mut self.too_slow);
+        // A refresh without the slow rules always helps: it makes their segments invalid.
+        if !may_be_of_rule(&error) || (self.has_refreshed && too_slow.is_empty()) {
             return Err(error);
         }
         tracing::warn!(%error, "changes could not be followed: the instant segments are refreshed");
@@ -190,7 +196,8 @@ impl Follower {
                 .select(segments::id)
                 .load(connection)?)
         })?;
-        refresh(db, &Selection::Ids(following), Trigger::Edit, settings)?;
+        let selection = Selection::Ids(following);
+        refresh_without(db, too_slow, &selection, Trigger::Edit, settings)?;
         self.has_refreshed = true;
         Ok(Step::Outdated)
     }
@@ -232,7 +239,12 @@ impl Follower {
             Some(known) => known,
             None => Rules::load(connection, &sight)?,
         };
-        let members = rules.evaluate(connection, &touched.subscriber_ids, &moment)?;
+        let budget = settings.rule_budget;
+        let evaluated = rules.evaluate(connection, &touched.subscriber_ids, &moment, budget)?;
+        let members = evaluated.map_err(|too_slow| {
+            self.too_slow = too_slow;
+            Error::Internal("a rule takes longer to evaluate than it may".to_owned())
+        })?;
         self.rules = Some(rules);
         Ok(Some(Evaluation {
             sight,
@@ -278,21 +290,34 @@ impl Rules {
     fn load(connection: &mut PgConnection, sight: &Sight) -> Result<Rules, Error> {
         let catalogue = load_catalogue(connection)?;
         let asked = Vec::from_iter(catalogue.list_asked(sight.filled.iter().copied()));
+        let mut rules = load_rules(connection, &catalogue, Some(&asked))?;
+        let last = find_last_refreshes(connection, &asked)?;
+        for segment in &mut rules {
+            // What could not be evaluated lends its last members, as in the refresh that found so.
+            if let Some((_, last)) = last.get(&segment.id)
+                && last.definition_version == segment.definition_version
+                && !last.problems().is_empty()
+            {
+                segment.rule = Err(last.problems());
+            }
+        }
         Ok(Rules {
             sight: sight.clone(),
-            rules: load_rules(connection, &catalogue, Some(&asked))?,
+            rules,
         })
     }
 
-    /// Returns who of these subscribers is a member of each instant segment whose rule can be evaluated.
+    /// Returns who of these subscribers is a member of each instant segment whose rule can be evaluated, or which
+    /// segments have rules that are too slow.
     fn evaluate(
         &self,
         connection: &mut PgConnection,
         subscriber_ids: &[i64],
         moment: &Moment,
-    ) -> Result<BTreeMap<i64, BooleanBuffer>, Error> {
+        budget: Duration,
+    ) -> Result<Result<BTreeMap<i64, BooleanBuffer>, HashMap<i64, Problem>>, Error> {
         if self.sight.filled.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Ok(BTreeMap::new()));
         }
         let plan = Plan::new(plannable(&self.rules), moment);
         let ids: Vec<i64> = plannable(&self.rules)
@@ -300,20 +325,29 @@ impl Rules {
             .collect();
         let rows = Rows::List(subscriber_ids.to_vec());
         let (meter, cancel) = (Meter::default(), Cancel::default());
+        let spending = Spending::new(&plan, budget);
         let work = Work {
             moment,
             meter: &meter,
             cancel: &cancel,
+            spending: Some(&spending),
         };
         let chunk = load_chunk(connection, &plan, &rows, work)?;
-        let leaves = evaluate_leaves(&plan, &chunk, moment, &cancel)?;
+        let leaves = evaluate_leaves(&plan, &chunk, moment, &work.watch())?;
+        let slow = spending.list_slow(i64::try_from(subscriber_ids.len()).unwrap_or(i64::MAX));
+        if !slow.is_empty() {
+            let slow = slow.into_iter();
+            return Ok(Err(slow
+                .map(|slow| (ids[slow.tree], slow.problem))
+                .collect()));
+        }
         let mut members = BTreeMap::new();
         combine(&plan, &leaves, &chunk, |tree, mut nodes| {
             if self.sight.filled.binary_search(&ids[tree]).is_ok() {
                 members.insert(ids[tree], nodes.swap_remove(0));
             }
         });
-        Ok(members)
+        Ok(Ok(members))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Loading: the columns of a chunk, straight from Postgres into Arrow arrays, and only those the plan lists.
 
 use super::blocks::{StoredBlocks, load_stored_bits};
+use super::budget::{Spending, Stopwatch};
 use super::column_builder::ColumnBuilder;
 use super::load_events::load_events;
 use super::load_history::load_histories;
 use super::meter::{Meter, Phase};
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
 use super::rows::{Piece, Rows};
+use super::step::RefreshSettings;
 use crate::audience::field_column::{custom_column, date_column, text_column};
 use crate::cancel::Cancel;
 use crate::error::Error;
@@ -26,6 +28,25 @@ pub struct Work<'w> {
     pub meter: &'w Meter,
     /// Stops it.
     pub cancel: &'w Cancel,
+    /// What the rules spend; not measured if absent.
+    pub spending: Option<&'w Spending>,
+}
+
+impl<'w> Work<'w> {
+    /// Returns what an evaluation by these settings goes by, without a budget.
+    pub fn of(moment: &'w Moment, settings: &'w RefreshSettings) -> Work<'w> {
+        Work {
+            moment,
+            meter: &settings.meter,
+            cancel: &settings.cancel,
+            spending: None,
+        }
+    }
+
+    /// Returns a watch for the evaluation of a chunk.
+    pub fn watch(&self) -> Stopwatch<'w> {
+        Stopwatch::new(self.cancel, self.spending)
+    }
 }
 
 /// Loads what a plan needs to know about some subscribers.

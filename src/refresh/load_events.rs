@@ -141,7 +141,7 @@ fn add_events(
         columns.insert(key.clone(), builder.finish());
     }
     let numbers = measured_numbers(plan, &columns);
-    let passing = evaluate_filters(plan, columns, events, work.moment, work.cancel)?;
+    let passing = evaluate_filters(plan, columns, events, work.moment, &work.watch())?;
     let mut place = 0;
     while let Some(key) = keys.next_element()? {
         let (row, name) = read_key(key, &span)?;

@@ -1,5 +1,6 @@
 //! Lists of everybody whom a rule matches now, without storing anything.
 
+use super::load::Work;
 use super::rules::plan_unsaved;
 use super::scan::scan;
 use super::snapshot::Snapshot;
@@ -47,8 +48,8 @@ pub fn find_matching(
         db,
         snapshot,
         &plan,
-        moment,
-        settings,
+        Work::of(moment, settings),
+        settings.workers,
         |_, evaluated| {
             let mut members = Vec::new();
             combine(&plan, evaluated.leaves, evaluated.chunk, |tree, nodes| {

@@ -9,7 +9,9 @@
 //! `instant.rs` and `touches.rs`.
 
 mod blocks;
+mod budget;
 mod column_builder;
+mod compare;
 mod copy;
 mod culprit;
 mod explain;
@@ -38,6 +40,7 @@ mod step;
 mod touches;
 mod write;
 
+pub use budget::RULE_BUDGET;
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use explain::{NodeAnswer, explain};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};

@@ -1,5 +1,6 @@
 //! Previews: what a rule that is not stored would match, exactly, with a count at every node.
 
+use super::load::Work;
 use super::rules::plan_unsaved;
 use super::scan::scan;
 use super::snapshot::Snapshot;
@@ -73,8 +74,8 @@ pub fn preview(
         db,
         &mut snapshot,
         &plan,
-        &request.moment,
-        settings,
+        Work::of(&request.moment, settings),
+        settings.workers,
         |_, evaluated| {
             let first_id = evaluated.range.first;
             let chunk = evaluated.chunk;

@@ -5,12 +5,10 @@ use super::load::{Work, load_chunk};
 use super::meter::Phase;
 use super::rows::Rows;
 use super::snapshot::{Snapshot, prefer_indexes};
-use super::step::RefreshSettings;
 use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
 use crate::db::{Db, Lease};
 use crate::error::Error;
 use crate::evaluate::{Chunk, Plan, evaluate_leaves};
-use crate::rule::Moment;
 use arrow_buffer::BooleanBuffer;
 use diesel::PgConnection;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -91,23 +89,18 @@ impl From<ScanFailure> for Error {
 ///
 /// # Errors
 /// The first of any worker, of `visit` or of `receive`; the others stop soon after. A panic of a worker is an error too.
-/// [`Error::Abandoned`] and [`Error::TimedOut`] if the settings' flag stops it.
+/// [`Error::Abandoned`] and [`Error::TimedOut`] if the flag of the work stops it.
 pub fn scan<R: Send>(
     db: &Db,
     snapshot: &mut Snapshot,
     plan: &Plan,
-    moment: &Moment,
-    settings: &RefreshSettings,
+    work: Work<'_>,
+    workers: usize,
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error> + Sync,
     mut receive: impl FnMut(R) -> Result<(), Error>,
 ) -> Result<(), ScanFailure> {
     let ids = snapshot.ids;
     let chunks = usize::try_from((ids + CHUNK_IDS - 1) / CHUNK_IDS).unwrap_or(usize::MAX);
-    let work = Work {
-        moment,
-        meter: &settings.meter,
-        cancel: &settings.cancel,
-    };
     if chunks <= 1 && !snapshot.is_shared() {
         // A small audience needs no other connection and no other thread.
         prefer_indexes(&mut snapshot.connection)?;
@@ -121,7 +114,7 @@ pub fn scan<R: Send>(
     let next_chunk = AtomicI64::new(0);
     let is_over = AtomicBool::new(false);
     let shared = snapshot.share()?;
-    let connections: Vec<Lease> = (0..settings.workers.clamp(1, chunks.max(1)))
+    let connections: Vec<Lease> = (0..workers.clamp(1, chunks.max(1)))
         .map(|_| shared.join(db))
         .collect::<Result<_, _>>()?;
     std::thread::scope(|scope| {
@@ -182,8 +175,11 @@ pub fn evaluate_chunk<R>(
     visit: impl Fn(&mut PgConnection, &Evaluated<'_>) -> Result<R, Error>,
 ) -> Result<R, Error> {
     let chunk = load_chunk(connection, plan, &Rows::Range(range), work)?;
-    let evaluate = || evaluate_leaves(plan, &chunk, work.moment, work.cancel);
+    let evaluate = || evaluate_leaves(plan, &chunk, work.moment, &work.watch());
     let leaves = work.meter.time(Phase::Evaluation, evaluate)?;
+    if let Some(spending) = work.spending {
+        spending.add_evaluated(range.rows);
+    }
     let evaluated = Evaluated {
         range,
         chunk: &chunk,

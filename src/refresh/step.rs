@@ -1,12 +1,14 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
-use super::blocks::{BlockChange, StoredBlocks};
+use super::budget::{SlowRule, Spending};
+use super::compare::{Evaluable, compare_chunk};
 use super::culprit::{Search, guard, may_be_of_rule};
 use super::history::{Refresh, Trigger, find_last_refreshes};
+use super::load::Work;
 use super::meter::{Figure, Meter, Phase};
 use super::order;
-use super::rules::{SegmentRule, load_rules, plannable};
-use super::scan::{Evaluated, ScanFailure, chunk_range, scan};
+use super::rules::{SegmentRule, load_rules};
+use super::scan::{ScanFailure, chunk_range, scan};
 use super::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use super::touches;
 use super::write::{RefreshedSegment, Writer};
@@ -18,7 +20,6 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
-use crate::evaluate::{Plan, combine};
 use crate::rule::{Moment, Problem};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -26,7 +27,8 @@ use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 /// What is said of a refresh that stopped with its server.
 const ABANDONED: &str = "the server stopped before the refresh had finished";
@@ -42,6 +44,8 @@ pub struct RefreshSettings {
     pub meter: Meter,
     /// Stops it.
     pub cancel: Cancel,
+    /// How long the conditions of one rule may be evaluated in one refresh, all workers together.
+    pub rule_budget: Duration,
 }
 
 impl RefreshSettings {
@@ -96,10 +100,29 @@ pub fn refresh_as_of(
     lock.refresh(db, selection, trigger, None, settings)
 }
 
+/// Refreshes segments now, those left out whose rules are known to be too slow: they become invalid, each with its
+/// problem.
+///
+/// # Errors
+/// As [`refresh`].
+pub fn refresh_without(
+    db: &Db,
+    too_slow: HashMap<i64, Problem>,
+    selection: &Selection,
+    trigger: Trigger,
+    settings: &RefreshSettings,
+) -> Result<Refresh, Error> {
+    let mut lock = Lock::take(db)?;
+    lock.too_slow = too_slow;
+    lock.refresh(db, selection, trigger, None, settings)
+}
+
 /// The right to refresh, which one connection at most has; it ends with its connection, however that ends.
 pub struct Lock {
     /// The connection that has it.
     pub connection: PgConnection,
+    /// The segments whose rules are not evaluated because they are known to be too slow, by id.
+    too_slow: HashMap<i64, Problem>,
 }
 
 impl Lock {
@@ -122,7 +145,10 @@ impl Lock {
             return Err(Error::RefreshRunning);
         }
         close_abandoned(&mut connection)?;
-        Ok(Lock { connection })
+        Ok(Lock {
+            connection,
+            too_slow: HashMap::new(),
+        })
     }
 
     /// Runs a refresh under the lock; `due` is what its schedule records as its last run.
@@ -146,7 +172,7 @@ impl Lock {
             .returning(Refresh::as_returning())
             .get_result(&mut self.connection)?;
         let result = touches::begin_refresh(&mut self.connection).and_then(|()| {
-            let mut taken = take_snapshot(db, selection)?;
+            let mut taken = take_snapshot(db, selection, &self.too_slow)?;
             let zone = setting::load(&mut taken.0.connection)?.time_zone;
             let run = Run {
                 id: started.id,
@@ -224,7 +250,8 @@ struct Run<'s> {
 }
 
 impl Run<'_> {
-    /// Evaluates and writes. Rules that fail are made invalid, and the others are evaluated without them.
+    /// Evaluates and writes. Rules that fail or are too slow are made invalid, and the others are evaluated without
+    /// them: from the beginning, because they may ask about the members of those.
     fn evaluate(
         &self,
         db: &Db,
@@ -234,30 +261,44 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         // Rules are evaluated on connections of their own, so that a failure leaves that of the snapshot usable.
         let shared = snapshot.share()?;
+        let mut micros_of_slow: HashMap<usize, i64> = HashMap::new();
         loop {
-            let failure = match self.evaluate_rules(db, lock, &mut snapshot, &rules, segments) {
-                Ok(writer) => {
+            let attempt = self.evaluate_rules(db, lock, &mut snapshot, &rules, segments);
+            let culprits = match attempt {
+                Ok(Attempt::Complete(writer)) => {
                     return self.settings.meter.time(Phase::Writing, || {
                         writer.finish(due, self.settings.clock.now())
                     });
                 }
-                Err(failure) => failure,
+                Ok(Attempt::TooSlow(slow)) => {
+                    micros_of_slow.extend(slow.iter().map(|(place, slow)| (*place, slow.micros)));
+                    slow.into_iter()
+                        .map(|(place, slow)| (place, slow.problem))
+                        .collect()
+                }
+                Err(failure) => {
+                    let culprits = self.find_culprits(db, &shared, &rules, &failure)?;
+                    if culprits.is_empty() {
+                        return Err(failure.error);
+                    }
+                    culprits
+                }
             };
-            let culprits = self.find_culprits(db, &shared, &rules, &failure)?;
-            if culprits.is_empty() {
-                return Err(failure.error);
-            }
             for (place, problem) in culprits {
                 let segment = rules[place].id;
                 tracing::error!(segment, %problem, "a rule cannot be evaluated: its segment is invalid");
                 rules[place].rule = Err(vec![problem]);
             }
             segments = prepare_segments(&mut snapshot.connection, &rules)?;
+            for (place, micros) in &micros_of_slow {
+                segments[*place].evaluation_micros = Some(*micros);
+            }
         }
     }
 
-    /// Evaluates the rules that can be, and returns the writer with what they change. How far it has come is told by
-    /// the connection of the lock, outside the transaction.
+    /// Evaluates the rules that can be, and returns the writer with what they change, or which of them are too slow: an
+    /// attempt comes to the end of the audience all the same, so that one finds all of them. How far it has come is told
+    /// by the connection of the lock, outside the transaction.
     fn evaluate_rules(
         &self,
         db: &Db,
@@ -265,7 +306,7 @@ impl Run<'_> {
         snapshot: &mut Snapshot,
         rules: &[SegmentRule],
         segments: Vec<RefreshedSegment>,
-    ) -> Result<Writer, ScanFailure> {
+    ) -> Result<Attempt, ScanFailure> {
         let places = (0..rules.len()).filter(|place| rules[*place].rule.is_ok());
         let plan = guard(|| Ok(Evaluable::new(rules, places.collect(), &self.moment)));
         let evaluable = plan.map_err(|error| ScanFailure {
@@ -278,13 +319,18 @@ impl Run<'_> {
         meter.add(Figure::EventLeaves, evaluable.plan.events.leaves.len());
         let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
         let (mut done, ids_of_audience) = (0, snapshot.ids);
+        let spending = Spending::new(&evaluable.plan, self.settings.rule_budget);
+        let work = Work {
+            spending: Some(&spending),
+            ..Work::of(&self.moment, self.settings)
+        };
         if !evaluable.places.is_empty() {
-            scan(
+            let scanned = scan(
                 db,
                 snapshot,
                 &evaluable.plan,
-                &self.moment,
-                self.settings,
+                work,
+                self.settings.workers,
                 |connection, evaluated| compare_chunk(connection, &evaluable, evaluated, meter),
                 |outcome| {
                     for (place, count) in evaluable.places.iter().zip(outcome.member_counts) {
@@ -292,11 +338,30 @@ impl Run<'_> {
                     }
                     done = (done + outcome.ids).min(ids_of_audience);
                     self.tell_progress(lock, done, ids_of_audience)?;
-                    meter.time(Phase::Writing, || writer.add(outcome.changes))
+                    match spending.is_exceeded() {
+                        // Nothing of this attempt will be kept.
+                        true => Ok(()),
+                        false => meter.time(Phase::Writing, || writer.add(outcome.changes)),
+                    }
                 },
-            )?;
+            );
+            let slow = spending.list_slow(ids_of_audience);
+            match scanned {
+                Err(failure) if slow.is_empty() || !may_be_of_rule(&failure.error) => {
+                    return Err(failure);
+                }
+                _ if !slow.is_empty() => {
+                    let slow = slow.into_iter();
+                    let placed = slow.map(|slow| (evaluable.places[slow.tree], slow));
+                    return Ok(Attempt::TooSlow(placed.collect()));
+                }
+                _ => {}
+            }
         }
-        Ok(writer)
+        for (tree, place) in evaluable.places.iter().enumerate() {
+            writer.segments[*place].evaluation_micros = Some(spending.micros(tree));
+        }
+        Ok(Attempt::Complete(writer))
     }
 
     /// Finds the rules that made an evaluation fail; none if it was something else.
@@ -315,6 +380,7 @@ impl Run<'_> {
             snapshot,
             moment: &self.moment,
             range,
+            budget: self.settings.rule_budget,
         };
         search.find(rules)
     }
@@ -327,6 +393,14 @@ impl Run<'_> {
     }
 }
 
+/// How an evaluation of all rules ended.
+enum Attempt {
+    /// Everything was evaluated.
+    Complete(Writer),
+    /// The rules at these positions exceeded their budgets. Nothing of the rest may be used.
+    TooSlow(Vec<(usize, SlowRule)>),
+}
+
 /// A snapshot, and what is to be refreshed in it.
 type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
 
@@ -334,11 +408,20 @@ type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
 ///
 /// What began to change before a segment began to follow is not noted for it, so that the snapshot which fills the
 /// segment must show it: it is taken anew when the transactions of that time have ended.
-fn take_snapshot(db: &Db, selection: &Selection) -> Result<Taken, Error> {
+fn take_snapshot(
+    db: &Db,
+    selection: &Selection,
+    too_slow: &HashMap<i64, Problem>,
+) -> Result<Taken, Error> {
     let mut waited: HashSet<i64> = HashSet::new();
     loop {
         let mut snapshot = Snapshot::take(db)?;
-        let rules = select_rules(&mut snapshot.connection, selection)?;
+        let mut rules = select_rules(&mut snapshot.connection, selection)?;
+        for segment in rules.iter_mut().filter(|segment| segment.rule.is_ok()) {
+            if let Some(problem) = too_slow.get(&segment.id) {
+                segment.rule = Err(vec![problem.clone()]);
+            }
+        }
         let segments = prepare_segments(&mut snapshot.connection, &rules)?;
         let beginning = segments
             .iter()
@@ -351,77 +434,6 @@ fn take_snapshot(db: &Db, selection: &Selection) -> Result<Taken, Error> {
         drop(snapshot);
         wait_for_writers(db)?;
     }
-}
-
-/// Rules that are evaluated together.
-pub struct Evaluable {
-    /// Their plan.
-    pub plan: Plan,
-    /// Their positions among the rules of the refresh, in the order of the plan's trees.
-    places: Vec<usize>,
-    /// The ids of their segments, in the same order.
-    ids: Vec<i64>,
-}
-
-impl Evaluable {
-    /// Plans the rules at these positions, all of which can be evaluated.
-    pub fn new(rules: &[SegmentRule], places: Vec<usize>, moment: &Moment) -> Evaluable {
-        let chosen = places.iter().map(|place| &rules[*place]);
-        Evaluable {
-            plan: Plan::new(plannable(chosen), moment),
-            ids: places.iter().map(|place| rules[*place].id).collect(),
-            places,
-        }
-    }
-}
-
-/// What a chunk adds to a refresh.
-pub struct ChunkOutcome {
-    /// How many ids it has.
-    ids: i64,
-    /// Members per evaluated segment.
-    member_counts: Vec<i64>,
-    changes: Vec<BlockChange>,
-}
-
-/// Compares the members in a chunk with those that are stored.
-///
-/// # Errors
-/// Those of the database.
-pub fn compare_chunk(
-    connection: &mut PgConnection,
-    evaluable: &Evaluable,
-    evaluated: &Evaluated<'_>,
-    meter: &Meter,
-) -> Result<ChunkOutcome, Error> {
-    let Evaluable { plan, places, ids } = evaluable;
-    let load = || StoredBlocks::load(connection, ids, evaluated.range);
-    let stored = meter.time(Phase::Comparison, load)?;
-    let mut outcome = ChunkOutcome {
-        ids: evaluated.range.rows as i64,
-        member_counts: vec![0; ids.len()],
-        changes: Vec::new(),
-    };
-    let mut members = Vec::with_capacity(ids.len());
-    meter.time(Phase::Evaluation, || {
-        combine(
-            plan,
-            evaluated.leaves,
-            evaluated.chunk,
-            |tree, mut nodes| {
-                members.push((tree, nodes.swap_remove(0)));
-            },
-        );
-    });
-    meter.time(Phase::Comparison, || {
-        for (tree, members) in &members {
-            let count = i64::try_from(members.count_set_bits()).unwrap_or(i64::MAX);
-            outcome.member_counts[*tree] = count;
-            let (place, id) = (places[*tree], ids[*tree]);
-            stored.compare(place, id, members, evaluated.range, &mut outcome.changes);
-        }
-    });
-    Ok(outcome)
 }
 
 /// Loads the rules of the selected segments, and of those that are connected with them: whoever asks about a segment

@@ -45,6 +45,8 @@ pub struct RefreshedSegment {
     pub is_first: bool,
     /// How many members it has now.
     pub member_count: i64,
+    /// How long its rule was evaluated, in microseconds; none if it was not.
+    pub evaluation_micros: Option<i64>,
     joined: u64,
     left: u64,
 }
@@ -60,6 +62,7 @@ impl RefreshedSegment {
             is_instant: false,
             is_first: false,
             member_count: 0,
+            evaluation_micros: None,
             joined: 0,
             left: 0,
         }
@@ -291,6 +294,7 @@ impl Writer {
                     segment_refreshes::joined_between.eq(between.joined),
                     segment_refreshes::left_between.eq(between.left),
                     segment_refreshes::deleted.eq(between.deleted),
+                    segment_refreshes::evaluation_micros.eq(segment.evaluation_micros),
                 )
             })
             .collect();

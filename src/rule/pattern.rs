@@ -7,6 +7,9 @@ use regex_automata::util::syntax;
 use serde::{Serialize, Serializer};
 use std::fmt::{Debug, Formatter};
 
+/// How many bytes of states a search keeps, which make it fast.
+const SEARCH_CACHE: usize = 1 << 20;
+
 /// A regular expression that is searched for anywhere in a text, in time linear in the text.
 #[derive(Clone)]
 pub struct Pattern {
@@ -96,7 +99,7 @@ impl PatternCompiler {
 fn build(pattern: &str, case_sensitive: bool) -> Result<Regex, String> {
     let limits = Regex::config()
         .nfa_size_limit(Some(MAX_REGEX_SIZE))
-        .hybrid_cache_capacity(MAX_REGEX_SIZE);
+        .hybrid_cache_capacity(SEARCH_CACHE);
     Regex::builder()
         .syntax(syntax::Config::new().case_insensitive(!case_sensitive))
         .configure(limits)

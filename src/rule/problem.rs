@@ -59,6 +59,8 @@ pub enum Code {
     UnknownVersion,
     /// Evaluating the rule failed, though nothing is wrong with what it says.
     EvaluationFailed,
+    /// Evaluating the rule took longer than it may.
+    TooSlow,
 }
 
 impl Problem {

@@ -139,6 +139,9 @@ fn patterns_that_other_engines_choke_on() {
     for pattern in [
         r"((((\w{50}){50}){50}){50})",
         r"[\w\p{L}]{500}",
+        // Within a mebibyte, and hard to search for.
+        r"\b\w.{998}\b[!]!",
+        r"\w{10}",
         &r"\p{L}|".repeat(83),
         &"(".repeat(500),
         &"a".repeat(501),
@@ -173,8 +176,8 @@ fn many_patterns_are_bounded_together() {
             4,
         ),
         (matching(499, |number| format!("{number:05}")), 400),
-        // Short to write, and each of almost a mebibyte.
-        (matching(499, |_| r"\w{15}".to_owned()), 4),
+        // Short to write, and each of almost half a mebibyte.
+        (matching(499, |_| r"\w{8}".to_owned()), 9),
     ] {
         let problems = refuse(&rule, &catalogue());
         assert_eq!(problems.len(), 1, "{problems:?}");

@@ -1,9 +1,11 @@
 //! What an operation costs, before it is executed: about how many things the server has to look up and write out.
 //!
 //! A scalar is free, an object costs 1, and a list as much as it can have items: a connection as many as its page, any
-//! other list what is usual. Fields that evaluate rules or walk through history cost what stands in [`WEIGHTS`].
+//! other list what is usual. Fields that evaluate rules or walk through history cost what stands in [`WEIGHTS`], and the
+//! conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
 
 use super::inclusion::is_included;
+use super::rule_cost::cost_of_rule;
 use apollo_compiler::Node;
 use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::{ExecutableDocument, Field, Operation, Selection, SelectionSet};
@@ -151,7 +153,8 @@ impl<'d> Costing<'d> {
             *of == parent && field.name == *name && argument.is_none_or(given)
         });
         let weight: u64 = weights.map(|(_, _, _, weight)| weight).sum();
-        weight + if parent == "Mutation" { MUTATION } else { 0 }
+        let rule = cost_of_rule(parent, field, self.variables);
+        weight.saturating_add(rule) + if parent == "Mutation" { MUTATION } else { 0 }
     }
 
     /// Returns how many items a field is asked for: as `first` or `last`, or by a list of ids.
@@ -192,5 +195,102 @@ mod tests {
             assert!(argument.is_none_or(has), "{parent}.{field}");
             assert!(weight > 0);
         }
+    }
+    /// Returns what a document costs with these variables.
+    fn cost(document: &str, variables: Json) -> u64 {
+        let schema = Schema::parse_and_validate(sdl(), "schema.graphql").expect("our own schema");
+        let document = ExecutableDocument::parse_and_validate(&schema, document, "document")
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let operation = document.operations.get(None).expect("one operation");
+        let variables = variables.as_object().cloned().unwrap_or_default();
+        cost_of(&document, operation, &variables)
+    }
+
+    fn preview(rule: &str) -> String {
+        format!("{{ previewSegment(rule: {rule}) {{ memberCount }} }}")
+    }
+
+    #[test]
+    fn conditions_cost_the_same_however_the_rule_is_given() {
+        let literal = r#"{all: [{text: {field: "city", is: {matches: "^V"}}}, {not: {status: {in: [SUBSCRIBED]}}}]}"#;
+        let json = serde_json::json!({"all": [
+            {"text": {"field": "city", "is": {"matches": "^V"}}},
+            {"not": {"status": {"in": ["SUBSCRIBED"]}}},
+        ]});
+        let costs = [
+            cost(&preview(literal), Json::Null),
+            cost(
+                &format!("{{ previewSegment(ruleJson: {literal}) {{ memberCount }} }}"),
+                Json::Null,
+            ),
+            cost(
+                "query ($r: RuleInput) { previewSegment(rule: $r) { memberCount } }",
+                serde_json::json!({ "r": json }),
+            ),
+            cost(
+                "query ($r: JSON) { previewSegment(ruleJson: $r) { memberCount } }",
+                serde_json::json!({ "r": json }),
+            ),
+            cost(
+                "query ($c: [RuleInput!]) { previewSegment(rule: {all: $c}) { memberCount } }",
+                serde_json::json!({ "c": json["all"] }),
+            ),
+        ];
+        assert_eq!(costs, [costs[0]; 5]);
+        let everyone = cost(&preview("{everyone: true}"), Json::Null);
+        assert!(costs[0] > everyone);
+
+        let filters = [
+            "{ subscribers(filter: {rule: RULE}) { totalCount } }",
+            "query ($f: SubscriberFilter) { subscribers(filter: $f) { totalCount } }",
+        ];
+        let given = serde_json::json!({"f": {"rule": json}});
+        let of_filter =
+            filters.map(|document| cost(&document.replace("RULE", literal), given.clone()));
+        assert_eq!(of_filter, [of_filter[0]; 2]);
+        let explained = |rule: &str| {
+            let document = format!(
+                "{{ subscriber(email: \"a@x.lt\") {{ explain(rule: {rule}) {{ isMatch }} }} }}"
+            );
+            cost(&document, Json::Null)
+        };
+        assert!(explained(literal) > explained("{everyone: true}"));
+    }
+
+    #[test]
+    fn regular_expressions_are_dearer_wherever_they_stand() {
+        let of = |test: &str| {
+            let texts = format!(r#"{{text: {{field: "city", is: {{{test}: "V"}}}}}}"#);
+            let filter = format!(
+                r#"{{event: {{name: "purchase", where: [{{text: {{property: "sku", is: {{{test}: "V"}}}}}}]}}}}"#
+            );
+            [texts, filter].map(|rule| {
+                let document = "query ($r: JSON) { previewSegment(ruleJson: $r) { memberCount } }";
+                let as_literal = document
+                    .replace("query ($r: JSON) ", "")
+                    .replace("$r", &rule);
+                cost(&as_literal, Json::Null)
+            })
+        };
+        let (matches, contains) = (of("matches"), of("contains"));
+        assert!(matches[0] > contains[0] && matches[1] > contains[1]);
+    }
+
+    #[test]
+    fn the_largest_rule_can_be_previewed_and_many_small_ones_too() {
+        let limit = crate::graphql::Limits::default().cost;
+        let hard = r#"{text: {field: "city", is: {matches: "V"}}}"#;
+        let children = [hard; crate::rule::MAX_NODES - 1].join(", ");
+        let largest = cost(&preview(&format!("{{all: [{children}]}}")), Json::Null);
+        assert!(largest <= limit, "{largest}");
+        assert!(2 * largest > limit, "not twice: {largest}");
+        let small = |number: usize| {
+            format!(
+                "p{number}: previewSegment(rule: {{status: {{in: [PENDING]}}}}) {{ memberCount }}"
+            )
+        };
+        let small: Vec<String> = (0..90).map(small).collect();
+        let many = cost(&format!("{{ {} }}", small.join(" ")), Json::Null);
+        assert!(many <= limit, "{many}");
     }
 }

@@ -11,6 +11,7 @@ mod inclusion;
 mod limits;
 mod persisted;
 mod problem;
+mod rule_cost;
 mod translate;
 mod values;
 

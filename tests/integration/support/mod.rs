@@ -21,7 +21,9 @@ use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
-use rollcall::refresh::{Meter, Refresh, RefreshSettings, Selection, Trigger, refresh};
+use rollcall::refresh::{
+    Meter, RULE_BUDGET, Refresh, RefreshSettings, Selection, Trigger, refresh,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -74,6 +76,7 @@ impl TestApp {
                 clock: clock.clone(),
                 meter: Meter::default(),
                 cancel: Default::default(),
+                rule_budget: RULE_BUDGET,
             },
             scans: Arc::default(),
             pending: Arc::default(),

@@ -196,7 +196,7 @@ fn regular_expressions_that_do_not_compile() {
     "#);
     assert_snapshot!(problems_of(matches(r"(\w{100}){100}")), @"
     INVALID_REGEX at text.is.matches
-      expected a regular expression that needs at most 1048576 bytes, found one that needs more
+      expected a regular expression that needs at most 524288 bytes, found one that needs more
     ");
     assert_snapshot!(problems_of(matches(&"a".repeat(501))), @"
     INVALID_REGEX at text.is.matches

@@ -1,0 +1,1 @@
+ALTER TABLE segment_refreshes DROP COLUMN evaluation_micros;

@@ -1,0 +1,134 @@
+//! What the conditions of a rule cost that is given with a request, before it is evaluated.
+//!
+//! The rule may not be valid. Whatever it holds is counted, so that nothing in it is free that would be evaluated.
+
+use apollo_compiler::ast::Value as Literal;
+use apollo_compiler::executable::Field;
+use serde_json::{Map, Value as Json};
+
+/// The fields that evaluate a given rule, the arguments it may stand in, and for whom it is evaluated.
+const FIELDS: [(&str, &str, &[&str], Prices); 3] = [
+    ("Query", "previewSegment", &["rule", "ruleJson"], OVER_ALL),
+    ("Query", "subscribers", &["filter"], OVER_ALL),
+    ("Subscriber", "explain", &["rule", "ruleJson"], FOR_ONE),
+];
+
+/// What conditions cost.
+#[derive(Clone, Copy)]
+struct Prices {
+    condition: u64,
+    /// What a regular expression costs beside its condition: it looks at every letter of every text.
+    regex: u64,
+}
+
+/// With the default limit these let the largest rule be evaluated once, though all its conditions be regular expressions.
+const OVER_ALL: Prices = Prices {
+    condition: 10,
+    regex: 60,
+};
+const FOR_ONE: Prices = Prices {
+    condition: 1,
+    regex: 5,
+};
+
+/// Returns what the conditions of the rule cost that a field is given; 0 if it is not one that evaluates a rule.
+pub fn cost_of_rule(parent: &str, field: &Field, variables: &Map<String, Json>) -> u64 {
+    let mut fields = FIELDS.iter();
+    let Some((_, _, names, prices)) =
+        fields.find(|(of, name, ..)| *of == parent && field.name == *name)
+    else {
+        return 0;
+    };
+    let mut found = Found::default();
+    for argument in &field.arguments {
+        if names.contains(&argument.name.as_str()) {
+            found.count_literal(&argument.value, variables);
+        }
+    }
+    let conditions = found.conditions.saturating_mul(prices.condition);
+    conditions.saturating_add(found.regexes.saturating_mul(prices.regex))
+}
+
+/// What a rule holds.
+#[derive(Default)]
+struct Found {
+    conditions: u64,
+    regexes: u64,
+}
+
+impl Found {
+    fn count_literal(&mut self, value: &Literal, variables: &Map<String, Json>) {
+        match value {
+            Literal::Object(entries) => {
+                for (key, value) in entries {
+                    if !value.is_null() {
+                        self.count_key(key);
+                        self.count_literal(value, variables);
+                    }
+                }
+            }
+            Literal::List(items) => {
+                for item in items {
+                    self.count_literal(item, variables);
+                }
+            }
+            Literal::Variable(name) => {
+                if let Some(value) = variables.get(name.as_str()) {
+                    self.count_json(value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn count_json(&mut self, value: &Json) {
+        match value {
+            Json::Object(entries) => {
+                for (key, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
+                    self.count_key(key);
+                    self.count_json(value);
+                }
+            }
+            Json::Array(items) => items.iter().for_each(|item| self.count_json(item)),
+            _ => {}
+        }
+    }
+
+    /// Counts by the name of a key: those of conditions, which those in `where` of an event are too, and of expressions.
+    fn count_key(&mut self, key: &str) {
+        match key {
+            "text" | "number" | "date" | "boolean" | "list" | "status" | "location" | "group"
+            | "segment" | "event" | "random" => self.conditions += 1,
+            "matches" => self.regexes += 1,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::sdl;
+    use apollo_compiler::Schema;
+
+    /// What is renamed or added would be free without anybody noticing.
+    #[test]
+    fn every_field_that_takes_a_rule_and_every_condition_has_a_price() {
+        let schema = Schema::parse_and_validate(sdl(), "schema.graphql").expect("our own schema");
+        for (parent, field, arguments, _) in FIELDS {
+            let definition = schema.type_field(parent, field);
+            let definition = definition.unwrap_or_else(|_| panic!("{parent}.{field}"));
+            for name in arguments {
+                let has = definition.arguments.iter().any(|one| one.name == *name);
+                assert!(has, "{parent}.{field}({name}:)");
+            }
+        }
+        let rule = schema.get_input_object("RuleInput").expect("RuleInput");
+        for key in rule.fields.keys() {
+            let mut found = Found::default();
+            found.count_key(key);
+            let is_logic = ["all", "any", "not", "everyone"].contains(&key.as_str());
+            assert_eq!(found.conditions == 0, is_logic, "{key}");
+        }
+    }
+}
