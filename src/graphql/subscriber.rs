@@ -334,8 +334,8 @@ impl SubscriberNode {
     }
 
     /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments
-    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together; `GET
-    /// /export/person` has no such bound.
+    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together, or events
+    /// with more than 8,000,000 bytes of properties; `GET /export/person` has no such bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
         let missing = || {

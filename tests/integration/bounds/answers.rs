@@ -196,7 +196,7 @@ fn a_mutation_whose_answer_is_too_large_is_carried_out() {
     let fields: Vec<String> = (0..90).map(|n| format!("a{n}: firstName")).collect();
     let update = |number: usize| {
         format!(
-            "m{number}: updateSubscriber(input: {{id: $id, firstName: $name}}) {{ subscriber {{ {} }} }}",
+            "m{number}: updateSubscriber(input: {{id: $id, values: {{firstName: $name}}}}) {{ subscriber {{ {} }} }}",
             fields[..9].join(" ")
         )
     };
@@ -217,7 +217,7 @@ fn a_mutation_whose_answer_is_too_large_is_carried_out() {
     let answer = app.respond(&document, json!({"id": id, "name": name}));
     assert_eq!(answer["errors"], Value::Null);
     let change = format!(
-        "mutation ($id: ID!, $name: String) {{ updateSubscriber(input: {{id: $id, firstName: $name}}) {{ subscriber {{ events(first: 10, name: \"small\") {{ nodes {{ {} }} }} }} }} last: createGroup(input: {{key: \"last\"}}) {{ group {{ key }} }} }}",
+        "mutation ($id: ID!, $name: String) {{ updateSubscriber(input: {{id: $id, values: {{firstName: $name}}}}) {{ subscriber {{ events(first: 10, name: \"small\") {{ nodes {{ {} }} }} }} }} last: createGroup(input: {{key: \"last\"}}) {{ group {{ key }} }} }}",
         (0..9)
             .map(|n| format!("p{n}: properties"))
             .collect::<Vec<_>>()
@@ -233,6 +233,19 @@ fn a_mutation_whose_answer_is_too_large_is_carried_out() {
         json!({"group": {"key": "last"}}),
         "also those after it"
     );
+}
+
+#[test]
+fn personal_data_with_large_events_is_refused_before_it_is_loaded() {
+    let app = audience();
+    let document = |first: usize| {
+        format!("{{ subscribers(first: {first}) {{ nodes {{ personalData }} }} }}")
+    };
+    let answer = app.respond(&document(2), json!({}));
+    assert_eq!(answer["errors"], Value::Null);
+    let answer = app.respond(&document(20), json!({}));
+    let errors = answer["errors"].to_string();
+    assert!(errors.contains("8000000 bytes of properties"), "{errors}");
 }
 
 #[test]
