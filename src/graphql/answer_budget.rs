@@ -18,8 +18,8 @@ const TEXT: usize = 64;
 /// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
 const JSON_VALUE: usize = 128;
 /// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
-/// resolved, so that every page that loads meanwhile adds to what the operation takes.
-const LOADS: usize = 2;
+/// resolved, so that every page that loads meanwhile adds its rows, twice while they are read, to what the operation takes.
+const LOADS: usize = 1;
 
 /// How many bytes one answer may take, and how many it took so far.
 #[derive(Clone)]
