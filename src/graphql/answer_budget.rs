@@ -16,7 +16,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
 const TEXT: usize = 64;
 /// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
-const JSON_VALUE: usize = 128;
+const JSON_VALUE: usize = 256;
 /// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
 /// resolved, so that every page that loads meanwhile adds its rows, twice while they are read, to what the operation takes.
 const LOADS: usize = 1;
