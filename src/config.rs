@@ -191,6 +191,11 @@ pub struct AnswerSettings {
     #[arg(long, env = "ROLLCALL_MAX_COST", default_value_t = Limits::default().cost, value_name = "COST")]
     max_cost: u64,
 
+    /// How large an answer may be, in MiB: the texts and JSON documents in it. Larger ones are broken off.
+    #[arg(long, env = "ROLLCALL_MAX_ANSWER", default_value_t = 32, value_name = "MIB",
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_answer: u16,
+
     /// How long answering may take, in seconds; then it is broken off, with its statements.
     #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -258,6 +263,7 @@ impl AnswerSettings {
         Ok(ApiSettings {
             limits: Limits {
                 cost: self.max_cost,
+                answer: usize::from(self.max_answer) << 20,
                 ..Limits::default()
             },
             is_closed: self.no_introspection,

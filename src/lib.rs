@@ -64,6 +64,7 @@
 //!   the database itself goes down during an import, the batches of its last moment are lost with the ids they were given.)
 //! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
 //!   are committed in the order of the file. Imports run one at a time, under a lock.
+//! - Every text and JSON document of an answer is counted (`graphql/answer_budget.rs`); a test finds fields that are not.
 //! - What clients send and read has bounds at the door: connections (`server/connection.rs`), frames of sockets
 //!   (`server/frame_guard.rs`), files (`server/standing.rs`, `server/claims.rs`). A client that stops reading loses its
 //!   connection with all that it holds.

@@ -12,9 +12,11 @@ use crate::db::embedded::EmbeddedError;
 use crate::graphql::{ApiSettings, App};
 use crate::server::{self, HttpSettings, ServerSettings, graphiql};
 use anyhow::anyhow;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{debug, warn};
 
 /// What `rollcall serve` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -72,6 +74,21 @@ pub fn run(
     serve(opened, schedule, imports, settings, Clock::System)
 }
 
+/// Raises the soft limit of open files to the hard one. Every connection, upload and export holds files open, and the
+/// usual soft limit of 1,024 is for programs that call `select`.
+fn raise_open_files() {
+    let resource = Resource::RLIMIT_NOFILE;
+    let raised = getrlimit(resource).and_then(|(soft, hard)| {
+        setrlimit(resource, hard, hard)?;
+        Ok((soft, hard))
+    });
+    match raised {
+        Ok((soft, hard)) => debug!(soft, hard, "raised the limit of open files"),
+        // The server works with fewer files, too.
+        Err(error) => warn!("the limit of open files was not raised: {error}"),
+    }
+}
+
 /// Serves an open database by a clock, and closes it in the end.
 pub fn serve(
     opened: Opened,
@@ -80,6 +97,7 @@ pub fn serve(
     settings: ServerSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
+    raise_open_files();
     let app = App {
         db: opened.db.clone(),
         refresh: schedule.refresh(clock),

@@ -6,17 +6,22 @@ use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
-use crate::db::schema::{group_memberships, groups};
+use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
 use crate::refresh::{Passage, in_snapshot, joined_at_of, passages_of};
 use crate::text::{find_email, show_email};
 use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// The most events that the documents of [`list_people`] hold, all of them together.
 pub const MAX_EVENTS: i64 = 10_000;
+
+/// The most bytes that the properties of these events take.
+const MAX_BYTES: i64 = 8_000_000;
 
 /// Returns all that is held about the person of that e-mail address.
 ///
@@ -37,7 +42,8 @@ pub fn find_person(connection: &mut PgConnection, email: &str) -> Result<Value, 
 /// Returns all that is held about each of these subscribers, by id.
 ///
 /// # Errors
-/// [`Error::Invalid`] if they have more than [`MAX_EVENTS`] events; those of the database.
+/// [`Error::Invalid`] if they have more than [`MAX_EVENTS`] events, or larger ones than can be held in memory; those of
+/// the database.
 pub fn list_people(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -48,6 +54,18 @@ pub fn list_people(
         if count > MAX_EVENTS {
             let message = format!(
                 "expected people with at most {MAX_EVENTS} events together, found {count}; GET /export/person?email=ADDRESS and rollcall export person ADDRESS have no such bound"
+            );
+            return Err(Error::invalid("personalData", message));
+        }
+        let bytes: Option<i64> = events::table
+            .filter(events::subscriber_id.eq_any(ids))
+            .select(sql::<Nullable<BigInt>>(
+                "sum(octet_length(properties::text))::bigint",
+            ))
+            .get_result(connection)?;
+        if let Some(bytes) = bytes.filter(|bytes| *bytes > MAX_BYTES) {
+            let message = format!(
+                "expected people whose events have at most {MAX_BYTES} bytes of properties together, found {bytes}; GET /export/person?email=ADDRESS and rollcall export person ADDRESS have no such bound"
             );
             return Err(Error::invalid("personalData", message));
         }

@@ -1,5 +1,6 @@
 //! The API as the server uses it: from the parameters of a request to its answer.
 
+use super::answer_budget::AnswerBudget;
 use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
@@ -45,6 +46,7 @@ pub struct Api {
     app: App,
     schema: RollcallSchema,
     documents: Documents,
+    max_answer: usize,
 }
 
 /// Which kinds of operations may come by a way.
@@ -100,6 +102,7 @@ impl Api {
                 !settings.is_closed,
                 settings.allowed,
             ),
+            max_answer: settings.limits.answer,
             app,
         }
     }
@@ -135,14 +138,17 @@ impl Api {
         let mut request = Request::new("").variables(variables);
         request.set_parsed_query(mark_objects(&ready.translated));
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+        let budget = AnswerBudget::new(self.max_answer);
         Ok(Prepared {
             request: request
+                .data(budget.clone())
                 .data(request_loader(self.app.clone(), &asking.access))
                 .data(asking.access),
             cost: ready.cost,
             finish: Finish {
                 told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
                 operation: ready,
+                budget,
                 changed: Arc::clone(&self.app.changed),
                 request_id: Arc::clone(&asking.request_id),
             },
@@ -154,8 +160,7 @@ impl Api {
     ///
     /// Must be called within a `LocalSet`, as the workers of actix are.
     pub async fn answer(&self, prepared: Prepared) -> Response {
-        let response = self.schema.execute(prepared.request).await;
-        prepared.finish.finish(response)
+        execute(&self.schema, prepared.request, &prepared.finish).await
     }
 
     /// Answers an operation of any kind: a query or a mutation once, a subscription as often as something happens.
@@ -172,7 +177,9 @@ impl Api {
             let response = finish.finish(response);
             let is_first = std::mem::take(&mut is_first);
             let has_failed = response.data == Value::Null && !response.errors.is_empty();
-            if is_first && has_failed {
+            let is_too_large = finish.budget.is_exceeded();
+            finish.budget.reset();
+            if is_first && has_failed && !is_too_large {
                 Reply::Refused(Refusal {
                     code: ErrorCode::BadUserInput,
                     errors: response.errors,
@@ -188,12 +195,25 @@ impl Api {
     fn answer_once(&self, request: Request, finish: Finish) -> BoxStream<'static, Reply> {
         let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
         let answer = async move {
-            match timeout(limit, schema.execute(request)).await {
-                Ok(response) => Reply::Next(finish.finish(response)),
+            match timeout(limit, execute(&schema, request, &finish)).await {
+                Ok(response) => Reply::Next(response),
                 Err(_) => Reply::Refused(refuse_late(limit)),
             }
         };
         stream::once(answer).boxed()
+    }
+}
+
+/// Executes a query or a mutation. A query is broken off as soon as its answer is too large; a mutation is not, so that
+/// it does not stop between two changes.
+async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Response {
+    let executed = schema.execute(request);
+    if finish.operation.kind == OperationType::Mutation {
+        return finish.finish(executed.await);
+    }
+    tokio::select! {
+        response = executed => finish.finish(response),
+        () = finish.budget.exceeded() => finish.finish(Response::new(Value::Null)),
     }
 }
 
@@ -220,6 +240,7 @@ fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
 /// What is done with every answer of an operation.
 struct Finish {
     operation: ReadyOperation,
+    budget: AnswerBudget,
     changed: Arc<Notify>,
     request_id: Arc<str>,
     /// What it costs and what it may cost, where the request wants to know.
@@ -232,6 +253,9 @@ impl Finish {
         if self.operation.kind == OperationType::Mutation {
             self.changed.notify_one();
         }
+        if self.budget.is_exceeded() {
+            return self.tell_cost(Response::from_errors(vec![self.too_large()]));
+        }
         let document = &self.operation.translated;
         if let Some((_, operation)) = document.operations.iter().next() {
             null_failed_fields(&mut response, document, &operation.node);
@@ -240,6 +264,24 @@ impl Finish {
         let errors = std::mem::take(&mut response.errors);
         let told = list_first(MAX_ERRORS, errors, |error| error).into_iter();
         response.errors = told.map(|error| self.complete(error)).collect();
+        self.tell_cost(response)
+    }
+
+    /// Returns the only error of an answer that is too large.
+    fn too_large(&self) -> ServerError {
+        let changed = match self.operation.kind {
+            OperationType::Mutation => "; the changes were made",
+            _ => "",
+        };
+        let message = format!(
+            "expected an answer of at most {} MiB (--max-answer), found more{changed}; ask for fewer items or fields at once",
+            self.budget.limit() >> 20
+        );
+        with_code(ServerError::new(message, None), ErrorCode::TooLarge)
+    }
+
+    /// Adds to an answer what the operation costs, where the request wants to know.
+    fn tell_cost(&self, response: Response) -> Response {
         match self.told_cost {
             Some((cost, limit)) => response.extension(
                 "cost",

@@ -1,5 +1,6 @@
 //! API keys.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::error::{UserError, split, to_graphql};
@@ -34,8 +35,8 @@ impl ApiKeyNode {
     }
 
     /// What the key is for.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// The beginning of the key, by which it is recognised.

@@ -21,6 +21,8 @@ pub enum ErrorCode {
     ValidationFailed,
     /// The document is larger or costs more than is allowed.
     TooComplex,
+    /// The answer takes more bytes than is allowed.
+    TooLarge,
     /// The document has no such operation.
     OperationResolutionFailure,
     /// The operation cannot come this way: a mutation by GET, a subscription without a stream.
@@ -51,7 +53,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [ErrorCode; 21] = [
+    pub const ALL: [ErrorCode; 22] = [
         ErrorCode::BadRequest,
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
@@ -60,6 +62,7 @@ impl ErrorCode {
         ErrorCode::ParseFailed,
         ErrorCode::ValidationFailed,
         ErrorCode::TooComplex,
+        ErrorCode::TooLarge,
         ErrorCode::OperationResolutionFailure,
         ErrorCode::WrongWay,
         ErrorCode::PersistedQueryNotFound,
@@ -86,6 +89,7 @@ impl ErrorCode {
             ErrorCode::ParseFailed => "GRAPHQL_PARSE_FAILED",
             ErrorCode::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             ErrorCode::TooComplex => "TOO_COMPLEX",
+            ErrorCode::TooLarge => "TOO_LARGE",
             ErrorCode::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
             ErrorCode::WrongWay => "WRONG_WAY",
             ErrorCode::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",

@@ -1,5 +1,6 @@
 //! Connections: pages of a list in the shape of the GraphQL Cursor Connections Specification (Relay).
 
+use super::answer_budget::Text;
 use super::error::bad_input;
 use crate::audience::paging::{MAX_PAGE_SIZE, PageRequest};
 use async_graphql::SimpleObject;
@@ -20,9 +21,9 @@ pub struct PageInfo {
     /// Whether items come before this page.
     pub has_previous_page: bool,
     /// The cursor of the first item of this page.
-    pub start_cursor: Option<String>,
+    pub start_cursor: Option<Text<String>>,
     /// The cursor of the last item of this page.
-    pub end_cursor: Option<String>,
+    pub end_cursor: Option<Text<String>>,
 }
 
 /// The paging arguments of a connection, as they came.
@@ -72,8 +73,10 @@ impl PageArguments {
 
 /// Returns the cursor of a key in a list, named by its type and field. It carries the name, so that no other list takes
 /// it for one of its own.
-pub fn write_cursor(list: &str, key: &impl Serialize) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(list, key)).unwrap_or_default())
+pub fn write_cursor(list: &str, key: &impl Serialize) -> Text<String> {
+    URL_SAFE_NO_PAD
+        .encode(serde_json::to_vec(&(list, key)).unwrap_or_default())
+        .into()
 }
 
 fn read_cursor<K: DeserializeOwned>(
@@ -112,7 +115,7 @@ macro_rules! connection {
             /// The item.
             pub node: $node,
             /// The place of the item in the list, for `after` and `before`.
-            pub cursor: String,
+            pub cursor: $crate::graphql::answer_budget::Text<String>,
             $($(#[$field_doc])* pub $field: $type,)*
         }
 

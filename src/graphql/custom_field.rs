@@ -1,5 +1,6 @@
 //! Custom fields.
 
+use super::answer_budget::{Document, Text};
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::dependency::users_of;
@@ -11,7 +12,7 @@ use super::subscriber::page;
 use super::subscriber_input::keep;
 use crate::audience::custom_field::{self, CustomField};
 use crate::rule::{CustomType, DependencyKind};
-use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -37,9 +38,9 @@ pub enum CustomFieldType {
 #[derive(SimpleObject)]
 pub struct CustomFieldValue {
     /// The key of the custom field.
-    pub key: String,
+    pub key: Text<String>,
     /// The value: a text, number, boolean or list of texts; days and instants are texts.
-    pub value: Json<Value>,
+    pub value: Document<Value>,
 }
 
 /// A typed field that the owner added to subscribers.
@@ -54,13 +55,13 @@ impl CustomFieldNode {
     }
 
     /// The immutable name; rules call the field `custom.KEY`.
-    async fn key(&self) -> &str {
-        &self.0.key
+    async fn key(&self) -> Text<&str> {
+        Text(&self.0.key)
     }
 
     /// The name for people.
-    async fn label(&self) -> &str {
-        &self.0.label
+    async fn label(&self) -> Text<&str> {
+        Text(&self.0.label)
     }
 
     /// The type.

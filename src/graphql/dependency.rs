@@ -1,5 +1,6 @@
 //! What rules use, and which rules use it.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
@@ -36,8 +37,8 @@ impl SegmentDependency {
     }
 
     /// Its key; the name of an event.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// The custom field, if it is one.

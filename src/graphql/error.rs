@@ -1,5 +1,6 @@
 //! From our errors to those of the API: what the user can mend is data, the rest is a top-level error with a code.
 
+use super::answer_budget::Text;
 use super::code::ErrorCode;
 use crate::error::{Error, InputCode, InputProblem, first_problems};
 use crate::rule::{Code, Problem, bounded};
@@ -11,11 +12,11 @@ pub struct UserError {
     /// What kind of mistake it is.
     pub code: UserErrorCode,
     /// What was expected and what was found.
-    pub message: String,
+    pub message: Text<String>,
     /// The place in the input, such as `customFields.visits` or `rule.all[1].text.field`.
-    pub path: String,
+    pub path: Text<String>,
     /// How to mend it, where that is known.
-    pub hint: Option<String>,
+    pub hint: Option<Text<String>>,
 }
 
 /// The closed list of mistakes that an input can have.
@@ -119,8 +120,8 @@ impl UserError {
     pub fn new(code: UserErrorCode, path: impl Into<String>, message: impl Into<String>) -> Self {
         UserError {
             code,
-            message: bounded(message),
-            path: bounded(path),
+            message: bounded(message).into(),
+            path: bounded(path).into(),
             hint: None,
         }
     }
@@ -128,9 +129,9 @@ impl UserError {
     fn of_input(problem: InputProblem) -> Self {
         UserError {
             code: problem.code.into(),
-            message: problem.message,
-            path: problem.path,
-            hint: problem.hint,
+            message: problem.message.into(),
+            path: problem.path.into(),
+            hint: problem.hint.map(Text),
         }
     }
 
@@ -142,9 +143,9 @@ impl UserError {
         };
         UserError {
             code: problem.code.into(),
-            message: problem.message,
-            path,
-            hint: problem.hint,
+            message: problem.message.into(),
+            path: path.into(),
+            hint: problem.hint.map(Text),
         }
     }
 }

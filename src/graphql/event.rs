@@ -1,5 +1,6 @@
 //! Events: what subscribers did.
 
+use super::answer_budget::{Document, Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{PageArguments, connection, write_cursor};
 use super::error::{UserError, UserErrorCode, split, to_graphql};
@@ -32,8 +33,8 @@ impl EventNode {
     }
 
     /// What was done, such as `purchase`.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// When it was done.
@@ -47,8 +48,8 @@ impl EventNode {
     }
 
     /// Whatever else is known of it.
-    async fn properties(&self) -> Json<Value> {
-        Json(self.0.properties.clone())
+    async fn properties(&self) -> Document<&Value> {
+        Document(&self.0.properties)
     }
 }
 
@@ -64,7 +65,7 @@ connection! {
 #[graphql(name = "EventTotal")]
 pub struct EventTotalNode {
     /// The name of the events.
-    pub name: String,
+    pub name: Text<String>,
     /// How many there were.
     pub count: i32,
     /// The sum of their values; an event without a value adds 0.
@@ -78,7 +79,7 @@ pub struct EventTotalNode {
 impl From<EventTotal> for EventTotalNode {
     fn from(total: EventTotal) -> Self {
         EventTotalNode {
-            name: total.name,
+            name: total.name.into(),
             count: count(total.count),
             sum: total.value_sum,
             first_at: total.first_at,
@@ -98,6 +99,7 @@ pub async fn page_of_events(
     // One of which nothing is left is the name of no event, not a question for all.
     let name = name.map(|name| text::clean(&name).unwrap_or_default());
     let total = Total::Events(subscriber_id, name.clone());
+    let _permit = permit_load(context).await;
     let page = context.app()?.db.run(move |connection| {
         event::list_page(connection, subscriber_id, name.as_deref(), &request)
     });

@@ -1,5 +1,6 @@
 //! Explanations: why a subscriber is in a segment or not.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::error::{bad_input, to_graphql};
 use super::loaders::{SegmentPair, load_one};
@@ -120,7 +121,7 @@ async fn answer(
         let nodes = nodes.map(|(node, answer)| ExplainedNode {
             node,
             is_true: answer.is_true,
-            seen: answer.seen,
+            seen: answer.seen.map(Text),
         });
         let warnings = find_warnings(connection, &root)?;
         Ok(Ok((nodes.collect(), list_warnings(warnings))))

@@ -1,5 +1,6 @@
 //! Groups: members chosen by hand.
 
+use super::answer_budget::{Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::dependency::users_of;
@@ -36,18 +37,18 @@ impl GroupNode {
     }
 
     /// The immutable name in rules, imports and commands.
-    async fn key(&self) -> &str {
-        &self.0.key
+    async fn key(&self) -> Text<&str> {
+        Text(&self.0.key)
     }
 
     /// The name for people.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// What the group is for.
-    async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+    async fn description(&self) -> Option<Text<&str>> {
+        self.0.description.as_deref().map(Text)
     }
 
     /// When the group was made.
@@ -85,6 +86,7 @@ impl GroupNode {
         let order = order_by.into();
         let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
         let id = self.0.id;
+        let _permit = permit_load(context).await;
         let members = context
             .app()?
             .db

@@ -1,5 +1,6 @@
 //! Imports: what was asked, how far they are, and what they did.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::error::to_graphql;
@@ -95,18 +96,18 @@ impl ImportProblem {
     }
 
     /// The column, where it is about one.
-    async fn column(&self) -> Option<&str> {
-        self.0.column.as_deref()
+    async fn column(&self) -> Option<Text<&str>> {
+        self.0.column.as_deref().map(Text)
     }
 
     /// What the cell holds, shortened.
-    async fn value(&self) -> Option<&str> {
-        self.0.value.as_deref()
+    async fn value(&self) -> Option<Text<&str>> {
+        self.0.value.as_deref().map(Text)
     }
 
     /// What was expected and what was found.
-    async fn reason(&self) -> &str {
-        &self.0.reason
+    async fn reason(&self) -> Text<&str> {
+        Text(&self.0.reason)
     }
 }
 
@@ -121,19 +122,19 @@ connection! {
 #[derive(SimpleObject)]
 pub struct ImportColumn {
     /// Its name in the header, or `column 1` where there is none.
-    pub name: String,
+    pub name: Text<String>,
     /// A built-in field, `custom.KEY` or `properties.NAME`; null if it is left out, or not mapped yet.
-    pub target: Option<String>,
+    pub target: Option<Text<String>>,
     /// What it looks like by its name and first values: a built-in field, or `custom:TYPE`.
-    pub suggestion: Option<String>,
+    pub suggestion: Option<Text<String>>,
 }
 
 impl From<MappedColumn> for ImportColumn {
     fn from(mapped: MappedColumn) -> Self {
         ImportColumn {
-            name: mapped.column,
-            target: mapped.target,
-            suggestion: mapped.suggestion,
+            name: mapped.column.into(),
+            target: mapped.target.map(Text),
+            suggestion: mapped.suggestion.map(Text),
         }
     }
 }
@@ -271,8 +272,8 @@ impl ImportNode {
     }
 
     /// How whoever asked for it calls the file.
-    async fn file_name(&self) -> &str {
-        &self.0.file_name
+    async fn file_name(&self) -> Text<&str> {
+        Text(&self.0.file_name)
     }
 
     /// Where to send the file by PUT, on this server; null when it has come. It may be packed with gzip or ZIP.
@@ -332,8 +333,8 @@ impl ImportNode {
     }
 
     /// Why it failed.
-    async fn error(&self) -> Option<&str> {
-        self.0.error.as_deref()
+    async fn error(&self) -> Option<Text<&str>> {
+        self.0.error.as_deref().map(Text)
     }
 
     /// Whether it can be undone now, as far as can be told without looking for later changes.
@@ -352,8 +353,8 @@ impl ImportNode {
     }
 
     /// Why it was not undone when that was asked for last.
-    async fn undo_error(&self) -> Option<&str> {
-        self.0.undo_error.as_deref()
+    async fn undo_error(&self) -> Option<Text<&str>> {
+        self.0.undo_error.as_deref().map(Text)
     }
 
     /// What is to be said of rows, in the order of the file.

@@ -1,5 +1,6 @@
 //! Membership of one subscriber in anything.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::group::GroupNode;
 use super::id::{Kind, parse_global};
@@ -23,12 +24,12 @@ use chrono::{DateTime, Utc};
     field(name = "subscriber", ty = "&SubscriberNode", desc = "The subscriber."),
     field(
         name = "key",
-        ty = "&String",
+        ty = "&Text<String>",
         desc = "The key of the group or segment."
     ),
     field(
         name = "name",
-        ty = "&String",
+        ty = "&Text<String>",
         desc = "The name of the group or segment."
     )
 )]
@@ -45,9 +46,9 @@ pub struct GroupMembership {
     /// The subscriber.
     subscriber: SubscriberNode,
     /// The key of the group.
-    key: String,
+    key: Text<String>,
     /// The name of the group.
-    name: String,
+    name: Text<String>,
     /// The group.
     group: GroupNode,
     /// When the subscriber was added.
@@ -60,9 +61,9 @@ pub struct SegmentMembership {
     /// The subscriber.
     subscriber: SubscriberNode,
     /// The key of the segment.
-    key: String,
+    key: Text<String>,
     /// The name of the segment.
-    name: String,
+    name: Text<String>,
     /// The segment.
     segment: SegmentNode,
     /// Since when.
@@ -97,8 +98,8 @@ pub async fn memberships_of(
         .map(|(group, added_at)| {
             Membership::Group(GroupMembership {
                 subscriber: SubscriberNode(subscriber.clone()),
-                key: group.key.clone(),
-                name: group.name.clone(),
+                key: group.key.clone().into(),
+                name: group.name.clone().into(),
                 group: GroupNode(group),
                 added_at,
             })
@@ -106,8 +107,8 @@ pub async fn memberships_of(
     let segments = segments.unwrap_or_default().into_iter().map(|segment| {
         Membership::Segment(SegmentMembership {
             subscriber: SubscriberNode(subscriber.clone()),
-            key: segment.key.clone(),
-            name: segment.name.clone(),
+            key: segment.key.clone().into(),
+            name: segment.name.clone().into(),
             since: Since {
                 segment_id: segment.id,
                 subscriber_id: subscriber.id,

@@ -3,6 +3,7 @@
 //! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
 //! here are the reference that clients read. Every field over many parents goes through a loader.
 
+mod answer_budget;
 mod api;
 mod api_key;
 mod app;

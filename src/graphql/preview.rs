@@ -1,5 +1,6 @@
 //! Previews: what a rule would match, without storing anything.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::error::bad_input;
 use super::rule_input::{RuleInput, get_rule};
@@ -27,7 +28,7 @@ pub struct SegmentPreview {
     /// What of a valid rule may be a slip, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
     /// The rule as one English sentence; null if it is not valid.
-    pub summary: Option<String>,
+    pub summary: Option<Text<String>>,
     /// How many subscribers the rule matches; null if it is not valid.
     pub member_count: Option<i32>,
     /// How many subscribers there are; null if the rule is not valid.
@@ -155,7 +156,7 @@ fn valid(rule: &Node, preview: Preview, moment: &Moment) -> SegmentPreview {
     SegmentPreview {
         problems: Vec::new(),
         warnings: Vec::new(),
-        summary: Some(summarize(rule)),
+        summary: Some(summarize(rule).into()),
         member_count: Some(number(members)),
         audience_count: Some(number(preview.audience_count)),
         share: (preview.audience_count > 0).then(|| members as f64 / preview.audience_count as f64),

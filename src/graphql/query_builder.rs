@@ -1,5 +1,6 @@
 //! Rules as react-querybuilder writes them, for editors that are built with it.
 
+use super::answer_budget::Document;
 use super::app::ContextExt;
 use super::error::to_graphql;
 use super::rule_input::{RuleInput, get_rule};
@@ -13,7 +14,7 @@ use serde_json::Value;
 #[derive(SimpleObject)]
 pub struct RuleConversion {
     /// The rule in the other form; null if anything of it cannot be said there.
-    pub result: Option<Json<Value>>,
+    pub result: Option<Document<Value>>,
     /// Everything that cannot be said in the other form, each at its place in what was put in.
     pub problems: Vec<RuleProblem>,
 }
@@ -56,7 +57,7 @@ impl QueryBuilderQuery {
 fn conversion(converted: Result<Value, Vec<Problem>>) -> RuleConversion {
     match converted {
         Ok(result) => RuleConversion {
-            result: Some(Json(result)),
+            result: Some(Document(result)),
             problems: Vec::new(),
         },
         Err(problems) => RuleConversion {

@@ -1,5 +1,6 @@
 //! Refreshes: runs of the evaluation.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::error::{UserError, UserErrorCode, split, to_graphql};
@@ -90,8 +91,8 @@ impl RefreshNode {
     }
 
     /// Why it failed.
-    async fn error(&self) -> Option<&str> {
-        self.0.error.as_deref()
+    async fn error(&self) -> Option<Text<&str>> {
+        self.0.error.as_deref().map(Text)
     }
 
     /// What it did to each of its segments.

@@ -1,5 +1,6 @@
 //! What rules can ask about: all that an editor of rules needs to know.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::error::to_graphql;
 use super::loaders::{PropertiesOf, SuggestionsFor, load_one};
@@ -27,13 +28,13 @@ pub struct RuleField {
 #[Object]
 impl RuleField {
     /// What stands under `field` in the condition; null where the node has no field, such as `status` or `event`.
-    async fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    async fn name(&self) -> Option<Text<&str>> {
+        self.name.as_deref().map(Text)
     }
 
     /// The name for people.
-    async fn label(&self) -> &str {
-        &self.label
+    async fn label(&self) -> Text<&str> {
+        Text(&self.label)
     }
 
     /// The node that asks about it.
@@ -147,7 +148,7 @@ pub enum RuleValueKind {
 #[derive(SimpleObject)]
 pub struct SuggestedValue {
     /// The value, as text.
-    pub value: String,
+    pub value: Text<String>,
     /// How many subscribers, members or events have it.
     pub count: i32,
 }
@@ -162,8 +163,8 @@ pub struct RuleEvent {
 #[Object]
 impl RuleEvent {
     /// The name.
-    async fn name(&self) -> &str {
-        &self.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.name)
     }
 
     /// How many events have the name.
@@ -207,8 +208,8 @@ impl RuleEventProperty {
 #[Object]
 impl RuleEventProperty {
     /// The name.
-    async fn name(&self) -> &str {
-        &self.property.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.property.name)
     }
 
     /// The node that asks about it; a text that holds days or instants can be asked about as a date too.
@@ -257,7 +258,7 @@ async fn suggested_values(
     let values = found.unwrap_or_default().into_iter();
     Ok(values
         .map(|found| SuggestedValue {
-            value: found.value,
+            value: found.value.into(),
             count: count(found.count),
         })
         .collect())

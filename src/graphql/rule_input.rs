@@ -507,7 +507,7 @@ pub fn get_rule(
     rule_json: Option<Json<Value>>,
 ) -> async_graphql::Result<Value> {
     read_rule(rule, rule_json)
-        .map_err(|error| bad_input(error.message))?
+        .map_err(|error| bad_input(error.message.0))?
         .ok_or_else(|| bad_input("expected \"rule\" or \"ruleJson\", found neither"))
 }
 

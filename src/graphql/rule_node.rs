@@ -1,5 +1,6 @@
 //! Rules as flat lists of nodes: GraphQL selections cannot recurse.
 
+use super::answer_budget::Text;
 use super::error::UserErrorCode;
 use crate::rule::{Node, NodeName, NodeText, Problem, Warning, WarningCode, describe_nodes};
 use async_graphql::{Enum, SimpleObject};
@@ -45,15 +46,15 @@ pub enum RuleNodeKind {
 pub struct RuleNode {
     /// The place in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations name the
     /// same places.
-    pub path: String,
+    pub path: Text<String>,
     /// The place of the node above it; null for the root.
-    pub parent_path: Option<String>,
+    pub parent_path: Option<Text<String>>,
     /// What kind of node it is.
     pub kind: RuleNodeKind,
     /// What it says, in words.
-    pub text: String,
+    pub text: Text<String>,
     /// What a condition wants to see, in words; null for logic.
-    pub wanted: Option<String>,
+    pub wanted: Option<Text<String>>,
 }
 
 /// A node of a rule with how many subscribers it matches by itself.
@@ -73,7 +74,7 @@ pub struct ExplainedNode {
     /// Whether the node is true of the subscriber.
     pub is_true: bool,
     /// What the subscriber has where the node asks, in words; null for logic.
-    pub seen: Option<String>,
+    pub seen: Option<Text<String>>,
 }
 
 /// Lists the nodes of a rule, parents before children: in the order of its checked form.
@@ -81,11 +82,11 @@ pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
     let described = describe_nodes(rule);
     let parent_of = |node: &NodeText| Some(described.get(node.parent?)?.path.clone());
     let nodes = described.iter().map(|node| RuleNode {
-        path: node.path.clone(),
-        parent_path: parent_of(node),
+        path: node.path.clone().into(),
+        parent_path: parent_of(node).map(Text),
         kind: node.kind.into(),
-        text: node.text.clone(),
-        wanted: node.wanted.clone(),
+        text: node.text.clone().into(),
+        wanted: node.wanted.clone().map(Text),
     });
     nodes.collect()
 }
@@ -94,22 +95,22 @@ pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleProblem {
     /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
-    pub path: String,
+    pub path: Text<String>,
     /// What kind of mistake it is.
     pub code: UserErrorCode,
     /// What was expected and what was found.
-    pub message: String,
+    pub message: Text<String>,
     /// How to mend it, where that is known.
-    pub hint: Option<String>,
+    pub hint: Option<Text<String>>,
 }
 
 impl From<Problem> for RuleProblem {
     fn from(problem: Problem) -> Self {
         RuleProblem {
-            path: problem.path,
+            path: problem.path.into(),
             code: problem.code.into(),
-            message: problem.message,
-            hint: problem.hint,
+            message: problem.message.into(),
+            hint: problem.hint.map(Text),
         }
     }
 }
@@ -130,22 +131,22 @@ pub enum RuleWarningCode {
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleWarning {
     /// The place in the rule, such as `all[1].event.name`.
-    pub path: String,
+    pub path: Text<String>,
     /// What kind of slip it may be.
     pub code: RuleWarningCode,
     /// What was expected and what was found.
-    pub message: String,
+    pub message: Text<String>,
     /// How to mend it, where that is known.
-    pub hint: Option<String>,
+    pub hint: Option<Text<String>>,
 }
 
 impl From<Warning> for RuleWarning {
     fn from(warning: Warning) -> Self {
         RuleWarning {
-            path: warning.path,
+            path: warning.path.into(),
             code: warning.code.into(),
-            message: warning.message,
-            hint: warning.hint,
+            message: warning.message.into(),
+            hint: warning.hint.map(Text),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Segments: the object and the queries.
 
+use super::answer_budget::{Document, Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::dependency::{SegmentDependency, users_of, uses_of};
@@ -30,7 +31,7 @@ use crate::refresh::{
     next_run,
 };
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
-use async_graphql::{Context, Enum, ID, Json, Object, OneofObject};
+use async_graphql::{Context, Enum, ID, Object, OneofObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -95,13 +96,13 @@ impl SegmentDefinition {
     }
 
     /// The rule: a node with one key.
-    async fn rule(&self) -> Json<Value> {
+    async fn rule(&self) -> Document<Value> {
         rule_of(&self.0.rule)
     }
 
     /// The rule as one English sentence; null if it cannot be read any more.
-    async fn summary(&self) -> Option<String> {
-        summary_of(&self.0.rule)
+    async fn summary(&self) -> Option<Text<String>> {
+        summary_of(&self.0.rule).map(Text)
     }
 
     /// Since when it was the rule.
@@ -110,8 +111,8 @@ impl SegmentDefinition {
     }
 }
 
-fn rule_of(document: &Value) -> Json<Value> {
-    Json(in_reading_order(
+fn rule_of(document: &Value) -> Document<Value> {
+    Document(in_reading_order(
         document.get("root").unwrap_or(&Value::Null),
     ))
 }
@@ -132,13 +133,13 @@ impl SegmentNode {
     }
 
     /// The immutable name.
-    async fn key(&self) -> &str {
-        &self.0.key
+    async fn key(&self) -> Text<&str> {
+        Text(&self.0.key)
     }
 
     /// The name for people.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
     }
 
     /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion` to change
@@ -148,12 +149,12 @@ impl SegmentNode {
     }
 
     /// What the segment is for.
-    async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+    async fn description(&self) -> Option<Text<&str>> {
+        self.0.description.as_deref().map(Text)
     }
 
     /// The rule, as it was put in: a node with one key.
-    async fn rule(&self) -> Json<Value> {
+    async fn rule(&self) -> Document<Value> {
         rule_of(&self.0.rule)
     }
 
@@ -164,8 +165,8 @@ impl SegmentNode {
     }
 
     /// The rule as one English sentence; null if it cannot be read any more.
-    async fn summary(&self) -> Option<String> {
-        summary_of(&self.0.rule)
+    async fn summary(&self) -> Option<Text<String>> {
+        summary_of(&self.0.rule).map(Text)
     }
 
     /// What the rule uses: custom fields, groups, other segments and events, by kind and name.
@@ -279,6 +280,7 @@ impl SegmentNode {
         let id = self.0.id;
         let app = context.app()?;
         let now = app.now();
+        let _permit = permit_load(context).await;
         let listed = app.db.run(move |connection| match as_of {
             None => {
                 let page = list_segment_members(connection, id, order, &request)?;

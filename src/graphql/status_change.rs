@@ -1,5 +1,6 @@
 //! The history of a subscriber's status.
 
+use super::answer_budget::Text;
 use super::connection::{connection, write_cursor};
 use super::loaders::{RequestLoader, StatusChangesOf, Total, load_one};
 use super::subscriber::SubscriberStatus;
@@ -22,11 +23,11 @@ pub struct StatusChangeNode {
     pub at: DateTime<Utc>,
     /// Where the change came from: `api`, `import 12`, `undo of import 12`, `suppression` if the status was kept for the
     /// address of an earlier subscriber, or `sql` for a change in the database itself.
-    pub source: String,
+    pub source: Text<String>,
     /// Why the subscriber may be addressed again. Null unless the change ends UNSUBSCRIBED, BOUNCED or COMPLAINED.
-    pub reason: Option<String>,
+    pub reason: Option<Text<String>>,
     /// Where the subscriber gave consent.
-    pub consent_source: Option<String>,
+    pub consent_source: Option<Text<String>>,
 }
 
 connection! {
@@ -62,9 +63,9 @@ impl From<StatusChange> for StatusChangeNode {
             from: change.from_status.as_deref().map(read),
             to: read(&change.to_status),
             at: change.changed_at,
-            source: change.source,
-            reason: change.reason,
-            consent_source: change.consent_source,
+            source: change.source.into(),
+            reason: change.reason.map(Text),
+            consent_source: change.consent_source.map(Text),
         }
     }
 }

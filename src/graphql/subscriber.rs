@@ -1,5 +1,6 @@
 //! Subscribers: the object and the queries.
 
+use super::answer_budget::{Document, Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{PageArguments, connection, write_cursor};
 use super::custom_field::CustomFieldValue;
@@ -77,8 +78,8 @@ impl SubscriberNode {
     }
 
     /// The e-mail address, trimmed and in lower case, with its domain in Unicode.
-    async fn email(&self) -> String {
-        show_email(&self.0.email).into_owned()
+    async fn email(&self) -> Text<String> {
+        Text(show_email(&self.0.email).into_owned())
     }
 
     /// Whether the subscriber may be addressed.
@@ -89,38 +90,38 @@ impl SubscriberNode {
     }
 
     /// The first name.
-    async fn first_name(&self) -> Option<&str> {
-        self.0.first_name.as_deref()
+    async fn first_name(&self) -> Option<Text<&str>> {
+        self.0.first_name.as_deref().map(Text)
     }
 
     /// The last name.
-    async fn last_name(&self) -> Option<&str> {
-        self.0.last_name.as_deref()
+    async fn last_name(&self) -> Option<Text<&str>> {
+        self.0.last_name.as_deref().map(Text)
     }
 
     /// The phone number, as it was given.
-    async fn phone(&self) -> Option<&str> {
-        self.0.phone.as_deref()
+    async fn phone(&self) -> Option<Text<&str>> {
+        self.0.phone.as_deref().map(Text)
     }
 
     /// The country: ISO 3166-1 alpha-2, upper case.
-    async fn country(&self) -> Option<&str> {
-        self.0.country.as_deref()
+    async fn country(&self) -> Option<Text<&str>> {
+        self.0.country.as_deref().map(Text)
     }
 
     /// The region, state or province.
-    async fn region(&self) -> Option<&str> {
-        self.0.region.as_deref()
+    async fn region(&self) -> Option<Text<&str>> {
+        self.0.region.as_deref().map(Text)
     }
 
     /// The city.
-    async fn city(&self) -> Option<&str> {
-        self.0.city.as_deref()
+    async fn city(&self) -> Option<Text<&str>> {
+        self.0.city.as_deref().map(Text)
     }
 
     /// The postal code.
-    async fn postal_code(&self) -> Option<&str> {
-        self.0.postal_code.as_deref()
+    async fn postal_code(&self) -> Option<Text<&str>> {
+        self.0.postal_code.as_deref().map(Text)
     }
 
     /// Degrees north, WGS 84.
@@ -134,13 +135,13 @@ impl SubscriberNode {
     }
 
     /// The language: a BCP 47 tag, lower case.
-    async fn language(&self) -> Option<&str> {
-        self.0.language.as_deref()
+    async fn language(&self) -> Option<Text<&str>> {
+        self.0.language.as_deref().map(Text)
     }
 
     /// The IANA time zone.
-    async fn timezone(&self) -> Option<&str> {
-        self.0.timezone.as_deref()
+    async fn timezone(&self) -> Option<Text<&str>> {
+        self.0.timezone.as_deref().map(Text)
     }
 
     /// The day of birth.
@@ -149,8 +150,8 @@ impl SubscriberNode {
     }
 
     /// Where the subscriber came from, in the words of whoever added them.
-    async fn source(&self) -> Option<&str> {
-        self.0.source.as_deref()
+    async fn source(&self) -> Option<Text<&str>> {
+        self.0.source.as_deref().map(Text)
     }
 
     /// When the subscriber was added.
@@ -186,8 +187,8 @@ impl SubscriberNode {
             .into_iter()
             .flatten()
             .map(|(key, value)| CustomFieldValue {
-                key: key.clone(),
-                value: Json(value.clone()),
+                key: key.clone().into(),
+                value: Document(value.clone()),
             })
             .collect()
     }
@@ -196,8 +197,8 @@ impl SubscriberNode {
     async fn custom_field(
         &self,
         #[graphql(desc = "The key of the custom field.")] key: String,
-    ) -> Option<Json<Value>> {
-        self.0.custom.get(&key).cloned().map(Json)
+    ) -> Option<Document<&Value>> {
+        self.0.custom.get(&key).map(Document)
     }
 
     /// The groups the subscriber was put into, by key.
@@ -333,9 +334,9 @@ impl SubscriberNode {
     }
 
     /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments
-    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together; `GET
-    /// /export/person` has no such bound.
-    async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Json<Value>> {
+    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together, or events
+    /// with more than 8,000,000 bytes of properties; `GET /export/person` has no such bound.
+    async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
         let missing = || {
             to_graphql(Error::not_found(
@@ -343,7 +344,7 @@ impl SubscriberNode {
                 format!("\"{}\"", self.0.email),
             ))
         };
-        found.map(Json).ok_or_else(missing)
+        found.map(Document).ok_or_else(missing)
     }
 
     /// Lifetime figures of what the subscriber did, by event name.
@@ -463,6 +464,7 @@ impl SubscriberQuery {
         if let Some(filter) = filter {
             return filter.list(context, order, request).await;
         }
+        let _permit = permit_load(context).await;
         let page = context
             .app()?
             .db
@@ -506,7 +508,11 @@ fn map_keys<K>(
 }
 
 /// Returns the cursor of a subscriber in a list of that order.
-pub fn subscriber_cursor(list: &str, subscriber: &Subscriber, order: SubscriberOrder) -> String {
+pub fn subscriber_cursor(
+    list: &str,
+    subscriber: &Subscriber,
+    order: SubscriberOrder,
+) -> Text<String> {
     match subscriber.key(order) {
         SubscriberKey::Id(id) => write_cursor(list, &id),
         SubscriberKey::Email(email) => write_cursor(list, &email),

@@ -1,5 +1,6 @@
 //! Subscribers: the mutations and their inputs.
 
+use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::error::{UserError, split};
 use super::id::{Kind, input_id};
@@ -148,20 +149,20 @@ pub struct SubscriberNotice {
     /// What it is.
     pub code: SubscriberNoticeCode,
     /// What was done instead, and why.
-    pub message: String,
+    pub message: Text<String>,
     /// The place in the input, such as `status`.
-    pub path: String,
+    pub path: Text<String>,
     /// How to have it done all the same.
-    pub hint: Option<String>,
+    pub hint: Option<Text<String>>,
 }
 
 impl From<Notice> for SubscriberNotice {
     fn from(notice: Notice) -> SubscriberNotice {
         SubscriberNotice {
             code: notice.code.into(),
-            message: notice.message,
-            path: notice.path.to_owned(),
-            hint: Some(CONSENT_HINT.to_owned()),
+            message: notice.message.into(),
+            path: notice.path.to_owned().into(),
+            hint: Some(CONSENT_HINT.to_owned().into()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What an operation costs, before it is executed: about how many things the server has to look up and write out.
 //!
-//! A scalar is free, an object costs 1, and a list as much as it can have items: a connection as many as its page, any
-//! other list what is usual. Fields that evaluate rules or walk through history cost what stands in [`WEIGHTS`], and the
-//! conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
+//! An object costs 1, ten scalars of it 1 more, a JSON document [`JSON`] more, and a list as much as it can have items: a
+//! connection as many as its page, any other list what is usual. Fields that evaluate rules or walk through history cost
+//! what stands in [`WEIGHTS`], and the conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
 
 use super::inclusion::is_included;
 use super::rule_cost::cost_of_rule;
@@ -20,6 +20,10 @@ const USUAL_PAGE: u64 = 50;
 const LARGEST_PAGE: u64 = 250;
 /// What asking about the schema costs, for each of its two fields: telling all of it takes as long as a page of objects.
 const INTROSPECTION: u64 = 200;
+/// How many scalars of an object cost as much as another object: every field of an answer takes memory.
+const SCALARS: u64 = 10;
+/// What a JSON document costs: custom values, properties of events and rules are larger than other scalars.
+const JSON: u64 = 2;
 /// What any change costs.
 const MUTATION: u64 = 10;
 
@@ -54,7 +58,7 @@ pub fn cost_of(
         variables,
         fragments: HashMap::new(),
     };
-    costing.cost_set(&operation.selection_set).once
+    costing.cost_set(&operation.selection_set).settle().once
 }
 
 /// What a set of selections costs: once, and for each item of the page it belongs to.
@@ -62,6 +66,8 @@ pub fn cost_of(
 struct Cost {
     once: u64,
     each: u64,
+    /// The scalars of the object itself, which do not count in the others yet.
+    scalars: u64,
 }
 
 impl Cost {
@@ -69,6 +75,16 @@ impl Cost {
         Cost {
             once: self.once.saturating_add(other.once),
             each: self.each.saturating_add(other.each),
+            scalars: self.scalars.saturating_add(other.scalars),
+        }
+    }
+
+    /// Adds what the scalars cost, once all of the object are known.
+    fn settle(self) -> Cost {
+        Cost {
+            once: self.once.saturating_add(self.scalars / SCALARS),
+            each: self.each,
+            scalars: 0,
         }
     }
 }
@@ -108,23 +124,31 @@ impl<'d> Costing<'d> {
 
     fn cost_field(&mut self, parent: &str, field: &'d Node<Field>) -> Cost {
         match field.name.as_str() {
-            "__typename" => return Cost::default(),
-            "__schema" | "__type" => {
+            "__typename" => {
+                return Cost {
+                    scalars: 1,
+                    ..Cost::default()
+                };
+            }
+            "__schema" | "__type" | "_service" => {
                 return Cost {
                     once: INTROSPECTION,
-                    each: 0,
+                    ..Cost::default()
                 };
             }
             _ => {}
         }
-        let below = self.cost_set(&field.selection_set);
+        let below = self.cost_set(&field.selection_set).settle();
         let is_object = !field.selection_set.is_empty();
         let is_list = field.ty().is_list();
-        let weight = self.weigh(parent, field) + u64::from(is_object && !is_list);
+        let is_json = field.ty().inner_named_type() == "JSON";
+        let weight = self.weigh(parent, field)
+            + u64::from(is_object && !is_list)
+            + if is_json { JSON } else { 0 };
         if parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes") {
             return Cost {
-                once: 0,
                 each: below.once.saturating_add(1),
+                ..Cost::default()
             };
         }
         let once = if field.ty().inner_named_type().ends_with("Connection") {
@@ -139,6 +163,7 @@ impl<'d> Costing<'d> {
         Cost {
             once: once.saturating_add(weight),
             each: 0,
+            scalars: u64::from(!is_object),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Limits {
     pub introspection_lists: usize,
     /// What an operation may cost; see `cost.rs`.
     pub cost: u64,
+    /// The bytes of an answer, counted while it is built; see `answer_budget.rs`.
+    pub answer: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +52,7 @@ impl Default for Limits {
             chain: 50,
             introspection_lists: 2,
             cost: 50_000,
+            answer: 32 << 20,
         }
     }
 }

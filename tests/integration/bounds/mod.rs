@@ -1,5 +1,6 @@
 //! Bounds: no question takes the server down, and work stops when nobody waits for it.
 
+mod answers;
 mod slow;
 mod supervision;
 mod work;

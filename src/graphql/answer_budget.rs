@@ -1,0 +1,283 @@
+//! The budget of bytes that an answer may take.
+//!
+//! What an operation costs bounds how many values an answer has, but not how large they are: a text or a JSON document
+//! is as large as the data makes it. [`Text`] and [`Document`] are the output types of such fields. They count their
+//! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory.
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use serde_json::Value as Json;
+use std::borrow::{Borrow, Cow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+/// What each text takes beside its bytes: its entry in the object that it belongs to.
+const TEXT: usize = 64;
+/// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
+const JSON_VALUE: usize = 256;
+/// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
+/// resolved, so that every page that loads meanwhile adds its rows, twice while they are read, to what the operation takes.
+const LOADS: usize = 1;
+
+/// How many bytes one answer may take, and how many it took so far.
+#[derive(Clone)]
+pub struct AnswerBudget(Arc<Budget>);
+
+struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+    exceeded: Notify,
+    loads: Semaphore,
+}
+
+impl AnswerBudget {
+    /// A budget of which nothing is used.
+    pub fn new(limit: usize) -> AnswerBudget {
+        AnswerBudget(Arc::new(Budget {
+            limit,
+            used: AtomicUsize::new(0),
+            exceeded: Notify::new(),
+            loads: Semaphore::new(LOADS),
+        }))
+    }
+
+    /// Counts bytes. Returns whether the answer may have them.
+    fn charge(&self, bytes: usize) -> bool {
+        let before = self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        let is_within = before.saturating_add(bytes) <= self.0.limit;
+        if !is_within && before <= self.0.limit {
+            self.0.exceeded.notify_one();
+        }
+        is_within
+    }
+
+    /// Returns how many bytes the answer may take.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    /// Returns whether more was counted than the answer may have.
+    pub fn is_exceeded(&self) -> bool {
+        self.0.used.load(Ordering::Relaxed) > self.0.limit
+    }
+
+    /// Waits until more is counted than the answer may have.
+    pub async fn exceeded(&self) {
+        self.0.exceeded.notified().await;
+    }
+
+    /// Begins the next answer of a subscription.
+    pub fn reset(&self) {
+        self.0.used.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Waits until the operation may load another page of large rows. Hold the permit until the page is loaded.
+pub async fn permit_load<'c>(context: &Context<'c>) -> Option<SemaphorePermit<'c>> {
+    let budget: &'c AnswerBudget = context.data_opt()?;
+    // Fails only where the semaphore is closed, which it never is.
+    budget.0.loads.acquire().await.ok()
+}
+
+/// Counts bytes of an answer. Returns whether it may have them.
+fn charge(context: &ContextSelectionSet<'_>, bytes: usize) -> bool {
+    let budget = context.data_opt::<AnswerBudget>();
+    budget.is_none_or(|budget| budget.charge(bytes))
+}
+
+/// A text whose length the data decides. In the schema it is a `String`.
+///
+/// Beyond the budget it is null without an error: the whole answer is replaced by one error then, and an error for each
+/// text would take more memory than the text.
+#[derive(Debug, Clone, Default)]
+pub struct Text<T>(pub T);
+
+impl<T> From<T> for Text<T> {
+    fn from(text: T) -> Text<T> {
+        Text(text)
+    }
+}
+
+impl<T: AsRef<str> + Send + Sync> OutputType for Text<T> {
+    fn type_name() -> Cow<'static, str> {
+        #[cfg(test)]
+        if tests::is_marking() {
+            return <Marked as OutputType>::type_name();
+        }
+        <String as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        #[cfg(test)]
+        if tests::is_marking() {
+            return <Marked as OutputType>::create_type_info(registry);
+        }
+        <String as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let text = self.0.as_ref();
+        if !charge(context, text.len() + TEXT) {
+            return Ok(Value::Null);
+        }
+        Ok(Value::String(text.to_owned()))
+    }
+}
+
+/// A JSON document. In the schema it is a `JSON`. Beyond the budget it is null, as a [`Text`] is.
+#[derive(Debug, Clone)]
+pub struct Document<T>(pub T);
+
+impl<T: Borrow<Json> + Send + Sync> OutputType for Document<T> {
+    fn type_name() -> Cow<'static, str> {
+        #[cfg(test)]
+        if tests::is_marking() {
+            return <Marked as OutputType>::type_name();
+        }
+        <Json as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        #[cfg(test)]
+        if tests::is_marking() {
+            return <Marked as OutputType>::create_type_info(registry);
+        }
+        <Json as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let document = self.0.borrow();
+        if !charge(context, weigh(document)) {
+            return Ok(Value::Null);
+        }
+        OutputType::resolve(document, context, field).await
+    }
+}
+
+/// Returns about how much memory a document takes.
+fn weigh(document: &Json) -> usize {
+    JSON_VALUE
+        + match document {
+            Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+            Json::String(text) => text.len(),
+            Json::Array(items) => items.iter().map(weigh).sum(),
+            Json::Object(members) => {
+                let members = members.iter();
+                members.map(|(name, value)| name.len() + weigh(value)).sum()
+            }
+        }
+}
+
+/// Stands in the place of what is counted, where a test looks for what is not.
+#[cfg(test)]
+struct Marked;
+
+#[cfg(test)]
+#[async_graphql::Scalar(name = "Counted")]
+impl async_graphql::ScalarType for Marked {
+    fn parse(value: Value) -> async_graphql::InputValueResult<Self> {
+        Err(async_graphql::InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::builder;
+    use apollo_compiler::Schema;
+    use apollo_compiler::schema::ExtendedType;
+    use serde_json::json;
+    use std::cell::Cell;
+
+    thread_local! {
+        static MARKING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether counted fields show in the schema which they are.
+    pub fn is_marking() -> bool {
+        MARKING.get()
+    }
+
+    /// Fields whose texts are short, whatever the data.
+    const SHORT: [(&str, &str, &str); 10] = [
+        ("ApiKey", "prefix", "made by the server"),
+        ("CreateApiKeyPayload", "secret", "made by the server"),
+        ("Import", "delimiter", "one character"),
+        ("Import", "encoding", "one of four names"),
+        ("Import", "problemsUrl", "a path with an id"),
+        ("Import", "uploadUrl", "a path with an id"),
+        ("RuleWord", "name", "a key of the rule language"),
+        ("Settings", "refreshAt", "a time of day"),
+        ("Settings", "timeZone", "the name of a time zone"),
+        ("_Service", "sdl", "the schema, which has a cost"),
+    ];
+
+    fn list_uncounted() -> Vec<(String, String)> {
+        MARKING.set(true);
+        let sdl = builder(true).finish().sdl();
+        MARKING.set(false);
+        let schema = Schema::parse(sdl, "schema.graphql");
+        let schema = schema.unwrap_or_else(|partial| partial.partial);
+        let mut uncounted = Vec::new();
+        for (name, kind) in &schema.types {
+            let fields = match kind {
+                ExtendedType::Object(object) => &object.fields,
+                ExtendedType::Interface(interface) => &interface.fields,
+                _ => continue,
+            };
+            for (field, definition) in fields {
+                let of = definition.ty.inner_named_type();
+                if !name.starts_with("__") && matches!(of.as_str(), "String" | "JSON") {
+                    uncounted.push((name.to_string(), field.to_string()));
+                }
+            }
+        }
+        uncounted
+    }
+
+    /// A field that somebody adds must be counted, unless there is a reason why its values are short.
+    #[test]
+    fn every_text_and_document_is_counted_or_short() {
+        let mut uncounted = list_uncounted();
+        uncounted.sort();
+        let mut short = SHORT.map(|(parent, field, _)| (parent.to_owned(), field.to_owned()));
+        short.sort();
+        assert_eq!(uncounted, short);
+    }
+
+    #[tokio::test]
+    async fn a_budget_is_exceeded_once_and_for_all() {
+        let budget = AnswerBudget::new(100);
+        assert!(budget.charge(60));
+        assert!(budget.charge(40));
+        assert!(!budget.is_exceeded());
+        assert!(!budget.charge(1));
+        assert!(!budget.charge(0), "later charges fail too");
+        assert!(budget.is_exceeded());
+        budget.exceeded().await;
+        budget.reset();
+        assert!(budget.charge(100));
+    }
+
+    #[test]
+    fn documents_weigh_by_their_bytes_and_their_values() {
+        let text = "x".repeat(1_000);
+        assert_eq!(weigh(&json!(text)), 1_000 + JSON_VALUE);
+        assert_eq!(weigh(&json!([1, 2, 3])), 4 * JSON_VALUE);
+        assert_eq!(weigh(&json!({"name": {"a": text}})), 1_005 + 3 * JSON_VALUE);
+    }
+}
