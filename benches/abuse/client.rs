@@ -31,7 +31,8 @@ impl Client {
     pub fn ask(&self, document: &str, variables: Value) -> anyhow::Result<Value> {
         let request = self.agent.post(format!("http://{}/graphql", self.address));
         let body = json!({ "query": document, "variables": variables });
-        Ok(request.send_json(body)?.body_mut().read_json()?)
+        let text = request.send_json(body)?.body_mut().read_to_string()?;
+        serde_json::from_str(&text).with_context(|| format!("no JSON: {text:?}"))
     }
 
     /// Sends a document that must be answered without an error, and returns the data.

@@ -38,7 +38,9 @@ pub fn measure(
         let probed = probing
             .join()
             .map_err(|_| anyhow::anyhow!("the probe panicked"));
-        Ok::<_, anyhow::Error>((remark?, probed?))
+        // A case that the server stopped is a result too.
+        let remark = remark.unwrap_or_else(|error| format!("broke off: {error}"));
+        Ok::<_, anyhow::Error>((remark, probed?))
     })?;
     let (processor, peak) = (server.processor_time() - before, server.peak_memory());
     std::thread::sleep(rest);

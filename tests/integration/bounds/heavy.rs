@@ -83,8 +83,8 @@ impl Schema {
             || self.priced.contains(&coordinate)
     }
 
-    /// Selects of a type what needs no arguments, and of objects in it that many levels more.
-    fn selection(&self, type_name: &str, levels: usize) -> String {
+    /// Selects the scalars of a type that need no arguments, and those of the items of a page.
+    fn selection(&self, type_name: &str) -> String {
         let mut parts = vec!["__typename".to_owned()];
         for field in self.fields(type_name) {
             let (name, of) = (text(&field["name"]), named_type(&field["type"]));
@@ -96,9 +96,8 @@ impl Schema {
             }
             match text(&self.types[of]["kind"]) {
                 "SCALAR" | "ENUM" => parts.push(name.to_owned()),
-                _ if is_item => parts.push(format!("nodes {}", self.selection(of, levels))),
-                _ if name == "edges" || levels == 0 => {}
-                _ => parts.push(format!("{name} {}", self.selection(of, levels - 1))),
+                _ if is_item => parts.push(format!("nodes {}", self.selection(of))),
+                _ => {}
             }
         }
         format!("{{ {} }}", parts.join(" "))
@@ -126,7 +125,7 @@ impl Schema {
         let of = named_type(&field["type"]);
         match text(&self.types[of]["kind"]) {
             "SCALAR" | "ENUM" => format!("{name}{written}"),
-            _ => format!("{name}{written} {}", self.selection(of, 1)),
+            _ => format!("{name}{written} {}", self.selection(of)),
         }
     }
 }
@@ -237,7 +236,12 @@ fn document(parent: &str, call: &str, parents: usize) -> String {
 /// Asks a field of as many parents as a document may cost, and returns how many those were.
 #[track_caller]
 fn ask(server: &Server, parent: &str, call: &str, variables: &Value) -> usize {
-    let mut parents = PAGE;
+    // Explaining a rule near every bound takes a tenth of a second each without optimisation.
+    let mut parents = if call.contains("rule: $rule") {
+        10
+    } else {
+        PAGE
+    };
     loop {
         let document = document(parent, call, parents);
         let (status, errors) = send(server, &document, variables);
@@ -340,7 +344,6 @@ fn each_expensive_field_is_answered_within_bounds() {
         report
     });
     let grown = server.peak_memory().saturating_sub(before);
-    println!("{}", report.join("\n"));
     assert!(grown < MEMORY, "{grown} bytes more:\n{}", report.join("\n"));
 }
 
@@ -357,12 +360,14 @@ fn ask_all(
             let (start, begun) = (server.peak_memory(), std::time::Instant::now());
             let call = schema.call(parent, field, end);
             let parents = ask(server, parent, &call, variables);
-            report.push(format!(
+            let line = format!(
                 "{parent}.{} {end} of {parents}: {} kB, {} ms",
                 text(&field["name"]),
                 (server.peak_memory() - start) / 1_000,
                 begun.elapsed().as_millis()
-            ));
+            );
+            println!("{line}");
+            report.push(line);
         }
     }
     let names: Vec<&String> = schema.priced.iter().collect();
