@@ -180,7 +180,7 @@ fn largest(parent: &str, field: &str, argument: &str, end: &str) -> Option<Strin
             "{segment: \"everybody\", group: \"copied\", createGroup: true}"
         }
         ("refreshSegments", "input") => "{}",
-        ("explain" | "previewSegment", "rule") => "$rule",
+        (_, "rule") => "$rule",
         (_, "filter") => "{rule: $rule}",
         (_, "ids") => "$ids",
         (_, "representations") => "$representations",
