@@ -55,7 +55,9 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    with_database(arguments.database_url.as_deref(), |db| run(db, &arguments))
+    with_database(arguments.database_url.as_deref(), |db, _| {
+        run(db, &arguments)
+    })
 }
 
 /// The files of a run.

@@ -123,6 +123,7 @@ pub fn optional_number(db: &Db, sql: &str) -> anyhow::Result<Option<i64>> {
         number: Option<i64>,
     }
     let sql = format!("SELECT ({sql})::bigint AS number");
-    let row: Row = db.run_here(|connection| Ok(diesel::sql_query(sql).get_result(connection)?))?;
+    let row: Row =
+        db.run_here(|connection| Ok(diesel::sql_query(sql.as_str()).get_result(connection)?))?;
     Ok(row.number)
 }

@@ -5,10 +5,10 @@ use rollcall::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
 use rollcall::db::{Db, migrate};
 use std::time::{Duration, Instant};
 
-/// Runs over the empty database of that address, or over one of the benchmark's own.
+/// Runs over the empty database of that address, or over one of the benchmark's own; `run` is told the address.
 pub fn with_database(
     url: Option<&str>,
-    run: impl FnOnce(&Db) -> anyhow::Result<()>,
+    run: impl FnOnce(&Db, &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let scratch = tempfile::Builder::new()
         .prefix("rollcall-bench-")
@@ -29,7 +29,7 @@ pub fn with_database(
     };
     let db = Db::open(&url, 4)?;
     db.run_here(|connection| migrate(connection).map(drop))?;
-    let result = run(&db);
+    let result = run(&db, &url);
     drop(db);
     if let Some(postgres) = postgres {
         postgres.stop()?;

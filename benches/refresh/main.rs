@@ -62,7 +62,7 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    with_database(arguments.database_url.as_deref(), |db| {
+    with_database(arguments.database_url.as_deref(), |db, _| {
         Run::new(db, &arguments)?.run()
     })
 }

@@ -1,6 +1,6 @@
 //! Work that is expensive: it stops when its client leaves and when its time is over, and others are answered meanwhile.
 
-use super::Ending;
+use super::EndsOnDrop;
 use crate::support::{Server, Socket, TestApp, eventually};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -189,7 +189,7 @@ fn the_probe_is_answered_while_many_ask_for_suggestions() {
     let is_over = AtomicBool::new(false);
     let question = "{ ruleFields { name suggestedValues(first: 5) { value } } }";
     std::thread::scope(|scope| {
-        let _ending = Ending(&is_over);
+        let _ending = EndsOnDrop(&is_over);
         for _ in 0..10 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
