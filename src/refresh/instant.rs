@@ -79,6 +79,12 @@ pub struct Follower {
     too_slow: HashMap<i64, Problem>,
 }
 
+/// Who of some subscribers is in each instant segment: one bit per subscriber, by segment.
+type Members = BTreeMap<i64, BooleanBuffer>;
+
+/// The segments whose rules are too slow, with what is wrong with them.
+type TooSlow = HashMap<i64, Problem>;
+
 /// The rules that are followed.
 struct Rules {
     sight: Sight,
@@ -315,7 +321,7 @@ impl Rules {
         subscriber_ids: &[i64],
         moment: &Moment,
         budget: Duration,
-    ) -> Result<Result<BTreeMap<i64, BooleanBuffer>, HashMap<i64, Problem>>, Error> {
+    ) -> Result<Result<Members, TooSlow>, Error> {
         if self.sight.filled.is_empty() {
             return Ok(Ok(BTreeMap::new()));
         }

@@ -361,7 +361,7 @@ impl Run<'_> {
         for (tree, place) in evaluable.places.iter().enumerate() {
             writer.segments[*place].evaluation_micros = Some(spending.micros(tree));
         }
-        Ok(Attempt::Complete(writer))
+        Ok(Attempt::Complete(Box::new(writer)))
     }
 
     /// Finds the rules that made an evaluation fail; none if it was something else.
@@ -396,7 +396,7 @@ impl Run<'_> {
 /// How an evaluation of all rules ended.
 enum Attempt {
     /// Everything was evaluated.
-    Complete(Writer),
+    Complete(Box<Writer>),
     /// The rules at these positions exceeded their budgets. Nothing of the rest may be used.
     TooSlow(Vec<(usize, SlowRule)>),
 }

@@ -126,7 +126,7 @@ fn cheap_questions_are_answered_beside_a_document_full_of_previews() {
         "20",
     ];
     let server = Server::start_with(&settings);
-    let previews: Vec<String> = (0..90).map(hard_preview).collect();
+    let previews: Vec<String> = (0..80).map(hard_preview).collect();
     let document = format!("{{ {} }}", previews.join(" "));
     let streams: Vec<TcpStream> = (0..4)
         .map(|_| request(&server.address, &document))

@@ -72,9 +72,7 @@ fn check_ways_out(app: &TestApp, doubles: &[f64]) {
     let numbers = rows.flat_map(|row| numbers_of(&serde_json::from_str(&row[5]).expect("JSON")));
     assert_same("events in CSV", numbers, doubles);
     let ndjson = export(app, Format::Ndjson, None);
-    let lines = ndjson
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line));
+    let lines = ndjson.lines().map(serde_json::from_str::<Value>);
     let numbers = lines.flat_map(|line| numbers_of(&line.expect("JSON")["properties"]));
     assert_same("events in NDJSON", numbers, doubles);
 
@@ -143,9 +141,7 @@ fn columns_of_properties_come_back() {
     }
     assert_eq!(import(&app, &csv).created, EVENTS as u64);
     let ndjson = export(&app, Format::Ndjson, Some(columns.clone()));
-    let lines = ndjson
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line));
+    let lines = ndjson.lines().map(serde_json::from_str::<Value>);
     let numbers = lines.flat_map(|line| {
         let line = line.expect("JSON");
         // A whole number beyond 2^53 that is written with all its digits is a key, which stays the text that it was.

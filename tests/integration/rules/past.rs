@@ -13,8 +13,10 @@ const PEOPLE: usize = 12;
 /// When each membership of a person began and ended.
 type Memberships = BTreeMap<String, Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>>;
 
-/// Rules about `base`, and what of a membership each asks: whether it may have ended, and how old it is, in days.
-fn questions() -> Vec<(&'static str, Value, bool, Option<(i64, i64)>)> {
+/// A rule about `base`, and what of a membership it asks: whether it may have ended, and how old it is, in days.
+type Question = (&'static str, Value, bool, Option<(i64, i64)>);
+
+fn questions() -> Vec<Question> {
     let days = |amount: i64| json!({"amount": amount, "unit": "DAY"});
     let asks = |more: Value| {
         let mut asked = json!({"inAny": ["base"]});

@@ -103,7 +103,9 @@ fn check_period(moment: &str, period: &str, first: &str, last: &str) {
         said(first_at - micro),
         said(last_at + micro)
     );
-    let rules: [(fn(&str) -> Person, Value); 4] = [
+    /// Makes a person with a moment, and a rule about that moment.
+    type Question = (fn(&str) -> Person, Value);
+    let rules: [Question; 4] = [
         (
             seen,
             json!({"date": {"field": "createdAt", "is": {"during": period}}}),
