@@ -251,7 +251,10 @@ fn two_servers_use_a_change_at_once_and_never_disagree() {
             json!(count == 1),
             "{zone}"
         );
-        assert_eq!(told, answers(&first), "{zone}");
+        // While the daily refresh is overdue, the next one is due now.
+        eventually("both servers answer the same", || {
+            answers(&second) == answers(&first)
+        });
         // The segment is refreshed by itself.
         for server in [&first, &second] {
             eventually("the segment has the members of the new time zone", || {
@@ -371,7 +374,7 @@ fn the_daily_refresh_runs_at_the_present_time_and_keeps_changes_as_long_as_set()
     change(&app, json!({"keepChanges": 2}));
     app.set_time("2026-06-21T13:00:00Z");
     assert!(run().is_some());
-    for day in 22..24 {
+    for day in 22..25 {
         app.set_time(&format!("2026-06-{day}T13:00:00Z"));
         assert!(run().is_some());
     }

@@ -108,7 +108,9 @@ impl Input {
                 let is_suspect = ["date", "time", "moment", "duration", "period"]
                     .iter()
                     .any(|word| name.to_lowercase().contains(word));
+                // Calendar periods are named, without a moment of their own.
                 let is_object = name.ends_with("Input") || name.ends_with("Unit");
+                let is_known = is_known || name == "CalendarPeriod";
                 assert!(
                     is_known || !is_suspect || is_object,
                     "what does {name} hold?"
@@ -333,8 +335,13 @@ impl Fuzz {
             if place == chosen {
                 continue;
             }
-            if of == "GroupConditionInput" && field.name == "inAny" {
-                beside.insert(field.name.clone(), json!(["staff"]));
+            let members = [
+                ("GroupConditionInput", "staff"),
+                ("SegmentConditionInput", "everyone"),
+            ];
+            let of_members = members.iter().find(|(name, _)| *name == of);
+            if let (Some((_, key)), "inAny") = (of_members, field.name.as_str()) {
+                beside.insert(field.name.clone(), json!([key]));
             } else if field.is_required || optional.contains(&field.name.as_str()) {
                 beside.insert(field.name.clone(), self.sample(of, field));
             }
