@@ -11,7 +11,7 @@ pub const MAX_REGEX_LENGTH: usize = 500;
 /// How many characters all regular expressions of a rule may have together.
 pub const MAX_REGEXES_LENGTH: usize = 2_000;
 /// How many bytes a compiled regular expression may need. A search takes time by this size times the length of the text:
-/// the hardest expressions of this size that we found take 0.5 s for the longest text, and one of a mebibyte 1.2 s. Nine
+/// the hardest expressions of this size that we found take 0.5 s for the longest text, and one of a mebibyte 1.2 s. Ten
 /// times `\w` fits.
 pub const MAX_REGEX_SIZE: usize = 1 << 19;
 /// How many bytes all compiled regular expressions of a rule may need together.

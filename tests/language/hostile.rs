@@ -141,7 +141,7 @@ fn patterns_that_other_engines_choke_on() {
         r"[\w\p{L}]{500}",
         // Within a mebibyte, and hard to search for.
         r"\b\w.{998}\b[!]!",
-        r"\w{10}",
+        r"\w{20}",
         &r"\p{L}|".repeat(83),
         &"(".repeat(500),
         &"a".repeat(501),

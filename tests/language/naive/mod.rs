@@ -221,7 +221,10 @@ const WHOLE: [&str; 4] = ["equals", "notEquals", "in", "notIn"];
 fn text_holds(body: &Value, value: Option<CustomValue>) -> bool {
     let (test, wanted) = only_entry(&body["is"]);
     // Whole codes and addresses are brought into the one form in which they are stored, letter case included.
-    let has_one_form = CODES.contains(&string(&body["field"])) && WHOLE.contains(&test);
+    let has_one_form = body["field"]
+        .as_str()
+        .is_some_and(|field| CODES.contains(&field))
+        && WHOLE.contains(&test);
     let exact = body.get("caseSensitive").is_some_and(truth) && !has_one_form;
     let passes = |test| match &value {
         None => false,
