@@ -98,7 +98,9 @@ impl ManageConnection for Manager {
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), PoolError> {
-        let is_fresh = pooled.last_used.elapsed() < TRUSTED_FOR;
+        // Lent connections are always asked: they begin long work, which nobody repeats where the database was restarted
+        // and no request has noticed it yet.
+        let is_fresh = self.keeps_statements && pooled.last_used.elapsed() < TRUSTED_FOR;
         if is_fresh && !self.losses.are_after(pooled.last_used) {
             return Ok(());
         }
