@@ -108,7 +108,7 @@ impl Load<'_> {
         *errors.entry(code.to_owned()).or_default() += 1;
     }
 
-    /// Sends a document and notes the codes of its errors. Returns the data, which is null where there is none.
+    /// Sends a document and notes the codes of its errors. Returns the data, which is null if the answer has none.
     fn ask(&self, client: &Client, document: &str, variables: Value) -> anyhow::Result<Value> {
         let mut answer = client.ask(document, variables)?;
         for error in answer["errors"].as_array().into_iter().flatten() {
@@ -181,7 +181,7 @@ impl Load<'_> {
     }
 }
 
-/// Somebody joins the instant segment or leaves it.
+/// A subscriber joins the instant segment or leaves it.
 fn edit(load: &Load<'_>, client: &Client, number: usize) -> anyhow::Result<()> {
     let city = if number.is_multiple_of(2) {
         "Soaked"

@@ -59,8 +59,8 @@ ALTER TABLE segment_refreshes
     ADD COLUMN deleted bigint NOT NULL DEFAULT 0;
 COMMENT ON COLUMN segment_refreshes.joined IS 'How many this refresh found to have joined.';
 COMMENT ON COLUMN segment_refreshes."left" IS 'How many this refresh found to have left.';
-COMMENT ON COLUMN segment_refreshes.joined_between IS 'How often somebody joined between the refresh of the segment before this one and this one.';
-COMMENT ON COLUMN segment_refreshes.left_between IS 'How often somebody left between the refresh of the segment before this one and this one.';
+COMMENT ON COLUMN segment_refreshes.joined_between IS 'How many joins there were between the previous refresh of the segment and this one.';
+COMMENT ON COLUMN segment_refreshes.left_between IS 'How many leaves there were between the previous refresh of the segment and this one.';
 COMMENT ON COLUMN segment_refreshes.deleted IS 'How many members were deleted between the refresh of the segment before this one and this one. member_count is that of the refresh before + joined + joined_between - left - left_between - deleted.';
 
 WITH r AS (

@@ -40,7 +40,7 @@ CREATE TABLE suppression_key (
     inner_key bytea NOT NULL,
     outer_key bytea NOT NULL
 );
-COMMENT ON TABLE suppression_key IS 'The secret of this database behind the hashes of suppressions, one row. Without it nobody can find out by trying whether an address is among them.';
+COMMENT ON TABLE suppression_key IS 'The secret of this database behind the hashes of suppressions, one row. Without it an address cannot be tested against the hashes.';
 COMMENT ON COLUMN suppression_key.inner_key IS 'The secret, 32 random bytes, padded with zeros to a block of 64 bytes, XOR 0x36, as HMAC (RFC 2104) needs it.';
 COMMENT ON COLUMN suppression_key.outer_key IS 'The same, XOR 0x5c.';
 

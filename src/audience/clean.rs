@@ -43,7 +43,7 @@ pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
     }
 }
 
-/// Nobody alive was born before this year: an earlier birthday is a slip, or stands for one that is not known.
+/// No living person was born before this year: an earlier birthday is a slip, or a placeholder.
 const FIRST_BIRTH_YEAR: i32 = 1900;
 
 /// Checks a birthday: a day from 1900 to today, wherever on earth that has begun.

@@ -1,7 +1,7 @@
 //! Consent: who may be addressed again, and the addresses that may not although no subscriber has them.
 //!
 //! Nothing but explicit consent takes a subscriber from unsubscribed, bounced or complained to another status. When such
-//! a subscriber is deleted, triggers keep the status for a keyed hash of the address: see the migration. Whoever adds a
+//! a subscriber is deleted, triggers keep the status for a keyed hash of the address: see the migration. A new
 //! subscriber with that address gets the status back.
 
 use super::clean::clean_text;

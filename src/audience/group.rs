@@ -272,7 +272,7 @@ pub fn remove_members(
         let memberships = group_memberships::table
             .filter(group_memberships::group_id.eq(group_id))
             .filter(group_memberships::subscriber_id.eq_any(subscriber_ids));
-        // Locked in the order of ids, as by whoever adds members: a deletion alone locks them in any order.
+        // Locks the rows in the order of ids, as adding members does. A DELETE alone locks them in any order.
         let locked: Vec<i64> = memberships
             .select(group_memberships::subscriber_id)
             .order(group_memberships::subscriber_id)

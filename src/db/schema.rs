@@ -329,9 +329,9 @@ diesel::table! {
         left -> Int8,
         /// Why the rule could not be evaluated; the members then stay as they were.
         problems -> Jsonb,
-        /// How often somebody joined between the refresh of the segment before this one and this one.
+        /// How many joins there were between the previous refresh of the segment and this one.
         joined_between -> Int8,
-        /// How often somebody left between the refresh of the segment before this one and this one.
+        /// How many leaves there were between the previous refresh of the segment and this one.
         left_between -> Int8,
         /// How many members were deleted between the refresh of the segment before this one and this one. member_count is that of the refresh before + joined + joined_between - left - left_between - deleted.
         deleted -> Int8,
@@ -439,7 +439,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The secret of this database behind the hashes of suppressions, one row. Without it nobody can find out by trying whether an address is among them.
+    /// The secret of this database behind the hashes of suppressions, one row. Without it an address cannot be tested against the hashes.
     suppression_key (is_only) {
         is_only -> Bool,
         /// The secret, 32 random bytes, padded with zeros to a block of 64 bytes, XOR 0x36, as HMAC (RFC 2104) needs it.

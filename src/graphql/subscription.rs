@@ -171,7 +171,7 @@ impl Subscription {
     }
 
     /// Tells who joined the segment, who left it and which members were deleted: refresh by refresh, and between refreshes
-    /// deletions and what an INSTANT segment follows; nobody twice, nobody left out, whichever server or command did it.
+    /// deletions and what an INSTANT segment follows. Every change is told exactly once, whichever server or command made it.
     /// The subscription ends when the segment is deleted. It fails with the code RESYNC when changes cannot be followed
     /// from `after`, or a backup is restored meanwhile: then load the members anew, as for `Segment.position`.
     async fn membership_changed(

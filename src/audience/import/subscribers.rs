@@ -44,7 +44,7 @@ pub fn place(
     let suppressed = find_suppressed(connection, people, &known, options)?;
     let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut merged = Vec::new();
-    // Whoever may be addressed again because of the reason that the import was given.
+    // Subscribers who may be addressed again, for the reason that the import gives.
     let mut raised: Vec<&str> = Vec::new();
     for person in people {
         match (known.get(person.email()), options.mode) {

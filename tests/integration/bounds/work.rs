@@ -73,6 +73,13 @@ fn answer_of(mut stream: TcpStream) -> String {
     answer
 }
 
+/// Starts a server whose requests may take so many seconds.
+#[track_caller]
+fn start_with_timeout(app: &TestApp, seconds: &str) -> Server {
+    let url = &app.database.url;
+    Server::start_with(&["--database-url", url, "--request-timeout", seconds])
+}
+
 #[test]
 fn a_preview_stops_when_its_client_leaves() {
     let app = audience();
@@ -86,13 +93,7 @@ fn a_preview_stops_when_its_client_leaves() {
 #[test]
 fn a_preview_stops_at_its_deadline() {
     let app = audience();
-    let settings = [
-        "--database-url",
-        &app.database.url,
-        "--request-timeout",
-        "2",
-    ];
-    let server = Server::start_with(&settings);
+    let server = start_with_timeout(&app, "2");
     let stream = request(&server.address, &format!("{{ {} }}", hard_preview(1)));
     let answer = answer_of(stream);
     assert!(answer.contains("\"TIMEOUT\""), "{answer}");
@@ -102,13 +103,7 @@ fn a_preview_stops_at_its_deadline() {
 #[test]
 fn over_a_socket_a_preview_stops_at_its_deadline() {
     let app = audience();
-    let settings = [
-        "--database-url",
-        &app.database.url,
-        "--request-timeout",
-        "2",
-    ];
-    let server = Server::start_with(&settings);
+    let server = start_with_timeout(&app, "2");
     let mut socket = Socket::open(&server);
     socket.subscribe("1", &format!("{{ {} }}", hard_preview(1)), json!({}));
     let answer = socket.receive().to_string();
@@ -119,13 +114,7 @@ fn over_a_socket_a_preview_stops_at_its_deadline() {
 #[test]
 fn cheap_questions_are_answered_beside_a_document_full_of_previews() {
     let app = audience();
-    let settings = [
-        "--database-url",
-        &app.database.url,
-        "--request-timeout",
-        "20",
-    ];
-    let server = Server::start_with(&settings);
+    let server = start_with_timeout(&app, "20");
     let previews: Vec<String> = (0..80).map(hard_preview).collect();
     let document = format!("{{ {} }}", previews.join(" "));
     let streams: Vec<TcpStream> = (0..4)
