@@ -1,0 +1,125 @@
+//! What becomes of one cell: the border between reading values and deciding what a file means.
+
+use super::dates::DateReader;
+use super::numbers::NumberReader;
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// What kind of value a cell is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellKind {
+    /// An e-mail address.
+    Email,
+    /// A text.
+    Text,
+    /// A phone number.
+    Phone,
+    /// A postal code.
+    PostalCode,
+    /// A country, stored as its ISO 3166-1 code.
+    Country,
+    /// A language tag.
+    Language,
+    /// A time zone.
+    Timezone,
+    /// A day.
+    Day,
+    /// A moment.
+    Instant,
+    /// Degrees from -90 to 90.
+    Latitude,
+    /// Degrees from -180 to 180.
+    Longitude,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list of texts.
+    List,
+}
+
+/// A value that was read from a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellValue {
+    /// A text in its normal form, which also an address, a country, a language and a time zone are.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+    /// A day.
+    Day(NaiveDate),
+    /// A moment.
+    Instant(DateTime<Utc>),
+    /// A list, which is not empty.
+    List(Vec<String>),
+}
+
+/// What came of reading a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellOutcome<T> {
+    /// A value.
+    Value(T),
+    /// The cell is empty, or a word for nothing.
+    Nothing,
+    /// A value, and something that is to be said of how it was found.
+    Remark(T, String),
+    /// The cell cannot be read.
+    Bad(BadCell),
+}
+
+impl<T> CellOutcome<T> {
+    /// Changes the value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CellOutcome<U> {
+        match self {
+            CellOutcome::Value(value) => CellOutcome::Value(change(value)),
+            CellOutcome::Nothing => CellOutcome::Nothing,
+            CellOutcome::Remark(value, remark) => CellOutcome::Remark(change(value), remark),
+            CellOutcome::Bad(bad) => CellOutcome::Bad(bad),
+        }
+    }
+
+    /// Returns the value, if there is one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            CellOutcome::Value(value) | CellOutcome::Remark(value, _) => Some(value),
+            CellOutcome::Nothing | CellOutcome::Bad(_) => None,
+        }
+    }
+}
+
+/// Why a cell cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadCell {
+    /// What was expected and what was found.
+    pub reason: String,
+    /// The options of which each would make the cell readable.
+    pub fits: Vec<Fit>,
+}
+
+impl BadCell {
+    /// A cell that no option makes readable.
+    pub fn new(reason: impl Into<String>) -> BadCell {
+        BadCell {
+            reason: reason.into(),
+            fits: Vec::new(),
+        }
+    }
+}
+
+/// An option that makes a cell readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fit {
+    /// This format of days or times.
+    DateFormat(&'static str),
+    /// Decimals that follow a comma.
+    DecimalComma,
+}
+
+/// How the cells of one column are read: what was said about it, or about the whole file.
+#[derive(Debug, Clone)]
+pub struct CellFormat {
+    /// How days and times are written.
+    pub dates: DateReader,
+    /// How numbers are written.
+    pub numbers: NumberReader,
+}
