@@ -1,6 +1,6 @@
 //! Where the cells of a column go.
 
-use super::cell::CellKind;
+use crate::import::value::cell::CellKind;
 use super::header::fold;
 use super::vocabulary::FULL_NAME;
 use crate::rule::CustomType;
