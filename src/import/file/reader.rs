@@ -76,7 +76,7 @@ impl<'a> BatchReader<'a> {
             };
             self.row += 1;
             let known = match self.kind {
-                Kind::People(reader, _) => reader.email_of(row).map(|email| hash(&email)),
+                Kind::People(reader, _) => reader.email_of(&row).map(|email| hash(&email)),
                 Kind::Events(reader) if self.is_dry_run => {
                     let read = reader.read(row).ok();
                     read.and_then(|event| event.identity().map(hash_all))
@@ -130,11 +130,14 @@ impl<'a> BatchReader<'a> {
 
     fn gather(&mut self, row: Row, gathering: &mut Gathering) {
         match (self.kind, &mut gathering.items) {
-            (Kind::People(reader, options), Items::People(_)) => match reader.read(row) {
-                Ok(person) => self.gather_person(person, options, gathering),
-                Err(problem) => gathering.say(problem),
+            (Kind::People(reader, options), Items::People(_)) => match reader.read(&row) {
+                Ok(read) => {
+                    read.remarks.into_iter().for_each(|remark| gathering.say(remark));
+                    self.gather_person(read.person, options, gathering);
+                }
+                Err(problem) => gathering.say(problem.of_row(row)),
             },
-            (Kind::Events(reader), Items::Events(events)) => match reader.read(row) {
+            (Kind::Events(reader), Items::Events(events)) => match reader.read(row.clone()) {
                 Ok(event) => {
                     let key = event.identity().map(hash_all);
                     if self.is_dry_run && key.is_some_and(|key| !self.seen.insert(key)) {
@@ -143,7 +146,7 @@ impl<'a> BatchReader<'a> {
                         events.push(event);
                     }
                 }
-                Err(problem) => gathering.say(problem),
+                Err(problem) => gathering.say(problem.of_row(row)),
             },
             _ => {}
         }
@@ -169,13 +172,13 @@ impl<'a> BatchReader<'a> {
             if options.mode == ImportMode::Insert {
                 return;
             }
-            let status = person.status;
+            let status = person.status();
             let later = person.clone();
             let Items::People(people) = &mut gathering.items else {
                 return;
             };
             let earlier = &mut people[place];
-            let stored = earlier.status;
+            let stored = earlier.status();
             if earlier.merge(person, options.fill_missing, raises)
                 && let Some(status) = status
             {
@@ -190,7 +193,7 @@ impl<'a> BatchReader<'a> {
             person.is_again = true;
             person.was_withheld = self.withheld.contains(&hash);
         }
-        if self.is_dry_run && person.status.is_some_and(Status::withholds) {
+        if self.is_dry_run && person.status().is_some_and(Status::withholds) {
             self.withheld.insert(hash);
         }
         if let Items::People(people) = &mut gathering.items {
@@ -213,7 +216,7 @@ fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Repeated, message).of_cell("email", person.email())
 }
 
-/// Where rows come from: some that were looked at already, and the rest of the file.
+/// Where rows come from: one that was looked at already, and the rest of the file.
 pub trait RowSource {
     /// Returns the next row.
     ///
@@ -222,17 +225,17 @@ pub trait RowSource {
     fn next(&mut self) -> Result<Option<Row>, Error>;
 }
 
-/// The rows of a file, the first of which were looked at already.
+/// The rows of a file, the first of which may have been looked at already.
 pub struct Peeked<'r, R> {
-    /// The first rows.
-    pub first: std::vec::IntoIter<Row>,
+    /// The first row, if it was looked at.
+    pub first: Option<Row>,
     /// The rest.
     pub rest: &'r mut Rows<R>,
 }
 
 impl<R: BufRead> RowSource for Peeked<'_, R> {
     fn next(&mut self) -> Result<Option<Row>, Error> {
-        match self.first.next() {
+        match self.first.take() {
             Some(row) => Ok(Some(row)),
             None => self.rest.next_row().map_err(unreadable),
         }

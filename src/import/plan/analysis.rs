@@ -107,6 +107,37 @@ impl Analysis {
         }
     }
 
+    /// Tells what was found in a file of events, and what is wrong with its columns.
+    pub fn of_events(targets: &[Option<String>], looked: &Looked, wrong: Option<&Error>) -> Analysis {
+        let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
+        let problems: &[InputProblem] = match wrong {
+            Some(Error::Invalid(problems)) => problems,
+            _ => &[],
+        };
+        let questions = problems.iter().map(|problem| Question {
+            kind: QuestionKind::Unknown,
+            column: None,
+            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            changes: Vec::new(),
+        });
+        Analysis {
+            rows: looked.rows,
+            malformed: looked.malformed,
+            columns: columns
+                .map(|((name, profile), target)| ColumnAnalysis {
+                    name: name.trim().to_owned(),
+                    target: target.clone(),
+                    why: "as said".to_owned(),
+                    filled: profile.filled,
+                    samples: profile.samples.clone(),
+                    ..ColumnAnalysis::default()
+                })
+                .collect(),
+            questions: questions.collect(),
+            ..Analysis::default()
+        }
+    }
+
     /// The questions as problems of the input of the API.
     pub fn problems(&self) -> Vec<InputProblem> {
         let problems = self.questions.iter().map(|question| {

@@ -2,7 +2,7 @@
 //! that is resumed reads them in the same way.
 
 use super::decide::is_column;
-use super::options::SubscriberImport;
+use super::options::{EventImport, SubscriberImport};
 use super::target::Target;
 use crate::import::value::cell::CellFormat;
 use crate::import::value::dates::{DateFormat, DateReader};
@@ -27,15 +27,6 @@ pub struct StoredPlan {
     pub target: String,
 }
 
-impl ColumnPlan {
-    /// Returns what has to be kept. What was said stays in the options of the import.
-    pub fn stored(&self) -> StoredPlan {
-        StoredPlan {
-            target: self.target.write(),
-        }
-    }
-}
-
 /// How the cells of a column are read, by what was said of it and of the whole file.
 pub fn format_of(options: &SubscriberImport, name: &str, position: usize) -> CellFormat {
     let is = |said: &str| is_column(said, name, position);
@@ -47,6 +38,14 @@ pub fn format_of(options: &SubscriberImport, name: &str, position: usize) -> Cel
     CellFormat {
         dates: dates(format.or(options.date_format.as_ref()), options.time_zone),
         numbers,
+    }
+}
+
+/// The same for a file of events.
+pub fn format_of_event(options: &EventImport) -> CellFormat {
+    CellFormat {
+        dates: dates(options.date_format.as_ref(), options.time_zone),
+        numbers: options.file.numbers(),
     }
 }
 

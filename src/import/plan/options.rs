@@ -117,6 +117,26 @@ pub enum ImportMode {
     Update,
 }
 
+/// What becomes of all columns of which nothing is known and nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Others {
+    /// They are left out.
+    Ignore,
+    /// They become custom fields, of the types that their values have.
+    Field,
+}
+
+impl Others {
+    /// The name in options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Others::Ignore => "ignore",
+            Others::Field => "field",
+        }
+    }
+}
+
 /// How a file of subscribers is imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -133,8 +153,18 @@ pub struct SubscriberImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent.
+    pub others: Option<Others>,
+    /// The program whose exports the file is read as, by the name of a preset.
+    pub from: Option<String>,
+    /// What every row has: a field and its value.
+    pub set: Vec<(String, String)>,
     /// How days and times are written, where not as ISO 8601 has them.
     pub date_format: Option<DateFormat>,
+    /// The same for single columns.
+    pub date_formats: Vec<(String, DateFormat)>,
+    /// Columns in which decimals follow a comma.
+    pub decimal_commas: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.
@@ -145,6 +175,8 @@ pub struct SubscriberImport {
     pub mode: ImportMode,
     /// Whether values that are there stay, so that only missing ones are filled.
     pub fill_missing: bool,
+    /// Whether a cell that cannot be read costs its row, and not only itself.
+    pub strict: bool,
     /// Why people who unsubscribed, bounced or complained may be addressed again where the file says so. Only somebody
     /// with ADMIN rights may give a reason; without one they stay as they are.
     pub raise_consent: Option<String>,

@@ -13,8 +13,9 @@ use crate::error::{Error, InputCode, InputProblem};
 use crate::import::file::rows::Row;
 use crate::import::plan::mapping::{Columns, missing_column};
 use crate::import::plan::options::EventImport;
-use crate::import::plan::suggest::is_made_up;
+use crate::import::plan::header::is_made_up;
 use crate::import::report::{ProblemKind, RowProblem};
+use crate::import::value::cell::CellKind;
 use crate::import::value::dates::DateReader;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::{check_digits, check_moment, find_lost_digits, nearest};
@@ -147,6 +148,16 @@ fn find_target(name: &str) -> Option<EventTarget> {
         (None, Some(property)) if !property.is_empty() => {
             Some(EventTarget::Property(property.to_owned()))
         }
+        _ => None,
+    }
+}
+
+/// The kind of value that a column of that name holds.
+pub fn kind_of_event(name: &str) -> Option<CellKind> {
+    match find_target(name)? {
+        EventTarget::Column("email") => Some(CellKind::Email),
+        EventTarget::Column("occurred_at") => Some(CellKind::Instant),
+        EventTarget::Column("value") => Some(CellKind::Number),
         _ => None,
     }
 }
