@@ -1,8 +1,9 @@
 //! What the cells of a column hold, over a whole file. A column with few different values is counted value by value;
 //! one with many is read as every kind of value that it may be, and what can be read is counted.
 
-use super::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
-use super::value::read_cell;
+use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
+use super::propose::is_key;
+use crate::import::value::read_cell;
 use std::collections::{BTreeMap, HashMap};
 
 /// How many different values of a column are counted one by one.
@@ -35,6 +36,8 @@ pub struct Profile {
     pub empty: u64,
     /// The first different values, shortened.
     pub samples: Vec<String>,
+    /// Whether a value is a code: a number would lose its leading zeros, its sign or its last digits.
+    pub has_codes: bool,
     /// Every different value and how many cells hold it, if there are few.
     words: Option<HashMap<String, u64>>,
     max_words: usize,
@@ -121,6 +124,7 @@ impl Profile {
             filled: 0,
             empty: 0,
             samples: Vec::new(),
+            has_codes: false,
             words: Some(HashMap::new()),
             max_words: match columns {
                 0..WIDE => MAX_WORDS,
@@ -150,6 +154,7 @@ impl Profile {
                 *count += 1;
                 return;
             }
+            self.has_codes = self.has_codes || is_key(text);
             if words.len() < self.max_words && text.len() <= MAX_WORD {
                 words.insert(text.to_owned(), 1);
                 return;
@@ -163,6 +168,7 @@ impl Profile {
     }
 
     fn read(&mut self, text: &str, count: u64) {
+        self.has_codes = self.has_codes || is_key(text);
         for tally in &mut self.tallies {
             let Some(kind) = tally.kind.filter(|_| !tally.is_given_up) else {
                 continue;

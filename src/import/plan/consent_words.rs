@@ -236,7 +236,7 @@ const CERTAIN: &[(Status, &[&str])] = &[
     (
         Status::Bounced,
         &[
-            "bounced", "bounce", "hard bounced", "hard bounce", "hardbounce", "hardbounced", "hard", "soft bounced",
+            "bounced", "bounce", "hard bounced", "hard bounce", "hardbounce", "hardbounced", "soft bounced",
             "soft bounce", "softbounce", "cleaned", "undeliverable", "undelivered", "bouncing", "unzustellbar", "rebotado",
             "rebotada", "rebondi", "rimbalzato", "invalid email", "email invalid",
         ],
@@ -255,7 +255,7 @@ const CERTAIN: &[(Status, &[&str])] = &[
             "confirmation pending", "double opt in pending", "pending double opt in", "unbestatigt", "non confirme",
             "no confirmado", "non confermato", "niet bevestigd", "niepotwierdzony", "nepatvirtinta", "не подтвержден",
             "never subscribed", "not subscribed", "non subscribed", "nonsubscribed", "no consent", "non marketing contact",
-            "never opted in", "not opted in", "no permission", "transactional", "nicht bestatigt",
+            "never opted in", "not opted in", "no permission", "nicht bestatigt",
         ],
     ),
 ];
@@ -277,7 +277,7 @@ const UNCERTAIN: &[(Status, &[&str])] = &[
             "bloqueado", "bloque", "bloccato", "geblokkeerd", "declined", "denied", "refused", "заблокирован",
         ],
     ),
-    (Status::Bounced, &["invalid", "dead", "failed", "error", "ungultig", "invalide"]),
+    (Status::Bounced, &["hard", "soft", "invalid", "dead", "failed", "error", "ungultig", "invalide"]),
     (
         Status::Pending,
         &[

@@ -1,7 +1,7 @@
 //! What has to be settled before an import writes anything, and the options that would settle it. The options are
 //! typed: the command line shows them as flags, the API as fields of its input.
 
-use super::dates::DateFormat;
+use crate::import::value::dates::DateFormat;
 use super::options::{Others, SubscriberImport};
 use crate::rule::{CustomType, Status};
 use serde::{Deserialize, Serialize};
