@@ -24,15 +24,16 @@ pub(crate) mod write;
 pub use control::{create, resume, set_file};
 pub use value::dates::DateFormat;
 
-pub use file::source::Form;
+pub use file::source::{FileFormat, Form};
 pub use file::spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
 pub use job::{
     FileForm, Import, ImportState, MappedColumn, count_problems, find_by_ids, full_report, get,
     list_page, list_unfinished,
 };
 pub use plan::mapping::BUILTIN_COLUMNS;
+pub use file::encoding::Encoding;
 pub use plan::options::{
-    Encoding, EventImport, FileOptions, ImportKind, ImportMode, ImportOptions, NO_QUOTE,
+    EventImport, FileOptions, ImportKind, ImportMode, ImportOptions, NO_QUOTE,
     SubscriberImport,
 };
 pub use report::{

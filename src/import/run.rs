@@ -3,8 +3,7 @@
 //! the checkpoint behind it: whenever the process dies, what is stored is what some first rows of the file say.
 
 use super::control;
-use super::file::reader::{BatchReader, Kind, Peeked};
-use super::file::rows::Rows;
+use super::file::reader::{BatchReader, Kind};
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
@@ -27,7 +26,6 @@ use chrono::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -242,7 +240,7 @@ fn run(
 
 /// A file whose rows are about to be read.
 struct OpenFile<'f, 'c> {
-    rows: Rows<&'f mut dyn BufRead>,
+    rows: &'f mut dyn RowSource,
     form: Form,
     read_bytes: &'c AtomicU64,
 }
@@ -252,11 +250,11 @@ fn run_rows(
     import: &Import,
     options: &ImportOptions,
     settings: &ImportSettings,
-    mut file: OpenFile<'_, '_>,
+    file: OpenFile<'_, '_>,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<ImportState, Error> {
     let moment = import.started_at.unwrap_or(import.created_at);
-    let plan = prepare(db, import, options, &mut file.rows, file.form, moment)?;
+    let plan = prepare(db, import, options, file.rows, &file.form, moment)?;
     let Plan {
         kind,
         groups,
@@ -298,7 +296,7 @@ fn run_rows(
         drop(receiver);
         let mut rows = Peeked {
             first: first_rows.into_iter(),
-            rest: &mut file.rows,
+            rest: file.rows,
         };
         let done_rows = u64::try_from(import.done_rows).unwrap_or_default();
         let mut read = || {

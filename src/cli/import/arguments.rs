@@ -88,6 +88,14 @@ pub struct FileArguments {
     #[arg(long)]
     decimal_comma: bool,
 
+    /// Pass over this many lines before the header, or before the first row.
+    #[arg(long, value_name = "LINES")]
+    skip_lines: Option<u64>,
+
+    /// The file within a ZIP archive, or the sheet of a workbook.
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
+
     /// Report what would be done, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -100,6 +108,8 @@ impl FileArguments {
             quote: self.quote,
             encoding: self.encoding,
             header: self.header,
+            skip_lines: self.skip_lines,
+            part: self.part.clone(),
             decimal_comma: self.decimal_comma,
         }
     }

@@ -4,13 +4,15 @@ pub(in crate::import) mod mapping;
 pub(in crate::import) mod options;
 pub(in crate::import) mod suggest;
 use super::file::reader::Kind;
-use super::file::rows::{Row, Rows};
-use super::file::source::{Form, unreadable};
+use super::file::rows::Row;
+use super::file::source::Form;
+use super::file::shape::is_address;
+use super::file::table::{RowSource, column_names};
 use super::job::{FileForm, Import, Made, MappedColumn};
 use super::value::dates::{DateFormat, DateReader};
 use super::write::events::{EventReader, EventTarget, map_event_columns};
 use super::write::person::PersonReader;
-use crate::audience::clean::{clean_email, clean_text};
+use crate::audience::clean::clean_text;
 use crate::audience::group;
 use crate::db::Db;
 use crate::db::schema::imports;
@@ -21,7 +23,6 @@ use crate::import::plan::suggest::suggest;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
-use std::io::BufRead;
 
 /// How many rows are looked at to suggest where columns go.
 const LOOKED_AT: usize = 50;
@@ -40,12 +41,12 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong with the header or the options.
-pub fn prepare<R: BufRead>(
+pub fn prepare(
     db: &Db,
     import: &Import,
     options: &ImportOptions,
-    rows: &mut Rows<R>,
-    form: Form,
+    rows: &mut dyn RowSource,
+    form: &Form,
     moment: DateTime<Utc>,
 ) -> Result<Plan, Error> {
     let (header, first_rows) = read_first(rows, form)?;
@@ -135,9 +136,9 @@ fn cleaned(options: &SubscriberImport) -> Result<SubscriberImport, Error> {
 }
 
 /// Reads the header, if there is one, and the first rows.
-fn read_first<R: BufRead>(
-    rows: &mut Rows<R>,
-    form: Form,
+fn read_first(
+    rows: &mut dyn RowSource,
+    form: &Form,
 ) -> Result<(Option<Vec<String>>, Vec<Row>), Error> {
     let header = if form.has_header {
         Some(read_header(rows)?)
@@ -146,15 +147,15 @@ fn read_first<R: BufRead>(
     };
     let mut first = Vec::new();
     while first.len() < LOOKED_AT
-        && let Some(row) = rows.next_row().map_err(unreadable)?
+        && let Some(row) = rows.next()?
     {
         first.push(row);
     }
     Ok((header, first))
 }
 
-fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
-    match rows.next_row().map_err(unreadable)? {
+fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {
+    match rows.next()? {
         None => {
             let message = "expected a header line with a column \"email\", found an empty file";
             Err(Error::Invalid(vec![InputProblem::new(
@@ -165,6 +166,7 @@ fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
         }
         Some(row) => row
             .cells
+            .map(|cells| column_names(&cells))
             .map_err(|message| Error::invalid("header", format!("line {}: {message}", row.line))),
     }
 }
@@ -172,7 +174,7 @@ fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
 /// Names the columns of a file without a header: the first that holds addresses is "email".
 fn made_up_names(sample: &[Vec<String>], options: &ImportOptions) -> Vec<String> {
     let first = sample.first().map(Vec::as_slice).unwrap_or_default();
-    let is_address = |cell: &String| clean_email(cell).is_ok();
+    let is_address = |cell: &String| is_address(cell);
     let said: &[(String, String)] = match options {
         ImportOptions::Subscribers(SubscriberImport { columns, .. })
         | ImportOptions::Events(EventImport { columns, .. }) => columns,
@@ -199,7 +201,7 @@ fn target_name(target: &Target) -> Option<String> {
 fn store_form(
     connection: &mut PgConnection,
     id: i64,
-    form: Form,
+    form: &Form,
     columns: Columns<'_>,
     targets: Option<Vec<Option<String>>>,
 ) -> Result<(), Error> {
@@ -215,7 +217,7 @@ fn store_form(
             suggestion: suggest(column, columns.values(position), columns.numbers).as_text(),
         });
     let form = FileForm {
-        form,
+        form: form.clone(),
         columns: mapped.collect(),
     };
     let stored = serde_json::to_value(form).map_err(|error| Error::Internal(error.to_string()))?;

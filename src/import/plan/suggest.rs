@@ -221,7 +221,7 @@ mod tests {
         }
         assert_eq!(look("x", &[]), Suggestion::Unknown);
         let comma = NumberReader {
-            decimal_comma: true,
+            decimal: Some(crate::import::value::Decimal::Comma),
         };
         for (value, custom_type) in [("0,5", CustomType::Number), ("0.5", CustomType::Text)] {
             let suggested = suggest("x", [value].into_iter(), comma);

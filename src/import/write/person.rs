@@ -6,8 +6,10 @@ use crate::audience::clean::{
 };
 use crate::audience::custom_field::{clean_cell, store_number};
 use crate::import::file::rows::Row;
+use crate::import::file::table::fit_width;
 use crate::import::plan::mapping::{BUILTIN_COLUMNS, Target};
 use crate::import::report::{ProblemKind, RowProblem};
+use crate::import::value::cell::BadCell;
 use crate::import::value::dates::DateReader;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::{CustomType, Status};
@@ -167,19 +169,20 @@ impl PersonReader {
 
     fn read_custom(&self, custom_type: CustomType, cell: &str) -> Result<Option<Value>, String> {
         Ok(match custom_type {
-            CustomType::Date => self.dates.day(cell)?.map(|day| json!(day.to_string())),
+            CustomType::Date => self.dates.day(cell).map_err(reason)?.map(|day| json!(day.to_string())),
             CustomType::Datetime => self
                 .dates
-                .instant(cell)?
+                .instant(cell)
+                .map_err(reason)?
                 .map(|instant| json!(instant.to_rfc3339_opts(SecondsFormat::Micros, true))),
-            CustomType::Number => self.numbers.read(cell)?.map(store_number),
+            CustomType::Number => self.numbers.read(cell).map_err(reason)?.map(store_number),
             other => clean_cell(other, cell)?,
         })
     }
 
     fn read_builtin(&self, name: &str, cell: &str) -> Result<Option<String>, String> {
         let degrees = |bound: f64| {
-            let number = self.numbers.read(cell)?;
+            let number = self.numbers.read(cell).map_err(reason)?;
             let degrees = number.map(|number| clean_degrees(number, bound));
             degrees
                 .transpose()
@@ -191,13 +194,14 @@ impl PersonReader {
             "language" => clean_language(cell),
             "timezone" => clean_timezone(cell),
             "birthday" => {
-                let day = self.dates.day(cell)?;
+                let day = self.dates.day(cell).map_err(reason)?;
                 let day = day.map(|day| clean_birthday(day, self.now)).transpose()?;
                 Ok(day.map(|day| day.to_string()))
             }
             "created_at" => Ok(self
                 .dates
-                .instant(cell)?
+                .instant(cell)
+                .map_err(reason)?
                 .map(|instant| instant.to_rfc3339())),
             "latitude" => degrees(90.0),
             "longitude" => degrees(180.0),
@@ -206,17 +210,14 @@ impl PersonReader {
     }
 }
 
+fn reason(bad: BadCell) -> String {
+    bad.reason
+}
+
 /// Returns the cells of a row that has as many as its header.
 pub fn check_width(row: Row, width: usize) -> Result<Vec<String>, RowProblem> {
-    let refused = |message: String| RowProblem::new(row.line, ProblemKind::Malformed, message);
-    match row.cells {
-        Ok(cells) if cells.len() == width => Ok(cells),
-        Ok(cells) => Err(refused(format!(
-            "expected {width} cells, found {}",
-            cells.len()
-        ))),
-        Err(message) => Err(refused(message)),
-    }
+    let line = row.line;
+    fit_width(row.cells, width).map_err(|message| RowProblem::new(line, ProblemKind::Malformed, message))
 }
 
 /// What stands before the @ of addresses that are no person's.

@@ -55,8 +55,13 @@ pub struct CreateImportInput {
     pub delimiter: Option<String>,
     /// What stands around cells: one character; an empty text says that no cell is quoted.
     pub quote: Option<String>,
-    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
     pub encoding: Option<String>,
+    /// How many lines to pass over before the header, or before the first row. Found out if absent.
+    pub skip_lines: Option<u32>,
+    /// The file within a ZIP archive, or the sheet of a workbook. An archive with one file, and the first sheet with rows,
+    /// need not be named.
+    pub part: Option<String>,
     /// Whether the first line names the columns. Found out if absent. Without a header columns are called `column 1`,
     /// `column 2` and so on.
     pub header: Option<bool>,
@@ -67,9 +72,9 @@ pub struct CreateImportInput {
     #[graphql(default)]
     pub ignore: Vec<String>,
     /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
-    /// What ISO 8601 has is always understood; anything else is never guessed.
+    /// What has one meaning only is always understood; the order of day and month is never guessed.
     pub date_format: Option<String>,
-    /// Whether decimals follow a comma, as in `1.234,5`; that is not found out.
+    /// Whether decimals follow a comma in every column, as in `1.234,5`.
     #[graphql(default)]
     pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
@@ -183,6 +188,8 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         }),
         encoding: reading.read("encoding", input.encoding.as_deref(), read_encoding),
         header: input.header,
+        skip_lines: input.skip_lines.map(u64::from),
+        part: input.part.clone(),
         decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
