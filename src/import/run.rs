@@ -4,6 +4,7 @@
 
 use super::control;
 use super::file::reader::{BatchReader, Kind};
+use super::file::table::{Peeked, RowSource};
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
