@@ -3,8 +3,8 @@
 //! the checkpoint behind it: whenever the process dies, what is stored is what some first rows of the file say.
 
 use super::control;
-use super::file::reader::{BatchReader, Kind, Peeked};
-use super::file::rows::Rows;
+use super::file::reader::{BatchReader, Kind};
+use super::file::table::{Peeked, RowSource};
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
@@ -28,7 +28,6 @@ use chrono::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -265,9 +264,9 @@ fn run(
     let is_settled = import.batches > 0 && import.form().is_some_and(|form| form.settled.is_some());
     if !is_settled {
         let read_bytes = Arc::default();
-        source::read(&path, options.file(), &read_bytes, |mut rows, form| {
-            let looked = look(&mut rows, form, &options)?;
-            settle(db, import, &options, form, &looked)
+        source::read(&path, options.file(), &read_bytes, |rows, form| {
+            let looked = look(rows, &form, &options)?;
+            settle(db, import, &options, &form, &looked)
         })?;
     }
     if import.waits_for_start {
@@ -291,7 +290,7 @@ fn run(
 
 /// A file whose rows are about to be read.
 struct OpenFile<'f, 'c> {
-    rows: Rows<&'f mut dyn BufRead>,
+    rows: &'f mut dyn RowSource,
     form: Form,
     read_bytes: &'c AtomicU64,
 }
@@ -301,11 +300,11 @@ fn run_rows(
     import: &Import,
     options: &ImportOptions,
     settings: &ImportSettings,
-    mut file: OpenFile<'_, '_>,
+    file: OpenFile<'_, '_>,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<ImportState, Error> {
     let moment = import.started_at.unwrap_or(import.created_at);
-    let (names, first) = read_names(&mut file.rows, file.form, options)?;
+    let (names, first) = read_names(file.rows, &file.form, options)?;
     let Plan { kind, groups } = prepare(db, import, options, &names, moment)?;
     let context = Context {
         import_id: import.id,
@@ -342,8 +341,8 @@ fn run_rows(
             .collect();
         drop(receiver);
         let mut rows = Peeked {
-            first,
-            rest: &mut file.rows,
+            first: Vec::from_iter(first).into_iter(),
+            rest: file.rows,
         };
         let done_rows = u64::try_from(import.done_rows).unwrap_or_default();
         let mut read = || {

@@ -1,7 +1,7 @@
 //! From the rows of a file to batches, in a thread of its own while earlier batches are written.
 
-use super::rows::{Row, Rows};
-use super::source::unreadable;
+use super::rows::Row;
+use super::table::RowSource;
 use crate::error::Error;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
 use crate::import::report::{ImportReport, ProblemKind, RowProblem};
@@ -12,7 +12,6 @@ use crate::import::write::subscribers::suppressed;
 use crate::rule::Status;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
-use std::io::BufRead;
 use twox_hash::XxHash64;
 
 /// A batch ends early where its cells hold this many bytes.
@@ -63,7 +62,7 @@ impl<'a> BatchReader<'a> {
     /// Those of the source, also if it ends before.
     pub fn skip(
         &mut self,
-        rows: &mut impl RowSource,
+        rows: &mut dyn RowSource,
         count: u64,
         batches: i32,
     ) -> Result<(), Error> {
@@ -95,7 +94,7 @@ impl<'a> BatchReader<'a> {
     ///
     /// # Errors
     /// Those of the source.
-    pub fn next(&mut self, rows: &mut impl RowSource) -> Result<Option<Batch>, Error> {
+    pub fn next(&mut self, rows: &mut dyn RowSource) -> Result<Option<Batch>, Error> {
         let mut gathering = Gathering::new(self.kind);
         let mut bytes = 0;
         while gathering.report.rows < self.batch_rows && bytes < MAX_BYTES {
@@ -129,6 +128,15 @@ impl<'a> BatchReader<'a> {
     }
 
     fn gather(&mut self, row: Row, gathering: &mut Gathering) {
+        if row.is_footer {
+            let message = "this is no subscriber or event, but a line below the table";
+            gathering.report.rows -= 1;
+            gathering.say(RowProblem::new(row.line, ProblemKind::Remark, message));
+            return;
+        }
+        if let Some(remark) = &row.remark {
+            gathering.say(RowProblem::new(row.line, ProblemKind::Remark, remark.clone()));
+        }
         match (self.kind, &mut gathering.items) {
             (Kind::People(reader, options), Items::People(_)) => match reader.read(&row) {
                 Ok(read) => {
@@ -214,32 +222,6 @@ fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
         ),
     };
     RowProblem::new(person.line, ProblemKind::Repeated, message).of_cell("email", person.email())
-}
-
-/// Where rows come from: one that was looked at already, and the rest of the file.
-pub trait RowSource {
-    /// Returns the next row.
-    ///
-    /// # Errors
-    /// Those of the source.
-    fn next(&mut self) -> Result<Option<Row>, Error>;
-}
-
-/// The rows of a file, the first of which may have been looked at already.
-pub struct Peeked<'r, R> {
-    /// The first row, if it was looked at.
-    pub first: Option<Row>,
-    /// The rest.
-    pub rest: &'r mut Rows<R>,
-}
-
-impl<R: BufRead> RowSource for Peeked<'_, R> {
-    fn next(&mut self) -> Result<Option<Row>, Error> {
-        match self.first.take() {
-            Some(row) => Ok(Some(row)),
-            None => self.rest.next_row().map_err(unreadable),
-        }
-    }
 }
 
 /// A batch as it comes to be.

@@ -335,7 +335,8 @@ impl Decider<'_> {
         let is = |said: &str| is_column(said, name, position);
         let options = self.options;
         let is_format_said = options.date_formats.iter().any(|(said, _)| is(said))
-            || options.decimal_commas.iter().any(|said| is(said));
+            || options.decimal_commas.iter().any(|said| is(said))
+            || options.decimal_points.iter().any(|said| is(said));
         let kind = target.kind().filter(|kind| *kind != CellKind::Email && !is_format_said);
         let Some(tally) = kind.map(|kind| self.profiles[position].tally(kind)) else {
             return decided(target, why);
@@ -447,7 +448,7 @@ impl Decider<'_> {
         let said = options.columns.iter().map(|(column, _)| column);
         let said = said.chain(options.fields.iter().map(|(column, _)| column));
         let said = said.chain(options.date_formats.iter().map(|(column, _)| column));
-        for said in said.chain(&options.decimal_commas) {
+        for said in said.chain(&options.decimal_commas).chain(&options.decimal_points) {
             let mut names = self.names.iter().enumerate();
             if names.any(|(position, name)| is_column(said, name, position)) {
                 continue;

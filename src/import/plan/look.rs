@@ -6,13 +6,13 @@ use super::decide::is_column;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::Profile;
 use super::target::Target;
-use crate::audience::clean::clean_email;
 use crate::error::{Error, InputCode, InputProblem};
-use crate::import::file::rows::{Row, Rows};
-use crate::import::file::source::{Form, unreadable};
+use crate::import::file::rows::Row;
+use crate::import::file::shape::is_address;
+use crate::import::file::source::Form;
+use crate::import::file::table::{RowSource, column_names, fit_row};
 use crate::import::value::cell::{CellFormat, CellKind};
 use crate::import::write::events::kind_of_event;
-use std::io::BufRead;
 
 /// The kinds of value that columns of unknown names are tried as.
 const TRIED: [CellKind; 5] = [
@@ -27,7 +27,7 @@ const TRIED: [CellKind; 5] = [
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header or the file cannot be read.
-pub fn look<R: BufRead>(rows: &mut Rows<R>, form: Form, options: &ImportOptions) -> Result<Looked, Error> {
+pub fn look(rows: &mut dyn RowSource, form: &Form, options: &ImportOptions) -> Result<Looked, Error> {
     let (names, first) = read_names(rows, form, options)?;
     let mut looked = Looked {
         profiles: profiles(&names, options),
@@ -38,7 +38,7 @@ pub fn look<R: BufRead>(rows: &mut Rows<R>, form: Form, options: &ImportOptions)
     if let Some(first) = first {
         looked.add(&first);
     }
-    while let Some(row) = rows.next_row().map_err(unreadable)? {
+    while let Some(row) = rows.next()? {
         looked.add(&row);
     }
     Ok(looked)
@@ -46,14 +46,17 @@ pub fn look<R: BufRead>(rows: &mut Rows<R>, form: Form, options: &ImportOptions)
 
 impl Looked {
     fn add(&mut self, row: &Row) {
+        if row.is_footer {
+            return;
+        }
         self.rows += 1;
-        match &row.cells {
-            Ok(cells) if cells.len() == self.profiles.len() => {
+        match fit_row(row, self.profiles.len()) {
+            Ok(cells) => {
                 for (cell, profile) in cells.iter().zip(&mut self.profiles) {
                     profile.add(cell);
                 }
             }
-            _ => self.malformed += 1,
+            Err(_) => self.malformed += 1,
         }
     }
 }
@@ -62,22 +65,22 @@ impl Looked {
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header cannot be read.
-pub fn read_names<R: BufRead>(
-    rows: &mut Rows<R>,
-    form: Form,
+pub fn read_names(
+    rows: &mut dyn RowSource,
+    form: &Form,
     options: &ImportOptions,
 ) -> Result<(Vec<String>, Option<Row>), Error> {
     if form.has_header {
         return Ok((read_header(rows)?, None));
     }
-    let first = rows.next_row().map_err(unreadable)?;
+    let first = rows.next()?;
     let cells = first.as_ref().and_then(|row| row.cells.as_ref().ok());
     let names = made_up_names(cells.map(Vec::as_slice).unwrap_or_default(), options);
     Ok((names, first))
 }
 
-fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
-    match rows.next_row().map_err(unreadable)? {
+fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {
+    match rows.next()? {
         None => {
             let message = "expected a header line with a column \"email\", found an empty file";
             Err(Error::Invalid(vec![InputProblem::new(
@@ -88,13 +91,14 @@ fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
         }
         Some(row) => row
             .cells
+            .map(|cells| column_names(&cells))
             .map_err(|message| Error::invalid("header", format!("line {}: {message}", row.line))),
     }
 }
 
 /// Names the columns of a file without a header: the first that holds addresses is "email".
 fn made_up_names(first: &[String], options: &ImportOptions) -> Vec<String> {
-    let is_address = |cell: &String| clean_email(cell).is_ok();
+    let is_address = |cell: &String| is_address(cell);
     let said: &[(String, String)] = match options {
         ImportOptions::Subscribers(SubscriberImport { columns, .. })
         | ImportOptions::Events(EventImport { columns, .. }) => columns,
@@ -115,7 +119,7 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
         let (format, asked): (CellFormat, Vec<CellKind>) = match options {
             ImportOptions::Subscribers(options) => {
                 let targets = said_targets(options, name, position);
-                (format_of(options, name, position), kinds_to_ask(name, &targets))
+                (format_of(options, names, position), kinds_to_ask(name, &targets))
             }
             ImportOptions::Events(options) => {
                 (format_of_event(options), kind_of_event(name).into_iter().collect())

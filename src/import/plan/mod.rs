@@ -64,7 +64,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong with the options, or that has to be settled.
-pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: Form, looked: &Looked) -> Result<(), Error> {
+pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, looked: &Looked) -> Result<(), Error> {
     let delimiter = form.delimiter;
     let failed = db.run_here(|connection| match options {
         ImportOptions::Subscribers(options) => {
@@ -84,7 +84,7 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: Form, loo
                 true => open_questions(&analysis),
             };
             let targets: Vec<Option<String>> = decisions.columns.iter().map(|decision| decision.target.name()).collect();
-            let settled = failed.is_none().then(|| settled_of(&decisions));
+            let settled = failed.is_none().then(|| settled_of(&decisions, looked));
             let form = file_form(form, looked, &targets, settled);
             job::store_analysis(connection, import.id, &form, &analysis)?;
             Ok(failed)
@@ -115,9 +115,12 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: Form, loo
     }
 }
 
-fn settled_of(decisions: &Decisions) -> Settled {
-    let columns = decisions.columns.iter().map(|decision| StoredPlan {
+fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
+    let columns = decisions.columns.iter().zip(&looked.profiles);
+    let columns = columns.map(|(decision, profile)| StoredPlan {
         target: decision.target.write(),
+        decimal: profile.decimal(),
+        empty_is_no: profile.has_marks_only(),
     });
     let constants = decisions.constants.iter();
     Settled {
@@ -126,10 +129,10 @@ fn settled_of(decisions: &Decisions) -> Settled {
     }
 }
 
-fn file_form(form: Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
+fn file_form(form: &Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
     let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
     FileForm {
-        form,
+        form: form.clone(),
         columns: columns
             .map(|((name, profile), target)| MappedColumn {
                 column: name.trim().replace('\0', "\u{fffd}"),
@@ -196,10 +199,13 @@ fn person_reader(
     let unknown = |text: &String| Error::Internal(format!("an import goes to {text}, which is unknown"));
     let read = |text: &String| Target::read(text).ok_or_else(|| unknown(text));
     let mut columns = Vec::with_capacity(names.len());
-    for (position, (name, stored)) in names.iter().zip(&settled.columns).enumerate() {
+    for (position, stored) in settled.columns.iter().enumerate().take(names.len()) {
+        let mut format = format_of(options, names, position);
+        format.numbers.decimal = format.numbers.decimal.or(stored.decimal);
+        format.empty_is_no = stored.empty_is_no;
         columns.push(ColumnPlan {
             target: read(&stored.target)?,
-            format: format_of(options, name.trim(), position),
+            format,
         });
     }
     let mut constants = Vec::new();

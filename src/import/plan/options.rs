@@ -1,5 +1,7 @@
 //! What can be asked of an import.
 
+use crate::import::file::encoding::Encoding;
+use crate::import::value::Decimal;
 use crate::import::value::dates::DateFormat;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::{CustomType, Status};
@@ -25,62 +27,11 @@ impl ImportKind {
     }
 }
 
-/// How the bytes of a file are characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// UTF-8.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16, the low byte first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, the high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-    /// Windows-1252, of which ISO 8859-1 is a part.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-}
-
-impl Encoding {
-    /// Every encoding.
-    pub const ALL: [Encoding; 4] = [
-        Encoding::Utf8,
-        Encoding::Utf16Le,
-        Encoding::Utf16Be,
-        Encoding::Windows1252,
-    ];
-
-    /// Its usual name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Encoding::Utf8 => "utf-8",
-            Encoding::Utf16Le => "utf-16le",
-            Encoding::Utf16Be => "utf-16be",
-            Encoding::Windows1252 => "windows-1252",
-        }
-    }
-
-    /// Reads its name in any letter case; Latin 1 is read as Windows-1252, as browsers do.
-    pub fn parse(text: &str) -> Option<Encoding> {
-        let name = text.trim().to_ascii_lowercase();
-        let mut known = Encoding::ALL.into_iter();
-        known
-            .find(|encoding| encoding.as_str() == name)
-            .or(match name.as_str() {
-                "utf8" => Some(Encoding::Utf8),
-                "latin1" | "iso-8859-1" | "cp1252" => Some(Encoding::Windows1252),
-                _ => None,
-            })
-    }
-}
-
 /// Says that no cell is quoted.
 pub const NO_QUOTE: u8 = 0;
 
 /// The form of a file, as far as it is said; the rest is found out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FileOptions {
     /// What stands between cells, an ASCII character.
@@ -91,7 +42,11 @@ pub struct FileOptions {
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
-    /// Whether decimals follow a comma; this is not found out.
+    /// How many lines are passed over before the header, or before the first row.
+    pub skip_lines: Option<u64>,
+    /// The file within a ZIP archive, or the sheet of a workbook.
+    pub part: Option<String>,
+    /// Whether decimals follow a comma in every column.
     pub decimal_comma: bool,
 }
 
@@ -99,7 +54,7 @@ impl FileOptions {
     /// How its numbers are read.
     pub fn numbers(&self) -> NumberReader {
         NumberReader {
-            decimal_comma: self.decimal_comma,
+            decimal: self.decimal_comma.then_some(Decimal::Comma),
         }
     }
 }
@@ -165,6 +120,8 @@ pub struct SubscriberImport {
     pub date_formats: Vec<(String, DateFormat)>,
     /// Columns in which decimals follow a comma.
     pub decimal_commas: Vec<String>,
+    /// Columns in which decimals follow a point, and commas stand between groups of digits.
+    pub decimal_points: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.

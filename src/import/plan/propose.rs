@@ -58,6 +58,7 @@ pub fn fit_change(fit: Fit, column: String) -> Option<Change> {
             Some(Change::DateFormat { column, format })
         }
         Fit::DecimalComma => Some(Change::DecimalComma { column }),
+        Fit::DecimalPoint => Some(Change::DecimalPoint { column }),
     }
 }
 

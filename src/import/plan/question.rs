@@ -108,6 +108,11 @@ pub enum Change {
         /// The column.
         column: String,
     },
+    /// Read decimals of a column after a point, and commas between groups of digits.
+    DecimalPoint {
+        /// The column.
+        column: String,
+    },
     /// Say what becomes of all columns that nothing is said of.
     Others {
         /// What.
@@ -141,6 +146,7 @@ impl Change {
             Change::Set { field, value } => options.set.push((field, value)),
             Change::DateFormat { column, format } => options.date_formats.push((column, format)),
             Change::DecimalComma { column } => options.decimal_commas.push(column),
+            Change::DecimalPoint { column } => options.decimal_points.push(column),
             Change::Others { others } => options.others = Some(others),
         }
     }
@@ -171,6 +177,7 @@ impl Change {
                 quoted(format.as_str())
             ),
             Change::DecimalComma { column } => format!("decimalCommas: [{}]", quoted(column)),
+            Change::DecimalPoint { column } => format!("decimalPoints: [{}]", quoted(column)),
             Change::Others { others } => format!("others: {}", others.as_str().to_uppercase()),
         }
     }

@@ -113,6 +113,8 @@ pub enum Fit {
     DateFormat(&'static str),
     /// Decimals that follow a comma.
     DecimalComma,
+    /// Decimals that follow a point, and commas between groups of digits.
+    DecimalPoint,
 }
 
 /// How the cells of one column are read: what was said about it, or about the whole file.
@@ -122,4 +124,29 @@ pub struct CellFormat {
     pub dates: DateReader,
     /// How numbers are written.
     pub numbers: NumberReader,
+    /// What stands between the items of a list, if that was said.
+    pub split: Option<char>,
+    /// Whether every text means itself, as in the files that Rollcall writes: there are no words for nothing then.
+    pub is_literal: bool,
+    /// Whether an empty cell of a column of truth values means no: the others hold marks.
+    pub empty_is_no: bool,
+}
+
+impl CellFormat {
+    /// The format of a column of which nothing else was said.
+    pub fn new(dates: DateReader, numbers: NumberReader) -> CellFormat {
+        CellFormat {
+            dates,
+            numbers,
+            split: None,
+            is_literal: false,
+            empty_is_no: false,
+        }
+    }
+}
+
+impl From<String> for BadCell {
+    fn from(reason: String) -> BadCell {
+        BadCell::new(reason)
+    }
 }

@@ -15,6 +15,7 @@ use crate::import::plan::mapping::{Columns, missing_column};
 use crate::import::plan::options::EventImport;
 use crate::import::plan::header::is_made_up;
 use crate::import::report::{ProblemKind, RowProblem};
+use crate::import::value::Decimal;
 use crate::import::value::cell::CellKind;
 use crate::import::value::dates::DateReader;
 use crate::import::value::numbers::NumberReader;
@@ -225,13 +226,13 @@ impl EventReader {
             EventTarget::Column("email") => event.email = clean_email(cell)?,
             EventTarget::Column("event") => event.name = clean_name(cell)?,
             EventTarget::Column("occurred_at") => {
-                let moment = self.dates.instant(cell)?.ok_or(
+                let moment = self.dates.instant(cell).map_err(|bad| bad.reason)?.ok_or(
                     "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell",
                 )?;
                 event.occurred_at = check_moment(moment)?;
             }
             EventTarget::Column("value") => {
-                event.value = self.numbers.read(cell)?.map(clean_value).transpose()?;
+                event.value = self.numbers.read(cell).map_err(|bad| bad.reason)?.map(clean_value).transpose()?;
             }
             EventTarget::Column("dedupe_key") => event.dedupe_key = clean_dedupe_key(cell)?,
             // All at once, as exports write them.
@@ -245,20 +246,24 @@ impl EventReader {
         Ok(())
     }
 
+    fn has_comma(&self) -> bool {
+        self.numbers.decimal == Some(Decimal::Comma)
+    }
+
     /// A property cell that reads as a number or a truth value is one. A whole number beyond 2^53 stays a text: it is a
     /// long key, of which a double can lose digits.
     fn guess(&self, text: &str) -> Value {
         match text {
             "true" => json!(true),
             "false" => json!(false),
-            text if self.numbers.decimal_comma && text.contains(',') => {
+            text if self.has_comma() && text.contains(',') => {
                 match self.numbers.read(text) {
                     Ok(Some(number)) => json!(number),
                     _ => json!(text),
                 }
             }
             // A point without a comma is that of a version or a date as likely.
-            text if self.numbers.decimal_comma && text.contains('.') => json!(text),
+            text if self.has_comma() && text.contains('.') => json!(text),
             text => match serde_json::from_str::<f64>(text) {
                 Ok(double) if check_digits(text, double).is_ok() => match store_number(double) {
                     number if number.is_i64() || text.contains(['.', 'e', 'E']) => number,

@@ -3,6 +3,7 @@
 use crate::audience::clean::{clean_birthday, clean_text};
 use crate::audience::custom_field::store_number;
 use crate::import::file::rows::Row;
+use crate::import::file::table::{fit_row, fit_width};
 use crate::import::plan::column::ColumnPlan;
 use crate::import::plan::status_words::read_status;
 use crate::import::plan::target::{BUILTIN_COLUMNS, ConsentTarget, Target};
@@ -147,7 +148,8 @@ impl PersonReader {
     /// Why the row is refused as a whole.
     pub fn read(&self, row: &Row) -> Result<ReadPerson, RowProblem> {
         let line = row.line;
-        let cells = cells_of(row, self.columns.len())?;
+        let malformed = |message| RowProblem::new(line, ProblemKind::Malformed, message);
+        let cells = fit_row(row, self.columns.len()).map_err(malformed)?;
         let mut read = ReadPerson {
             person: Person::new(line),
             remarks: Vec::new(),
@@ -371,26 +373,9 @@ fn split_name(name: &str) -> (String, String) {
 }
 
 /// Returns the cells of a row that has as many as its header.
-fn cells_of(row: &Row, width: usize) -> Result<&[String], RowProblem> {
-    let refused = |message: String| RowProblem::new(row.line, ProblemKind::Malformed, message);
-    match &row.cells {
-        Ok(cells) if cells.len() == width => Ok(cells),
-        Ok(cells) => Err(refused(format!("expected {width} cells, found {}", cells.len()))),
-        Err(message) => Err(refused(message.clone())),
-    }
-}
-
-/// Returns the cells of a row that has as many as its header.
 pub fn check_width(row: Row, width: usize) -> Result<Vec<String>, RowProblem> {
-    let refused = |message: String| RowProblem::new(row.line, ProblemKind::Malformed, message);
-    match row.cells {
-        Ok(cells) if cells.len() == width => Ok(cells),
-        Ok(cells) => Err(refused(format!(
-            "expected {width} cells, found {}",
-            cells.len()
-        ))),
-        Err(message) => Err(refused(message)),
-    }
+    let line = row.line;
+    fit_width(row.cells, width).map_err(|message| RowProblem::new(line, ProblemKind::Malformed, message))
 }
 
 /// What stands before the @ of addresses that are no person's.

@@ -74,8 +74,13 @@ pub struct CreateImportInput {
     pub delimiter: Option<String>,
     /// What stands around cells: one character; an empty text says that no cell is quoted.
     pub quote: Option<String>,
-    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
     pub encoding: Option<String>,
+    /// How many lines to pass over before the header, or before the first row. Found out if absent.
+    pub skip_lines: Option<u32>,
+    /// The file within a ZIP archive, or the sheet of a workbook. An archive with one file, and the first sheet with rows,
+    /// need not be named.
+    pub part: Option<String>,
     /// Whether the first line names the columns. Found out if absent. Without a header columns are called `column 1`,
     /// `column 2` and so on.
     pub header: Option<bool>,
@@ -94,7 +99,7 @@ pub struct CreateImportInput {
     #[graphql(default)]
     pub set: Vec<ImportSetInput>,
     /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
-    /// What ISO 8601 has is always understood; anything else is never guessed.
+    /// What has one meaning only is always understood; the order of day and month is never guessed.
     pub date_format: Option<String>,
     /// The same for single columns.
     #[graphql(default)]
@@ -102,7 +107,10 @@ pub struct CreateImportInput {
     /// Columns in which decimals follow a comma.
     #[graphql(default)]
     pub decimal_commas: Vec<String>,
-    /// Whether decimals follow a comma, as in `1.234,5`; that is not found out.
+    /// Columns in which decimals follow a point, and commas stand between groups of digits.
+    #[graphql(default)]
+    pub decimal_points: Vec<String>,
+    /// Whether decimals follow a comma in every column, as in `1.234,5`.
     #[graphql(default)]
     pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
@@ -235,6 +243,8 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         }),
         encoding: reading.read("encoding", input.encoding.as_deref(), read_encoding),
         header: input.header,
+        skip_lines: input.skip_lines.map(u64::from),
+        part: input.part.clone(),
         decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
@@ -281,6 +291,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             date_format,
             date_formats,
             decimal_commas: input.decimal_commas.clone(),
+            decimal_points: input.decimal_points.clone(),
             time_zone,
             statuses: input
                 .statuses
