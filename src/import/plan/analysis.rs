@@ -89,7 +89,9 @@ impl Analysis {
         let recognised = Preset::recognise(&looked.names).map(|preset| preset.name.to_owned());
         let proposal = match decisions.questions.is_empty() {
             true => Vec::new(),
-            false => propose(decider, recognised.as_deref()).unwrap_or_default(),
+            false => propose(decider, recognised.as_deref())
+                .or_else(|| propose(decider, None))
+                .unwrap_or_default(),
         };
         let columns = looked.names.iter().zip(&looked.profiles).enumerate();
         Analysis {
@@ -209,7 +211,8 @@ fn mend(decider: &Decider<'_>, tally: &Tally, name: &str, position: usize) -> Op
             said.any(|said| is(said))
         }
     };
-    let (fit, count) = tally.best_fit().filter(|(fit, _)| !is_said(*fit))?;
+    let fits = tally.best_fits();
+    let (fit, count) = fits.into_iter().find(|(fit, _)| !is_said(*fit))?;
     Some((fit_change(fit, call(name, position))?, count))
 }
 
@@ -248,6 +251,7 @@ fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change
             return None;
         }
         if decisions.questions.is_empty() {
+            changes.extend(mends(decider, &options, &decisions));
             return Some(changes);
         }
         let more = answer(&decisions.questions, &options);
@@ -260,6 +264,20 @@ fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change
         }
     }
     None
+}
+
+/// Options that make cells readable of columns that nothing is asked of. Those of two meanings are only told.
+fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decisions) -> Vec<Change> {
+    let decider = with(decider, options);
+    let columns = decisions.columns.iter().zip(decider.profiles).enumerate();
+    let changes = columns.filter_map(|(position, (decision, profile))| {
+        let tally = profile.tally(decision.target.kind()?);
+        let is_clear = tally.best_fits().len() == 1;
+        let name = decider.names[position].trim();
+        let (change, _) = mend(&decider, &tally, name, position).filter(|_| is_clear)?;
+        Some(change)
+    });
+    changes.collect()
 }
 
 /// The same decider with other options.

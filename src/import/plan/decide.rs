@@ -100,6 +100,13 @@ impl Decisions {
         self.columns.iter().any(|decision| decision.target == *target)
     }
 
+    /// Whether a question proposes the target.
+    fn is_offered(&self, target: &Target) -> bool {
+        let name = target.name();
+        let mut changes = self.questions.iter().flat_map(|question| &question.changes);
+        changes.any(|change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()))
+    }
+
     fn ask(&mut self, kind: QuestionKind, column: usize, message: String, changes: Vec<Change>) -> Decision {
         self.questions.push(Question {
             kind,
@@ -293,12 +300,13 @@ impl Decider<'_> {
                 field: "status".to_owned(),
             }];
             changes.extend(words.say_unknown());
-            let message = format!("its words are about consent: {}", words.shown());
+            let message = format!("speaks of consent: {}", words.shown());
             return Some(decisions.ask(QuestionKind::Consent, position, message, changes));
         }
         let hint = hint?;
         let taken = |target: &Target| decisions.is_taken(target);
-        let (message, changes) = propose::for_consent(hint, profile, &words, name, position, &taken);
+        let new_field = || self.new_field(position, name, decisions);
+        let (message, changes) = propose::for_consent(hint, profile, &words, name, position, &taken, &new_field);
         Some(decisions.ask(QuestionKind::Consent, position, message, changes))
     }
 
@@ -345,21 +353,27 @@ impl Decider<'_> {
             return decided(target, why);
         }
         let column = propose::call(name, position);
-        let fit = tally.best_fit().filter(|(_, count)| count * 2 > tally.bad);
-        let change = match fit {
-            Some((fit, _)) => propose::fit_change(fit, column),
-            None => None,
+        let fits = tally.best_fits();
+        let mut fits = fits.iter().filter(|(_, count)| count * 2 >= tally.bad);
+        let change = fits.next().and_then(|(fit, _)| propose::fit_change(*fit, column));
+        // What has two meanings is proposed in one, and the other is told.
+        let or = match (&change, fits.next()) {
+            (Some(_), Some((other, _))) => format!("; perhaps {}", other.as_text()),
+            _ => String::new(),
         };
-        let change = change.unwrap_or_else(|| propose::field(&self.profiles[position], name, position));
+        let changes = match change {
+            Some(change) => vec![change],
+            None => self.new_field(position, name, decisions),
+        };
         let lost: Vec<String> = tally.bad_words.keys().take(3).map(|word| format!("\"{word}\"")).collect();
         let message = format!(
-            "{} of {} cells cannot be read as {}, such as {}",
+            "cannot be read as {} in {} of {} cells: {}{or}",
+            target.name().unwrap_or_default(),
             tally.bad,
             tally.bad + tally.good,
-            target.name().unwrap_or_default(),
             lost.join(", ")
         );
-        decisions.ask(QuestionKind::Unreadable, position, message, vec![change])
+        decisions.ask(QuestionKind::Unreadable, position, message, changes)
     }
 
     /// A column that may be called by the key of a custom field.
@@ -394,12 +408,31 @@ impl Decider<'_> {
                 decided(Target::Custom(key, custom_type), Why::Others)
             }
             None => {
-                let taken = |target: &Target| decisions.is_taken(target);
+                let taken = |target: &Target| decisions.is_taken(target) || decisions.is_offered(target);
                 let has_email = || self.names.iter().any(|name| vocabulary::exact(name) == Some("email"));
-                let (message, changes) = propose::for_unknown(profile, name, position, kind, &taken, &has_email);
+                let new_field = || self.new_field(position, name, decisions);
+                let (message, changes) =
+                    propose::for_unknown(profile, name, position, kind, &taken, &has_email, &new_field);
                 decisions.ask(kind, position, message, changes)
             }
         }
+    }
+
+    /// Proposes to make a custom field of a column; under another key where a field of another type has that of its name.
+    fn new_field(&self, position: usize, name: &str, decisions: &Decisions) -> Vec<Change> {
+        let profile = &self.profiles[position];
+        let key = self.key_of(position, name, decisions);
+        let asked = propose::type_of(profile, name);
+        let existing = self.catalogue.custom_fields.get(&key);
+        let mut changes = propose::field(profile, name, position);
+        if existing.is_some_and(|existing| *existing != asked) {
+            let free = (1..).map(|number| format!("{key}_{}{number}", asked.as_str()));
+            let mut free = free.filter(|key| !self.catalogue.custom_fields.contains_key(key) && !decisions.keys.contains(key));
+            let field = free.next().unwrap_or_default();
+            let column = propose::call(name, position);
+            changes.insert(0, Change::Column { column, field });
+        }
+        changes
     }
 
     /// Returns a key for a custom field of a column, which no other column of the file has.
@@ -505,7 +538,7 @@ impl Decider<'_> {
                 decisions.questions.push(Question {
                     kind: QuestionKind::StatusWords,
                     column: Some(position),
-                    message: format!("its words mean no status: {}", words.shown_unknown()),
+                    message: format!("has words that mean no status: {}", words.shown_unknown()),
                     changes: words.say_unknown(),
                 });
             }
@@ -537,7 +570,7 @@ impl Decider<'_> {
             if is_settled && profile.empty == 0 {
                 return;
             }
-            if share >= MOST {
+            if share >= MOST && found.is_none() {
                 let message = format!("{} of {rows} rows have \"{}\": the file lists people who left", profile.filled, name.trim());
                 found = Some((status, message));
             }

@@ -15,7 +15,7 @@ use crate::import::value::cell::{CellFormat, CellKind};
 use crate::import::write::events::kind_of_event;
 
 /// The kinds of value that columns of unknown names are tried as.
-const TRIED: [CellKind; 5] = [
+pub const TRIED: [CellKind; 5] = [
     CellKind::Email,
     CellKind::Boolean,
     CellKind::Number,

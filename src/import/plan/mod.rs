@@ -15,6 +15,8 @@ pub(in crate::import) mod mapping;
 pub(in crate::import) mod options;
 pub(in crate::import) mod presets;
 pub(in crate::import) mod profile;
+#[cfg(test)]
+mod properties;
 pub(in crate::import) mod propose;
 pub(in crate::import) mod question;
 pub(in crate::import) mod status_words;
@@ -74,7 +76,7 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, lo
                 options,
                 names: &looked.names,
                 profiles: &looked.profiles,
-                file_name: &import.file_name,
+                file_name: form.part.as_deref().unwrap_or(&import.file_name),
                 delimiter,
             };
             let decisions = decider.decide();

@@ -323,7 +323,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[
             ("Order Date", Datetime),
             ("Ticket Type", Text),
-            ("Total Paid", Text),
+            ("Total Paid", Number),
             ("Currency", Text),
             ("Attendee Status", Text),
             ("Quantity", Number),

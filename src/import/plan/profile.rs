@@ -98,11 +98,16 @@ impl Tally {
         self.bad > self.good
     }
 
-    /// Returns the option that makes most bad cells readable, and how many.
-    pub fn best_fit(&self) -> Option<(Fit, u64)> {
-        let fits = self.fits.iter().map(|(fit, count)| (*fit, *count));
-        // The first of several that fit as many.
-        fits.rev().max_by_key(|(_, count)| *count)
+    /// Returns the options that make most bad cells readable, and how many: several if they fit the same number.
+    pub fn best_fits(&self) -> Vec<(Fit, u64)> {
+        let most = self.fits.values().copied().max().unwrap_or_default();
+        let fits = self.fits.iter().filter(|(_, count)| **count == most);
+        fits.map(|(fit, count)| (*fit, *count)).collect()
+    }
+
+    /// Whether every cell that cannot be read has two meanings, of which groups of digits are the likelier.
+    pub fn has_groups_only(&self) -> bool {
+        self.bad > 0 && !self.is_given_up && self.fits.get(&Fit::DecimalPoint) == Some(&self.bad)
     }
 
     fn add(&mut self, kind: CellKind, cell: &str, count: u64, format: &CellFormat) {

@@ -3,7 +3,7 @@
 use crate::import::value::cell::{CellKind, Fit};
 use super::consent_words::{Aspect, Hint, Topic, read_flag};
 use crate::import::value::dates::DateFormat;
-use super::header::words_of;
+use super::header::{is_made_up, words_of};
 use super::profile::Profile;
 use super::question::{Change, QuestionKind};
 use super::status_words::{StatusWords, read_status};
@@ -29,11 +29,15 @@ pub fn call(name: &str, position: usize) -> String {
 }
 
 /// Proposes to make a custom field of a column.
-pub fn field(profile: &Profile, name: &str, position: usize) -> Change {
-    Change::Field {
-        column: call(name, position),
-        field_type: type_of(profile, name),
-    }
+pub fn field(profile: &Profile, name: &str, position: usize) -> Vec<Change> {
+    let field_type = type_of(profile, name);
+    let column = call(name, position);
+    let groups = field_type == CustomType::Number && profile.tally(CellKind::Number).has_groups_only();
+    let point = groups.then(|| Change::DecimalPoint {
+        column: column.clone(),
+    });
+    let field = Change::Field { column, field_type };
+    std::iter::once(field).chain(point).collect()
 }
 
 /// Proposes to leave a column out.
@@ -68,11 +72,17 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
     if is_list(profile, name) {
         return CustomType::List;
     }
+    // A second column of texts holds texts too, whatever they look like.
+    let plain = name.rsplit_once(" (").map_or(name, |(plain, _)| plain);
+    let field = vocabulary::exact(plain).and_then(Target::builtin);
+    let is_text = |kind| matches!(kind, CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email);
     match () {
-        () if profile.filled == 0 => CustomType::Text,
-        () if is_good(CellKind::Boolean) && !is_zero_or_one(profile) => CustomType::Boolean,
+        () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => CustomType::Text,
+        () if is_good(CellKind::Boolean) && !is_count(profile, name) => CustomType::Boolean,
         // Codes keep their leading zeros, and long numbers their last digits, only as text.
-        () if !profile.has_codes && is_good(CellKind::Number) => CustomType::Number,
+        () if !profile.has_codes && (is_good(CellKind::Number) || profile.tally(CellKind::Number).has_groups_only()) => {
+            CustomType::Number
+        }
         () if !profile.has_codes && is_good(CellKind::Day) => CustomType::Date,
         () if !profile.has_codes && is_good(CellKind::Instant) => CustomType::Datetime,
         () => CustomType::Text,
@@ -81,7 +91,9 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
 
 /// Whether a value is a code rather than a number.
 pub fn is_key(value: &str) -> bool {
-    value.starts_with('+') || value.len() > 15 || is_code(value)
+    let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
+    let has_zero = || is_code(value) && value.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) && is_digits();
+    value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }
 
 /// Says in short what a column looks like: a field, or the type of a new one.
@@ -108,9 +120,16 @@ fn is_list(profile: &Profile, name: &str) -> bool {
     is_named && samples.iter().any(has_bars) || samples.len() > 1 && samples.iter().all(has_bars)
 }
 
-fn is_zero_or_one(profile: &Profile) -> bool {
+/// Whether zeros and ones are counts: there is only one of them, or the column is called so.
+fn is_count(profile: &Profile, name: &str) -> bool {
+    const COUNTS: [&str; 16] = [
+        "count", "number", "orders", "points", "visits", "quantity", "qty", "total", "score", "amount", "level", "rating", "sum",
+        "num", "clicks", "opens",
+    ];
     let words = profile.words();
-    words.is_some_and(|words| words.keys().all(|word| ["0", "1"].contains(&word.as_str())))
+    let are_digits = words.is_some_and(|words| words.keys().all(|word| ["0", "1"].contains(&word.as_str())));
+    let is_named = words_of(name).iter().any(|word| COUNTS.contains(&word.as_str()));
+    are_digits && (is_named || words.is_some_and(|words| words.len() < 2))
 }
 
 /// Whether no cell of an opt-in says no: those without a yes are left empty then.
@@ -163,7 +182,7 @@ fn content_of(profile: &Profile, words: &StatusWords) -> Content {
     if times.good >= half && !(numbers.good >= half && numbers.good > times.good) {
         return Content::Times(None);
     }
-    if let Some((fit @ Fit::DateFormat(_), fitting)) = times.best_fit()
+    if let Some((fit @ Fit::DateFormat(_), fitting)) = times.best_fits().first().copied()
         && times.good + fitting >= half
     {
         return Content::Times(Some(fit));
@@ -182,6 +201,7 @@ pub fn for_consent(
     name: &str,
     position: usize,
     is_taken: &dyn Fn(&Target) -> bool,
+    new_field: &dyn Fn() -> Vec<Change>,
 ) -> (String, Vec<Change>) {
     let leave = |message: &str| (message.to_owned(), vec![ignore(name, position)]);
     let to = |field: &str| vec![column(name, position, field)];
@@ -224,7 +244,7 @@ pub fn for_consent(
         (Topic::OptIn, _, Content::Flags) => to("opt_in"),
         (Topic::Confirmed, _, Content::Flags) => to("confirmed"),
         // What agreement was given to is not told by a text or a number.
-        (Topic::OptIn | Topic::Confirmed, ..) => vec![field(profile, name, position)],
+        (Topic::OptIn | Topic::Confirmed, ..) => new_field(),
         (Topic::OptOut, ..) => to("opt_out"),
         // How often a message came back does not tell whether the address works.
         (Topic::Bounced, _, Content::Numbers) => vec![ignore(name, position)],
@@ -242,13 +262,14 @@ pub fn for_unknown(
     kind: QuestionKind,
     is_taken: &dyn Fn(&Target) -> bool,
     has_email: &dyn Fn() -> bool,
+    new_field: &dyn Fn() -> Vec<Change>,
 ) -> (String, Vec<Change>) {
     let probable = vocabulary::probable(name).and_then(Target::builtin);
     let is_free = |target: &Target| {
         let fits = target.kind().is_none_or(|kind| !profile.tally(kind).is_mostly_bad());
         kind == QuestionKind::Unknown && profile.filled > 0 && fits && !is_taken(target)
     };
-    if let Some(target) = probable.filter(is_free)
+    if let Some(target) = probable.filter(|target| is_free(target))
         && let Some(field) = target.name()
     {
         return (format!("is probably {field}"), vec![column(name, position, &field)]);
@@ -267,5 +288,31 @@ pub fn for_unknown(
         QuestionKind::Again => "means what another column means",
         _ => "has a name that says nothing here",
     };
-    (message.to_owned(), vec![field(profile, name, position)])
+    if is_made_up(name)
+        && let Some(name_field) = name_field(profile, &is_free)
+    {
+        return ("holds names, it seems".to_owned(), vec![column(name, position, name_field)]);
+    }
+    (message.to_owned(), new_field())
+}
+
+/// Returns the name that a column without a header seems to hold: of people, as far as its first values tell.
+fn name_field(profile: &Profile, is_free: &dyn Fn(&Target) -> bool) -> Option<&'static str> {
+    let looks_like_name = |sample: &String| {
+        let is_letter = |character: char| character.is_alphabetic() || " '-.’".contains(character);
+        sample.chars().all(is_letter) && sample.chars().next().is_some_and(char::is_uppercase)
+    };
+    let samples = &profile.samples;
+    if samples.is_empty() || !samples.iter().all(looks_like_name) {
+        return None;
+    }
+    let has_two_words = samples.iter().any(|sample| sample.trim().contains(' '));
+    let [first, last] = ["first_name", "last_name"].map(Target::Builtin);
+    match () {
+        () if has_two_words && is_free(&Target::FullName) && is_free(&first) && is_free(&last) => Some(vocabulary::FULL_NAME),
+        () if has_two_words => None,
+        () if is_free(&first) && is_free(&Target::FullName) => Some("first_name"),
+        () if is_free(&last) && !is_free(&first) => Some("last_name"),
+        () => None,
+    }
 }

@@ -57,7 +57,7 @@ const SYNONYMS: [(&str, &[&str]); 16] = [
         "country",
         &[
             "country", "countrycode", "countryname", "countryregion", "countryiso", "countryiso2", "countrycodeiso2",
-            "isocountrycode", "cc", "land", "pays", "pais", "paese", "nazione", "kraj", "salis", "страна", "країна", "zeme", "maa",
+            "isocountrycode", "cc", "land", "pays", "pais", "paese", "nazione", "kraj", "salis", "страна", "краіна", "zeme", "maa",
             "landeskode", "landcode", "laendercode", "landercode", "landkod", "codepays", "codigopais", "ipcountry",
             "addresscountry", "defaultaddresscountry", "defaultaddresscountrycode", "tara", "orszag", "ulke",
         ],
@@ -145,6 +145,9 @@ const QUALIFIERS: [&str; 34] = [
     "address", "addresses", "emails", "phones", "name", "work", "value", "number", "current", "preferred", "kunde",
 ];
 
+/// Those of them with which "name" is no name of a person.
+const ADDRESSES: [&str; 7] = ["address", "addresses", "emails", "phones", "account", "value", "number"];
+
 /// Returns the field that a name means and nothing else: a built-in one, or [`FULL_NAME`].
 pub fn exact(name: &str) -> Option<&'static str> {
     exact_folded(&fold(name))
@@ -161,7 +164,9 @@ fn exact_folded(folded: &str) -> Option<&'static str> {
 /// Returns the field that a name probably means: one that is left when words are taken away that say whose it is.
 pub fn probable(name: &str) -> Option<&'static str> {
     let words = words_of(name);
-    if words.concat() == "name" || words.concat() == "names" || ["namen", "имяифамилия", "фио"].contains(&words.concat().as_str()) {
+    let is_name = |word: &String| ["name", "names", "namen", "фио"].contains(&word.as_str());
+    let is_owner = |word: &String| QUALIFIERS.contains(&word.as_str()) && !ADDRESSES.contains(&word.as_str());
+    if words.iter().any(is_name) && words.iter().all(|word| is_name(word) || is_owner(word)) {
         return Some(FULL_NAME);
     }
     let is_qualifier = |word: &String| QUALIFIERS.contains(&word.as_str());
@@ -233,6 +238,8 @@ mod tests {
             ("Home Country", Some("country")),
             ("Secondary Email", None),
             ("Company", None),
+            ("Person - Name", Some(FULL_NAME)),
+            ("Account name", None),
             ("Address", None),
             ("Lineitem name", None),
         ] {

@@ -117,6 +117,17 @@ pub enum Fit {
     DecimalPoint,
 }
 
+impl Fit {
+    /// Says in short what the option says.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Fit::DateFormat(format) => format,
+            Fit::DecimalComma => "decimals after a comma",
+            Fit::DecimalPoint => "decimals after a point",
+        }
+    }
+}
+
 /// How the cells of one column are read: what was said about it, or about the whole file.
 #[derive(Debug, Clone)]
 pub struct CellFormat {

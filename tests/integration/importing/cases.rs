@@ -43,7 +43,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/import")
 }
 
-fn cases() -> Vec<PathBuf> {
+pub(super) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(folder())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
@@ -54,7 +54,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// The file of a case and its name.
-fn input(case: &Path) -> (String, Vec<u8>) {
+pub(super) fn input(case: &Path) -> (String, Vec<u8>) {
     let mut files = std::fs::read_dir(case).expect("a folder").map(|entry| entry.expect("an entry").path());
     let file = files.find(|file| file.file_stem().is_some_and(|stem| stem == "input"));
     let file = file.expect("a file");
@@ -62,7 +62,7 @@ fn input(case: &Path) -> (String, Vec<u8>) {
     (name, std::fs::read(&file).expect("a file"))
 }
 
-fn name_of(case: &Path) -> String {
+pub(super) fn name_of(case: &Path) -> String {
     case.file_name().expect("a name").to_string_lossy().into_owned()
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod jobs;
 mod options;
+mod page;
 mod subscribers;
 mod terminal;
 mod ugly;
