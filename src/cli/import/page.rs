@@ -22,7 +22,7 @@ pub fn page(analysis: &Analysis, form: Option<&FileForm>, file: &str, command: &
     let mut lines = Vec::new();
     let form = form.map(super::printing::form_of).unwrap_or_default();
     let rows = count(analysis.rows, "row");
-    lines.push(cut(&format!("{file}: {rows}{form}")));
+    lines.push(cut(&format!("{file}: {rows}, {form}")));
     if analysis.malformed > 0 {
         lines.push(format!("{} cannot be cut into cells and will be refused", count(analysis.malformed, "row")));
     }
@@ -148,14 +148,45 @@ fn ending(analysis: &Analysis, command: &[String], kind: ImportKind) -> Vec<Stri
 
 /// Writes the command that was given with more flags, each on a line.
 fn command_lines(command: &[String], changes: &[Change]) -> Vec<String> {
-    let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
-    let flags: Vec<String> = changes.iter().map(flag).collect();
-    let mut lines = vec![format!("rollcall {} \\", words.join(" "))];
-    for (place, flag) in flags.iter().enumerate() {
-        let end = if place + 1 == flags.len() { "" } else { " \\" };
-        lines.push(format!("  {flag}{end}"));
+    let flags = changes.iter().map(flag);
+    broken(command_parts(command).into_iter().chain(flags).collect())
+}
+
+/// Writes a command, with flags on lines of their own where it would be too long.
+pub fn command_text(command: &[String]) -> Vec<String> {
+    let parts = command_parts(command);
+    let line = parts.join(" ");
+    if console::measure_text_width(&line) <= WIDTH {
+        return vec![line];
     }
-    lines
+    broken(parts)
+}
+
+/// Cuts a command before each flag.
+fn command_parts(command: &[String]) -> Vec<String> {
+    let mut parts = vec!["rollcall".to_owned()];
+    for word in command {
+        let is_flag = word.starts_with("--");
+        match parts.last_mut() {
+            Some(last) if !is_flag => {
+                last.push(' ');
+                last.push_str(&quoted(word));
+            }
+            _ => parts.push(quoted(word)),
+        }
+    }
+    parts
+}
+
+/// Joins the parts of a command to one that goes on over several lines. Those at its start share a line as far as they fit.
+fn broken(parts: Vec<String>) -> Vec<String> {
+    let last = parts.len().saturating_sub(1);
+    let lines = parts.into_iter().enumerate().map(|(place, part)| {
+        let indent = if place == 0 { "" } else { "  " };
+        let end = if place == last { "" } else { " \\" };
+        format!("{indent}{part}{end}")
+    });
+    lines.collect()
 }
 
 /// Writes a change as a flag.

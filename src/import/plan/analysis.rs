@@ -11,6 +11,7 @@ use super::question::{Change, Question, QuestionKind};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Up to so many columns that nothing is known of are proposed one by one.
 const FEW: usize = 6;
@@ -76,6 +77,8 @@ pub struct Looked {
     pub names: Vec<String>,
     /// What each holds.
     pub profiles: Vec<Profile>,
+    /// The names of groups in the columns that name some.
+    pub groups: BTreeSet<String>,
     /// How many rows there are.
     pub rows: u64,
     /// How many of them cannot be cut into cells.
@@ -104,6 +107,37 @@ impl Analysis {
                 .collect(),
             questions: decisions.questions.clone(),
             proposal,
+        }
+    }
+
+    /// Tells what was found in a file of events, and what is wrong with its columns.
+    pub fn of_events(targets: &[Option<String>], looked: &Looked, wrong: Option<&Error>) -> Analysis {
+        let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
+        let problems: &[InputProblem] = match wrong {
+            Some(Error::Invalid(problems)) => problems,
+            _ => &[],
+        };
+        let questions = problems.iter().map(|problem| Question {
+            kind: QuestionKind::Unknown,
+            column: None,
+            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            changes: Vec::new(),
+        });
+        Analysis {
+            rows: looked.rows,
+            malformed: looked.malformed,
+            columns: columns
+                .map(|((name, profile), target)| ColumnAnalysis {
+                    name: name.trim().to_owned(),
+                    target: target.clone(),
+                    why: "as said".to_owned(),
+                    filled: profile.filled,
+                    samples: profile.samples.clone(),
+                    ..ColumnAnalysis::default()
+                })
+                .collect(),
+            questions: questions.collect(),
+            ..Analysis::default()
         }
     }
 
@@ -174,6 +208,7 @@ fn mend(decider: &Decider<'_>, tally: &Tally, name: &str, position: usize) -> Op
     let is_said = |fit: Fit| match fit {
         Fit::DateFormat(_) => options.date_formats.iter().any(|(said, _)| is(said)),
         Fit::DecimalComma => options.decimal_commas.iter().any(|said| is(said)),
+        Fit::DecimalPoint => options.decimal_points.iter().any(|said| is(said)),
     };
     let (fit, count) = tally.best_fit().filter(|(fit, _)| !is_said(*fit))?;
     Some((fit_change(fit, call(name, position))?, count))

@@ -2,8 +2,10 @@
 //! that is resumed reads them in the same way.
 
 use super::decide::is_column;
-use super::options::SubscriberImport;
+use super::options::{EventImport, SubscriberImport};
 use super::target::Target;
+use crate::import::file::table::is_own_export;
+use crate::import::value::Decimal;
 use crate::import::value::cell::CellFormat;
 use crate::import::value::dates::{DateFormat, DateReader};
 use crate::import::value::numbers::NumberReader;
@@ -27,35 +29,49 @@ pub struct StoredPlan {
     pub target: String,
 }
 
-impl ColumnPlan {
-    /// Returns what has to be kept. What was said stays in the options of the import.
-    pub fn stored(&self) -> StoredPlan {
-        StoredPlan {
-            target: self.target.write(),
-        }
-    }
-}
-
 /// How the cells of a column are read, by what was said of it and of the whole file.
 pub fn format_of(options: &SubscriberImport, name: &str, position: usize) -> CellFormat {
     let is = |said: &str| is_column(said, name, position);
     let mut said = options.date_formats.iter().filter(|(said, _)| is(said));
     let format = said.next().map(|(_, format)| format);
-    let has_comma = options.decimal_commas.iter().any(|said| is(said));
     let mut numbers = options.file.numbers();
-    numbers.decimal_comma |= has_comma;
-    CellFormat {
-        dates: dates(format.or(options.date_format.as_ref()), options.time_zone),
-        numbers,
+    if options.decimal_commas.iter().any(|said| is(said)) {
+        numbers.decimal = Some(Decimal::Comma);
     }
+    if options.decimal_points.iter().any(|said| is(said)) {
+        numbers.decimal = Some(Decimal::Point);
+    }
+    let split = options.splits.iter().find(|(said, _)| is(said));
+    CellFormat {
+        split: split.map(|(_, split)| *split),
+        ..CellFormat::new(dates(format.or(options.date_format.as_ref()), options.time_zone), numbers)
+    }
+}
+
+/// Whether a column names groups: because that was said, or because Rollcall wrote the file.
+pub fn names_groups(options: &SubscriberImport, names: &[String], position: usize) -> bool {
+    let name = names[position].trim();
+    let is = |said: &str| is_column(said, name, position);
+    options.groups_from.iter().any(|said| is(said))
+        || options.columns.iter().any(|(said, target)| is(said) && Target::builtin(target.trim()) == Some(Target::Groups))
+        || name == "groups" && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
+}
+
+/// How a column that names groups is read.
+pub fn group_format(options: &SubscriberImport, names: &[String], position: usize) -> CellFormat {
+    let format = format_of(options, names[position].trim(), position);
+    let split = format.split.or_else(|| is_own_export(names).then_some(';'));
+    CellFormat { split, ..format }
+}
+
+/// The same for a file of events.
+pub fn format_of_event(options: &EventImport) -> CellFormat {
+    CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
 }
 
 /// How cells are read of which nothing was said.
 pub fn plain_format() -> CellFormat {
-    CellFormat {
-        dates: dates(None, None),
-        numbers: NumberReader::default(),
-    }
+    CellFormat::new(dates(None, None), NumberReader::default())
 }
 
 /// How days and times are read.

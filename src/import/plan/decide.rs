@@ -4,12 +4,15 @@
 //! decide where they mean one thing and the values agree. Everything about consent is asked for, unless the column is
 //! called `status` and holds words for nothing else.
 
-use crate::import::value::cell::{CellKind, Fit};
-use super::consent_words::{is_status_name, read_file_name, read_header};
-use crate::import::value::dates::DateFormat;
-use super::header::{fold, words_of};
+use super::column::names_groups;
+use crate::import::file::table::is_own_export;
+use crate::import::value::cell::{CellKind, CellOutcome};
+use super::column::plain_format;
+use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
+use super::mapping::missing_column;
+use super::header::{fold, is_made_up, words_of};
 use super::options::{Others, SubscriberImport};
-use super::presets::{Preset, Recorded};
+use super::presets::{PRESETS, Preset, Recorded};
 use super::profile::Profile;
 use super::propose;
 use super::question::{Change, Question, QuestionKind};
@@ -19,7 +22,7 @@ use crate::import::value::read_cell;
 use super::vocabulary::{self, FULL_NAME};
 use crate::audience::custom_field;
 use crate::error::{InputCode, InputProblem};
-use crate::rule::{Catalogue, CustomType, Status, nearest};
+use crate::rule::{Catalogue, Status, nearest};
 use std::collections::HashSet;
 
 /// The first column of a file of refused rows: why each was refused. It is left out when the file is imported again.
@@ -135,7 +138,7 @@ impl Decider<'_> {
         let preset = preset.and_then(|name| {
             let found = Preset::find(name);
             if found.is_none() {
-                let known: Vec<&str> = super::presets::PRESETS.iter().map(|preset| preset.name).collect();
+                let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
                 let message = format!("expected the name of a program ({}), found \"{name}\"", known.join(", "));
                 let problem = InputProblem::new(InputCode::NotFound, "from", message);
                 decisions.problems.push(problem.with_hint(nearest(name, known)));
@@ -195,6 +198,9 @@ impl Decider<'_> {
         if options.ignore.iter().any(|said| is(said)) {
             return Some(decided(Target::Nowhere, Why::Said));
         }
+        if names_groups(options, self.names, position) {
+            return Some(decided(Target::Groups, Why::Said));
+        }
         let (_, asked) = options.fields.iter().find(|(said, _)| is(said))?;
         let key = self.key_of(position, name, decisions);
         Some(match self.catalogue.custom_fields.get(&key) {
@@ -227,7 +233,9 @@ impl Decider<'_> {
             "expected column \"{name}\" to go to a built-in field or to a custom field that exists, found \"{field}\""
         );
         let custom = self.catalogue.custom_fields.keys().map(String::as_str);
-        Err((message, nearest(key, Target::names().chain(custom))))
+        let mut known: Vec<&str> = Target::names().collect();
+        known.extend(custom);
+        Err((message, nearest(key, known)))
     }
 
     /// An opt-in without a single no says no by saying nothing.
@@ -332,7 +340,7 @@ impl Decider<'_> {
         let is = |said: &str| is_column(said, name, position);
         let options = self.options;
         let is_format_said = options.date_formats.iter().any(|(said, _)| is(said))
-            || options.decimal_commas.iter().any(|said| is(said));
+            || options.decimal_commas.iter().chain(&options.decimal_points).any(|said| is(said));
         let kind = target.kind().filter(|kind| *kind != CellKind::Email && !is_format_said);
         let Some(tally) = kind.map(|kind| self.profiles[position].tally(kind)) else {
             return decided(target, why);
@@ -369,14 +377,27 @@ impl Decider<'_> {
                 }
                 self.if_readable(position, target, Why::OwnField, decisions)
             }
+            // Keys of JSON objects that become fields, and the fields of a file that Rollcall wrote.
+            None if name.starts_with(CUSTOM) && self.makes_fields() => {
+                let profile = &self.profiles[position];
+                if profile.filled == 0 {
+                    return decided(Target::Nowhere, Why::Empty);
+                }
+                let key = self.key_of(position, name, decisions);
+                decided(Target::Custom(key, propose::type_of(profile, name)), Why::OwnField)
+            }
             None => self.other(position, name, QuestionKind::Unknown, decisions),
         }
+    }
+
+    fn makes_fields(&self) -> bool {
+        !self.options.fields_from.is_empty() || is_own_export(self.names)
     }
 
     /// A column whose name says nothing.
     fn other(&self, position: usize, name: &str, kind: QuestionKind, decisions: &mut Decisions) -> Decision {
         let profile = &self.profiles[position];
-        let is_nameless = super::suggest::is_made_up(name);
+        let is_nameless = is_made_up(name);
         if profile.filled == 0 && is_nameless {
             return decided(Target::Nowhere, Why::Empty);
         }
@@ -473,7 +494,7 @@ impl Decider<'_> {
         if !is_header && decisions.columns.iter().all(|decision| decision.target == Target::Nowhere) {
             decisions.questions.clear();
         }
-        let problem = super::mapping::missing_column("email", self.names, self.delimiter);
+        let problem = missing_column("email", self.names, self.delimiter);
         decisions.questions.push(Question {
             kind: QuestionKind::NoEmail,
             column: None,
@@ -566,16 +587,16 @@ fn check_constant(target: &Target, value: &str) -> Result<String, String> {
     match target {
         Target::Builtin("email") => refused("a field that several subscribers can share"),
         Target::Builtin("status") => {
-            let word = super::consent_words::read_word(value).filter(|word| word.is_certain);
+            let word = read_word(value).filter(|word| word.is_certain);
             match Status::parse(value.trim()).or(word.map(|word| word.status)) {
                 Some(status) => Ok(status.as_str().to_owned()),
                 None => refused("a status (subscribed, unsubscribed, bounced, complained, pending)"),
             }
         }
         target => match target.kind() {
-            Some(kind) => match read_cell(kind, value, &super::plan::plain_format()) {
-                crate::import::value::cell::CellOutcome::Bad(bad) => Err(bad.reason),
-                crate::import::value::cell::CellOutcome::Nothing => refused("a value"),
+            Some(kind) => match read_cell(kind, value, &plain_format()) {
+                CellOutcome::Bad(bad) => Err(bad.reason),
+                CellOutcome::Nothing => refused("a value"),
                 _ => Ok(value.to_owned()),
             },
             None => refused("a built-in field, status_reason, subscribed_at, unsubscribed_at or a custom field"),

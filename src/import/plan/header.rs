@@ -65,6 +65,12 @@ pub fn fold(name: &str) -> String {
     words_of(name).concat()
 }
 
+/// Whether a column has its name from its place, because the file has no header or an empty cell in it.
+pub fn is_made_up(name: &str) -> bool {
+    let number = name.strip_prefix("column ");
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
 /// Whether a phrase such as `opt out` or `unsubscri*` stands among words. A `*` stands for any end of a word.
 pub fn has_phrase(words: &[String], phrase: &str) -> bool {
     let parts: Vec<&str> = phrase.split(' ').collect();

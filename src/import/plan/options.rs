@@ -72,6 +72,26 @@ pub enum ImportMode {
     Update,
 }
 
+/// What becomes of all columns of which nothing is known and nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Others {
+    /// They are left out.
+    Ignore,
+    /// They become custom fields, of the types that their values have.
+    Field,
+}
+
+impl Others {
+    /// The name in options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Others::Ignore => "ignore",
+            Others::Field => "field",
+        }
+    }
+}
+
 /// How a file of subscribers is imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -88,8 +108,26 @@ pub struct SubscriberImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent.
+    pub others: Option<Others>,
+    /// The program whose exports the file is read as, by the name of a preset.
+    pub from: Option<String>,
+    /// What every row has: a field and its value.
+    pub set: Vec<(String, String)>,
     /// How days and times are written, where not as ISO 8601 has them.
     pub date_format: Option<DateFormat>,
+    /// The same for single columns.
+    pub date_formats: Vec<(String, DateFormat)>,
+    /// Columns in which decimals follow a comma.
+    pub decimal_commas: Vec<String>,
+    /// Columns in which decimals follow a point, and commas may stand between thousands.
+    pub decimal_points: Vec<String>,
+    /// What stands between the items of the lists in a column: the column and the character.
+    pub splits: Vec<(String, char)>,
+    /// Columns that name groups to add the subscriber of the row to.
+    pub groups_from: Vec<String>,
+    /// Columns with JSON objects, whose keys become custom fields.
+    pub fields_from: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.
@@ -100,6 +138,8 @@ pub struct SubscriberImport {
     pub mode: ImportMode,
     /// Whether values that are there stay, so that only missing ones are filled.
     pub fill_missing: bool,
+    /// Whether a cell that cannot be read costs its row, and not only itself.
+    pub strict: bool,
     /// Why people who unsubscribed, bounced or complained may be addressed again where the file says so. Only somebody
     /// with ADMIN rights may give a reason; without one they stay as they are.
     pub raise_consent: Option<String>,
@@ -117,6 +157,14 @@ pub struct EventImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent. As fields they become properties.
+    pub others: Option<Others>,
+    /// The name of all events, where no column has it.
+    pub event: Option<String>,
+    /// The column in which the lines of one order are the same; they become one event.
+    pub fold: Option<String>,
+    /// Whether subscribers are made of people who are not known yet. They wait for a confirmation.
+    pub create_people: bool,
     /// How times are written, where not as RFC 3339 has them.
     pub date_format: Option<DateFormat>,
     /// The time zone of times without one; UTC if absent.

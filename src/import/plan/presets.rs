@@ -5,7 +5,7 @@ use super::header::fold;
 use crate::rule::{CustomType, Status};
 
 /// The recorded options for the exports of one program.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Preset {
     /// Its name in options.
     pub name: &'static str,

@@ -58,6 +58,7 @@ pub fn fit_change(fit: Fit, column: String) -> Option<Change> {
             Some(Change::DateFormat { column, format })
         }
         Fit::DecimalComma => Some(Change::DecimalComma { column }),
+        Fit::DecimalPoint => Some(Change::DecimalPoint { column }),
     }
 }
 
@@ -81,6 +82,18 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
 /// Whether a value is a code rather than a number.
 pub fn is_key(value: &str) -> bool {
     value.starts_with('+') || value.len() > 15 || is_code(value)
+}
+
+/// Says in short what a column looks like: a field, or the type of a new one.
+pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
+    if let Some(field) = vocabulary::exact(name).or_else(|| vocabulary::probable(name)) {
+        return Some(field.to_owned());
+    }
+    match profile.filled {
+        0 => None,
+        _ if profile.tally(CellKind::Email).is_all_good() => Some("email".to_owned()),
+        _ => Some(format!("custom:{}", type_of(profile, name).as_str())),
+    }
 }
 
 fn is_list(profile: &Profile, name: &str) -> bool {

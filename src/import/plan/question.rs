@@ -141,6 +141,7 @@ impl Change {
             Change::Set { field, value } => options.set.push((field, value)),
             Change::DateFormat { column, format } => options.date_formats.push((column, format)),
             Change::DecimalComma { column } => options.decimal_commas.push(column),
+            Change::DecimalPoint { column } => options.decimal_points.push(column),
             Change::Others { others } => options.others = Some(others),
         }
     }
@@ -171,6 +172,7 @@ impl Change {
                 quoted(format.as_str())
             ),
             Change::DecimalComma { column } => format!("decimalCommas: [{}]", quoted(column)),
+            Change::DecimalPoint { column } => format!("decimalPoints: [{}]", quoted(column)),
             Change::Others { others } => format!("others: {}", others.as_str().to_uppercase()),
         }
     }

@@ -1,6 +1,7 @@
 //! Imports: what becomes of the rows of a file, and what a report says of them.
 
 mod asking;
+mod cases;
 mod commands;
 mod events;
 mod files;

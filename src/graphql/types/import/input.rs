@@ -1,5 +1,6 @@
 //! Asking for imports, and for what can be done with them.
 
+use super::analysis::{ImportOthers, ImportProgram};
 use super::{ImportKindName, ImportModeName, ImportNode};
 use crate::audience::api_key::Scope;
 use crate::error::Error;
@@ -44,7 +45,25 @@ pub struct ImportStatusInput {
     pub status: SubscriberStatus,
 }
 
-/// What to import, and how. The file comes afterwards.
+/// A value that every row has.
+#[derive(InputObject)]
+pub struct ImportSetInput {
+    /// A built-in field, `status_reason`, `subscribed_at`, `unsubscribed_at` or the key of a custom field.
+    pub field: String,
+    /// The value, written as in a cell.
+    pub value: String,
+}
+
+/// How the days and times of a column are written.
+#[derive(InputObject)]
+pub struct ImportDateFormatInput {
+    /// The column.
+    pub column: String,
+    /// The format, such as `dd.mm.yyyy`.
+    pub format: String,
+}
+
+/// What to import, and how. The file comes afterwards. A column is named as the header has it, or by its place as `#3`.
 #[derive(InputObject)]
 pub struct CreateImportInput {
     /// What is imported.
@@ -55,26 +74,35 @@ pub struct CreateImportInput {
     pub delimiter: Option<String>,
     /// What stands around cells: one character; an empty text says that no cell is quoted.
     pub quote: Option<String>,
-    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
+    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
     pub encoding: Option<String>,
-    /// How many lines to pass over before the header, or before the first row. Found out if absent.
-    pub skip_lines: Option<u32>,
-    /// The file within a ZIP archive, or the sheet of a workbook. An archive with one file, and the first sheet with rows,
-    /// need not be named.
-    pub part: Option<String>,
     /// Whether the first line names the columns. Found out if absent. Without a header columns are called `column 1`,
     /// `column 2` and so on.
     pub header: Option<bool>,
+    /// The program that wrote the file: what is recorded of its exports holds where nothing else is said.
+    pub from: Option<ImportProgram>,
     /// Where columns go that have other names.
     #[graphql(default)]
     pub columns: Vec<ImportColumnInput>,
     /// Columns to leave out.
     #[graphql(default)]
     pub ignore: Vec<String>,
+    /// What becomes of all other columns. If absent, each of them has to be settled. Columns that speak of consent have to be
+    /// in any case.
+    pub others: Option<ImportOthers>,
+    /// What every row has where it says nothing else, such as the field `status` with the value `unsubscribed`.
+    #[graphql(default)]
+    pub set: Vec<ImportSetInput>,
     /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
-    /// What has one meaning only is always understood; the order of day and month is never guessed.
+    /// What ISO 8601 has is always understood; anything else is never guessed.
     pub date_format: Option<String>,
-    /// Whether decimals follow a comma in every column, as in `1.234,5`.
+    /// The same for single columns.
+    #[graphql(default)]
+    pub date_formats: Vec<ImportDateFormatInput>,
+    /// Columns in which decimals follow a comma.
+    #[graphql(default)]
+    pub decimal_commas: Vec<String>,
+    /// Whether decimals follow a comma, as in `1.234,5`; that is not found out.
     #[graphql(default)]
     pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
@@ -101,9 +129,28 @@ pub struct CreateImportInput {
     /// Why people who unsubscribed, bounced or complained are to be addressed again where the file says so; needs ADMIN
     /// rights. Without a reason they stay as they are.
     pub raise_consent: Option<String>,
+    /// Whether a cell that cannot be read costs its row. Otherwise it is left out with a remark, and the row is used.
+    #[graphql(default)]
+    pub strict: bool,
+    /// Whether to stop when the file was looked at: `Import.analysis` tells then what would be done, and `startImport` does
+    /// it.
+    #[graphql(default)]
+    pub review: bool,
     /// Whether to report only, and write nothing.
     #[graphql(default)]
     pub dry_run: bool,
+}
+
+/// Which import to start, and how.
+#[derive(InputObject)]
+pub struct StartImportInput {
+    /// The global id of the import.
+    pub id: ID,
+    /// Whether to do what `Import.analysis.proposal` proposes.
+    #[graphql(default)]
+    pub accept_proposal: bool,
+    /// What to do instead of what was asked for; what was asked for if absent.
+    pub options: Option<CreateImportInput>,
 }
 
 /// The import, or what was wrong.
@@ -188,8 +235,6 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         }),
         encoding: reading.read("encoding", input.encoding.as_deref(), read_encoding),
         header: input.header,
-        skip_lines: input.skip_lines.map(u64::from),
-        part: input.part.clone(),
         decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
@@ -205,6 +250,12 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         input.time_zone.as_deref(),
         crate::config::parse_zone,
     );
+    let mut date_formats = Vec::new();
+    for (place, said) in input.date_formats.iter().enumerate() {
+        let path = format!("dateFormats.{place}.format");
+        let format = reading.read(&path, Some(&said.format), DateFormat::parse);
+        date_formats.extend(format.map(|format| (said.column.clone(), format)));
+    }
     let columns = input.columns.iter();
     let columns = columns.map(|column| (column.column.clone(), column.field.clone()));
     let columns: Vec<(String, String)> = columns.collect();
@@ -220,7 +271,16 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
                 .collect(),
             columns,
             ignore: input.ignore.clone(),
+            others: input.others.map(Into::into),
+            from: input.from.map(|from| from.preset().to_owned()),
+            set: input
+                .set
+                .iter()
+                .map(|set| (set.field.clone(), set.value.clone()))
+                .collect(),
             date_format,
+            date_formats,
+            decimal_commas: input.decimal_commas.clone(),
             time_zone,
             statuses: input
                 .statuses
@@ -230,6 +290,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             source: input.source.clone(),
             mode: input.mode.map(Into::into).unwrap_or_default(),
             fill_missing: input.fill_missing,
+            strict: input.strict,
             raise_consent: input.raise_consent.clone(),
             dry_run: input.dry_run,
         }),
@@ -270,6 +331,10 @@ fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
         ("source", input.source.is_some()),
         ("mode", input.mode.is_some()),
         ("fillMissing", input.fill_missing),
+        ("strict", input.strict),
+        ("others", input.others.is_some()),
+        ("from", input.from.is_some()),
+        ("set", !input.set.is_empty()),
         ("raiseConsent", input.raise_consent.is_some()),
     ] {
         if is_there {
@@ -314,9 +379,10 @@ impl ImportMutation {
         let app = context.app()?;
         let now = app.now();
         let name = input.file_name.unwrap_or_default();
+        let review = input.review;
         let created = app
             .db
-            .run(move |connection| import::create(connection, &options, &name, None, now));
+            .run(move |connection| import::create_to(connection, &options, &name, None, review, now));
         Ok(match split(created.await)? {
             Ok(import) => CreateImportPayload {
                 import: Some(ImportNode(import)),
@@ -327,6 +393,40 @@ impl ImportMutation {
                 user_errors,
             },
         })
+    }
+
+    /// Starts an import whose file was looked at (see `CreateImportInput.review`), or that failed because something had to be
+    /// settled first.
+    async fn start_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which import, and how.")] input: StartImportInput,
+    ) -> async_graphql::Result<ImportPayload> {
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
+        let options = input.options.as_ref();
+        if options.is_some_and(|options| options.raise_consent.is_some()) {
+            context.require(Scope::Admin, "CreateImportInput.raiseConsent")?;
+        }
+        let options = match options.map(read_options).transpose() {
+            Ok(options) => options,
+            Err(user_errors) => {
+                return Ok(ImportPayload {
+                    import: None,
+                    user_errors,
+                });
+            }
+        };
+        let app = context.app()?;
+        let accepts = input.accept_proposal;
+        let started = app
+            .db
+            .run(move |connection| import::start(connection, id, options.clone(), accepts))
+            .await;
+        app.import_ready.notify_one();
+        payload(started)
     }
 
     /// Stops an import. What is stored stays; it can be resumed or undone. One whose undoing was asked for and has not

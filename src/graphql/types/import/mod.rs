@@ -1,7 +1,9 @@
 //! Imports: what was asked, how far they are, and what they did.
 
+mod analysis;
 pub(in crate::graphql) mod feed;
 pub(in crate::graphql) mod input;
+use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::app::ContextExt;
@@ -36,6 +38,8 @@ pub enum ImportStateName {
     Waiting,
     /// It waits for its turn; imports run one at a time.
     Ready,
+    /// Its file was looked at: `analysis` tells what would be done, `startImport` starts it.
+    Analyzed,
     /// It is running, or will be gone on with soon where its server was stopped.
     Running,
     /// Every row was used or reported.
@@ -80,6 +84,10 @@ pub enum ImportProblemKind {
     Suppressed,
     /// Its address is that of a role, such as info@. It was used.
     RoleAddress,
+    /// A cell could not be read and was left out; the rest of the row was used.
+    DroppedCell,
+    /// A cell was read, but not as it stands.
+    Remark,
 }
 
 /// What is to be said of a row of a file.
@@ -228,6 +236,16 @@ impl ImportReportNode {
     async fn unknown(&self) -> i32 {
         number(self.0.unknown)
     }
+
+    /// Cells that could not be read and were left out; the rest of their rows was used.
+    async fn dropped_cells(&self) -> i32 {
+        number(self.0.dropped_cells)
+    }
+
+    /// Cells that were read, but not as they stand.
+    async fn remarks(&self) -> i32 {
+        number(self.0.remarks)
+    }
 }
 
 /// Returns where the file of an import is sent to.
@@ -335,6 +353,11 @@ impl ImportNode {
             .collect()
     }
 
+    /// What it would do with its file, found out by reading all of it before anything is written; null before that.
+    async fn analysis(&self) -> Option<ImportAnalysis> {
+        self.0.analysis().map(Into::into)
+    }
+
     /// Why it failed.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
@@ -393,6 +416,13 @@ impl ImportNode {
     async fn problems_url(&self) -> String {
         let id = to_global(Kind::Import, self.0.id);
         format!("/imports/{}/problems.csv", id.as_str())
+    }
+
+    /// Where the rows that were left out can be fetched, on this server: a file of the same form with the reason as its
+    /// first column, to be corrected and imported again.
+    async fn refused_url(&self) -> String {
+        let id = to_global(Kind::Import, self.0.id);
+        format!("/imports/{}/refused.csv", id.as_str())
     }
 }
 
