@@ -266,7 +266,7 @@ fn run(
         let read_bytes = Arc::default();
         source::read(&path, options.file(), &read_bytes, |rows, form| {
             let looked = look(rows, &form, &options)?;
-            settle(db, import, &options, form, &looked)
+            settle(db, import, &options, &form, &looked)
         })?;
     }
     if import.waits_for_start {
@@ -347,7 +347,7 @@ fn run_rows(
             .collect();
         drop(receiver);
         let mut rows = Peeked {
-            first,
+            first: Vec::from_iter(first).into_iter(),
             rest: file.rows,
         };
         let done_rows = u64::try_from(import.done_rows).unwrap_or_default();

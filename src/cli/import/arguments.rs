@@ -91,6 +91,10 @@ pub struct FileArguments {
     #[arg(long = "decimal-comma", value_name = "COLUMN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     decimal_commas: Vec<String>,
 
+    /// Decimals of this column follow a point, and commas stand between groups of digits. May be given several times.
+    #[arg(long = "decimal-point", value_name = "COLUMN")]
+    decimal_points: Vec<String>,
+
     /// Pass over this many lines before the header, or before the first row.
     #[arg(long, value_name = "LINES")]
     skip_lines: Option<u64>,
@@ -216,6 +220,7 @@ impl SubscriberArguments {
                 .filter(|column| !column.is_empty())
                 .cloned()
                 .collect(),
+            decimal_points: self.file.decimal_points.clone(),
             time_zone: self.file.date_zone,
             statuses: self.statuses.clone(),
             source: self.source.clone(),

@@ -201,6 +201,7 @@ pub fn flag(change: &Change) -> String {
         Change::Set { field, value } => with("--set", format!("{field}={value}")),
         Change::DateFormat { column, format } => with("--date-format", format!("{column}={}", format.as_str())),
         Change::DecimalComma { column } => format!("--decimal-comma={}", quoted(column)),
+        Change::DecimalPoint { column } => with("--decimal-point", column.clone()),
         Change::Others { others } => with("--others", others.as_str().to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use super::unpack::{Packing, find_packing, unpack};
 use super::workbook::read_workbook;
 use crate::error::Error;
 use crate::import::plan::options::{FileOptions, NO_QUOTE};
-use crate::import::plan::vocabulary;
+use crate::import::plan::vocabulary::exact;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -163,7 +163,7 @@ fn find_form(path: &Path, packing: &Packing, options: &FileOptions, start: &[u8]
             exists: !first_row_holds_address(&text, dialect),
             skipped_lines: before,
         },
-        None => find_header(&text, dialect, |cell| vocabulary::exact(cell) == Some("email")),
+        None => find_header(&text, dialect, |cell| exact(cell) == Some("email")),
     };
     dialect.skipped_lines = header.skipped_lines.max(before);
     let form = Form {
@@ -212,7 +212,7 @@ fn read_sheet<T>(
     work: impl FnOnce(&mut dyn RowSource, Form) -> Result<T, Error>,
 ) -> Result<T, Error> {
     read_workbook(file, sheet, |rows, name| {
-        let (mut rows, header) = super::shape::skip_titles(rows, options.skip_lines, |cell| vocabulary::exact(cell) == Some("email"))?;
+        let (mut rows, header) = super::shape::skip_titles(rows, options.skip_lines, |cell| exact(cell) == Some("email"))?;
         let form = Form {
             encoding: Encoding::UTF_8,
             delimiter: b',',

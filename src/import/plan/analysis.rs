@@ -207,8 +207,10 @@ fn mend(decider: &Decider<'_>, tally: &Tally, name: &str, position: usize) -> Op
     let options = decider.options;
     let is_said = |fit: Fit| match fit {
         Fit::DateFormat(_) => options.date_formats.iter().any(|(said, _)| is(said)),
-        Fit::DecimalComma => options.decimal_commas.iter().any(|said| is(said)),
-        Fit::DecimalPoint => options.decimal_points.iter().any(|said| is(said)),
+        Fit::DecimalComma | Fit::DecimalPoint => {
+            let mut said = options.decimal_commas.iter().chain(&options.decimal_points);
+            said.any(|said| is(said))
+        }
     };
     let (fit, count) = tally.best_fit().filter(|(fit, _)| !is_said(*fit))?;
     Some((fit_change(fit, call(name, position))?, count))

@@ -27,26 +27,40 @@ pub struct ColumnPlan {
 pub struct StoredPlan {
     /// Where its cells go, as [`Target::write`] has it.
     pub target: String,
+    /// What stands before decimals, if its cells prove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<Decimal>,
+    /// Whether an empty cell means no, because the others hold marks.
+    #[serde(default)]
+    pub empty_is_no: bool,
 }
 
 /// How the cells of a column are read, by what was said of it and of the whole file.
-pub fn format_of(options: &SubscriberImport, name: &str, position: usize) -> CellFormat {
+pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) -> CellFormat {
+    let name = names[position].trim();
     let is = |said: &str| is_column(said, name, position);
     let mut said = options.date_formats.iter().filter(|(said, _)| is(said));
     let format = said.next().map(|(_, format)| format);
     let mut numbers = options.file.numbers();
     if options.decimal_commas.iter().any(|said| is(said)) {
         numbers.decimal = Some(Decimal::Comma);
-    }
-    if options.decimal_points.iter().any(|said| is(said)) {
+    } else if options.decimal_points.iter().any(|said| is(said)) {
         numbers.decimal = Some(Decimal::Point);
     }
-    let split = options.splits.iter().find(|(said, _)| is(said));
+    let dates = dates(format.or(options.date_format.as_ref()), options.time_zone);
+    let is_literal = is_own_export(names);
+    let split = options.splits.iter().find(|(said, _)| is(said)).map(|(_, split)| *split);
+    // Our own exports write the keys of groups so.
+    let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
     CellFormat {
-        split: split.map(|(_, split)| *split),
-        ..CellFormat::new(dates(format.or(options.date_format.as_ref()), options.time_zone), numbers)
+        split,
+        is_literal,
+        ..CellFormat::new(dates, numbers)
     }
 }
+
+/// The name of the column with the groups in our own exports.
+const GROUPS: &str = "groups";
 
 /// Whether a column names groups: because that was said, or because Rollcall wrote the file.
 pub fn names_groups(options: &SubscriberImport, names: &[String], position: usize) -> bool {
@@ -54,19 +68,15 @@ pub fn names_groups(options: &SubscriberImport, names: &[String], position: usiz
     let is = |said: &str| is_column(said, name, position);
     options.groups_from.iter().any(|said| is(said))
         || options.columns.iter().any(|(said, target)| is(said) && Target::builtin(target.trim()) == Some(Target::Groups))
-        || name == "groups" && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
-}
-
-/// How a column that names groups is read.
-pub fn group_format(options: &SubscriberImport, names: &[String], position: usize) -> CellFormat {
-    let format = format_of(options, names[position].trim(), position);
-    let split = format.split.or_else(|| is_own_export(names).then_some(';'));
-    CellFormat { split, ..format }
+        || name == GROUPS && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
 }
 
 /// The same for a file of events.
-pub fn format_of_event(options: &EventImport) -> CellFormat {
-    CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
+    CellFormat {
+        is_literal: is_own_export(names),
+        ..CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+    }
 }
 
 /// How cells are read of which nothing was said.

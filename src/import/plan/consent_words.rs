@@ -2,6 +2,7 @@
 //! English and the larger languages of Europe. All words are folded as `header.rs` folds them.
 
 use super::header::{has_any, words_of};
+use crate::import::value::find_boolean;
 use crate::rule::Status;
 
 /// What a column about consent says of a subscriber.
@@ -307,29 +308,12 @@ fn words_of_cell(cell: &str) -> String {
     words_of(cell).join(" ")
 }
 
-/// Whether a cell says yes or no, in the languages above; `None` if it says neither.
+/// Whether a cell says yes or no; `None` if it says neither.
 pub fn read_flag(cell: &str) -> Option<bool> {
-    const YES: &[&str] = &[
-        "true", "t", "yes", "y", "1", "on", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "vero", "sim",
-        "verdadeiro", "tak", "prawda", "taip", "tiesa", "да", "д", "истина", "так", "x", "ano", "kylla", "igen", "da", "evet",
-        "waar", "sand", "sann",
-    ];
-    const NO: &[&str] = &[
-        "false", "f", "no", "n", "0", "off", "nein", "falsch", "non", "faux", "falso", "nao", "nie", "falsz", "ne", "netiesa",
-        "melas", "нет", "н", "ложь", "ні", "nej", "nei", "ei", "nem", "nu", "hayir", "nee", "onwaar", "falskt", "falsk", "none",
-        "never",
-    ];
-    let text = cell.trim();
-    match text {
-        "✓" | "✔" | "☑" | "✅" | "√" => return Some(true),
-        "✗" | "✘" | "☐" | "❌" | "-" | "–" => return Some(false),
-        _ => {}
-    }
-    let folded = words_of(text).concat();
-    match folded.as_str() {
-        word if YES.contains(&word) => Some(true),
-        word if NO.contains(&word) => Some(false),
-        _ => None,
+    match cell.trim() {
+        "-" | "–" => Some(false),
+        text if text.eq_ignore_ascii_case("never") || text.eq_ignore_ascii_case("none") => Some(false),
+        text => find_boolean(text),
     }
 }
 

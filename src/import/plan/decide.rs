@@ -465,7 +465,7 @@ impl Decider<'_> {
         let said = options.columns.iter().map(|(column, _)| column);
         let said = said.chain(options.fields.iter().map(|(column, _)| column));
         let said = said.chain(options.date_formats.iter().map(|(column, _)| column));
-        for said in said.chain(&options.decimal_commas) {
+        for said in said.chain(&options.decimal_commas).chain(&options.decimal_points) {
             let mut names = self.names.iter().enumerate();
             if names.any(|(position, name)| is_column(said, name, position)) {
                 continue;

@@ -1,7 +1,7 @@
 //! Reading a whole file before anything is written, to learn what its columns hold.
 
 use super::analysis::{Looked, kinds_to_ask};
-use super::column::{format_of, format_of_event, group_format, names_groups};
+use super::column::{format_of, format_of_event, names_groups};
 use super::decide::is_column;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::Profile;
@@ -84,7 +84,7 @@ fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, Cell
         return Vec::new();
     };
     let places = (0..names.len()).filter(|place| names_groups(options, names, *place));
-    places.map(|place| (place, group_format(options, names, place))).collect()
+    places.map(|place| (place, format_of(options, names, place))).collect()
 }
 
 /// Returns the names of the columns, and the first row where that had to be read to tell them.
@@ -145,7 +145,7 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
         let (format, asked): (CellFormat, Vec<CellKind>) = match options {
             ImportOptions::Subscribers(options) => {
                 let targets = said_targets(options, name, position);
-                (format_of(options, name, position), kinds_to_ask(name, &targets))
+                (format_of(options, names, position), kinds_to_ask(name, &targets))
             }
             ImportOptions::Events(options) => {
                 (format_of_event(options), kind_of_event(name).into_iter().collect())

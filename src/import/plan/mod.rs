@@ -31,7 +31,6 @@ use self::options::{EventImport, ImportOptions, SubscriberImport};
 use self::target::Target;
 use super::file::reader::Kind;
 use super::file::source::Form;
-use super::value::cell::CellFormat;
 use super::job::{self, FileForm, Import, Made, MappedColumn};
 use super::file::table::is_own_export;
 use super::write::event_row::EventReader;
@@ -76,7 +75,7 @@ pub struct Settled {
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong with the options, or that has to be settled.
-pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: Form, looked: &Looked) -> Result<(), Error> {
+pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, looked: &Looked) -> Result<(), Error> {
     let delimiter = form.delimiter;
     let failed = db.run_here(|connection| match options {
         ImportOptions::Subscribers(options) => {
@@ -129,8 +128,11 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: Form, loo
 }
 
 fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
-    let columns = decisions.columns.iter().map(|decision| StoredPlan {
+    let columns = decisions.columns.iter().zip(&looked.profiles);
+    let columns = columns.map(|(decision, profile)| StoredPlan {
         target: decision.target.write(),
+        decimal: profile.decimal(),
+        empty_is_no: profile.has_marks_only(),
     });
     let constants = decisions.constants.iter();
     Settled {
@@ -140,10 +142,10 @@ fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
     }
 }
 
-fn file_form(form: Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
+fn file_form(form: &Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
     let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
     FileForm {
-        form,
+        form: form.clone(),
         columns: columns
             .map(|((name, profile), target)| MappedColumn {
                 column: name.trim().replace('\0', "\u{fffd}"),
@@ -210,10 +212,7 @@ fn event_reader(targets: Vec<EventTarget>, names: &[String], options: &EventImpo
     Ok(EventReader {
         header: names.to_vec(),
         targets,
-        format: CellFormat {
-            is_literal: is_own_export(names),
-            ..format_of_event(options)
-        },
+        format: format_of_event(options, names),
         event: options.event.as_ref().map(name).transpose()?,
         fold: fold.and_then(|fold| names.iter().position(|name| name.trim() == fold.trim())),
     })
@@ -228,13 +227,13 @@ fn person_reader(
     let unknown = |text: &String| Error::Internal(format!("an import goes to {text}, which is unknown"));
     let read = |text: &String| Target::read(text).ok_or_else(|| unknown(text));
     let mut columns = Vec::with_capacity(names.len());
-    for (position, (name, stored)) in names.iter().zip(&settled.columns).enumerate() {
+    for (position, stored) in settled.columns.iter().enumerate().take(names.len()) {
+        let mut format = format_of(options, names, position);
+        format.numbers.decimal = format.numbers.decimal.or(stored.decimal);
+        format.empty_is_no = stored.empty_is_no;
         columns.push(ColumnPlan {
             target: read(&stored.target)?,
-            format: CellFormat {
-                is_literal: is_own_export(names),
-                ..format_of(options, name.trim(), position)
-            },
+            format,
         });
     }
     let mut constants = Vec::new();

@@ -3,7 +3,7 @@
 
 use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
 use super::propose::is_key;
-use crate::import::value::read_cell;
+use crate::import::value::{Decimal, decimal_proof, is_mark, read_cell};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many different values of a column are counted one by one.
@@ -61,10 +61,30 @@ pub struct Tally {
     pub bad_words: BTreeMap<String, u64>,
     /// How many bad cells each option would make readable.
     pub fits: BTreeMap<Fit, u64>,
+    /// Whether cells prove that decimals follow a comma, or a point.
+    proofs: Proofs,
     /// Whether the kind is only tried.
     is_tried: bool,
     /// Whether it was tried and does not fit.
     is_given_up: bool,
+}
+
+/// What numbers prove of the way in which decimals are written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Proofs {
+    comma: bool,
+    point: bool,
+}
+
+impl Proofs {
+    /// Returns what stands before decimals, if all proofs agree.
+    fn settled(self) -> Option<Decimal> {
+        match (self.comma, self.point) {
+            (true, false) => Some(Decimal::Comma),
+            (false, true) => Some(Decimal::Point),
+            _ => None,
+        }
+    }
 }
 
 impl Tally {
@@ -86,6 +106,13 @@ impl Tally {
     }
 
     fn add(&mut self, kind: CellKind, cell: &str, count: u64, format: &CellFormat) {
+        if kind == CellKind::Number {
+            match decimal_proof(cell) {
+                Some(Decimal::Comma) => self.proofs.comma = true,
+                Some(Decimal::Point) => self.proofs.point = true,
+                None => {}
+            }
+        }
         match read_cell(kind, cell, format) {
             CellOutcome::Value(_) => self.good += count,
             CellOutcome::Remark(..) => {
@@ -187,6 +214,27 @@ impl Profile {
     /// Returns how the cells can be read as a kind of value. Nothing is known of a kind that was neither asked for nor
     /// tried in a column of many values.
     pub fn tally(&self, kind: CellKind) -> Tally {
+        let mut tally = self.counted(kind);
+        let is_open = self.format.numbers.decimal.is_none();
+        if let Some(decimal) = tally.proofs.settled().filter(|_| is_open) {
+            // Cells of two meanings have the one that the others prove.
+            let fit = match decimal {
+                Decimal::Comma => Fit::DecimalComma,
+                Decimal::Point => Fit::DecimalPoint,
+            };
+            let settled = tally.fits.remove(&fit).unwrap_or_default();
+            tally.good += settled;
+            tally.bad -= settled;
+            tally.fits.remove(&Fit::DecimalComma);
+            tally.fits.remove(&Fit::DecimalPoint);
+            if tally.bad == 0 {
+                tally.bad_words.clear();
+            }
+        }
+        tally
+    }
+
+    fn counted(&self, kind: CellKind) -> Tally {
         if let Some(words) = &self.words {
             let mut tally = Tally::default();
             for (word, count) in words {
@@ -198,8 +246,19 @@ impl Profile {
         let found = tallies.find(|tally| tally.kind == Some(kind));
         found.cloned().unwrap_or_default()
     }
+
+    /// Returns what stands before the decimals of its numbers, if they prove it.
+    pub fn decimal(&self) -> Option<Decimal> {
+        self.counted(CellKind::Number).proofs.settled()
+    }
+
+    /// Whether all of its cells are marks, such as ✓ and x, or empty: an empty one means no then.
+    pub fn has_marks_only(&self) -> bool {
+        let words = self.words.as_ref();
+        words.is_some_and(|words| !words.is_empty() && words.keys().all(|word| is_mark(word)))
+    }
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().take(MAX_WORD / 4).collect()
+    text.chars().filter(|character| *character != '\0').take(MAX_WORD / 4).collect()
 }

@@ -108,6 +108,11 @@ pub enum Change {
         /// The column.
         column: String,
     },
+    /// Read decimals of a column after a point, and commas between groups of digits.
+    DecimalPoint {
+        /// The column.
+        column: String,
+    },
     /// Say what becomes of all columns that nothing is said of.
     Others {
         /// What.

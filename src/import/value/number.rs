@@ -1,7 +1,8 @@
 //! Numbers as people write them: with a currency, a percent sign, and groups of digits.
 
 /// What stands before the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Decimal {
     /// A point, as in 1,234.5.
     Point,

@@ -138,6 +138,8 @@ pub enum ImportOption {
     DateFormats,
     /// `decimalCommas`: read decimals of a column after a comma.
     DecimalCommas,
+    /// `decimalPoints`: read decimals of a column after a point.
+    DecimalPoints,
     /// `others`: say what becomes of all other columns.
     Others,
 }
@@ -222,6 +224,10 @@ impl From<Change> for ImportChange {
             Change::DecimalComma { column } => ImportChange {
                 column: text(column),
                 ..empty(ImportOption::DecimalCommas)
+            },
+            Change::DecimalPoint { column } => ImportChange {
+                column: text(column),
+                ..empty(ImportOption::DecimalPoints)
             },
             Change::Others { others } => ImportChange {
                 others: Some((*others).into()),

@@ -102,7 +102,10 @@ pub struct CreateImportInput {
     /// Columns in which decimals follow a comma.
     #[graphql(default)]
     pub decimal_commas: Vec<String>,
-    /// Whether decimals follow a comma, as in `1.234,5`; that is not found out.
+    /// Columns in which decimals follow a point, and commas stand between groups of digits.
+    #[graphql(default)]
+    pub decimal_points: Vec<String>,
+    /// Whether decimals follow a comma in every column, as in `1.234,5`.
     #[graphql(default)]
     pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
@@ -281,6 +284,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             date_format,
             date_formats,
             decimal_commas: input.decimal_commas.clone(),
+            decimal_points: input.decimal_points.clone(),
             time_zone,
             statuses: input
                 .statuses
