@@ -3,7 +3,7 @@
 use super::rows::Row;
 use super::table::RowSource;
 use crate::error::Error;
-use crate::import::plan::options::{ImportMode, SubscriberImport};
+use crate::import::plan::options::{EventImport, ImportMode, SubscriberImport};
 use crate::import::report::{ImportReport, ProblemKind, RowProblem};
 use crate::import::write::batch::{Batch, Items};
 use crate::import::write::event_row::EventReader;
@@ -22,7 +22,7 @@ pub enum Kind {
     /// As people.
     People(Box<PersonReader>, Box<SubscriberImport>),
     /// As events.
-    Events(EventReader),
+    Events(Box<EventReader>, Box<EventImport>),
 }
 
 /// Reads batches.
@@ -79,11 +79,11 @@ impl<'a> BatchReader<'a> {
             self.row += 1;
             let known = match self.kind {
                 Kind::People(reader, _) => reader.email_of(&row).map(|email| hash(&email)),
-                Kind::Events(reader) if self.is_dry_run => {
+                Kind::Events(reader, _) if self.is_dry_run => {
                     let read = reader.read(&row).ok();
                     read.and_then(|(event, _)| event.identity().map(hash_all))
                 }
-                Kind::Events(_) => None,
+                Kind::Events(..) => None,
             };
             if let Some(known) = known {
                 self.seen.insert(known);
@@ -122,7 +122,7 @@ impl<'a> BatchReader<'a> {
                     }
                     Err(problem) => gathering.say(problem.of_row(row)),
                 },
-                Kind::Events(reader) => {
+                Kind::Events(reader, _) => {
                     let others = self.next_lines(reader, &row, rows)?;
                     gathering.report.rows += others.len() as u64;
                     gathering.report.folded += others.len() as u64;
@@ -280,7 +280,7 @@ impl Gathering {
         Gathering {
             items: match kind {
                 Kind::People(..) => Items::People(Vec::new()),
-                Kind::Events(_) => Items::Events(Vec::new()),
+                Kind::Events(..) => Items::Events(Vec::new()),
             },
             places: HashMap::new(),
             report: ImportReport::default(),

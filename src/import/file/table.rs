@@ -89,14 +89,6 @@ pub fn is_own_export(names: &[String]) -> bool {
 /// Returns the cells of a row that has as many as its header; missing ones are added as above.
 ///
 /// # Errors
-/// What was expected and found.
-pub fn fit_row(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
-    match &row.cells {
-        Ok(cells) if cells.len() == width => Ok(Cow::Borrowed(cells)),
-        cells => fit_width(cells.clone(), width).map(Cow::Owned),
-    }
-}
-
 /// Whether a cell holds nothing that is seen.
 pub fn is_blank(cell: &str) -> bool {
     // The last is the mark for the end of a file of before.

@@ -165,6 +165,10 @@ impl Decider<'_> {
         if let Some(decision) = self.as_said(position, name, decisions) {
             return decision;
         }
+        // When a row was changed last, the import finds out by itself.
+        if name == "updated_at" && is_own_export(self.names) {
+            return decided(Target::Nowhere, Why::Name);
+        }
         if position == 0 && name == REFUSED_BECAUSE {
             return decided(Target::Nowhere, Why::Refused);
         }
@@ -391,7 +395,7 @@ impl Decider<'_> {
     }
 
     fn makes_fields(&self) -> bool {
-        !self.options.fields_from.is_empty() || is_own_export(self.names)
+        !self.options.file.fields_from.is_empty() || is_own_export(self.names)
     }
 
     /// A column whose name says nothing.

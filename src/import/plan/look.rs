@@ -16,6 +16,9 @@ use crate::import::value::read_cell;
 use super::event_columns::kind_of_event;
 use std::collections::BTreeSet;
 
+/// What stands before the key of a custom field in the name of its column.
+const CUSTOM: &str = "custom.";
+
 /// The most groups that the rows of a file may name.
 const MAX_GROUPS: usize = 1_000;
 
@@ -145,10 +148,17 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
         let (format, asked): (CellFormat, Vec<CellKind>) = match options {
             ImportOptions::Subscribers(options) => {
                 let targets = said_targets(options, name, position);
-                (format_of(options, names, position), kinds_to_ask(name, &targets))
+                let mut format = format_of(options, names, position);
+                let mut asked = kinds_to_ask(name, &targets);
+                // Custom fields of our own export: their types are not in the file.
+                format.is_canonical = format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
+                if format.is_canonical {
+                    asked.push(CellKind::List);
+                }
+                (format, asked)
             }
             ImportOptions::Events(options) => {
-                (format_of_event(options), kind_of_event(name).into_iter().collect())
+                (format_of_event(options, names), kind_of_event(name).into_iter().collect())
             }
         };
         Profile::new(names.len(), format, &asked, &TRIED)

@@ -46,6 +46,8 @@ pub struct FileOptions {
     pub skip_lines: Option<u64>,
     /// The file within a ZIP archive, or the sheet of a workbook.
     pub part: Option<String>,
+    /// Columns with JSON objects, whose keys become custom fields.
+    pub fields_from: Vec<String>,
     /// Whether decimals follow a comma in every column.
     pub decimal_comma: bool,
 }
@@ -126,8 +128,6 @@ pub struct SubscriberImport {
     pub splits: Vec<(String, char)>,
     /// Columns that name groups to add the subscriber of the row to.
     pub groups_from: Vec<String>,
-    /// Columns with JSON objects, whose keys become custom fields.
-    pub fields_from: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.

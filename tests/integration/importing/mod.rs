@@ -7,6 +7,8 @@ mod events;
 mod files;
 mod jobs;
 mod options;
+mod orders;
+mod shapes;
 mod subscribers;
 mod terminal;
 mod ugly;
