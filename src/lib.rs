@@ -32,7 +32,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -101,7 +101,7 @@
 //!
 //! 1. A trigger notes the subscriber in `touches`; the loop in `server/loops/follower.rs` is woken, or looks twice a second.
 //! 2. `follow/instant.rs` takes the oldest touches and evaluates the instant segments for those ids, in one snapshot.
-//! 3. One transaction flips bits, remembers who joined and left, and is done with the touches (`follow/touches.rs`). While
+//! 3. One transaction flips bits, remembers who joined and left, and is done with the touches (`refresh/touches.rs`). While
 //!    a refresh runs they are kept, and the refresh leaves the instant segments of those subscribers alone.
 //!
 //! # Walkthrough: an import
@@ -137,6 +137,7 @@ pub mod rule;
 
 pub mod text;
 
+pub mod app;
 pub mod cancel;
 pub mod clock;
 pub mod error;
