@@ -42,6 +42,5 @@ mod settings;
 mod subscriptions;
 mod suites;
 mod texts;
-mod tidy;
 mod websocket;
 mod write_alone;
