@@ -23,9 +23,10 @@ use clap::Parser;
 use ground::{execute, timed, with_database};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{
-    Figure, Meter, Phase, RULE_BUDGET, RefreshSettings, Selection, Trigger, refresh,
-};
+use rollcall::past::Trigger;
+use rollcall::refresh::{Selection, refresh};
+use rollcall::scan::RefreshSettings;
+use rollcall::scan::{Figure, Meter, Phase, RULE_BUDGET};
 use segments::Definition;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
-use crate::audience::import::ImportSettings;
+use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
@@ -9,8 +9,11 @@ use crate::config::{
     ScheduleSettings, TransferSettings,
 };
 use crate::db::embedded::EmbeddedError;
-use crate::graphql::{ApiSettings, App};
-use crate::server::{self, HttpSettings, ServerSettings, graphiql};
+use crate::graphql::ApiSettings;
+use crate::import::ImportSettings;
+use crate::server;
+use crate::server::http::graphiql;
+use crate::server::{HttpSettings, ServerSettings};
 use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};

@@ -6,9 +6,9 @@
 //! marked as followed, until the refresh has written its own, which leaves the instant segments of whoever has a touch
 //! alone.
 
-use super::step::is_refresh_running;
 use crate::db::schema::{segments, touches};
 use crate::error::Error;
+use crate::refresh::step::is_refresh_running;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, max, select};

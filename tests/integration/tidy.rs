@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; a file may use its own floor and those below.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 14] = [
     &["rule", "error", "clock", "text", "cancel"],
     &["evaluate"],
     &["db"],
     &["audience"],
+    &["past"],
+    &["scan"],
     &["refresh"],
-    &["export"],
-    &["config", "graphql"],
+    &["follow"],
+    &["import", "export"],
+    &["live"],
+    &["app"],
+    &["graphql"],
+    &["config"],
     &["server", "cli"],
 ];
 
@@ -18,7 +24,10 @@ const FLOORS: [&[&str]; 8] = [
 const LIBRARIES: [(&str, &[&str]); 4] = [
     (
         "diesel",
-        &["db", "audience", "refresh", "export", "graphql", "cli"],
+        &[
+            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "graphql",
+            "cli",
+        ],
     ),
     ("async_graphql", &["graphql", "server"]),
     ("actix_web", &["server", "cli"]),

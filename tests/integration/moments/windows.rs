@@ -3,7 +3,9 @@
 use super::{FIRST, LAST};
 use crate::support::{TestApp, instant};
 use rollcall::clock::Clock;
-use rollcall::refresh::{RefreshSettings, Selection, Trigger, refresh};
+use rollcall::past::Trigger;
+use rollcall::refresh::{Selection, refresh};
+use rollcall::scan::RefreshSettings;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";

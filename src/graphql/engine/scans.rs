@@ -1,0 +1,19 @@
+//! Scans that resolvers ask for.
+
+use super::context::ContextExt;
+use super::error::to_graphql;
+use crate::db::Db;
+use crate::error::Error;
+use crate::scan::RefreshSettings;
+use async_graphql::Context;
+
+/// Runs a scan for a resolver, when its turn has come.
+pub async fn run_scan<T, W>(context: &Context<'_>, work: W) -> async_graphql::Result<T>
+where
+    T: Send + 'static,
+    W: FnOnce(&Db, &RefreshSettings) -> Result<T, Error> + Send + 'static,
+{
+    let key = context.access()?.key_id;
+    let scanned = context.app()?.scan(key, work).await;
+    scanned.map_err(to_graphql)
+}

@@ -1,0 +1,263 @@
+//! API keys as a server checks them: all of them in memory, looked at anew when somebody asks and the last look is more
+//! than a second ago, and every two seconds for those whose sockets are open. While nobody asks, nobody looks.
+//!
+//! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here
+//! soon after. A key that is not known may have been made since: it waits for the next look, which many wait for
+//! together and which comes at most ten times a second. So long a stranger waits to be refused.
+
+use crate::app::App;
+use crate::audience::api_key::{self, Access, ApiKey, Hash, KeyRing, MAX_KEYS};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+/// For how long what was seen is as good as new.
+const RECENT: Duration = Duration::from_secs(1);
+/// For how long it counts when the database does not answer.
+const STALE: Duration = Duration::from_secs(10);
+/// How long to wait for a look while what was seen counts.
+const BRIEF: Duration = Duration::from_secs(1);
+/// How long to wait for one that somebody cannot do without.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How soon after a look another may follow.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long between two looks for those whose sockets are open.
+const FOR_SOCKETS: Duration = Duration::from_secs(2);
+/// How long between two notes of the use of a key.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No key, or one that is unknown, expired or revoked: which, is not told.
+    Unauthenticated,
+    /// The keys cannot be looked up now.
+    Unavailable,
+}
+
+/// The keys of a server.
+pub struct Keys {
+    /// Whether this server answers without a key while none exists.
+    may_be_open: bool,
+    seen: watch::Sender<Seen>,
+    asked: Notify,
+    uses: Mutex<Uses>,
+}
+
+/// What a look has seen.
+struct Seen {
+    has_any: bool,
+    ids: HashMap<Hash, i64>,
+    keys: HashMap<i64, ApiKey>,
+    /// When the look began.
+    at: Instant,
+}
+
+impl Seen {
+    fn new(ring: KeyRing, at: Instant) -> Seen {
+        let ids = ring.keys.iter().map(|(hash, key)| (*hash, key.id));
+        Seen {
+            has_any: ring.has_any,
+            ids: ids.collect(),
+            keys: ring
+                .keys
+                .into_iter()
+                .map(|(_, key)| (key.id, key))
+                .collect(),
+            at,
+        }
+    }
+
+    fn find(&self, hash: &Hash, now: DateTime<Utc>) -> Option<Access> {
+        let key = self.ids.get(hash).and_then(|id| self.keys.get(id));
+        let key = key.filter(|key| key.is_usable(now))?;
+        Some(Access {
+            key_id: Some(key.id),
+            scopes: key.scopes,
+        })
+    }
+}
+
+/// The looks that follow.
+pub struct Looks(watch::Receiver<Seen>);
+
+impl Looks {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // There will be none; a server without its keys has ended.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Which keys were used since that was noted in the database.
+#[derive(Default)]
+struct Uses {
+    noted: HashMap<i64, Instant>,
+    due: Vec<i64>,
+}
+
+impl Keys {
+    /// Looks for the first time.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn open(app: &App, may_be_open: bool) -> Result<Keys, Error> {
+        let keys = Keys {
+            may_be_open,
+            seen: watch::Sender::new(Seen::new(KeyRing::default(), Instant::now())),
+            asked: Notify::new(),
+            uses: Mutex::default(),
+        };
+        keys.look(app).await?;
+        Ok(keys)
+    }
+
+    /// Whether any key opens anything.
+    pub fn has_usable(&self, now: DateTime<Utc>) -> bool {
+        let seen = self.seen.borrow();
+        seen.keys.values().any(|key| key.is_usable(now))
+    }
+
+    /// Tells who comes with the value of a header `Authorization`, or without.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn admit(&self, presented: Option<&str>, app: &App) -> Result<Access, Refusal> {
+        self.look_recently().await?;
+        if self.is_open() {
+            return Ok(Access::local());
+        }
+        let hash = presented.and_then(read_bearer).and_then(api_key::hash);
+        let hash = hash.ok_or(Refusal::Unauthenticated)?;
+        let found = self.seen.borrow().find(&hash, app.now());
+        let access = match found {
+            Some(access) => access,
+            None => {
+                self.wait_for_look(Instant::now(), PATIENCE).await?;
+                let found = self.seen.borrow().find(&hash, app.now());
+                found.ok_or(Refusal::Unauthenticated)?
+            }
+        };
+        self.note_use(&access);
+        Ok(access)
+    }
+
+    /// Whether somebody who was let in would be so again.
+    pub fn still_admit(&self, access: &Access, now: DateTime<Utc>) -> bool {
+        let seen = self.seen.borrow();
+        match access.key_id {
+            Some(id) => seen.keys.get(&id).is_some_and(|key| key.is_usable(now)),
+            None => self.may_be_open && !seen.has_any,
+        }
+    }
+
+    /// Whether somebody who was let in would be so again, by a recent look.
+    pub async fn still_admit_now(&self, access: &Access, app: &App) -> bool {
+        let looked = self.look_recently().await;
+        looked.is_ok() && self.still_admit(access, app.now())
+    }
+
+    /// Remembers that a key was used.
+    pub fn note_use(&self, access: &Access) {
+        let Some(id) = access.key_id else { return };
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_noted = uses
+            .noted
+            .get(&id)
+            .is_some_and(|at| at.elapsed() < NOTE_EVERY);
+        if !is_noted {
+            // The keys that can be in here are usable ones; others go when there would be too many.
+            if uses.noted.len() >= MAX_KEYS {
+                uses.noted.retain(|_, at| at.elapsed() < NOTE_EVERY);
+            }
+            uses.noted.insert(id, Instant::now());
+            uses.due.push(id);
+            self.asked.notify_one();
+        }
+    }
+
+    /// Tells of every look; while somebody listens there are some.
+    pub fn listen(&self) -> Looks {
+        let looks = Looks(self.seen.subscribe());
+        self.asked.notify_one();
+        looks
+    }
+
+    /// Whether no key was asked for when somebody last looked.
+    pub fn is_open(&self) -> bool {
+        self.may_be_open && !self.seen.borrow().has_any
+    }
+
+    /// Makes sure that what was seen is recent, or at least not stale where the database does not answer.
+    async fn look_recently(&self) -> Result<(), Refusal> {
+        let age = self.seen.borrow().at.elapsed();
+        if age <= RECENT {
+            return Ok(());
+        }
+        let wanted = Instant::now() - RECENT;
+        if age > STALE {
+            return self.wait_for_look(wanted, PATIENCE).await;
+        }
+        // Where it does not come, what was seen is borne with.
+        let _ = self.wait_for_look(wanted, BRIEF).await;
+        Ok(())
+    }
+
+    /// Asks for a look and waits for one that began at that time or after it.
+    async fn wait_for_look(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
+        let mut listener = self.seen.subscribe();
+        self.asked.notify_one();
+        let looked = listener.wait_for(|seen| seen.at >= wanted);
+        match timeout(patience, looked).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    async fn look(&self, app: &App) -> Result<(), Error> {
+        let at = Instant::now();
+        let now = app.now();
+        let due = {
+            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut uses.due)
+        };
+        let ring = app.db.run(move |connection| {
+            if !due.is_empty()
+                && let Err(error) = api_key::record_use(connection, &due, now)
+            {
+                tracing::warn!(%error, "the last use of API keys could not be noted");
+            }
+            api_key::load_ring(connection, now)
+        });
+        self.seen.send_replace(Seen::new(ring.await?, at));
+        Ok(())
+    }
+}
+
+/// Looks whenever somebody asks, for ever.
+pub async fn run(app: App, keys: Arc<Keys>) {
+    loop {
+        let has_sockets = keys.seen.receiver_count() > 0;
+        tokio::select! {
+            () = sleep(FOR_SOCKETS), if has_sockets => {}
+            () = keys.asked.notified() => {}
+            () = app.keys_changed.notified() => {}
+        }
+        if let Err(error) = keys.look(&app).await {
+            tracing::warn!(%error, "the API keys cannot be looked up");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Reads `Bearer KEY`, whose first word may be written in any case (RFC 9110, section 11.1).
+fn read_bearer(presented: &str) -> Option<&str> {
+    let (scheme, key) = presented.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim())
+}
