@@ -1,4 +1,4 @@
-//! Tests against a real Postgres: one throw-away cluster for all of them, a schema and a clock for each.
+//! Tests against a real Postgres: one throw-away cluster for all of them, a database and a clock for each.
 
 mod support;
 
