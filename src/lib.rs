@@ -11,6 +11,18 @@
 //! explanation of one subscriber. Postgres does what it is best at: holding the truth, scanning ranges, and giving
 //! every worker the same snapshot.
 //!
+//! # Chapters
+//!
+//! How to use Rollcall stands in `docs/`, one chapter a file. The links lead there from `target/doc`.
+//!
+//! - [Tour](../../../docs/tour.md)
+//! - [Rules](../../../docs/rules.md)
+//! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
+//! - [History and live](../../../docs/history.md)
+//! - [Keys and access](../../../docs/keys.md), [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
+//! - [Settings](../../../docs/settings.md) and [operating](../../../docs/operating.md)
+//! - [Architecture](../../../docs/architecture.md), with drawings of a query and a refresh
+//!
 //! # The floors
 //!
 //! Imports go down only; a test reads the `use crate::` lines and keeps it so.
