@@ -57,7 +57,11 @@ fn links_lead_somewhere() {
             if !anchor.is_empty() {
                 let other = Page::read(&path.to_string_lossy());
                 let anchors = anchors(&other);
-                assert!(anchors.iter().any(|known| known == anchor), "{}: {target}", page.name);
+                assert!(
+                    anchors.iter().any(|known| known == anchor),
+                    "{}: {target}",
+                    page.name
+                );
             }
         }
     }
@@ -81,8 +85,16 @@ fn paths_in_pages_and_drawings_exist() {
         let prose = page.prose();
         let spans = span.captures_iter(&prose).map(|found| found[1].to_owned());
         let mut paths: Vec<String> = spans.filter(|text| path.is_match(text)).collect();
-        for block in page.blocks().iter().filter(|block| block.language == "mermaid") {
-            paths.extend(drawn.find_iter(&block.text).map(|found| found.as_str().to_owned()));
+        for block in page
+            .blocks()
+            .iter()
+            .filter(|block| block.language == "mermaid")
+        {
+            paths.extend(
+                drawn
+                    .find_iter(&block.text)
+                    .map(|found| found.as_str().to_owned()),
+            );
         }
         for path in paths.iter().filter(|path| !path.contains("NNNN")) {
             assert!(exists(path), "{}: there is no {path}", page.name);
@@ -96,11 +108,21 @@ fn the_index_and_the_crate_list_every_chapter() {
     let readme = Page::read("README.md").text;
     let map = std::fs::read_to_string(root().join("src/lib.rs")).expect("a text");
     for page in pages() {
-        let Some(chapter) = page.name.strip_prefix("docs/").filter(|name| *name != "README.md") else {
+        let Some(chapter) = page
+            .name
+            .strip_prefix("docs/")
+            .filter(|name| *name != "README.md")
+        else {
             continue;
         };
-        assert!(index.contains(&format!("]({chapter})")), "docs/README.md lacks {chapter}");
-        assert!(readme.contains(&format!("](docs/{chapter})")), "README.md lacks {chapter}");
+        assert!(
+            index.contains(&format!("]({chapter})")),
+            "docs/README.md lacks {chapter}"
+        );
+        assert!(
+            readme.contains(&format!("](docs/{chapter})")),
+            "README.md lacks {chapter}"
+        );
         // From target/doc/rollcall, where `cargo doc` puts the page.
         let link = format!("](../../../docs/{chapter})");
         assert!(map.contains(&link), "src/lib.rs lacks {chapter}");
@@ -110,5 +132,8 @@ fn the_index_and_the_crate_list_every_chapter() {
 #[test]
 fn the_readme_stays_short() {
     let lines = Page::read("README.md").text.lines().count();
-    assert!(lines <= README_LINES, "{lines} lines; move what is not the way in to a chapter");
+    assert!(
+        lines <= README_LINES,
+        "{lines} lines; move what is not the way in to a chapter"
+    );
 }

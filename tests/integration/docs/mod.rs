@@ -61,8 +61,16 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "cargo build --release",
         "builds and stays; the blocks behind it run against such a server",
     ),
-    ("docs/architecture.md", "flowchart TD", "a drawing; its paths are tested"),
-    ("docs/architecture.md", "sequenceDiagram", "a drawing; its paths are tested"),
+    (
+        "docs/architecture.md",
+        "flowchart TD",
+        "a drawing; its paths are tested",
+    ),
+    (
+        "docs/architecture.md",
+        "sequenceDiagram",
+        "a drawing; its paths are tested",
+    ),
     (
         "docs/federation.md",
         "type Subscriber @key(fields: \"email\") {   # in the schema of your shop",
@@ -96,7 +104,10 @@ fn check(name: &str, audience: Audience) {
     }
     for (_, line, _) in NOT_RUN.iter().filter(|(page, ..)| *page == name) {
         let is_there = blocks.iter().any(|block| block.first_line() == *line);
-        assert!(is_there, "{name}: no block begins with {line}; take it out of NOT_RUN");
+        assert!(
+            is_there,
+            "{name}: no block begins with {line}; take it out of NOT_RUN"
+        );
     }
 }
 

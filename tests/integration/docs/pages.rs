@@ -56,7 +56,10 @@ impl Page {
             let place = format!("{}:{}", self.name, position + 1);
             match (&mut open, inner.strip_prefix(FENCE)) {
                 (Some((block, _)), Some("")) => {
-                    assert!(!block.language.is_empty(), "{place}: a block has no language");
+                    assert!(
+                        !block.language.is_empty(),
+                        "{place}: a block has no language"
+                    );
                     blocks.extend(open.take().map(|(block, _)| block));
                 }
                 // Blocks in lists are indented as their fence is.

@@ -115,7 +115,11 @@ fn settings_of_the_database() -> String {
         let [name, env, _, meaning] = flag_cells(flag.expect("a flag for every setting"));
         let default = code(&Settings::default().text(key));
         // How the flag is used is told above the table.
-        let meaning = meaning.split(". Used at").next().unwrap_or_default().to_owned();
+        let meaning = meaning
+            .split(". Used at")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         table += &row(&[code(key.as_str()), name, env, default, meaning]);
     }
     table
@@ -131,11 +135,7 @@ fn nodes() -> String {
     let mut table = head(&["node", "tests and measures", "windows", "beside them"]);
     for node in NodeName::ALL {
         let words = list_words(node.as_str());
-        let lists = [
-            [Role::Test, Role::Measure],
-            [Role::Subject, Role::Filter],
-        ]
-        .map(|roles| {
+        let lists = [[Role::Test, Role::Measure], [Role::Subject, Role::Filter]].map(|roles| {
             let lists = roles.map(|role| words_of(&words, role));
             lists.join(" ").trim().to_owned()
         });
@@ -193,9 +193,18 @@ fn bounds() -> String {
         ("nodes within each other", thousands(MAX_DEPTH)),
         ("values in a list", thousands(MAX_VALUES)),
         ("tests under `where`", thousands(MAX_EVENT_FILTERS)),
-        ("characters of a regular expression", thousands(MAX_REGEX_LENGTH)),
-        ("characters of all regular expressions of a rule", thousands(MAX_REGEXES_LENGTH)),
-        ("KiB of a compiled regular expression", thousands(MAX_REGEX_SIZE >> 10)),
+        (
+            "characters of a regular expression",
+            thousands(MAX_REGEX_LENGTH),
+        ),
+        (
+            "characters of all regular expressions of a rule",
+            thousands(MAX_REGEXES_LENGTH),
+        ),
+        (
+            "KiB of a compiled regular expression",
+            thousands(MAX_REGEX_SIZE >> 10),
+        ),
         ("KiB of all of them", thousands(MAX_REGEXES_SIZE >> 10)),
     ];
     let rows = rows.map(|(what, most)| row(&[what.to_owned(), most]));
@@ -287,7 +296,10 @@ fn every_flag_of_the_server_is_in_the_table() {
         .filter(|word| word.starts_with("--"))
         .map(|flag| flag.trim_end_matches([',', '.']));
     for flag in flags.filter(|flag| !["--help", "--version"].contains(flag)) {
-        assert!(table.contains(&format!("| `{flag}` |")), "{flag} is missing");
+        assert!(
+            table.contains(&format!("| `{flag}` |")),
+            "{flag} is missing"
+        );
     }
 }
 
@@ -295,7 +307,10 @@ fn every_flag_of_the_server_is_in_the_table() {
 #[test]
 fn the_api_chapter_lists_every_code_and_no_other() {
     let page = Page::read("docs/api.md");
-    let section = page.text.split("\n## ").find(|part| part.starts_with("Errors\n"));
+    let section = page
+        .text
+        .split("\n## ")
+        .find(|part| part.starts_with("Errors\n"));
     let listed: Vec<&str> = section
         .expect("a section about errors")
         .lines()

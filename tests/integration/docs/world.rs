@@ -77,7 +77,11 @@ impl World {
         let database = TestDatabase::new();
         let dir = tempfile::tempdir().expect("a directory");
         let data_dir = dir.path().join("data");
-        let command = if audience == Audience::Demo { "demo" } else { "serve" };
+        let command = if audience == Audience::Demo {
+            "demo"
+        } else {
+            "serve"
+        };
         let server = Server::spawn(
             rollcall(&[command, "--listen", "127.0.0.1:0"])
                 .args(["--database-url", &database.url, "--data-dir"])
@@ -242,7 +246,10 @@ impl World {
             .iter()
             .map(|key| ("authorization", key.as_str()))
             .collect();
-        let mut body = self.server.post_as(&headers, document, variables).into_body();
+        let mut body = self
+            .server
+            .post_as(&headers, document, variables)
+            .into_body();
         assert_eq!(body.get("errors"), None, "{place}");
         body["data"].take()
     }
@@ -280,7 +287,11 @@ fn find<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     match value {
         Value::Object(entries) => entries.iter().find_map(|(key, value)| {
             let is_it = key == name && value.as_array().is_none_or(|items| !items.is_empty());
-            if is_it { Some(value) } else { find(value, name) }
+            if is_it {
+                Some(value)
+            } else {
+                find(value, name)
+            }
         }),
         Value::Array(items) => items.iter().find_map(|item| find(item, name)),
         _ => None,
@@ -299,7 +310,10 @@ fn is_like(found: &Value, wanted: &Value) -> bool {
         }
         (Value::Array(found), Value::Array(wanted)) => {
             found.len() == wanted.len()
-                && found.iter().zip(wanted).all(|(found, wanted)| is_like(found, wanted))
+                && found
+                    .iter()
+                    .zip(wanted)
+                    .all(|(found, wanted)| is_like(found, wanted))
         }
         _ => found == wanted,
     }
