@@ -22,12 +22,17 @@ mod world;
 use pages::{Block, Page, pages};
 use world::{Audience, World};
 
-/// The blocks that are not run: page, first line, reason.
+/// The blocks that are not run: page, how the first line begins, reason.
 const NOT_RUN: &[(&str, &str, &str)] = &[
     (
         ".github/CONTRIBUTING.md",
         "cargo run -- demo",
         "builds and stays",
+    ),
+    (
+        ".github/CONTRIBUTING.md",
+        "ROLLCALL_DOCS=write",
+        "writes pages; the test that it runs compares them",
     ),
     (
         ".github/CONTRIBUTING.md",
@@ -91,7 +96,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
 /// Whether a block is in [`NOT_RUN`].
 fn is_excused(page: &str, block: &Block) -> bool {
     let mut excuses = NOT_RUN.iter();
-    excuses.any(|(name, line, _)| *name == page && *line == block.first_line())
+    excuses.any(|(name, line, _)| *name == page && block.first_line().starts_with(line))
 }
 
 /// Runs the blocks of a page against a server of its own, unless all of them are excused.
@@ -103,7 +108,7 @@ fn check(name: &str, audience: Audience) {
         World::new(audience).run(&page);
     }
     for (_, line, _) in NOT_RUN.iter().filter(|(page, ..)| *page == name) {
-        let is_there = blocks.iter().any(|block| block.first_line() == *line);
+        let is_there = blocks.iter().any(|block| block.first_line().starts_with(line));
         assert!(
             is_there,
             "{name}: no block begins with {line}; take it out of NOT_RUN"

@@ -86,7 +86,7 @@ fn flag_cells(flag: &Arg) -> [String; 4] {
     let is_switch = !flag.get_action().takes_values();
     let defaults = flag.get_default_values().iter();
     let default = match defaults.map(|value| value.to_string_lossy()).next() {
-        Some(_) if is_switch => "off".to_owned(),
+        _ if is_switch => "off".to_owned(),
         Some(value) => code(&value),
         None => String::new(),
     };
@@ -135,6 +135,10 @@ fn nodes() -> String {
     let mut table = head(&["node", "tests and measures", "windows", "beside them"]);
     for node in NodeName::ALL {
         let words = list_words(node.as_str());
+        // Logic has nodes and no words.
+        if words.is_empty() {
+            continue;
+        }
         let lists = [[Role::Test, Role::Measure], [Role::Subject, Role::Filter]].map(|roles| {
             let lists = roles.map(|role| words_of(&words, role));
             lists.join(" ").trim().to_owned()
@@ -319,4 +323,28 @@ fn the_api_chapter_lists_every_code_and_no_other() {
         .collect();
     let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(listed, codes);
+}
+
+#[test]
+fn the_architecture_chapter_places_every_table_of_the_database() {
+    let page = Page::read("docs/architecture.md");
+    let section = page
+        .text
+        .split("\n## ")
+        .find(|part| part.starts_with("Where things are stored\n"));
+    let rows = section.expect("a section about tables").lines();
+    let mut listed: Vec<String> = rows
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|cell| cell.split_whitespace())
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect();
+    listed.sort();
+    let schema = std::fs::read_to_string(root().join("src/db/schema.rs")).expect("a text");
+    let mut tables: Vec<String> = schema
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(") {")?.split_once(" ("))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    tables.sort();
+    assert_eq!(listed, tables);
 }

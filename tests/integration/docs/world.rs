@@ -208,7 +208,8 @@ impl World {
             .current_dir(self.dir.path());
         let done: Finished = run(&mut command);
         assert!(done.status.success(), "{place}: {done}");
-        self.printed = done.stdout;
+        // Lines of CSV end as its standard says.
+        self.printed = done.stdout.replace("\r\n", "\n");
     }
 
     /// Saves a rule as a segment and refreshes it.
