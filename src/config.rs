@@ -2,9 +2,10 @@
 
 use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
-use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits, ScanLimits};
+use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
 use crate::import::{BATCH_ROWS, ImportSettings, Spool};
-use crate::refresh::RefreshSettings;
+use crate::scan::RefreshSettings;
+use crate::scan::ScanLimits;
 use crate::scan::{Meter, RULE_BUDGET};
 use chrono::NaiveTime;
 use chrono_tz::Tz;

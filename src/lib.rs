@@ -44,7 +44,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -90,6 +90,17 @@
 //! A query, a refresh, a change that is followed at once and an import are walked through, with drawings, in
 //! [Architecture](../../../docs/architecture.md).
 
+// Panics are bugs: tests may use these, the library may not.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod cli;
 pub mod config;
 pub mod server;
@@ -114,6 +125,7 @@ pub mod rule;
 
 pub mod text;
 
+pub mod app;
 pub mod cancel;
 pub mod clock;
 pub mod error;

@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first; a file may use its own floor and those below.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 14] = [
     &["rule", "error", "clock", "text", "cancel"],
     &["evaluate"],
     &["db"],
     &["audience"],
-    &["past", "scan", "refresh", "follow"],
+    &["past"],
+    &["scan"],
+    &["refresh"],
+    &["follow"],
     &["import", "export"],
-    &["config", "live", "graphql"],
+    &["live"],
+    &["app"],
+    &["graphql"],
+    &["config"],
     &["server", "cli"],
 ];
 

@@ -1,7 +1,6 @@
 //! The API as the server uses it: from the parameters of a request to its answer.
 
 use super::answer_budget::AnswerBudget;
-use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
 use super::empty::mark_objects;
@@ -9,10 +8,11 @@ use super::failed::null_failed_fields;
 use super::loaders::request_loader;
 use super::order::order_fields;
 use super::parameters::Parameters;
-use super::scans::{ScanLimits, Scans};
+use crate::app::App;
 use crate::audience::api_key::Access;
 use crate::graphql::{RollcallSchema, build_schema, served_sdl};
 use crate::rule::bounded;
+use crate::scan::{ScanLimits, Scans};
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};

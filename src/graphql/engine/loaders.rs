@@ -1,9 +1,9 @@
 //! Loaders: one statement per field, however many parents ask for it.
 
-use super::app::{App, ContextExt};
+use super::context::ContextExt;
 use super::error::to_graphql;
 use super::scalar::count;
-use super::scans::scan;
+use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, Event, EventTotal};
@@ -88,7 +88,7 @@ macro_rules! load {
     };
     ($(#[$doc:meta])* scan $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
         load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
-            scan(&loaders.app, loaders.key, move |db, _| {
+            loaders.app.scan(loaders.key, move |db, _| {
                 db.run_here(|$connection| {
                     let $keys = $keys.clone();
                     $body

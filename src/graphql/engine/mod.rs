@@ -3,9 +3,9 @@
 
 pub(in crate::graphql) mod answer_budget;
 pub(in crate::graphql) mod api;
-pub(in crate::graphql) mod app;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
+pub(in crate::graphql) mod context;
 pub(in crate::graphql) mod document;
 pub(in crate::graphql) mod empty;
 pub(in crate::graphql) mod error;

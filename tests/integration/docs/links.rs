@@ -67,6 +67,21 @@ fn links_lead_somewhere() {
     }
 }
 
+/// Returns the documentation of the crate as a page.
+fn map() -> Page {
+    let source = Page::read("src/lib.rs");
+    let lines = source
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"));
+    Page {
+        text: lines
+            .map(|line| format!("{}\n", line.trim_start()))
+            .collect(),
+        ..source
+    }
+}
+
 /// Paths are written from the root, those of sources also from `src`. A path with a placeholder such as `<noun>` or
 /// `NNNN` is not one.
 #[test]
@@ -81,7 +96,7 @@ fn paths_in_pages_and_drawings_exist() {
         let places = [root().to_owned(), root().join("src"), root().join("tests")];
         places.iter().any(|place| place.join(path).exists())
     };
-    for page in pages() {
+    for page in pages().into_iter().chain([map()]) {
         let prose = page.prose();
         let spans = span.captures_iter(&prose).map(|found| found[1].to_owned());
         let mut paths: Vec<String> = spans.filter(|text| path.is_match(text)).collect();
@@ -106,7 +121,7 @@ fn paths_in_pages_and_drawings_exist() {
 fn the_index_and_the_crate_list_every_chapter() {
     let index = Page::read("docs/README.md").text;
     let readme = Page::read("README.md").text;
-    let map = std::fs::read_to_string(root().join("src/lib.rs")).expect("a text");
+    let map = map().text;
     for page in pages() {
         let Some(chapter) = page
             .name

@@ -108,7 +108,9 @@ fn check(name: &str, audience: Audience) {
         World::new(audience).run(&page);
     }
     for (_, line, _) in NOT_RUN.iter().filter(|(page, ..)| *page == name) {
-        let is_there = blocks.iter().any(|block| block.first_line().starts_with(line));
+        let is_there = blocks
+            .iter()
+            .any(|block| block.first_line().starts_with(line));
         assert!(
             is_there,
             "{name}: no block begins with {line}; take it out of NOT_RUN"

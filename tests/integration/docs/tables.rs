@@ -342,7 +342,11 @@ fn the_architecture_chapter_places_every_table_of_the_database() {
     let schema = std::fs::read_to_string(root().join("src/db/schema.rs")).expect("a text");
     let mut tables: Vec<String> = schema
         .lines()
-        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(") {")?.split_once(" ("))
+        .filter_map(|line| {
+            line.strip_prefix("    ")?
+                .strip_suffix(") {")?
+                .split_once(" (")
+        })
         .map(|(name, _)| name.to_owned())
         .collect();
     tables.sort();

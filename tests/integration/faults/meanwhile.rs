@@ -7,7 +7,8 @@ use rollcall::audience::{segment, subscriber};
 use rollcall::clock::Clock;
 use rollcall::error::Error;
 use rollcall::past::{Refresh, Trigger};
-use rollcall::refresh::{RefreshSettings, Selection, refresh, refresh_pending};
+use rollcall::refresh::{Selection, refresh, refresh_pending};
+use rollcall::scan::RefreshSettings;
 use serde_json::json;
 
 /// Runs a refresh that waits for what is held, does something meanwhile, and returns what the refresh did.

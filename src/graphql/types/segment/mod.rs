@@ -17,8 +17,8 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{

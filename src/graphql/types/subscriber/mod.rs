@@ -15,8 +15,8 @@ use crate::audience::paging::{Page, PageRequest, page_of};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
