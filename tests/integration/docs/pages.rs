@@ -79,7 +79,10 @@ impl Page {
                     };
                     open = Some((block, line.len() - inner.len()));
                 }
-                (None, None) => assert!(!inner.starts_with("~~~"), "{place}: use backticks"),
+                (None, None) => {
+                    let is_hidden = line.contains(FENCE) || inner.starts_with("~~~");
+                    assert!(!is_hidden, "{place}: begin a block with ``` on a line of its own");
+                }
             }
         }
         assert!(open.is_none(), "{}: a block is not closed", self.name);

@@ -351,3 +351,15 @@ fn answers_and_outputs_differ_where_they_differ() {
     assert!(!is_like(&found, &json!({"id": ANYTHING, "list": [1]})));
     assert!(!is_like(&found, &json!({"id": ANYTHING})));
 }
+
+#[test]
+fn a_block_without_a_meaning_is_not_run() {
+    let page = Page {
+        name: "page".to_owned(),
+        text: "```graphql\n{ a }\n```\n```graphql later\n{ a }\n```\n- An item:\n  ```rust\n  a\n  ```\n"
+            .to_owned(),
+    };
+    let blocks = page.blocks();
+    let known: Vec<bool> = blocks.iter().map(|block| use_of(block).is_some()).collect();
+    assert_eq!(known, [true, false, false]);
+}
