@@ -31,7 +31,7 @@
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
 //! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
-//! | [`graphql`] | translation: `engine/` has documents, limits, loaders, paging and errors, `types/` one file or folder per noun | async-graphql |
+//! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
