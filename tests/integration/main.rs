@@ -14,6 +14,7 @@ mod converting;
 mod copying;
 mod database;
 mod demo;
+mod docs;
 mod doors;
 mod erasure;
 mod event_bounds;

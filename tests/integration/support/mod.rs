@@ -9,7 +9,7 @@ mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
-pub use process::{Finished, Server, import_text, rollcall, run};
+pub use process::{Finished, Server, import_text, rollcall, run, without_settings};
 pub use socket::Socket;
 pub use terminal::{Watched, watch};
 pub use tools::{Workshop, python};

@@ -112,7 +112,7 @@ pub enum RuleValueKind {
     NumberTest,
     /// A day or an instant.
     Date,
-    /// Two of them, `from` and `to`.
+    /// Two days or instants, `from` and `to`.
     DateRange,
     /// A test of a day or an instant, as of the node `date`.
     DateTest,
