@@ -73,9 +73,8 @@
 //!
 //! 1. `server/access.rs` looks at the host and the API key, and says who asks. `server/answer.rs` takes the bytes and
 //!    refuses what is no request; `graphql/document/` bounds and validates the document, asks for the scopes of its fields,
-//!    judges the variables and reckons the cost; `graphql/api.rs` has async-graphql answer it, and mends the answer:
-//!    failed fields are null (`failed.rs`), objects of nothing are empty (`empty.rs`), and fields stand in the order of
-//!    the document (`order.rs`). `server/respond.rs` says by the status how it went.
+//!    judges the variables, reckons the cost and collects the fields to execute; `graphql/api.rs` has async-graphql
+//!    answer it, and bounds the errors. `server/respond.rs` says by the status how it went.
 //! 2. The resolver in `graphql/<noun>.rs` reads the arguments and asks a loader, or runs one use case over `Db::run`.
 //! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
 //!

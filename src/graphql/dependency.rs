@@ -1,5 +1,6 @@
 //! What rules use, and which rules use it.
 
+use super::nullable::{Nullable, nullable};
 use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::custom_field::CustomFieldNode;
@@ -45,30 +46,39 @@ impl SegmentDependency {
     async fn custom_field(
         &self,
         context: &Context<'_>,
-    ) -> async_graphql::Result<Option<CustomFieldNode>> {
-        let Some(key) = self.key_of(DependencyKind::Field) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, CustomFieldByKey(key)).await?;
-        Ok(found.map(CustomFieldNode))
+    ) -> Nullable<CustomFieldNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Field) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, CustomFieldByKey(key)).await?;
+            Ok(found.map(CustomFieldNode))
+        })
+        .await
     }
 
     /// The group, if it is one.
-    async fn group(&self, context: &Context<'_>) -> async_graphql::Result<Option<GroupNode>> {
-        let Some(key) = self.key_of(DependencyKind::Group) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, GroupByKey(key)).await?;
-        Ok(found.map(GroupNode))
+    async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Group) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, GroupByKey(key)).await?;
+            Ok(found.map(GroupNode))
+        })
+        .await
     }
 
     /// The segment, if it is one.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let Some(key) = self.key_of(DependencyKind::Segment) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, SegmentByKey(key)).await?;
-        Ok(found.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Segment) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, SegmentByKey(key)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Groups: members chosen by hand.
 
+use super::nullable::{Nullable, nullable};
 use super::answer_budget::{Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
@@ -149,21 +150,24 @@ impl GroupQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The key.")] key: Option<String>,
-    ) -> async_graphql::Result<Option<GroupNode>> {
-        let found = match (id, key) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Group, "id")?;
-                load_one(context.loader()?, GroupById(id)).await?
-            }
-            (None, Some(key)) => context
-                .app()?
-                .db
-                .run(move |connection| group::find_by_key(connection, &key))
-                .await
-                .map_err(to_graphql)?,
-            _ => return Err(bad_input("expected either \"id\" or \"key\"")),
-        };
-        Ok(found.map(GroupNode))
+    ) -> Nullable<GroupNode> {
+        nullable(async {
+            let found = match (id, key) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Group, "id")?;
+                    load_one(context.loader()?, GroupById(id)).await?
+                }
+                (None, Some(key)) => context
+                    .app()?
+                    .db
+                    .run(move |connection| group::find_by_key(connection, &key))
+                    .await
+                    .map_err(to_graphql)?,
+                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+            };
+            Ok(found.map(GroupNode))
+        })
+        .await
     }
 
     /// Lists the groups by key.

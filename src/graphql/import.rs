@@ -1,5 +1,6 @@
 //! Imports: what was asked, how far they are, and what they did.
 
+use super::nullable::{Nullable, nullable};
 use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
@@ -411,10 +412,13 @@ impl ImportQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
-    ) -> async_graphql::Result<Option<ImportNode>> {
-        let id = parse_kind(&id, Kind::Import, "id")?;
-        let found = load_one(context.loader()?, ImportById(id)).await?;
-        Ok(found.map(ImportNode))
+    ) -> Nullable<ImportNode> {
+        nullable(async {
+            let id = parse_kind(&id, Kind::Import, "id")?;
+            let found = load_one(context.loader()?, ImportById(id)).await?;
+            Ok(found.map(ImportNode))
+        })
+        .await
     }
 
     /// Lists the imports, newest first.

@@ -1,5 +1,6 @@
 //! The past of membership: who joined and left, growth, and histories.
 
+use super::nullable::{Nullable, nullable};
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
 use super::id::{Kind, to_global};
@@ -38,9 +39,12 @@ impl Since {
     async fn joined_at(
         &self,
         context: &Context<'_>,
-    ) -> async_graphql::Result<Option<DateTime<Utc>>> {
-        let key = JoinedAt((self.segment_id, self.subscriber_id, self.as_of));
-        load_one(context.loader()?, key).await
+    ) -> Nullable<DateTime<Utc>> {
+        nullable(async {
+            let key = JoinedAt((self.segment_id, self.subscriber_id, self.as_of));
+            load_one(context.loader()?, key).await
+        })
+        .await
     }
 }
 
@@ -315,18 +319,24 @@ impl MembershipPassage {
     }
 
     /// The segment.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
-        Ok(found.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
     }
 
     /// The refresh that found it; null if an INSTANT segment followed a change at once.
-    async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
-        let Some(refresh_id) = self.0.refresh_id else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
-        Ok(found.map(RefreshNode))
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+        nullable(async {
+            let Some(refresh_id) = self.0.refresh_id else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
+            Ok(found.map(RefreshNode))
+        })
+        .await
     }
 }
 

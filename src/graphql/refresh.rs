@@ -1,5 +1,6 @@
 //! Refreshes: runs of the evaluation.
 
+use super::nullable::{Nullable, nullable};
 use super::answer_budget::Text;
 use super::app::ContextExt;
 use super::connection::{connection, write_cursor};
@@ -113,15 +114,21 @@ pub struct SegmentRefreshNode(pub SegmentRefresh);
 #[Object(name = "SegmentRefresh")]
 impl SegmentRefreshNode {
     /// The refresh.
-    async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
-        let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
-        Ok(refresh.map(RefreshNode))
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+        nullable(async {
+            let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
+            Ok(refresh.map(RefreshNode))
+        })
+        .await
     }
 
     /// The segment.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
-        Ok(segment.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            Ok(segment.map(SegmentNode))
+        })
+        .await
     }
 
     /// Which version of the rule was evaluated.

@@ -1,5 +1,6 @@
 //! Subscribers: the object and the queries.
 
+use super::nullable::{Nullable, nullable};
 use super::answer_budget::{Document, Text, permit_load};
 use super::app::ContextExt;
 use super::connection::{PageArguments, connection, write_cursor};
@@ -429,19 +430,22 @@ impl SubscriberQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The e-mail address, in any letter case.")] email: Option<String>,
-    ) -> async_graphql::Result<Option<SubscriberNode>> {
-        let found = match (id, email) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Subscriber, "id")?;
-                load_one(context.loader()?, SubscriberById(id)).await?
-            }
-            (None, Some(email)) => {
-                let email = SubscriberByEmail::of(&email);
-                load_one(context.loader()?, email).await?
-            }
-            _ => return Err(bad_input("expected either \"id\" or \"email\"")),
-        };
-        Ok(found.map(SubscriberNode))
+    ) -> Nullable<SubscriberNode> {
+        nullable(async {
+            let found = match (id, email) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Subscriber, "id")?;
+                    load_one(context.loader()?, SubscriberById(id)).await?
+                }
+                (None, Some(email)) => {
+                    let email = SubscriberByEmail::of(&email);
+                    load_one(context.loader()?, email).await?
+                }
+                _ => return Err(bad_input("expected either \"id\" or \"email\"")),
+            };
+            Ok(found.map(SubscriberNode))
+        })
+        .await
     }
 
     /// Lists all subscribers, or those that a filter lets pass.

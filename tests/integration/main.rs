@@ -19,6 +19,7 @@ mod erasure;
 mod event_bounds;
 mod exporting;
 mod faults;
+mod fields;
 mod history;
 mod http;
 mod importing;

@@ -1,0 +1,4 @@
+//! Laws that hold for every field of the schema. The questions are made from the schema, so that no field can be forgotten.
+
+mod nullable;
+mod walk;
