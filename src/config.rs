@@ -1,10 +1,11 @@
 //! Settings, in one place: every flag, its environment variable and its default.
 
-use crate::audience::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
 use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits, ScanLimits};
-use crate::refresh::{Meter, RULE_BUDGET, RefreshSettings};
+use crate::import::{BATCH_ROWS, ImportSettings, Spool};
+use crate::refresh::RefreshSettings;
+use crate::scan::{Meter, RULE_BUDGET};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;

@@ -20,15 +20,16 @@ use bare::{copy_memberships, copy_out, copy_subscribers};
 use chrono::{DateTime, Utc};
 use clap::Parser;
 use ground::{execute, timed, with_database};
-use rollcall::audience::import::{
-    BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport,
-    create, in_place, try_run,
-};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::export::{Content, ExportRequest, Format, prepare};
-use rollcall::refresh::{Meter, RULE_BUDGET, RefreshSettings};
+use rollcall::import::{
+    BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport,
+    create, in_place, try_run,
+};
+use rollcall::refresh::RefreshSettings;
 use rollcall::rule::CustomType;
+use rollcall::scan::{Meter, RULE_BUDGET};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -2,10 +2,8 @@
 
 use super::{execute, timed};
 use chrono::{DateTime, Utc};
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
 use rollcall::db::Db;
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use std::fmt::Write;
 use std::time::Duration;
 

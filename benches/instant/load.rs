@@ -7,7 +7,8 @@ use rollcall::audience::event::{self, NewEvent};
 use rollcall::audience::group;
 use rollcall::db::Db;
 use rollcall::error::Error;
-use rollcall::refresh::{Follower, RefreshSettings, Step};
+use rollcall::follow::{Follower, Step};
+use rollcall::refresh::RefreshSettings;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

@@ -28,9 +28,10 @@ use ground::{execute, timed, with_database};
 use rollcall::audience::segment::{self, SegmentMode};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{
-    Meter, RULE_BUDGET, RefreshSettings, Selection, Trigger, follow_touches, refresh,
-};
+use rollcall::follow::follow_touches;
+use rollcall::past::Trigger;
+use rollcall::refresh::{RefreshSettings, Selection, refresh};
+use rollcall::scan::{Meter, RULE_BUDGET};
 use serde_json::json;
 use std::time::Duration;
 

@@ -23,9 +23,9 @@ use clap::Parser;
 use ground::{execute, timed, with_database};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::refresh::{
-    Figure, Meter, Phase, RULE_BUDGET, RefreshSettings, Selection, Trigger, refresh,
-};
+use rollcall::past::Trigger;
+use rollcall::refresh::{RefreshSettings, Selection, refresh};
+use rollcall::scan::{Figure, Meter, Phase, RULE_BUDGET};
 use segments::Definition;
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use super::{settings, timed};
 use chrono::{DateTime, Utc};
 use rollcall::audience::catalogue::load_catalogue;
 use rollcall::db::Db;
-use rollcall::refresh::{PreviewRequest, preview};
 use rollcall::rule::{Moment, parse_and_check};
+use rollcall::scan::{PreviewRequest, preview};
 use serde_json::{Value, json};
 
 /// Previews a rule about fields and groups, and the same with events.

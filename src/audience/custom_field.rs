@@ -254,7 +254,7 @@ fn convert_value(value: &Value, new_type: CustomType) -> Result<Option<Value>, S
 }
 
 /// Whether a text is a code of digits, of which a number would lose the leading zeros.
-pub(super) fn is_code(text: &str) -> bool {
+pub(crate) fn is_code(text: &str) -> bool {
     text.len() > 1 && text.starts_with('0') && !text.contains(['.', ','])
 }
 
@@ -387,7 +387,7 @@ fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
 }
 
 /// Writes whole numbers without a fraction, as people do; zero has no sign.
-pub(super) fn store_number(number: f64) -> Value {
+pub(crate) fn store_number(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
         json!(number as i64)

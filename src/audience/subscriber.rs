@@ -2,7 +2,6 @@
 
 use super::clean::clean_email;
 use super::consent::{Consent, Notice};
-use super::import;
 use super::membership;
 use super::paging::{Page, PageRequest};
 use super::removal::erase;
@@ -371,7 +370,7 @@ pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
             .get_result(connection)
             .optional()?;
         let email = email.ok_or_else(|| Error::not_found("subscriber", id))?;
-        import::forget_person(connection, id, &email)?;
+        super::import_trace::forget_person(connection, id, &email)?;
         erase(connection, vec![id], now)?;
         Ok(())
     })

@@ -7,10 +7,9 @@ use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::error::Error;
-use crate::refresh::{
-    Refresh, SegmentRefresh, Selection, Trigger, follow_touches, list_segment_refreshes, refresh,
-    refresh_as_of, refuse_archived,
-};
+use crate::follow::follow_touches;
+use crate::past::{Refresh, SegmentRefresh, Trigger, list_segment_refreshes};
+use crate::refresh::{Selection, refresh, refresh_as_of, refuse_archived};
 use crate::rule::parse_instant;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;

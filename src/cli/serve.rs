@@ -1,7 +1,6 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
-use crate::audience::import::ImportSettings;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
@@ -10,7 +9,10 @@ use crate::config::{
 };
 use crate::db::embedded::EmbeddedError;
 use crate::graphql::{ApiSettings, App};
-use crate::server::{self, HttpSettings, ServerSettings, graphiql};
+use crate::import::ImportSettings;
+use crate::server;
+use crate::server::http::graphiql;
+use crate::server::{HttpSettings, ServerSettings};
 use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};

@@ -114,7 +114,7 @@ diesel::table! {
         import_id -> Int8,
         number -> Int4,
         group_id -> Int8,
-        /// Ids of the subscribers, as runs; see src/audience/import/runs.rs.
+        /// Ids of the subscribers, as runs; see src/audience/runs.rs.
         added -> Bytea,
     }
 }
@@ -124,7 +124,7 @@ diesel::table! {
     import_batches (import_id, number) {
         import_id -> Int8,
         number -> Int4,
-        /// Ids of the subscribers or events that the batch added, as runs; see src/audience/import/runs.rs.
+        /// Ids of the subscribers or events that the batch added, as runs; see src/audience/runs.rs.
         created -> Bytea,
     }
 }
@@ -173,7 +173,7 @@ diesel::table! {
         kind -> Text,
         /// waiting: for the file; ready: to be run; running, or left so by a process that died; the others are ends, of which failed and cancelled can be taken up again while the file is there.
         state -> Text,
-        /// What was asked for; see src/audience/import/options.rs.
+        /// What was asked for; see src/import/plan/options.rs.
         options -> Jsonb,
         file_name -> Text,
         /// Where the file is on the machine that runs the import; null before it has come and after it was removed.
@@ -191,7 +191,7 @@ diesel::table! {
         done_rows -> Int8,
         done_bytes -> Int8,
         batches -> Int4,
-        /// The report so far; see src/audience/import/report.rs.
+        /// The report so far; see src/import/report.rs.
         counts -> Jsonb,
         /// What was found out about the file: encoding, delimiter, header and where its columns go.
         form -> Nullable<Jsonb>,

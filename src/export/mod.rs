@@ -19,10 +19,10 @@ use crate::audience::id_set::IdSet;
 use crate::audience::segment;
 use crate::db::Db;
 use crate::error::Error;
-use crate::refresh::{
-    RefreshSettings, Snapshot, find_matching, members_as_of, prefer_indexes, refuse_unfilled,
-};
+use crate::past::members_as_of;
+use crate::refresh::{RefreshSettings, refuse_unfilled};
 use crate::rule::{Status, parse_and_check};
+use crate::scan::{Snapshot, find_matching, prefer_indexes};
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;

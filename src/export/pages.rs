@@ -5,7 +5,7 @@ use crate::audience::id_set::IdSet;
 use crate::audience::membership::CHUNK_IDS;
 use crate::db::schema::{events, groups, segments};
 use crate::error::Error;
-use crate::refresh::joined_at_of;
+use crate::past::joined_at_of;
 use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::deserialize::{self, QueryableByName};

@@ -1,14 +1,14 @@
 //! All that is held about a person, as one JSON document, for those who ask what is known of them.
 
 use crate::audience::event::{Event, EventTotal, list_all_of, list_totals};
-use crate::audience::import::{PersonChange, list_changes_of};
+use crate::audience::import_trace::{PersonChange, list_changes_of};
 use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
 use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
-use crate::refresh::{Passage, in_snapshot, joined_at_of, passages_of};
+use crate::past::{Passage, in_snapshot, joined_at_of, passages_of};
 use crate::text::{find_email, show_email};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::dsl::sql;

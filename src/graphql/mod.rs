@@ -3,60 +3,19 @@
 //! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
 //! here are the reference that clients read. Every field over many parents goes through a loader.
 
-mod answer_budget;
-mod api;
-mod api_key;
-mod app;
-mod code;
-mod connection;
-mod copy;
-mod custom_field;
-mod dependency;
-mod document;
-mod error;
-mod event;
-mod explain;
-mod federation;
-mod group;
-mod id;
-mod import;
-mod import_feed;
-mod import_input;
-mod live;
-mod loaders;
-mod membership;
-mod node;
-mod nullable;
-mod parameters;
-mod past;
-mod position;
-mod preview;
-mod query_builder;
-mod refresh;
-mod rule_field;
-mod rule_input;
-mod rule_node;
-mod scalar;
-mod scans;
-mod scope;
-mod segment;
-mod segment_input;
-mod setting;
-mod status_change;
-mod subscriber;
-mod subscriber_input;
-mod subscription;
+mod engine;
+mod types;
 
-pub use api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
-pub use app::App;
-pub use code::{ErrorCode, code_of};
-pub use document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
-pub use import::{parse_import_id, upload_url};
-pub use live::Live;
-pub use parameters::Parameters;
-pub use scans::{ScanLimits, Scans};
-pub use scope::{forbidden, needed_scopes};
-pub use subscription::Subscription;
+pub use engine::api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
+pub use engine::app::App;
+pub use engine::code::{ErrorCode, code_of};
+pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
+pub use types::import::{parse_import_id, upload_url};
+
+pub use engine::parameters::Parameters;
+pub use engine::scans::{ScanLimits, Scans};
+pub use engine::scope::{forbidden, needed_scopes};
+pub use types::subscription::Subscription;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 use chrono::{DateTime, Utc};
@@ -64,35 +23,35 @@ use chrono::{DateTime, Utc};
 /// What can be asked.
 #[derive(MergedObject, Default)]
 pub struct Query(
-    node::NodeQuery,
-    subscriber::SubscriberQuery,
-    group::GroupQuery,
-    segment::SegmentQuery,
-    preview::PreviewQuery,
-    rule_field::RuleFieldQuery,
-    query_builder::QueryBuilderQuery,
-    custom_field::CustomFieldQuery,
-    refresh::RefreshQuery,
-    setting::SettingQuery,
-    api_key::ApiKeyQuery,
-    import::ImportQuery,
+    types::node::NodeQuery,
+    types::subscriber::SubscriberQuery,
+    types::group::GroupQuery,
+    types::segment::SegmentQuery,
+    types::preview::PreviewQuery,
+    types::rule::field::RuleFieldQuery,
+    types::rule::query_builder::QueryBuilderQuery,
+    types::custom_field::CustomFieldQuery,
+    types::refresh::RefreshQuery,
+    types::setting::SettingQuery,
+    types::api_key::ApiKeyQuery,
+    types::import::ImportQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
-    federation::EntityQuery,
+    types::federation::EntityQuery,
 );
 
 /// What can be changed.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    subscriber_input::SubscriberMutation,
-    group::GroupMutation,
-    copy::CopyMutation,
-    segment_input::SegmentMutation,
-    custom_field::CustomFieldMutation,
-    event::EventMutation,
-    refresh::RefreshMutation,
-    setting::SettingMutation,
-    api_key::ApiKeyMutation,
-    import_input::ImportMutation,
+    types::subscriber::input::SubscriberMutation,
+    types::group::GroupMutation,
+    types::segment::copy::CopyMutation,
+    types::segment::input::SegmentMutation,
+    types::custom_field::CustomFieldMutation,
+    types::event::EventMutation,
+    types::refresh::RefreshMutation,
+    types::setting::SettingMutation,
+    types::api_key::ApiKeyMutation,
+    types::import::input::ImportMutation,
 );
 
 /// The schema with everything it needs to answer.
@@ -101,12 +60,12 @@ pub type RollcallSchema = Schema<Query, Mutation, Subscription>;
 /// Starts the schema without anything to answer with: enough to print it.
 fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
-        .register_output_type::<node::Node>()
-        .register_output_type::<membership::Membership>()
-        .override_output_type_description::<DateTime<Utc>>(scalar::INSTANT);
+        .register_output_type::<types::node::Node>()
+        .register_output_type::<types::membership::Membership>()
+        .override_output_type_description::<DateTime<Utc>>(engine::scalar::INSTANT);
     if is_subgraph {
         builder
-            .register_output_type::<federation::Keys>()
+            .register_output_type::<types::federation::Keys>()
             .enable_subscription_in_federation()
     } else {
         builder

@@ -1,12 +1,12 @@
 //! Comparing: what the rules of a refresh say about a chunk, beside the members that are stored.
 
-use super::blocks::{BlockChange, StoredBlocks};
-use super::meter::{Meter, Phase};
-use super::rules::{SegmentRule, plannable};
-use super::scan::Evaluated;
 use crate::error::Error;
 use crate::evaluate::{Plan, combine};
 use crate::rule::Moment;
+use crate::scan::blocks::{BlockChange, StoredBlocks};
+use crate::scan::meter::{Meter, Phase};
+use crate::scan::rules::{SegmentRule, plannable};
+use crate::scan::workers::Evaluated;
 use diesel::PgConnection;
 
 /// Rules that are evaluated together.

@@ -1,11 +1,11 @@
 //! Copying the members of a segment into a group: who is in now, or was as of a moment, stays in by hand.
 
 use super::fill::refuse_unfilled;
-use super::past::{in_snapshot, members_as_of};
 use crate::audience::group::{self, Group};
 use crate::audience::id_set::IdSet;
 use crate::audience::segment;
 use crate::error::{Error, InputCode};
+use crate::past::as_of::{in_snapshot, members_as_of};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};

@@ -4,17 +4,17 @@
 //! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
 //! others are evaluated without them.
 
-use super::budget::Spending;
 use super::compare::{Evaluable, compare_chunk};
-use super::load::Work;
-use super::meter::Meter;
-use super::rules::SegmentRule;
-use super::scan::{ChunkRange, evaluate_chunk};
-use super::snapshot::SharedSnapshot;
 use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::error::Error;
 use crate::rule::{Code, Moment, Problem};
+use crate::scan::budget::Spending;
+use crate::scan::load::Work;
+use crate::scan::meter::Meter;
+use crate::scan::rules::SegmentRule;
+use crate::scan::snapshot::SharedSnapshot;
+use crate::scan::workers::{ChunkRange, evaluate_chunk};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -1,16 +1,8 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
-use super::budget::{SlowRule, Spending};
 use super::compare::{Evaluable, compare_chunk};
 use super::culprit::{Search, guard, may_be_of_rule};
-use super::history::{Refresh, Trigger, find_last_refreshes};
-use super::load::Work;
-use super::meter::{Figure, Meter, Phase};
 use super::order;
-use super::rules::{SegmentRule, load_rules};
-use super::scan::{ScanFailure, chunk_range, scan};
-use super::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
-use super::touches;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
@@ -20,7 +12,15 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
+use crate::follow::touches;
+use crate::past::history::{Refresh, Trigger, find_last_refreshes};
 use crate::rule::{Moment, Problem};
+use crate::scan::budget::{SlowRule, Spending};
+use crate::scan::load::Work;
+use crate::scan::meter::{Figure, Meter, Phase};
+use crate::scan::rules::{SegmentRule, load_rules};
+use crate::scan::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
+use crate::scan::workers::{ScanFailure, chunk_range, scan};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, select, sql};

@@ -3,8 +3,6 @@
 //! Changes are kept in memory while they are few; the refresh of a large audience begins to write before the scan has
 //! ended. From then to the end, deletions of subscribers and segments wait.
 
-use super::blocks::{BlockChange, StoredBlocks, store_blocks};
-use super::touches;
 use crate::audience::gaps;
 use crate::audience::member_count::count_segment_members;
 use crate::audience::membership::{BLOCK_IDS, CHUNK_BLOCKS, list_bits, lock_for_refresh};
@@ -14,7 +12,9 @@ use crate::db::schema::{
     refreshes, schedules, segment_changes, segment_refreshes, segments, subscriber_deletions,
 };
 use crate::error::Error;
+use crate::follow::touches;
 use crate::rule::Problem;
+use crate::scan::blocks::{BlockChange, StoredBlocks, store_blocks};
 use chrono::{DateTime, Utc};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::max;

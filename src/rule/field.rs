@@ -1,6 +1,6 @@
 //! The fields that conditions ask about: those every subscriber has, and custom ones.
 
-use super::outline::NodeName;
+use super::words::outline::NodeName;
 use serde::{Deserialize, Serialize};
 
 /// A field of text.

@@ -1,37 +1,17 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
 //! segments, of the importer, of the hub for subscriptions, and of the keys.
 
-mod access;
-mod answer;
-mod claims;
-mod connection;
-mod event_stream;
-mod export;
-mod follower;
-mod frame_guard;
-pub mod graphiql;
-mod http;
-mod hub;
-mod importer;
-mod keys;
-mod limits;
-mod media_type;
-mod outbox;
-mod pace;
-mod protocol;
-mod respond;
-mod scheduler;
-mod standing;
-mod upload;
-mod websocket;
+mod door;
+pub(crate) mod http;
+mod loops;
+mod socket;
 
-pub use http::HttpSettings;
+pub use http::routes::HttpSettings;
 
 use crate::config::{ListenSettings, TransferSettings};
 use crate::db::count_allowed_connections;
 use crate::error::Error;
 use crate::graphql::{Api, ApiSettings, App};
-use access::Gate;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_service::{
@@ -40,7 +20,9 @@ use actix_service::{
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as WebApp, middleware, web};
-use connection::Connection;
+use door::access::Gate;
+use http::routes;
+use socket::connection::Connection;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -140,7 +122,7 @@ pub async fn serve(
         db: app.db.with_own_pool(OWN_CONNECTIONS),
         ..api.app().clone()
     };
-    let health = answering.db.with_statement_timeout(http::HEALTH_DEADLINE);
+    let health = answering.db.with_statement_timeout(routes::HEALTH_DEADLINE);
     let gate = Gate::open(&answering, &settings.listen, &settings.transfer)
         .await
         .map_err(ServeError::Keys)?;
@@ -154,7 +136,7 @@ pub async fn serve(
     };
     let listener = std::net::TcpListener::bind(listen).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
-    let state = web::Data::new(http::State {
+    let state = web::Data::new(routes::State {
         api,
         settings: settings.http,
         transfer: settings.transfer,
@@ -172,11 +154,11 @@ pub async fn serve(
         .run();
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
-        tokio::spawn(keys::run(answering, keys)),
-        tokio::spawn(scheduler::run(app.clone())),
-        tokio::spawn(follower::run(app.clone())),
-        tokio::spawn(importer::run(app.clone())),
-        tokio::spawn(hub::run(app.clone())),
+        tokio::spawn(door::keys::run(answering, keys)),
+        tokio::spawn(loops::scheduler::run(app.clone())),
+        tokio::spawn(loops::follower::run(app.clone())),
+        tokio::spawn(loops::importer::run(app.clone())),
+        tokio::spawn(loops::hub::run(app.clone())),
     ];
     ready(address);
     let result = server.await;
@@ -192,19 +174,19 @@ pub async fn serve(
 /// Answers connections, each of which is watched while it is written to. This is what actix-web's own server does, which
 /// takes no other connections than plain ones.
 fn answer_connections(
-    state: web::Data<http::State>,
+    state: web::Data<routes::State>,
     address: SocketAddr,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 {
     let app = WebApp::new()
         .wrap(middleware::Compress::default())
-        .wrap(middleware::from_fn(access::check_host))
-        .wrap(middleware::from_fn(http::name_request))
+        .wrap(middleware::from_fn(door::access::check_host))
+        .wrap(middleware::from_fn(routes::name_request))
         .app_data(state.clone())
-        .configure(http::configure)
-        .configure(export::configure)
-        .configure(upload::configure)
-        .configure(graphiql::configure);
+        .configure(routes::configure)
+        .configure(http::export::configure)
+        .configure(http::upload::configure)
+        .configure(http::graphiql::configure);
     let app = app
         .into_factory()
         .map_err(|error: actix_web::Error| error.error_response());
@@ -264,7 +246,7 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
 /// `SIGTERM`, after the requests that are under way.
 fn stop_when_told(
-    state: web::Data<http::State>,
+    state: web::Data<routes::State>,
     server: ServerHandle,
 ) -> std::io::Result<impl Future<Output = ()>> {
     let [mut interrupt, mut quit, mut terminate] = [

@@ -2,9 +2,7 @@
 
 use crate::support::TestApp;
 use chrono::{DateTime, Duration, Utc};
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,10 +3,10 @@
 use crate::support::TestApp;
 use diesel::prelude::*;
 use diesel::sql_types::Bytea;
-use rollcall::audience::import::{
+use rollcall::audience::paging::PageRequest;
+use rollcall::import::{
     Import, ImportMode, ImportReport, SubscriberImport, import_subscribers, list_problems, undo,
 };
-use rollcall::audience::paging::PageRequest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -460,7 +460,7 @@ fn deleting_a_person_leaves_the_remarks_about_others() {
             before: None,
             from_end: false,
         };
-        let kinds = rollcall::audience::import::ProblemKind::ALL;
+        let kinds = rollcall::import::ProblemKind::ALL;
         let page = app
             .db()
             .run_here(|connection| list_problems(connection, 1, &kinds, &request));

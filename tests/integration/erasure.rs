@@ -7,10 +7,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bytea, Integer, Text};
 use insta::assert_json_snapshot;
 use rollcall::audience::gaps;
-use rollcall::audience::import::{
-    FileOptions, SubscriberImport, ask_to_undo, import_subscribers, runs, undo_asked,
+use rollcall::audience::runs;
+use rollcall::follow::follow_touches;
+use rollcall::import::{
+    FileOptions, SubscriberImport, ask_to_undo, import_subscribers, undo_asked,
 };
-use rollcall::refresh::{fold_history, follow_touches};
+use rollcall::past::fold_history;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T09:30:00Z";

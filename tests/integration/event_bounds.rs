@@ -1,10 +1,10 @@
 //! The bounds of events are the same for the API and for files, and what the API takes comes back by export and import.
 
 use crate::support::{TestApp, instant};
-use rollcall::audience::import::{
+use rollcall::export::{Content, ExportRequest, prepare};
+use rollcall::import::{
     EventImport, ImportReport, SubscriberImport, import_events, import_subscribers,
 };
-use rollcall::export::{Content, ExportRequest, prepare};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T09:30:00Z";

@@ -1,7 +1,8 @@
 //! Segments that ask about other segments: order, cycles, and what happens when one of them cannot be evaluated.
 
 use crate::support::TestApp;
-use rollcall::refresh::{Selection, Trigger, refresh, refresh_pending};
+use rollcall::past::Trigger;
+use rollcall::refresh::{Selection, refresh, refresh_pending};
 use serde_json::{Value, json};
 
 fn country(code: &str) -> Value {

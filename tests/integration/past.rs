@@ -7,7 +7,7 @@ mod naive;
 use crate::support::TestApp;
 use chrono::{DateTime, Duration, Utc};
 use naive::{CustomValue, Event, Moment, Person, Segment, World, is_member};
-use rollcall::refresh::fold_history;
+use rollcall::past::fold_history;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

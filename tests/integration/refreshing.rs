@@ -2,7 +2,8 @@
 
 use crate::support::TestApp;
 use rollcall::audience::gaps;
-use rollcall::refresh::{SegmentState, find_last_refreshes, refresh_pending};
+use rollcall::past::{SegmentState, find_last_refreshes};
+use rollcall::refresh::refresh_pending;
 use serde_json::json;
 
 fn country(code: &str) -> serde_json::Value {

@@ -4,7 +4,8 @@ use crate::support::{TestApp, instant};
 use chrono::Duration;
 use rollcall::audience::setting;
 use rollcall::error::Error;
-use rollcall::refresh::{Refresh, run_due};
+use rollcall::past::Refresh;
+use rollcall::refresh::run_due;
 use serde_json::json;
 
 /// Lets the clock go on in steps and returns when the job ran, in local time.

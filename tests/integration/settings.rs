@@ -3,7 +3,8 @@
 use crate::support::{Server, TestApp, TestDatabase, eventually, instant, rollcall, run};
 use insta::assert_snapshot;
 use rollcall::audience::setting::{self, SettingKey};
-use rollcall::refresh::{follow_touches, refresh_pending, run_due};
+use rollcall::follow::follow_touches;
+use rollcall::refresh::{refresh_pending, run_due};
 use serde_json::{Value, json};
 
 /// Half past eleven at night in UTC, the next day in Vilnius.
@@ -387,8 +388,8 @@ fn an_import_can_be_undone_as_long_as_set_when_it_ends() {
     let app = TestApp::at("2026-06-15T12:00:00Z");
     for days in [3, 300] {
         change(&app, json!({"keepUndo": days}));
-        let options = rollcall::audience::import::SubscriberImport::default();
-        rollcall::audience::import::import_subscribers(
+        let options = rollcall::import::SubscriberImport::default();
+        rollcall::import::import_subscribers(
             app.db(),
             "email\nona@example.com\n".as_bytes(),
             &options,

@@ -1,10 +1,8 @@
 //! Texts have one form, at every door and in rules.
 
 use crate::support::TestApp;
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
 use rollcall::db::migrate;
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T09:30:00Z";

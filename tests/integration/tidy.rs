@@ -8,9 +8,9 @@ const FLOORS: [&[&str]; 8] = [
     &["evaluate"],
     &["db"],
     &["audience"],
-    &["refresh"],
-    &["export"],
-    &["config", "graphql"],
+    &["past", "scan", "refresh", "follow"],
+    &["import", "export"],
+    &["config", "live", "graphql"],
     &["server", "cli"],
 ];
 
@@ -18,7 +18,10 @@ const FLOORS: [&[&str]; 8] = [
 const LIBRARIES: [(&str, &[&str]); 4] = [
     (
         "diesel",
-        &["db", "audience", "refresh", "export", "graphql", "cli"],
+        &[
+            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "graphql",
+            "cli",
+        ],
     ),
     ("async_graphql", &["graphql", "server"]),
     ("actix_web", &["server", "cli"]),

@@ -2,7 +2,6 @@
 
 use super::database;
 use super::serve::{ServingArguments, serve};
-use crate::audience::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::setting::Missing;
 use crate::audience::{event, group, subscriber, subscriber_changes};
@@ -12,6 +11,7 @@ use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, subscribers};
 use crate::error::Error;
+use crate::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use crate::refresh::refresh_pending;
 use crate::rule::CustomType;
 use anyhow::{Context, bail};

@@ -1,6 +1,6 @@
 //! What `rollcall import` takes.
 
-use crate::audience::import::{
+use crate::import::{
     DateFormat, Encoding, EventImport, FileOptions, ImportMode, ImportOptions, NO_QUOTE,
     SubscriberImport,
 };

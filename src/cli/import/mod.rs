@@ -8,16 +8,16 @@ pub use arguments::Command;
 use super::database;
 use super::terminal::{output_of_others, progress_bar, say_rows};
 use crate::audience::event;
-use crate::audience::import::{
-    self, Import, ImportOptions, ImportSettings, ImportState, Progress, SpooledFile, in_place,
-    try_run,
-};
 use crate::audience::paging::PageRequest;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags};
 use crate::db::Db;
 use crate::error::Error;
+use crate::import;
+use crate::import::{
+    Import, ImportOptions, ImportSettings, ImportState, Progress, SpooledFile, in_place, try_run,
+};
 use anyhow::Context;
 use indicatif::ProgressBar;
 use std::fs::File;

@@ -1,10 +1,8 @@
 //! Imports as a terminal of 80 columns shows them.
 
-use crate::audience::import::{
-    FileForm, Import, ImportKind, ImportReport, ImportState, full_report,
-};
 use crate::cli::terminal::{Screen, harmless};
 use crate::db::Db;
+use crate::import::{FileForm, Import, ImportKind, ImportReport, ImportState, full_report};
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 

@@ -155,7 +155,7 @@ fn named_type(of: &Value) -> &str {
 
 /// Reads the fields of the price list, which is private to the library.
 fn priced_fields() -> BTreeSet<String> {
-    let source = include_str!("../../../src/graphql/document/cost.rs");
+    let source = include_str!("../../../src/graphql/engine/document/cost.rs");
     let (_, list) = source.split_once(PRICE_LIST.0).expect("a price list");
     let (list, _) = list.split_once(PRICE_LIST.1).expect("its end");
     let entries = list

@@ -1,7 +1,7 @@
 //! A rule that takes longer to evaluate than it may makes its own segment invalid; the others are refreshed and followed.
 
 use crate::support::{TestApp, rollcall, run};
-use rollcall::refresh::follow_touches;
+use rollcall::follow::follow_touches;
 use serde_json::{Value, json};
 use std::time::Duration;
 

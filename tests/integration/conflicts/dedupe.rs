@@ -2,7 +2,7 @@
 
 use super::{NOW, RECORD, add_people, email};
 use crate::support::TestApp;
-use rollcall::audience::import::{EventImport, ImportReport, import_events};
+use rollcall::import::{EventImport, ImportReport, import_events};
 use serde_json::{Value, json};
 
 fn record(app: &TestApp, events: &[(usize, &str, &str)]) -> (i64, i64) {

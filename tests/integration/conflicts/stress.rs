@@ -2,7 +2,7 @@
 
 use super::{NOW, RECORD, SET_TYPE, add_people, custom_field, email};
 use crate::support::TestApp;
-use rollcall::refresh::follow_touches;
+use rollcall::follow::follow_touches;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

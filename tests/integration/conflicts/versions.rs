@@ -2,7 +2,7 @@
 
 use super::{NOW, add_people, custom_field, email, refusals};
 use crate::support::TestApp;
-use rollcall::audience::import::{ImportOptions, SubscriberImport, create, get, try_run, undo};
+use rollcall::import::{ImportOptions, SubscriberImport, create, get, try_run, undo};
 use serde_json::{Value, json};
 
 #[test]

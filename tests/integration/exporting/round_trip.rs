@@ -5,10 +5,8 @@ use crate::support::{TestApp, instant};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
 use rollcall::export::Content;
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Map, Value, json};
 

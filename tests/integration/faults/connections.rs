@@ -3,7 +3,8 @@
 use super::{assert_members_are_of_last_success, audience, count_refreshes, members};
 use crate::support::{Held, Server, TestApp, TestDatabase};
 use rollcall::error::Error;
-use rollcall::refresh::{Selection, Trigger, refresh};
+use rollcall::past::Trigger;
+use rollcall::refresh::{Selection, refresh};
 use serde_json::json;
 use std::sync::Barrier;
 

@@ -6,7 +6,8 @@ use insta::assert_snapshot;
 use rollcall::audience::{segment, subscriber};
 use rollcall::clock::Clock;
 use rollcall::error::Error;
-use rollcall::refresh::{Refresh, RefreshSettings, Selection, Trigger, refresh, refresh_pending};
+use rollcall::past::{Refresh, Trigger};
+use rollcall::refresh::{RefreshSettings, Selection, refresh, refresh_pending};
 use serde_json::json;
 
 /// Runs a refresh that waits for what is held, does something meanwhile, and returns what the refresh did.

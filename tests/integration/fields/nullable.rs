@@ -174,9 +174,14 @@ fn no_resolver_of_a_nullable_field_nulls_its_parent() {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("a text");
-        for block in ["#[Object", "#[async_graphql::Object", "#[ComplexObject", "#[Subscription"]
-            .iter()
-            .flat_map(|attribute| text.split(attribute).skip(1))
+        for block in [
+            "#[Object",
+            "#[async_graphql::Object",
+            "#[ComplexObject",
+            "#[Subscription",
+        ]
+        .iter()
+        .flat_map(|attribute| text.split(attribute).skip(1))
         {
             let block = block.split("\n}").next().unwrap_or_default();
             for signature in block.split("async fn ").skip(1) {

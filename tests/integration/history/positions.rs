@@ -7,7 +7,7 @@ use super::{
 use crate::support::TestApp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall::refresh::fold_history;
+use rollcall::past::fold_history;
 use serde_json::{Value, json};
 
 fn app() -> TestApp {

@@ -140,7 +140,7 @@ fn counts_outlive_the_changes_that_they_count() {
     let cut = crate::support::instant("2026-06-20T00:00:00Z");
     let folded = app
         .db()
-        .run_here(|connection| rollcall::refresh::fold_history(connection, cut));
+        .run_here(|connection| rollcall::past::fold_history(connection, cut));
     assert!(folded.expect("a fold") > 0);
     assert_eq!(ask(), before);
 }

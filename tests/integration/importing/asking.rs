@@ -3,7 +3,7 @@
 use super::make_job;
 use crate::support::TestApp;
 use insta::{assert_json_snapshot, assert_snapshot};
-use rollcall::audience::import::{run_next, set_file};
+use rollcall::import::{run_next, set_file};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T09:30:00Z";

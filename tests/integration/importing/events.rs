@@ -2,8 +2,8 @@
 
 use super::import_of_events;
 use crate::support::TestApp;
-use rollcall::audience::import::{EventImport, FileOptions, ImportReport, import_events};
 use rollcall::error::Error;
+use rollcall::import::{EventImport, FileOptions, ImportReport, import_events};
 use serde_json::json;
 use std::io::{BufReader, Read};
 

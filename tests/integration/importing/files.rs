@@ -3,7 +3,7 @@
 use super::import;
 use crate::support::{TestApp, TestDatabase, import_text};
 use insta::assert_snapshot;
-use rollcall::audience::import::{FileOptions, Progress, SubscriberImport, import_subscribers};
+use rollcall::import::{FileOptions, Progress, SubscriberImport, import_subscribers};
 
 const NOW: &str = "2026-03-01T09:30:00Z";
 

@@ -2,7 +2,7 @@
 
 use super::{make_job, subscribers};
 use crate::support::{TestApp, eventually};
-use rollcall::audience::import::{
+use rollcall::import::{
     ImportReport, ImportSettings, ImportState, Spool, SubscriberImport, cancel, create, get,
     in_place, resume, run_next, tidy, try_run,
 };
@@ -25,7 +25,7 @@ fn small_batches(app: &TestApp) -> ImportSettings {
     }
 }
 
-fn options() -> rollcall::audience::import::ImportOptions {
+fn options() -> rollcall::import::ImportOptions {
     subscribers(SubscriberImport {
         groups: vec!["all".to_owned()],
         create_groups: true,

@@ -13,7 +13,7 @@ mod undoing;
 mod uploading;
 
 use crate::support::TestApp;
-use rollcall::audience::import::{
+use rollcall::import::{
     EventImport, Import, ImportOptions, ImportReport, SubscriberImport, create, get, import_events,
     import_subscribers, try_run,
 };

@@ -3,7 +3,7 @@
 use super::{import, into_group, run_job, subscribers, with_fields};
 use crate::support::TestApp;
 use insta::assert_snapshot;
-use rollcall::audience::import::{
+use rollcall::import::{
     DateFormat, FileOptions, ImportMode, ImportReport, SubscriberImport, full_report,
 };
 use rollcall::rule::{CustomType, Status};
@@ -113,11 +113,11 @@ fn a_dry_run_tells_the_same_and_writes_nothing() {
                 ..options.clone()
             };
             let import = super::make_job(&app, &subscribers(options), csv.as_bytes());
-            let done = rollcall::audience::import::try_run(app.db(), import.id, &settings, |_| {});
+            let done = rollcall::import::try_run(app.db(), import.id, &settings, |_| {});
             let done = done.expect("an import").expect("no other import");
-            let problems = app.db().run_here(|connection| {
-                rollcall::audience::import::problems_csv(connection, done.id, None)
-            });
+            let problems = app
+                .db()
+                .run_here(|connection| rollcall::import::problems_csv(connection, done.id, None));
             let problems = problems.expect("problems").expect("a header").0;
             // Who is only said to be gone by the file itself is not known by a dry run.
             (
@@ -361,7 +361,7 @@ fn consent_is_raised_for_a_reason_only() {
     );
     let problems = app
         .db()
-        .run_here(|connection| rollcall::audience::import::problems_csv(connection, done.id, None));
+        .run_here(|connection| rollcall::import::problems_csv(connection, done.id, None));
     assert_snapshot!(problems.expect("problems").expect("a header").0.replace('\r', ""), @r#"
     line,kind,column,value,reason
     2,suppressed,status,subscribed,"u@example.com is unsubscribed and stays so; an import does not change that"

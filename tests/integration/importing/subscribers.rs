@@ -3,7 +3,7 @@
 use super::{import, into_group, with_fields};
 use crate::support::TestApp;
 use insta::assert_snapshot;
-use rollcall::audience::import::{ImportReport, SubscriberImport, import_subscribers};
+use rollcall::import::{ImportReport, SubscriberImport, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use super::{run_job, subscribers};
 use crate::support::TestApp;
-use rollcall::audience::import::{SubscriberImport, problems_csv};
+use rollcall::import::{SubscriberImport, problems_csv};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};

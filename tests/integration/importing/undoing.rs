@@ -3,7 +3,7 @@
 use super::{run_job, subscribers, with_fields};
 use crate::support::TestApp;
 use insta::assert_snapshot;
-use rollcall::audience::import::{
+use rollcall::import::{
     EventImport, Import, ImportOptions, ImportState, SubscriberImport, get, run_next, tidy, undo,
 };
 use rollcall::rule::CustomType;

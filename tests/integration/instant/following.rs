@@ -2,7 +2,7 @@
 
 use super::{NOW, assert_nothing_is_left, country, follow, instant_members, instant_segment};
 use crate::support::{Server, TestApp, eventually, import_text};
-use rollcall::refresh::{Follower, Step};
+use rollcall::follow::{Follower, Step};
 use serde_json::{Value, json};
 
 fn app() -> TestApp {

@@ -6,7 +6,8 @@ mod meanwhile;
 mod past;
 
 use crate::support::TestApp;
-use rollcall::refresh::{Followed, follow_touches, list_passages};
+use rollcall::follow::{Followed, follow_touches};
+use rollcall::past::list_passages;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";

@@ -4,7 +4,7 @@ use super::{country, follow, instant_segment};
 use crate::support::{TestApp, instant};
 use rollcall::audience::id_set::IdSet;
 use rollcall::error::Error;
-use rollcall::refresh::{
+use rollcall::past::{
     changed_in, find_joined_at, fold_history, in_snapshot, list_passages, members_as_of,
 };
 use serde_json::json;

@@ -2,7 +2,9 @@
 
 use crate::support::{TestApp, instant, rollcall, run};
 use rollcall::export::{Content, ExportRequest, prepare};
-use rollcall::refresh::{Refresh, follow_touches, run_due};
+use rollcall::follow::follow_touches;
+use rollcall::past::Refresh;
+use rollcall::refresh::run_due;
 use serde_json::{Value, json};
 
 fn run_job(app: &TestApp) -> Option<Refresh> {

@@ -4,7 +4,7 @@ use super::{FIRST, LAST, OUTSIDE};
 use crate::support::{TestApp, TestDatabase};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall::audience::import::{
+use rollcall::import::{
     EventImport, ImportReport, SubscriberImport, import_events, import_subscribers,
 };
 use rollcall::rule::CustomType;

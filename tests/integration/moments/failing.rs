@@ -1,7 +1,8 @@
 //! A rule that fails makes its own segment invalid; the others are refreshed and followed as ever.
 
 use crate::support::{TestApp, TestDatabase};
-use rollcall::refresh::{follow_touches, refresh_pending, run_due};
+use rollcall::follow::follow_touches;
+use rollcall::refresh::{refresh_pending, run_due};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -233,7 +234,7 @@ fn an_error_that_no_rule_makes_fails_the_refresh() {
     let failed = rollcall::refresh::refresh(
         app.db(),
         &rollcall::refresh::Selection::All,
-        rollcall::refresh::Trigger::Manual,
+        rollcall::past::Trigger::Manual,
         &app.app.refresh,
     );
     assert!(failed.is_err());

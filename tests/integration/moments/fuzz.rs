@@ -8,10 +8,8 @@ use super::{FIRST, LAST, OUTSIDE};
 use crate::support::TestApp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
 use rollcall::export::{Content, ExportRequest, prepare};
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;

@@ -3,7 +3,8 @@
 use super::{FIRST, LAST};
 use crate::support::{TestApp, instant};
 use rollcall::clock::Clock;
-use rollcall::refresh::{RefreshSettings, Selection, Trigger, refresh};
+use rollcall::past::Trigger;
+use rollcall::refresh::{RefreshSettings, Selection, refresh};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";

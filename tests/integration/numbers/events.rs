@@ -2,9 +2,9 @@
 
 use super::{COUNT, NOW, ask, assert_same, assert_same_file, doubles, name, read, write};
 use crate::support::TestApp;
-use rollcall::audience::import::{EventImport, ImportReport, import_events};
 use rollcall::export::{Content, ExportRequest, Format, prepare};
 use rollcall::graphql::Parameters;
+use rollcall::import::{EventImport, ImportReport, import_events};
 use serde_json::{Value, json};
 
 /// How many numbers an event has.

@@ -3,10 +3,10 @@
 
 use super::{COUNT, NOW, ask, assert_same, assert_same_file, bits, doubles, name, read, write};
 use crate::support::TestApp;
-use rollcall::audience::import::{
+use rollcall::export::{Content, ExportRequest, Format, prepare};
+use rollcall::import::{
     ImportOptions, SubscriberImport, create, get, import_subscribers, try_run, undo,
 };
-use rollcall::export::{Content, ExportRequest, Format, prepare};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 use std::collections::HashSet;

@@ -2,9 +2,7 @@
 
 use super::NOW;
 use crate::support::{Server, Socket, TestApp, TestDatabase, rollcall, run};
-use rollcall::audience::import::{
-    EventImport, SubscriberImport, import_events, import_subscribers,
-};
+use rollcall::import::{EventImport, SubscriberImport, import_events, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use super::{NOW, ask, assert_same, bits, doubles, read, write};
 use crate::support::TestApp;
-use rollcall::audience::import::{SubscriberImport, import_events, import_subscribers};
+use rollcall::import::{SubscriberImport, import_events, import_subscribers};
 use rollcall::rule::CustomType;
 use serde_json::{Value, json};
 use std::collections::HashSet;

@@ -2,7 +2,9 @@
 
 use super::{archive, country, explain, preview};
 use crate::support::TestApp;
-use rollcall::refresh::{Selection, Trigger, follow_touches, refresh};
+use rollcall::follow::follow_touches;
+use rollcall::past::Trigger;
+use rollcall::refresh::{Selection, refresh};
 use serde_json::{Value, json};
 
 const LENT: [&str; 2] = ["jonas@x.lt", "ona@x.lt"];

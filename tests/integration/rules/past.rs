@@ -3,7 +3,8 @@
 use super::{country, explain, preview};
 use crate::support::TestApp;
 use chrono::{DateTime, Duration, Utc};
-use rollcall::refresh::{fold_history, follow_touches};
+use rollcall::follow::follow_touches;
+use rollcall::past::fold_history;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

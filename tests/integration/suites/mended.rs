@@ -87,7 +87,10 @@ fn a_field_that_is_selected_twice_is_executed_once() {
         fragment M on Mutation { recordEvents(input: {events: [{email: \"anna@example.com\", name: \"visit\"}]}) { recordedCount userErrors { message } } }";
     let payload = app.mutate(document, json!({}));
     assert_eq!(payload["recordedCount"], 1);
-    let totals = app.query(&format!("{{ {ANNA} {{ eventTotals {{ count }} }} }}"), json!({}));
+    let totals = app.query(
+        &format!("{{ {ANNA} {{ eventTotals {{ count }} }} }}"),
+        json!({}),
+    );
     assert_eq!(totals["subscriber"]["eventTotals"], json!([{"count": 1}]));
 
     // What is null for one selection of an object is null for all of them.
@@ -106,10 +109,19 @@ fn variables_decide_what_is_collected() {
          ... @include(if: $b) {{ status }} }} }} fragment F on Subscriber {{ firstName @skip(if: $a) status @include(if: $a) }}"
     );
     for (variables, wanted) in [
-        (json!({"a": true}), json!({"email": "anna@example.com", "status": "SUBSCRIBED"})),
+        (
+            json!({"a": true}),
+            json!({"email": "anna@example.com", "status": "SUBSCRIBED"}),
+        ),
         (json!({"a": false}), json!({"firstName": "Anna"})),
-        (json!({"a": false, "b": true}), json!({"status": "SUBSCRIBED"})),
-        (json!({"a": true, "b": true}), json!({"email": "anna@example.com", "status": "SUBSCRIBED"})),
+        (
+            json!({"a": false, "b": true}),
+            json!({"status": "SUBSCRIBED"}),
+        ),
+        (
+            json!({"a": true, "b": true}),
+            json!({"email": "anna@example.com", "status": "SUBSCRIBED"}),
+        ),
     ] {
         let data = app.query(&document, variables);
         assert_eq!(data["subscriber"], wanted);

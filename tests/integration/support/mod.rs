@@ -16,14 +16,14 @@ pub use tools::{Workshop, python};
 
 use chrono::{DateTime, Utc};
 use rollcall::audience::api_key::Access;
-use rollcall::audience::import::{ImportSettings, Spool};
 use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
-use rollcall::refresh::{
-    Meter, RULE_BUDGET, Refresh, RefreshSettings, Selection, Trigger, refresh,
-};
+use rollcall::import::{ImportSettings, Spool};
+use rollcall::past::{Refresh, Trigger};
+use rollcall::refresh::{RefreshSettings, Selection, refresh};
+use rollcall::scan::{Meter, RULE_BUDGET};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

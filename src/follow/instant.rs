@@ -1,0 +1,467 @@
+//! Following: what a change of a subscriber does to the instant segments, right after it.
+//!
+//! A step takes the oldest touches, evaluates the instant segments for those subscribers and the present moment, with
+//! the evaluator of the refresh, and writes in one transaction which of them joined or left, when, and that the touches
+//! are done with. Whatever kills it leaves the touches to the next step.
+//!
+//! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
+//! are those whose rule fails or is too slow: following stops for them until a refresh has evaluated them again.
+
+use super::touches::{self, Touched};
+use crate::audience::catalogue::load_catalogue;
+use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
+use crate::audience::removal::erase;
+use crate::cancel::Cancel;
+use crate::db::Db;
+use crate::db::schema::{refreshes, segments, subscribers};
+use crate::error::Error;
+use crate::evaluate::{Plan, combine, evaluate_leaves};
+use crate::past::history::{Trigger, find_last_refreshes};
+use crate::refresh::culprit::{guard, may_be_of_rule};
+use crate::refresh::order;
+use crate::refresh::step::{RefreshSettings, Selection, refresh_without};
+use crate::rule::{Moment, Problem};
+use crate::scan::blocks::{StoredBlocks, load_stored_bits, store_blocks};
+use crate::scan::budget::Spending;
+use crate::scan::load::{Work, load_chunk};
+use crate::scan::meter::Meter;
+use crate::scan::rows::Rows;
+use crate::scan::rules::{SegmentRule, load_rules, plannable};
+use arrow_buffer::BooleanBuffer;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::{max, select, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// How many touches are followed together: enough for many changes a second, few enough to be done soon.
+const BATCH: i64 = 2_048;
+
+/// The only one that follows, over all servers.
+const LOCK: &str = "hashtextextended('rollcall follower ' || current_schema(), 0)";
+
+/// What following did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// How many touches were done with.
+    pub touches: usize,
+    /// How many times a subscriber joined a segment.
+    pub joined: usize,
+    /// How many times a subscriber left a segment.
+    pub left: usize,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There is no segment that follows.
+    Nobody,
+    /// There was nothing to follow.
+    Idle,
+    /// Another follower is at work.
+    Busy,
+    /// A rule changed meanwhile; nothing was written, and the next step begins anew.
+    Outdated,
+    /// Touches were followed; there may be more.
+    Done(Followed),
+}
+
+/// Follows touches step by step, and keeps between the steps what does not change.
+#[derive(Default)]
+pub struct Follower {
+    connection: Option<PgConnection>,
+    rules: Option<Rules>,
+    /// Whether a refresh was run because following failed, and following has not succeeded since.
+    has_refreshed: bool,
+    /// The segments whose rules were too slow in the step that failed, by id.
+    too_slow: HashMap<i64, Problem>,
+}
+
+/// Who of some subscribers is in each instant segment: one bit per subscriber, by segment.
+type Members = BTreeMap<i64, BooleanBuffer>;
+
+/// The segments whose rules are too slow, with what is wrong with them.
+type TooSlow = HashMap<i64, Problem>;
+
+/// The rules that are followed.
+struct Rules {
+    sight: Sight,
+    /// Those of the instant segments and of all that they ask about.
+    rules: Vec<SegmentRule>,
+}
+
+/// What rules and catalogue looked like, and which refresh was the last: what was evaluated before one and not written
+/// is of an earlier moment than that refresh.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+struct Sight {
+    /// The instant segments that a refresh has filled since their rule last changed.
+    #[diesel(sql_type = Array<BigInt>)]
+    filled: Vec<i64>,
+    /// Everything else that rules depend on, condensed.
+    #[diesel(sql_type = Text)]
+    definitions: String,
+}
+
+/// What the instant segments should be for some subscribers.
+struct Evaluation {
+    sight: Sight,
+    moment: Moment,
+    touched: Touched,
+    /// One bit per subscriber, by segment.
+    members: BTreeMap<i64, BooleanBuffer>,
+}
+
+/// A subscriber who joins a segment or leaves it.
+struct Flip {
+    segment_id: i64,
+    subscriber_id: i64,
+    joined: bool,
+}
+
+/// Follows everything that was touched before now, unless another follower does.
+///
+/// # Errors
+/// Those of the database; what was not followed is left to the next.
+pub fn follow_touches(db: &Db, settings: &RefreshSettings) -> Result<Followed, Error> {
+    let mut follower = Follower::default();
+    let mut all = Followed::default();
+    let last = db.run_here(touches::last_waiting)?;
+    while let Some(last) = last {
+        match follower.step(db, settings)? {
+            Step::Nobody | Step::Idle | Step::Busy => break,
+            Step::Outdated => {}
+            Step::Done(followed) => {
+                all.touches += followed.touches;
+                all.joined += followed.joined;
+                all.left += followed.left;
+            }
+        }
+        if !db.run_here(|connection| touches::has_waiting(connection, last))? {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+impl Follower {
+    /// Follows the oldest touches.
+    ///
+    /// # Errors
+    /// Those of the database; nothing was written then.
+    pub fn step(&mut self, db: &Db, settings: &RefreshSettings) -> Result<Step, Error> {
+        if !db.run_here(|connection| touches::has_waiting(connection, i64::MAX))? {
+            return match db.run_here(touches::is_anybody_following)? {
+                true => Ok(Step::Idle),
+                false => Ok(Step::Nobody),
+            };
+        }
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(db)?,
+        };
+        let is_free: bool = select(sql::<Bool>(&format!("pg_try_advisory_lock({LOCK})")))
+            .get_result(&mut connection)?;
+        if !is_free {
+            self.connection = Some(connection);
+            return Ok(Step::Busy);
+        }
+        let step = match guard(|| self.step_alone(&mut connection, settings)) {
+            Ok(step) => step,
+            Err(error) => {
+                // A connection that failed is not kept, and the lock goes with it.
+                drop(connection);
+                return self.refresh_instead(db, settings, error);
+            }
+        };
+        self.has_refreshed &= !matches!(step, Step::Done(_));
+        connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+        self.connection = Some(connection);
+        Ok(step)
+    }
+
+    /// Refreshes the instant segments when they could not be followed: the refresh makes the one invalid whose rule
+    /// fails or is too slow, and the next step follows the others. Where that did not help, it is not done again.
+    fn refresh_instead(
+        &mut self,
+        db: &Db,
+        settings: &RefreshSettings,
+        error: Error,
+    ) -> Result<Step, Error> {
+        let too_slow = std::mem::take(&mut self.too_slow);
+        // A refresh without the slow rules always helps: it makes their segments invalid.
+        if !may_be_of_rule(&error) || (self.has_refreshed && too_slow.is_empty()) {
+            return Err(error);
+        }
+        tracing::warn!(%error, "changes could not be followed: the instant segments are refreshed");
+        let following: Vec<i64> = db.run_here(|connection| {
+            Ok(segments::table
+                .filter(segments::mode.eq("instant"))
+                .filter(segments::archived_at.is_null())
+                .select(segments::id)
+                .load(connection)?)
+        })?;
+        let selection = Selection::Ids(following);
+        refresh_without(db, too_slow, &selection, Trigger::Edit, settings)?;
+        self.has_refreshed = true;
+        Ok(Step::Outdated)
+    }
+
+    fn step_alone(
+        &mut self,
+        connection: &mut PgConnection,
+        settings: &RefreshSettings,
+    ) -> Result<Step, Error> {
+        let evaluation = connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(|connection| self.evaluate(connection, settings))?;
+        match evaluation {
+            None => Ok(Step::Idle),
+            Some(evaluation) => connection.transaction(|connection| write(connection, &evaluation)),
+        }
+    }
+
+    /// Evaluates the instant segments for those who were touched.
+    fn evaluate(
+        &mut self,
+        connection: &mut PgConnection,
+        settings: &RefreshSettings,
+    ) -> Result<Option<Evaluation>, Error> {
+        let touched = touches::list_waiting(connection, BATCH)?;
+        if touched.touch_ids.is_empty() {
+            return Ok(None);
+        }
+        // Not before the snapshot: nothing that it shows happened later than this.
+        let now = order::settle_following(connection, settings.clock.now())?;
+        let moment = Moment {
+            now,
+            ..settings.moment(connection)?
+        };
+        let sight = Sight::take(connection)?;
+        let rules = match self.rules.take().filter(|known| known.sight == sight) {
+            Some(known) => known,
+            None => Rules::load(connection, &sight)?,
+        };
+        let budget = settings.rule_budget;
+        let evaluated = rules.evaluate(connection, &touched.subscriber_ids, &moment, budget)?;
+        let members = evaluated.map_err(|too_slow| {
+            self.too_slow = too_slow;
+            Error::Internal("a rule takes longer to evaluate than it may".to_owned())
+        })?;
+        self.rules = Some(rules);
+        Ok(Some(Evaluation {
+            sight,
+            moment,
+            touched,
+            members,
+        }))
+    }
+}
+
+/// Makes the connection of a follower. All its queries ask for some ids: along the index is right, also where
+/// statistics are missing or stale.
+fn connect(db: &Db) -> Result<PgConnection, Error> {
+    let mut connection = db.connect()?;
+    // What a crash of the database loses here it loses with the touches that it came from.
+    connection.batch_execute(
+        "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+         SET max_parallel_workers_per_gather = 0; SET jit = off; SET synchronous_commit = off",
+    )?;
+    Ok(connection)
+}
+
+impl Sight {
+    fn take(connection: &mut PgConnection) -> Result<Sight, Error> {
+        Ok(diesel::sql_query(
+            "SELECT ARRAY(SELECT s.id FROM segments s CROSS JOIN LATERAL \
+                 (SELECT * FROM segment_refreshes r WHERE r.segment_id = s.id ORDER BY refresh_id DESC LIMIT 1) last \
+                 WHERE s.mode = 'instant' AND s.archived_at IS NULL AND last.refresh_id > s.stale_through \
+                 AND last.definition_version = s.definition_version AND last.problems = '[]' ORDER BY s.id) AS filled, \
+             md5(concat_ws(' ', \
+                 (SELECT string_agg(concat_ws(',', id, key, definition_version, mode, archived_at IS NULL), ' ' ORDER BY id) \
+                  FROM segments), \
+                 (SELECT max(id) FROM refreshes WHERE state = 'succeeded'), \
+                 (SELECT value FROM settings WHERE key = 'time_zone'), \
+                 (SELECT string_agg(concat_ws(',', id, key, type), ' ' ORDER BY id) FROM custom_fields), \
+                 (SELECT string_agg(concat_ws(',', id, key), ' ' ORDER BY id) FROM groups))) AS definitions",
+        )
+        .get_result(connection)?)
+    }
+}
+
+impl Rules {
+    fn load(connection: &mut PgConnection, sight: &Sight) -> Result<Rules, Error> {
+        let catalogue = load_catalogue(connection)?;
+        let asked = Vec::from_iter(catalogue.list_asked(sight.filled.iter().copied()));
+        let mut rules = load_rules(connection, &catalogue, Some(&asked))?;
+        let last = find_last_refreshes(connection, &asked)?;
+        for segment in &mut rules {
+            // What could not be evaluated lends its last members, as in the refresh that found so.
+            if let Some((_, last)) = last.get(&segment.id)
+                && last.definition_version == segment.definition_version
+                && !last.problems().is_empty()
+            {
+                segment.rule = Err(last.problems());
+            }
+        }
+        Ok(Rules {
+            sight: sight.clone(),
+            rules,
+        })
+    }
+
+    /// Returns who of these subscribers is a member of each instant segment whose rule can be evaluated, or which
+    /// segments have rules that are too slow.
+    fn evaluate(
+        &self,
+        connection: &mut PgConnection,
+        subscriber_ids: &[i64],
+        moment: &Moment,
+        budget: Duration,
+    ) -> Result<Result<Members, TooSlow>, Error> {
+        if self.sight.filled.is_empty() {
+            return Ok(Ok(BTreeMap::new()));
+        }
+        let plan = Plan::new(plannable(&self.rules), moment);
+        let ids: Vec<i64> = plannable(&self.rules)
+            .filter_map(|rule| rule.segment_id)
+            .collect();
+        let rows = Rows::List(subscriber_ids.to_vec());
+        let (meter, cancel) = (Meter::default(), Cancel::default());
+        let spending = Spending::new(&plan, budget);
+        let work = Work {
+            moment,
+            meter: &meter,
+            cancel: &cancel,
+            spending: Some(&spending),
+        };
+        let chunk = load_chunk(connection, &plan, &rows, work)?;
+        let leaves = evaluate_leaves(&plan, &chunk, moment, &work.watch())?;
+        let slow = spending.list_slow(i64::try_from(subscriber_ids.len()).unwrap_or(i64::MAX));
+        if !slow.is_empty() {
+            let slow = slow.into_iter();
+            return Ok(Err(slow
+                .map(|slow| (ids[slow.tree], slow.problem))
+                .collect()));
+        }
+        let mut members = BTreeMap::new();
+        combine(&plan, &leaves, &chunk, |tree, mut nodes| {
+            if self.sight.filled.binary_search(&ids[tree]).is_ok() {
+                members.insert(ids[tree], nodes.swap_remove(0));
+            }
+        });
+        Ok(Ok(members))
+    }
+}
+
+/// Writes what an evaluation changes, unless it is of rules that are others by now.
+fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step, Error> {
+    // Alone: the stored members are read and written here, and a deletion must not come between.
+    lock_for_refresh(connection)?;
+    if Sight::take(connection)? != evaluation.sight {
+        return Ok(Step::Outdated);
+    }
+    let touched = &evaluation.touched;
+    let existing: HashSet<i64> = subscribers::table
+        .filter(subscribers::id.eq_any(&touched.subscriber_ids))
+        .select(subscribers::id)
+        .load(connection)?
+        .into_iter()
+        .collect();
+    let ids = touched.subscriber_ids.iter().copied();
+    let gone: Vec<i64> = ids.filter(|id| !existing.contains(id)).collect();
+    if !gone.is_empty() {
+        // The API has done so already; plain SQL has not.
+        erase(connection, gone, evaluation.moment.now)?;
+    }
+    let flips = find_flips(connection, evaluation, &existing)?;
+    flip_bits(connection, &flips)?;
+    log(connection, &flips, evaluation.moment.now)?;
+    touches::finish(connection, &touched.touch_ids, evaluation.moment.now)?;
+    let joined = flips.iter().filter(|flip| flip.joined).count();
+    Ok(Step::Done(Followed {
+        touches: touched.touch_ids.len(),
+        joined,
+        left: flips.len() - joined,
+    }))
+}
+
+/// Finds where the stored members are not what they should be. Deleted subscribers are members of nothing and stay so.
+fn find_flips(
+    connection: &mut PgConnection,
+    evaluation: &Evaluation,
+    existing: &HashSet<i64>,
+) -> Result<Vec<Flip>, Error> {
+    let subscriber_ids = &evaluation.touched.subscriber_ids;
+    let segment_ids: Vec<i64> = evaluation.members.keys().copied().collect();
+    let stored = load_stored_bits(connection, &segment_ids, subscriber_ids)?;
+    let mut flips = Vec::new();
+    for (segment_id, members) in &evaluation.members {
+        let Some(stored) = stored.get(segment_id) else {
+            continue;
+        };
+        for row in (members ^ stored).set_indices() {
+            let flip = Flip {
+                segment_id: *segment_id,
+                subscriber_id: subscriber_ids[row],
+                joined: members.value(row),
+            };
+            if existing.contains(&flip.subscriber_id) {
+                flips.push(flip);
+            }
+        }
+    }
+    Ok(flips)
+}
+
+fn flip_bits(connection: &mut PgConnection, flips: &[Flip]) -> Result<(), Error> {
+    let mut by_block: BTreeMap<(i64, i32), Vec<usize>> = BTreeMap::new();
+    for flip in flips {
+        let block = i32::try_from(flip.subscriber_id / BLOCK_IDS).unwrap_or(i32::MAX);
+        let offset = usize::try_from(flip.subscriber_id % BLOCK_IDS).unwrap_or_default();
+        let offsets = by_block.entry((flip.segment_id, block)).or_default();
+        offsets.push(offset);
+    }
+    let wanted: Vec<(i64, i32)> = by_block.keys().copied().collect();
+    let stored = StoredBlocks::load_single(connection, &wanted)?;
+    let flipped: Vec<(i64, i32, Vec<u8>)> = by_block
+        .into_iter()
+        .map(|((segment_id, block), offsets)| {
+            let members = stored.get(segment_id, block).cloned();
+            let mut members = members.unwrap_or_else(|| vec![0; BLOCK_BYTES]);
+            for offset in offsets {
+                members[offset / 8] ^= 1 << (offset % 8);
+            }
+            (segment_id, block, members)
+        })
+        .collect();
+    let flipped: Vec<(i64, i32, &[u8])> = flipped
+        .iter()
+        .map(|(segment_id, block, members)| (*segment_id, *block, members.as_slice()))
+        .collect();
+    store_blocks(connection, &flipped)
+}
+
+/// Remembers who joined and who left.
+fn log(connection: &mut PgConnection, flips: &[Flip], moment: DateTime<Utc>) -> Result<(), Error> {
+    let last_refresh: Option<i64> = refreshes::table
+        .filter(refreshes::state.eq("succeeded"))
+        .select(max(refreshes::id))
+        .first(connection)?;
+    let column = |value: fn(&Flip) -> i64| -> Vec<i64> { flips.iter().map(value).collect() };
+    let joined: Vec<bool> = flips.iter().map(|flip| flip.joined).collect();
+    diesel::sql_query(
+        "INSERT INTO instant_changes (segment_id, subscriber_id, joined, changed_at, refresh_id) \
+         SELECT *, $4, $5 FROM unnest($1, $2, $3)",
+    )
+    .bind::<Array<BigInt>, _>(column(|flip| flip.segment_id))
+    .bind::<Array<BigInt>, _>(column(|flip| flip.subscriber_id))
+    .bind::<Array<Bool>, _>(joined)
+    .bind::<Timestamptz, _>(moment)
+    .bind::<BigInt, _>(last_refresh.unwrap_or_default())
+    .execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Touches: subscribers who changed and have to be looked at for the instant segments. Triggers write them in the
+//! transaction of the change, so that no way to change somebody goes round them.
+//!
+//! A touch is done with when the follower has written what came of it, unless a refresh is running: the snapshot of
+//! that may be older than the change, and what it finds about the subscriber worth nothing. So the touch is kept, only
+//! marked as followed, until the refresh has written its own, which leaves the instant segments of whoever has a touch
+//! alone.
+
+use crate::db::schema::{segments, touches};
+use crate::error::Error;
+use crate::refresh::step::is_refresh_running;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::{exists, max, select};
+use diesel::prelude::*;
+
+/// Touches to follow together.
+#[derive(Debug, Default)]
+pub struct Touched {
+    /// The ids of the touches.
+    pub touch_ids: Vec<i64>,
+    /// The subscribers, ascending and each once.
+    pub subscriber_ids: Vec<i64>,
+}
+
+/// Reads the oldest touches that wait, at most so many.
+pub fn list_waiting(connection: &mut PgConnection, limit: i64) -> Result<Touched, Error> {
+    let rows: Vec<(i64, i64)> = touches::table
+        .filter(touches::followed_at.is_null())
+        .order(touches::id)
+        .limit(limit)
+        .select((touches::id, touches::subscriber_id))
+        .load(connection)?;
+    let (touch_ids, mut subscriber_ids): (Vec<i64>, Vec<i64>) = rows.into_iter().unzip();
+    subscriber_ids.sort_unstable();
+    subscriber_ids.dedup();
+    Ok(Touched {
+        touch_ids,
+        subscriber_ids,
+    })
+}
+
+/// Returns the newest touch that waits.
+pub fn last_waiting(connection: &mut PgConnection) -> Result<Option<i64>, Error> {
+    Ok(touches::table
+        .filter(touches::followed_at.is_null())
+        .select(max(touches::id))
+        .first(connection)?)
+}
+
+/// Whether any touch waits, this one or an older one.
+pub fn has_waiting(connection: &mut PgConnection, last: i64) -> Result<bool, Error> {
+    let waiting = touches::table.filter(touches::followed_at.is_null());
+    let until = waiting.filter(touches::id.le(last));
+    Ok(select(exists(until)).get_result(connection)?)
+}
+
+/// Notes in the follower's transaction that touches were followed for a moment; what was followed during a
+/// refresh that is over goes too.
+pub fn finish(
+    connection: &mut PgConnection,
+    touch_ids: &[i64],
+    moment: DateTime<Utc>,
+) -> Result<(), Error> {
+    bar_beginning(connection)?;
+    let followed = touches::table.filter(touches::id.eq_any(touch_ids));
+    if is_refresh_running(connection)? {
+        diesel::update(followed)
+            .set(touches::followed_at.eq(moment))
+            .execute(connection)?;
+    } else {
+        diesel::delete(followed).execute(connection)?;
+        forget_followed(connection)?;
+    }
+    Ok(())
+}
+
+fn forget_followed(connection: &mut PgConnection) -> Result<(), Error> {
+    diesel::delete(touches::table.filter(touches::followed_at.is_not_null()))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets what was followed before a refresh, which has announced itself and has not taken its snapshot yet.
+pub fn begin_refresh(connection: &mut PgConnection) -> Result<(), Error> {
+    connection.transaction(|connection| {
+        bar_beginning(connection)?;
+        forget_followed(connection)
+    })
+}
+
+/// Lists in the transaction of a refresh whose instant segments it must leave alone, ascending.
+pub fn list_touched(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+    Ok(touches::table
+        .select(touches::subscriber_id)
+        .distinct()
+        .order(touches::subscriber_id)
+        .load(connection)?)
+}
+
+/// Settles in the transaction of a refresh what was followed while it ran: whoever was looked at for an earlier moment
+/// than its own is looked at once more, and everybody if it was the first to evaluate some rule.
+pub fn finish_refresh(
+    connection: &mut PgConnection,
+    as_of: DateTime<Utc>,
+    is_first: bool,
+) -> Result<(), Error> {
+    let mut again = diesel::update(touches::table)
+        .filter(touches::followed_at.is_not_null())
+        .set(touches::followed_at.eq(None::<DateTime<Utc>>))
+        .into_boxed();
+    if !is_first {
+        again = again.filter(touches::followed_at.lt(as_of));
+    }
+    again.execute(connection)?;
+    forget_followed(connection)
+}
+
+/// Makes the follower's decision whether a refresh runs, and the beginning of one, come one after the other: a refresh
+/// that is not seen here takes its snapshot when this transaction has ended.
+fn bar_beginning(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall touches ' || current_schema(), 0))",
+    )?)
+}
+
+/// Whether there is a segment that follows changes at once.
+pub fn is_anybody_following(connection: &mut PgConnection) -> Result<bool, Error> {
+    let following = segments::table
+        .filter(segments::mode.eq("instant"))
+        .filter(segments::archived_at.is_null());
+    Ok(select(exists(following)).get_result(connection)?)
+}

@@ -1,0 +1,300 @@
+//! The API as the server uses it: from the parameters of a request to its answer.
+
+use super::answer_budget::AnswerBudget;
+use super::app::App;
+use super::code::{ErrorCode, code_of, with_code};
+use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
+use super::loaders::request_loader;
+use super::parameters::Parameters;
+use super::scans::{ScanLimits, Scans};
+use crate::audience::api_key::Access;
+use crate::graphql::{RollcallSchema, build_schema, served_sdl};
+use crate::rule::bounded;
+use apollo_compiler::ast::OperationType;
+use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
+use async_graphql::{Request, Response, ServerError, Value, Variables};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How many errors an answer lists. As many as an operation may have aliases, so that each can fail by itself.
+const MAX_ERRORS: usize = 100;
+
+/// What may be asked, beyond what the schema says.
+#[derive(Debug, Clone, Default)]
+pub struct ApiSettings {
+    /// The bounds of documents.
+    pub limits: Limits,
+    /// Whether the schema is kept back: no introspection, and no suggestions of names.
+    pub is_closed: bool,
+    /// The documents that may be executed, where not any may.
+    pub allowed: Option<AllowedDocuments>,
+    /// Whether it is a subgraph of Apollo Federation too.
+    pub is_subgraph: bool,
+    /// How long a statement of a request may take, if it has a bound.
+    pub statement_timeout: Option<Duration>,
+    /// How many scans may run and wait.
+    pub scans: ScanLimits,
+}
+
+/// The schema with what it answers from and what documents are judged by.
+pub struct Api {
+    app: App,
+    schema: RollcallSchema,
+    documents: Documents,
+    max_answer: usize,
+}
+
+/// Which kinds of operations may come by a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Queries: what is safe to repeat.
+    Query,
+    /// Queries and mutations, which are answered once.
+    Once,
+    /// Everything.
+    Stream,
+}
+
+/// Who asks, and how.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Which operations may come.
+    pub way: Way,
+    /// What the asker may do.
+    pub access: Access,
+    /// The name of the request in the log.
+    pub request_id: Arc<str>,
+}
+
+/// An operation that may be executed, with what it needs.
+pub struct Prepared {
+    request: Request,
+    finish: Finish,
+    /// What it costs.
+    pub cost: u64,
+}
+
+/// What comes out of an operation that may be answered more than once.
+pub enum Reply {
+    /// An answer.
+    Next(Response),
+    /// The only answer: nothing was executed.
+    Refused(Refusal),
+}
+
+impl Api {
+    /// Makes the API of an application.
+    pub fn new(mut app: App, settings: ApiSettings) -> Api {
+        if let Some(timeout) = settings.statement_timeout {
+            app.db = app.db.with_statement_timeout(timeout);
+        }
+        app.scans = Arc::new(Scans::new(settings.scans));
+        Api {
+            schema: build_schema(app.clone(), settings.is_subgraph),
+            documents: Documents::new(
+                &served_sdl(settings.is_subgraph),
+                settings.limits,
+                !settings.is_closed,
+                settings.allowed,
+            ),
+            max_answer: settings.limits.answer,
+            app,
+        }
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Makes a request ready for execution.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
+        if let Some((path, message)) = &parameters.lost_digits {
+            let message = format!("${path}: {message}");
+            return Err(Refusal::new(ErrorCode::BadUserInput, message));
+        }
+        let reference = parameters.reference()?;
+        let text = self
+            .documents
+            .find_text(parameters.query.as_deref(), reference.as_ref())?;
+        let operation_name = parameters.operation_name.as_deref();
+        let mut variables = parameters.variables;
+        let ready =
+            self.documents
+                .prepare(&text, operation_name, &mut variables, asking.access.scopes)?;
+        if let Some(reference) = &reference {
+            self.documents.keep(&text, reference);
+        }
+        check_way(&ready, asking.way)?;
+        let variables = Variables::from_json(serde_json::Value::Object(variables));
+        let mut request = Request::new("").variables(variables);
+        request.set_parsed_query(ready.translated);
+        let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+        let budget = AnswerBudget::new(self.max_answer);
+        Ok(Prepared {
+            request: request
+                .data(budget.clone())
+                .data(request_loader(self.app.clone(), &asking.access))
+                .data(asking.access),
+            cost: ready.cost,
+            finish: Finish {
+                told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
+                kind: ready.kind,
+                budget,
+                changed: Arc::clone(&self.app.changed),
+                request_id: Arc::clone(&asking.request_id),
+            },
+        })
+    }
+
+    /// Answers a query or a mutation, with loaders that belong to it alone, so that no request sees what another has
+    /// loaded.
+    ///
+    /// Must be called within a `LocalSet`, as the workers of actix are.
+    pub async fn answer(&self, prepared: Prepared) -> Response {
+        execute(&self.schema, prepared.request, &prepared.finish).await
+    }
+
+    /// Answers an operation of any kind: a query or a mutation once, a subscription as often as something happens.
+    ///
+    /// The answers must be awaited within a `LocalSet`, as the workers of actix are.
+    pub fn stream(&self, prepared: Prepared) -> BoxStream<'static, Reply> {
+        let finish = prepared.finish;
+        if finish.kind != OperationType::Subscription {
+            return self.answer_once(prepared.request, finish);
+        }
+        let mut is_first = true;
+        let answers = self.schema.execute_stream(prepared.request);
+        let answers = answers.map(move |response| {
+            let response = finish.finish(response);
+            let is_first = std::mem::take(&mut is_first);
+            let has_failed = response.data == Value::Null && !response.errors.is_empty();
+            let is_too_large = finish.budget.is_exceeded();
+            finish.budget.reset();
+            if is_first && has_failed && !is_too_large {
+                Reply::Refused(Refusal {
+                    code: ErrorCode::BadUserInput,
+                    errors: response.errors,
+                })
+            } else {
+                Reply::Next(response)
+            }
+        });
+        answers.boxed()
+    }
+
+    /// Answers a query or a mutation that came over a stream, within the time that it may take.
+    fn answer_once(&self, request: Request, finish: Finish) -> BoxStream<'static, Reply> {
+        let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
+        let answer = async move {
+            match timeout(limit, execute(&schema, request, &finish)).await {
+                Ok(response) => Reply::Next(response),
+                Err(_) => Reply::Refused(refuse_late(limit)),
+            }
+        };
+        stream::once(answer).boxed()
+    }
+}
+
+/// Executes a query or a mutation. A query is broken off as soon as its answer is too large; a mutation is not, so that
+/// it does not stop between two changes.
+async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Response {
+    let executed = schema.execute(request);
+    if finish.kind == OperationType::Mutation {
+        return finish.finish(executed.await);
+    }
+    tokio::select! {
+        response = executed => finish.finish(response),
+        () = finish.budget.exceeded() => finish.finish(Response::new(Value::Null)),
+    }
+}
+
+/// Refuses what was not answered in time.
+pub fn refuse_late(limit: Duration) -> Refusal {
+    let message = format!(
+        "expected an answer within {} s, found none",
+        limit.as_secs()
+    );
+    Refusal::new(ErrorCode::Timeout, message)
+}
+
+fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
+    let message = match (ready.kind, way) {
+        (OperationType::Mutation, Way::Query) => "expected POST for a mutation, found GET",
+        (OperationType::Subscription, Way::Query | Way::Once) => {
+            "expected a WebSocket or \"Accept: text/event-stream\" for a subscription"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(ErrorCode::WrongWay, message))
+}
+
+/// What is done with every answer of an operation.
+struct Finish {
+    kind: OperationType,
+    budget: AnswerBudget,
+    changed: Arc<Notify>,
+    request_id: Arc<str>,
+    /// What it costs and what it may cost, where the request wants to know.
+    told_cost: Option<(u64, u64)>,
+}
+
+impl Finish {
+    /// Gives codes to the errors of an answer; tells the follower of instant segments of a change.
+    fn finish(&self, mut response: Response) -> Response {
+        if self.kind == OperationType::Mutation {
+            self.changed.notify_one();
+        }
+        if self.budget.is_exceeded() {
+            return self.tell_cost(Response::from_errors(vec![self.too_large()]));
+        }
+        let errors = std::mem::take(&mut response.errors);
+        let told = list_first(MAX_ERRORS, errors, |error| error).into_iter();
+        response.errors = told.map(|error| self.complete(error)).collect();
+        self.tell_cost(response)
+    }
+
+    /// Returns the only error of an answer that is too large.
+    fn too_large(&self) -> ServerError {
+        let changed = match self.kind {
+            OperationType::Mutation => "; the changes were made",
+            _ => "",
+        };
+        let message = format!(
+            "expected an answer of at most {} MiB (--max-answer), found more{changed}; ask for fewer items or fields at once",
+            self.budget.limit() >> 20
+        );
+        with_code(ServerError::new(message, None), ErrorCode::TooLarge)
+    }
+
+    /// Adds to an answer what the operation costs, where the request wants to know.
+    fn tell_cost(&self, response: Response) -> Response {
+        match self.told_cost {
+            Some((cost, limit)) => response.extension(
+                "cost",
+                async_graphql::value!({"requested": cost, "limit": limit}),
+            ),
+            None => response,
+        }
+    }
+
+    /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
+    /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
+    fn complete(&self, error: ServerError) -> ServerError {
+        let mut error = match code_of(&error) {
+            Some(_) => error,
+            None => with_code(error, ErrorCode::BadUserInput),
+        };
+        error.message = bounded(error.message);
+        if code_of(&error) == Some(ErrorCode::Internal.as_str()) {
+            let extensions = error.extensions.get_or_insert_default();
+            extensions.set("requestId", self.request_id.as_ref());
+        }
+        error
+    }
+}

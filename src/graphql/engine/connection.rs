@@ -1,0 +1,190 @@
+//! Connections: pages of a list in the shape of the GraphQL Cursor Connections Specification (Relay).
+
+use super::answer_budget::Text;
+use super::error::bad_input;
+use crate::audience::paging::{MAX_PAGE_SIZE, PageRequest};
+use async_graphql::SimpleObject;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How many items a page has where the client does not say.
+const DEFAULT_PAGE_SIZE: usize = 50;
+
+/// Where a page stands in its list.
+#[derive(SimpleObject, Debug, Clone)]
+#[graphql(shareable)]
+pub struct PageInfo {
+    /// Whether items follow this page.
+    pub has_next_page: bool,
+    /// Whether items come before this page.
+    pub has_previous_page: bool,
+    /// The cursor of the first item of this page.
+    pub start_cursor: Option<Text<String>>,
+    /// The cursor of the last item of this page.
+    pub end_cursor: Option<Text<String>>,
+}
+
+/// The paging arguments of a connection, as they came.
+#[derive(Debug, Clone, Default)]
+pub struct PageArguments {
+    /// How many items from the start.
+    pub first: Option<i32>,
+    /// The cursor after which to start.
+    pub after: Option<String>,
+    /// How many items from the end.
+    pub last: Option<i32>,
+    /// The cursor before which to end.
+    pub before: Option<String>,
+}
+
+impl PageArguments {
+    /// Reads the arguments of a list, named by its type and field; cursors hold keys of type `K`.
+    pub fn read<K: DeserializeOwned>(self, list: &str) -> async_graphql::Result<PageRequest<K>> {
+        let (name, size, from_end) = match (self.first, self.last) {
+            (Some(_), Some(_)) => {
+                return Err(bad_input(
+                    "expected \"first\" or \"last\", found both; a page has one end to start from",
+                ));
+            }
+            (None, Some(last)) => ("last", Some(last), true),
+            (first, None) => ("first", first, false),
+        };
+        let size = match size {
+            None => DEFAULT_PAGE_SIZE,
+            Some(size) => usize::try_from(size)
+                .ok()
+                .filter(|size| *size <= MAX_PAGE_SIZE)
+                .ok_or_else(|| {
+                    bad_input(format!(
+                        "expected \"{name}\" from 0 to {MAX_PAGE_SIZE}, found {size}"
+                    ))
+                })?,
+        };
+        Ok(PageRequest {
+            size,
+            after: read_cursor(list, self.after, "after")?,
+            before: read_cursor(list, self.before, "before")?,
+            from_end,
+        })
+    }
+}
+
+/// Returns the cursor of a key in a list, named by its type and field. It carries the name, so that no other list takes
+/// it for one of its own.
+pub fn write_cursor(list: &str, key: &impl Serialize) -> Text<String> {
+    URL_SAFE_NO_PAD
+        .encode(serde_json::to_vec(&(list, key)).unwrap_or_default())
+        .into()
+}
+
+fn read_cursor<K: DeserializeOwned>(
+    list: &str,
+    cursor: Option<String>,
+    name: &str,
+) -> async_graphql::Result<Option<K>> {
+    let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
+        return Ok(None);
+    };
+    URL_SAFE_NO_PAD
+        .decode(&cursor)
+        .ok()
+        // Nothing stored holds a NUL character, and Postgres would not even be asked about one.
+        .filter(|bytes| !bytes.windows(6).any(|window| window == br"\u0000"))
+        .and_then(|bytes| serde_json::from_slice::<(String, K)>(&bytes).ok())
+        .filter(|(of_list, _)| of_list == list)
+        .map(|(_, key)| Some(key))
+        .ok_or_else(|| {
+            bad_input(format!(
+                "\"{name}\": expected a cursor from a page of this list in this order, found \"{cursor}\""
+            ))
+        })
+}
+
+/// Defines a connection and its edge. The edge may carry more than its node; the connection knows its total through
+/// a [`Total`](super::loaders::Total), which is only asked when the client asks.
+macro_rules! connection {
+    (
+        $(#[$connection_doc:meta])* $connection:ident
+        $(#[$edge_doc:meta])* $edge:ident { $node:ty $(, $(#[$field_doc:meta])* $field:ident : $type:ty)* }
+    ) => {
+        $(#[$edge_doc])*
+        pub struct $edge {
+            /// The item.
+            pub node: $node,
+            /// The place of the item in the list, for `after` and `before`.
+            pub cursor: $crate::graphql::engine::answer_budget::Text<String>,
+            $(pub $field: $type,)*
+        }
+
+        // Not a `SimpleObject`, whose getters nothing calls.
+        $(#[$edge_doc])*
+        #[async_graphql::Object]
+        impl $edge {
+            /// The item.
+            async fn node(&self) -> &$node {
+                &self.node
+            }
+
+            /// The place of the item in the list, for `after` and `before`.
+            async fn cursor(&self) -> &$crate::graphql::engine::answer_budget::Text<String> {
+                &self.cursor
+            }
+
+            $($(#[$field_doc])* async fn $field(&self) -> &$type {
+                &self.$field
+            })*
+        }
+
+        $(#[$connection_doc])*
+        pub struct $connection {
+            page: $crate::audience::paging::Page<$edge>,
+            total: $crate::graphql::engine::loaders::Total,
+        }
+
+        impl $connection {
+            /// A page of a list with that total.
+            pub fn new(
+                page: $crate::audience::paging::Page<$edge>,
+                total: $crate::graphql::engine::loaders::Total,
+            ) -> Self {
+                $connection { page, total }
+            }
+        }
+
+        $(#[$connection_doc])*
+        #[async_graphql::Object]
+        impl $connection {
+            /// The items of this page with their places.
+            async fn edges(&self) -> &[$edge] {
+                &self.page.rows
+            }
+
+            /// The items of this page.
+            async fn nodes(&self) -> Vec<&$node> {
+                self.page.rows.iter().map(|edge| &edge.node).collect()
+            }
+
+            /// Where this page stands in the list.
+            async fn page_info(&self) -> $crate::graphql::engine::connection::PageInfo {
+                let rows = &self.page.rows;
+                $crate::graphql::engine::connection::PageInfo {
+                    has_next_page: self.page.has_next,
+                    has_previous_page: self.page.has_previous,
+                    start_cursor: rows.first().map(|edge| edge.cursor.clone()),
+                    end_cursor: rows.last().map(|edge| edge.cursor.clone()),
+                }
+            }
+
+            /// How many items the whole list has.
+            async fn total_count(
+                &self,
+                context: &async_graphql::Context<'_>,
+            ) -> async_graphql::Result<i32> {
+                self.total.count(context).await
+            }
+        }
+    };
+}
+pub(in crate::graphql) use connection;

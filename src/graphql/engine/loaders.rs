@@ -1,0 +1,487 @@
+//! Loaders: one statement per field, however many parents ask for it.
+
+use super::app::{App, ContextExt};
+use super::error::to_graphql;
+use super::scalar::count;
+use super::scans::scan;
+use crate::audience::api_key::{self, Access, ApiKey};
+use crate::audience::custom_field::{self, CustomField};
+use crate::audience::event::{self, Event, EventTotal};
+use crate::audience::group::{self, Group};
+use crate::audience::member_count;
+use crate::audience::membership;
+use crate::audience::segment::{self, Segment};
+use crate::audience::setting::{self, Settings};
+use crate::audience::status_change::{StatusChange, list_status_changes};
+use crate::audience::subscriber::{self, Subscriber};
+use crate::audience::suggestion::{
+    EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
+};
+use crate::db::schema::{api_keys, custom_fields, groups, imports, refreshes, segments};
+use crate::error::Error;
+use crate::export::list_people;
+use crate::import;
+use crate::import::{Import, ProblemKind};
+use crate::past::{
+    Passage, Position, Refresh, SegmentRefresh, Start, count_refreshes_of, find_joined_at,
+    find_last_refreshes, find_refreshes, find_start, list_passages, list_segment_refreshes,
+};
+use crate::refresh::last_run;
+use crate::rule::Dependency;
+use crate::text::find_email;
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::futures_util::future::BoxFuture;
+use async_graphql::futures_util::task::{FutureObj, Spawn, SpawnError};
+use async_graphql::runtime::Timer;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use std::collections::HashMap;
+use std::time::Duration;
+use tracing::{Instrument, Span};
+
+/// The loaders of one request.
+pub type RequestLoader = DataLoader<Loaders>;
+
+/// How often a batch lets others go first before it is loaded. Lists are resolved 32 items at a time between which
+/// other tasks run; a batch that began to load there would be one of many.
+const PATIENCE: usize = 32;
+
+/// Makes the loaders of one request. They cache nothing: a mutation must not see what was before it.
+///
+/// Batches wait on the thread of the request, by turns and not by time, so that a question costs the same number of
+/// statements on a busy machine as on an idle one. Must be called within a `LocalSet`, as the workers of actix are.
+pub fn request_loader(app: App, access: &Access) -> RequestLoader {
+    let loaders = Loaders {
+        app,
+        key: access.key_id,
+    };
+    DataLoader::new(loaders, OnThisThread(Span::current()), Turns).delay(Duration::ZERO)
+}
+
+/// Runs batches on the thread of the request. What goes wrong in one is logged under the name of the request.
+struct OnThisThread(Span);
+
+impl Spawn for OnThisThread {
+    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        tokio::task::spawn_local(batch.instrument(self.0.clone()));
+        Ok(())
+    }
+}
+
+/// Makes batches wait until other tasks have had their turns.
+struct Turns;
+
+impl Timer for Turns {
+    fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {
+            for _ in 0..PATIENCE {
+                tokio::task::yield_now().await;
+            }
+        })
+    }
+}
+
+/// Loads by key over the database.
+pub struct Loaders {
+    app: App,
+    /// The API key in whose line scans wait.
+    key: Option<i64>,
+}
+
+/// Defines the loading of one kind of key by one function over a connection: at once, or as a scan when its turn comes.
+macro_rules! load {
+    ($(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
+        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
+            loaders.app.db.run(move |$connection| {
+                let $keys = $keys.clone();
+                $body
+            })
+        });
+    };
+    ($(#[$doc:meta])* scan $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
+        load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
+            scan(&loaders.app, loaders.key, move |db, _| {
+                db.run_here(|$connection| {
+                    let $keys = $keys.clone();
+                    $body
+                })
+            })
+        });
+    };
+    (@ $(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, $keys:ident, |$loaders:ident| $loading:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $key(pub $inner);
+
+        impl Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = Error;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Error> {
+                let $keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
+                let $loaders = self;
+                let loaded: HashMap<$inner, $value> = $loading.await?;
+                Ok(loaded.into_iter().map(|(key, value)| ($key(key), value)).collect())
+            }
+        }
+    };
+}
+
+fn by_id<T>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, T> {
+    rows.into_iter().map(|row| (id(&row), row)).collect()
+}
+
+fn by_key<T>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, T> {
+    let keyed = rows.into_iter().map(|row| (key(&row).clone(), row));
+    keyed.collect()
+}
+
+/// Gathers what belongs to the same key, in the order in which it comes.
+fn grouped<K: std::hash::Hash + Eq, T>(
+    rows: impl IntoIterator<Item = (K, T)>,
+) -> HashMap<K, Vec<T>> {
+    let mut by_key: HashMap<K, Vec<T>> = HashMap::new();
+    for (key, row) in rows {
+        by_key.entry(key).or_default().push(row);
+    }
+    by_key
+}
+
+load!(
+    /// A subscriber by id.
+    SubscriberById(i64) -> Subscriber,
+    |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The position after everything that has changed a segment so far; it is the same for all of them.
+    PositionOf(i64) -> Position,
+    |connection, ids| {
+        let position = find_start(connection, Start::Now)?;
+        Ok(ids.into_iter().map(|id| (id, position)).collect())
+    }
+);
+
+load!(
+    /// A subscriber by e-mail, in its stored form.
+    SubscriberByEmail(String) -> Subscriber,
+    |connection, emails| Ok(by_key(subscriber::find_by_emails(connection, &emails)?, |row| &row.email))
+);
+
+impl SubscriberByEmail {
+    /// The key of an address in any form.
+    pub fn of(email: &str) -> SubscriberByEmail {
+        SubscriberByEmail(find_email(email))
+    }
+}
+
+load!(
+    /// The changes of a subscriber's status, newest first.
+    StatusChangesOf(i64) -> Vec<StatusChange>,
+    |connection, ids| {
+        let found = list_status_changes(connection, &ids)?.into_iter();
+        Ok(grouped(found.map(|change| (change.subscriber_id, change))))
+    }
+);
+
+load!(
+    /// An event by id.
+    EventById(i64) -> Event,
+    |connection, ids| Ok(by_id(event::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A group by id.
+    GroupById(i64) -> Group,
+    |connection, ids| Ok(by_id(group::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The settings in use, for a field of many parents.
+    SettingsInUse(()) -> Settings,
+    |connection, keys| {
+        let settings = setting::load(connection)?;
+        Ok(keys.into_iter().map(|key| (key, settings)).collect())
+    }
+);
+
+load!(
+    /// A segment by id.
+    SegmentById(i64) -> Segment,
+    |connection, ids| Ok(by_id(segment::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A custom field by id.
+    CustomFieldById(i64) -> CustomField,
+    |connection, ids| Ok(by_id(custom_field::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// An API key by id.
+    ApiKeyById(i64) -> ApiKey,
+    |connection, ids| Ok(by_id(api_key::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A refresh by id.
+    RefreshById(i64) -> Refresh,
+    |connection, ids| Ok(by_id(find_refreshes(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// An import by id.
+    ImportById(i64) -> Import,
+    |connection, ids| Ok(by_id(import::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A group by key.
+    GroupByKey(String) -> Group,
+    |connection, keys| Ok(by_key(group::find_by_keys(connection, &keys)?, |row| &row.key))
+);
+
+load!(
+    /// A segment by key.
+    SegmentByKey(String) -> Segment,
+    |connection, keys| Ok(by_key(segment::find_by_keys(connection, &keys)?, |row| &row.key))
+);
+
+load!(
+    /// A custom field by key.
+    CustomFieldByKey(String) -> CustomField,
+    |connection, keys| Ok(by_key(custom_field::find_by_keys(connection, &keys)?, |row| &row.key))
+);
+
+load!(
+    /// The groups of a subscriber by key, each with when the subscriber was added.
+    GroupsOf(i64) -> Vec<(Group, DateTime<Utc>)>,
+    |connection, ids| membership::list_groups_of(connection, &ids)
+);
+
+load!(
+    /// The segments of a subscriber by key.
+    SegmentsOf(i64) -> Vec<Segment>,
+    |connection, ids| membership::list_segments_of(connection, &ids)
+);
+
+load!(
+    /// How many members a group has.
+    GroupMemberCount(i64) -> i64,
+    |connection, ids| member_count::count_group_members(connection, &ids)
+);
+
+load!(
+    /// How many members a segment has.
+    SegmentMemberCount(i64) -> i64,
+    |connection, ids| member_count::count_segment_members(connection, &ids)
+);
+
+load!(
+    /// Whether a (group, subscriber) pair is a membership; those that are not are not found.
+    GroupPair((i64, i64)) -> (),
+    |connection, pairs| {
+        let found = membership::filter_group_memberships(connection, &pairs)?;
+        Ok(found.into_iter().map(|pair| (pair, ())).collect())
+    }
+);
+
+load!(
+    /// Whether a (segment, subscriber) pair is a membership; those that are not are not found.
+    SegmentPair((i64, i64)) -> (),
+    |connection, pairs| {
+        let found = membership::filter_segment_memberships(connection, &pairs)?;
+        Ok(found.into_iter().map(|pair| (pair, ())).collect())
+    }
+);
+
+load!(
+    /// When a membership began: by segment, subscriber and the moment as of which it is told.
+    JoinedAt((i64, i64, Option<DateTime<Utc>>)) -> DateTime<Utc>,
+    |connection, keys| {
+        let of_moments = grouped(keys.into_iter().map(|(segment, subscriber, at)| (at, (segment, subscriber))));
+        let mut joined = HashMap::new();
+        for (at, pairs) in of_moments {
+            let found = find_joined_at(connection, &pairs, at)?.into_iter();
+            joined.extend(found.map(|((segment, subscriber), since)| ((segment, subscriber, at), since)));
+        }
+        Ok(joined)
+    }
+);
+
+load!(
+    /// For which time the daily job last ran.
+    LastDailyRun(()) -> DateTime<Utc>,
+    |connection, _keys| Ok(last_run(connection)?.map(|ran_for| ((), ran_for)).into_iter().collect())
+);
+
+load!(
+    /// All that is held about a subscriber, by id.
+    PersonalDataOf(i64) -> serde_json::Value,
+    |connection, ids| list_people(connection, &ids)
+);
+
+load!(
+    /// When a subscriber joined segments and left them, newest first.
+    PassagesOf(i64) -> Vec<Passage>,
+    |connection, ids| ids.into_iter().map(|id| Ok((id, list_passages(connection, id)?))).collect()
+);
+
+load!(
+    /// The last refresh of a segment and what it did to it.
+    LastRefreshOf(i64) -> (Refresh, SegmentRefresh),
+    |connection, ids| find_last_refreshes(connection, &ids)
+);
+
+load!(
+    /// What a refresh did to each of its segments.
+    SegmentsOfRefresh(i64) -> Vec<SegmentRefresh>,
+    |connection, ids| list_segment_refreshes(connection, &ids)
+);
+
+load!(
+    /// The segments whose rules use something, by key.
+    UsersOf(Dependency) -> Vec<Segment>,
+    |connection, used| Ok(grouped(segment::find_users(connection, &used)?))
+);
+
+load!(
+    /// What the rule of a segment uses.
+    DependenciesOf(i64) -> Vec<Dependency>,
+    |connection, ids| Ok(grouped(segment::list_uses(connection, &ids)?))
+);
+
+load!(
+    /// The event totals of a subscriber by name.
+    TotalsOf(i64) -> Vec<EventTotal>,
+    |connection, ids| {
+        let totals = event::list_totals(connection, &ids)?;
+        Ok(grouped(totals.into_iter().map(|total| (total.subscriber_id, total))))
+    }
+);
+
+load!(
+    /// Values that are suggested for a field.
+    scan SuggestionsFor(SuggestionRequest) -> Vec<Suggestion>,
+    |connection, requests| {
+        let found = suggest(connection, &requests)?;
+        Ok(requests.into_iter().zip(found).collect())
+    }
+);
+
+load!(
+    /// The properties of the latest events of a name.
+    scan PropertiesOf(String) -> Vec<EventProperty>,
+    |connection, events| {
+        let found = list_properties(connection, &events)?.into_iter();
+        Ok(grouped(found.map(|property| (property.event.clone(), property))))
+    }
+);
+
+/// How many items a list has, counted when asked.
+#[derive(Debug, Clone)]
+pub enum Total {
+    /// Known already.
+    Known(usize),
+    /// All subscribers.
+    Subscribers,
+    /// All groups.
+    Groups,
+    /// All segments, archived ones too if so.
+    Segments {
+        /// Whether archived ones count.
+        with_archived: bool,
+    },
+    /// The versions of the rule of a segment.
+    Definitions(i64),
+    /// The refreshes of a segment.
+    RefreshesOf(i64),
+    /// All API keys.
+    ApiKeys,
+    /// All custom fields.
+    CustomFields,
+    /// All refreshes.
+    Refreshes,
+    /// All imports.
+    Imports,
+    /// The problems of these kinds of an import.
+    ImportProblems(i64, Vec<ProblemKind>),
+    /// The members of a group.
+    GroupMembers(i64),
+    /// The members of a segment.
+    SegmentMembers(i64),
+    /// The events of a subscriber: those of one name, or all.
+    Events(i64, Option<String>),
+}
+
+impl Total {
+    /// Counts.
+    pub async fn count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        let loader = context.loader()?;
+        let total = match self {
+            Total::Known(total) => i64::try_from(*total).unwrap_or(i64::MAX),
+            Total::GroupMembers(id) => load_one(loader, GroupMemberCount(*id)).await?.unwrap_or(0),
+            Total::SegmentMembers(id) => load_one(loader, SegmentMemberCount(*id))
+                .await?
+                .unwrap_or(0),
+            Total::Events(id, name) => load_one(loader, TotalsOf(*id))
+                .await?
+                .unwrap_or_default()
+                .iter()
+                .filter(|total| name.as_ref().is_none_or(|name| *name == total.name))
+                .map(|total| total.count)
+                .sum(),
+            _ => self.clone().count_table(context).await?,
+        };
+        Ok(count(total))
+    }
+
+    async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
+        let counted = context.app()?.db.run(move |connection| {
+            Ok(match &self {
+                Total::Groups => groups::table.count().get_result(connection)?,
+                Total::Segments {
+                    with_archived: true,
+                } => segments::table.count().get_result(connection)?,
+                Total::Segments { .. } => segments::table
+                    .filter(segments::archived_at.is_null())
+                    .count()
+                    .get_result(connection)?,
+                Total::Definitions(id) => segment::count_definitions(connection, *id)?,
+                Total::RefreshesOf(id) => count_refreshes_of(connection, *id)?,
+                Total::ApiKeys => api_keys::table.count().get_result(connection)?,
+                Total::CustomFields => custom_fields::table.count().get_result(connection)?,
+                Total::Refreshes => refreshes::table.count().get_result(connection)?,
+                Total::Imports => imports::table.count().get_result(connection)?,
+                Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
+                _ => subscriber::count(connection)?,
+            })
+        });
+        counted.await.map_err(to_graphql)
+    }
+}
+
+/// Loads one value; its failure is shared with all that were loaded with it.
+pub async fn load_one<K>(
+    loader: &RequestLoader,
+    key: K,
+) -> async_graphql::Result<Option<<Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Error>,
+{
+    loader.load_one(key).await.map_err(to_graphql)
+}
+
+/// Loads many values.
+pub async fn load_many<K>(
+    loader: &RequestLoader,
+    keys: impl IntoIterator<Item = K>,
+) -> async_graphql::Result<HashMap<K, <Loaders as Loader<K>>::Value>>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Error = Error>,
+{
+    loader.load_many(keys).await.map_err(to_graphql)
+}

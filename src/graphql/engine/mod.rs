@@ -1,0 +1,18 @@
+//! How a document becomes an answer, whatever the types: reading and judging it, its bounds and costs, loaders, pages, ids,
+//! errors.
+
+pub(in crate::graphql) mod answer_budget;
+pub(in crate::graphql) mod api;
+pub(in crate::graphql) mod app;
+pub(in crate::graphql) mod code;
+pub(in crate::graphql) mod connection;
+pub(in crate::graphql) mod document;
+pub(in crate::graphql) mod error;
+pub(in crate::graphql) mod id;
+pub(in crate::graphql) mod loaders;
+pub(in crate::graphql) mod nullable;
+pub(in crate::graphql) mod parameters;
+pub(in crate::graphql) mod position;
+pub(in crate::graphql) mod scalar;
+pub(in crate::graphql) mod scans;
+pub(in crate::graphql) mod scope;

@@ -1,0 +1,80 @@
+//! Positions in the history of changes, as clients keep them: opaque to them, a place and its token to us.
+
+use super::error::bad_input;
+use super::id::{Kind, parse_global};
+use crate::past::{Place, Position, Start};
+use async_graphql::ID;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const NAME: &str = "Position";
+
+/// Returns the text of a position after which so many people of the next change were told.
+pub fn write_position(position: &Position, told: usize) -> ID {
+    let Position {
+        place: Place { refresh, between },
+        token,
+    } = position;
+    ID(URL_SAFE_NO_PAD.encode(format!("{NAME}:{refresh}:{between}:{token}:{told}")))
+}
+
+/// Reads the argument `after`, a position or the global id of a refresh: from where to follow, and how many people of
+/// the next change were told before.
+pub fn parse_after(after: &ID) -> async_graphql::Result<(Start, usize)> {
+    if let Some((Kind::Refresh, id)) = parse_global(after) {
+        return Ok((Start::Refresh(id), 0));
+    }
+    parse_position(after).ok_or_else(|| {
+        bad_input(format!(
+            "after: expected a position from `membershipChanged` or a segment, or the id of a Refresh, found \"{}\"",
+            after.as_str()
+        ))
+    })
+}
+
+fn parse_position(text: &ID) -> Option<(Start, usize)> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let numbers = text.strip_prefix(NAME)?.strip_prefix(':')?;
+    let numbers: Vec<i64> = numbers
+        .split(':')
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    let [refresh, between, token, told] = numbers[..] else {
+        return None;
+    };
+    let place = Place { refresh, between };
+    let told = usize::try_from(told).ok()?;
+    Some((Start::Position(Position { place, token }), told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_come_back_and_strangers_do_not() {
+        let place = Place {
+            refresh: 12,
+            between: 345,
+        };
+        let position = Position {
+            place,
+            token: 9_007_199_254_740_990,
+        };
+        let text = write_position(&position, 67);
+        let read = parse_after(&text).expect("a position");
+        assert_eq!(read, (Start::Position(position), 67));
+        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        for stranger in [
+            String::new(),
+            "%%%".to_owned(),
+            encode("Position:1:2:3"),
+            encode("Position:1:2:3:-4"),
+            encode("Position:1:2:3:4:5"),
+            encode("Subscriber:1"),
+        ] {
+            assert!(parse_after(&ID(stranger.clone())).is_err(), "{stranger}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What rules use, and which rules use it.
+
+use super::custom_field::CustomFieldNode;
+use super::group::GroupNode;
+use super::segment::SegmentNode;
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::loaders::{
+    CustomFieldByKey, DependenciesOf, GroupByKey, SegmentByKey, UsersOf, load_one,
+};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::rule::{Dependency, DependencyKind};
+use async_graphql::{Context, Enum, Object};
+
+/// What kind of thing a rule uses.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "DependencyKind")]
+pub enum SegmentDependencyKind {
+    /// A custom field.
+    Field,
+    /// A group.
+    Group,
+    /// Another segment.
+    Segment,
+    /// Events of a name.
+    Event,
+}
+
+/// Something that the rule of a segment uses. While it is used it cannot be deleted.
+pub struct SegmentDependency(Dependency);
+
+/// Something that the rule of a segment uses. While it is used it cannot be deleted.
+#[Object]
+impl SegmentDependency {
+    /// What kind of thing it is.
+    async fn kind(&self) -> SegmentDependencyKind {
+        self.0.kind.into()
+    }
+
+    /// Its key; the name of an event.
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
+    }
+
+    /// The custom field, if it is one.
+    async fn custom_field(&self, context: &Context<'_>) -> Nullable<CustomFieldNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Field) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, CustomFieldByKey(key)).await?;
+            Ok(found.map(CustomFieldNode))
+        })
+        .await
+    }
+
+    /// The group, if it is one.
+    async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Group) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, GroupByKey(key)).await?;
+            Ok(found.map(GroupNode))
+        })
+        .await
+    }
+
+    /// The segment, if it is one.
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Segment) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, SegmentByKey(key)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
+    }
+}
+
+impl SegmentDependency {
+    fn key_of(&self, kind: DependencyKind) -> Option<String> {
+        (self.0.kind == kind).then(|| self.0.name.clone())
+    }
+}
+
+/// Lists what the rule of a segment uses.
+pub async fn uses_of(
+    context: &Context<'_>,
+    segment_id: i64,
+) -> async_graphql::Result<Vec<SegmentDependency>> {
+    let uses = load_one(context.loader()?, DependenciesOf(segment_id)).await?;
+    let uses = uses.unwrap_or_default().into_iter();
+    Ok(uses.map(SegmentDependency).collect())
+}
+
+/// Lists the segments whose rules use something.
+pub async fn users_of(
+    context: &Context<'_>,
+    kind: DependencyKind,
+    name: &str,
+) -> async_graphql::Result<Vec<SegmentNode>> {
+    let used = Dependency {
+        kind,
+        name: name.to_owned(),
+    };
+    let users = load_one(context.loader()?, UsersOf(used)).await?;
+    let users = users.unwrap_or_default().into_iter();
+    Ok(users.map(SegmentNode).collect())
+}

@@ -1,0 +1,309 @@
+//! Events: what subscribers did.
+
+use crate::audience::clean::clean_email;
+use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
+use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
+use crate::audience::properties::clean_properties;
+use crate::audience::subscriber::Known;
+use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
+use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
+use crate::graphql::engine::id::{Kind, parse_global, to_global};
+use crate::graphql::engine::loaders::Total;
+use crate::graphql::engine::scalar::count;
+use crate::rule::check_moment;
+use crate::text;
+use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+/// The most events that can be recorded at once.
+const MAX_EVENTS: usize = 1_000;
+
+/// Something a subscriber did at a time.
+pub struct EventNode(pub Event);
+
+/// Something a subscriber did at a time.
+#[Object(name = "Event")]
+impl EventNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Event, self.0.id)
+    }
+
+    /// What was done, such as `purchase`.
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
+    }
+
+    /// When it was done.
+    async fn occurred_at(&self) -> DateTime<Utc> {
+        self.0.occurred_at
+    }
+
+    /// The amount, in your unit.
+    async fn value(&self) -> Option<f64> {
+        self.0.value
+    }
+
+    /// Whatever else is known of it.
+    async fn properties(&self) -> Document<&Value> {
+        Document(&self.0.properties)
+    }
+}
+
+connection! {
+    /// A page of events.
+    EventConnection
+    /// An event in a list.
+    EventEdge { EventNode }
+}
+
+/// Lifetime figures of one event name of one subscriber.
+#[derive(SimpleObject)]
+#[graphql(name = "EventTotal")]
+pub struct EventTotalNode {
+    /// The name of the events.
+    pub name: Text<String>,
+    /// How many there were.
+    pub count: i32,
+    /// The sum of their values; an event without a value adds 0.
+    pub sum: f64,
+    /// When the first happened.
+    pub first_at: DateTime<Utc>,
+    /// When the last happened.
+    pub last_at: DateTime<Utc>,
+}
+
+impl From<EventTotal> for EventTotalNode {
+    fn from(total: EventTotal) -> Self {
+        EventTotalNode {
+            name: total.name.into(),
+            count: count(total.count),
+            sum: total.value_sum,
+            first_at: total.first_at,
+            last_at: total.last_at,
+        }
+    }
+}
+
+/// Lists a page of the events of a subscriber.
+pub async fn page_of_events(
+    context: &Context<'_>,
+    subscriber_id: i64,
+    name: Option<String>,
+    arguments: PageArguments,
+) -> async_graphql::Result<EventConnection> {
+    let request = arguments.read::<EventKey>("Subscriber.events")?;
+    // One of which nothing is left is the name of no event, not a question for all.
+    let name = name.map(|name| text::clean(&name).unwrap_or_default());
+    let total = Total::Events(subscriber_id, name.clone());
+    let _permit = permit_load(context).await;
+    let page = context.app()?.db.run(move |connection| {
+        event::list_page(connection, subscriber_id, name.as_deref(), &request)
+    });
+    let edges = page.await.map_err(to_graphql)?.map(|event| EventEdge {
+        cursor: write_cursor("Subscriber.events", &(event.occurred_at, event.id)),
+        node: EventNode(event),
+    });
+    Ok(EventConnection::new(edges, total))
+}
+
+/// An event to record, of the subscriber with that id or e-mail address.
+#[derive(InputObject, Clone)]
+pub struct EventInput {
+    /// The global id of the subscriber; absent if the e-mail address is given.
+    pub subscriber_id: Option<ID>,
+    /// The e-mail address of the subscriber; absent if the id is given.
+    pub email: Option<String>,
+    /// What was done, such as `purchase`; at most 100 characters.
+    pub name: String,
+    /// When it was done, in the years 1 to 9999; it may be in the future. Now if absent.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// The amount, in your unit: below a million million, with at most six decimals. More decimals are refused, so that
+    /// sums are exact.
+    pub value: Option<f64>,
+    /// Whatever else is known of it: an object of at most 65,536 bytes as an export writes it, nested at most 32 deep,
+    /// with names of at most 255 characters.
+    pub properties: Option<Json<Map<String, Value>>>,
+    /// Your own name for the event, among those of the same subscriber and name, at most 255 characters: an event whose
+    /// key is known there is ignored, so that sending again does no harm.
+    pub dedupe_key: Option<String>,
+}
+
+/// Events to record.
+#[derive(InputObject)]
+pub struct RecordEventsInput {
+    /// The events; at most 1,000. One wrong event refuses them all.
+    pub events: Vec<EventInput>,
+}
+
+/// How many events were recorded, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct RecordEventsPayload {
+    /// How many were new.
+    pub recorded_count: i32,
+    /// How many were known already, by their dedupe key.
+    pub ignored_count: i32,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Recording of events.
+#[derive(Default)]
+pub struct EventMutation;
+
+#[Object]
+impl EventMutation {
+    /// Records what subscribers did: all of the events, or none if one of them is wrong.
+    async fn record_events(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The events.")] input: RecordEventsInput,
+    ) -> async_graphql::Result<RecordEventsPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let asked = input.events.len();
+        if asked > MAX_EVENTS {
+            let message = format!("expected at most {MAX_EVENTS} events, found {asked}");
+            return Ok(refused(vec![UserError::new(
+                UserErrorCode::Invalid,
+                "events",
+                message,
+            )]));
+        }
+        let emails: Vec<String> = input
+            .events
+            .iter()
+            .filter_map(|event| clean_email(event.email.as_deref()?).ok())
+            .collect();
+        let ids: Vec<i64> = input
+            .events
+            .iter()
+            .filter_map(|event| subscriber_number(event.subscriber_id.as_ref()?))
+            .collect();
+        let recorded = app.db.run(move |connection| {
+            let inputs = input.events.clone();
+            event::record_of(connection, &ids, &emails, |known| {
+                clean_events(inputs, known, now)
+            })
+        });
+        Ok(match split(recorded.await)? {
+            Ok(Ok(recorded)) => RecordEventsPayload {
+                recorded_count: count(i64::try_from(recorded).unwrap_or(i64::MAX)),
+                ignored_count: count(i64::try_from(asked - recorded).unwrap_or(i64::MAX)),
+                user_errors: Vec::new(),
+            },
+            Ok(Err(errors)) | Err(errors) => refused(errors),
+        })
+    }
+}
+
+/// Returns the events of known subscribers, or everything that is wrong with them.
+fn clean_events(
+    inputs: Vec<EventInput>,
+    known: &Known,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewEvent>, Vec<UserError>> {
+    let mut errors = Vec::new();
+    let mut events = Vec::with_capacity(inputs.len());
+    for (position, event) in inputs.into_iter().enumerate() {
+        let path = format!("events[{position}]");
+        let subscriber = find_subscriber(&event, &path, &mut errors, |email| {
+            known.by_email.get(email).copied()
+        })
+        .filter(|id| {
+            let is_known = known.ids.contains(id);
+            if !is_known {
+                errors.push(unknown(&path, "subscriberId"));
+            }
+            is_known
+        });
+        events.extend(clean_event(event, subscriber, &path, &mut errors, now));
+    }
+    if errors.is_empty() {
+        Ok(events)
+    } else {
+        Err(errors)
+    }
+}
+
+fn refused(user_errors: Vec<UserError>) -> RecordEventsPayload {
+    RecordEventsPayload {
+        user_errors,
+        ..Default::default()
+    }
+}
+
+fn subscriber_number(id: &ID) -> Option<i64> {
+    parse_global(id)
+        .filter(|(kind, _)| *kind == Kind::Subscriber)
+        .map(|(_, number)| number)
+}
+
+fn unknown(path: &str, field: &str) -> UserError {
+    let message = "expected a subscriber who exists, found none";
+    UserError::new(UserErrorCode::NotFound, format!("{path}.{field}"), message)
+}
+
+fn find_subscriber(
+    event: &EventInput,
+    path: &str,
+    errors: &mut Vec<UserError>,
+    by_email: impl Fn(&str) -> Option<i64>,
+) -> Option<i64> {
+    let error = match (&event.subscriber_id, &event.email) {
+        (Some(id), None) => match subscriber_number(id) {
+            Some(number) => return Some(number),
+            None => unknown(path, "subscriberId"),
+        },
+        (None, Some(email)) => match clean_email(email) {
+            Ok(email) => match by_email(&email) {
+                Some(number) => return Some(number),
+                None => unknown(path, "email"),
+            },
+            Err(message) => {
+                UserError::new(UserErrorCode::Invalid, format!("{path}.email"), message)
+            }
+        },
+        _ => UserError::new(
+            UserErrorCode::Invalid,
+            path,
+            "expected either \"subscriberId\" or \"email\"",
+        ),
+    };
+    errors.push(error);
+    None
+}
+
+fn clean_event(
+    event: EventInput,
+    subscriber_id: Option<i64>,
+    path: &str,
+    errors: &mut Vec<UserError>,
+    now: DateTime<Utc>,
+) -> Option<NewEvent> {
+    let mut refuse = |field: &str, message: String| {
+        let path = format!("{path}.{field}");
+        errors.push(UserError::new(UserErrorCode::Invalid, path, message));
+    };
+    let name = clean_name(&event.name).map_err(|message| refuse("name", message));
+    let occurred_at = check_moment(event.occurred_at.unwrap_or(now))
+        .map_err(|message| refuse("occurredAt", message));
+    let value = event.value.map(clean_value).transpose();
+    let value = value.map_err(|message| refuse("value", message));
+    let properties = clean_properties(event.properties.map(|Json(map)| map).unwrap_or_default());
+    let checked = check_properties(&properties).map_err(|message| refuse("properties", message));
+    let dedupe_key = clean_dedupe_key(event.dedupe_key.as_deref().unwrap_or_default())
+        .map_err(|message| refuse("dedupeKey", message));
+    checked.ok()?;
+    Some(NewEvent {
+        subscriber_id: subscriber_id?,
+        name: name.ok()?,
+        occurred_at: occurred_at.ok()?,
+        value: value.ok()?,
+        properties,
+        dedupe_key: dedupe_key.ok()?,
+    })
+}

@@ -1,0 +1,513 @@
+//! Groups: members chosen by hand.
+
+use super::dependency::users_of;
+use super::segment::SegmentNode;
+use super::subscriber::input::{change, keep};
+use super::subscriber::{
+    SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
+};
+use crate::audience::clean::clean_email;
+use crate::audience::group::{self, Group};
+use crate::audience::membership::{MemberChange, list_group_members};
+use crate::audience::subscriber::find_ids_by_emails;
+use crate::error::Error;
+use crate::graphql::engine::answer_budget::{Text, permit_load};
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
+use crate::graphql::engine::id::{Kind, input_id, parse_global, parse_kind, to_global};
+use crate::graphql::engine::loaders::{GroupById, GroupMemberCount, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::scalar::count;
+use crate::rule::DependencyKind;
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// The most subscribers that can be added or removed at once.
+const MAX_MEMBERS: usize = 10_000;
+
+/// Members chosen by hand: they stay until somebody removes them.
+pub struct GroupNode(pub Group);
+
+/// Members chosen by hand: they stay until somebody removes them.
+#[Object(name = "Group")]
+impl GroupNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Group, self.0.id)
+    }
+
+    /// The immutable name in rules, imports and commands.
+    async fn key(&self) -> Text<&str> {
+        Text(&self.0.key)
+    }
+
+    /// The name for people.
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
+    }
+
+    /// What the group is for.
+    async fn description(&self) -> Option<Text<&str>> {
+        self.0.description.as_deref().map(Text)
+    }
+
+    /// When the group was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When name or description last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// The version: it grows with every change of name or description, not with the members. Send it as `ifVersion` to
+    /// change nothing that you have not seen.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// How many members the group has now.
+    async fn member_count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
+        let members = load_one(context.loader()?, GroupMemberCount(self.0.id)).await?;
+        Ok(count(members.unwrap_or(0)))
+    }
+
+    /// The members.
+    async fn members(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<GroupMemberConnection> {
+        let order = order_by.into();
+        let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
+        let id = self.0.id;
+        let _permit = permit_load(context).await;
+        let members = context
+            .app()?
+            .db
+            .run(move |connection| list_group_members(connection, id, order, &request));
+        let edges = members
+            .await
+            .map_err(to_graphql)?
+            .map(|(subscriber, added_at)| GroupMemberEdge {
+                cursor: subscriber_cursor("Group.members", &subscriber, order),
+                node: SubscriberNode(subscriber),
+                added_at,
+            });
+        Ok(GroupMemberConnection::new(edges, Total::GroupMembers(id)))
+    }
+
+    /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.
+    async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
+        users_of(context, DependencyKind::Group, &self.0.key).await
+    }
+}
+
+connection! {
+    /// A page of groups.
+    GroupConnection
+    /// A group in a list.
+    GroupEdge { GroupNode }
+}
+
+connection! {
+    /// A page of the members of a group.
+    GroupMemberConnection
+    /// A member of a group.
+    GroupMemberEdge {
+        SubscriberNode,
+        /// When the subscriber was added to the group.
+        added_at: DateTime<Utc>
+    }
+}
+
+connection! {
+    /// A page of the groups of a subscriber.
+    SubscriberGroupConnection
+    /// A group of a subscriber.
+    SubscriberGroupEdge {
+        GroupNode,
+        /// When the subscriber was added to the group.
+        added_at: DateTime<Utc>
+    }
+}
+
+/// Questions about groups.
+#[derive(Default)]
+pub struct GroupQuery;
+
+#[Object]
+impl GroupQuery {
+    /// Returns a group by id or by key, or null if there is none. Exactly one of the two is asked for.
+    async fn group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: Option<ID>,
+        #[graphql(desc = "The key.")] key: Option<String>,
+    ) -> Nullable<GroupNode> {
+        nullable(async {
+            let found = match (id, key) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Group, "id")?;
+                    load_one(context.loader()?, GroupById(id)).await?
+                }
+                (None, Some(key)) => context
+                    .app()?
+                    .db
+                    .run(move |connection| group::find_by_key(connection, &key))
+                    .await
+                    .map_err(to_graphql)?,
+                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+            };
+            Ok(found.map(GroupNode))
+        })
+        .await
+    }
+
+    /// Lists the groups by key.
+    async fn groups(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<GroupConnection> {
+        let request = page(first, after, last, before).read("Query.groups")?;
+        let db = &context.app()?.db;
+        let groups = db.run(move |connection| group::list_page(connection, &request));
+        let edges = groups.await.map_err(to_graphql)?.map(|group| GroupEdge {
+            cursor: write_cursor("Query.groups", &group.key),
+            node: GroupNode(group),
+        });
+        Ok(GroupConnection::new(edges, Total::Groups))
+    }
+}
+
+/// A group to make.
+#[derive(InputObject)]
+pub struct CreateGroupInput {
+    /// The immutable name: lower-case letters, digits, `-` and `_`.
+    pub key: String,
+    /// The name for people; the key if absent.
+    pub name: Option<String>,
+    /// What the group is for.
+    pub description: Option<String>,
+}
+
+/// The group, or what was wrong.
+#[derive(SimpleObject)]
+pub struct CreateGroupPayload {
+    /// The group.
+    pub group: Option<GroupNode>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// What to change of a group.
+#[derive(InputObject)]
+pub struct UpdateGroupInput {
+    /// The global id of the group.
+    pub id: ID,
+    /// The version that you have read. If the group has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
+    /// The name for people.
+    pub name: MaybeUndefined<String>,
+    /// What the group is for; null clears.
+    pub description: MaybeUndefined<String>,
+}
+
+/// The group, or what was wrong.
+#[derive(SimpleObject)]
+pub struct UpdateGroupPayload {
+    /// The group as it is now.
+    pub group: Option<GroupNode>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Which group to delete.
+#[derive(InputObject)]
+pub struct DeleteGroupInput {
+    /// The global id of the group.
+    pub id: ID,
+    /// The version that you have read. If the group has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
+}
+
+/// Whether the group was deleted.
+#[derive(SimpleObject)]
+pub struct DeleteGroupPayload {
+    /// The global id of the deleted group.
+    pub deleted_id: Option<ID>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Subscribers to add to a group, by id or e-mail address or both.
+#[derive(InputObject)]
+pub struct AddToGroupInput {
+    /// The key of the group.
+    pub group: String,
+    /// Global ids of subscribers.
+    #[graphql(default)]
+    pub subscriber_ids: Vec<ID>,
+    /// E-mail addresses of subscribers. At most 10,000 ids and addresses together.
+    #[graphql(default)]
+    pub emails: Vec<String>,
+}
+
+/// What was added, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct AddToGroupPayload {
+    /// The group.
+    pub group: Option<GroupNode>,
+    /// How many subscribers were added.
+    pub added_count: i32,
+    /// How many were in the group already.
+    pub unchanged_count: i32,
+    /// How many of the ids and addresses belong to no subscriber.
+    pub unknown_count: i32,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Subscribers to remove from a group, by id or e-mail address or both.
+#[derive(InputObject)]
+pub struct RemoveFromGroupInput {
+    /// The key of the group.
+    pub group: String,
+    /// Global ids of subscribers.
+    #[graphql(default)]
+    pub subscriber_ids: Vec<ID>,
+    /// E-mail addresses of subscribers. At most 10,000 ids and addresses together.
+    #[graphql(default)]
+    pub emails: Vec<String>,
+}
+
+/// What was removed, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct RemoveFromGroupPayload {
+    /// The group.
+    pub group: Option<GroupNode>,
+    /// How many subscribers were removed.
+    pub removed_count: i32,
+    /// How many were not in the group.
+    pub unchanged_count: i32,
+    /// How many of the ids and addresses belong to no subscriber.
+    pub unknown_count: i32,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of groups.
+#[derive(Default)]
+pub struct GroupMutation;
+
+#[Object]
+impl GroupMutation {
+    /// Makes a group without members.
+    async fn create_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group.")] input: CreateGroupInput,
+    ) -> async_graphql::Result<CreateGroupPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let result = app.db.run(move |connection| {
+            let (name, description) = (input.name.as_deref(), input.description.as_deref());
+            group::create(connection, &input.key, name, description, now)
+        });
+        let (group, user_errors) = parts(split(result.await)?);
+        Ok(CreateGroupPayload { group, user_errors })
+    }
+
+    /// Changes name and description of a group.
+    async fn update_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group and the values.")] input: UpdateGroupInput,
+    ) -> async_graphql::Result<UpdateGroupPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Group)?;
+            let name = keep(input.name.clone(), "name")?;
+            let description = change(input.description.clone());
+            let description = description.as_ref().map(Option::as_deref);
+            group::update(
+                connection,
+                id,
+                input.if_version,
+                name.as_deref(),
+                description,
+                now,
+            )
+        });
+        let (group, user_errors) = parts(split(result.await)?);
+        Ok(UpdateGroupPayload { group, user_errors })
+    }
+
+    /// Deletes a group; its members stay subscribers. Refused while a segment asks about it.
+    async fn delete_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group.")] input: DeleteGroupInput,
+    ) -> async_graphql::Result<DeleteGroupPayload> {
+        let id = input.id.clone();
+        let db = &context.app()?.db;
+        let result = db.run(move |connection| {
+            group::delete(connection, input_id(&id, Kind::Group)?, input.if_version)
+        });
+        Ok(match split(result.await)? {
+            Ok(_) => DeleteGroupPayload {
+                deleted_id: Some(input.id),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => DeleteGroupPayload {
+                deleted_id: None,
+                user_errors,
+            },
+        })
+    }
+
+    /// Adds subscribers to a group. Those who are in already stay as they are.
+    async fn add_to_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group and the subscribers.")] input: AddToGroupInput,
+    ) -> async_graphql::Result<AddToGroupPayload> {
+        let now = context.app()?.now();
+        let members = read_members(input.subscriber_ids, input.emails);
+        let result = change_members(context, input.group, members, move |connection, id, ids| {
+            group::add_members(connection, id, ids, "api", now)
+        });
+        Ok(match result.await? {
+            Ok((group, change)) => AddToGroupPayload {
+                group: Some(GroupNode(group)),
+                added_count: number(change.changed),
+                unchanged_count: number(change.unchanged),
+                unknown_count: number(change.unknown),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => AddToGroupPayload {
+                user_errors,
+                ..Default::default()
+            },
+        })
+    }
+
+    /// Removes subscribers from a group. Those who are not in stay as they are.
+    async fn remove_from_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The group and the subscribers.")] input: RemoveFromGroupInput,
+    ) -> async_graphql::Result<RemoveFromGroupPayload> {
+        let members = read_members(input.subscriber_ids, input.emails);
+        let result = change_members(context, input.group, members, group::remove_members);
+        Ok(match result.await? {
+            Ok((group, change)) => RemoveFromGroupPayload {
+                group: Some(GroupNode(group)),
+                removed_count: number(change.changed),
+                unchanged_count: number(change.unchanged),
+                unknown_count: number(change.unknown),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => RemoveFromGroupPayload {
+                user_errors,
+                ..Default::default()
+            },
+        })
+    }
+}
+
+fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserError>) {
+    match result {
+        Ok(group) => (Some(GroupNode(group)), Vec::new()),
+        Err(user_errors) => (None, user_errors),
+    }
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// Subscribers named by id and by e-mail address.
+struct Members {
+    ids: Vec<i64>,
+    emails: Vec<String>,
+}
+
+fn read_members(ids: Vec<ID>, emails: Vec<String>) -> Result<Members, Vec<UserError>> {
+    let asked = ids.len() + emails.len();
+    if asked == 0 || asked > MAX_MEMBERS {
+        let message = format!("expected 1 to {MAX_MEMBERS} ids and addresses, found {asked}");
+        return Err(vec![UserError::new(
+            UserErrorCode::Invalid,
+            "subscriberIds",
+            message,
+        )]);
+    }
+    let mut errors = Vec::new();
+    let mut members = Members {
+        ids: Vec::with_capacity(ids.len()),
+        emails: Vec::with_capacity(emails.len()),
+    };
+    for (position, id) in ids.iter().enumerate() {
+        match parse_global(id) {
+            Some((Kind::Subscriber, number)) => members.ids.push(number),
+            _ => errors.push(UserError::new(
+                UserErrorCode::Invalid,
+                format!("subscriberIds[{position}]"),
+                format!("expected the id of a subscriber, found \"{}\"", id.as_str()),
+            )),
+        }
+    }
+    for (position, email) in emails.iter().enumerate() {
+        match clean_email(email) {
+            Ok(email) => members.emails.push(email),
+            Err(message) => errors.push(UserError::new(
+                UserErrorCode::Invalid,
+                format!("emails[{position}]"),
+                message,
+            )),
+        }
+    }
+    if errors.is_empty() {
+        Ok(members)
+    } else {
+        Err(errors)
+    }
+}
+
+async fn change_members(
+    context: &Context<'_>,
+    key: String,
+    members: Result<Members, Vec<UserError>>,
+    work: impl Fn(&mut diesel::PgConnection, i64, &[i64]) -> Result<MemberChange, Error>
+    + Send
+    + 'static,
+) -> async_graphql::Result<Result<(Group, MemberChange), Vec<UserError>>> {
+    let Members { ids, mut emails } = match members {
+        Ok(members) => members,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    emails.sort();
+    emails.dedup();
+    let result = context.app()?.db.run(move |connection| {
+        let group = group::get_by_key(connection, &key, "group")?;
+        let found = find_ids_by_emails(connection, &emails)?;
+        let unknown_emails = emails.len() - found.len();
+        let ids: Vec<i64> = ids.iter().chain(found.values()).copied().collect();
+        let mut change = work(connection, group.id, &ids)?;
+        change.unknown += unknown_emails;
+        Ok((group, change))
+    });
+    split(result.await)
+}

@@ -1,0 +1,445 @@
+//! Imports: what was asked, how far they are, and what they did.
+
+pub(in crate::graphql) mod feed;
+pub(in crate::graphql) mod input;
+use super::subscriber::page;
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::error::to_graphql;
+use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
+use crate::graphql::engine::loaders::{ImportById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::scalar::count;
+use crate::import;
+use crate::import::{
+    Import, ImportKind, ImportMode, ImportReport, ImportState, MappedColumn, ProblemKind,
+    StoredProblem, list_problems,
+};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// What is imported.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ImportKind", name = "ImportKind")]
+pub enum ImportKindName {
+    /// People.
+    Subscribers,
+    /// What they did.
+    Events,
+}
+
+/// How far an import is.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ImportState", name = "ImportState")]
+pub enum ImportStateName {
+    /// Its file has not come yet: send it to `uploadUrl`.
+    Waiting,
+    /// It waits for its turn; imports run one at a time.
+    Ready,
+    /// It is running, or will be gone on with soon where its server was stopped.
+    Running,
+    /// Every row was used or reported.
+    Succeeded,
+    /// It stopped; what was done is kept. `error` says why.
+    Failed,
+    /// It was stopped; what was done is kept.
+    Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
+    /// Everything is as it was before.
+    Undone,
+}
+
+/// Whom an import may touch.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ImportMode", name = "ImportMode")]
+pub enum ImportModeName {
+    /// Add who is new, change who is known.
+    Upsert,
+    /// Add who is new, leave alone who is known.
+    Insert,
+    /// Change who is known, add nobody.
+    Update,
+}
+
+/// What is to be said of a row of a file.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ProblemKind")]
+pub enum ImportProblemKind {
+    /// It could not be cut into cells, or has too few or too many. It was left out.
+    Malformed,
+    /// Its e-mail address is none. It was left out.
+    InvalidEmail,
+    /// Another value is not of its column's type. It was left out.
+    Mistyped,
+    /// Its subscriber does not exist. It was left out.
+    Unknown,
+    /// Another row of the file has the same e-mail address.
+    Repeated,
+    /// It says to address somebody who unsubscribed, bounced or complained; that stayed, the rest of the row was used.
+    Suppressed,
+    /// Its address is that of a role, such as info@. It was used.
+    RoleAddress,
+}
+
+/// What is to be said of a row of a file.
+pub struct ImportProblem(StoredProblem);
+
+/// What is to be said of a row of a file.
+#[Object]
+impl ImportProblem {
+    /// The line of the file on which the row begins, from 1.
+    async fn line(&self) -> i32 {
+        count(self.0.line)
+    }
+
+    /// What it is.
+    async fn kind(&self) -> ImportProblemKind {
+        ProblemKind::parse(&self.0.kind).into()
+    }
+
+    /// The column, where it is about one.
+    async fn column(&self) -> Option<Text<&str>> {
+        self.0.column.as_deref().map(Text)
+    }
+
+    /// What the cell holds, shortened.
+    async fn value(&self) -> Option<Text<&str>> {
+        self.0.value.as_deref().map(Text)
+    }
+
+    /// What was expected and what was found.
+    async fn reason(&self) -> Text<&str> {
+        Text(&self.0.reason)
+    }
+}
+
+connection! {
+    /// A page of what is to be said of rows.
+    ImportProblemConnection
+    /// What is to be said of a row, in a list.
+    ImportProblemEdge { ImportProblem }
+}
+
+/// A column of a file, and where its cells go.
+#[derive(SimpleObject)]
+pub struct ImportColumn {
+    /// Its name in the header, or `column 1` where there is none.
+    pub name: Text<String>,
+    /// A built-in field, `custom.KEY` or `properties.NAME`; null if it is left out, or not mapped yet.
+    pub target: Option<Text<String>>,
+    /// What it looks like by its name and first values: a built-in field, or `custom:TYPE`.
+    pub suggestion: Option<Text<String>>,
+}
+
+impl From<MappedColumn> for ImportColumn {
+    fn from(mapped: MappedColumn) -> Self {
+        ImportColumn {
+            name: mapped.column.into(),
+            target: mapped.target.map(Text),
+            suggestion: mapped.suggestion.map(Text),
+        }
+    }
+}
+
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// `refused`.
+pub struct ImportReportNode(ImportReport);
+
+fn number(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// `refused`.
+#[Object(name = "ImportReport")]
+impl ImportReportNode {
+    /// Rows of the file, without the header and empty lines.
+    async fn rows(&self) -> i32 {
+        number(self.0.rows)
+    }
+
+    /// Subscribers or events that were new.
+    async fn created(&self) -> i32 {
+        number(self.0.created)
+    }
+
+    /// Subscribers of whom something changed.
+    async fn updated(&self) -> i32 {
+        number(self.0.updated)
+    }
+
+    /// Subscribers who were so already, and events that were known by their dedupe key.
+    async fn unchanged(&self) -> i32 {
+        number(self.0.unchanged)
+    }
+
+    /// Rows whose e-mail address stands in another row of the same file.
+    async fn repeated(&self) -> i32 {
+        number(self.0.repeated)
+    }
+
+    /// Subscribers who were left alone, because only new ones were to be added.
+    async fn skipped(&self) -> i32 {
+        number(self.0.skipped)
+    }
+
+    /// Rows that say to address somebody who unsubscribed, bounced or complained: their status stayed.
+    async fn suppressed(&self) -> i32 {
+        number(self.0.suppressed)
+    }
+
+    /// Subscribers who may be addressed again, because a reason was given.
+    async fn consent_raised(&self) -> i32 {
+        number(self.0.consent_raised)
+    }
+
+    /// Rows whose address is that of a role, such as info@, and not of a person; they were kept.
+    async fn role_addresses(&self) -> i32 {
+        number(self.0.role_addresses)
+    }
+
+    /// How many memberships of groups were added.
+    async fn added_to_groups(&self) -> i32 {
+        number(self.0.added_to_group)
+    }
+
+    /// Rows left out, for any of the reasons that follow.
+    async fn refused(&self) -> i32 {
+        number(self.0.refused)
+    }
+
+    /// Rows that could not be cut into cells, or had too few or too many.
+    async fn malformed(&self) -> i32 {
+        number(self.0.malformed)
+    }
+
+    /// Rows whose e-mail address is none.
+    async fn invalid_email(&self) -> i32 {
+        number(self.0.invalid_email)
+    }
+
+    /// Rows with another value that is not of its column's type.
+    async fn mistyped(&self) -> i32 {
+        number(self.0.mistyped)
+    }
+
+    /// Rows about subscribers who do not exist.
+    async fn unknown(&self) -> i32 {
+        number(self.0.unknown)
+    }
+}
+
+/// Returns where the file of an import is sent to.
+pub fn upload_url(id: i64) -> String {
+    format!("/imports/{}/file", to_global(Kind::Import, id).as_str())
+}
+
+/// Reads the global id of an import.
+pub fn parse_import_id(text: &str) -> Option<i64> {
+    match parse_global(&ID(text.to_owned())) {
+        Some((Kind::Import, id)) => Some(id),
+        _ => None,
+    }
+}
+
+/// An import of a file.
+pub struct ImportNode(pub Import);
+
+/// An import of a file.
+#[Object(name = "Import")]
+impl ImportNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Import, self.0.id)
+    }
+
+    /// Its number, by which the command line knows it.
+    async fn number(&self) -> i32 {
+        count(self.0.id)
+    }
+
+    /// What is imported.
+    async fn kind(&self) -> ImportKindName {
+        self.0.kind().into()
+    }
+
+    /// How far it is.
+    async fn state(&self) -> ImportStateName {
+        self.0.state().into()
+    }
+
+    /// Whether nothing is written.
+    async fn dry_run(&self) -> bool {
+        self.0.is_dry_run()
+    }
+
+    /// How whoever asked for it calls the file.
+    async fn file_name(&self) -> Text<&str> {
+        Text(&self.0.file_name)
+    }
+
+    /// Where to send the file by PUT, on this server; null when it has come. It may be packed with gzip or ZIP.
+    async fn upload_url(&self) -> Option<String> {
+        (self.0.state() == ImportState::Waiting).then(|| upload_url(self.0.id))
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it began; all its changes bear this moment.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.0.started_at
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+
+    /// The share of the file that is done, from 0 to 1.
+    async fn progress(&self) -> f64 {
+        self.0.progress()
+    }
+
+    /// What it did so far.
+    async fn report(&self) -> ImportReportNode {
+        ImportReportNode(self.0.report())
+    }
+
+    /// The encoding of the file, as it was found out or said.
+    async fn encoding(&self) -> Option<&'static str> {
+        self.0.form().map(|file| file.form.encoding.as_str())
+    }
+
+    /// What stands between the cells of the file, as it was found out or said.
+    async fn delimiter(&self) -> Option<String> {
+        let form = self.0.form()?.form;
+        Some(char::from(form.delimiter).to_string())
+    }
+
+    /// Whether the first line of the file names its columns, as it was found out or said.
+    async fn has_header(&self) -> Option<bool> {
+        self.0.form().map(|file| file.form.has_header)
+    }
+
+    /// The columns of the file, and where they go; empty before the file was looked at.
+    async fn columns(&self) -> Vec<ImportColumn> {
+        let columns = self.0.form().map(|file| file.columns);
+        columns
+            .unwrap_or_default()
+            .into_iter()
+            .map(Into::into)
+            .collect()
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<Text<&str>> {
+        self.0.error.as_deref().map(Text)
+    }
+
+    /// Whether it can be undone now, as far as can be told without looking for later changes.
+    async fn can_undo(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.0.can_undo(context.app()?.now()))
+    }
+
+    /// Until when it can be undone.
+    async fn undo_until(&self) -> Option<DateTime<Utc>> {
+        self.0.undo_until
+    }
+
+    /// When it was undone.
+    async fn undone_at(&self) -> Option<DateTime<Utc>> {
+        self.0.undone_at
+    }
+
+    /// Why it was not undone when that was asked for last.
+    async fn undo_error(&self) -> Option<Text<&str>> {
+        self.0.undo_error.as_deref().map(Text)
+    }
+
+    /// What is to be said of rows, in the order of the file.
+    async fn problems(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only these kinds; all if absent.")] kinds: Option<Vec<ImportProblemKind>>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<ImportProblemConnection> {
+        let request = page(first, after, last, before).read("Import.problems")?;
+        let kinds: Vec<ProblemKind> = match kinds {
+            Some(kinds) => kinds.into_iter().map(Into::into).collect(),
+            None => ProblemKind::ALL.to_vec(),
+        };
+        let total = Total::ImportProblems(self.0.id, kinds.clone());
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let problems = db.run(move |connection| list_problems(connection, id, &kinds, &request));
+        let edges = problems
+            .await
+            .map_err(to_graphql)?
+            .map(|problem| ImportProblemEdge {
+                cursor: write_cursor("Import.problems", &problem.id),
+                node: ImportProblem(problem),
+            });
+        Ok(ImportProblemConnection::new(edges, total))
+    }
+
+    /// Where all of that can be fetched as CSV, on this server.
+    async fn problems_url(&self) -> String {
+        let id = to_global(Kind::Import, self.0.id);
+        format!("/imports/{}/problems.csv", id.as_str())
+    }
+}
+
+connection! {
+    /// A page of imports.
+    ImportConnection
+    /// An import in a list.
+    ImportEdge { ImportNode }
+}
+
+/// Questions about imports.
+#[derive(Default)]
+pub struct ImportQuery;
+
+#[Object]
+impl ImportQuery {
+    /// Returns an import, or null if there is none of that id.
+    async fn import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> Nullable<ImportNode> {
+        nullable(async {
+            let id = parse_kind(&id, Kind::Import, "id")?;
+            let found = load_one(context.loader()?, ImportById(id)).await?;
+            Ok(found.map(ImportNode))
+        })
+        .await
+    }
+
+    /// Lists the imports, newest first.
+    async fn imports(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<ImportConnection> {
+        let request = page(first, after, last, before).read("Query.imports")?;
+        let db = &context.app()?.db;
+        let imports = db.run(move |connection| import::list_page(connection, &request));
+        let edges = imports.await.map_err(to_graphql)?.map(|import| ImportEdge {
+            cursor: write_cursor("Query.imports", &import.id),
+            node: ImportNode(import),
+        });
+        Ok(ImportConnection::new(edges, Total::Imports))
+    }
+}

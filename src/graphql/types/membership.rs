@@ -1,0 +1,165 @@
+//! Membership of one subscriber in anything.
+
+use super::group::GroupNode;
+use super::past::Since;
+use super::segment::SegmentNode;
+use super::subscriber::SubscriberNode;
+use crate::audience::subscriber::Subscriber;
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::loaders::{
+    GroupByKey, GroupPair, GroupsOf, SegmentByKey, SegmentPair, SegmentsOf, load_one,
+};
+use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// A subscriber being in a group or a segment.
+#[derive(Interface)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two fields of the interface have the same type"
+)]
+#[graphql(
+    field(name = "subscriber", ty = "&SubscriberNode", desc = "The subscriber."),
+    field(
+        name = "key",
+        ty = "&Text<String>",
+        desc = "The key of the group or segment."
+    ),
+    field(
+        name = "name",
+        ty = "&Text<String>",
+        desc = "The name of the group or segment."
+    )
+)]
+pub enum Membership {
+    /// In a group, because somebody put the subscriber there.
+    Group(GroupMembership),
+    /// In a segment, because its rule says so.
+    Segment(SegmentMembership),
+}
+
+/// A subscriber being in a group, because somebody put the subscriber there.
+#[derive(SimpleObject)]
+pub struct GroupMembership {
+    /// The subscriber.
+    subscriber: SubscriberNode,
+    /// The key of the group.
+    key: Text<String>,
+    /// The name of the group.
+    name: Text<String>,
+    /// The group.
+    group: GroupNode,
+    /// When the subscriber was added.
+    added_at: DateTime<Utc>,
+}
+
+/// A subscriber being in a segment, because its rule says so.
+#[derive(SimpleObject)]
+pub struct SegmentMembership {
+    /// The subscriber.
+    subscriber: SubscriberNode,
+    /// The key of the segment.
+    key: Text<String>,
+    /// The name of the segment.
+    name: Text<String>,
+    /// The segment.
+    segment: SegmentNode,
+    /// Since when.
+    #[graphql(flatten)]
+    since: Since,
+}
+
+/// A group or a segment.
+#[derive(OneofObject)]
+pub enum MembershipTarget {
+    /// The global id of a group or segment.
+    Id(ID),
+    /// The key of a group.
+    Group(String),
+    /// The key of a segment.
+    Segment(String),
+}
+
+/// Lists every membership of a subscriber: groups first, each kind by key.
+pub async fn memberships_of(
+    context: &Context<'_>,
+    subscriber: &Subscriber,
+) -> async_graphql::Result<Vec<Membership>> {
+    let loader = context.loader()?;
+    let (groups, segments) = async_graphql::futures_util::try_join!(
+        load_one(loader, GroupsOf(subscriber.id)),
+        load_one(loader, SegmentsOf(subscriber.id)),
+    )?;
+    let groups = groups
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(group, added_at)| {
+            Membership::Group(GroupMembership {
+                subscriber: SubscriberNode(subscriber.clone()),
+                key: group.key.clone().into(),
+                name: group.name.clone().into(),
+                group: GroupNode(group),
+                added_at,
+            })
+        });
+    let segments = segments.unwrap_or_default().into_iter().map(|segment| {
+        Membership::Segment(SegmentMembership {
+            subscriber: SubscriberNode(subscriber.clone()),
+            key: segment.key.clone().into(),
+            name: segment.name.clone().into(),
+            since: Since {
+                segment_id: segment.id,
+                subscriber_id: subscriber.id,
+                as_of: None,
+            },
+            segment: SegmentNode(segment),
+        })
+    });
+    Ok(groups.chain(segments).collect())
+}
+
+impl MembershipTarget {
+    /// Returns which it is, and its id.
+    pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(Kind, i64)> {
+        let loader = context.loader()?;
+        let missing = |what: &'static str, name: &str| {
+            crate::graphql::engine::error::to_graphql(crate::error::Error::not_found(
+                what,
+                format!("\"{name}\""),
+            ))
+        };
+        match self {
+            MembershipTarget::Id(id) => match parse_global(&id) {
+                Some((kind @ (Kind::Group | Kind::Segment), number)) => Ok((kind, number)),
+                _ => Err(missing("group or segment", id.as_str())),
+            },
+            MembershipTarget::Group(key) => {
+                let found = load_one(loader, GroupByKey(key.clone())).await?;
+                let group = found.ok_or_else(|| missing("group", &key))?;
+                Ok((Kind::Group, group.id))
+            }
+            MembershipTarget::Segment(key) => {
+                let found = load_one(loader, SegmentByKey(key.clone())).await?;
+                let segment = found.ok_or_else(|| missing("segment", &key))?;
+                Ok((Kind::Segment, segment.id))
+            }
+        }
+    }
+}
+
+/// Whether a subscriber is in a group or segment.
+pub async fn is_member(
+    context: &Context<'_>,
+    subscriber_id: i64,
+    target: MembershipTarget,
+) -> async_graphql::Result<bool> {
+    let (kind, holder) = target.find(context).await?;
+    let loader = context.loader()?;
+    let pair = (holder, subscriber_id);
+    Ok(match kind {
+        Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
+        _ => load_one(loader, SegmentPair(pair)).await?.is_some(),
+    })
+}

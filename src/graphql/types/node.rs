@@ -1,0 +1,115 @@
+//! Anything by its global id.
+
+use super::api_key::ApiKeyNode;
+use super::custom_field::CustomFieldNode;
+use super::event::EventNode;
+use super::group::GroupNode;
+use super::import::ImportNode;
+use super::refresh::RefreshNode;
+use super::segment::SegmentNode;
+use super::subscriber::SubscriberNode;
+use crate::audience::api_key::Scope;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::loaders::{
+    ApiKeyById, CustomFieldById, EventById, GroupById, ImportById, RefreshById, SegmentById,
+    SubscriberById, load_one,
+};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use async_graphql::{Context, ID, Interface, Object};
+
+/// The most ids that can be asked for at once.
+const MAX_IDS: usize = 250;
+
+/// Something that can be fetched again by its id.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "The global id: opaque, and the same for ever."
+))]
+pub enum Node {
+    /// A subscriber.
+    Subscriber(SubscriberNode),
+    /// A group.
+    Group(GroupNode),
+    /// A segment.
+    Segment(SegmentNode),
+    /// A custom field.
+    CustomField(CustomFieldNode),
+    /// A refresh.
+    Refresh(RefreshNode),
+    /// An API key; for ADMIN.
+    ApiKey(ApiKeyNode),
+    /// An event.
+    Event(EventNode),
+    /// An import.
+    Import(ImportNode),
+}
+
+/// Anything by its global id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Returns the thing of that id, or null if there is none.
+    #[graphql(shareable)]
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> Nullable<Node> {
+        nullable(find_node(context, &id)).await
+    }
+
+    /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
+    #[graphql(shareable)]
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global ids.")] ids: Vec<ID>,
+    ) -> async_graphql::Result<Vec<Nullable<Node>>> {
+        if ids.len() > MAX_IDS {
+            let message = format!("expected at most {MAX_IDS} ids, found {}", ids.len());
+            return Err(crate::graphql::engine::error::bad_input(message));
+        }
+        let found = ids.iter().map(|id| nullable(find_node(context, id)));
+        Ok(async_graphql::futures_util::future::join_all(found).await)
+    }
+}
+
+async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>> {
+    let loader = context.loader()?;
+    let Some((kind, number)) = parse_global(id) else {
+        return Ok(None);
+    };
+    Ok(match kind {
+        Kind::Subscriber => load_one(loader, SubscriberById(number))
+            .await?
+            .map(|subscriber| Node::Subscriber(SubscriberNode(subscriber))),
+        Kind::Group => load_one(loader, GroupById(number))
+            .await?
+            .map(|group| Node::Group(GroupNode(group))),
+        Kind::Segment => load_one(loader, SegmentById(number))
+            .await?
+            .map(|segment| Node::Segment(SegmentNode(segment))),
+        Kind::CustomField => load_one(loader, CustomFieldById(number))
+            .await?
+            .map(|field| Node::CustomField(CustomFieldNode(field))),
+        Kind::Refresh => load_one(loader, RefreshById(number))
+            .await?
+            .map(|refresh| Node::Refresh(RefreshNode(refresh))),
+        // Others are not even told that it exists.
+        Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
+        Kind::ApiKey => load_one(loader, ApiKeyById(number))
+            .await?
+            .map(|key| Node::ApiKey(ApiKeyNode(key))),
+        Kind::Event => load_one(loader, EventById(number))
+            .await?
+            .map(|event| Node::Event(EventNode(event))),
+        Kind::Import => load_one(loader, ImportById(number))
+            .await?
+            .map(|import| Node::Import(ImportNode(import))),
+    })
+}

@@ -1,0 +1,361 @@
+//! The past of membership: who joined and left, growth, and histories.
+
+use super::refresh::RefreshNode;
+use super::segment::SegmentNode;
+use super::subscriber::{
+    SubscriberConnection, SubscriberOrderBy, page, subscriber_connection, subscriber_request,
+};
+use crate::audience::id_set::IdSet;
+use crate::audience::subscriber::SubscriberOrder;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::id::{Kind, to_global};
+use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::scalar::count;
+use crate::graphql::engine::scans::run_scan;
+use crate::past::{
+    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed, list_deleted,
+};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use std::cmp::Reverse;
+
+/// Since when a subscriber has been a member of a segment: a part of whatever tells of the membership.
+pub struct Since {
+    /// The segment.
+    pub segment_id: i64,
+    /// The subscriber.
+    pub subscriber_id: i64,
+    /// As of when the membership is told; now if none.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// Since when a subscriber has been a member of a segment.
+#[Object]
+impl Since {
+    /// When the subscriber joined: the `asOf` of the refresh that found it. Null if that is longer ago than changes are
+    /// kept.
+    async fn joined_at(&self, context: &Context<'_>) -> Nullable<DateTime<Utc>> {
+        nullable(async {
+            let key = JoinedAt((self.segment_id, self.subscriber_id, self.as_of));
+            load_one(context.loader()?, key).await
+        })
+        .await
+    }
+}
+
+/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
+/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
+/// `joinedCount`, minus `leftCount` and `deletedCount`.
+pub struct SegmentChange {
+    refresh: Refresh,
+    of_segment: SegmentRefresh,
+}
+
+/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
+/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
+/// `joinedCount`, minus `leftCount` and `deletedCount`.
+#[Object]
+impl SegmentChange {
+    /// The refresh at its end.
+    async fn refresh(&self) -> RefreshNode {
+        RefreshNode(self.refresh.clone())
+    }
+
+    /// How many members the segment had afterwards.
+    async fn member_count(&self) -> i32 {
+        count(self.of_segment.member_count)
+    }
+
+    /// How often a subscriber became a member; one who joined twice counts twice.
+    async fn joined_count(&self) -> i32 {
+        count(self.of_segment.joined + self.of_segment.joined_between)
+    }
+
+    /// How often a member left; one who left twice counts twice. Deletions are not counted here.
+    async fn left_count(&self) -> i32 {
+        count(self.of_segment.left + self.of_segment.left_between)
+    }
+
+    /// How many members were deleted.
+    async fn deleted_count(&self) -> i32 {
+        count(self.of_segment.deleted)
+    }
+
+    /// The subscribers who are members after the change and were not before it, without those who were deleted since. An
+    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    async fn joined(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SubscriberConnection> {
+        let order = order_by.into();
+        let arguments = page(first, after, last, before);
+        self.list(context, "SegmentChange.joined", order, arguments)
+            .await
+    }
+
+    /// The subscribers who were members before the change and are not after it, without those who were deleted since. An
+    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    async fn left(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SubscriberConnection> {
+        let order = order_by.into();
+        let arguments = page(first, after, last, before);
+        self.list(context, LEFT, order, arguments).await
+    }
+
+    /// The ids of those who were members before the change, are not after it, and were deleted by now: a mirror removes
+    /// them as it removes those who left. An error with the code RESYNC if the refresh is longer ago than changes are kept.
+    async fn deleted(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<DeletedMemberConnection> {
+        const LIST: &str = "SegmentChange.deleted";
+        let request = page(first, after, last, before).read(LIST)?;
+        let change = self.key();
+        let (page, total) = run_scan(context, move |db, _| {
+            db.run_here(|connection| list_deleted(connection, change, &request))
+        })
+        .await?;
+        let edges = page.map(|id| DeletedMemberEdge {
+            cursor: write_cursor(LIST, &id),
+            node: DeletedMember {
+                id: to_global(Kind::Subscriber, id),
+            },
+        });
+        Ok(DeletedMemberConnection::new(edges, Total::Known(total)))
+    }
+}
+
+const LEFT: &str = "SegmentChange.left";
+
+/// A member of a segment who was deleted.
+#[derive(SimpleObject)]
+pub struct DeletedMember {
+    /// The global id that the subscriber had.
+    id: ID,
+}
+
+connection! {
+    /// A page of members of a segment who were deleted.
+    DeletedMemberConnection
+    /// A deleted member of a segment, in a list.
+    DeletedMemberEdge { DeletedMember }
+}
+
+impl SegmentChange {
+    /// The segment and the refresh.
+    fn key(&self) -> (i64, i64) {
+        (self.of_segment.segment_id, self.refresh.id)
+    }
+
+    async fn list(
+        &self,
+        context: &Context<'_>,
+        list: &'static str,
+        order: SubscriberOrder,
+        arguments: crate::graphql::engine::connection::PageArguments,
+    ) -> async_graphql::Result<SubscriberConnection> {
+        let request = subscriber_request(list, order, arguments)?;
+        let side: fn(Changed) -> IdSet = match list {
+            LEFT => |changed| changed.left,
+            _ => |changed| changed.joined,
+        };
+        let change = self.key();
+        let (page, total) = run_scan(context, move |db, _| {
+            db.run_here(|connection| list_changed(connection, change, side, order, &request))
+        })
+        .await?;
+        Ok(subscriber_connection(
+            list,
+            page,
+            order,
+            Total::Known(total),
+        ))
+    }
+}
+
+connection! {
+    /// A page of changes of a segment.
+    SegmentChangeConnection
+    /// A change of a segment, in a list.
+    SegmentChangeEdge { SegmentChange }
+}
+
+/// The list of changes of a segment.
+pub const CHANGES: &str = "Segment.changes";
+
+/// Turns a refresh, and what it did to a segment, into an edge. Its cursor carries the token of the refresh, so that a
+/// cursor of another history is noticed.
+pub fn change_edge((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentChangeEdge {
+    SegmentChangeEdge {
+        cursor: write_cursor(CHANGES, &(refresh.id, refresh.token)),
+        node: SegmentChange {
+            refresh,
+            of_segment,
+        },
+    }
+}
+
+/// How long the stretches of a growth are.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[graphql(remote = "GrowthStep")]
+pub enum GrowthBy {
+    /// Each refresh by itself.
+    Refresh,
+    /// Days of the server's time zone.
+    #[default]
+    Day,
+    /// Weeks of the server's time zone, from Monday.
+    Week,
+    /// Months of the server's time zone.
+    Month,
+}
+
+/// What a stretch of time did to a segment.
+#[derive(SimpleObject)]
+pub struct SegmentGrowthPoint {
+    /// When the stretch begins; of a single refresh its `asOf`.
+    pub start: DateTime<Utc>,
+    /// How many members there were after its last refresh.
+    pub member_count: i32,
+    /// How many joined within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    pub joined_count: i32,
+    /// How many left within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    pub left_count: i32,
+    /// How many members were deleted within it; those deleted between two refreshes count with the later one.
+    /// `memberCount` is that of the point before, plus `joinedCount`, minus `leftCount` and `deletedCount`.
+    pub deleted_count: i32,
+}
+
+impl From<GrowthPoint> for SegmentGrowthPoint {
+    fn from(point: GrowthPoint) -> Self {
+        SegmentGrowthPoint {
+            start: point.start,
+            member_count: count(point.member_count),
+            joined_count: count(point.joined),
+            left_count: count(point.left),
+            deleted_count: count(point.deleted),
+        }
+    }
+}
+
+/// How the members of a segment and those of another segment or a group overlap.
+#[derive(SimpleObject)]
+pub struct SegmentOverlap {
+    /// How many are in this one.
+    pub this_count: i32,
+    /// How many are in the other.
+    pub other_count: i32,
+    /// How many are in both.
+    pub both_count: i32,
+    /// How many are in at least one of them.
+    pub either_count: i32,
+    /// How many are in this one only.
+    pub only_this_count: i32,
+    /// How many are in the other only.
+    pub only_other_count: i32,
+}
+
+impl SegmentOverlap {
+    /// The overlap of so many members of this one, of the other, and of both.
+    pub fn new(this: i64, other: i64, both: i64) -> SegmentOverlap {
+        SegmentOverlap {
+            this_count: count(this),
+            other_count: count(other),
+            both_count: count(both),
+            either_count: count(this + other - both),
+            only_this_count: count(this - both),
+            only_other_count: count(other - both),
+        }
+    }
+}
+
+/// In which direction membership changed.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassageDirection {
+    /// The subscriber became a member.
+    Joined,
+    /// The subscriber ceased to be a member.
+    Left,
+}
+
+/// A subscriber joining a segment or leaving it.
+pub struct MembershipPassage(pub Passage);
+
+/// A subscriber joining a segment or leaving it.
+#[Object]
+impl MembershipPassage {
+    /// In which direction.
+    async fn direction(&self) -> PassageDirection {
+        match self.0.joined {
+            true => PassageDirection::Joined,
+            false => PassageDirection::Left,
+        }
+    }
+
+    /// When: the `asOf` of the refresh that found it, or the moment at which an INSTANT segment followed.
+    async fn at(&self) -> DateTime<Utc> {
+        self.0.at
+    }
+
+    /// The segment.
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
+    }
+
+    /// The refresh that found it; null if an INSTANT segment followed a change at once.
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+        nullable(async {
+            let Some(refresh_id) = self.0.refresh_id else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
+            Ok(found.map(RefreshNode))
+        })
+        .await
+    }
+}
+
+connection! {
+    /// A page of when a subscriber joined segments and left them.
+    MembershipPassageConnection
+    /// A subscriber joining a segment or leaving it, in a list.
+    MembershipPassageEdge { MembershipPassage }
+}
+
+/// Returns the place of a passage in a list, newest first.
+pub fn passage_key(passage: &Passage) -> PassageKey {
+    (Reverse(passage.place), passage.segment_id)
+}
+
+/// The place of a passage in a list, newest first.
+pub type PassageKey = (Reverse<(i64, i64)>, i64);
+
+/// Turns a passage into an edge.
+pub fn passage_edge(passage: Passage) -> MembershipPassageEdge {
+    MembershipPassageEdge {
+        cursor: write_cursor("Subscriber.history", &passage_key(&passage)),
+        node: MembershipPassage(passage),
+    }
+}

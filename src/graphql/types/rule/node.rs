@@ -1,0 +1,162 @@
+//! Rules as flat lists of nodes: GraphQL selections cannot recurse.
+
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::error::UserErrorCode;
+use crate::rule::{Node, NodeName, NodeText, Problem, Warning, WarningCode, describe_nodes};
+use async_graphql::{Enum, SimpleObject};
+
+/// What kind of node of a rule it is: its key.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "NodeName")]
+pub enum RuleNodeKind {
+    /// True where every child is true.
+    All,
+    /// True where at least one child is true.
+    Any,
+    /// True where the child is false.
+    Not,
+    /// Always true.
+    Everyone,
+    /// A test of a text.
+    Text,
+    /// A test of a number.
+    Number,
+    /// A test of a day or an instant.
+    Date,
+    /// A test of a boolean.
+    Boolean,
+    /// A test of a list of texts.
+    List,
+    /// A test of the subscription status.
+    Status,
+    /// A test of where people are.
+    Location,
+    /// Membership by hand.
+    Group,
+    /// Membership of other segments.
+    Segment,
+    /// What people did.
+    Event,
+    /// A stable share of everybody.
+    Random,
+}
+
+/// A node of a rule.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct RuleNode {
+    /// The place in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations name the
+    /// same places.
+    pub path: Text<String>,
+    /// The place of the node above it; null for the root.
+    pub parent_path: Option<Text<String>>,
+    /// What kind of node it is.
+    pub kind: RuleNodeKind,
+    /// What it says, in words.
+    pub text: Text<String>,
+    /// What a condition wants to see, in words; null for logic.
+    pub wanted: Option<Text<String>>,
+}
+
+/// A node of a rule with how many subscribers it matches by itself.
+#[derive(SimpleObject)]
+pub struct PreviewNode {
+    #[graphql(flatten)]
+    pub node: RuleNode,
+    /// How many subscribers the node matches.
+    pub match_count: i32,
+}
+
+/// A node of a rule with its answer for one subscriber.
+#[derive(SimpleObject)]
+pub struct ExplainedNode {
+    #[graphql(flatten)]
+    pub node: RuleNode,
+    /// Whether the node is true of the subscriber.
+    pub is_true: bool,
+    /// What the subscriber has where the node asks, in words; null for logic.
+    pub seen: Option<Text<String>>,
+}
+
+/// Lists the nodes of a rule, parents before children: in the order of its checked form.
+pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
+    let described = describe_nodes(rule);
+    let parent_of = |node: &NodeText| Some(described.get(node.parent?)?.path.clone());
+    let nodes = described.iter().map(|node| RuleNode {
+        path: node.path.clone().into(),
+        parent_path: parent_of(node).map(Text),
+        kind: node.kind.into(),
+        text: node.text.clone().into(),
+        wanted: node.wanted.clone().map(Text),
+    });
+    nodes.collect()
+}
+
+/// One thing wrong with a rule.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct RuleProblem {
+    /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
+    pub path: Text<String>,
+    /// What kind of mistake it is.
+    pub code: UserErrorCode,
+    /// What was expected and what was found.
+    pub message: Text<String>,
+    /// How to mend it, where that is known.
+    pub hint: Option<Text<String>>,
+}
+
+impl From<Problem> for RuleProblem {
+    fn from(problem: Problem) -> Self {
+        RuleProblem {
+            path: problem.path.into(),
+            code: problem.code.into(),
+            message: problem.message.into(),
+            hint: problem.hint.map(Text),
+        }
+    }
+}
+
+/// What kind of slip something in a valid rule may be.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "WarningCode")]
+pub enum RuleWarningCode {
+    /// No event of this name was ever recorded.
+    UnknownEvent,
+    /// None of the latest events has this property.
+    UnknownProperty,
+    /// The latest events have this property, but never with a value of the type that is asked for.
+    OtherPropertyType,
+}
+
+/// One thing in a valid rule that may be a slip. The rule can be saved and evaluated all the same.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct RuleWarning {
+    /// The place in the rule, such as `all[1].event.name`.
+    pub path: Text<String>,
+    /// What kind of slip it may be.
+    pub code: RuleWarningCode,
+    /// What was expected and what was found.
+    pub message: Text<String>,
+    /// How to mend it, where that is known.
+    pub hint: Option<Text<String>>,
+}
+
+impl From<Warning> for RuleWarning {
+    fn from(warning: Warning) -> Self {
+        RuleWarning {
+            path: warning.path.into(),
+            code: warning.code.into(),
+            message: warning.message.into(),
+            hint: warning.hint.map(Text),
+        }
+    }
+}
+
+/// Turns the warnings about a rule into those of the API.
+pub fn list_warnings(warnings: Vec<Warning>) -> Vec<RuleWarning> {
+    warnings.into_iter().map(RuleWarning::from).collect()
+}
+
+/// Turns the problems of a rule into those of the API.
+pub fn list_problems(problems: Vec<Problem>) -> Vec<RuleProblem> {
+    problems.into_iter().map(RuleProblem::from).collect()
+}

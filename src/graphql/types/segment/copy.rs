@@ -1,0 +1,90 @@
+//! Copying the members of a segment into a group.
+
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::error::{UserError, split};
+use crate::graphql::engine::scalar::count;
+use crate::graphql::types::group::GroupNode;
+use crate::refresh::{SegmentCopy, copy_segment_to_group, fill_pending};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// The members of a segment to add to a group.
+#[derive(InputObject)]
+pub struct CopySegmentToGroupInput {
+    /// The key of the segment.
+    pub segment: String,
+    /// The key of the group.
+    pub group: String,
+    /// Whether the group is made if it does not exist.
+    #[graphql(default)]
+    pub create_group: bool,
+    /// A moment of the past, as of which the members are copied; the members of the last refresh if absent.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// What was added, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct CopySegmentToGroupPayload {
+    /// The group.
+    pub group: Option<GroupNode>,
+    /// How many subscribers were added.
+    pub added_count: i32,
+    /// How many were in the group already.
+    pub unchanged_count: i32,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of groups by way of segments.
+#[derive(Default)]
+pub struct CopyMutation;
+
+#[Object]
+impl CopyMutation {
+    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Those who are in already stay as
+    /// they are, so that doing it again changes nothing. A segment that is PENDING is refreshed first; one that has never
+    /// been refreshed and cannot be is refused.
+    async fn copy_segment_to_group(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment and the group.")] input: CopySegmentToGroupInput,
+    ) -> async_graphql::Result<CopySegmentToGroupPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let copy = SegmentCopy {
+            segment: input.segment,
+            group: input.group,
+            create_group: input.create_group,
+            as_of: input.as_of,
+        };
+        if copy.as_of.is_none() {
+            let (db, settings) = (app.db.for_long_work(), app.refresh.clone());
+            let key = copy.segment.clone();
+            let filled =
+                tokio::task::spawn_blocking(move || fill_pending(&db, &key, "segment", &settings));
+            let filled = filled.await;
+            app.live.tell_ended();
+            if let Err(user_errors) = split(filled?)? {
+                return Ok(CopySegmentToGroupPayload {
+                    user_errors,
+                    ..Default::default()
+                });
+            }
+        }
+        let copied = app
+            .db
+            .run(move |connection| copy_segment_to_group(connection, &copy, now));
+        Ok(match split(copied.await)? {
+            Ok(copied) => CopySegmentToGroupPayload {
+                group: Some(GroupNode(copied.group)),
+                added_count: count(copied.added),
+                unchanged_count: count(copied.unchanged),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => CopySegmentToGroupPayload {
+                user_errors,
+                ..Default::default()
+            },
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Segments: the mutations and their inputs.
+
+use super::{SegmentModeName, SegmentNode};
+use crate::audience::segment::{self, Segment, SegmentChanges};
+use crate::audience::warning::find_warnings_of;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::error::{UserError, UserErrorCode, split};
+use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::types::rule::input::{RuleInput, read_rule};
+use crate::graphql::types::rule::node::{RuleWarning, list_warnings};
+use crate::graphql::types::subscriber::input::{change, keep, null_refused};
+use crate::rule::Warning;
+use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use serde_json::Value;
+
+/// A segment to make. The rule comes as `rule` or as `ruleJson`; exactly one of them.
+#[derive(InputObject)]
+pub struct CreateSegmentInput {
+    /// The immutable name: lower-case letters, digits, `-` and `_`.
+    pub key: String,
+    /// The name for people; the key if absent.
+    pub name: Option<String>,
+    /// What the segment is for.
+    pub description: Option<String>,
+    /// Who belongs to it.
+    pub rule: Option<RuleInput>,
+    /// Who belongs to it, as JSON of the same shape, for clients that build rules as data.
+    pub rule_json: Option<Json<Value>>,
+    /// When its members change.
+    #[graphql(default)]
+    pub mode: SegmentModeName,
+}
+
+/// The segment, or what was wrong.
+#[derive(SimpleObject)]
+pub struct CreateSegmentPayload {
+    /// The segment; its first refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// What to change of a segment: what is absent stays as it is.
+#[derive(InputObject)]
+pub struct UpdateSegmentInput {
+    /// The global id of the segment.
+    pub id: ID,
+    /// The version that you have read. If the segment has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
+    /// The name for people.
+    pub name: MaybeUndefined<String>,
+    /// What the segment is for; null clears.
+    pub description: MaybeUndefined<String>,
+    /// Who belongs to it. Another rule makes another version and a refresh.
+    pub rule: MaybeUndefined<RuleInput>,
+    /// Who belongs to it, as JSON of the same shape.
+    pub rule_json: MaybeUndefined<Json<Value>>,
+    /// Whether it is archived: it keeps its last members and is not refreshed. Rules that ask about it find those members.
+    pub archived: MaybeUndefined<bool>,
+    /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
+    pub mode: MaybeUndefined<SegmentModeName>,
+}
+
+/// The segment, or what was wrong.
+#[derive(SimpleObject)]
+pub struct UpdateSegmentPayload {
+    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// Which segment to delete.
+#[derive(InputObject)]
+pub struct DeleteSegmentInput {
+    /// The global id of the segment.
+    pub id: ID,
+    /// The version that you have read. If the segment has another one, it is not deleted and the answer is CONFLICT.
+    pub if_version: Option<i32>,
+}
+
+/// Whether the segment was deleted.
+#[derive(SimpleObject)]
+pub struct DeleteSegmentPayload {
+    /// The global id of the deleted segment.
+    pub deleted_id: Option<ID>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of segments.
+#[derive(Default)]
+pub struct SegmentMutation;
+
+#[Object]
+impl SegmentMutation {
+    /// Makes a segment. It is PENDING until its first refresh, which follows by itself.
+    async fn create_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment.")] input: CreateSegmentInput,
+    ) -> async_graphql::Result<CreateSegmentPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let refused = |user_errors| {
+            Ok(CreateSegmentPayload {
+                segment: None,
+                user_errors,
+                warnings: Vec::new(),
+            })
+        };
+        let rule = match read_rule(input.rule, input.rule_json) {
+            Ok(Some(rule)) => rule,
+            Ok(None) => {
+                let message = "expected \"rule\" or \"ruleJson\", found neither";
+                let missing = UserError::new(UserErrorCode::Missing, "rule", message);
+                return refused(vec![missing]);
+            }
+            Err(error) => return refused(vec![error]),
+        };
+        let result = app.db.run(move |connection| {
+            let (name, description) = (input.name.as_deref(), input.description.as_deref());
+            let mode = input.mode.into();
+            let created =
+                segment::create(connection, &input.key, name, description, &rule, mode, now)?;
+            let warnings = find_warnings_of(connection, &created)?;
+            Ok((created, warnings))
+        });
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
+        app.pending.notify_one();
+        Ok(CreateSegmentPayload {
+            segment,
+            user_errors,
+            warnings,
+        })
+    }
+
+    /// Changes a segment. Where the rule changes it is PENDING until its refresh, which follows by itself.
+    async fn update_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment and the values.")] input: UpdateSegmentInput,
+    ) -> async_graphql::Result<UpdateSegmentPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let rule = match read_new_rule(input.rule, input.rule_json) {
+            Ok(rule) => rule,
+            Err(error) => {
+                return Ok(UpdateSegmentPayload {
+                    segment: None,
+                    user_errors: vec![error],
+                    warnings: Vec::new(),
+                });
+            }
+        };
+        let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Segment)?;
+            let changes = SegmentChanges {
+                if_version: input.if_version,
+                name: keep(input.name.clone(), "name")?,
+                description: change(input.description.clone()),
+                rule: rule.clone(),
+                archived: keep(input.archived, "archived")?,
+                mode: keep(input.mode, "mode")?.map(Into::into),
+            };
+            let updated = segment::update(connection, id, &changes, now)?;
+            let warnings = find_warnings_of(connection, &updated)?;
+            Ok((updated, warnings))
+        });
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
+        app.pending.notify_one();
+        Ok(UpdateSegmentPayload {
+            segment,
+            user_errors,
+            warnings,
+        })
+    }
+
+    /// Deletes a segment with its members and its past; the subscribers stay.
+    async fn delete_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment.")] input: DeleteSegmentInput,
+    ) -> async_graphql::Result<DeleteSegmentPayload> {
+        let id = input.id.clone();
+        let db = &context.app()?.db;
+        let result = db.run(move |connection| {
+            segment::delete(connection, input_id(&id, Kind::Segment)?, input.if_version)
+        });
+        Ok(match split(result.await)? {
+            Ok(_) => DeleteSegmentPayload {
+                deleted_id: Some(input.id),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => DeleteSegmentPayload {
+                deleted_id: None,
+                user_errors,
+            },
+        })
+    }
+}
+
+/// Returns the rule that a segment gets; none if it keeps its own.
+fn read_new_rule(
+    rule: MaybeUndefined<RuleInput>,
+    rule_json: MaybeUndefined<Json<Value>>,
+) -> Result<Option<Value>, UserError> {
+    for (path, is_null) in [("rule", rule.is_null()), ("ruleJson", rule_json.is_null())] {
+        if is_null {
+            let message = null_refused(path);
+            return Err(UserError::new(UserErrorCode::Invalid, path, message));
+        }
+    }
+    read_rule(rule.take(), rule_json.take())
+}
+
+/// A segment that was saved, with the warnings about its rule.
+type Saved = (Segment, Vec<Warning>);
+
+fn parts(
+    result: Result<Saved, Vec<UserError>>,
+) -> (Option<SegmentNode>, Vec<UserError>, Vec<RuleWarning>) {
+    match result {
+        Ok((segment, warnings)) => {
+            let warnings = list_warnings(warnings);
+            (Some(SegmentNode(segment)), Vec::new(), warnings)
+        }
+        Err(user_errors) => (None, user_errors, Vec::new()),
+    }
+}

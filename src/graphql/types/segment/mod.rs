@@ -1,0 +1,506 @@
+//! Segments: the object and the queries.
+
+pub(in crate::graphql) mod copy;
+pub(in crate::graphql) mod input;
+use super::dependency::{SegmentDependency, users_of, uses_of};
+use super::membership::MembershipTarget;
+use super::past::{
+    GrowthBy, SegmentChangeConnection, SegmentGrowthPoint, SegmentOverlap, Since, change_edge,
+};
+use super::refresh::SegmentRefreshNode;
+use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
+use super::subscriber::{
+    SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
+};
+use crate::audience::member_count::{count_overlap, count_overlap_with_group};
+use crate::audience::membership::list_segment_members;
+use crate::audience::segment::{self, Definition, Segment, SegmentMode};
+use crate::error::Error;
+use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::error::{bad_input, to_graphql};
+use crate::graphql::engine::id::{Kind, parse_kind, to_global};
+use crate::graphql::engine::loaders::{
+    LastDailyRun, LastRefreshOf, PositionOf, SegmentById, SegmentByKey, SegmentMemberCount,
+    SettingsInUse, Total, load_one,
+};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::position::write_position;
+use crate::graphql::engine::scalar::count;
+use crate::graphql::engine::scans::run_scan;
+use crate::past::{
+    SegmentState, count_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
+};
+use crate::refresh::{Daily, next_run};
+use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
+use async_graphql::{Context, Enum, ID, Object, OneofObject};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// Whether the members of a segment are those of its rule.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "SegmentState", name = "SegmentState")]
+pub enum SegmentStateName {
+    /// The rule or the time zone is newer than the members; a refresh follows by itself.
+    Pending,
+    /// The members are those of the rule at the last refresh.
+    Ready,
+    /// The rule cannot be evaluated any more; the members are those of the last refresh that could. See `problems`.
+    Invalid,
+}
+
+/// When the members of a segment change.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[graphql(remote = "SegmentMode", name = "SegmentMode")]
+pub enum SegmentModeName {
+    /// In refreshes only: once a day, and whenever one is asked for.
+    #[default]
+    Daily,
+    /// In refreshes, and within about a second after a subscriber was changed, was added to or removed from a group, or
+    /// had an event. What only time changes waits for the refresh. Segments that the rule asks about are evaluated with
+    /// it; segments that ask about this one follow at once only if they are INSTANT too.
+    Instant,
+}
+
+/// A segment, by one of its names.
+#[derive(OneofObject)]
+pub enum SegmentRef {
+    /// The global id.
+    Id(ID),
+    /// The key.
+    Key(String),
+}
+
+impl SegmentRef {
+    /// Returns the segment.
+    pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Segment> {
+        let loader = context.loader()?;
+        let (found, name) = match self {
+            SegmentRef::Id(id) => {
+                let number = parse_kind(&id, Kind::Segment, "segment.id")?;
+                (load_one(loader, SegmentById(number)).await?, id.to_string())
+            }
+            SegmentRef::Key(key) => (load_one(loader, SegmentByKey(key.clone())).await?, key),
+        };
+        found.ok_or_else(|| to_graphql(Error::not_found("segment", format!("\"{name}\""))))
+    }
+}
+
+/// A version of the rule of a segment.
+pub struct SegmentDefinition(Definition);
+
+/// A version of the rule of a segment.
+#[Object]
+impl SegmentDefinition {
+    /// Which version it is, from 1.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// The rule: a node with one key.
+    async fn rule(&self) -> Document<Value> {
+        rule_of(&self.0.rule)
+    }
+
+    /// The rule as one English sentence; null if it cannot be read any more.
+    async fn summary(&self) -> Option<Text<String>> {
+        summary_of(&self.0.rule).map(Text)
+    }
+
+    /// Since when it was the rule.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+fn rule_of(document: &Value) -> Document<Value> {
+    Document(in_reading_order(
+        document.get("root").unwrap_or(&Value::Null),
+    ))
+}
+
+fn summary_of(document: &Value) -> Option<String> {
+    Some(summarize(&read_document(document).ok()?))
+}
+
+/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+pub struct SegmentNode(pub Segment);
+
+/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+#[Object(name = "Segment")]
+impl SegmentNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::Segment, self.0.id)
+    }
+
+    /// The immutable name.
+    async fn key(&self) -> Text<&str> {
+        Text(&self.0.key)
+    }
+
+    /// The name for people.
+    async fn name(&self) -> Text<&str> {
+        Text(&self.0.name)
+    }
+
+    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion` to change
+    /// nothing that you have not seen. The versions of the rule alone are those of `definitions`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// What the segment is for.
+    async fn description(&self) -> Option<Text<&str>> {
+        self.0.description.as_deref().map(Text)
+    }
+
+    /// The rule, as it was put in: a node with one key.
+    async fn rule(&self) -> Document<Value> {
+        rule_of(&self.0.rule)
+    }
+
+    /// The nodes of the rule, parents before children.
+    async fn rule_nodes(&self) -> Vec<RuleNode> {
+        let rule = read_document(&self.0.rule);
+        rule.map(|rule| list_nodes(&rule)).unwrap_or_default()
+    }
+
+    /// The rule as one English sentence; null if it cannot be read any more.
+    async fn summary(&self) -> Option<Text<String>> {
+        summary_of(&self.0.rule).map(Text)
+    }
+
+    /// What the rule uses: custom fields, groups, other segments and events, by kind and name.
+    async fn depends_on(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<SegmentDependency>> {
+        uses_of(context, self.0.id).await
+    }
+
+    /// The segments whose rules ask about this one, by key. While there are any, it cannot be deleted.
+    async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
+        users_of(context, DependencyKind::Segment, &self.0.key).await
+    }
+
+    /// Every rule that the segment ever had, newest first.
+    async fn definitions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentDefinitionConnection> {
+        let request = page(first, after, last, before).read("Segment.definitions")?;
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let found = db.run(move |connection| segment::list_definitions(connection, id, &request));
+        let edges = found
+            .await
+            .map_err(to_graphql)?
+            .map(|definition| SegmentDefinitionEdge {
+                cursor: write_cursor("Segment.definitions", &definition.version),
+                node: SegmentDefinition(definition),
+            });
+        Ok(SegmentDefinitionConnection::new(
+            edges,
+            Total::Definitions(id),
+        ))
+    }
+
+    /// Which version of the rule this is, from 1.
+    async fn definition_version(&self) -> i32 {
+        self.0.definition_version
+    }
+
+    /// When the members change.
+    async fn mode(&self) -> SegmentModeName {
+        self.0.mode().into()
+    }
+
+    /// Whether the members are those of the rule.
+    async fn state(&self, context: &Context<'_>) -> async_graphql::Result<SegmentStateName> {
+        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = last.as_ref().map(|(_, of_segment)| of_segment);
+        Ok(SegmentState::of(&self.0, last).into())
+    }
+
+    /// Why the rule could not be evaluated at the last refresh; empty unless the state is INVALID.
+    async fn problems(&self, context: &Context<'_>) -> async_graphql::Result<Vec<RuleProblem>> {
+        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = last.map(|(_, of_segment)| of_segment);
+        Ok(match SegmentState::of(&self.0, last.as_ref()) {
+            SegmentState::Invalid => {
+                list_problems(last.map(|last| last.problems()).unwrap_or_default())
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// How many members the segment has now, or had as of a moment, also those who were deleted since; an error if the
+    /// moment is in the future or longer ago than changes are kept.
+    async fn member_count(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
+    ) -> async_graphql::Result<i32> {
+        if let Some(as_of) = as_of {
+            let id = self.0.id;
+            let app = context.app()?;
+            let now = app.now();
+            let members = app
+                .db
+                .run(move |connection| count_members_as_of(connection, id, as_of, now));
+            let members = members.await.map_err(to_graphql)?;
+            return Ok(count(i64::try_from(members).unwrap_or(i64::MAX)));
+        }
+        let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
+        Ok(count(members.unwrap_or(0)))
+    }
+
+    /// The members now, or as of a moment. Those who were deleted since are not listed, nor in `totalCount`; an error if
+    /// the moment is in the future or longer ago than changes are kept.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a moment and an order"
+    )]
+    async fn members(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentMemberConnection> {
+        let order = order_by.into();
+        let request =
+            subscriber_request("Segment.members", order, page(first, after, last, before))?;
+        let id = self.0.id;
+        let app = context.app()?;
+        let now = app.now();
+        let _permit = permit_load(context).await;
+        let listed = app.db.run(move |connection| match as_of {
+            None => {
+                let page = list_segment_members(connection, id, order, &request)?;
+                Ok((page, Total::SegmentMembers(id)))
+            }
+            Some(as_of) => {
+                let (page, count) =
+                    list_members_as_of(connection, id, (as_of, now), order, &request)?;
+                Ok((page, Total::Known(count)))
+            }
+        });
+        let (page, total) = listed.await.map_err(to_graphql)?;
+        let edges = page.map(|subscriber| SegmentMemberEdge {
+            cursor: subscriber_cursor("Segment.members", &subscriber, order),
+            since: Since {
+                segment_id: id,
+                subscriber_id: subscriber.id,
+                as_of,
+            },
+            node: SubscriberNode(subscriber),
+        });
+        Ok(SegmentMemberConnection::new(edges, total))
+    }
+
+    /// How the members changed, newest first: an item for each refresh, which also counts what happened since the one
+    /// before. To learn what is new, ask for the items `before` the cursor of the newest item that you know; a cursor
+    /// of another server, or from before a backup was restored, is an error with the code RESYNC.
+    async fn changes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentChangeConnection> {
+        let request = page(first, after, last, before).read("Segment.changes")?;
+        let id = self.0.id;
+        let db = &context.app()?.db;
+        let found = db.run(move |connection| list_refreshes_of(connection, id, &request));
+        let edges = found.await.map_err(to_graphql)?.map(change_edge);
+        Ok(SegmentChangeConnection::new(edges, Total::RefreshesOf(id)))
+    }
+
+    /// The position after everything that has changed the members so far, for `after` of `membershipChanged`. To begin a
+    /// mirror, ask for it first, then load the members, then follow from it.
+    async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        let position = load_one(context.loader()?, PositionOf(self.0.id)).await?;
+        let missing = || to_graphql(Error::Internal("there is no position".to_owned()));
+        Ok(write_position(&position.ok_or_else(missing)?, 0))
+    }
+
+    /// How the segment grew: a point for each stretch of time in which it was refreshed, oldest first; at most 1,000.
+    async fn growth(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The first moment.")] from: DateTime<Utc>,
+        #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
+        #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
+    ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
+        let app = context.app()?;
+        let id = self.0.id;
+        let points = app
+            .db
+            .run(move |connection| list_growth(connection, id, (from, to), by.into()));
+        let points = points.await.map_err(to_graphql)?.into_iter();
+        Ok(points.map(SegmentGrowthPoint::from).collect())
+    }
+
+    /// How the members overlap with those of another segment or of a group.
+    async fn overlap(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The other segment or the group.")] with: MembershipTarget,
+    ) -> async_graphql::Result<SegmentOverlap> {
+        let (kind, other) = with.find(context).await?;
+        let id = self.0.id;
+        let counted = run_scan(context, move |db, _| {
+            db.run_here(|connection| match kind {
+                Kind::Group => count_overlap_with_group(connection, id, other),
+                _ => count_overlap(connection, id, other),
+            })
+        });
+        let (this, other, both) = counted.await?;
+        Ok(SegmentOverlap::new(this, other, both))
+    }
+
+    /// What the last refresh did to this segment; null before the first.
+    async fn last_refresh(&self, context: &Context<'_>) -> Nullable<SegmentRefreshNode> {
+        nullable(async {
+            let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+            Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
+        })
+        .await
+    }
+
+    /// When the daily refresh runs next: now if it is overdue. Null while the segment is archived.
+    async fn next_refresh_at(&self, context: &Context<'_>) -> Nullable<DateTime<Utc>> {
+        nullable(async {
+            if self.0.archived_at.is_some() {
+                return Ok(None);
+            }
+            let loader = context.loader()?;
+            let ran_for = load_one(loader, LastDailyRun(())).await?;
+            let settings = load_one(loader, SettingsInUse(())).await?;
+            let daily = Daily::of(&settings.unwrap_or_default());
+            Ok(Some(next_run(daily, ran_for, context.app()?.now())))
+        })
+        .await
+    }
+
+    /// When the segment was archived: it keeps its last members and is not refreshed. Rules that ask about it find those
+    /// members.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
+    /// When the segment was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When name, description, rule or archiving last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+connection! {
+    /// A page of segments.
+    SegmentConnection
+    /// A segment in a list.
+    SegmentEdge { SegmentNode }
+}
+
+connection! {
+    /// A page of the versions of the rule of a segment.
+    SegmentDefinitionConnection
+    /// A version of the rule of a segment.
+    SegmentDefinitionEdge { SegmentDefinition }
+}
+
+connection! {
+    /// A page of the members of a segment.
+    SegmentMemberConnection
+    /// A member of a segment.
+    SegmentMemberEdge {
+        SubscriberNode,
+        /// Since when.
+        #[graphql(flatten)]
+        since: Since
+    }
+}
+
+connection! {
+    /// A page of the segments of a subscriber.
+    SubscriberSegmentConnection
+    /// A segment of a subscriber.
+    SubscriberSegmentEdge {
+        SegmentNode,
+        /// Since when.
+        #[graphql(flatten)]
+        since: Since
+    }
+}
+
+/// Questions about segments.
+#[derive(Default)]
+pub struct SegmentQuery;
+
+#[Object]
+impl SegmentQuery {
+    /// Returns a segment by id or by key, or null if there is none. Exactly one of the two is asked for.
+    async fn segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: Option<ID>,
+        #[graphql(desc = "The key.")] key: Option<String>,
+    ) -> Nullable<SegmentNode> {
+        nullable(async {
+            let found = match (id, key) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Segment, "id")?;
+                    load_one(context.loader()?, SegmentById(id)).await?
+                }
+                (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
+                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+            };
+            Ok(found.map(SegmentNode))
+        })
+        .await
+    }
+
+    /// Lists the segments by key.
+    async fn segments(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whether archived segments are listed too.", default)] with_archived: bool,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<SegmentConnection> {
+        let request = page(first, after, last, before).read("Query.segments")?;
+        let segments = context
+            .app()?
+            .db
+            .run(move |connection| segment::list_page(connection, with_archived, &request));
+        let edges = segments
+            .await
+            .map_err(to_graphql)?
+            .map(|segment| SegmentEdge {
+                cursor: write_cursor("Query.segments", &segment.key),
+                node: SegmentNode(segment),
+            });
+        Ok(SegmentConnection::new(
+            edges,
+            Total::Segments { with_archived },
+        ))
+    }
+}

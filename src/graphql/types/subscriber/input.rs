@@ -1,0 +1,337 @@
+//! Subscribers: the mutations and their inputs.
+
+use super::{SubscriberNode, SubscriberStatus};
+use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
+use crate::audience::subscriber::{self, Outcome};
+use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
+use crate::error::Error;
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::error::{UserError, split};
+use crate::graphql::engine::id::{Kind, input_id};
+use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A point on the globe.
+#[derive(InputObject, Debug, Clone)]
+pub struct PositionInput {
+    /// Degrees north, WGS 84, from -90 to 90.
+    pub latitude: f64,
+    /// Degrees east, WGS 84, from -180 to 180.
+    pub longitude: f64,
+}
+
+/// Values of a subscriber: what is absent stays as it is, null clears.
+#[derive(InputObject, Debug, Clone, Default)]
+pub struct SubscriberValuesInput {
+    /// Whether the subscriber may be addressed; it cannot be null. A new subscriber is SUBSCRIBED unless this says
+    /// otherwise. To change UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` beside the values.
+    pub status: MaybeUndefined<SubscriberStatus>,
+    /// The first name.
+    pub first_name: MaybeUndefined<String>,
+    /// The last name.
+    pub last_name: MaybeUndefined<String>,
+    /// The phone number.
+    pub phone: MaybeUndefined<String>,
+    /// The country: ISO 3166-1 alpha-2.
+    pub country: MaybeUndefined<String>,
+    /// The region, state or province.
+    pub region: MaybeUndefined<String>,
+    /// The city.
+    pub city: MaybeUndefined<String>,
+    /// The postal code.
+    pub postal_code: MaybeUndefined<String>,
+    /// Where the subscriber is.
+    pub position: MaybeUndefined<PositionInput>,
+    /// The language: a BCP 47 tag such as `en` or `pt-BR`.
+    pub language: MaybeUndefined<String>,
+    /// The IANA time zone, such as `Europe/Vilnius`.
+    pub timezone: MaybeUndefined<String>,
+    /// The day of birth, such as `1990-02-28`.
+    pub birthday: MaybeUndefined<String>,
+    /// Where the subscriber came from, in your words.
+    pub source: MaybeUndefined<String>,
+    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; a value that is null clears one.
+    /// The map itself cannot be null.
+    pub custom_fields: MaybeUndefined<Json<BTreeMap<String, Value>>>,
+}
+
+impl SubscriberValuesInput {
+    fn into_changes(self, consent: Option<Consent>) -> Result<SubscriberChanges, Error> {
+        let position = match self.position {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(position) => Some(Some((position.latitude, position.longitude))),
+        };
+        let custom = keep(self.custom_fields, "customFields")?;
+        Ok(SubscriberChanges {
+            status: keep(self.status, "status")?.map(Into::into),
+            consent,
+            first_name: change(self.first_name),
+            last_name: change(self.last_name),
+            phone: change(self.phone),
+            country: change(self.country),
+            region: change(self.region),
+            city: change(self.city),
+            postal_code: change(self.postal_code),
+            position,
+            language: change(self.language),
+            timezone: change(self.timezone),
+            birthday: change(self.birthday),
+            source: change(self.source),
+            custom: custom.map(|Json(map)| map).unwrap_or_default(),
+        })
+    }
+}
+
+fn read_values(
+    values: MaybeUndefined<SubscriberValuesInput>,
+    consent: Option<Consent>,
+) -> Result<SubscriberChanges, Error> {
+    let values = keep(values, "values")?;
+    values.unwrap_or_default().into_changes(consent)
+}
+
+/// Absent stays, null clears.
+pub fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}
+
+/// Absent stays; null is refused, because the field cannot be without a value.
+pub fn keep<T>(value: MaybeUndefined<T>, path: &str) -> Result<Option<T>, Error> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Err(Error::invalid(path, null_refused(path))),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+    }
+}
+
+/// Says that a field cannot be null.
+pub fn null_refused(path: &str) -> String {
+    format!("expected a value, found null; leave {path} out to keep it as it is")
+}
+
+/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. It is kept in `statusHistory`.
+#[derive(InputObject, Debug, Clone)]
+pub struct ConsentInput {
+    /// What the subscriber did, such as `signed up again`.
+    pub reason: String,
+    /// Where, such as `newsletter form`.
+    pub source: String,
+}
+
+impl ConsentInput {
+    fn read(input: Option<ConsentInput>) -> Result<Option<Consent>, Error> {
+        input
+            .map(|input| Consent::read(&input.reason, &input.source))
+            .transpose()
+    }
+}
+
+/// What a notice says.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "NoticeCode")]
+pub enum SubscriberNoticeCode {
+    /// The status stayed as it was, because `consent` is needed to raise it.
+    ConsentRequired,
+    /// The subscriber got the status that was kept for the address, which an earlier subscriber had.
+    Suppressed,
+}
+
+/// Something that was done in another way than it was asked for. It is no error: everything else was done.
+#[derive(SimpleObject, Debug)]
+pub struct SubscriberNotice {
+    /// What it is.
+    pub code: SubscriberNoticeCode,
+    /// What was done instead, and why.
+    pub message: Text<String>,
+    /// The place in the input, such as `status`.
+    pub path: Text<String>,
+    /// How to have it done all the same.
+    pub hint: Option<Text<String>>,
+}
+
+impl From<Notice> for SubscriberNotice {
+    fn from(notice: Notice) -> SubscriberNotice {
+        SubscriberNotice {
+            code: notice.code.into(),
+            message: notice.message.into(),
+            path: notice.path.to_owned().into(),
+            hint: Some(CONSENT_HINT.to_owned().into()),
+        }
+    }
+}
+
+/// What to make of the subscriber with an e-mail address.
+#[derive(InputObject, Debug)]
+pub struct UpsertSubscriberInput {
+    /// The e-mail address, in any letter case.
+    pub email: String,
+    /// The values to set; none if absent.
+    pub values: MaybeUndefined<SubscriberValuesInput>,
+    /// Why the subscriber may be addressed again. Without it a status that needs it stays, and a notice says so.
+    pub consent: Option<ConsentInput>,
+}
+
+/// What an upsert did.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Outcome")]
+pub enum UpsertOutcome {
+    /// There was no such subscriber.
+    Created,
+    /// Something changed.
+    Updated,
+    /// Everything was so already.
+    Unchanged,
+}
+
+/// The subscriber, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct UpsertSubscriberPayload {
+    /// The subscriber as it is now.
+    pub subscriber: Option<SubscriberNode>,
+    /// What was done.
+    pub outcome: Option<UpsertOutcome>,
+    /// What was done in another way than it was asked for.
+    pub notices: Vec<SubscriberNotice>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// What to change of a subscriber.
+#[derive(InputObject, Debug)]
+pub struct UpdateSubscriberInput {
+    /// The global id of the subscriber.
+    pub id: ID,
+    /// The version that you have read. If the subscriber has another one, nothing is changed and the answer is CONFLICT.
+    pub if_version: Option<i32>,
+    /// Another e-mail address.
+    pub email: MaybeUndefined<String>,
+    /// The values to set; none if absent.
+    pub values: MaybeUndefined<SubscriberValuesInput>,
+    /// Why the subscriber may be addressed again. Without it a status that needs it is refused.
+    pub consent: Option<ConsentInput>,
+}
+
+/// The subscriber, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct UpdateSubscriberPayload {
+    /// The subscriber as it is now.
+    pub subscriber: Option<SubscriberNode>,
+    /// What was done in another way than it was asked for.
+    pub notices: Vec<SubscriberNotice>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Which subscriber to delete.
+#[derive(InputObject, Debug)]
+pub struct DeleteSubscriberInput {
+    /// The global id of the subscriber.
+    pub id: ID,
+}
+
+/// Whether the subscriber was deleted.
+#[derive(SimpleObject, Default)]
+pub struct DeleteSubscriberPayload {
+    /// The global id of the deleted subscriber.
+    pub deleted_id: Option<ID>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of subscribers.
+#[derive(Default)]
+pub struct SubscriberMutation;
+
+#[Object]
+impl SubscriberMutation {
+    /// Adds the subscriber with this e-mail address, or changes the one that exists.
+    async fn upsert_subscriber(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The address and the values.")] input: UpsertSubscriberInput,
+    ) -> async_graphql::Result<UpsertSubscriberPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let result = app.db.run(move |connection| {
+            let consent = ConsentInput::read(input.consent.clone())?;
+            let changes = read_values(input.values.clone(), consent)?;
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::upsert(connection, &input.email, &changes, catalogue, now)
+            })
+        });
+        Ok(match split(result.await)? {
+            Ok(stored) => UpsertSubscriberPayload {
+                subscriber: Some(SubscriberNode(stored.subscriber)),
+                outcome: Some(stored.outcome.into()),
+                notices: stored.notices.into_iter().map(Into::into).collect(),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => UpsertSubscriberPayload {
+                user_errors,
+                ..Default::default()
+            },
+        })
+    }
+
+    /// Changes a subscriber, perhaps the e-mail address too.
+    async fn update_subscriber(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The subscriber and the values.")] input: UpdateSubscriberInput,
+    ) -> async_graphql::Result<UpdateSubscriberPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let result = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::Subscriber)?;
+            let email = keep(input.email.clone(), "email")?;
+            let consent = ConsentInput::read(input.consent.clone())?;
+            let changes = read_values(input.values.clone(), consent)?;
+            let (if_version, email) = (input.if_version, email.as_deref());
+            with_types(connection, &changes, |connection, catalogue| {
+                subscriber::update(connection, id, if_version, email, &changes, catalogue, now)
+            })
+        });
+        Ok(match split(result.await)? {
+            Ok(stored) => UpdateSubscriberPayload {
+                subscriber: Some(SubscriberNode(stored.subscriber)),
+                notices: stored.notices.into_iter().map(Into::into).collect(),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => UpdateSubscriberPayload {
+                user_errors,
+                ..Default::default()
+            },
+        })
+    }
+
+    /// Deletes a subscriber with all memberships and events. A refresh that is running forgets the person too.
+    async fn delete_subscriber(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The subscriber.")] input: DeleteSubscriberInput,
+    ) -> async_graphql::Result<DeleteSubscriberPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let id = input.id.clone();
+        let result = app.db.run(move |connection| {
+            subscriber::delete(connection, input_id(&id, Kind::Subscriber)?, now)
+        });
+        Ok(match split(result.await)? {
+            Ok(()) => DeleteSubscriberPayload {
+                deleted_id: Some(input.id),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => DeleteSubscriberPayload {
+                deleted_id: None,
+                user_errors,
+            },
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! What is asked of imports: to be made, to take a file, to stop, and to go on.
+
+use super::file::spool::SpooledFile;
+use super::job::{Import, ImportState, get, lock, set_state};
+use super::plan::options::ImportOptions;
+use crate::db::schema::imports;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+/// Makes an import that waits for its file, or one whose file is there.
+///
+/// # Errors
+/// Those of the database.
+pub fn create(
+    connection: &mut PgConnection,
+    options: &ImportOptions,
+    file_name: &str,
+    file: Option<&SpooledFile>,
+    now: DateTime<Utc>,
+) -> Result<Import, Error> {
+    let state = match file {
+        Some(_) => ImportState::Ready,
+        None => ImportState::Waiting,
+    };
+    let stored =
+        serde_json::to_value(options).map_err(|error| Error::Internal(error.to_string()))?;
+    let created: Import = diesel::insert_into(imports::table)
+        .values((
+            imports::kind.eq(options.kind().as_str()),
+            imports::state.eq(state.as_str()),
+            imports::options.eq(stored),
+            imports::file_name.eq(file_name.replace('\0', "")),
+            imports::created_at.eq(now),
+        ))
+        .returning(Import::as_returning())
+        .get_result(connection)?;
+    match file {
+        Some(file) => set_file(connection, created.id, file),
+        None => Ok(created),
+    }
+}
+
+/// Gives an import its file, so that it can be run.
+///
+/// # Errors
+/// [`Error::Invalid`] if it has one already; [`Error::NotFound`].
+pub fn set_file(
+    connection: &mut PgConnection,
+    id: i64,
+    file: &SpooledFile,
+) -> Result<Import, Error> {
+    let path = file.path.to_str().ok_or_else(|| {
+        Error::invalid(
+            "file",
+            "expected a path of plain characters, found others in it",
+        )
+    })?;
+    let updated = diesel::update(imports::table.find(id))
+        .filter(imports::state.eq_any(["waiting", "ready"]))
+        .filter(imports::file_path.is_null())
+        .set((
+            imports::state.eq("ready"),
+            imports::file_path.eq(path),
+            imports::file_size.eq(i64::try_from(file.size).unwrap_or(i64::MAX)),
+            imports::file_hash.eq(&file.hash),
+            imports::is_spooled.eq(file.is_spooled),
+        ))
+        .returning(Import::as_returning())
+        .get_result(connection)
+        .optional()?;
+    match updated {
+        Some(import) => Ok(import),
+        None => {
+            let import = get(connection, id)?;
+            Err(Error::invalid(
+                "file",
+                format!(
+                    "expected an import that waits for its file, found one that is {}",
+                    import.state().as_str()
+                ),
+            ))
+        }
+    }
+}
+
+/// Asks an import to stop. One that has not begun stops at once. One that is about to be undone is not.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
+pub(super) fn ask_to_stop(
+    connection: &mut PgConnection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<Import, Error> {
+    connection.transaction(|connection| {
+        let import = lock(connection, id)?;
+        match import.state() {
+            ImportState::Waiting | ImportState::Ready => {
+                set_state(connection, id, ImportState::Cancelled, None, Some(now))
+            }
+            ImportState::Running => {
+                diesel::update(imports::table.find(id))
+                    .set(imports::cancel_requested.eq(true))
+                    .execute(connection)?;
+                get(connection, id)
+            }
+            // Nobody is at it: whoever undoes holds the row, and looks again whether that is asked for.
+            ImportState::Undoing => {
+                diesel::update(imports::table.find(id))
+                    .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))
+                    .execute(connection)?;
+                get(connection, id)
+            }
+            _ => Err(Error::invalid(
+                "id",
+                format!(
+                    "expected an import that has not ended, found one that is {}",
+                    import.state().as_str()
+                ),
+            )),
+        }
+    })
+}
+
+/// Makes an import that failed or was cancelled wait for its turn again. One that a dead process left is to be run as it
+/// is.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be taken up again.
+pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
+    connection.transaction(|connection| {
+        let import = lock(connection, id)?;
+        let can_resume = match import.state() {
+            // One that is left running is gone on with as it is; where it runs still, that is all there is to do.
+            ImportState::Ready | ImportState::Running => return Ok(import),
+            ImportState::Failed | ImportState::Cancelled => import.file_path.is_some(),
+            _ => false,
+        };
+        if !can_resume {
+            let message = match (import.state(), import.file_path.is_some()) {
+                (ImportState::Waiting, _) => {
+                    "expected an import whose file has come, found one that waits for it".to_owned()
+                }
+                (ImportState::Failed | ImportState::Cancelled, false) => {
+                    "its file is not kept any more; import it again".to_owned()
+                }
+                _ => format!(
+                    "expected an import that stopped half-way, found one that is {}",
+                    import.state().as_str()
+                ),
+            };
+            return Err(Error::invalid("id", message));
+        }
+        diesel::update(imports::table.find(id))
+            .set((
+                imports::state.eq("ready"),
+                imports::cancel_requested.eq(false),
+                imports::error.eq(None::<String>),
+                imports::finished_at.eq(None::<DateTime<Utc>>),
+            ))
+            .execute(connection)?;
+        get(connection, id)
+    })
+}

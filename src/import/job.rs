@@ -1,0 +1,402 @@
+//! An import as a job: a row that tells what was asked, how far it is, and what it did.
+
+use super::file::source::Form;
+use super::plan::options::{ImportKind, ImportOptions};
+use super::report::{ImportReport, MAX_LISTED, ProblemKind, list_problems};
+use crate::audience::paging::{Page, PageRequest};
+use crate::db::schema::{
+    import_additions, import_batches, import_changes, import_problems, import_suppressions, imports,
+};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = imports, check_for_backend(diesel::pg::Pg))]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct Import {
+    pub id: i64,
+    pub kind: String,
+    pub state: String,
+    pub options: Value,
+    pub file_name: String,
+    pub file_path: Option<String>,
+    pub file_size: i64,
+    pub file_hash: Option<String>,
+    pub is_spooled: bool,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub done_rows: i64,
+    pub done_bytes: i64,
+    pub batches: i32,
+    pub counts: Value,
+    pub form: Option<Value>,
+    pub made: Value,
+    pub error: Option<String>,
+    pub cancel_requested: bool,
+    pub undo_until: Option<DateTime<Utc>>,
+    pub undone_at: Option<DateTime<Utc>>,
+    pub undo_asked_at: Option<DateTime<Utc>>,
+    pub undo_error: Option<String>,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportState {
+    /// Its file has not come yet.
+    Waiting,
+    /// It waits for its turn.
+    Ready,
+    /// It is running, or was when its process died.
+    Running,
+    /// Every row was used or reported.
+    Succeeded,
+    /// It stopped; what was done is kept.
+    Failed,
+    /// It was stopped; what was done is kept.
+    Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
+    /// Everything is as it was before.
+    Undone,
+}
+
+impl ImportState {
+    /// Every state.
+    pub const ALL: [ImportState; 8] = [
+        ImportState::Waiting,
+        ImportState::Ready,
+        ImportState::Running,
+        ImportState::Succeeded,
+        ImportState::Failed,
+        ImportState::Cancelled,
+        ImportState::Undoing,
+        ImportState::Undone,
+    ];
+
+    /// The name; the database has all but that of an undoing, which is one beside how the import ended.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ImportState::Waiting => "waiting",
+            ImportState::Ready => "ready",
+            ImportState::Running => "running",
+            ImportState::Succeeded => "succeeded",
+            ImportState::Failed => "failed",
+            ImportState::Cancelled => "cancelled",
+            ImportState::Undoing => "undoing",
+            ImportState::Undone => "undone",
+        }
+    }
+}
+
+/// What was found out about a file before its rows were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileForm {
+    /// Encoding, delimiter and header.
+    #[serde(flatten)]
+    pub form: Form,
+    /// Its columns in their order, and where each goes.
+    pub columns: Vec<MappedColumn>,
+}
+
+/// A column, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappedColumn {
+    /// The name in the header, or `column 1` where there is none.
+    pub column: String,
+    /// A built-in field, `custom.KEY`, `properties.NAME`, or nothing for a column that is left out.
+    pub target: Option<String>,
+    /// What it looks like: a built-in field, or `custom:TYPE`.
+    pub suggestion: Option<String>,
+}
+
+/// What an import made beside rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Made {
+    /// The ids of groups.
+    pub groups: Vec<i64>,
+    /// The ids of custom fields.
+    pub custom_fields: Vec<i64>,
+}
+
+impl Import {
+    /// What is imported.
+    pub fn kind(&self) -> ImportKind {
+        match self.kind.as_str() {
+            "events" => ImportKind::Events,
+            _ => ImportKind::Subscribers,
+        }
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> ImportState {
+        match self.undo_asked_at {
+            Some(_) => ImportState::Undoing,
+            None => self.state_beside_undoing(),
+        }
+    }
+
+    /// How far it is, or how it ended before somebody asked to undo it; the database holds only known names.
+    pub(super) fn state_beside_undoing(&self) -> ImportState {
+        let mut known = ImportState::ALL.into_iter();
+        known
+            .find(|state| state.as_str() == self.state)
+            .unwrap_or(ImportState::Failed)
+    }
+
+    /// What was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.
+    pub fn options(&self) -> Result<ImportOptions, Error> {
+        serde_json::from_value(self.options.clone())
+            .map_err(|error| Error::Internal(format!("the options of import {}: {error}", self.id)))
+    }
+
+    /// The report so far, without problems.
+    pub fn report(&self) -> ImportReport {
+        serde_json::from_value(self.counts.clone()).unwrap_or_default()
+    }
+
+    /// What was found out about the file.
+    pub fn form(&self) -> Option<FileForm> {
+        serde_json::from_value(self.form.clone()?).ok()
+    }
+
+    /// What it made beside rows.
+    pub fn made(&self) -> Made {
+        serde_json::from_value(self.made.clone()).unwrap_or_default()
+    }
+
+    /// Whether nothing is written.
+    pub fn is_dry_run(&self) -> bool {
+        self.options().is_ok_and(|options| options.is_dry_run())
+    }
+
+    /// The share of the file that is done, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        match self.state_beside_undoing() {
+            ImportState::Succeeded | ImportState::Undone => 1.0,
+            _ if self.file_size <= 0 => 0.0,
+            _ => (self.done_bytes as f64 / self.file_size as f64).clamp(0.0, 1.0),
+        }
+    }
+
+    /// Whether its undoing can be asked for at this time.
+    pub fn can_undo(&self, now: DateTime<Utc>) -> bool {
+        self.undo_asked_at.is_none() && self.is_undoable(now)
+    }
+
+    /// Whether it has ended and it is remembered what there was before.
+    pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
+        !self.is_dry_run()
+            && self.undo_until.is_some_and(|until| now <= until)
+            && matches!(
+                self.state_beside_undoing(),
+                ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled
+            )
+    }
+}
+
+/// Finds imports by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Import>, Error> {
+    Ok(imports::table
+        .filter(imports::id.eq_any(ids))
+        .select(Import::as_select())
+        .load(connection)?)
+}
+
+/// Returns the import of that id.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn get(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
+    find_by_ids(connection, &[id])?
+        .pop()
+        .ok_or_else(|| Error::not_found("import", id))
+}
+
+/// Lists a page of imports, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    request: &PageRequest<i64>,
+) -> Result<Page<Import>, Error> {
+    request.fetch(
+        |import: &Import| import.id,
+        |request, limit| {
+            let mut query = imports::table
+                .select(Import::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(imports::id.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(imports::id.gt(before));
+            }
+            query = if request.from_end {
+                query.order(imports::id.asc())
+            } else {
+                query.order(imports::id.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
+}
+
+/// Lists the imports that wait for their turn or were left running, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Error> {
+    Ok(imports::table
+        .filter(imports::state.eq_any(["ready", "running"]))
+        .order(imports::id)
+        .select(Import::as_select())
+        .load(connection)?)
+}
+
+/// Lists the imports that are to be undone, in the order in which that was asked for.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+    Ok(imports::table
+        .filter(imports::undo_asked_at.is_not_null())
+        .order((imports::undo_asked_at, imports::id))
+        .select(imports::id)
+        .load(connection)?)
+}
+
+/// Returns the report of an import with the first rows that were left out.
+///
+/// # Errors
+/// Those of the database.
+pub fn full_report(connection: &mut PgConnection, import: &Import) -> Result<ImportReport, Error> {
+    let mut report = import.report();
+    let request = PageRequest::first(MAX_LISTED);
+    let refusals = &ProblemKind::ALL[..4];
+    let problems = list_problems(connection, import.id, refusals, &request)?;
+    report.problems = problems.rows.into_iter().map(Into::into).collect();
+    Ok(report)
+}
+
+pub(super) fn lock(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
+    imports::table
+        .find(id)
+        .for_update()
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?
+        .ok_or_else(|| Error::not_found("import", id))
+}
+
+pub(super) fn set_state(
+    connection: &mut PgConnection,
+    id: i64,
+    state: ImportState,
+    error: Option<&str>,
+    finished_at: Option<DateTime<Utc>>,
+) -> Result<Import, Error> {
+    Ok(diesel::update(imports::table.find(id))
+        .set((
+            imports::state.eq(state.as_str()),
+            imports::error.eq(error.map(|error| error.replace('\0', "\u{fffd}"))),
+            imports::finished_at.eq(finished_at),
+        ))
+        .returning(Import::as_returning())
+        .get_result(connection)?)
+}
+
+/// Forgets where the file of an import is, because it was removed.
+pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
+    diesel::update(imports::table.find(id))
+        .set(imports::file_path.eq(None::<String>))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets what there was before imports whose time to be undone is over, and what was said of single rows, which holds
+/// values of people. The counts of their reports stay.
+///
+/// # Errors
+/// Those of the database.
+pub(super) fn forget_expired(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    connection.transaction(|connection| {
+        let expired: Vec<i64> = imports::table
+            .filter(imports::undo_until.lt(now))
+            .filter(imports::undo_asked_at.is_null())
+            .select(imports::id)
+            .for_update()
+            .load(connection)?;
+        forget_before(connection, &expired)?;
+        diesel::delete(import_problems::table.filter(import_problems::import_id.eq_any(&expired)))
+            .execute(connection)?;
+        diesel::update(imports::table.filter(imports::id.eq_any(&expired)))
+            .set((
+                imports::undo_until.eq(None::<DateTime<Utc>>),
+                imports::undo_error.eq(None::<String>),
+            ))
+            .execute(connection)?;
+        Ok(expired.len())
+    })
+}
+
+pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
+    diesel::delete(import_changes::table.filter(import_changes::import_id.eq_any(ids)))
+        .execute(connection)?;
+    diesel::delete(import_batches::table.filter(import_batches::import_id.eq_any(ids)))
+        .execute(connection)?;
+    diesel::delete(import_additions::table.filter(import_additions::import_id.eq_any(ids)))
+        .execute(connection)?;
+    diesel::delete(import_suppressions::table.filter(import_suppressions::import_id.eq_any(ids)))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Returns how many problems of these kinds an import has.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_problems(
+    connection: &mut PgConnection,
+    id: i64,
+    kinds: &[ProblemKind],
+) -> Result<i64, Error> {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    Ok(import_problems::table
+        .filter(import_problems::import_id.eq(id))
+        .filter(import_problems::kind.eq_any(names))
+        .count()
+        .get_result(connection)?)
+}
+
+/// Where the file of an import is, if it is there.
+pub(super) fn path_of(import: &Import) -> Result<PathBuf, Error> {
+    match &import.file_path {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Err(Error::invalid(
+            "file",
+            "its file is not kept any more; import it again",
+        )),
+    }
+}

@@ -1,0 +1,484 @@
+//! Undoing an import: everything is as it was before, exactly, or nothing is touched and it is said what stands in the
+//! way. Whoever was edited later, by whomever, is not overwritten.
+
+use super::job::{self, Import, ImportState};
+use super::plan::options::ImportKind;
+use super::run::{Lock, remove_file};
+use super::undo_locks::{lock_made, lock_subscribers};
+use super::write::copy::make_time_utc;
+use crate::audience::consent::restore_suppressions;
+use crate::audience::membership::lock_for_refresh;
+use crate::audience::removal::remove_subscribers;
+use crate::audience::runs;
+use crate::audience::status_change::Cause;
+use crate::audience::{custom_field, group};
+use crate::db::Db;
+use crate::db::schema::{import_additions, import_batches, imports};
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::join_first;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+
+/// How many of the subscribers that stand in the way are named.
+const NAMED: usize = 5;
+
+/// How many ids one statement takes.
+const AT_A_TIME: usize = 20_000;
+
+/// Asks for the undoing of an import, so that it is done whatever becomes of this process.
+///
+/// # Errors
+/// [`Error::Invalid`] if the import is not one that can be undone; [`Error::NotFound`].
+pub fn ask_to_undo(
+    connection: &mut PgConnection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<Import, Error> {
+    let import = job::get(connection, id)?;
+    if import.state() == ImportState::Undoing {
+        return Ok(import);
+    }
+    connection.transaction(|connection| {
+        let import = job::lock(connection, id)?;
+        check(&import, now)?;
+        Ok(diesel::update(imports::table.find(id))
+            .set((
+                imports::undo_asked_at.eq(now),
+                imports::undo_error.eq(None::<String>),
+            ))
+            .returning(Import::as_returning())
+            .get_result(connection)?)
+    })
+}
+
+/// Undoes an import for which that was asked, unless somebody else is at it or has done it. Returns nothing while
+/// another import runs, or another is undone: it is to be tried again then.
+///
+/// # Errors
+/// Those of [`undo`]. Where it was refused it is not asked for any more, and the import tells why; after any other
+/// failure it is to be tried again.
+pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
+    let Some(mut lock) = Lock::take(db)? else {
+        return Ok(None);
+    };
+    // What is said of people is written before any of them can be deleted.
+    let outcome = lock.connection.transaction(|connection| {
+        lock_made(connection, id)?;
+        lock_for_refresh(connection)?;
+        let import = job::lock(connection, id)?;
+        // It is done, or was taken back, perhaps while this waited for the locks.
+        let Some(asked) = import.undo_asked_at else {
+            return Ok(Outcome::NotAsked(import));
+        };
+        let moments = Moments { asked, now };
+        match connection.transaction(|connection| undo_within(connection, id, moments)) {
+            Ok(undone) => Ok(Outcome::Undone(undone)),
+            Err(refusal) if is_refusal(&refusal) => {
+                diesel::update(imports::table.find(id))
+                    .set((
+                        imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+                        imports::undo_error.eq(reason(&refusal)),
+                    ))
+                    .execute(connection)?;
+                Ok(Outcome::Refused(refusal))
+            }
+            Err(error) => Err(error),
+        }
+    })?;
+    match outcome {
+        Outcome::NotAsked(import) => Ok(Some(import)),
+        Outcome::Undone(import) => end(&mut lock, import).map(Some),
+        Outcome::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// What became of an undoing.
+enum Outcome {
+    NotAsked(Import),
+    Undone(Import),
+    Refused(Error),
+}
+
+/// Whether an error says that undoing is not possible, and not that something broke.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Invalid(_) | Error::InvalidRule(_) | Error::InUse { .. } | Error::NotFound { .. }
+    )
+}
+
+/// The text of a refusal, as a user error has it.
+fn reason(refusal: &Error) -> String {
+    let text = match refusal {
+        Error::Invalid(problems) => {
+            let messages = problems.iter().map(|problem| problem.message.as_str());
+            join_first(&messages.collect::<Vec<&str>>(), "; ")
+        }
+        other => other.to_string(),
+    };
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Undoes the next import for which that was asked, and returns it as it is then: where that was refused, it tells why.
+/// Returns nothing if there is none, or while another import runs.
+///
+/// # Errors
+/// Those of the database.
+pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
+    let Some(id) = db.run_here(job::list_undoing)?.first().copied() else {
+        return Ok(None);
+    };
+    match undo_asked(db, id, now) {
+        Err(refusal) if is_refusal(&refusal) => {
+            db.run_here(|connection| job::get(connection, id)).map(Some)
+        }
+        undone => undone,
+    }
+}
+
+/// Undoes an import, in one transaction.
+///
+/// # Errors
+/// [`Error::Invalid`] if the import is not one that can be undone now, or if later changes would be lost, with their
+/// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
+/// [`Error::NotFound`].
+pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
+    let Some(mut lock) = Lock::take(db)? else {
+        return Err(Error::invalid(
+            "id",
+            "another import is running or being undone; undo this one when that has finished",
+        ));
+    };
+    let undone = lock.connection.transaction(|connection| {
+        lock_made(connection, id)?;
+        lock_for_refresh(connection)?;
+        undo_within(connection, id, Moments { asked: now, now })
+    })?;
+    end(&mut lock, undone)
+}
+
+/// When something was asked for, and when it is done.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    asked: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+/// Undoes an import within a transaction. Nobody is deleted meanwhile, and no members are written: [`lock_for_refresh`]
+/// comes before the locks of rows, as it does wherever subscribers are deleted.
+fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Result<Import, Error> {
+    make_time_utc(connection)?;
+    let import = job::lock(connection, id)?;
+    check(&import, moments.asked)?;
+    match import.kind() {
+        ImportKind::Subscribers => undo_subscribers(connection, &import, moments.now)?,
+        ImportKind::Events => undo_events(connection, &import)?,
+    }
+    job::forget_before(connection, &[id])?;
+    diesel::update(imports::table.find(id))
+        .set((
+            imports::undone_at.eq(moments.now),
+            imports::undo_until.eq(None::<DateTime<Utc>>),
+            imports::undo_asked_at.eq(None::<DateTime<Utc>>),
+            imports::undo_error.eq(None::<String>),
+        ))
+        .execute(connection)?;
+    job::set_state(
+        connection,
+        id,
+        ImportState::Undone,
+        None,
+        import.finished_at,
+    )
+}
+
+/// Removes what an import that is undone does not need any more.
+fn end(lock: &mut Lock, undone: Import) -> Result<Import, Error> {
+    remove_file(&mut lock.connection, &undone)?;
+    job::get(&mut lock.connection, undone.id)
+}
+
+fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
+    if import.is_undoable(now) {
+        return Ok(());
+    }
+    let message = match import.state_beside_undoing() {
+        ImportState::Undone => "it is undone already".to_owned(),
+        _ if import.is_dry_run() => "it was a dry run, which wrote nothing".to_owned(),
+        ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled => {
+            "what there was before it is not remembered any more".to_owned()
+        }
+        _ => format!(
+            "expected an import that has ended, found one that is {}; cancel it first",
+            import.state
+        ),
+    };
+    Err(Error::invalid("id", message))
+}
+
+fn created_ids(connection: &mut PgConnection, import: &Import) -> Result<Vec<i64>, Error> {
+    let batches: Vec<Vec<u8>> = import_batches::table
+        .filter(import_batches::import_id.eq(import.id))
+        .order(import_batches::number)
+        .select(import_batches::created)
+        .load(connection)?;
+    let mut ids = Vec::new();
+    for batch in batches {
+        ids.extend(runs::decode(&batch)?);
+    }
+    Ok(ids)
+}
+
+fn undo_subscribers(
+    connection: &mut PgConnection,
+    import: &Import,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let moment = import.started_at.unwrap_or(import.created_at);
+    let created = created_ids(connection, import)?;
+    lock_subscribers(connection, import.id, &created)?;
+    let mut later = Later::default();
+    later.find_changed(connection, import.id)?;
+    for ids in created.chunks(AT_A_TIME) {
+        later.find_touched(connection, import.id, ids, moment)?;
+    }
+    later.refuse()?;
+    leave_groups(connection, import.id, moment)?;
+    Cause::undo(import.id, now).tell(connection)?;
+    diesel::sql_query(restore_sql())
+        .bind::<BigInt, _>(import.id)
+        .execute(connection)?;
+    remove_subscribers(connection, created, now)?;
+    restore_suppressions(connection, import.id)?;
+    unmake(connection, import)
+}
+
+/// What was changed after the import.
+#[derive(Default)]
+struct Later {
+    count: i64,
+    named: Vec<String>,
+}
+
+#[derive(QueryableByName)]
+struct LaterRow {
+    #[diesel(sql_type = Text)]
+    email: String,
+    #[diesel(sql_type = Text)]
+    why: String,
+    #[diesel(sql_type = BigInt)]
+    total: i64,
+}
+
+impl Later {
+    /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted. Versions
+    /// may differ: undoing a later import gives a row its values back, and another version.
+    fn find_changed(&mut self, connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
+        let rows = diesel::sql_query(format!(
+            "SELECT s.email, 'changed' AS why, count(*) OVER () AS total FROM import_changes c \
+             JOIN subscribers s ON s.id = c.subscriber_id \
+             WHERE c.import_id = $1 AND to_jsonb(s) - 'version' <> c.after ORDER BY s.id LIMIT {NAMED}"
+        ))
+        .bind::<BigInt, _>(import_id)
+        .load(connection)?;
+        self.take(rows);
+        Ok(())
+    }
+
+    /// Finds those whom the import added and who were changed, did something, or joined a group since.
+    fn find_touched(
+        &mut self,
+        connection: &mut PgConnection,
+        import_id: i64,
+        ids: &[i64],
+        moment: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let rows = diesel::sql_query(format!(
+            "SELECT email, why, count(*) OVER () AS total FROM ( \
+                 SELECT s.id, s.email, CASE \
+                     WHEN s.updated_at <> $2 THEN 'changed' \
+                     WHEN EXISTS (SELECT FROM events e WHERE e.subscriber_id = s.id) THEN 'has events' \
+                     WHEN EXISTS (SELECT FROM group_memberships m WHERE m.subscriber_id = s.id AND \
+                         (m.added_at <> $2 OR m.source <> 'import' OR NOT EXISTS ( \
+                             SELECT FROM import_additions a WHERE a.import_id = $3 AND a.group_id = m.group_id))) \
+                         THEN 'joined a group' END AS why \
+                 FROM unnest($1) AS created (id) \
+                 CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = created.id OFFSET 0) s \
+             ) later WHERE why IS NOT NULL ORDER BY id LIMIT {NAMED}"
+        ))
+        .bind::<Array<BigInt>, _>(ids)
+        .bind::<Timestamptz, _>(moment)
+        .bind::<BigInt, _>(import_id)
+        .load(connection)?;
+        self.take(rows);
+        Ok(())
+    }
+
+    fn take(&mut self, rows: Vec<LaterRow>) {
+        self.count += rows.first().map_or(0, |row| row.total);
+        let free = NAMED.saturating_sub(self.named.len());
+        let named = rows.into_iter().take(free);
+        self.named
+            .extend(named.map(|row| format!("{} ({})", row.email, row.why)));
+    }
+
+    fn refuse(self) -> Result<(), Error> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let more = self.count - self.named.len() as i64;
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "expected subscribers as the import left them, found {} who changed later, which undoing would lose: {}{more}",
+            self.count,
+            self.named.join(", ")
+        );
+        Err(Error::Invalid(vec![
+            InputProblem::new(InputCode::Invalid, "id", message)
+                .with_hint(Some("nothing was undone".to_owned())),
+        ]))
+    }
+}
+
+/// Ends the memberships that the import added, but for those that were ended and begun again since.
+fn leave_groups(
+    connection: &mut PgConnection,
+    import_id: i64,
+    moment: DateTime<Utc>,
+) -> Result<(), Error> {
+    let additions: Vec<(i64, Vec<u8>)> = import_additions::table
+        .filter(import_additions::import_id.eq(import_id))
+        .order((import_additions::number, import_additions::group_id))
+        .select((import_additions::group_id, import_additions::added))
+        .load(connection)?;
+    for (group, added) in additions {
+        diesel::sql_query(
+            "DELETE FROM group_memberships WHERE group_id = $1 AND subscriber_id = ANY($2) \
+             AND added_at = $3 AND source = 'import'",
+        )
+        .bind::<BigInt, _>(group)
+        .bind::<Array<BigInt>, _>(runs::decode(&added)?)
+        .bind::<Timestamptz, _>(moment)
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// The statement that puts back rows as they were. The columns are those of the table, so that none is forgotten.
+fn restore_sql() -> String {
+    let columns = [
+        "email",
+        "status",
+        "first_name",
+        "last_name",
+        "phone",
+        "country",
+        "region",
+        "city",
+        "postal_code",
+        "latitude",
+        "longitude",
+        "language",
+        "timezone",
+        "birthday",
+        "source",
+        "custom",
+        "created_at",
+        "updated_at",
+        "subscribed_at",
+        "unsubscribed_at",
+    ];
+    let old: Vec<String> = columns
+        .iter()
+        .map(|column| format!("old.{column}"))
+        .collect();
+    format!(
+        "UPDATE subscribers s SET ({}) = ROW({}) FROM import_changes c \
+         CROSS JOIN LATERAL jsonb_populate_record(NULL::subscribers, c.before) old \
+         WHERE c.import_id = $1 AND s.id = c.subscriber_id",
+        columns.join(", "),
+        old.join(", ")
+    )
+}
+
+/// Removes the groups and custom fields that the import made, where nobody has used them since.
+fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
+    let made = import.made();
+    for id in made.groups {
+        let Some(found) = group::find_by_ids(connection, &[id])?.pop() else {
+            continue;
+        };
+        let others: Counted = diesel::sql_query(
+            "SELECT count(*) AS number FROM group_memberships WHERE group_id = $1",
+        )
+        .bind::<BigInt, _>(id)
+        .get_result(connection)?;
+        if others.number > 0 {
+            let message = format!(
+                "expected nobody else in the group \"{}\", which the import made, found {}; undoing would lose that",
+                found.key, others.number
+            );
+            return Err(Error::invalid("id", message));
+        }
+        group::delete(connection, id, None)?;
+    }
+    for id in made.custom_fields {
+        let Some(found) = custom_field::find_by_ids(connection, &[id])?.pop() else {
+            continue;
+        };
+        let others: Counted =
+            diesel::sql_query("SELECT count(*) AS number FROM subscribers WHERE custom ? $1")
+                .bind::<Text, _>(&found.key)
+                .get_result(connection)?;
+        if others.number > 0 {
+            let message = format!(
+                "expected nobody else with a value of the custom field \"{}\", which the import made, found {}; undoing would lose that",
+                found.key, others.number
+            );
+            return Err(Error::invalid("id", message));
+        }
+        custom_field::delete(connection, id, None)?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// Deletes the events that the import recorded, and makes the totals of their subscribers anew.
+fn undo_events(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
+    let created = created_ids(connection, import)?;
+    // Totals are locked in the order of their key, all before the first is changed, as by whoever records events.
+    diesel::sql_query(
+        "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
+         USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",
+    )
+    .bind::<Array<BigInt>, _>(&created)
+    .execute(connection)?;
+    for ids in created.chunks(AT_A_TIME) {
+        diesel::sql_query(
+            "WITH gone AS (DELETE FROM events WHERE id = ANY($1) RETURNING id, subscriber_id, name), \
+             affected AS (SELECT DISTINCT subscriber_id, name FROM gone), \
+             left_over AS (SELECT a.subscriber_id, a.name, t.* FROM affected a LEFT JOIN LATERAL ( \
+                 SELECT count(*) AS number, coalesce(sum(value), 0) AS total, min(occurred_at) AS first, \
+                     max(occurred_at) AS last \
+                 FROM events e WHERE e.subscriber_id = a.subscriber_id AND e.name = a.name AND e.id <> ALL($1)) t \
+                 ON true), \
+             ended AS (DELETE FROM event_totals t USING left_over l \
+                 WHERE t.subscriber_id = l.subscriber_id AND t.name = l.name AND l.number = 0) \
+             UPDATE event_totals t SET count = l.number, value_sum = l.total, first_at = l.first, last_at = l.last \
+             FROM left_over l WHERE t.subscriber_id = l.subscriber_id AND t.name = l.name AND l.number > 0",
+        )
+        .bind::<Array<BigInt>, _>(ids)
+        .execute(connection)?;
+    }
+    Ok(())
+}

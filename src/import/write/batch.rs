@@ -1,0 +1,67 @@
+//! Batches: what is written in one transaction.
+
+use super::events::ReadEvent;
+use super::person::Person;
+use crate::import::report::{ImportReport, RowProblem};
+use chrono::{DateTime, Utc};
+
+/// Rows of a file that are written together.
+pub struct Batch {
+    /// Its number, from 1.
+    pub number: i32,
+    /// How many rows of the file are done with it.
+    pub end_row: u64,
+    /// How many bytes of the file are done with it, about.
+    pub end_byte: u64,
+    /// What is to be written.
+    pub items: Items,
+    /// What is known of its rows before they are written.
+    pub report: ImportReport,
+    /// What is to be said of its rows.
+    pub problems: Vec<RowProblem>,
+    /// Whether it tells more of people of earlier batches, which must be written before.
+    pub follows: bool,
+}
+
+/// What a batch writes.
+pub enum Items {
+    /// People, each address once.
+    People(Vec<Person>),
+    /// What they did.
+    Events(Vec<ReadEvent>),
+}
+
+/// What every batch of an import has to know.
+pub struct Context {
+    /// The import.
+    pub import_id: i64,
+    /// The moment that its changes bear.
+    pub moment: DateTime<Utc>,
+    /// The groups to add to; none for one that is not made in a dry run.
+    pub groups: Vec<Option<i64>>,
+    /// Whether nothing is written.
+    pub is_dry_run: bool,
+}
+
+/// What the first part of writing a batch did.
+#[derive(Default)]
+pub struct Placed {
+    /// Ids of subscribers or events that are new.
+    pub new_ids: Vec<i64>,
+    /// How many would be new, in a dry run.
+    pub would_be_new: usize,
+    /// Ids of subscribers who were known and are changed, or could have been.
+    pub known_ids: Vec<i64>,
+    /// What was done.
+    pub report: ImportReport,
+    /// What is to be said of rows.
+    pub problems: Vec<RowProblem>,
+}
+
+impl Placed {
+    /// Says something of a row, and counts it.
+    pub fn say(&mut self, problem: RowProblem) {
+        self.report.count(problem.kind);
+        self.problems.push(problem);
+    }
+}

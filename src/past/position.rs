@@ -1,0 +1,242 @@
+//! Positions: how far somebody has read the history of changes, and whether that history is still this one.
+//!
+//! Changes have one order: refreshes by id, and between two refreshes the changes that instant segments followed and the
+//! deletions, by an id from one sequence. All are written under one lock, so that they become visible in that order and
+//! nothing ever appears before a position that was read.
+//!
+//! A restored backup goes back in that order and then gives the same ids to other changes. Every refresh and every
+//! change between refreshes therefore has a random token, and a position carries the token of the last one before it.
+
+use super::as_of::in_snapshot;
+use crate::db::schema::{history, instant_changes, refreshes, segment_deletions};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::dsl::max;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+/// A place in the order of all changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The last refresh before it; 0 if there was none.
+    pub refresh: i64,
+    /// The last change after that refresh and before the place; 0 if there was none.
+    pub between: i64,
+}
+
+/// A place in the history of one database: what is before it has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The place.
+    pub place: Place,
+    /// The token of the last change before the place.
+    pub token: i64,
+}
+
+/// From where somebody wants to follow changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// From now on.
+    Now,
+    /// After the last refresh that is known.
+    Refresh(i64),
+    /// After a position.
+    Position(Position),
+}
+
+/// Returns the position to follow from.
+///
+/// # Errors
+/// [`Error::Resync`] if changes cannot be followed from there; those of the database.
+pub fn find_start(connection: &mut PgConnection, start: Start) -> Result<Position, Error> {
+    in_snapshot(connection, |connection| {
+        let position = match start {
+            Start::Now => return Position::now(connection),
+            Start::Refresh(id) => Position::of_known_refresh(connection, id)?,
+            Start::Position(position) => position,
+        };
+        position.check(connection)?;
+        Ok(position)
+    })
+}
+
+impl Place {
+    /// The place right after a refresh.
+    pub fn after_refresh(refresh: i64) -> Place {
+        let between = 0;
+        Place { refresh, between }
+    }
+
+    /// Returns the place of a segment's history as of a moment: after the last refresh whose `as_of` is not later, and
+    /// after what was changed between it and the next by then.
+    pub fn as_of(
+        connection: &mut PgConnection,
+        segment_id: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Place, Error> {
+        let refresh: Option<i64> = refreshes::table
+            .filter(refreshes::state.eq("succeeded"))
+            .filter(refreshes::as_of.le(at))
+            .select(max(refreshes::id))
+            .first(connection)?;
+        let refresh = refresh.unwrap_or_default();
+        let followed: Option<i64> = instant_changes::table
+            .filter(instant_changes::segment_id.eq(segment_id))
+            .filter(instant_changes::refresh_id.eq(refresh))
+            .filter(instant_changes::changed_at.le(at))
+            .select(max(instant_changes::id))
+            .first(connection)?;
+        let deleted: Option<i64> = segment_deletions::table
+            .filter(segment_deletions::segment_id.eq(segment_id))
+            .filter(segment_deletions::refresh_id.eq(refresh))
+            .filter(segment_deletions::deleted_at.le(at))
+            .select(max(segment_deletions::id))
+            .first(connection)?;
+        let between = followed.max(deleted).unwrap_or_default();
+        Ok(Place { refresh, between })
+    }
+}
+
+impl Position {
+    /// Returns the position after everything that there is now. Must run within a snapshot.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn now(connection: &mut PgConnection) -> Result<Position, Error> {
+        let after_refresh = Position::after_newest(connection, i64::MAX)?;
+        let last = last_between(connection)?;
+        let after_between = find_between(connection, last)?;
+        Ok(after_between
+            .filter(|position| position.place > after_refresh.place)
+            .unwrap_or(after_refresh))
+    }
+
+    /// Returns the position of a client that names only the last refresh it knows, which may have failed or still run.
+    ///
+    /// # Errors
+    /// [`Error::Resync`] if there is no such refresh; those of the database.
+    fn of_known_refresh(connection: &mut PgConnection, refresh_id: i64) -> Result<Position, Error> {
+        let known: Option<i64> = refreshes::table
+            .find(refresh_id)
+            .select(refreshes::id)
+            .first(connection)
+            .optional()?;
+        if known.is_none() {
+            return Err(unknown());
+        }
+        Position::after_newest(connection, refresh_id)
+    }
+
+    /// The position right after the newest refresh that has succeeded, of those up to an id.
+    fn after_newest(connection: &mut PgConnection, last: i64) -> Result<Position, Error> {
+        let newest: Option<(i64, i64)> = refreshes::table
+            .filter(refreshes::state.eq("succeeded"))
+            .filter(refreshes::id.le(last))
+            .order(refreshes::id.desc())
+            .select((refreshes::id, refreshes::token))
+            .first(connection)
+            .optional()?;
+        let (refresh, token) = match newest {
+            Some(newest) => newest,
+            None => (0, history::table.select(history::token).first(connection)?),
+        };
+        let place = Place::after_refresh(refresh);
+        Ok(Position { place, token })
+    }
+
+    /// Makes sure that the position is one of the history of this database, and that all changes after it are kept.
+    ///
+    /// # Errors
+    /// [`Error::Resync`] if not; those of the database.
+    pub fn check(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let Place { refresh, between } = self.place;
+        let stored = match (refresh, between) {
+            (0, 0) => Some(history::table.select(history::token).first(connection)?),
+            (_, 0) => refreshes::table
+                .find(refresh)
+                .select(refreshes::token)
+                .first(connection)
+                .optional()?,
+            _ => find_between(connection, between)?
+                .filter(|found| found.place == self.place)
+                .map(|found| found.token),
+        };
+        let folded: i64 = history::table
+            .select(history::folded_through)
+            .first(connection)?;
+        match stored {
+            Some(token) if token == self.token && refresh >= folded => Ok(()),
+            _ if refresh < folded => Err(too_old()),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// Makes sure that a refresh with this token is in the history of this database.
+///
+/// # Errors
+/// [`Error::Resync`] if not; those of the database.
+pub fn check_refresh(
+    connection: &mut PgConnection,
+    refresh_id: i64,
+    token: i64,
+) -> Result<(), Error> {
+    let stored: Option<i64> = refreshes::table
+        .find(refresh_id)
+        .select(refreshes::token)
+        .first(connection)
+        .optional()?;
+    match stored {
+        Some(stored) if stored == token => Ok(()),
+        _ => Err(unknown()),
+    }
+}
+
+/// The error for a position or refresh whose later changes are not kept any more.
+pub fn too_old() -> Error {
+    Error::Resync("it is longer ago than changes are kept".to_owned())
+}
+
+fn unknown() -> Error {
+    Error::Resync(
+        "this database does not have it: it is from another server, or a backup was restored"
+            .to_owned(),
+    )
+}
+
+/// Returns the id of the last change between refreshes; 0 if there was none.
+pub fn last_between(connection: &mut PgConnection) -> Result<i64, Error> {
+    let followed: Option<i64> = instant_changes::table
+        .select(max(instant_changes::id))
+        .first(connection)?;
+    let deleted: Option<i64> = segment_deletions::table
+        .select(max(segment_deletions::id))
+        .first(connection)?;
+    Ok(followed.max(deleted).unwrap_or_default())
+}
+
+/// Finds a change between refreshes by its id.
+fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<Position>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        refresh_id: i64,
+        #[diesel(sql_type = BigInt)]
+        token: i64,
+    }
+    let row: Option<Row> = diesel::sql_query(
+        "SELECT refresh_id, token FROM instant_changes WHERE id = $1 \
+         UNION ALL SELECT refresh_id, token FROM segment_deletions WHERE id = $1",
+    )
+    .bind::<BigInt, _>(id)
+    .get_result(connection)
+    .optional()?;
+    Ok(row.map(|row| {
+        let place = Place {
+            refresh: row.refresh_id,
+            between: id,
+        };
+        let token = row.token;
+        Position { place, token }
+    }))
+}

@@ -1,0 +1,272 @@
+//! From and to the JSON of [react-querybuilder](https://react-querybuilder.js.org), which many rule editors keep.
+//!
+//! A field has the name that rules give it, such as `country` or `custom.visits`. Three names stand for what is no
+//! field: `status`, whose values are statuses in any letter case, and `group` and `segment`, whose values are keys.
+//!
+//! | field | operators |
+//! |---|---|
+//! | text | `= != contains doesNotContain beginsWith doesNotBeginWith endsWith doesNotEndWith in notIn null notNull` |
+//! | number | `= != < <= > >= between notBetween in notIn null notNull` |
+//! | date | `= != < <= > >= between notBetween null notNull`, for `on`, `before`, `onOrBefore`, `after`, `onOrAfter` |
+//! | boolean | `= != null notNull` |
+//! | list | `contains doesNotContain` for one text, `in notIn` for any of several, `null notNull` |
+//! | `status group segment` | `= != in notIn` |
+//!
+//! - A group without rules is everybody, as it is there, also within other groups. Denied it is refused, since some of
+//!   their exports take it for everybody and others for nobody.
+//! - Negative operators are our negative tests, true also for those without a value: `country != "DE"` includes people
+//!   with no country. Databases that react-querybuilder writes queries for leave those out; a `notNull` rule beside it
+//!   does so here.
+//! - Text compares without regard to letter case, `between` includes both ends.
+//! - Rules and groups that are `muted` are left out, as in their exports. Those that are `disabled` count: there that
+//!   only locks them in the editor.
+//! - A list of values is an array or a text with commas between them (`\,` is a comma within a value); numbers and
+//!   booleans may be texts.
+//! - Where combinators stand between the rules, `and` binds closer than `or`.
+//! - `id`, `path` and keys that the format does not have are not looked at.
+//!
+//! What cannot be said in the other format is a problem each, and then nothing is mapped: a rule with a part left out
+//! would mean something else.
+
+pub(in crate::rule) mod operator;
+pub(in crate::rule) mod rule;
+pub(in crate::rule) mod write;
+use super::catalogue::Catalogue;
+use super::limits::MAX_DEPTH;
+use super::parse::{child, element, parse_rule};
+use super::problem::{Code, Problem, Problems, shorten};
+use super::report::Report;
+use serde_json::{Map, Value, json};
+
+/// Maps a query of react-querybuilder, in either of its forms, to a rule.
+///
+/// # Errors
+/// Everything that cannot be mapped, with paths into the query such as `rules[1].operator`.
+pub fn from_query_builder(query: &Value, catalogue: &Catalogue) -> Result<Value, Vec<Problem>> {
+    let mut reader = Reader {
+        catalogue,
+        problems: Problems::default(),
+    };
+    let rule = match query {
+        Value::Object(group) if is_muted(group) => {
+            let message = "expected a query with rules that count, found one that is muted";
+            reader.report("muted", Code::Empty, message);
+            None
+        }
+        Value::Object(group) => reader.read_group(group, "", 1),
+        other => reader.wrong_shape("", "a query, an object with the key \"rules\"", other),
+    };
+    let rule = reader.problems.or(rule)?;
+    // Every part of the rule is right by itself; what is left are the bounds of the whole.
+    match parse_rule(&rule) {
+        Ok(_) => Ok(rule),
+        Err(problems) => Err(problems
+            .into_iter()
+            .map(|problem| Problem::new("", problem.code, problem.message))
+            .collect()),
+    }
+}
+
+/// The problems found so far. Like those of the parser, its methods return nothing where they reported a problem.
+pub struct Reader<'c> {
+    pub(super) catalogue: &'c Catalogue,
+    pub(super) problems: Problems,
+}
+
+impl Report for Reader<'_> {
+    fn problems(&mut self) -> &mut Problems {
+        &mut self.problems
+    }
+}
+
+impl Reader<'_> {
+    fn read_group(
+        &mut self,
+        group: &Map<String, Value>,
+        path: &str,
+        depth: usize,
+    ) -> Option<Value> {
+        if depth > MAX_DEPTH {
+            let message = format!("expected groups nested at most {MAX_DEPTH} deep, found more");
+            self.report(path, Code::TooDeep, message);
+            return None;
+        }
+        let is_denied = self.flag(group, "not", path);
+        let inside = child(path, "rules");
+        let items = match present(group, "rules") {
+            Some(Value::Array(items)) => items,
+            Some(other) => return self.wrong_shape(&inside, "a list of rules and groups", other),
+            None => {
+                let message = "expected the key \"rules\", found none";
+                self.report(path, Code::Missing, message);
+                return None;
+            }
+        };
+        if is_denied && items.iter().all(is_left_out) {
+            let message = "expected at least one rule in a group that is denied, found none";
+            self.report(&inside, Code::Empty, message);
+            return None;
+        }
+        let node = match present(group, "combinator") {
+            Some(word) => {
+                let word = self.combinator(word, &child(path, "combinator"));
+                let nodes = self.read_items(items, &inside, depth);
+                combine(word?, nodes)
+            }
+            None => self.read_independent(items, path, depth)?,
+        };
+        Some(if is_denied {
+            json!({ "not": node })
+        } else {
+            node
+        })
+    }
+
+    fn read_items(&mut self, items: &[Value], path: &str, depth: usize) -> Vec<Value> {
+        let counting = items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| !is_left_out(item));
+        counting
+            .map(|(position, item)| self.read_item(item, &element(path, position), depth))
+            .collect()
+    }
+
+    /// Reads a rule or a group; where it has a problem, and all is refused, another node stands in.
+    fn read_item(&mut self, item: &Value, path: &str, depth: usize) -> Value {
+        let node = match item {
+            Value::Object(item) => {
+                self.flag(item, "muted", path);
+                if item.contains_key("rules") {
+                    self.read_group(item, path, depth + 1)
+                } else {
+                    self.read_rule(item, path)
+                }
+            }
+            Value::String(word) => {
+                let message = format!(
+                    "expected a rule or a group, found the text \"{}\"",
+                    shorten(word)
+                );
+                let hint = "combinators stand between rules only where the group has none itself";
+                self.problems
+                    .add(path, Code::WrongShape, message, || Some(hint.to_owned()));
+                None
+            }
+            other => self.wrong_shape(path, "a rule or a group", other),
+        };
+        node.unwrap_or_else(everyone)
+    }
+
+    /// Reads a group with combinators between its rules: `or` begins another term, `and` goes on with the last.
+    fn read_independent(&mut self, items: &[Value], path: &str, depth: usize) -> Option<Value> {
+        let inside = child(path, "rules");
+        let has_words = items.iter().any(Value::is_string);
+        if items.len() > 1 && !has_words {
+            let message =
+                "expected the key \"combinator\", or combinators between the rules, found neither";
+            self.report(path, Code::Missing, message);
+        }
+        if has_words && items.len().is_multiple_of(2) {
+            let message = "expected a rule or a group after the last combinator, found none";
+            self.report(&inside, Code::Missing, message);
+        }
+        let mut terms: Vec<Vec<Value>> = Vec::new();
+        let mut words = vec!["any"];
+        for (position, item) in items.iter().enumerate() {
+            let place = element(&inside, position);
+            if position % 2 == 1 && has_words {
+                words.push(self.combinator(item, &place).unwrap_or("all"));
+            } else if !is_left_out(item) {
+                let node = self.read_item(item, &place, depth);
+                match terms.last_mut() {
+                    Some(term) if words.last() == Some(&"all") => term.push(node),
+                    _ => terms.push(vec![node]),
+                }
+            }
+        }
+        self.check_muted(items, &words[1..], &inside);
+        let terms = terms.into_iter().map(|term| combine("all", term));
+        Some(combine("any", terms.collect()))
+    }
+
+    /// Refuses to leave out a rule where it is not plain which of two combinators goes with it.
+    fn check_muted(&mut self, items: &[Value], words: &[&str], path: &str) {
+        let is_mixed = words.contains(&"all") && words.contains(&"any");
+        if let Some(position) = items.iter().position(is_left_out).filter(|_| is_mixed) {
+            let message = "expected rules that count between both \"and\" and \"or\", \
+                           found one that is muted";
+            let hint = "remove the rule together with the combinator that goes with it";
+            let path = element(path, position);
+            self.problems
+                .add(&path, Code::WrongValue, message, || Some(hint.to_owned()));
+        }
+    }
+
+    /// Reads a combinator; returns the name of our node.
+    fn combinator(&mut self, word: &Value, path: &str) -> Option<&'static str> {
+        const EXPECTED: &str = "a combinator (\"and\", \"or\")";
+        let Value::String(text) = word else {
+            return self.wrong_shape(path, EXPECTED, word);
+        };
+        match text.to_lowercase().as_str() {
+            "and" => Some("all"),
+            "or" => Some("any"),
+            other => {
+                let message = format!("expected {EXPECTED}, found \"{}\"", shorten(text));
+                let hint = "of two rules, \"xor\" is an \"or\" of them \
+                            \"and\" a denied group with an \"and\" of them";
+                let hint = (other == "xor").then(|| hint.to_owned());
+                self.problems.add(path, Code::WrongValue, message, || hint);
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, item: &Map<String, Value>, key: &str, path: &str) -> bool {
+        match present(item, key) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(other) => {
+                self.wrong_shape::<()>(&child(path, key), "true or false", other);
+                false
+            }
+        }
+    }
+}
+
+/// Returns what a key holds; an explicit null counts as absent.
+pub fn present<'v>(item: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
+    item.get(key).filter(|value| !value.is_null())
+}
+
+fn everyone() -> Value {
+    json!({"everyone": true})
+}
+
+/// Puts nodes under `all` or `any`; one stands by itself, and none are everybody.
+fn combine(word: &str, mut nodes: Vec<Value>) -> Value {
+    match nodes.len() {
+        0 => everyone(),
+        1 => nodes.remove(0),
+        _ => json!({ word: nodes }),
+    }
+}
+
+fn is_muted(item: &Map<String, Value>) -> bool {
+    item.get("muted") == Some(&Value::Bool(true))
+}
+
+/// Whether a rule or a group is muted, or a group has rules, all of which are.
+fn is_left_out(item: &Value) -> bool {
+    let Value::Object(item) = item else {
+        return false;
+    };
+    let rules = item.get("rules").and_then(Value::as_array);
+    is_muted(item)
+        || rules.is_some_and(|items| {
+            let mut members = items.iter().filter(|item| !item.is_string());
+            let has_members = members.clone().next().is_some();
+            has_members && members.all(is_left_out)
+        })
+}

@@ -1,0 +1,224 @@
+//! The operators of react-querybuilder, and the tests that they are.
+
+use crate::rule::catalogue::Catalogue;
+use crate::rule::field::Field;
+
+/// An operator on fields of a kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Operator {
+    /// Its name there.
+    pub name: &'static str,
+    /// The positive test that it is, or whose opposite it is.
+    pub test: &'static str,
+    /// The values it takes.
+    pub takes: Takes,
+    /// Whether the opposite of the test is meant.
+    pub negated: bool,
+}
+
+/// The values that an operator takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// None: it asks whether there is a value.
+    Nothing,
+    /// None: the test is `true`.
+    True,
+    /// One.
+    One,
+    /// One, where the test takes a list.
+    OneOfList,
+    /// A list.
+    Several,
+    /// Two, the lower first.
+    Range,
+}
+
+/// What a rule of react-querybuilder can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A field of text.
+    Text,
+    /// A field of numbers.
+    Number,
+    /// A field of days.
+    Day,
+    /// A field of instants.
+    Instant,
+    /// A field that is true or false.
+    Boolean,
+    /// A field that is a list of texts.
+    List,
+    /// The subscription status.
+    Status,
+    /// Membership of groups.
+    Group,
+    /// Membership of segments.
+    Segment,
+}
+
+/// The names that stand for what is no field.
+pub const NO_FIELDS: [&str; 3] = ["status", "group", "segment"];
+
+const fn plain(name: &'static str, test: &'static str, takes: Takes) -> Operator {
+    let negated = false;
+    Operator {
+        name,
+        test,
+        takes,
+        negated,
+    }
+}
+
+const fn denied(name: &'static str, test: &'static str, takes: Takes) -> Operator {
+    let negated = true;
+    Operator {
+        name,
+        test,
+        takes,
+        negated,
+    }
+}
+
+const NULL: Operator = denied("null", "isSet", Takes::Nothing);
+const NOT_NULL: Operator = plain("notNull", "isSet", Takes::Nothing);
+
+const TEXT: [Operator; 12] = [
+    plain("=", "equals", Takes::One),
+    denied("!=", "equals", Takes::One),
+    plain("contains", "contains", Takes::One),
+    denied("doesNotContain", "contains", Takes::One),
+    plain("beginsWith", "startsWith", Takes::One),
+    denied("doesNotBeginWith", "startsWith", Takes::One),
+    plain("endsWith", "endsWith", Takes::One),
+    denied("doesNotEndWith", "endsWith", Takes::One),
+    plain("in", "in", Takes::Several),
+    denied("notIn", "in", Takes::Several),
+    NULL,
+    NOT_NULL,
+];
+
+const NUMBER: [Operator; 12] = [
+    plain("=", "equals", Takes::One),
+    denied("!=", "equals", Takes::One),
+    plain("<", "lessThan", Takes::One),
+    plain("<=", "atMost", Takes::One),
+    plain(">", "greaterThan", Takes::One),
+    plain(">=", "atLeast", Takes::One),
+    plain("between", "between", Takes::Range),
+    denied("notBetween", "between", Takes::Range),
+    plain("in", "in", Takes::Several),
+    denied("notIn", "in", Takes::Several),
+    NULL,
+    NOT_NULL,
+];
+
+const DATE: [Operator; 10] = [
+    plain("=", "on", Takes::One),
+    denied("!=", "on", Takes::One),
+    plain("<", "before", Takes::One),
+    plain("<=", "onOrBefore", Takes::One),
+    plain(">", "after", Takes::One),
+    plain(">=", "onOrAfter", Takes::One),
+    plain("between", "between", Takes::Range),
+    denied("notBetween", "between", Takes::Range),
+    NULL,
+    NOT_NULL,
+];
+
+/// The tests of a boolean have the value in their names; `is` stands for both.
+const BOOLEAN: [Operator; 4] = [
+    plain("=", "is", Takes::One),
+    denied("!=", "is", Takes::One),
+    NULL,
+    NOT_NULL,
+];
+
+const LIST: [Operator; 6] = [
+    plain("in", "containsAny", Takes::Several),
+    denied("notIn", "containsAny", Takes::Several),
+    plain("contains", "containsAny", Takes::OneOfList),
+    denied("doesNotContain", "containsAny", Takes::OneOfList),
+    NULL,
+    NOT_NULL,
+];
+
+const STATUS: [Operator; 4] = [
+    plain("in", "in", Takes::Several),
+    denied("notIn", "in", Takes::Several),
+    plain("=", "in", Takes::OneOfList),
+    denied("!=", "in", Takes::OneOfList),
+];
+
+const MEMBERSHIP: [Operator; 4] = [
+    plain("in", "inAny", Takes::Several),
+    denied("notIn", "inAny", Takes::Several),
+    plain("=", "inAny", Takes::OneOfList),
+    denied("!=", "inAny", Takes::OneOfList),
+];
+
+const GROUP: [Operator; 6] = [
+    MEMBERSHIP[0],
+    MEMBERSHIP[1],
+    MEMBERSHIP[2],
+    MEMBERSHIP[3],
+    plain("null", "none", Takes::True),
+    denied("notNull", "none", Takes::True),
+];
+
+impl Kind {
+    /// Returns what a rule about that field is about, if there is one.
+    pub fn of(name: &str, catalogue: &Catalogue) -> Option<Kind> {
+        Some(match name {
+            "status" => Kind::Status,
+            "group" => Kind::Group,
+            "segment" => Kind::Segment,
+            name => match catalogue.find_field(name)? {
+                Field::Text(_) => Kind::Text,
+                Field::Number(_) => Kind::Number,
+                Field::Date(field) if field.is_day() => Kind::Day,
+                Field::Date(_) => Kind::Instant,
+                Field::Boolean(_) => Kind::Boolean,
+                Field::List(_) => Kind::List,
+            },
+        })
+    }
+
+    /// The name of our node, which is that of the type too.
+    pub fn node_name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Number => "number",
+            Kind::Day | Kind::Instant => "date",
+            Kind::Boolean => "boolean",
+            Kind::List => "list",
+            Kind::Status => "status",
+            Kind::Group => "group",
+            Kind::Segment => "segment",
+        }
+    }
+
+    /// Lists the operators on it; of those with the same meaning, the one to be written first.
+    pub fn operators(self) -> &'static [Operator] {
+        match self {
+            Kind::Text => &TEXT,
+            Kind::Number => &NUMBER,
+            Kind::Day | Kind::Instant => &DATE,
+            Kind::Boolean => &BOOLEAN,
+            Kind::List => &LIST,
+            Kind::Status => &STATUS,
+            Kind::Group => &GROUP,
+            Kind::Segment => &MEMBERSHIP,
+        }
+    }
+
+    /// Returns the name of the opposite of a test, if it has one.
+    pub fn opposite(self, test: &str) -> Option<&'static str> {
+        Some(match (self, test) {
+            (Kind::Text | Kind::Number, "equals") => "notEquals",
+            (Kind::Text, "in") => "notIn",
+            (Kind::Text, "contains") => "notContains",
+            (Kind::List, "containsAny") => "containsNone",
+            _ => return None,
+        })
+    }
+}

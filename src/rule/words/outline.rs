@@ -1,0 +1,160 @@
+//! A rule as a flat list of its nodes, each with a few words: what a view of it as a tree shows.
+
+use super::phrase::say_condition;
+use crate::rule::condition::Condition;
+use crate::rule::field::Field;
+use crate::rule::node::Node;
+use crate::rule::parse::{child, element};
+
+/// A node of a rule in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeText {
+    /// Its place in the rule, as in problems.
+    pub path: String,
+    /// The index of the node above it; none for the root.
+    pub parent: Option<usize>,
+    /// What kind of node it is.
+    pub kind: NodeName,
+    /// What it says in a few words, such as `country is "LT", "LV" or "EE"`.
+    pub text: String,
+    /// What must be found, to stand beside what was, such as `"LT", "LV" or "EE"`; none where the node is logic.
+    pub wanted: Option<String>,
+}
+
+/// The kinds of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the keys of the language")]
+pub enum NodeName {
+    All,
+    Any,
+    Not,
+    Everyone,
+    Text,
+    Number,
+    Date,
+    Boolean,
+    List,
+    Status,
+    Location,
+    Group,
+    Segment,
+    Event,
+    Random,
+}
+
+impl NodeName {
+    /// The node that asks about a field.
+    pub fn of_field(field: &Field) -> NodeName {
+        match field {
+            Field::Text(_) => NodeName::Text,
+            Field::Number(_) => NodeName::Number,
+            Field::Date(_) => NodeName::Date,
+            Field::Boolean(_) => NodeName::Boolean,
+            Field::List(_) => NodeName::List,
+        }
+    }
+
+    /// Every kind.
+    pub const ALL: [NodeName; 15] = [
+        NodeName::All,
+        NodeName::Any,
+        NodeName::Not,
+        NodeName::Everyone,
+        NodeName::Text,
+        NodeName::Number,
+        NodeName::Date,
+        NodeName::Boolean,
+        NodeName::List,
+        NodeName::Status,
+        NodeName::Location,
+        NodeName::Group,
+        NodeName::Segment,
+        NodeName::Event,
+        NodeName::Random,
+    ];
+
+    /// The name in rules.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NodeName::All => "all",
+            NodeName::Any => "any",
+            NodeName::Not => "not",
+            NodeName::Everyone => "everyone",
+            NodeName::Text => "text",
+            NodeName::Number => "number",
+            NodeName::Date => "date",
+            NodeName::Boolean => "boolean",
+            NodeName::List => "list",
+            NodeName::Status => "status",
+            NodeName::Location => "location",
+            NodeName::Group => "group",
+            NodeName::Segment => "segment",
+            NodeName::Event => "event",
+            NodeName::Random => "random",
+        }
+    }
+
+    /// The kind of a node.
+    pub fn of(node: &Node) -> NodeName {
+        match node {
+            Node::All(_) => NodeName::All,
+            Node::Any(_) => NodeName::Any,
+            Node::Not(_) => NodeName::Not,
+            Node::Everyone => NodeName::Everyone,
+            Node::Condition(condition) => match condition {
+                Condition::Text { .. } => NodeName::Text,
+                Condition::Number { .. } => NodeName::Number,
+                Condition::Date { .. } => NodeName::Date,
+                Condition::Boolean { .. } => NodeName::Boolean,
+                Condition::List { .. } => NodeName::List,
+                Condition::Status { .. } => NodeName::Status,
+                Condition::Location(_) => NodeName::Location,
+                Condition::Group { .. } | Condition::NoGroup { .. } => NodeName::Group,
+                Condition::Segment { .. } => NodeName::Segment,
+                Condition::Event(_) => NodeName::Event,
+                Condition::Random(_) => NodeName::Random,
+            },
+        }
+    }
+}
+
+/// Lists the nodes of a rule in words, parents before children, in the order and with the paths of
+/// [`CheckedRule::nodes`](crate::rule::CheckedRule::nodes).
+pub fn describe_nodes(node: &Node) -> Vec<NodeText> {
+    let mut found = Vec::new();
+    describe_node(node, String::new(), None, &mut found);
+    found
+}
+
+fn describe_node(node: &Node, path: String, parent: Option<usize>, found: &mut Vec<NodeText>) {
+    let index = found.len();
+    let (text, wanted) = match node {
+        Node::All(_) => ("all of".to_owned(), None),
+        Node::Any(_) => ("any of".to_owned(), None),
+        Node::Not(_) => ("not".to_owned(), None),
+        Node::Everyone => ("everyone".to_owned(), None),
+        Node::Condition(condition) => {
+            let phrase = say_condition(condition, false);
+            let wanted = phrase.wanted.clone();
+            (phrase.into_text(), Some(wanted))
+        }
+    };
+    let kind = NodeName::of(node);
+    let inside = child(&path, kind.as_str());
+    found.push(NodeText {
+        path,
+        parent,
+        kind,
+        text,
+        wanted,
+    });
+    match node {
+        Node::All(children) | Node::Any(children) => {
+            for (position, node) in children.iter().enumerate() {
+                describe_node(node, element(&inside, position), Some(index), found);
+            }
+        }
+        Node::Not(inner) => describe_node(inner, inside, Some(index), found),
+        Node::Everyone | Node::Condition(_) => {}
+    }
+}

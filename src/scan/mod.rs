@@ -1,0 +1,25 @@
+//! Scans: evaluating rules over the audience. A snapshot, the columns that the rules need, and blocks of members; for
+//! refreshes, previews, explanations, exports and the follower.
+
+pub(crate) mod blocks;
+pub(crate) mod budget;
+pub(crate) mod column_builder;
+pub(crate) mod explain;
+pub(crate) mod load;
+pub(crate) mod load_events;
+pub(crate) mod load_history;
+pub(crate) mod matching;
+pub(crate) mod meter;
+pub(crate) mod pg_array;
+pub(crate) mod preview;
+pub(crate) mod rows;
+pub(crate) mod rules;
+pub(crate) mod snapshot;
+pub(crate) mod workers;
+
+pub use budget::RULE_BUDGET;
+pub use explain::{NodeAnswer, explain};
+pub use matching::{find_matching, list_matching};
+pub use meter::{Figure, Meter, Phase};
+pub use preview::{Difference, People, Preview, PreviewRequest, preview};
+pub use snapshot::{Snapshot, prefer_indexes};

@@ -1,0 +1,8 @@
+//! The door: who is let in, and how much they may take.
+
+pub(in crate::server) mod access;
+pub(in crate::server) mod claims;
+pub(in crate::server) mod keys;
+pub(in crate::server) mod limits;
+pub(in crate::server) mod pace;
+pub(in crate::server) mod standing;

@@ -1,0 +1,475 @@
+//! Exports over HTTP: `GET /export/…`, streamed from a blocking thread.
+//!
+//! The thread writes into a short channel, waits where the client is slow, and ends where the connection does. What
+//! goes wrong before the first byte is an answer with a status of its own; what goes wrong later breaks the connection
+//! off, so that no part of a file looks like the whole.
+
+use super::answer::receive;
+use super::media_type::is_json;
+use super::routes::{State, refuse};
+use crate::error::{Error, InputCode};
+use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
+use crate::graphql::{App, ErrorCode};
+use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
+use crate::server::door::access;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
+use serde_json::Value;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+/// How many bytes are sent at a time.
+const PIECE: usize = 1 << 16;
+/// How many pieces may wait for the client.
+const WAITING: usize = 4;
+
+/// Adds the routes, for whoever may read.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(
+        web::scope("/export")
+            .wrap(from_fn(access::admit_reader))
+            .wrap(from_fn(access::admit))
+            .service(resource("/person").route(web::get().to(person)))
+            .service(
+                resource("/rule")
+                    .route(web::get().to(rule_in_address))
+                    .route(web::post().to(rule_in_body)),
+            )
+            .service(resource("/{what}").route(web::get().to(all)))
+            .service(resource("/{what}/{key}").route(web::get().to(members)))
+            .default_service(web::to(unknown)),
+    );
+}
+
+/// A resource that tells what it can be asked with.
+fn resource(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(only_get))
+}
+
+async fn only_get() -> HttpResponse {
+    let message = "expected GET, or POST to /export/rule with the rule as JSON body";
+    let mut refused = refuse(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::BadRequest,
+        message,
+    );
+    let allow = HeaderValue::from_static("GET");
+    refused.headers_mut().insert(header::ALLOW, allow);
+    refused
+}
+
+const KNOWN: &str = "/export/subscribers, /export/group/KEY, /export/segment/KEY, /export/rule, /export/memberships, \
+    /export/events or /export/person";
+
+async fn unknown() -> HttpResponse {
+    let message = format!("expected GET and one of {KNOWN}");
+    refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, &message)
+}
+
+async fn all(
+    request: HttpRequest,
+    state: web::Data<State>,
+    what: web::Path<String>,
+) -> HttpResponse {
+    let content = match what.as_str() {
+        "subscribers" => Content::Subscribers,
+        "memberships" => Content::Memberships,
+        "events" => Content::Events,
+        _ => return unknown().await,
+    };
+    answer(&request, &state, content, &what).await
+}
+
+async fn members(
+    request: HttpRequest,
+    state: web::Data<State>,
+    place: web::Path<(String, String)>,
+) -> HttpResponse {
+    let (what, key) = place.into_inner();
+    let name = key.clone();
+    let content = match what.as_str() {
+        "group" => Content::Group { key },
+        "segment" => Content::Segment { key, as_of: None },
+        _ => return unknown().await,
+    };
+    answer(&request, &state, content, &name).await
+}
+
+async fn rule_in_address(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    answer(&request, &state, Content::Rule(Value::Null), "rule").await
+}
+
+async fn rule_in_body(
+    request: HttpRequest,
+    state: web::Data<State>,
+    payload: web::Payload,
+) -> HttpResponse {
+    let bad_request = |status, problem: &dyn Display| {
+        let message = format!("expected a rule as a body of type application/json: {problem}");
+        refuse(status, ErrorCode::BadRequest, &message)
+    };
+    if !is_json(request.headers()) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return bad_request(status, &"the body has another type");
+    }
+    let body = match receive(&request, payload).await {
+        Ok(body) => body,
+        Err(wrong) => return bad_request(wrong.status, &wrong.message),
+    };
+    let text = std::str::from_utf8(&body).map_err(|error| error.to_string());
+    match text.and_then(read_rule) {
+        Ok(rule) => answer(&request, &state, Content::Rule(rule), "rule").await,
+        Err(reason) => bad_request(StatusCode::BAD_REQUEST, &reason),
+    }
+}
+
+/// Reads a rule, unless its numbers would lose digits.
+fn read_rule(text: &str) -> Result<Value, String> {
+    let rule = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match find_lost_digits(text, &[]) {
+        Some((path, message)) => Err(format!("{path}: {message}")),
+        None => Ok(rule),
+    }
+}
+
+/// Answers with a file of that name.
+async fn answer(
+    request: &HttpRequest,
+    state: &State,
+    content: Content,
+    name: &str,
+) -> HttpResponse {
+    let asked = match read_query(request.query_string(), content) {
+        Ok(asked) => asked,
+        Err(error) => return refuse_error(&error),
+    };
+    let Ok(permit) = Arc::clone(&state.gate.exports).try_acquire_owned() else {
+        let busy = "as many exports are running as --max-exports allows";
+        return refuse_error(&Error::Unavailable(busy.to_owned()));
+    };
+    let (media_type, extension) = match asked.format {
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+        Format::Ndjson => ("application/x-ndjson", "ndjson"),
+    };
+    match start(state.api.app().clone(), asked, permit).await {
+        Ok(body) => file(media_type, &format!("{name}.{extension}")).body(body),
+        Err(error) => refuse_error(&error),
+    }
+}
+
+fn file(media_type: &'static str, name: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, media_type));
+    // Keys hold nothing that would have to be quoted; whatever else the address had is not found anyway.
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        response.insert_header((header::CONTENT_DISPOSITION, value));
+    }
+    response
+}
+
+async fn person(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let email = read_pairs(request.query_string()).and_then(|pairs| match pairs.as_slice() {
+        [(name, email)] if name == "email" => Ok(email.clone()),
+        _ => Err(Error::invalid(
+            "email",
+            "expected ?email=ADDRESS and nothing else",
+        )),
+    });
+    let email = match email {
+        Ok(email) => email,
+        Err(error) => return refuse_error(&error),
+    };
+    let found = state
+        .api
+        .app()
+        .db
+        .run(move |connection| find_person(connection, &email))
+        .await;
+    match found {
+        Ok(document) => file("application/json", "person.json").json(document),
+        Err(error) => refuse_error(&error),
+    }
+}
+
+fn read_pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(query);
+    let pairs = pairs.map_err(|error| Error::invalid("query", error.to_string()))?;
+    Ok(pairs.into_inner())
+}
+
+/// Reads the parameters of an address.
+fn read_query(query: &str, content: Content) -> Result<ExportRequest, Error> {
+    let mut asked = ExportRequest::of(content);
+    let mut seen: Vec<String> = Vec::new();
+    for (name, value) in read_pairs(query)? {
+        if seen.contains(&name) {
+            return Err(Error::invalid(name, "expected it once, found it again"));
+        }
+        read_parameter(&mut asked, &name, &value)?;
+        seen.push(name);
+    }
+    match &asked.content {
+        Content::Rule(Value::Null) => {
+            let message =
+                "expected a rule as JSON, in the parameter \"rule\" or as the body of a POST";
+            Err(Error::invalid("rule", message))
+        }
+        _ => Ok(asked),
+    }
+}
+
+fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<(), Error> {
+    let wrong = |message: String| Error::invalid(name, message);
+    match (name, &mut asked.content) {
+        ("format", _) => {
+            asked.format = match value {
+                "csv" => Format::Csv,
+                "ndjson" => Format::Ndjson,
+                _ => return Err(wrong(format!("expected csv or ndjson, found \"{value}\""))),
+            }
+        }
+        ("columns", _) => asked.columns = Some(value.split(',').map(str::to_owned).collect()),
+        ("status", _) => {
+            for status in value.split(',') {
+                let status = Status::parse(status.trim()).ok_or_else(|| {
+                    let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
+                    wrong(format!("expected {}, found \"{status}\"", known.join(", ")))
+                })?;
+                asked.statuses.push(status);
+            }
+        }
+        ("raw", _) => {
+            asked.is_raw = value
+                .parse()
+                .map_err(|_| wrong(format!("expected true or false, found \"{value}\"")))?;
+        }
+        ("asOf", Content::Segment { as_of, .. }) => {
+            *as_of = Some(parse_instant(value).map_err(wrong)?);
+        }
+        ("rule", Content::Rule(rule)) if rule.is_null() => {
+            *rule = read_rule(value)
+                .map_err(|reason| wrong(format!("expected a rule as JSON: {reason}")))?;
+        }
+        _ => {
+            let known: &[&str] = match &asked.content {
+                Content::Segment { .. } => &["format", "columns", "status", "raw", "asOf"],
+                Content::Rule(_) => &["format", "columns", "status", "raw", "rule"],
+                _ => &["format", "columns", "status", "raw"],
+            };
+            let hint = nearest(name, known.iter().copied());
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let message = format!("expected a parameter of {}{hint}", known.join(", "));
+            return Err(wrong(message));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a request that cannot be answered with a file.
+fn refuse_error(error: &Error) -> HttpResponse {
+    match error {
+        Error::NotFound { .. } => refuse(
+            StatusCode::NOT_FOUND,
+            ErrorCode::NotFound,
+            &error.to_string(),
+        ),
+        // The group or segment stands in the path, which then is that of nothing.
+        Error::Invalid(problems)
+            if problems.iter().all(|problem| {
+                problem.code == InputCode::NotFound
+                    && ["group", "segment"].contains(&problem.path.as_str())
+            }) =>
+        {
+            refuse(
+                StatusCode::NOT_FOUND,
+                ErrorCode::NotFound,
+                &error.to_string(),
+            )
+        }
+        Error::Invalid(_)
+        | Error::InvalidRule(_)
+        | Error::InUse { .. }
+        | Error::RefreshRunning
+        | Error::Resync(_) => refuse(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::BadUserInput,
+            &error.to_string(),
+        ),
+        Error::TimedOut | Error::Abandoned | Error::TooManyScans => {
+            let message = "preparing the export took too long and was broken off";
+            refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
+        }
+        Error::NewerDatabase(_) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Unavailable,
+            &error.to_string(),
+        ),
+        Error::Contention(reason) | Error::Unavailable(reason) => {
+            tracing::warn!(%reason, "an export cannot be made now");
+            let message = "the database is not available, or too many exports are running; try again in a moment";
+            let mut refused = refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                message,
+            );
+            refused
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            refused
+        }
+        Error::Internal(reason) => {
+            tracing::error!(%reason, "an export failed");
+            let message = "the server could not answer; its log says why";
+            refuse(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorCode::Internal,
+                message,
+            )
+        }
+    }
+}
+
+/// Starts an export and waits until its first piece is there, or it has failed.
+async fn start(
+    app: App,
+    asked: ExportRequest,
+    permit: OwnedSemaphorePermit,
+) -> Result<ExportBody, Error> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let (begun, has_begun) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let mut sink = Pieces {
+            sender,
+            begun: Some(begun),
+            piece: Vec::with_capacity(PIECE),
+        };
+        let written = prepare(&app.db, &asked, &app.refresh)
+            .map_err(ExportError::from)
+            .and_then(|export| export.write(&mut sink, |_| {}));
+        sink.end(written);
+    });
+    match has_begun.await {
+        Ok(Ok(())) => Ok(ExportBody {
+            receiver,
+            is_over: false,
+        }),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Internal(
+            "an export stopped before it began".to_owned(),
+        )),
+    }
+}
+
+/// What the thread of an export sends.
+enum Piece {
+    Bytes(Bytes),
+    /// The file is whole.
+    End,
+}
+
+/// Where the thread of an export writes.
+struct Pieces {
+    sender: mpsc::Sender<Piece>,
+    /// Told when the first piece is there.
+    begun: Option<oneshot::Sender<Result<(), Error>>>,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    fn send(&mut self, piece: Piece) -> io::Result<()> {
+        if let Some(begun) = self.begun.take() {
+            // Fails where the client has gone, which the channel tells too.
+            let _ = begun.send(Ok(()));
+        }
+        // A client that does not read loses its connection, and the channel closes.
+        let sent = self.sender.blocking_send(piece);
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn send_bytes(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            // An empty piece would end the transfer.
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.send(Piece::Bytes(Bytes::from(full)))
+    }
+
+    /// Sends what is left and says that the file is whole; or tells that it is not, where that can still be told.
+    fn end(mut self, written: Result<u64, ExportError>) {
+        let ended = match written {
+            Ok(_) => self
+                .send_bytes()
+                .and_then(|()| self.send(Piece::End))
+                .map_err(ExportError::from),
+            Err(error) => Err(error),
+        };
+        let error = match ended {
+            Ok(()) => return,
+            Err(ExportError::Write(error)) => {
+                tracing::debug!(%error, "the client of an export has gone");
+                Error::Internal(error.to_string())
+            }
+            Err(ExportError::Read(error)) => error,
+        };
+        match self.begun.take() {
+            // Fails where the client has gone.
+            Some(begun) => drop(begun.send(Err(error))),
+            None => tracing::warn!(%error, "an export broke off"),
+        }
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.send_bytes()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The file on its way. Where its thread ends without saying that it is whole, reading it fails.
+struct ExportBody {
+    receiver: mpsc::Receiver<Piece>,
+    is_over: bool,
+}
+
+impl MessageBody for ExportBody {
+    type Error = io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Bytes, io::Error>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        self.receiver.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Piece::End) => {
+                self.is_over = true;
+                None
+            }
+            None => Some(Err(io::Error::other("the export broke off"))),
+        })
+    }
+}

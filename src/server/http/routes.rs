@@ -1,0 +1,191 @@
+//! The routes of the server, its state, and the names of requests. Who is let in, `access.rs` decides.
+
+use super::answer;
+use crate::config::{StatusCodes, TransferSettings};
+use crate::db::{Db, list_newer_migrations, list_pending_migrations};
+use crate::graphql::{Api, ErrorCode};
+use crate::rule::bounded;
+use crate::server::door::access;
+use crate::server::door::access::Gate;
+use crate::server::socket::websocket;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, guard};
+use async_graphql::futures_util::FutureExt;
+use serde_json::{Value, json};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+/// The header with the name of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a look at the database may take before it counts as not available.
+pub const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What every worker of the server shares.
+pub struct State {
+    /// The API.
+    pub api: Api,
+    /// How requests are answered.
+    pub settings: HttpSettings,
+    /// How fast clients must send and read.
+    pub transfer: TransferSettings,
+    /// The database, for looking whether it is there.
+    pub health: Db,
+    /// Who is let in.
+    pub gate: Gate,
+    /// Whether the server is about to stop; WebSockets and streams end when it is.
+    pub is_stopping: watch::Sender<bool>,
+}
+
+/// How requests are answered.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Which statuses tell how a request went.
+    pub status_codes: StatusCodes,
+    /// How long answering may take.
+    pub request_timeout: Duration,
+}
+
+/// Adds the routes of the API.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/graphql")
+                .wrap(from_fn(access::admit))
+                .route(web::post().to(answer::post))
+                .route(
+                    web::get()
+                        .guard(guard::fn_guard(websocket::is_asked_for))
+                        .to(websocket::open),
+                )
+                .route(web::get().to(answer::get))
+                .default_service(web::to(answer::other_method)),
+        )
+        .route("/health", web::get().to(health))
+        .route(
+            "/",
+            web::get().to(async || {
+                HttpResponse::Found()
+                    .insert_header((header::LOCATION, "/graphiql"))
+                    .finish()
+            }),
+        );
+}
+
+/// The name of a request in the log, which the client may give and is told.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    /// Returns that of a request.
+    pub fn of(request: &HttpRequest) -> Arc<str> {
+        let extensions = request.extensions();
+        let id = extensions.get::<RequestId>();
+        id.map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+}
+
+/// Gives every request a name, under which the log speaks of it, and answers also where the program has a mistake.
+pub async fn name_request<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> actix_web::Result<ServiceResponse<B>> {
+    let id = choose_request_id(request.headers());
+    let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let span = tracing::info_span!("request", id = %id);
+    let answered = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind();
+    match answered.await {
+        Ok(answered) => {
+            let mut response = answered?;
+            let headers = response.headers_mut();
+            headers.insert(REQUEST_ID, name);
+            protect(headers);
+            Ok(response)
+        }
+        Err(_) => {
+            tracing::error!(%id, "a request ended in a panic");
+            let body = json!({ "errors": [{
+                "message": "the server could not answer; its log says why",
+                "extensions": { "code": ErrorCode::Internal.as_str(), "requestId": *id }
+            }] });
+            let mut builder = HttpResponse::InternalServerError();
+            let mut failed = builder.insert_header((REQUEST_ID, name)).json(body);
+            protect(failed.headers_mut());
+            Err(InternalError::from_response("a panic", failed).into())
+        }
+    }
+}
+
+/// Keeps an answer out of caches, unless it says itself that it may be kept, and its type as it is.
+fn protect(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+    }
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+}
+
+/// The name that the client gave, if it can stand in a log, or a new one.
+fn choose_request_id(headers: &HeaderMap) -> Arc<str> {
+    let given = headers
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    let is_usable = |id: &&str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        (1..=128).contains(&id.len()) && id.bytes().all(is_plain)
+    };
+    match given.filter(is_usable) {
+        Some(given) => given.into(),
+        None => uuid::Uuid::new_v4().to_string().into(),
+    }
+}
+
+/// Refuses a request with an error as GraphQL clients read it.
+pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
+    let body: Value = json!({
+        "errors": [{ "message": bounded(message), "extensions": { "code": code.as_str() } }]
+    });
+    HttpResponse::build(status)
+        .insert_header(ContentType::json())
+        .body(body.to_string())
+}
+
+/// Tells whether the server can answer: its database is there and has the right tables.
+async fn health(state: web::Data<State>) -> HttpResponse {
+    let look = state.health.run(|connection| {
+        let newer = list_newer_migrations(connection)?;
+        Ok((list_pending_migrations(connection)?, newer))
+    });
+    let Ok(migrations) = timeout(HEALTH_DEADLINE, look).await else {
+        return HttpResponse::ServiceUnavailable().json(json!({
+            "status": "the database does not answer"
+        }));
+    };
+    match migrations {
+        Ok((_, newer)) if !newer.is_empty() => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "a newer Rollcall has migrated the database"
+        })),
+        Ok((pending, _)) if pending.is_empty() => {
+            HttpResponse::Ok().json(json!({ "status": "ok" }))
+        }
+        // Which ones, is nobody's business who has no key.
+        Ok(_) => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "migrations are missing"
+        })),
+        Err(_) => HttpResponse::ServiceUnavailable().json(json!({
+            "status": "the database is not available"
+        })),
+    }
+}

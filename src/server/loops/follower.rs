@@ -1,0 +1,60 @@
+//! The loop of the follower: it sleeps and is woken, the steps of [`crate::refresh`] follow what changed.
+
+use crate::follow::{Follower, Step};
+use crate::graphql::App;
+use std::time::Duration;
+
+/// How soon to look for changes that others made: an import, another server, plain SQL.
+const SOON: Duration = Duration::from_millis(500);
+/// How soon to look whether a segment follows that another process made; one made here wakes the loop.
+const LATER: Duration = Duration::from_secs(10);
+/// How soon to look again while another follower is at work.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// Follows changes, for ever.
+pub async fn run(app: App) {
+    let mut follower = Follower::default();
+    loop {
+        let (kept, sleep) = step(&app, follower).await;
+        follower = kept;
+        if sleep.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = app.changed.notified() => {}
+        }
+    }
+}
+
+/// Follows what changed so far, and returns how long there is nothing to do.
+async fn step(app: &App, mut follower: Follower) -> (Follower, Duration) {
+    let working = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let step = follower.step(&working.db, &working.refresh);
+        (follower, step)
+    });
+    match done.await {
+        Ok((follower, Ok(step))) => {
+            if let Step::Done(followed) = step {
+                tracing::debug!(?followed, "followed changes");
+                app.live.tell_ended();
+            }
+            let sleep = match step {
+                Step::Nobody => LATER,
+                Step::Idle => SOON,
+                Step::Busy => AT_ONCE,
+                Step::Outdated | Step::Done(_) => Duration::ZERO,
+            };
+            (follower, sleep)
+        }
+        Ok((follower, Err(error))) => {
+            tracing::warn!(%error, "changes could not be followed and will be tried again");
+            (follower, SOON)
+        }
+        Err(stopped) => {
+            tracing::error!(%stopped, "the follower stopped and begins anew");
+            (Follower::default(), SOON)
+        }
+    }
+}

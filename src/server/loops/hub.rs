@@ -1,0 +1,23 @@
+//! The hub: it looks for the newest refreshes on behalf of everybody who listens, and only while somebody does.
+
+use crate::graphql::App;
+use crate::past::find_newest;
+use std::time::Duration;
+
+/// How long between two looks. A refresh that ends in this process is looked at at once.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Looks, for ever.
+pub async fn run(app: App) {
+    loop {
+        app.live.listener().await;
+        match app.db.run(find_newest).await {
+            Ok(newest) => app.live.publish(newest),
+            Err(error) => tracing::warn!(%error, "there is no news for subscriptions"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = app.live.ended() => {}
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The loop of the importer: it sleeps and is woken, the steps of [`crate::import`] work. Imports run, and are
+//! undone, one at a time, whichever servers and commands there are.
+
+use crate::error::Error;
+use crate::graphql::App;
+use crate::import::{run_next, tidy, undo_next};
+use std::time::{Duration, Instant};
+
+/// How soon to look for imports that others asked for, left behind, or are running.
+const SOON: Duration = Duration::from_secs(2);
+/// How soon to try again after a failure of the database.
+const LATER: Duration = Duration::from_secs(10);
+/// How often what is not needed any more is removed.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Runs imports, for ever.
+pub async fn run(app: App) {
+    let mut tidied: Option<Instant> = None;
+    loop {
+        let is_due = tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY);
+        if is_due {
+            tidied = Some(Instant::now());
+        }
+        let sleep = step(&app, is_due).await;
+        if sleep.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = app.import_ready.notified() => {}
+        }
+    }
+}
+
+/// Undoes or runs the next import, and returns how long there is nothing to do.
+async fn step(app: &App, tidies: bool) -> Duration {
+    let working = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        if tidies {
+            tidy(&working.db, &working.imports)?;
+        }
+        let undone = undo_next(&working.db.for_long_work(), working.now());
+        if let Ok(Some(_)) = undone {
+            return undone;
+        }
+        // Imports do not wait for what cannot be undone yet.
+        match run_next(&working.db, &working.imports)? {
+            Some(import) => Ok(Some(import)),
+            None => undone,
+        }
+    });
+    match done.await {
+        Ok(Ok(Some(import))) => {
+            let state = import.state().as_str();
+            // Why undoing was refused names subscribers, which a log must not.
+            let (rows, refused) = (import.done_rows, import.undo_error.is_some());
+            tracing::info!(
+                import = import.id,
+                state,
+                rows,
+                refused,
+                "an import was run or undone"
+            );
+            // Instant segments follow, and there may be another one.
+            app.changed.notify_one();
+            Duration::ZERO
+        }
+        Ok(Ok(None)) => SOON,
+        // The reason can quote the file, and belongs to whoever may see the import.
+        Ok(Err(Error::Invalid(_))) => {
+            tracing::warn!("an import failed; the import itself tells why");
+            SOON
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an import stopped, or was not undone, and will be gone on with");
+            LATER
+        }
+        Err(stopped) => {
+            tracing::error!(%stopped, "an import stopped and will be gone on with");
+            LATER
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The loops that run beside requests: scheduler, importer, follower, hub.
+
+pub(in crate::server) mod follower;
+pub(in crate::server) mod hub;
+pub(in crate::server) mod importer;
+pub(in crate::server) mod scheduler;

@@ -1,0 +1,122 @@
+//! Answers as server-sent events: for subscriptions where WebSockets are not wanted, and for anything else.
+//!
+//! The protocol is that of `graphql-sse` with a connection for each operation:
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
+
+use super::connection::Held;
+use super::websocket::refuse_seat;
+use crate::graphql::{Prepared, Refusal, Reply};
+use crate::server::door::access::Caller;
+use crate::server::door::keys::Looks;
+use crate::server::http::media_type::MediaType;
+use crate::server::http::routes::State;
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use async_graphql::futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use serde_json::json;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::time::{Interval, interval};
+
+/// How often something is sent while nothing happens, so that nobody in between takes the connection for dead.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// Opens a stream. What is wrong with the operation is told in it, as the protocol asks.
+pub fn open(
+    request: &HttpRequest,
+    state: &web::Data<State>,
+    caller: Caller,
+    prepared: Result<Prepared, Refusal>,
+) -> HttpResponse {
+    let held = match state.gate.seats.take(caller.client()) {
+        Ok(seat) => Held::hold(request, seat),
+        Err(full) => return refuse_seat(full),
+    };
+    let replies = match prepared {
+        Ok(prepared) => state.api.stream(prepared),
+        Err(refusal) => stream::iter([Reply::Refused(refusal)]).boxed(),
+    };
+    HttpResponse::Ok()
+        .content_type(MediaType::EventStream.content_type())
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Some proxies would keep events until there are many.
+        .insert_header(("x-accel-buffering", "no"))
+        // Compression would keep them too.
+        .insert_header((header::CONTENT_ENCODING, "identity"))
+        // The permit is free again when the connection is gone.
+        .force_close()
+        .streaming(write(state, caller, held, replies))
+}
+
+/// What a stream needs to go on.
+struct Writing {
+    state: web::Data<State>,
+    caller: Caller,
+    looks: Looks,
+    /// Counts the stream as long as it lasts, or its connection does.
+    _held: Held,
+    replies: BoxStream<'static, Reply>,
+    alive: Interval,
+    has_ended: bool,
+}
+
+fn write(
+    state: &web::Data<State>,
+    caller: Caller,
+    held: Held,
+    replies: BoxStream<'static, Reply>,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
+    let mut is_stopping = state.is_stopping.subscribe();
+    let writing = Writing {
+        looks: state.gate.keys.listen(),
+        state: state.clone(),
+        caller,
+        _held: held,
+        replies,
+        alive: interval(ALIVE_EVERY),
+        has_ended: false,
+    };
+    let stopped = async move {
+        // An error means that the server is gone.
+        let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+    };
+    let events = stream::unfold(writing, |mut writing| async {
+        let event = writing.next().await?;
+        Some((Ok(Bytes::from(event)), writing))
+    });
+    events.take_until(Box::pin(stopped))
+}
+
+impl Writing {
+    /// Waits for what is to be sent next; nothing after the end, and nothing for a key that is worthless by now.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if self.has_ended {
+                return None;
+            }
+            let reply = tokio::select! {
+                reply = self.replies.next() => reply,
+                _ = self.alive.tick() => return Some(":\n\n".to_owned()),
+                () = self.looks.next() => {
+                    let State { api, gate, .. } = &**self.state;
+                    self.has_ended = !gate.keys.still_admit(&self.caller.access, api.app().now());
+                    continue;
+                }
+            };
+            return Some(match reply {
+                Some(Reply::Next(response)) => next(&json!(response)),
+                Some(Reply::Refused(refusal)) => next(&json!({ "errors": refusal.errors })),
+                None => {
+                    self.has_ended = true;
+                    "event: complete\ndata:\n\n".to_owned()
+                }
+            });
+        }
+    }
+}
+
+/// JSON has no line breaks outside of its texts, and in them they are escaped.
+fn next(payload: &serde_json::Value) -> String {
+    format!("event: next\ndata: {payload}\n\n")
+}

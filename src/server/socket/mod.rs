@@ -1,0 +1,8 @@
+//! Connections that stay open: WebSockets, server-sent events, and what clients must read in time.
+
+pub(in crate::server) mod connection;
+pub(in crate::server) mod event_stream;
+pub(in crate::server) mod frame_guard;
+pub(in crate::server) mod outbox;
+pub(in crate::server) mod protocol;
+pub(in crate::server) mod websocket;
