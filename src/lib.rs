@@ -78,7 +78,7 @@
 //! 1. `server/door/access.rs` looks at the host and the API key, and says who asks. `server/http/answer.rs` takes the bytes and
 //!    refuses what is no request; `graphql/engine/document/` bounds and validates the document, asks for the scopes of its fields,
 //!    judges the variables, reckons the cost and collects the fields to execute; `graphql/engine/api.rs` has async-graphql
-//!    answer it, and bounds the errors. `server/http/respond.rs` says by the status how it went.
+//!    answer it, and bounds and completes the errors. `server/http/respond.rs` says by the status how it went.
 //! 2. The resolver in `graphql/types/<noun>` reads the arguments and asks a loader, or runs one use case over `Db::run`.
 //! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
 //!

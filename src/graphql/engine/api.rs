@@ -4,6 +4,7 @@ use super::answer_budget::AnswerBudget;
 use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
+use super::error_paths::restore_path;
 use super::loaders::request_loader;
 use super::parameters::Parameters;
 use super::scans::{ScanLimits, Scans};
@@ -285,7 +286,8 @@ impl Finish {
 
     /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
     /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
-    fn complete(&self, error: ServerError) -> ServerError {
+    fn complete(&self, mut error: ServerError) -> ServerError {
+        restore_path(&mut error);
         let mut error = match code_of(&error) {
             Some(_) => error,
             None => with_code(error, ErrorCode::BadUserInput),

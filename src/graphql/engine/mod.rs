@@ -8,6 +8,7 @@ pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
 pub(in crate::graphql) mod document;
 pub(in crate::graphql) mod error;
+pub(in crate::graphql) mod error_paths;
 pub(in crate::graphql) mod id;
 pub(in crate::graphql) mod loaders;
 pub(in crate::graphql) mod nullable;

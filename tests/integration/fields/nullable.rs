@@ -2,50 +2,15 @@
 //!
 //! The specification (September 2025, section 6.4.4 "Handling Execution Errors") wants it so, and clients rely on it.
 
+use super::faults::{Fault, fail_statement, prepare, tables, with_fragile};
 use super::walk::{fill, questions};
 use crate::scopes::{Schema, bare};
-use crate::support::TestApp;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 /// Nullable fields whose object is not looked up by itself: nothing of them can fail alone.
 const READ_WITH_THE_PARENT: [&str; 0] = [];
-
-/// Replaces a table by a view of it that lets statements fail, counted from 1.
-fn make_fragile(app: &TestApp, table: &str) {
-    app.database.execute(&format!(
-        "ALTER TABLE {table} RENAME TO kept; CREATE VIEW {table} AS SELECT kept.* FROM kept WHERE (SELECT is_spared())"
-    ));
-}
-
-fn mend(app: &TestApp, table: &str) {
-    app.database.execute(&format!(
-        "DROP VIEW {table}; ALTER TABLE kept RENAME TO {table}"
-    ));
-}
-
-/// Lets that statement of those which read the fragile table fail.
-fn fail_statement(app: &TestApp, number: u32) {
-    app.database.execute(&format!(
-        "SELECT setval('spared', 1, false), setval('doomed', {number})"
-    ));
-}
-
-/// Lists the tables that hold something.
-fn tables(app: &TestApp) -> Vec<String> {
-    let names = app.database.ask(
-        "SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM information_schema.tables \
-         WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%diesel%'",
-    );
-    let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
-    let is_filled = |name: &&String| {
-        app.database
-            .ask(&format!("SELECT EXISTS (SELECT FROM {name})"))
-            == "true"
-    };
-    names.iter().filter(is_filled).cloned().collect()
-}
 
 /// The place of an error: keys of fields and positions in lists.
 fn path_of(error: &Value) -> Vec<Value> {
@@ -62,7 +27,8 @@ fn place_of_null(schema: &Schema, path: &[Value]) -> Vec<Value> {
             Value::String(key) => {
                 let fields = parents.iter().flat_map(|parent| schema.fields(parent));
                 let mut fields = fields.filter(|field| field.name.node == key.as_str());
-                let field = fields.next().unwrap_or_else(|| panic!("no field {key}"));
+                let field = fields.next();
+                let field = field.unwrap_or_else(|| panic!("{parents:?} has no {key}: {path:?}"));
                 field.ty.node.to_string()
             }
             _ => {
@@ -111,11 +77,7 @@ fn find_fault(schema: &Schema, response: &Value) -> Option<String> {
 fn a_nullable_field_that_fails_is_null_beside_its_siblings() {
     let schema = Schema::load();
     let app = fill();
-    app.database.execute(
-        "CREATE SEQUENCE spared; CREATE SEQUENCE doomed; \
-         CREATE FUNCTION is_spared() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN \
-             IF nextval('spared') = (SELECT last_value FROM doomed) THEN RAISE 'a fault of the test'; END IF; RETURN true; END $$",
-    );
+    prepare(&app, Fault::Broken);
     let questions = questions(&schema);
     let is_nullable = |of: &str| !of.ends_with('!') || of.contains("]") && !of.contains("!]");
     let nullable: Vec<_> = questions
@@ -125,27 +87,29 @@ fn a_nullable_field_that_fails_is_null_beside_its_siblings() {
     let mut failed_alone = BTreeSet::new();
     let mut wrong = BTreeSet::new();
     for table in tables(&app) {
-        make_fragile(&app, &table);
-        for question in &nullable {
-            let document = question.documents().next().expect("a document");
-            for number in 1.. {
-                fail_statement(&app, number);
-                let response = app.respond(&document, Value::Null);
-                let Some(errors) = response["errors"].as_array() else {
-                    break;
-                };
-                if let Some(fault) = find_fault(&schema, &response) {
-                    wrong.insert(format!("{}: {fault}: {document}", question.coordinate()));
-                }
-                let keys = |path: Vec<Value>| path.into_iter().rev().find(Value::is_string);
-                if errors.iter().all(|error| {
-                    keys(path_of(error)) == Some(question.field.name.node.as_str().into())
-                }) {
-                    failed_alone.insert(question.coordinate());
+        with_fragile(&app, &table, || {
+            for question in &nullable {
+                let document = question.documents().next().expect("a document");
+                for number in 1.. {
+                    fail_statement(&app, number);
+                    let response = app.respond(&document, Value::Null);
+                    let Some(errors) = response["errors"].as_array() else {
+                        break;
+                    };
+                    if let Some(fault) = find_fault(&schema, &response) {
+                        wrong.insert(format!("{}: {fault}: {document}", question.coordinate()));
+                    }
+                    let is_of_field = |error: &Value| {
+                        let mut path = path_of(error).into_iter().rev();
+                        let name = question.field.name.node.as_str();
+                        path.find(Value::is_string) == Some(name.into())
+                    };
+                    if errors.iter().all(is_of_field) {
+                        failed_alone.insert(question.coordinate());
+                    }
                 }
             }
-        }
-        mend(&app, &table);
+        });
     }
     assert!(wrong.is_empty(), "{} wrong: {wrong:#?}", wrong.len());
     let is_object = |of: &str| !schema.leaf(&bare(of)).is_empty();

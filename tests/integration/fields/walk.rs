@@ -3,7 +3,7 @@
 use crate::scopes::{Schema, bare, is_required};
 use crate::support::TestApp;
 use async_graphql::parser::types::{FieldDefinition, InputValueDefinition, TypeKind};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many objects of each kind the database has.
@@ -49,11 +49,6 @@ impl Question<'_> {
     pub fn documents(&self) -> impl Iterator<Item = String> {
         let selections = self.selections.iter();
         selections.map(|selection| self.ask(&format!("{PARENT}: __typename {selection}")))
-    }
-
-    /// Returns the document that asks for nothing but the parents.
-    pub fn without_the_field(&self) -> String {
-        self.ask(&format!("{PARENT}: __typename"))
     }
 
     fn ask(&self, selection: &str) -> String {
@@ -264,16 +259,4 @@ fn fill_one_of_each(app: &TestApp, number: usize, emails: &[&str]) {
         "mutation ($id: ID!, $rule: JSON!) { updateSegment(input: {id: $id, ruleJson: $rule}) { userErrors { message } } }",
         json!({ "id": segment, "rule": { "all": nodes } }),
     );
-}
-
-/// Counts the parents in an answer.
-pub fn count_parents(data: &Value) -> usize {
-    match data {
-        Value::Array(items) => items.iter().map(count_parents).sum(),
-        Value::Object(fields) => {
-            let below = fields.values().map(count_parents).sum::<usize>();
-            below + usize::from(fields.contains_key(PARENT))
-        }
-        _ => 0,
-    }
 }

@@ -161,6 +161,44 @@ fn a_field_that_failed_is_null_and_its_siblings_are_there() {
 }
 
 #[test]
+fn an_error_within_lists_names_the_field_that_failed() {
+    let app = app();
+    app.segment("all", json!({"everyone": true}));
+    app.refresh();
+    let response = app.respond(
+        "{ segments { nodes { members { edges { node { memberships { subscriber { again: events(first: -1) { totalCount } } } } } } } } }",
+        json!({}),
+    );
+    assert_eq!(response["data"], Value::Null);
+    assert_eq!(
+        response["errors"][0]["path"],
+        json!([
+            "segments",
+            "nodes",
+            0,
+            "members",
+            "edges",
+            0,
+            "node",
+            "memberships",
+            0,
+            "subscriber",
+            "again"
+        ])
+    );
+    // Where something between them may be null, the path is the same.
+    let response = app.respond(
+        &format!("{{ {ANNA} {{ memberships {{ subscriber {{ events(first: -1) {{ totalCount }} }} }} }} }}"),
+        json!({}),
+    );
+    assert_eq!(response["data"], json!({"subscriber": null}));
+    assert_eq!(
+        response["errors"][0]["path"],
+        json!(["subscriber", "memberships", 0, "subscriber", "events"])
+    );
+}
+
+#[test]
 fn a_text_that_cannot_be_stored_is_refused_wherever_it_comes() {
     let app = app();
     let wanted = "expected texts without the character U+0000, which cannot be stored";
