@@ -76,6 +76,7 @@ fn build_schema(app: App, is_subgraph: bool) -> RollcallSchema {
     // Documents come here validated, and so bounded that no way through them is too long.
     builder(is_subgraph)
         .data(app)
+        .extension(engine::error_paths::ErrorPaths)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(1_000)
         .finish()

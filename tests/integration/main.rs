@@ -20,6 +20,7 @@ mod erasure;
 mod event_bounds;
 mod exporting;
 mod faults;
+mod fields;
 mod history;
 mod http;
 mod importing;

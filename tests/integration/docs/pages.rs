@@ -81,7 +81,10 @@ impl Page {
                 }
                 (None, None) => {
                     let is_hidden = line.contains(FENCE) || inner.starts_with("~~~");
-                    assert!(!is_hidden, "{place}: begin a block with ``` on a line of its own");
+                    assert!(
+                        !is_hidden,
+                        "{place}: begin a block with ``` on a line of its own"
+                    );
                 }
             }
         }

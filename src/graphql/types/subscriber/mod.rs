@@ -23,6 +23,7 @@ use crate::graphql::engine::loaders::{
     GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, SubscriberByEmail, SubscriberById, Total,
     TotalsOf, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::Date;
 use crate::graphql::engine::scans::run_scan;
 use crate::graphql::types::subscriber::status_change::{
@@ -433,19 +434,22 @@ impl SubscriberQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The e-mail address, in any letter case.")] email: Option<String>,
-    ) -> async_graphql::Result<Option<SubscriberNode>> {
-        let found = match (id, email) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Subscriber, "id")?;
-                load_one(context.loader()?, SubscriberById(id)).await?
-            }
-            (None, Some(email)) => {
-                let email = SubscriberByEmail::of(&email);
-                load_one(context.loader()?, email).await?
-            }
-            _ => return Err(bad_input("expected either \"id\" or \"email\"")),
-        };
-        Ok(found.map(SubscriberNode))
+    ) -> Nullable<SubscriberNode> {
+        nullable(async {
+            let found = match (id, email) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Subscriber, "id")?;
+                    load_one(context.loader()?, SubscriberById(id)).await?
+                }
+                (None, Some(email)) => {
+                    let email = SubscriberByEmail::of(&email);
+                    load_one(context.loader()?, email).await?
+                }
+                _ => return Err(bad_input("expected either \"id\" or \"email\"")),
+            };
+            Ok(found.map(SubscriberNode))
+        })
+        .await
     }
 
     /// Lists all subscribers, or those that a filter lets pass.
