@@ -28,8 +28,8 @@ use rollcall::import::{
     BATCH_ROWS, EventImport, ImportOptions, ImportReport, ImportSettings, Spool, SubscriberImport,
     create, in_place, try_run,
 };
-use rollcall::refresh::RefreshSettings;
 use rollcall::rule::CustomType;
+use rollcall::scan::RefreshSettings;
 use rollcall::scan::{Meter, RULE_BUDGET};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

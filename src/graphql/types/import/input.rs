@@ -2,9 +2,10 @@
 
 use super::analysis::{ImportOthers, ImportProgram};
 use super::{ImportKindName, ImportModeName, ImportNode};
+use crate::app::App;
 use crate::audience::api_key::Scope;
 use crate::error::Error;
-use crate::graphql::engine::app::{App, ContextExt};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
 use crate::graphql::engine::id::{Kind, input_id};
 use crate::graphql::types::custom_field::CustomFieldType;
@@ -288,7 +289,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
     let time_zone = reading.read(
         "timeZone",
         input.time_zone.as_deref(),
-        crate::config::parse_zone,
+        crate::audience::setting::parse_zone,
     );
     let mut date_formats = Vec::new();
     for (place, said) in input.date_formats.iter().enumerate() {

@@ -6,11 +6,12 @@ pub(in crate::graphql) mod input;
 use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
 use crate::graphql::engine::loaders::{ImportById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::import;
 use crate::import::{
@@ -444,10 +445,13 @@ impl ImportQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
-    ) -> async_graphql::Result<Option<ImportNode>> {
-        let id = parse_kind(&id, Kind::Import, "id")?;
-        let found = load_one(context.loader()?, ImportById(id)).await?;
-        Ok(found.map(ImportNode))
+    ) -> Nullable<ImportNode> {
+        nullable(async {
+            let id = parse_kind(&id, Kind::Import, "id")?;
+            let found = load_one(context.loader()?, ImportById(id)).await?;
+            Ok(found.map(ImportNode))
+        })
+        .await
     }
 
     /// Lists the imports, newest first.
