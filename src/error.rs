@@ -4,8 +4,8 @@ use crate::cancel::{StopReason, Stopped};
 use crate::rule::{Problem, and_more, bounded, join_first};
 use serde::Serialize;
 
-/// A failure of a use case.
-#[derive(Debug, thiserror::Error)]
+/// A failure of a use case. It can be cloned, since everybody who waits for one batch of a loader gets it.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The thing asked for does not exist.
     #[error("no {what} {name} exists")]

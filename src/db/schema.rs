@@ -126,6 +126,8 @@ diesel::table! {
         number -> Int4,
         /// Ids of the subscribers or events that the batch added, as runs; see src/audience/runs.rs.
         created -> Bytea,
+        /// Ids of the subscribers that were made for the events of the batch, as runs.
+        people -> Nullable<Bytea>,
     }
 }
 

@@ -7,16 +7,15 @@ mod engine;
 mod types;
 
 pub use engine::api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
-pub use engine::app::App;
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;
-pub use engine::scans::{ScanLimits, Scans};
 pub use engine::scope::{forbidden, needed_scopes};
 pub use types::subscription::Subscription;
 
+use crate::app::App;
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 use chrono::{DateTime, Utc};
 
@@ -77,6 +76,7 @@ fn build_schema(app: App, is_subgraph: bool) -> RollcallSchema {
     // Documents come here validated, and so bounded that no way through them is too long.
     builder(is_subgraph)
         .data(app)
+        .extension(engine::error_paths::ErrorPaths)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(1_000)
         .finish()

@@ -16,8 +16,8 @@ pub const MAX_LISTED: usize = 1_000;
 /// How much of a cell is kept with a problem, in characters.
 const MAX_VALUE: usize = 200;
 
-/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`
-/// or `refused`.
+/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`,
+/// `folded` or `refused`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ImportReport {
@@ -56,6 +56,10 @@ pub struct ImportReport {
     pub dropped_cells: u64,
     /// Cells that were read with a remark.
     pub remarks: u64,
+    /// Rows that are further lines of an order, and were joined to its first.
+    pub folded: u64,
+    /// Subscribers who were made because they did something.
+    pub created_people: u64,
     /// Why rows were left out, the first [`MAX_LISTED`] of them.
     #[serde(skip)]
     pub problems: Vec<RowProblem>,
@@ -224,6 +228,8 @@ impl ImportReport {
             unknown,
             dropped_cells,
             remarks,
+            folded,
+            created_people,
             problems: _,
         } = batch;
         for (total, more) in [
@@ -244,6 +250,8 @@ impl ImportReport {
             (&mut self.unknown, unknown),
             (&mut self.dropped_cells, dropped_cells),
             (&mut self.remarks, remarks),
+            (&mut self.folded, folded),
+            (&mut self.created_people, created_people),
         ] {
             *total += more;
         }

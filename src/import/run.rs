@@ -305,11 +305,17 @@ fn run_rows(
 ) -> Result<ImportState, Error> {
     let moment = import.started_at.unwrap_or(import.created_at);
     let (names, first) = read_names(file.rows, &file.form, options)?;
-    let Plan { kind, groups } = prepare(db, import, options, &names, moment)?;
+    let Plan {
+        kind,
+        groups,
+        named_groups,
+    } = prepare(db, import, options, &names, moment)?;
     let context = Context {
         import_id: import.id,
         moment,
         groups,
+        named_groups,
+        meets_known_events: AtomicBool::new(false),
         is_dry_run: options.is_dry_run(),
     };
     let writer = Writer {
@@ -446,12 +452,23 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         batch: &mut Batch,
     ) -> Result<bool, Stopped> {
         let number = batch.number;
-        self.turns.wait_to_place(number, batch.follows)?;
+        // Looked up beside the batch before, unless that makes people.
+        let found = match (&batch.items, self.kind) {
+            (Items::Events(list), Kind::Events(_, options)) if !options.create_people => {
+                events::find_people(connection, list)?
+            }
+            _ => events::Found::new(),
+        };
+        let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
+        self.turns.wait_to_place(number, batch.follows || creates_people)?;
         let mut placed = match (&batch.items, self.kind) {
             (Items::People(people), Kind::People(_, options)) => {
                 subscribers::place(connection, people, options, self.context)?
             }
-            (Items::Events(list), _) => events::place(connection, list, self.context)?,
+            (Items::Events(list), Kind::Events(_, options)) => {
+                let found = if creates_people { events::find_people(connection, list)? } else { found };
+                events::place(connection, list, found, options, self.context)?
+            }
             _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),
         };
         self.turns.placed(number);
@@ -473,15 +490,17 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         number: i32,
         placed: &mut Placed,
     ) -> Result<(), Error> {
-        if placed.new_ids.is_empty() {
+        if placed.new_ids.is_empty() && placed.new_people.is_empty() {
             return Ok(());
         }
         let ids = std::mem::take(&mut placed.new_ids);
+        let people = std::mem::take(&mut placed.new_people);
         diesel::insert_into(import_batches::table)
             .values((
                 import_batches::import_id.eq(self.context.import_id),
                 import_batches::number.eq(number),
                 import_batches::created.eq(runs::encode(ids)),
+                import_batches::people.eq((!people.is_empty()).then(|| runs::encode(people))),
             ))
             .execute(connection)?;
         Ok(())

@@ -62,7 +62,7 @@ impl Schema {
     }
 
     /// Lists the objects that something of an abstract type can be.
-    fn possible(&self, name: &str) -> Vec<String> {
+    pub fn possible(&self, name: &str) -> Vec<String> {
         if let Some(TypeKind::Union(union)) = self.types.get(name).map(|found| &found.kind) {
             return union
                 .members
@@ -138,7 +138,7 @@ impl Schema {
     }
 
     /// Writes what to select of a type when nothing of it is wanted.
-    fn leaf(&self, of: &str) -> &'static str {
+    pub fn leaf(&self, of: &str) -> &'static str {
         let kind = self.types.get(of).map(|definition| &definition.kind);
         match kind {
             Some(TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)) => {

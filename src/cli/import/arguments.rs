@@ -61,7 +61,7 @@ pub struct FileArguments {
     #[arg(long, value_parser = parse_quote)]
     quote: Option<u8>,
 
-    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
     #[arg(long, value_parser = parse_encoding)]
     encoding: Option<Encoding>,
 
@@ -117,6 +117,7 @@ impl FileArguments {
             header: self.header,
             skip_lines: self.skip_lines,
             part: self.part.clone(),
+            fields_from: Vec::new(),
             decimal_comma: self.decimal_commas.iter().any(String::is_empty),
         }
     }
@@ -152,12 +153,25 @@ pub struct SubscriberArguments {
     #[arg(long)]
     strict: bool,
 
+    /// What stands between the items of the lists in a column: COLUMN=CHARACTER, such as "Tags=,". May be given several
+    /// times.
+    #[arg(long = "split", value_name = "COLUMN=CHARACTER", value_parser = parse_split)]
+    splits: Vec<(String, char)>,
+
+    /// A column that names groups to add the subscriber of the row to. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    groups_from: Vec<String>,
+
+    /// A column with JSON objects, whose keys become custom fields. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    fields_from: Vec<String>,
+
     /// The key of a group to add every subscriber of the file to. May be given several times.
     #[arg(long = "group", value_name = "KEY")]
     groups: Vec<String>,
 
     /// Make the groups that do not exist.
-    #[arg(long, requires = "groups")]
+    #[arg(long)]
     create_group: bool,
 
     /// Make a custom field of a column: COLUMN:TYPE, with text, number, date, datetime, boolean or list. May be given
@@ -191,13 +205,34 @@ pub struct SubscriberArguments {
 pub struct EventArguments {
     #[command(flatten)]
     pub file: FileArguments,
+
+    /// The name of all events of the file, where no column has it.
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+
+    /// The column in which the lines of one order are the same: they become one event.
+    #[arg(long, value_name = "COLUMN")]
+    fold: Option<String>,
+
+    /// Make subscribers of people who are not known. They wait for a confirmation, since buying is not agreeing to letters.
+    #[arg(long)]
+    create_people: bool,
+
+    /// What becomes of columns of which nothing is known: leave them out, or make properties of them.
+    #[arg(long, value_name = "ignore|field", value_parser = parse_others)]
+    others: Option<Others>,
 }
 
 impl SubscriberArguments {
     /// What is asked of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Subscribers(SubscriberImport {
-            file: self.file.form(),
+            file: FileOptions {
+                fields_from: self.fields_from.clone(),
+                ..self.file.form()
+            },
+            splits: self.splits.clone(),
+            groups_from: self.groups_from.clone(),
             groups: self.groups.clone(),
             create_groups: self.create_group,
             fields: self.fields.clone(),
@@ -238,6 +273,10 @@ impl EventArguments {
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Events(EventImport {
             file: self.file.form(),
+            event: self.event.clone(),
+            fold: self.fold.clone(),
+            create_people: self.create_people,
+            others: self.others,
             columns: self.file.columns.clone(),
             ignore: self.file.ignore.clone(),
             date_format: self.file.date_format(),
@@ -252,6 +291,18 @@ fn parse_field(text: &str) -> Result<(String, CustomType), String> {
     let (column, type_name) = text.rsplit_once(':').ok_or(expected)?;
     let custom_type = CustomType::parse(type_name.trim()).ok_or(expected)?;
     Ok((column.trim().to_owned(), custom_type))
+}
+
+fn parse_split(text: &str) -> Result<(String, char), String> {
+    let expected = || "expected COLUMN=CHARACTER, such as \"Tags=,\" or \"Tags=tab\"".to_owned();
+    let (column, split) = text.rsplit_once('=').ok_or_else(expected)?;
+    let mut characters = split.chars();
+    let character = match (characters.next(), characters.next()) {
+        (Some(character), None) => character,
+        _ if split.eq_ignore_ascii_case("tab") => '\t',
+        _ => return Err(expected()),
+    };
+    Ok((column.trim().to_owned(), character))
 }
 
 fn parse_column(text: &str) -> Result<(String, String), String> {

@@ -3,7 +3,7 @@
 use super::page::flag;
 use crate::cli::terminal::{Screen, harmless, say};
 use crate::db::Db;
-use crate::import::{FileForm, Import, ImportKind, ImportReport, ImportState, full_report};
+use crate::import::{FileForm, FileFormat, Import, ImportKind, ImportReport, ImportState, full_report};
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
@@ -145,7 +145,10 @@ fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
         ImportKind::Events => vec![
             (report.created, "recorded"),
             (report.unchanged, "known already"),
+            (report.folded, "joined to the first line of their order"),
             (report.refused, "refused"),
+            (report.created_people, "subscribers made of unknown people"),
+            (report.remarks, "cells read with a remark"),
         ],
     };
     let reasons = [
@@ -229,8 +232,21 @@ pub fn form_of(file: &FileForm) -> String {
     } else {
         "no header"
     };
-    let encoding = file.form.encoding.as_str();
-    format!("{encoding}, cells separated by {delimiter}, {header}")
+    let part = file.form.part.as_ref().map(|part| format!("\"{}\", ", harmless(part)));
+    let part = part.unwrap_or_default();
+    let skipped = match file.form.skipped_lines {
+        0 => String::new(),
+        1 => ", 1 line before it".to_owned(),
+        lines => format!(", {lines} lines before it"),
+    };
+    match file.form.format {
+        FileFormat::Text => {
+            let encoding = file.form.encoding.as_str();
+            format!("{part}{encoding}, cells separated by {delimiter}, {header}{skipped}")
+        }
+        FileFormat::Workbook => format!("sheet {part}{header}{skipped}"),
+        FileFormat::JsonLines => format!("{part}JSON, an object a line"),
+    }
 }
 
 fn print_form(file: &FileForm) {

@@ -1,18 +1,16 @@
 //! The API as the server uses it: from the parameters of a request to its answer.
 
 use super::answer_budget::AnswerBudget;
-use super::app::App;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
-use super::empty::mark_objects;
-use super::failed::null_failed_fields;
+use super::error_paths::restore_path;
 use super::loaders::request_loader;
-use super::order::order_fields;
 use super::parameters::Parameters;
-use super::scans::{ScanLimits, Scans};
+use crate::app::App;
 use crate::audience::api_key::Access;
 use crate::graphql::{RollcallSchema, build_schema, served_sdl};
 use crate::rule::bounded;
+use crate::scan::{ScanLimits, Scans};
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
@@ -136,7 +134,7 @@ impl Api {
         check_way(&ready, asking.way)?;
         let variables = Variables::from_json(serde_json::Value::Object(variables));
         let mut request = Request::new("").variables(variables);
-        request.set_parsed_query(mark_objects(&ready.translated));
+        request.set_parsed_query(ready.translated);
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let budget = AnswerBudget::new(self.max_answer);
         Ok(Prepared {
@@ -147,7 +145,7 @@ impl Api {
             cost: ready.cost,
             finish: Finish {
                 told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
-                operation: ready,
+                kind: ready.kind,
                 budget,
                 changed: Arc::clone(&self.app.changed),
                 request_id: Arc::clone(&asking.request_id),
@@ -168,7 +166,7 @@ impl Api {
     /// The answers must be awaited within a `LocalSet`, as the workers of actix are.
     pub fn stream(&self, prepared: Prepared) -> BoxStream<'static, Reply> {
         let finish = prepared.finish;
-        if finish.operation.kind != OperationType::Subscription {
+        if finish.kind != OperationType::Subscription {
             return self.answer_once(prepared.request, finish);
         }
         let mut is_first = true;
@@ -208,7 +206,7 @@ impl Api {
 /// it does not stop between two changes.
 async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Response {
     let executed = schema.execute(request);
-    if finish.operation.kind == OperationType::Mutation {
+    if finish.kind == OperationType::Mutation {
         return finish.finish(executed.await);
     }
     tokio::select! {
@@ -239,7 +237,7 @@ fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
 
 /// What is done with every answer of an operation.
 struct Finish {
-    operation: ReadyOperation,
+    kind: OperationType,
     budget: AnswerBudget,
     changed: Arc<Notify>,
     request_id: Arc<str>,
@@ -248,19 +246,14 @@ struct Finish {
 }
 
 impl Finish {
-    /// Puts an answer into order and gives codes to its errors; tells the follower of instant segments of a change.
+    /// Gives codes to the errors of an answer; tells the follower of instant segments of a change.
     fn finish(&self, mut response: Response) -> Response {
-        if self.operation.kind == OperationType::Mutation {
+        if self.kind == OperationType::Mutation {
             self.changed.notify_one();
         }
         if self.budget.is_exceeded() {
             return self.tell_cost(Response::from_errors(vec![self.too_large()]));
         }
-        let document = &self.operation.translated;
-        if let Some((_, operation)) = document.operations.iter().next() {
-            null_failed_fields(&mut response, document, &operation.node);
-        }
-        order_fields(&mut response, document, None);
         let errors = std::mem::take(&mut response.errors);
         let told = list_first(MAX_ERRORS, errors, |error| error).into_iter();
         response.errors = told.map(|error| self.complete(error)).collect();
@@ -269,7 +262,7 @@ impl Finish {
 
     /// Returns the only error of an answer that is too large.
     fn too_large(&self) -> ServerError {
-        let changed = match self.operation.kind {
+        let changed = match self.kind {
             OperationType::Mutation => "; the changes were made",
             _ => "",
         };
@@ -293,7 +286,8 @@ impl Finish {
 
     /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
     /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
-    fn complete(&self, error: ServerError) -> ServerError {
+    fn complete(&self, mut error: ServerError) -> ServerError {
+        restore_path(&mut error);
         let mut error = match code_of(&error) {
             Some(_) => error,
             None => with_code(error, ErrorCode::BadUserInput),

@@ -110,13 +110,31 @@ macro_rules! connection {
         $(#[$edge_doc:meta])* $edge:ident { $node:ty $(, $(#[$field_doc:meta])* $field:ident : $type:ty)* }
     ) => {
         $(#[$edge_doc])*
-        #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
             /// The item.
             pub node: $node,
             /// The place of the item in the list, for `after` and `before`.
             pub cursor: $crate::graphql::engine::answer_budget::Text<String>,
-            $($(#[$field_doc])* pub $field: $type,)*
+            $(pub $field: $type,)*
+        }
+
+        // Not a `SimpleObject`, whose getters nothing calls.
+        $(#[$edge_doc])*
+        #[async_graphql::Object]
+        impl $edge {
+            /// The item.
+            async fn node(&self) -> &$node {
+                &self.node
+            }
+
+            /// The place of the item in the list, for `after` and `before`.
+            async fn cursor(&self) -> &$crate::graphql::engine::answer_budget::Text<String> {
+                &self.cursor
+            }
+
+            $($(#[$field_doc])* async fn $field(&self) -> &$type {
+                &self.$field
+            })*
         }
 
         $(#[$connection_doc])*

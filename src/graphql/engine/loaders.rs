@@ -1,9 +1,9 @@
 //! Loaders: one statement per field, however many parents ask for it.
 
-use super::app::{App, ContextExt};
+use super::context::ContextExt;
 use super::error::to_graphql;
 use super::scalar::count;
-use super::scans::scan;
+use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::event::{self, Event, EventTotal};
@@ -32,10 +32,11 @@ use crate::text::find_email;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::futures_util::future::BoxFuture;
+use async_graphql::futures_util::task::{FutureObj, Spawn, SpawnError};
+use async_graphql::runtime::Timer;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
@@ -55,18 +56,30 @@ pub fn request_loader(app: App, access: &Access) -> RequestLoader {
         app,
         key: access.key_id,
     };
-    // What goes wrong in a batch is logged under the name of its request.
-    let span = Span::current();
-    let spawn = move |batch: BoxFuture<'static, ()>| {
-        let patient = async move {
+    DataLoader::new(loaders, OnThisThread(Span::current()), Turns).delay(Duration::ZERO)
+}
+
+/// Runs batches on the thread of the request. What goes wrong in one is logged under the name of the request.
+struct OnThisThread(Span);
+
+impl Spawn for OnThisThread {
+    fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        tokio::task::spawn_local(batch.instrument(self.0.clone()));
+        Ok(())
+    }
+}
+
+/// Makes batches wait until other tasks have had their turns.
+struct Turns;
+
+impl Timer for Turns {
+    fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {
             for _ in 0..PATIENCE {
                 tokio::task::yield_now().await;
             }
-            batch.await;
-        };
-        tokio::task::spawn_local(patient.instrument(span.clone()));
-    };
-    DataLoader::new(loaders, spawn).delay(Duration::ZERO)
+        })
+    }
 }
 
 /// Loads by key over the database.
@@ -88,7 +101,7 @@ macro_rules! load {
     };
     ($(#[$doc:meta])* scan $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
         load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
-            scan(&loaders.app, loaders.key, move |db, _| {
+            loaders.app.scan(loaders.key, move |db, _| {
                 db.run_here(|$connection| {
                     let $keys = $keys.clone();
                     $body
@@ -103,13 +116,12 @@ macro_rules! load {
 
         impl Loader<$key> for Loaders {
             type Value = $value;
-            type Error = Arc<Error>;
+            type Error = Error;
 
-            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Arc<Error>> {
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, Error> {
                 let $keys: Vec<$inner> = keys.iter().map(|key| key.0.clone()).collect();
                 let $loaders = self;
-                let loaded = $loading.await;
-                let loaded: HashMap<$inner, $value> = loaded.map_err(Arc::new)?;
+                let loaded: HashMap<$inner, $value> = $loading.await?;
                 Ok(loaded.into_iter().map(|(key, value)| ($key(key), value)).collect())
             }
         }
@@ -457,9 +469,9 @@ pub async fn load_one<K>(
 ) -> async_graphql::Result<Option<<Loaders as Loader<K>>::Value>>
 where
     K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
-    Loaders: Loader<K, Error = Arc<Error>>,
+    Loaders: Loader<K, Error = Error>,
 {
-    loader.load_one(key).await.map_err(shared)
+    loader.load_one(key).await.map_err(to_graphql)
 }
 
 /// Loads many values.
@@ -469,18 +481,7 @@ pub async fn load_many<K>(
 ) -> async_graphql::Result<HashMap<K, <Loaders as Loader<K>>::Value>>
 where
     K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
-    Loaders: Loader<K, Error = Arc<Error>>,
+    Loaders: Loader<K, Error = Error>,
 {
-    loader.load_many(keys).await.map_err(shared)
-}
-
-fn shared(error: Arc<Error>) -> async_graphql::Error {
-    to_graphql(match &*error {
-        Error::Unavailable(reason) => Error::Unavailable(reason.clone()),
-        Error::TimedOut | Error::Abandoned => Error::TimedOut,
-        Error::TooManyScans => Error::TooManyScans,
-        Error::Invalid(problems) => Error::Invalid(problems.clone()),
-        Error::Contention(reason) => Error::Contention(reason.clone()),
-        other => Error::Internal(other.to_string()),
-    })
+    loader.load_many(keys).await.map_err(to_graphql)
 }

@@ -4,10 +4,11 @@ use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
 use super::segment::SegmentNode;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::loaders::{
     CustomFieldByKey, DependenciesOf, GroupByKey, SegmentByKey, UsersOf, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::rule::{Dependency, DependencyKind};
 use async_graphql::{Context, Enum, Object};
 
@@ -42,33 +43,39 @@ impl SegmentDependency {
     }
 
     /// The custom field, if it is one.
-    async fn custom_field(
-        &self,
-        context: &Context<'_>,
-    ) -> async_graphql::Result<Option<CustomFieldNode>> {
-        let Some(key) = self.key_of(DependencyKind::Field) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, CustomFieldByKey(key)).await?;
-        Ok(found.map(CustomFieldNode))
+    async fn custom_field(&self, context: &Context<'_>) -> Nullable<CustomFieldNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Field) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, CustomFieldByKey(key)).await?;
+            Ok(found.map(CustomFieldNode))
+        })
+        .await
     }
 
     /// The group, if it is one.
-    async fn group(&self, context: &Context<'_>) -> async_graphql::Result<Option<GroupNode>> {
-        let Some(key) = self.key_of(DependencyKind::Group) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, GroupByKey(key)).await?;
-        Ok(found.map(GroupNode))
+    async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Group) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, GroupByKey(key)).await?;
+            Ok(found.map(GroupNode))
+        })
+        .await
     }
 
     /// The segment, if it is one.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let Some(key) = self.key_of(DependencyKind::Segment) else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, SegmentByKey(key)).await?;
-        Ok(found.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let Some(key) = self.key_of(DependencyKind::Segment) else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, SegmentByKey(key)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
     }
 }
 

@@ -9,7 +9,7 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::segment::Segment;
 use crate::audience::warning::find_warnings;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::loaders::{SegmentPair, load_one};
 use crate::rule::{Moment, Node, check_rule, parse_rule, read_document};

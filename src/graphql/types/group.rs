@@ -12,11 +12,12 @@ use crate::audience::membership::{MemberChange, list_group_members};
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
 use crate::graphql::engine::id::{Kind, input_id, parse_global, parse_kind, to_global};
 use crate::graphql::engine::loaders::{GroupById, GroupMemberCount, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::rule::DependencyKind;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
@@ -149,21 +150,24 @@ impl GroupQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The key.")] key: Option<String>,
-    ) -> async_graphql::Result<Option<GroupNode>> {
-        let found = match (id, key) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Group, "id")?;
-                load_one(context.loader()?, GroupById(id)).await?
-            }
-            (None, Some(key)) => context
-                .app()?
-                .db
-                .run(move |connection| group::find_by_key(connection, &key))
-                .await
-                .map_err(to_graphql)?,
-            _ => return Err(bad_input("expected either \"id\" or \"key\"")),
-        };
-        Ok(found.map(GroupNode))
+    ) -> Nullable<GroupNode> {
+        nullable(async {
+            let found = match (id, key) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Group, "id")?;
+                    load_one(context.loader()?, GroupById(id)).await?
+                }
+                (None, Some(key)) => context
+                    .app()?
+                    .db
+                    .run(move |connection| group::find_by_key(connection, &key))
+                    .await
+                    .map_err(to_graphql)?,
+                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+            };
+            Ok(found.map(GroupNode))
+        })
+        .await
     }
 
     /// Lists the groups by key.

@@ -6,7 +6,7 @@ use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::audience::subscriber::Subscriber;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
     GroupByKey, GroupPair, GroupsOf, SegmentByKey, SegmentPair, SegmentsOf, load_one,

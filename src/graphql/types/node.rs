@@ -9,12 +9,13 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::audience::api_key::Scope;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
     ApiKeyById, CustomFieldById, EventById, GroupById, ImportById, RefreshById, SegmentById,
     SubscriberById, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use async_graphql::{Context, ID, Interface, Object};
 
 /// The most ids that can be asked for at once.
@@ -58,8 +59,8 @@ impl NodeQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
-    ) -> async_graphql::Result<Option<Node>> {
-        find_node(context, &id).await
+    ) -> Nullable<Node> {
+        nullable(find_node(context, &id)).await
     }
 
     /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
@@ -68,13 +69,13 @@ impl NodeQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global ids.")] ids: Vec<ID>,
-    ) -> async_graphql::Result<Vec<Option<Node>>> {
+    ) -> async_graphql::Result<Vec<Nullable<Node>>> {
         if ids.len() > MAX_IDS {
             let message = format!("expected at most {MAX_IDS} ids, found {}", ids.len());
             return Err(crate::graphql::engine::error::bad_input(message));
         }
-        let found = ids.iter().map(|id| find_node(context, id));
-        async_graphql::futures_util::future::try_join_all(found).await
+        let found = ids.iter().map(|id| nullable(find_node(context, id)));
+        Ok(async_graphql::futures_util::future::join_all(found).await)
     }
 }
 

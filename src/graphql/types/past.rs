@@ -7,10 +7,11 @@ use super::subscriber::{
 };
 use crate::audience::id_set::IdSet;
 use crate::audience::subscriber::SubscriberOrder;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;
 use crate::past::{
@@ -35,12 +36,12 @@ pub struct Since {
 impl Since {
     /// When the subscriber joined: the `asOf` of the refresh that found it. Null if that is longer ago than changes are
     /// kept.
-    async fn joined_at(
-        &self,
-        context: &Context<'_>,
-    ) -> async_graphql::Result<Option<DateTime<Utc>>> {
-        let key = JoinedAt((self.segment_id, self.subscriber_id, self.as_of));
-        load_one(context.loader()?, key).await
+    async fn joined_at(&self, context: &Context<'_>) -> Nullable<DateTime<Utc>> {
+        nullable(async {
+            let key = JoinedAt((self.segment_id, self.subscriber_id, self.as_of));
+            load_one(context.loader()?, key).await
+        })
+        .await
     }
 }
 
@@ -315,18 +316,24 @@ impl MembershipPassage {
     }
 
     /// The segment.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
-        Ok(found.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            Ok(found.map(SegmentNode))
+        })
+        .await
     }
 
     /// The refresh that found it; null if an INSTANT segment followed a change at once.
-    async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
-        let Some(refresh_id) = self.0.refresh_id else {
-            return Ok(None);
-        };
-        let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
-        Ok(found.map(RefreshNode))
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+        nullable(async {
+            let Some(refresh_id) = self.0.refresh_id else {
+                return Ok(None);
+            };
+            let found = load_one(context.loader()?, RefreshById(refresh_id)).await?;
+            Ok(found.map(RefreshNode))
+        })
+        .await
     }
 }
 

@@ -10,7 +10,7 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::MAX_PAGE_SIZE;
 use crate::audience::warning::find_warnings;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::bad_input;
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;

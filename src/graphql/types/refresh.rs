@@ -4,13 +4,14 @@ use super::rule::node::RuleProblem;
 use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{
     RefreshById, SegmentById, SegmentByKey, SegmentsOfRefresh, Total, load_many, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::past::{
     Refresh, RefreshState, SegmentRefresh, Trigger, find_running_refresh, list_refreshes,
@@ -113,15 +114,21 @@ pub struct SegmentRefreshNode(pub SegmentRefresh);
 #[Object(name = "SegmentRefresh")]
 impl SegmentRefreshNode {
     /// The refresh.
-    async fn refresh(&self, context: &Context<'_>) -> async_graphql::Result<Option<RefreshNode>> {
-        let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
-        Ok(refresh.map(RefreshNode))
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+        nullable(async {
+            let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
+            Ok(refresh.map(RefreshNode))
+        })
+        .await
     }
 
     /// The segment.
-    async fn segment(&self, context: &Context<'_>) -> async_graphql::Result<Option<SegmentNode>> {
-        let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
-        Ok(segment.map(SegmentNode))
+    async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
+        nullable(async {
+            let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            Ok(segment.map(SegmentNode))
+        })
+        .await
     }
 
     /// Which version of the rule was evaluated.

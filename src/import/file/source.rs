@@ -5,6 +5,7 @@ use super::foreign::find_foreign;
 use super::json_lines::{JsonLines, collect_keys, is_json_lines};
 use super::rows::{Dialect, Rows};
 use super::shape::{Header, find_header, find_line_end, guess_delimiter, is_address, read_separator};
+use super::spread::{Spread, collect_keys as collect_spread_keys};
 use super::table::{RowSource, WithFooter};
 use super::unpack::{Packing, find_packing, unpack};
 use super::workbook::read_workbook;
@@ -64,6 +65,23 @@ pub struct Form {
 /// # Errors
 /// [`Error::Invalid`] if it cannot be opened or unpacked, or is no table; those of the function.
 pub fn read<T>(
+    path: &Path,
+    options: &FileOptions,
+    read_bytes: &Arc<AtomicU64>,
+    work: impl FnOnce(&mut dyn RowSource, Form) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if options.fields_from.is_empty() {
+        return read_plain(path, options, read_bytes, work);
+    }
+    let spreading = read_plain(path, options, &Arc::default(), |rows, form| {
+        collect_spread_keys(rows, &options.fields_from, form.has_header)
+    })?;
+    read_plain(path, options, read_bytes, |rows, form| {
+        work(&mut Spread::new(rows, &spreading, form.has_header), form)
+    })
+}
+
+fn read_plain<T>(
     path: &Path,
     options: &FileOptions,
     read_bytes: &Arc<AtomicU64>,

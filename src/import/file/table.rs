@@ -59,27 +59,36 @@ pub fn column_names(cells: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// What was expected and found.
-pub fn fit_width(cells: Result<Vec<String>, String>, width: usize) -> Result<Vec<String>, String> {
-    let mut cells = cells?;
+pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
+    let cells = row.cells.as_ref().map_err(String::clone)?;
+    if cells.len() == width {
+        return Ok(Cow::Borrowed(cells));
+    }
     let used = cells.iter().rposition(|cell| !is_blank(cell)).map_or(0, |place| place + 1);
     if used > width {
         return Err(format!("expected {width} cells, found {used}"));
     }
-    cells.resize(width, String::new());
-    Ok(cells)
+    let mut fitting = cells[..used].to_vec();
+    fitting.resize(width, String::new());
+    Ok(Cow::Owned(fitting))
+}
+
+/// The first columns of the files that Rollcall writes: of subscribers, and of events.
+const OWN_SUBSCRIBERS: [&str; 16] = [
+    "email", "status", "first_name", "last_name", "phone", "country", "region", "city", "postal_code", "latitude", "longitude", "language",
+    "timezone", "birthday", "source", "created_at",
+];
+const OWN_EVENTS: [&str; 6] = ["email", "event", "occurred_at", "value", "dedupe_key", "properties"];
+
+/// Whether a file is one that Rollcall wrote, in which every text means itself.
+pub fn is_own_export(names: &[String]) -> bool {
+    let begins = |columns: &[&str]| names.len() >= columns.len() && names.iter().zip(columns).all(|(name, column)| name == column);
+    begins(&OWN_SUBSCRIBERS) || begins(&OWN_EVENTS)
 }
 
 /// Returns the cells of a row that has as many as its header; missing ones are added as above.
 ///
 /// # Errors
-/// What was expected and found.
-pub fn fit_row(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
-    match &row.cells {
-        Ok(cells) if cells.len() == width => Ok(Cow::Borrowed(cells)),
-        cells => fit_width(cells.clone(), width).map(Cow::Owned),
-    }
-}
-
 /// Whether a cell holds nothing that is seen.
 pub fn is_blank(cell: &str) -> bool {
     // The last is the mark for the end of a file of before.
@@ -184,7 +193,7 @@ mod tests {
 
     #[test]
     fn ragged_rows_fit() {
-        let fit = |row: &[&str]| fit_width(Ok(cells(row)), 3);
+        let fit = |row: &[&str]| fit_width(&Row::of(1, Ok(cells(row))), 3).map(Cow::into_owned);
         assert_eq!(fit(&["a"]), Ok(cells(&["a", "", ""])));
         assert_eq!(fit(&["a", "b", "c", "", " "]), Ok(cells(&["a", "b", "c"])));
         assert_eq!(fit(&["a", "b", "c", "d"]), Err("expected 3 cells, found 4".to_owned()));

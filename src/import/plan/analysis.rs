@@ -11,6 +11,7 @@ use super::question::{Change, Question, QuestionKind};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Up to so many columns that nothing is known of are proposed one by one.
 const FEW: usize = 6;
@@ -76,6 +77,8 @@ pub struct Looked {
     pub names: Vec<String>,
     /// What each holds.
     pub profiles: Vec<Profile>,
+    /// The names of groups in the columns that name some.
+    pub groups: BTreeSet<String>,
     /// How many rows there are.
     pub rows: u64,
     /// How many of them cannot be cut into cells.

@@ -3,7 +3,8 @@
 
 use super::decide::is_column;
 use super::options::{EventImport, SubscriberImport};
-use super::target::{BUILTIN_COLUMNS, Target};
+use super::target::Target;
+use crate::import::file::table::is_own_export;
 use crate::import::value::Decimal;
 use crate::import::value::cell::CellFormat;
 use crate::import::value::dates::{DateFormat, DateReader};
@@ -47,21 +48,35 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
         numbers.decimal = Some(Decimal::Point);
     }
     let dates = dates(format.or(options.date_format.as_ref()), options.time_zone);
+    let is_literal = is_own_export(names);
+    let split = options.splits.iter().find(|(said, _)| is(said)).map(|(_, split)| *split);
+    // Our own exports write the keys of groups so.
+    let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
     CellFormat {
-        is_literal: is_own_export(names),
+        split,
+        is_literal,
         ..CellFormat::new(dates, numbers)
     }
 }
 
-/// The same for a file of events.
-pub fn format_of_event(options: &EventImport) -> CellFormat {
-    CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+/// The name of the column with the groups in our own exports.
+const GROUPS: &str = "groups";
+
+/// Whether a column names groups: because that was said, or because Rollcall wrote the file.
+pub fn names_groups(options: &SubscriberImport, names: &[String], position: usize) -> bool {
+    let name = names[position].trim();
+    let is = |said: &str| is_column(said, name, position);
+    options.groups_from.iter().any(|said| is(said))
+        || options.columns.iter().any(|(said, target)| is(said) && Target::builtin(target.trim()) == Some(Target::Groups))
+        || name == GROUPS && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
 }
 
-/// Whether a file is an export of Rollcall: its first columns are those of every such export, in their order. Every text
-/// in it means itself.
-fn is_own_export(names: &[String]) -> bool {
-    names.len() >= BUILTIN_COLUMNS.len() && BUILTIN_COLUMNS.iter().zip(names).all(|(builtin, name)| builtin == name)
+/// The same for a file of events.
+pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
+    CellFormat {
+        is_literal: is_own_export(names),
+        ..CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+    }
 }
 
 /// How cells are read of which nothing was said.

@@ -4,6 +4,8 @@
 //! decide where they mean one thing and the values agree. Everything about consent is asked for, unless the column is
 //! called `status` and holds words for nothing else.
 
+use super::column::names_groups;
+use crate::import::file::table::is_own_export;
 use crate::import::value::cell::{CellKind, CellOutcome};
 use super::column::plain_format;
 use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
@@ -170,6 +172,10 @@ impl Decider<'_> {
         if let Some(decision) = self.as_said(position, name, decisions) {
             return decision;
         }
+        // When a row was changed last, the import finds out by itself.
+        if name == "updated_at" && is_own_export(self.names) {
+            return decided(Target::Nowhere, Why::Name);
+        }
         if position == 0 && name == REFUSED_BECAUSE {
             return decided(Target::Nowhere, Why::Refused);
         }
@@ -202,6 +208,9 @@ impl Decider<'_> {
         }
         if options.ignore.iter().any(|said| is(said)) {
             return Some(decided(Target::Nowhere, Why::Said));
+        }
+        if names_groups(options, self.names, position) {
+            return Some(decided(Target::Groups, Why::Said));
         }
         let (_, asked) = options.fields.iter().find(|(said, _)| is(said))?;
         let key = self.key_of(position, name, decisions);
@@ -343,8 +352,7 @@ impl Decider<'_> {
         let is = |said: &str| is_column(said, name, position);
         let options = self.options;
         let is_format_said = options.date_formats.iter().any(|(said, _)| is(said))
-            || options.decimal_commas.iter().any(|said| is(said))
-            || options.decimal_points.iter().any(|said| is(said));
+            || options.decimal_commas.iter().chain(&options.decimal_points).any(|said| is(said));
         let kind = target.kind().filter(|kind| *kind != CellKind::Email && !is_format_said);
         let Some(tally) = kind.map(|kind| self.profiles[position].tally(kind)) else {
             return decided(target, why);
@@ -387,8 +395,21 @@ impl Decider<'_> {
                 }
                 self.if_readable(position, target, Why::OwnField, decisions)
             }
+            // Keys of JSON objects that become fields, and the fields of a file that Rollcall wrote.
+            None if name.starts_with(CUSTOM) && self.makes_fields() => {
+                let profile = &self.profiles[position];
+                if profile.filled == 0 {
+                    return decided(Target::Nowhere, Why::Empty);
+                }
+                let key = self.key_of(position, name, decisions);
+                decided(Target::Custom(key, propose::type_of(profile, name)), Why::OwnField)
+            }
             None => self.other(position, name, QuestionKind::Unknown, decisions),
         }
+    }
+
+    fn makes_fields(&self) -> bool {
+        !self.options.file.fields_from.is_empty() || is_own_export(self.names)
     }
 
     /// A column whose name says nothing.

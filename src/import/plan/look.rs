@@ -1,7 +1,7 @@
 //! Reading a whole file before anything is written, to learn what its columns hold.
 
 use super::analysis::{Looked, kinds_to_ask};
-use super::column::{format_of, format_of_event};
+use super::column::{format_of, format_of_event, names_groups};
 use super::decide::is_column;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::Profile;
@@ -10,9 +10,17 @@ use crate::error::{Error, InputCode, InputProblem};
 use crate::import::file::rows::Row;
 use crate::import::file::shape::is_address;
 use crate::import::file::source::Form;
-use crate::import::file::table::{RowSource, column_names, fit_row};
-use crate::import::value::cell::{CellFormat, CellKind};
-use crate::import::write::events::kind_of_event;
+use crate::import::file::table::{RowSource, column_names, fit_width};
+use crate::import::value::cell::{CellFormat, CellKind, CellValue};
+use crate::import::value::read_cell;
+use super::event_columns::kind_of_event;
+use std::collections::BTreeSet;
+
+/// What stands before the key of a custom field in the name of its column.
+const CUSTOM: &str = "custom.";
+
+/// The most groups that the rows of a file may name.
+const MAX_GROUPS: usize = 1_000;
 
 /// The kinds of value that columns of unknown names are tried as.
 pub const TRIED: [CellKind; 5] = [
@@ -32,33 +40,54 @@ pub fn look(rows: &mut dyn RowSource, form: &Form, options: &ImportOptions) -> R
     let mut looked = Looked {
         profiles: profiles(&names, options),
         names,
+        groups: BTreeSet::new(),
         rows: 0,
         malformed: 0,
     };
+    let naming = naming_columns(&looked.names, options);
     if let Some(first) = first {
-        looked.add(&first);
+        looked.add(first, &naming)?;
     }
     while let Some(row) = rows.next()? {
-        looked.add(&row);
+        looked.add(row, &naming)?;
     }
     Ok(looked)
 }
 
 impl Looked {
-    fn add(&mut self, row: &Row) {
+    fn add(&mut self, row: Row, naming: &[(usize, CellFormat)]) -> Result<(), Error> {
         if row.is_footer {
-            return;
+            return Ok(());
         }
         self.rows += 1;
-        match fit_row(row, self.profiles.len()) {
+        match fit_width(&row, self.profiles.len()) {
             Ok(cells) => {
                 for (cell, profile) in cells.iter().zip(&mut self.profiles) {
                     profile.add(cell);
                 }
+                for (place, format) in naming {
+                    if let Some(CellValue::List(names)) = read_cell(CellKind::List, &cells[*place], format).value() {
+                        self.groups.extend(names);
+                    }
+                }
             }
             Err(_) => self.malformed += 1,
         }
+        if self.groups.len() > MAX_GROUPS {
+            let message = format!("expected columns with the names of at most {MAX_GROUPS} groups, found more");
+            return Err(Error::invalid("groupsFrom", message));
+        }
+        Ok(())
     }
+}
+
+/// The columns that name groups, and how they are read.
+fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, CellFormat)> {
+    let ImportOptions::Subscribers(options) = options else {
+        return Vec::new();
+    };
+    let places = (0..names.len()).filter(|place| names_groups(options, names, *place));
+    places.map(|place| (place, format_of(options, names, place))).collect()
 }
 
 /// Returns the names of the columns, and the first row where that had to be read to tell them.
@@ -119,10 +148,17 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
         let (format, asked): (CellFormat, Vec<CellKind>) = match options {
             ImportOptions::Subscribers(options) => {
                 let targets = said_targets(options, name, position);
-                (format_of(options, names, position), kinds_to_ask(name, &targets))
+                let mut format = format_of(options, names, position);
+                let mut asked = kinds_to_ask(name, &targets);
+                // Custom fields of our own export: their types are not in the file.
+                format.is_canonical = format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
+                if format.is_canonical {
+                    asked.push(CellKind::List);
+                }
+                (format, asked)
             }
             ImportOptions::Events(options) => {
-                (format_of_event(options), kind_of_event(name).into_iter().collect())
+                (format_of_event(options, names), kind_of_event(name).into_iter().collect())
             }
         };
         Profile::new(names.len(), format, &asked, &TRIED)

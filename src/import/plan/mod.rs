@@ -9,6 +9,7 @@ pub(in crate::import) mod analysis;
 pub(in crate::import) mod column;
 pub(in crate::import) mod consent_words;
 pub(in crate::import) mod decide;
+pub(in crate::import) mod event_columns;
 pub(in crate::import) mod header;
 pub(in crate::import) mod look;
 pub(in crate::import) mod mapping;
@@ -24,25 +25,30 @@ pub(in crate::import) mod target;
 pub(in crate::import) mod vocabulary;
 
 use self::analysis::{Analysis, Looked, open_questions};
-use self::column::{ColumnPlan, StoredPlan, dates, format_of};
+use self::column::{ColumnPlan, StoredPlan, format_of, format_of_event};
 use self::decide::{Decider, Decisions};
+use self::event_columns::{EventTarget, map_event_columns};
 use self::mapping::{Columns, make_fields};
 use self::options::{EventImport, ImportOptions, SubscriberImport};
 use self::target::Target;
 use super::file::reader::Kind;
 use super::file::source::Form;
 use super::job::{self, FileForm, Import, Made, MappedColumn};
-use super::write::events::{EventReader, EventTarget, map_event_columns};
+use super::file::table::is_own_export;
+use super::write::event_row::EventReader;
 use super::write::person::PersonReader;
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::clean::clean_text;
+use crate::audience::event_bounds::clean_name;
 use crate::audience::group;
 use crate::db::Db;
 use crate::db::schema::imports;
-use crate::error::Error;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::join_first;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// What an import needs to read and write rows.
 pub struct Plan {
@@ -50,6 +56,8 @@ pub struct Plan {
     pub kind: Kind,
     /// The groups to add to; none for one that is not made in a dry run.
     pub groups: Vec<Option<i64>>,
+    /// The groups that single rows name, by the name.
+    pub named_groups: HashMap<String, Option<i64>>,
 }
 
 /// What was settled of a file, as it is kept with the import: whoever resumes it reads the file in the same way.
@@ -60,6 +68,9 @@ pub struct Settled {
     pub columns: Vec<StoredPlan>,
     /// What every row has, by the names of targets.
     pub constants: Vec<(String, String)>,
+    /// The names of the groups that single rows name.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 /// Decides what becomes of a file that was looked at, and keeps that with the import.
@@ -105,6 +116,7 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, lo
             let settled = mapped.is_ok().then(|| Settled {
                 columns: Vec::new(),
                 constants: Vec::new(),
+                groups: Vec::new(),
             });
             let form = file_form(form, looked, &targets, settled);
             job::store_analysis(connection, import.id, &form, &analysis)?;
@@ -128,6 +140,7 @@ fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
     Settled {
         columns: columns.collect(),
         constants: constants.map(|(target, value)| (target.write(), value.clone())).collect(),
+        groups: looked.groups.iter().cloned().collect(),
     }
 }
 
@@ -164,32 +177,47 @@ pub fn prepare(
         connection.transaction(|connection| match options {
             ImportOptions::Subscribers(options) => {
                 let reader = person_reader(&settled, names, options, moment)?;
-                let groups = make(connection, import, names, &reader.columns, options, moment)?;
+                let creates_groups = options.create_groups || is_own_export(names);
+                let making = Making {
+                    options,
+                    creates_groups,
+                    moment,
+                };
+                let (groups, named_groups) = make(connection, import, names, &reader.columns, &settled.groups, &making)?;
                 let kind = Kind::People(Box::new(reader), Box::new(cleaned(options)?));
-                Ok(Plan { kind, groups })
+                Ok(Plan {
+                    kind,
+                    groups,
+                    named_groups,
+                })
             }
             ImportOptions::Events(options) => {
                 let columns = Columns {
                     names,
                     delimiter: b',',
                 };
-                let kind = Kind::Events(event_reader(map_event_columns(columns, options)?, names, options));
+                let reader = event_reader(map_event_columns(columns, options)?, names, options)?;
+                let kind = Kind::Events(Box::new(reader), Box::new(options.clone()));
                 Ok(Plan {
                     kind,
                     groups: Vec::new(),
+                    named_groups: HashMap::new(),
                 })
             }
         })
     })
 }
 
-fn event_reader(targets: Vec<EventTarget>, names: &[String], options: &EventImport) -> EventReader {
-    EventReader {
+fn event_reader(targets: Vec<EventTarget>, names: &[String], options: &EventImport) -> Result<EventReader, Error> {
+    let name = |text: &String| clean_name(text).map_err(|message| Error::invalid("event", message));
+    let fold = options.fold.as_ref();
+    Ok(EventReader {
         header: names.to_vec(),
         targets,
-        dates: dates(options.date_format.as_ref(), options.time_zone),
-        numbers: options.file.numbers(),
-    }
+        format: format_of_event(options, names),
+        event: options.event.as_ref().map(name).transpose()?,
+        fold: fold.and_then(|fold| names.iter().position(|name| name.trim() == fold.trim())),
+    })
 }
 
 fn person_reader(
@@ -249,62 +277,101 @@ fn cleaned(options: &SubscriberImport) -> Result<SubscriberImport, Error> {
     })
 }
 
-/// Makes the groups and custom fields that are to be made, and returns the groups.
+/// How groups and custom fields are made.
+struct Making<'o> {
+    options: &'o SubscriberImport,
+    creates_groups: bool,
+    moment: DateTime<Utc>,
+}
+
+/// Makes the groups and custom fields that are to be made, and returns the groups: those of all rows, and those that rows
+/// name.
 fn make(
     connection: &mut PgConnection,
     import: &Import,
     names: &[String],
     columns: &[ColumnPlan],
-    options: &SubscriberImport,
-    moment: DateTime<Utc>,
-) -> Result<Vec<Option<i64>>, Error> {
+    named: &[String],
+    making: &Making<'_>,
+) -> Result<(Vec<Option<i64>>, HashMap<String, Option<i64>>), Error> {
     let mut made: Made = import.made();
     let mut groups = Vec::new();
-    for key in &options.groups {
-        let found = find_group(connection, key, options, moment, &mut made)?;
+    for key in &making.options.groups {
+        let found = making.find_group(connection, key, &mut made)?;
         if !groups.contains(&found) || found.is_none() {
             groups.push(found);
         }
     }
-    if !options.dry_run {
+    let named_groups = making.find_named(connection, named, &mut made)?;
+    if !making.options.dry_run {
         made.custom_fields
-            .extend(make_fields(connection, names, columns, moment)?);
+            .extend(make_fields(connection, names, columns, making.moment)?);
         let made =
             serde_json::to_value(&made).map_err(|error| Error::Internal(error.to_string()))?;
         diesel::update(imports::table.find(import.id))
             .set(imports::made.eq(made))
             .execute(connection)?;
     }
-    Ok(groups)
+    Ok((groups, named_groups))
 }
 
-fn find_group(
-    connection: &mut PgConnection,
-    key: &str,
-    options: &SubscriberImport,
-    moment: DateTime<Utc>,
-    made: &mut Made,
-) -> Result<Option<i64>, Error> {
-    if options.create_groups && group::find_by_key(connection, key)?.is_none() {
-        if options.dry_run {
-            return Ok(None);
+impl Making<'_> {
+    fn find_group(&self, connection: &mut PgConnection, key: &str, made: &mut Made) -> Result<Option<i64>, Error> {
+        if self.options.create_groups && group::find_by_key(connection, key)?.is_none() {
+            if self.options.dry_run {
+                return Ok(None);
+            }
+            let created = group::create(connection, key, None, None, self.moment).map_err(of_group)?;
+            made.groups.push(created.id);
+            return Ok(Some(created.id));
         }
-        let created = group::create(connection, key, None, None, moment).map_err(of_group)?;
-        made.groups.push(created.id);
-        return Ok(Some(created.id));
+        match group::get_by_key(connection, key, "group") {
+            Err(Error::Invalid(problems)) => Err(Error::Invalid(
+                problems
+                    .into_iter()
+                    .map(|problem| {
+                        let hint = problem.hint.clone();
+                        let hint = hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
+                        problem.with_hint(Some(hint))
+                    })
+                    .collect(),
+            )),
+            found => Ok(Some(found?.id)),
+        }
     }
-    match group::get_by_key(connection, key, "group") {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(
-            problems
-                .into_iter()
-                .map(|problem| {
-                    let hint = problem.hint.clone();
-                    let hint = hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
-                    problem.with_hint(Some(hint))
-                })
-                .collect(),
-        )),
-        found => Ok(Some(found?.id)),
+
+    /// Finds the groups that rows name, by their key or their name in any letter case, and makes the others if that was said.
+    fn find_named(
+        &self,
+        connection: &mut PgConnection,
+        names: &[String],
+        made: &mut Made,
+    ) -> Result<HashMap<String, Option<i64>>, Error> {
+        let mut found = HashMap::new();
+        let mut missing = Vec::new();
+        for name in names {
+            match group::find_named(connection, name)? {
+                Some(group) => {
+                    found.insert(name.clone(), Some(group.id));
+                }
+                None if !self.creates_groups => missing.push(name.as_str()),
+                None if self.options.dry_run => {
+                    found.insert(name.clone(), None);
+                }
+                None => {
+                    let key = group::free_key(connection, name)?;
+                    let created = group::create(connection, &key, Some(name), None, self.moment).map_err(of_group)?;
+                    made.groups.push(created.id);
+                    found.insert(name.clone(), Some(created.id));
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let message = format!("expected groups that exist, found the names of {} that do not: {}", missing.len(), join_first(&missing, ", "));
+        let hint = "they can be made (create groups)".to_owned();
+        Err(Error::Invalid(vec![InputProblem::new(InputCode::NotFound, "groupsFrom", message).with_hint(Some(hint))]))
     }
 }
 

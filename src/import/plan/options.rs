@@ -46,6 +46,8 @@ pub struct FileOptions {
     pub skip_lines: Option<u64>,
     /// The file within a ZIP archive, or the sheet of a workbook.
     pub part: Option<String>,
+    /// Columns with JSON objects, whose keys become custom fields.
+    pub fields_from: Vec<String>,
     /// Whether decimals follow a comma in every column.
     pub decimal_comma: bool,
 }
@@ -120,8 +122,12 @@ pub struct SubscriberImport {
     pub date_formats: Vec<(String, DateFormat)>,
     /// Columns in which decimals follow a comma.
     pub decimal_commas: Vec<String>,
-    /// Columns in which decimals follow a point, and commas stand between groups of digits.
+    /// Columns in which decimals follow a point, and commas may stand between thousands.
     pub decimal_points: Vec<String>,
+    /// What stands between the items of the lists in a column: the column and the character.
+    pub splits: Vec<(String, char)>,
+    /// Columns that name groups to add the subscriber of the row to.
+    pub groups_from: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.
@@ -151,6 +157,14 @@ pub struct EventImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent. As fields they become properties.
+    pub others: Option<Others>,
+    /// The name of all events, where no column has it.
+    pub event: Option<String>,
+    /// The column in which the lines of one order are the same; they become one event.
+    pub fold: Option<String>,
+    /// Whether subscribers are made of people who are not known yet. They wait for a confirmation.
+    pub create_people: bool,
     /// How times are written, where not as RFC 3339 has them.
     pub date_format: Option<DateFormat>,
     /// The time zone of times without one; UTC if absent.

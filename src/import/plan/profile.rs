@@ -167,6 +167,11 @@ impl Profile {
         }
     }
 
+    /// Whether only cells count that are written as Rollcall writes them.
+    pub fn is_canonical(&self) -> bool {
+        self.format.is_canonical
+    }
+
     /// Counts a cell.
     pub fn add(&mut self, cell: &str) {
         let text = cell.trim();

@@ -109,6 +109,9 @@ pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
 }
 
 fn is_list(profile: &Profile, name: &str) -> bool {
+    if profile.is_canonical() && !profile.tally(CellKind::List).is_all_good() {
+        return false;
+    }
     let is_array = |sample: &String| sample.starts_with("[\"");
     let has_bars = |sample: &String| sample.contains('|');
     let samples = &profile.samples;

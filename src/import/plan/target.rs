@@ -73,9 +73,14 @@ pub enum Target {
     Consent(ConsentTarget),
     /// A custom field.
     Custom(String, CustomType),
+    /// Groups that the row names.
+    Groups,
     /// Nowhere.
     Nowhere,
 }
+
+/// The name of the target that adds subscribers to groups.
+const GROUPS: &str = "groups";
 
 impl Target {
     /// Returns the target of that name, in any spelling, if it is none of a custom field.
@@ -87,6 +92,9 @@ impl Target {
         if folded == fold(FULL_NAME) {
             return Some(Target::FullName);
         }
+        if folded == GROUPS {
+            return Some(Target::Groups);
+        }
         let mut consent = CONSENT_NAMES.into_iter();
         let found = consent.find(|(known, _)| fold(known) == folded);
         found.map(|(_, target)| Target::Consent(target))
@@ -96,7 +104,7 @@ impl Target {
     pub fn names() -> impl Iterator<Item = &'static str> {
         let consent = CONSENT_NAMES.into_iter().map(|(name, _)| name);
         let consent = consent.filter(|name| *name != "opt_in_or_blank");
-        BUILTIN_COLUMNS.into_iter().chain([FULL_NAME]).chain(consent)
+        BUILTIN_COLUMNS.into_iter().chain([FULL_NAME, GROUPS]).chain(consent)
     }
 
     /// Its name in reports, if it goes anywhere.
@@ -104,6 +112,7 @@ impl Target {
         Some(match self {
             Target::Builtin(name) => (*name).to_owned(),
             Target::FullName => FULL_NAME.to_owned(),
+            Target::Groups => GROUPS.to_owned(),
             Target::Consent(ConsentTarget::OptIn { .. }) => "opt_in".to_owned(),
             Target::Consent(consent) => {
                 let mut known = CONSENT_NAMES.iter();
@@ -156,6 +165,7 @@ impl Target {
             Target::Builtin(_) | Target::FullName | Target::Consent(ConsentTarget::Reason) => CellKind::Text,
             Target::Consent(_) => return None,
             Target::Custom(_, custom_type) => kind_of(*custom_type),
+            Target::Groups => CellKind::List,
         })
     }
 
@@ -197,7 +207,7 @@ mod tests {
         let consent = CONSENT_NAMES.into_iter().map(|(_, target)| Target::Consent(target));
         let builtins = BUILTIN_COLUMNS.into_iter().map(Target::Builtin);
         let custom = Target::Custom("a_b".to_owned(), CustomType::Datetime);
-        let others = [Target::FullName, Target::Nowhere, custom];
+        let others = [Target::FullName, Target::Groups, Target::Nowhere, custom];
         for target in consent.chain(builtins).chain(others) {
             assert_eq!(Target::read(&target.write()), Some(target.clone()), "{target:?}");
         }

@@ -139,6 +139,9 @@ pub struct CellFormat {
     pub split: Option<char>,
     /// Whether every text means itself, as in the files that Rollcall writes: there are no words for nothing then.
     pub is_literal: bool,
+    /// Whether only the form is read in which Rollcall writes a value, so that a field of the type that all cells have is
+    /// written as they are.
+    pub is_canonical: bool,
     /// Whether an empty cell of a column of truth values means no: the others hold marks.
     pub empty_is_no: bool,
 }
@@ -151,6 +154,7 @@ impl CellFormat {
             numbers,
             split: None,
             is_literal: false,
+            is_canonical: false,
             empty_is_no: false,
         }
     }

@@ -55,7 +55,9 @@ pub fn find_clock(mut tokens: Vec<Token>) -> Option<Clock> {
         date.pop();
     }
     let after = tokens[rest..].iter();
-    let after = after.skip_while(|token| token.word().is_some_and(|word| AFTER.contains(&word)) || token.is('.') || token.is(','));
+    let after = after.skip_while(|token| {
+        **token == Token::Blank || token.is('.') || token.is(',') || token.word().is_some_and(|word| AFTER.contains(&word))
+    });
     date.extend(after.cloned());
     Some(Clock {
         date,

@@ -37,7 +37,7 @@ fn peel(text: &str) -> &str {
     let mut rest = text.trim();
     if let Some(end) = rest.rfind('>')
         && let Some(start) = rest[..end].rfind('<')
-        && rest[..start].matches('@').count() == rest[..start].matches("<").count()
+        && !rest[..start].contains('<')
         && rest[end + 1..].trim().is_empty()
     {
         rest = &rest[start + 1..end];
@@ -158,7 +158,7 @@ mod tests {
         }
         for (text, email) in [
             ("o'na@example.com", "o'na@example.com"),
-            ("ona@žuvis.example.com", "ona@xn--uvis-dya.example.com"),
+            ("ona@žuvis.example.com", "ona@xn--uvis-kbb.example.com"),
             ("ona+tag@example.com", "ona+tag@example.com"),
         ] {
             assert_eq!(read_email(text), CellOutcome::Value(email.to_owned()), "{text}");

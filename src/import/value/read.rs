@@ -10,7 +10,7 @@ use super::email::read_email;
 use super::list::read_items;
 use super::mojibake::mend;
 use crate::audience::clean::{clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_text, clean_timezone};
-use crate::audience::custom_field::{clean_cell, clean_list};
+use crate::audience::custom_field::{clean_cell, clean_list, write_list};
 use crate::rule::CustomType;
 use crate::text::find_country;
 use serde_json::Value;
@@ -69,6 +69,9 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
         return CellOutcome::Nothing;
     }
     let text = |read: Result<Option<String>, String>| outcome(read.map(|text| text.map(CellValue::Text)));
+    if format.is_canonical && !is_canonical(kind, cell) {
+        return bad(format!("expected a value as Rollcall writes it, found \"{cell}\""));
+    }
     match kind {
         CellKind::Email => text(clean_email(cell).map(Some)),
         CellKind::Text | CellKind::Phone | CellKind::PostalCode => text(clean_text(cell)),
@@ -86,6 +89,24 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
             Ok(None) => CellOutcome::Nothing,
             Err(reason) => bad(reason),
         },
+    }
+}
+
+/// Whether a value of this kind would be written as this cell.
+fn is_canonical(kind: CellKind, cell: &str) -> bool {
+    let custom_type = match kind {
+        CellKind::Number => CustomType::Number,
+        CellKind::Boolean => CustomType::Boolean,
+        CellKind::Day => CustomType::Date,
+        CellKind::Instant => CustomType::Datetime,
+        CellKind::List => CustomType::List,
+        _ => return true,
+    };
+    match clean_cell(custom_type, cell) {
+        Ok(Some(Value::String(text))) => text == cell,
+        Ok(Some(list @ Value::Array(_))) => write_list(&list) == cell,
+        Ok(Some(other)) => other.to_string() == cell,
+        Ok(None) | Err(_) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 pub(in crate::import) mod batch;
 pub(in crate::import) mod consent;
 pub(in crate::import) mod copy;
+pub(in crate::import) mod event_row;
 pub(in crate::import) mod events;
 pub(in crate::import) mod person;
 pub(in crate::import) mod reasons;

@@ -3,7 +3,7 @@
 use crate::audience::clean::{clean_birthday, clean_text};
 use crate::audience::custom_field::store_number;
 use crate::import::file::rows::Row;
-use crate::import::file::table::{fit_row, fit_width};
+use crate::import::file::table::fit_width;
 use crate::import::plan::column::ColumnPlan;
 use crate::import::plan::status_words::read_status;
 use crate::import::plan::target::{BUILTIN_COLUMNS, ConsentTarget, Target};
@@ -14,6 +14,7 @@ use crate::import::write::consent::Consent;
 use crate::rule::Status;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// How many built-in columns there are.
 pub const BUILTINS: usize = BUILTIN_COLUMNS.len();
@@ -35,6 +36,8 @@ pub struct Person {
     pub consent: Consent,
     /// Values of custom fields by key.
     pub custom: Map<String, Value>,
+    /// The names of groups to add them to.
+    pub groups: Vec<String>,
     /// Whether an earlier batch of the file had the same address.
     pub is_again: bool,
     /// Whether such a batch says not to address them, where it was not written because nothing is.
@@ -49,9 +52,18 @@ impl Person {
             values: Default::default(),
             consent: Consent::default(),
             custom: Map::new(),
+            groups: Vec::new(),
             is_again: false,
             was_withheld: false,
         }
+    }
+
+    /// Somebody of whom nothing but the address is known.
+    pub fn with_status(line: u64, email: &str, status: Status) -> Person {
+        let mut person = Person::new(line);
+        person.values[EMAIL] = Some(email.to_owned());
+        person.consent.say(status);
+        person
     }
 
     /// The address, which every row that is kept has.
@@ -84,6 +96,11 @@ impl Person {
         for (key, value) in later.custom {
             if !(fills && self.custom.contains_key(&key)) {
                 self.custom.insert(key, value);
+            }
+        }
+        for group in later.groups {
+            if !self.groups.contains(&group) {
+                self.groups.push(group);
             }
         }
         let (earlier, later) = (&mut self.consent, later.consent);
@@ -148,8 +165,7 @@ impl PersonReader {
     /// Why the row is refused as a whole.
     pub fn read(&self, row: &Row) -> Result<ReadPerson, RowProblem> {
         let line = row.line;
-        let malformed = |message| RowProblem::new(line, ProblemKind::Malformed, message);
-        let cells = fit_row(row, self.columns.len()).map_err(malformed)?;
+        let cells = check_width(row, self.columns.len())?;
         let mut read = ReadPerson {
             person: Person::new(line),
             remarks: Vec::new(),
@@ -281,6 +297,11 @@ impl PersonReader {
                     person.consent.reason.get_or_insert(reason);
                 }
             },
+            Target::Groups => {
+                if let CellValue::List(names) = value {
+                    person.groups.extend(names);
+                }
+            }
             Target::Custom(key, _) => {
                 person.custom.entry(key.clone()).or_insert_with(|| as_json(value));
             }
@@ -373,9 +394,8 @@ fn split_name(name: &str) -> (String, String) {
 }
 
 /// Returns the cells of a row that has as many as its header.
-pub fn check_width(row: Row, width: usize) -> Result<Vec<String>, RowProblem> {
-    let line = row.line;
-    fit_width(row.cells, width).map_err(|message| RowProblem::new(line, ProblemKind::Malformed, message))
+pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, RowProblem> {
+    fit_width(row, width).map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
 }
 
 /// What stands before the @ of addresses that are no person's.

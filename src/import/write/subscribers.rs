@@ -1,7 +1,7 @@
 //! Writing a batch of people. Who is new goes into the table by `COPY`, which is what Postgres is fastest at; who is
 //! known is staged and merged by one statement.
 
-use super::batch::{Context, Placed};
+use super::batch::{Context, Members, Placed};
 use super::copy::{CopyText, import_staging as staging, use_indexes};
 use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
@@ -17,7 +17,7 @@ use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The columns that are merged as they are.
 fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
@@ -91,6 +91,7 @@ pub fn place(
     }
     let known = merged.iter().filter(|known| !is_told_of(known.person));
     placed.known_ids = known.map(|known| known.id).collect();
+    name_groups(&mut placed, &fresh, &merged, context);
     let asked = merged.iter().filter(|known| !known.person.is_again);
     let asked = asked.count() as u64;
     if !merged.is_empty() {
@@ -101,6 +102,22 @@ pub fn place(
     }
     placed.report.unchanged = asked.saturating_sub(placed.report.updated);
     Ok(placed)
+}
+
+/// Notes who is added to the groups that single rows name.
+fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], context: &Context) {
+    for (place, new) in fresh.iter().enumerate() {
+        for name in &new.person.groups {
+            let members = placed.named.entry(name.clone()).or_default();
+            members.would_be_new += u64::from(!new.person.is_again);
+            members.new.extend(placed.new_ids.get(place).filter(|_| !context.is_dry_run));
+        }
+    }
+    for known in merged {
+        for name in &known.person.groups {
+            placed.named.entry(name.clone()).or_default().known.push(known.id);
+        }
+    }
 }
 
 /// Somebody who is known, and what a row changes of them.
@@ -412,39 +429,73 @@ pub fn join_groups(
     placed: &Placed,
     context: &Context,
 ) -> Result<u64, Error> {
+    // Groups of whole files and of single rows are locked in one order.
+    let mut joined: BTreeMap<Option<i64>, Members> = BTreeMap::new();
     let mut total = 0;
-    for group in &context.groups {
-        if context.is_dry_run {
-            total += placed.would_be_new as u64;
-            total += count_outside(connection, *group, &placed.known_ids)?;
-        } else if let Some(group) = group {
-            group::lock(connection, *group)?;
-            let mut added = join_known(connection, *group, placed, context)?;
-            join_new(connection, *group, placed, context)?;
-            added.extend(&placed.new_ids);
-            total += added.len() as u64;
-            if !added.is_empty() {
-                diesel::insert_into(import_additions::table)
-                    .values((
-                        import_additions::import_id.eq(context.import_id),
-                        import_additions::number.eq(number),
-                        import_additions::group_id.eq(group),
-                        import_additions::added.eq(crate::audience::runs::encode(added)),
-                    ))
-                    .execute(connection)?;
-            }
+    for (name, members) in &placed.named {
+        match context.named_groups.get(name).copied().flatten() {
+            Some(group) => joined.entry(Some(group)).or_default().extend(members),
+            // A group that a dry run does not make has nobody in it yet.
+            None => total += members.would_be_new + members.known.len() as u64,
         }
     }
+    for group in &context.groups {
+        let everybody = Members {
+            new: placed.new_ids.clone(),
+            known: placed.known_ids.clone(),
+            would_be_new: placed.would_be_new as u64,
+        };
+        match group {
+            Some(_) => {
+                joined.insert(*group, everybody);
+            }
+            None => total += everybody.would_be_new + everybody.known.len() as u64,
+        }
+    }
+    for (group, members) in joined {
+        let Some(group) = group else {
+            continue;
+        };
+        total += match context.is_dry_run {
+            true => members.would_be_new + count_outside(connection, group, &members.known)?,
+            false => join_group(connection, number, group, &members, context)?,
+        };
+    }
     Ok(total)
+}
+
+fn join_group(
+    connection: &mut PgConnection,
+    number: i32,
+    group: i64,
+    members: &Members,
+    context: &Context,
+) -> Result<u64, Error> {
+    group::lock(connection, group)?;
+    let mut added = join_known(connection, group, &members.known, context)?;
+    join_new(connection, group, &members.new, context)?;
+    added.extend(&members.new);
+    let count = added.len() as u64;
+    if count > 0 {
+        diesel::insert_into(import_additions::table)
+            .values((
+                import_additions::import_id.eq(context.import_id),
+                import_additions::number.eq(number),
+                import_additions::group_id.eq(group),
+                import_additions::added.eq(crate::audience::runs::encode(added)),
+            ))
+            .execute(connection)?;
+    }
+    Ok(count)
 }
 
 fn join_new(
     connection: &mut PgConnection,
     group: i64,
-    placed: &Placed,
+    new_ids: &[i64],
     context: &Context,
 ) -> Result<(), Error> {
-    if placed.new_ids.is_empty() {
+    if new_ids.is_empty() {
         return Ok(());
     }
     diesel::sql_query(
@@ -453,7 +504,7 @@ fn join_new(
     )
     .bind::<BigInt, _>(group)
     .bind::<Timestamptz, _>(context.moment)
-    .bind::<Array<BigInt>, _>(&placed.new_ids)
+    .bind::<Array<BigInt>, _>(new_ids)
     .execute(connection)?;
     Ok(())
 }
@@ -461,10 +512,10 @@ fn join_new(
 fn join_known(
     connection: &mut PgConnection,
     group: i64,
-    placed: &Placed,
+    known_ids: &[i64],
     context: &Context,
 ) -> Result<Vec<i64>, Error> {
-    if placed.known_ids.is_empty() {
+    if known_ids.is_empty() {
         return Ok(Vec::new());
     }
     let added: Vec<IdRow> = diesel::sql_query(
@@ -474,19 +525,16 @@ fn join_known(
     )
     .bind::<BigInt, _>(group)
     .bind::<Timestamptz, _>(context.moment)
-    .bind::<Array<BigInt>, _>(&placed.known_ids)
+    .bind::<Array<BigInt>, _>(known_ids)
     .load(connection)?;
     Ok(added.into_iter().map(|row| row.id).collect())
 }
 
 fn count_outside(
     connection: &mut PgConnection,
-    group: Option<i64>,
+    group: i64,
     ids: &[i64],
 ) -> Result<u64, Error> {
-    let Some(group) = group else {
-        return Ok(ids.len() as u64);
-    };
     let outside: Affected = diesel::sql_query(
         "SELECT count(*) AS affected FROM unnest($2) AS known (id) WHERE NOT EXISTS \
          (SELECT FROM group_memberships WHERE group_id = $1 AND subscriber_id = known.id)",

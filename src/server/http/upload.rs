@@ -4,8 +4,9 @@
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
 use super::routes::{State, refuse};
+use crate::app::App;
 use crate::error::Error;
-use crate::graphql::{App, ErrorCode, parse_import_id};
+use crate::graphql::{ErrorCode, parse_import_id};
 use crate::import::{Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file};
 use crate::server::door::access;
 use crate::server::door::access::{Caller, retry_after};

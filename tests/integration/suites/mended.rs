@@ -66,6 +66,69 @@ fn fields_stand_in_the_order_of_the_fragment_that_fits() {
 }
 
 #[test]
+fn a_field_that_is_selected_twice_is_executed_once() {
+    let app = app();
+    let statements = |document: &str| {
+        app.query(document, json!({}));
+        let before = app.db().statement_count();
+        let data = app.query(document, json!({}));
+        (app.db().statement_count() - before, data)
+    };
+    let group = json!({"group": {"key": "staff", "memberCount": 1, "name": "staff"}});
+    let (once, data) = statements("{ group(key: \"staff\") { key memberCount name } }");
+    assert_eq!(data, group);
+    let (twice, data) = statements(
+        "{ group(key: \"staff\") { key ...M } ... on Query { group(key: \"staff\") { ...M name } } ...Q } \
+         fragment M on Group { memberCount } fragment Q on Query { group(key: \"staff\") { memberCount key } }",
+    );
+    assert_eq!((twice, data), (once, group));
+
+    let document = "mutation { recordEvents(input: {events: [{email: \"anna@example.com\", name: \"visit\"}]}) { recordedCount } ...M } \
+        fragment M on Mutation { recordEvents(input: {events: [{email: \"anna@example.com\", name: \"visit\"}]}) { recordedCount userErrors { message } } }";
+    let payload = app.mutate(document, json!({}));
+    assert_eq!(payload["recordedCount"], 1);
+    let totals = app.query(
+        &format!("{{ {ANNA} {{ eventTotals {{ count }} }} }}"),
+        json!({}),
+    );
+    assert_eq!(totals["subscriber"]["eventTotals"], json!([{"count": 1}]));
+
+    // What is null for one selection of an object is null for all of them.
+    let response = app.respond(
+        &format!("{{ {ANNA} {{ email }} ...Q }} fragment Q on Query {{ {ANNA} {{ events(first: -1) {{ totalCount }} }} }}"),
+        json!({}),
+    );
+    assert_eq!(response["data"], json!({"subscriber": null}));
+}
+
+#[test]
+fn variables_decide_what_is_collected() {
+    let app = app();
+    let document = format!(
+        "query ($a: Boolean!, $b: Boolean = false) {{ {ANNA} {{ email @include(if: $a) ...F @skip(if: $b) \
+         ... @include(if: $b) {{ status }} }} }} fragment F on Subscriber {{ firstName @skip(if: $a) status @include(if: $a) }}"
+    );
+    for (variables, wanted) in [
+        (
+            json!({"a": true}),
+            json!({"email": "anna@example.com", "status": "SUBSCRIBED"}),
+        ),
+        (json!({"a": false}), json!({"firstName": "Anna"})),
+        (
+            json!({"a": false, "b": true}),
+            json!({"status": "SUBSCRIBED"}),
+        ),
+        (
+            json!({"a": true, "b": true}),
+            json!({"email": "anna@example.com", "status": "SUBSCRIBED"}),
+        ),
+    ] {
+        let data = app.query(&document, variables);
+        assert_eq!(data["subscriber"], wanted);
+    }
+}
+
+#[test]
 fn a_field_that_failed_is_null_and_its_siblings_are_there() {
     let app = app();
     let response = app.respond(
@@ -95,6 +158,44 @@ fn a_field_that_failed_is_null_and_its_siblings_are_there() {
         json!({}),
     );
     assert_eq!(response["data"], Value::Null);
+}
+
+#[test]
+fn an_error_within_lists_names_the_field_that_failed() {
+    let app = app();
+    app.segment("all", json!({"everyone": true}));
+    app.refresh();
+    let response = app.respond(
+        "{ segments { nodes { members { edges { node { memberships { subscriber { again: events(first: -1) { totalCount } } } } } } } } }",
+        json!({}),
+    );
+    assert_eq!(response["data"], Value::Null);
+    assert_eq!(
+        response["errors"][0]["path"],
+        json!([
+            "segments",
+            "nodes",
+            0,
+            "members",
+            "edges",
+            0,
+            "node",
+            "memberships",
+            0,
+            "subscriber",
+            "again"
+        ])
+    );
+    // Where something between them may be null, the path is the same.
+    let response = app.respond(
+        &format!("{{ {ANNA} {{ memberships {{ subscriber {{ events(first: -1) {{ totalCount }} }} }} }} }}"),
+        json!({}),
+    );
+    assert_eq!(response["data"], json!({"subscriber": null}));
+    assert_eq!(
+        response["errors"][0]["path"],
+        json!(["subscriber", "memberships", 0, "subscriber", "events"])
+    );
 }
 
 #[test]

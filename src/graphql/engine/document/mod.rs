@@ -35,8 +35,7 @@ use persisted::Persisted;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use values::{Judge, ValueProblem};
 
 /// What may be asked about types that `apollo-compiler` does not know yet.
@@ -77,25 +76,18 @@ pub struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
     is_open: bool,
-    known: Cache<Arc<str>, Arc<Document>, ByText>,
+    known: Cache<Arc<str>, Arc<Valid<ExecutableDocument>>, ByText>,
     persisted: Persisted,
 }
 
 #[derive(Clone)]
 struct ByText;
 
-impl Weighter<Arc<str>, Arc<Document>> for ByText {
-    fn weight(&self, text: &Arc<str>, _: &Arc<Document>) -> u64 {
+impl Weighter<Arc<str>, Arc<Valid<ExecutableDocument>>> for ByText {
+    fn weight(&self, text: &Arc<str>, _: &Arc<Valid<ExecutableDocument>>) -> u64 {
         // No document weighs nothing, or their number had no bound.
         text.len() as u64 + 200
     }
-}
-
-/// A valid document.
-struct Document {
-    validated: Valid<ExecutableDocument>,
-    /// The translation of its operations, in their order, each made when it is first asked for.
-    translated: Vec<OnceLock<Translated>>,
 }
 
 /// An operation that may be executed.
@@ -149,9 +141,8 @@ impl Documents {
         variables: &mut Map<String, Value>,
         scopes: Scopes,
     ) -> Result<ReadyOperation, Refusal> {
-        let document = self.find_or_validate(text)?;
-        let validated = &document.validated;
-        let (index, operation) = document.find_operation(operation_name)?;
+        let validated = &*self.find_or_validate(text)?;
+        let operation = find_operation(validated, operation_name)?;
         let judge = Judge::new(&self.schema, self.is_open);
         let mut problems = judge.coerce_variables(operation, variables);
         problems.extend(judge.check_nulls(validated, operation, variables));
@@ -169,7 +160,7 @@ impl Documents {
             return Err(Refusal::new(ErrorCode::TooComplex, message));
         }
         Ok(ReadyOperation {
-            translated: document.translate(index, operation, variables),
+            translated: translate::translate(&self.schema, validated, operation, variables),
             kind: operation.operation_type,
             cost,
         })
@@ -185,7 +176,7 @@ impl Documents {
         self.persisted.keep(text, reference);
     }
 
-    fn find_or_validate(&self, text: &Arc<str>) -> Result<Arc<Document>, Refusal> {
+    fn find_or_validate(&self, text: &Arc<str>) -> Result<Arc<Valid<ExecutableDocument>>, Refusal> {
         if let Some(known) = self.known.get(text) {
             return Ok(known);
         }
@@ -194,7 +185,7 @@ impl Documents {
         Ok(document)
     }
 
-    fn validate(&self, text: &str) -> Result<Document, Refusal> {
+    fn validate(&self, text: &str) -> Result<Valid<ExecutableDocument>, Refusal> {
         let too_complex = |message| Refusal::new(ErrorCode::TooComplex, message);
         limits::check_nesting(text, &self.limits).map_err(too_complex)?;
         let parsed = self.parse(text)?;
@@ -216,15 +207,7 @@ impl Documents {
             let errors = self.tell(&validated, problems);
             return Err(Refusal::of(ErrorCode::ValidationFailed, errors));
         }
-        let translated = validated
-            .operations
-            .iter()
-            .map(|_| OnceLock::new())
-            .collect();
-        Ok(Document {
-            validated,
-            translated,
-        })
+        Ok(validated)
     }
 
     fn parse(&self, text: &str) -> Result<ast::Document, Refusal> {
@@ -271,40 +254,20 @@ fn read_schema(sdl: &str) -> Valid<Schema> {
     Schema::parse_and_validate(text, "schema.graphql").expect("the schema is valid")
 }
 
-impl Document {
-    fn find_operation(&self, name: Option<&str>) -> Result<(usize, &Node<Operation>), Refusal> {
-        let operations = &self.validated.operations;
-        let found = operations.get(name).map_err(|error: RequestError| {
-            let message = match name {
-                Some(name) => format!("the document has no operation \"{name}\""),
-                None if operations.is_empty() => "the document has no operation".to_owned(),
-                None => "expected \"operationName\", since the document has several operations"
-                    .to_owned(),
-            };
-            tracing::debug!(reason = %error.message(), "no operation");
-            Refusal::new(ErrorCode::OperationResolutionFailure, message)
-        })?;
-        let mut all = operations.iter();
-        let index = all.position(|operation| Node::ptr_eq(operation, found));
-        Ok((index.unwrap_or_default(), found))
-    }
-
-    fn translate(
-        &self,
-        index: usize,
-        operation: &Node<Operation>,
-        variables: &Map<String, Value>,
-    ) -> Translated {
-        let variables_of = operation.variables.iter();
-        let absent: HashSet<&str> = variables_of
-            .filter(|variable| variable.default_value.is_none())
-            .map(|variable| variable.name.as_str())
-            .filter(|name| !variables.contains_key(*name))
-            .collect();
-        let translate = || translate::translate(&self.validated, operation, &absent);
-        match self.translated.get(index) {
-            Some(kept) if absent.is_empty() => kept.get_or_init(translate).clone(),
-            _ => translate(),
-        }
-    }
+fn find_operation<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'d Node<Operation>, Refusal> {
+    let operations = &document.operations;
+    operations.get(name).map_err(|error: RequestError| {
+        let message = match name {
+            Some(name) => format!("the document has no operation \"{name}\""),
+            None if operations.is_empty() => "the document has no operation".to_owned(),
+            None => {
+                "expected \"operationName\", since the document has several operations".to_owned()
+            }
+        };
+        tracing::debug!(reason = %error.message(), "no operation");
+        Refusal::new(ErrorCode::OperationResolutionFailure, message)
+    })
 }

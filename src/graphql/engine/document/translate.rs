@@ -1,41 +1,48 @@
 //! From a validated document to the form that async-graphql executes.
 //!
 //! Its own parser is not used: it overflows the stack over nested values, and knows less of the language.
+//!
+//! Selections are collected here as the specification asks (September 2025, section 6.3.2 "Field Collection"): what is
+//! skipped is left out, fragments are dissolved, and a field that is selected several times is executed once. async-graphql
+//! would execute it each time, which repeats mutations, and would then keep the parts that did not fail of an object that
+//! has to be null.
 
-use apollo_compiler::ast::{self, Directive, DirectiveList};
+use super::inclusion::is_included;
+use apollo_compiler::ast;
 use apollo_compiler::executable::{
-    self, ExecutableDocument as Validated, Fragment, Operation, Selection, SelectionSet,
+    ExecutableDocument as Validated, Field, Operation, Selection, SelectionSet,
 };
 use apollo_compiler::parser::{SourceMap, SourceSpan};
-use apollo_compiler::{Name as ApolloName, Node};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name as ApolloName, Node, Schema};
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types as parsed;
 use async_graphql::{Name, Pos, Positioned, Value as ConstValue};
 use async_graphql_value::Value;
-use serde_json::Number;
-use std::collections::HashSet;
+use serde_json::{Map, Number, Value as Json};
+use std::collections::{HashMap, HashSet};
 
-/// Returns a document with one of its operations.
-///
-/// `absent` are its variables that have neither a value nor a default: what they stand for is left out, as the
-/// specification asks, while async-graphql would take it for null.
+/// Returns a document with one operation, as it is executed with these variables, which were coerced.
 pub fn translate(
+    schema: &Schema,
     document: &Validated,
     operation: &Node<Operation>,
-    absent: &HashSet<&str>,
+    variables: &Map<String, Json>,
 ) -> parsed::ExecutableDocument {
+    let declared = operation.variables.iter();
+    let absent = declared
+        .filter(|variable| variable.default_value.is_none())
+        .map(|variable| variable.name.as_str())
+        .filter(|name| !variables.contains_key(*name));
     let translation = Translation {
+        schema,
         document,
-        sources: &document.sources,
-        absent,
+        variables,
+        absent: absent.collect(),
     };
-    let fragments = document.fragments.values().map(|fragment| {
-        let name = Name::new(&fragment.name);
-        (name, translation.fragment(fragment))
-    });
     parsed::ExecutableDocument {
         operations: parsed::DocumentOperations::Single(translation.operation(operation)),
-        fragments: fragments.collect(),
+        fragments: HashMap::new(),
     }
 }
 
@@ -49,21 +56,26 @@ pub fn position(sources: &SourceMap, span: Option<SourceSpan>) -> Pos {
 }
 
 struct Translation<'d> {
+    schema: &'d Schema,
     document: &'d Validated,
-    sources: &'d SourceMap,
-    absent: &'d HashSet<&'d str>,
+    variables: &'d Map<String, Json>,
+    /// The variables that have neither a value nor a default. What they stand for is left out, as the specification asks.
+    absent: HashSet<&'d str>,
 }
 
-impl Translation<'_> {
+/// What is selected under each key of an object, in the order of first appearance.
+type Collected<'d> = IndexMap<&'d str, Vec<&'d Node<Field>>>;
+
+impl<'d> Translation<'d> {
     fn at<T>(&self, span: Option<SourceSpan>, node: T) -> Positioned<T> {
-        Positioned::new(node, position(self.sources, span))
+        Positioned::new(node, position(&self.document.sources, span))
     }
 
     fn name(&self, name: &ApolloName) -> Positioned<Name> {
         self.at(name.location(), Name::new(name))
     }
 
-    fn operation(&self, operation: &Node<Operation>) -> Positioned<parsed::OperationDefinition> {
+    fn operation(&self, operation: &'d Node<Operation>) -> Positioned<parsed::OperationDefinition> {
         let definition = parsed::OperationDefinition {
             ty: match operation.operation_type {
                 ast::OperationType::Query => parsed::OperationType::Query,
@@ -75,29 +87,10 @@ impl Translation<'_> {
                 .iter()
                 .filter_map(|variable| self.variable(variable))
                 .collect(),
-            directives: self.directives(&operation.directives),
-            selection_set: match operation.operation_type {
-                ast::OperationType::Subscription => self.subscribed(operation),
-                _ => self.set(&operation.selection_set),
-            },
+            directives: Vec::new(),
+            selection_set: self.set(&[&operation.selection_set]),
         };
         self.at(operation.location(), definition)
-    }
-
-    /// The one field of a subscription, which async-graphql finds only where it stands in the operation itself, and
-    /// takes for several where it stands several times.
-    fn subscribed(&self, operation: &Operation) -> Positioned<parsed::SelectionSet> {
-        let mut fields = operation.root_fields(self.document);
-        let mut items = Vec::new();
-        if let Some(first) = fields.next() {
-            let mut field = self.field(first);
-            for again in fields {
-                let more = self.set(&again.selection_set).node.items;
-                field.node.selection_set.node.items.extend(more);
-            }
-            items.push(self.at(first.location(), parsed::Selection::Field(field)));
-        }
-        Positioned::new(parsed::SelectionSet { items }, Pos::default())
     }
 
     /// Returns None for types that cannot be written, of which a validated document has none.
@@ -112,81 +105,127 @@ impl Translation<'_> {
                 variable.ty.location(),
                 parsed::Type::new(&variable.ty.to_string())?,
             ),
-            directives: self.directives(&variable.directives),
+            directives: Vec::new(),
             default_value: default.map(|value| self.at(value.location(), constant(value))),
         };
         Some(self.at(variable.location(), definition))
     }
 
-    fn fragment(&self, fragment: &Node<Fragment>) -> Positioned<parsed::FragmentDefinition> {
-        let definition = parsed::FragmentDefinition {
-            type_condition: self.condition(fragment.type_condition()),
-            directives: self.directives(&fragment.directives),
-            selection_set: self.set(&fragment.selection_set),
+    /// Merges selection sets of one object.
+    fn set(&self, sets: &[&'d SelectionSet]) -> Positioned<parsed::SelectionSet> {
+        let is_field = |selection: &Selection| matches!(selection, Selection::Field(_));
+        let has_fragments = !sets.iter().all(|set| set.selections.iter().all(is_field));
+        let items = match sets.first() {
+            // Which fragments apply depends on what the object is.
+            Some(set) if has_fragments && self.is_abstract(&set.ty) => {
+                let objects = self.objects(&set.ty);
+                let of_object = |object| self.only_for(object, self.fields(object, sets));
+                objects.into_iter().filter_map(of_object).collect()
+            }
+            Some(set) => self.fields(&set.ty, sets),
+            None => Vec::new(),
         };
-        self.at(fragment.location(), definition)
-    }
-
-    fn condition(&self, name: &ApolloName) -> Positioned<parsed::TypeCondition> {
-        let on = self.name(name);
-        self.at(name.location(), parsed::TypeCondition { on })
-    }
-
-    fn set(&self, set: &SelectionSet) -> Positioned<parsed::SelectionSet> {
-        let items = set.selections.iter().map(|selection| match selection {
-            Selection::Field(field) => {
-                let translated = parsed::Selection::Field(self.field(field));
-                self.at(field.location(), translated)
-            }
-            Selection::FragmentSpread(spread) => {
-                let translated = parsed::FragmentSpread {
-                    fragment_name: self.name(&spread.fragment_name),
-                    directives: self.directives(&spread.directives),
-                };
-                let translated = self.at(spread.location(), translated);
-                self.at(
-                    spread.location(),
-                    parsed::Selection::FragmentSpread(translated),
-                )
-            }
-            Selection::InlineFragment(fragment) => {
-                let condition = fragment.type_condition.as_ref();
-                let translated = parsed::InlineFragment {
-                    type_condition: condition.map(|name| self.condition(name)),
-                    directives: self.directives(&fragment.directives),
-                    selection_set: self.set(&fragment.selection_set),
-                };
-                let translated = self.at(fragment.location(), translated);
-                self.at(
-                    fragment.location(),
-                    parsed::Selection::InlineFragment(translated),
-                )
-            }
-        });
-        let items = items.collect();
         Positioned::new(parsed::SelectionSet { items }, Pos::default())
     }
 
-    fn field(&self, field: &Node<executable::Field>) -> Positioned<parsed::Field> {
-        let translated = parsed::Field {
-            alias: field.alias.as_ref().map(|alias| self.name(alias)),
-            name: self.name(&field.name),
-            arguments: self.arguments(&field.arguments),
-            directives: self.directives(&field.directives),
-            selection_set: self.set(&field.selection_set),
-        };
-        self.at(field.location(), translated)
+    /// Returns the fields that selection sets select of an object of a type.
+    fn fields(&self, of: &'d str, sets: &[&'d SelectionSet]) -> Vec<Positioned<parsed::Selection>> {
+        let mut collected = Collected::new();
+        let mut spread = HashSet::new();
+        for set in sets {
+            self.collect(of, set, &mut collected, &mut spread);
+        }
+        let merged = collected.values().filter_map(|same| self.merged(same));
+        merged.collect()
     }
 
-    fn directives(&self, directives: &DirectiveList) -> Vec<Positioned<parsed::Directive>> {
-        let translate = |directive: &Node<Directive>| {
-            let translated = parsed::Directive {
-                name: self.name(&directive.name),
-                arguments: self.arguments(&directive.arguments),
-            };
-            self.at(directive.location(), translated)
+    /// Collects fields. A fragment counts once for an object, so that chains of them cannot grow.
+    fn collect(
+        &self,
+        of: &str,
+        set: &'d SelectionSet,
+        collected: &mut Collected<'d>,
+        spread: &mut HashSet<&'d str>,
+    ) {
+        for selection in &set.selections {
+            if !is_included(selection, self.variables) {
+                continue;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    let same = collected.entry(field.response_key()).or_default();
+                    same.push(field);
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.type_condition.as_ref();
+                    if condition.is_none_or(|condition| self.is_a(of, condition)) {
+                        self.collect(of, &fragment.selection_set, collected, spread);
+                    }
+                }
+                Selection::FragmentSpread(found) => {
+                    if spread.insert(&found.fragment_name)
+                        && let Some(fragment) = self.document.fragments.get(&found.fragment_name)
+                        && self.is_a(of, fragment.type_condition())
+                    {
+                        self.collect(of, &fragment.selection_set, collected, spread);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes one field of those under one key. A validated document has the same arguments in all of them.
+    fn merged(&self, same: &[&'d Node<Field>]) -> Option<Positioned<parsed::Selection>> {
+        let first = same.first()?;
+        let sets: Vec<&SelectionSet> = same.iter().map(|field| &field.selection_set).collect();
+        let field = parsed::Field {
+            alias: first.alias.as_ref().map(|alias| self.name(alias)),
+            name: self.name(&first.name),
+            arguments: self.arguments(&first.arguments),
+            directives: Vec::new(),
+            selection_set: self.set(&sets),
         };
-        directives.iter().map(translate).collect()
+        let field = parsed::Selection::Field(self.at(first.location(), field));
+        Some(self.at(first.location(), field))
+    }
+
+    /// Makes a fragment of what is selected of objects of a type, if anything is.
+    fn only_for(
+        &self,
+        object: &str,
+        items: Vec<Positioned<parsed::Selection>>,
+    ) -> Option<Positioned<parsed::Selection>> {
+        let place = items.first()?.pos;
+        let on = Positioned::new(Name::new(object), place);
+        let fragment = parsed::InlineFragment {
+            type_condition: Some(Positioned::new(parsed::TypeCondition { on }, place)),
+            directives: Vec::new(),
+            selection_set: Positioned::new(parsed::SelectionSet { items }, place),
+        };
+        let fragment = parsed::Selection::InlineFragment(Positioned::new(fragment, place));
+        Some(Positioned::new(fragment, place))
+    }
+
+    fn is_abstract(&self, of: &str) -> bool {
+        let found = self.schema.types.get(of);
+        matches!(
+            found,
+            Some(ExtendedType::Interface(_) | ExtendedType::Union(_))
+        )
+    }
+
+    /// Whether an object of a type is of another type too.
+    fn is_a(&self, of: &str, other: &str) -> bool {
+        of == other || self.schema.is_subtype(other, of)
+    }
+
+    /// Lists the types of objects that something of an abstract type may be.
+    fn objects(&self, of: &str) -> Vec<&'d str> {
+        let types = self.schema.types.iter();
+        types
+            .filter(|(name, kind)| kind.is_object() && self.schema.is_subtype(of, name))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     fn arguments(

@@ -2,9 +2,10 @@
 
 use super::analysis::{ImportOthers, ImportProgram};
 use super::{ImportKindName, ImportModeName, ImportNode};
+use crate::app::App;
 use crate::audience::api_key::Scope;
 use crate::error::Error;
-use crate::graphql::engine::app::{App, ContextExt};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
 use crate::graphql::engine::id::{Kind, input_id};
 use crate::graphql::types::custom_field::CustomFieldType;
@@ -63,6 +64,15 @@ pub struct ImportDateFormatInput {
     pub format: String,
 }
 
+/// What stands between the items of the lists in a column.
+#[derive(InputObject)]
+pub struct ImportSplitInput {
+    /// The column.
+    pub column: String,
+    /// The character.
+    pub character: String,
+}
+
 /// What to import, and how. The file comes afterwards. A column is named as the header has it, or by its place as `#3`.
 #[derive(InputObject)]
 pub struct CreateImportInput {
@@ -99,7 +109,7 @@ pub struct CreateImportInput {
     #[graphql(default)]
     pub set: Vec<ImportSetInput>,
     /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
-    /// What has one meaning only is always understood; the order of day and month is never guessed.
+    /// What ISO 8601 has is always understood; anything else is never guessed.
     pub date_format: Option<String>,
     /// The same for single columns.
     #[graphql(default)]
@@ -115,6 +125,23 @@ pub struct CreateImportInput {
     pub decimal_comma: bool,
     /// The time zone of times that come without one; UTC if absent.
     pub time_zone: Option<String>,
+    /// What stands between the items of lists, by column. Without it items are separated by `|`; arrays of JSON and items
+    /// in quotes are always understood.
+    #[graphql(default)]
+    pub splits: Vec<ImportSplitInput>,
+    /// Columns that name groups to add the subscriber of the row to.
+    #[graphql(default)]
+    pub groups_from: Vec<String>,
+    /// Columns with JSON objects, whose keys become custom fields.
+    #[graphql(default)]
+    pub fields_from: Vec<String>,
+    /// The name of all events of the file, where no column has it.
+    pub event: Option<String>,
+    /// The column in which the lines of one order are the same: they become one event.
+    pub fold: Option<String>,
+    /// Whether to make subscribers of people who are not known, when events are imported. Their status is PENDING.
+    #[graphql(default)]
+    pub create_people: bool,
     /// The keys of groups to add every subscriber of the file to.
     #[graphql(default)]
     pub groups: Vec<String>,
@@ -245,6 +272,10 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         header: input.header,
         skip_lines: input.skip_lines.map(u64::from),
         part: input.part.clone(),
+        fields_from: match input.kind {
+            ImportKindName::Subscribers => input.fields_from.clone(),
+            ImportKindName::Events => Vec::new(),
+        },
         decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
@@ -258,7 +289,7 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
     let time_zone = reading.read(
         "timeZone",
         input.time_zone.as_deref(),
-        crate::config::parse_zone,
+        crate::audience::setting::parse_zone,
     );
     let mut date_formats = Vec::new();
     for (place, said) in input.date_formats.iter().enumerate() {
@@ -266,11 +297,21 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         let format = reading.read(&path, Some(&said.format), DateFormat::parse);
         date_formats.extend(format.map(|format| (said.column.clone(), format)));
     }
+    let mut splits = Vec::new();
+    for (place, split) in input.splits.iter().enumerate() {
+        let mut characters = split.character.chars();
+        match (characters.next(), characters.next()) {
+            (Some(character), None) => splits.push((split.column.clone(), character)),
+            _ => reading.refuse(&format!("splits.{place}.character"), "expected one character"),
+        }
+    }
     let columns = input.columns.iter();
     let columns = columns.map(|column| (column.column.clone(), column.field.clone()));
     let columns: Vec<(String, String)> = columns.collect();
     let options = match input.kind {
-        ImportKindName::Subscribers => ImportOptions::Subscribers(SubscriberImport {
+        ImportKindName::Subscribers => {
+            refuse_of_events(input, &mut reading);
+            ImportOptions::Subscribers(SubscriberImport {
             file,
             groups: input.groups.clone(),
             create_groups: input.create_groups,
@@ -291,6 +332,8 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             date_format,
             date_formats,
             decimal_commas: input.decimal_commas.clone(),
+            splits,
+            groups_from: input.groups_from.clone(),
             decimal_points: input.decimal_points.clone(),
             time_zone,
             statuses: input
@@ -304,13 +347,18 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
             strict: input.strict,
             raise_consent: input.raise_consent.clone(),
             dry_run: input.dry_run,
-        }),
+        })
+        }
         ImportKindName::Events => {
             refuse_of_subscribers(input, &mut reading);
             ImportOptions::Events(EventImport {
                 file,
                 columns,
                 ignore: input.ignore.clone(),
+                others: input.others.map(Into::into),
+                event: input.event.clone(),
+                fold: input.fold.clone(),
+                create_people: input.create_people,
                 date_format,
                 time_zone,
                 dry_run: input.dry_run,
@@ -333,6 +381,18 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
 }
 
 /// Says which parts of an input mean nothing for events.
+fn refuse_of_events(input: &CreateImportInput, reading: &mut Reading) {
+    for (path, is_there) in [
+        ("event", input.event.is_some()),
+        ("fold", input.fold.is_some()),
+        ("createPeople", input.create_people),
+    ] {
+        if is_there {
+            reading.refuse(path, "expected nothing here for an import of subscribers, found something");
+        }
+    }
+}
+
 fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
     for (path, is_there) in [
         ("groups", !input.groups.is_empty()),
@@ -343,9 +403,11 @@ fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
         ("mode", input.mode.is_some()),
         ("fillMissing", input.fill_missing),
         ("strict", input.strict),
-        ("others", input.others.is_some()),
         ("from", input.from.is_some()),
         ("set", !input.set.is_empty()),
+        ("splits", !input.splits.is_empty()),
+        ("groupsFrom", !input.groups_from.is_empty()),
+        ("fieldsFrom", !input.fields_from.is_empty()),
         ("raiseConsent", input.raise_consent.is_some()),
     ] {
         if is_there {

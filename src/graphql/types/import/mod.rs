@@ -6,11 +6,12 @@ pub(in crate::graphql) mod input;
 use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
 use crate::graphql::engine::loaders::{ImportById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::import;
 use crate::import::{
@@ -150,7 +151,7 @@ impl From<MappedColumn> for ImportColumn {
     }
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
 /// `refused`.
 pub struct ImportReportNode(ImportReport);
 
@@ -158,7 +159,7 @@ fn number(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
 /// `refused`.
 #[Object(name = "ImportReport")]
 impl ImportReportNode {
@@ -245,6 +246,16 @@ impl ImportReportNode {
     /// Cells that were read, but not as they stand.
     async fn remarks(&self) -> i32 {
         number(self.0.remarks)
+    }
+
+    /// Rows that are further lines of an order, and were joined to its first.
+    async fn folded(&self) -> i32 {
+        number(self.0.folded)
+    }
+
+    /// Subscribers who were made because of their events.
+    async fn created_people(&self) -> i32 {
+        number(self.0.created_people)
     }
 }
 
@@ -341,6 +352,16 @@ impl ImportNode {
     /// Whether the first line of the file names its columns, as it was found out or said.
     async fn has_header(&self) -> Option<bool> {
         self.0.form().map(|file| file.form.has_header)
+    }
+
+    /// How many lines stand before the header or the first row, and were passed over.
+    async fn skipped_lines(&self) -> Option<i32> {
+        self.0.form().map(|file| number(file.form.skipped_lines))
+    }
+
+    /// The file within a ZIP archive, or the sheet of a workbook, that was read.
+    async fn part(&self) -> Option<String> {
+        self.0.form()?.form.part
     }
 
     /// The columns of the file, and where they go; empty before the file was looked at.
@@ -444,10 +465,13 @@ impl ImportQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: ID,
-    ) -> async_graphql::Result<Option<ImportNode>> {
-        let id = parse_kind(&id, Kind::Import, "id")?;
-        let found = load_one(context.loader()?, ImportById(id)).await?;
-        Ok(found.map(ImportNode))
+    ) -> Nullable<ImportNode> {
+        nullable(async {
+            let id = parse_kind(&id, Kind::Import, "id")?;
+            let found = load_one(context.loader()?, ImportById(id)).await?;
+            Ok(found.map(ImportNode))
+        })
+        .await
     }
 
     /// Lists the imports, newest first.

@@ -1,6 +1,6 @@
 //! Copying the members of a segment into a group.
 
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::scalar::count;
 use crate::graphql::types::group::GroupNode;

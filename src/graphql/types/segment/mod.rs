@@ -17,14 +17,15 @@ use crate::audience::membership::list_segment_members;
 use crate::audience::segment::{self, Definition, Segment, SegmentMode};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
     LastDailyRun, LastRefreshOf, PositionOf, SegmentById, SegmentByKey, SegmentMemberCount,
     SettingsInUse, Total, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::position::write_position;
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;
@@ -370,27 +371,27 @@ impl SegmentNode {
     }
 
     /// What the last refresh did to this segment; null before the first.
-    async fn last_refresh(
-        &self,
-        context: &Context<'_>,
-    ) -> async_graphql::Result<Option<SegmentRefreshNode>> {
-        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
-        Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
+    async fn last_refresh(&self, context: &Context<'_>) -> Nullable<SegmentRefreshNode> {
+        nullable(async {
+            let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+            Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
+        })
+        .await
     }
 
     /// When the daily refresh runs next: now if it is overdue. Null while the segment is archived.
-    async fn next_refresh_at(
-        &self,
-        context: &Context<'_>,
-    ) -> async_graphql::Result<Option<DateTime<Utc>>> {
-        if self.0.archived_at.is_some() {
-            return Ok(None);
-        }
-        let loader = context.loader()?;
-        let ran_for = load_one(loader, LastDailyRun(())).await?;
-        let settings = load_one(loader, SettingsInUse(())).await?;
-        let daily = Daily::of(&settings.unwrap_or_default());
-        Ok(Some(next_run(daily, ran_for, context.app()?.now())))
+    async fn next_refresh_at(&self, context: &Context<'_>) -> Nullable<DateTime<Utc>> {
+        nullable(async {
+            if self.0.archived_at.is_some() {
+                return Ok(None);
+            }
+            let loader = context.loader()?;
+            let ran_for = load_one(loader, LastDailyRun(())).await?;
+            let settings = load_one(loader, SettingsInUse(())).await?;
+            let daily = Daily::of(&settings.unwrap_or_default());
+            Ok(Some(next_run(daily, ran_for, context.app()?.now())))
+        })
+        .await
     }
 
     /// When the segment was archived: it keeps its last members and is not refreshed. Rules that ask about it find those
@@ -460,16 +461,19 @@ impl SegmentQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The key.")] key: Option<String>,
-    ) -> async_graphql::Result<Option<SegmentNode>> {
-        let found = match (id, key) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Segment, "id")?;
-                load_one(context.loader()?, SegmentById(id)).await?
-            }
-            (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
-            _ => return Err(bad_input("expected either \"id\" or \"key\"")),
-        };
-        Ok(found.map(SegmentNode))
+    ) -> Nullable<SegmentNode> {
+        nullable(async {
+            let found = match (id, key) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Segment, "id")?;
+                    load_one(context.loader()?, SegmentById(id)).await?
+                }
+                (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
+                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
+            };
+            Ok(found.map(SegmentNode))
+        })
+        .await
     }
 
     /// Lists the segments by key.

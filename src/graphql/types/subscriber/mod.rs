@@ -15,14 +15,15 @@ use crate::audience::paging::{Page, PageRequest, page_of};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
     GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, SubscriberByEmail, SubscriberById, Total,
     TotalsOf, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::Date;
 use crate::graphql::engine::scans::run_scan;
 use crate::graphql::types::subscriber::status_change::{
@@ -433,19 +434,22 @@ impl SubscriberQuery {
         context: &Context<'_>,
         #[graphql(desc = "The global id.")] id: Option<ID>,
         #[graphql(desc = "The e-mail address, in any letter case.")] email: Option<String>,
-    ) -> async_graphql::Result<Option<SubscriberNode>> {
-        let found = match (id, email) {
-            (Some(id), None) => {
-                let id = parse_kind(&id, Kind::Subscriber, "id")?;
-                load_one(context.loader()?, SubscriberById(id)).await?
-            }
-            (None, Some(email)) => {
-                let email = SubscriberByEmail::of(&email);
-                load_one(context.loader()?, email).await?
-            }
-            _ => return Err(bad_input("expected either \"id\" or \"email\"")),
-        };
-        Ok(found.map(SubscriberNode))
+    ) -> Nullable<SubscriberNode> {
+        nullable(async {
+            let found = match (id, email) {
+                (Some(id), None) => {
+                    let id = parse_kind(&id, Kind::Subscriber, "id")?;
+                    load_one(context.loader()?, SubscriberById(id)).await?
+                }
+                (None, Some(email)) => {
+                    let email = SubscriberByEmail::of(&email);
+                    load_one(context.loader()?, email).await?
+                }
+                _ => return Err(bad_input("expected either \"id\" or \"email\"")),
+            };
+            Ok(found.map(SubscriberNode))
+        })
+        .await
     }
 
     /// Lists all subscribers, or those that a filter lets pass.

@@ -1,47 +1,10 @@
-//! What the resolvers work with.
+//! What resolvers ask their context for.
 
 use super::loaders::RequestLoader;
-use super::scans::Scans;
 use super::scope::forbidden;
+use crate::app::App;
 use crate::audience::api_key::{Access, Scope};
-use crate::db::Db;
-use crate::import::ImportSettings;
-use crate::live::Live;
-use crate::refresh::RefreshSettings;
 use async_graphql::{Context, ErrorExtensions};
-use chrono::{DateTime, Utc};
-use std::sync::Arc;
-use tokio::sync::Notify;
-
-/// The application as the API sees it.
-#[derive(Clone)]
-pub struct App {
-    /// The database.
-    pub db: Db,
-    /// The lines in which scans wait.
-    pub scans: Arc<Scans>,
-    /// How refreshes are run; holds the clock.
-    pub refresh: RefreshSettings,
-    /// Tells the scheduler that a segment waits for its refresh.
-    pub pending: Arc<Notify>,
-    /// What those who listen to refreshes share.
-    pub live: Arc<Live>,
-    /// Tells the follower of instant segments that something changed.
-    pub changed: Arc<Notify>,
-    /// Tells whoever checks API keys that one was made or revoked.
-    pub keys_changed: Arc<Notify>,
-    /// How imports are run.
-    pub imports: ImportSettings,
-    /// Tells the importer that an import waits for its turn.
-    pub import_ready: Arc<Notify>,
-}
-
-impl App {
-    /// Returns the time.
-    pub fn now(&self) -> DateTime<Utc> {
-        self.refresh.clock.now()
-    }
-}
 
 /// What resolvers ask their context for.
 pub trait ContextExt {
