@@ -4,7 +4,7 @@ use super::dates::{DAYS, PERIODS, just_after, just_before};
 use super::{Audience, NOON, audience, check, custom, nobody, parse};
 use crate::columns::FIRST_ID;
 use crate::naive::{CustomValue, Person, Segment, bucket};
-use rollcall::rule::{self, parse_rule};
+use rollcall_rule::{self, parse_rule};
 use serde_json::{Value, json};
 use twox_hash::XxHash64;
 
