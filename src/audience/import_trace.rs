@@ -145,7 +145,8 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
     Ok(())
 }
 
-/// Takes the person out of those whom batches added. They are few rows, of a few bytes each.
+/// Takes the person out of those whom batches added, and whom batches of events made. They are few rows, of a few bytes
+/// each.
 fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     let batches: Vec<(i64, i32, Vec<u8>)> = import_batches::table
         .inner_join(imports::table)
@@ -160,6 +161,21 @@ fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
         if let Some(left) = without(&created, id)? {
             diesel::update(import_batches::table.find((import_id, number)))
                 .set(import_batches::created.eq(left))
+                .execute(connection)?;
+        }
+    }
+    let made: Vec<(i64, i32, Vec<u8>)> = import_batches::table
+        .filter(import_batches::people.is_not_null())
+        .select((
+            import_batches::import_id,
+            import_batches::number,
+            import_batches::people.assume_not_null(),
+        ))
+        .load(connection)?;
+    for (import_id, number, people) in made {
+        if let Some(left) = without(&people, id)? {
+            diesel::update(import_batches::table.find((import_id, number)))
+                .set(import_batches::people.eq(left))
                 .execute(connection)?;
         }
     }

@@ -112,7 +112,7 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
             let bit = (ID & 8_191) as usize;
             i64::from(row.number) == ID >> 13 && row.bytes[bit / 8] & (1 << (bit % 8)) != 0
         }
-        "import_batches.created" | "import_additions.added" => {
+        "import_batches.created" | "import_batches.people" | "import_additions.added" => {
             runs::decode(&row.bytes).expect("runs").contains(&ID)
         }
         _ => {
@@ -134,6 +134,9 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
         "import_batches.created" => load(
             "SELECT number, created AS bytes FROM import_batches b JOIN imports i ON i.id = b.import_id \
              WHERE i.kind = 'subscribers'",
+        ),
+        "import_batches.people" => load(
+            "SELECT number, people AS bytes FROM import_batches WHERE people IS NOT NULL",
         ),
         "import_additions.added" => load("SELECT number, added AS bytes FROM import_additions"),
         // Hashes, of what nobody can tell.
