@@ -230,7 +230,12 @@ fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
             let time = make_time(hour, minute, second, fraction, half)?;
             return Some(Some((start, end, time)));
         }
-        if let Some((is_pm, end)) = half_day(place + 1) {
+    }
+    // "7pm", where no time has a colon.
+    for place in 0..tokens.len() {
+        if let Some(hour) = short(place)
+            && let Some((is_pm, end)) = half_day(place + 1)
+        {
             let time = make_time(hour, "00", None, None, Some(is_pm))?;
             return Some(Some((place, end, time)));
         }

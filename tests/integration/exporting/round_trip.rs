@@ -160,7 +160,8 @@ fn people_come_back_with_custom_fields_and_groups() {
         )
     };
     let first_members = members(&app);
-    assert_eq!(first_members.lines().count(), staff.len() + 1);
+    let rows = csv::Reader::from_reader(first_members.as_bytes()).into_records().count();
+    assert_eq!(rows, staff.len());
 
     let empty = TestApp::at("2027-01-01T00:00:00Z");
     import_again(&empty, &first, None);
@@ -217,7 +218,16 @@ fn an_export_of_everything_needs_no_option() {
     let first = export(&app, &everything);
     let empty = TestApp::at("2027-01-01T00:00:00Z");
     import_again_without_fields(&empty, &first);
-    assert_eq!(export(&empty, &everything), first);
+    assert_same_file(&export(&empty, &everything), &first);
+}
+
+/// Compares two files and shows the first lines that differ.
+#[track_caller]
+fn assert_same_file(found: &str, expected: &str) {
+    for (found, expected) in found.lines().zip(expected.lines()) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), expected.len());
 }
 
 #[test]
