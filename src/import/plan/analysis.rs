@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Up to so many columns that nothing is known of are proposed one by one.
-const FEW: usize = 6;
+pub const FEW: usize = 6;
 
 /// More columns than this are not made custom fields by a proposal.
 const MANY: usize = 60;
@@ -112,37 +112,6 @@ impl Analysis {
         }
     }
 
-    /// Tells what was found in a file of events, and what is wrong with its columns.
-    pub fn of_events(targets: &[Option<String>], looked: &Looked, wrong: Option<&Error>) -> Analysis {
-        let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
-        let problems: &[InputProblem] = match wrong {
-            Some(Error::Invalid(problems)) => problems,
-            _ => &[],
-        };
-        let questions = problems.iter().map(|problem| Question {
-            kind: QuestionKind::Unknown,
-            column: None,
-            message: problem.to_string().trim_start_matches("header: ").to_owned(),
-            changes: Vec::new(),
-        });
-        Analysis {
-            rows: looked.rows,
-            malformed: looked.malformed,
-            columns: columns
-                .map(|((name, profile), target)| ColumnAnalysis {
-                    name: name.trim().to_owned(),
-                    target: target.clone(),
-                    why: "as said".to_owned(),
-                    filled: profile.filled,
-                    samples: profile.samples.clone(),
-                    ..ColumnAnalysis::default()
-                })
-                .collect(),
-            questions: questions.collect(),
-            ..Analysis::default()
-        }
-    }
-
     /// The questions as problems of the input of the API.
     pub fn problems(&self) -> Vec<InputProblem> {
         let problems = self.questions.iter().map(|question| {
@@ -151,7 +120,7 @@ impl Analysis {
                 None => question.message.clone(),
             };
             let code = match question.kind {
-                QuestionKind::NoEmail => InputCode::Missing,
+                QuestionKind::NoEmail | QuestionKind::NoEvent | QuestionKind::NoTime => InputCode::Missing,
                 QuestionKind::Unknown => InputCode::NotFound,
                 QuestionKind::Again | QuestionKind::Unreadable | QuestionKind::StatusWords => InputCode::Invalid,
                 QuestionKind::Consent | QuestionKind::AboutLeft => InputCode::ConsentRequired,

@@ -1,5 +1,6 @@
 //! Which column of a file of events goes where.
 
+use super::decide::is_column;
 use super::mapping::{Columns, missing_column};
 use super::options::EventImport;
 use crate::error::{Error, InputCode, InputProblem};
@@ -14,7 +15,7 @@ const COLUMNS: [&str; 6] = [
     "dedupe_key",
     "properties",
 ];
-const PROPERTIES: &str = "properties.";
+pub const PROPERTIES: &str = "properties.";
 
 /// What the exports of shops and payment services call the columns, folded; the likelier comes first. Of several columns that
 /// are called so, the likeliest is taken.
@@ -85,64 +86,77 @@ pub fn kind_of_event(name: &str) -> Option<CellKind> {
     }
 }
 
+/// What was decided of the columns of a file of events.
+#[derive(Debug, Default)]
+pub struct EventDecisions {
+    /// Where each goes; none for one of which nothing is known.
+    pub targets: Vec<Option<EventTarget>>,
+    /// What no column has.
+    pub missing: Vec<&'static str>,
+    /// What is wrong with what was said.
+    pub problems: Vec<InputProblem>,
+}
+
+/// Decides where the columns of a file of events go.
+pub fn decide_event_columns(columns: Columns<'_>, options: &EventImport) -> EventDecisions {
+    let names: Vec<&str> = columns.names.iter().map(|name| name.trim()).collect();
+    let synonyms = find_synonyms(&names, options);
+    let mut decisions = EventDecisions::default();
+    for (place, column) in names.iter().enumerate() {
+        let known = synonyms.iter().find(|(_, of)| *of == place).map(|(target, _)| EventTarget::Column(target));
+        let target = map(column, place, known, options);
+        let is_again = target != Some(EventTarget::Nowhere) && target.is_some() && decisions.targets.contains(&target);
+        if is_again {
+            let message = format!("expected each column once, found \"{column}\" again");
+            decisions.problems.push(InputProblem::new(InputCode::Invalid, "header", message));
+        }
+        decisions.targets.push(target);
+    }
+    let has = |name| decisions.targets.contains(&Some(EventTarget::Column(name)));
+    let mut needed = vec!["email", "occurred_at"];
+    if options.event.is_none() {
+        needed.push("event");
+    }
+    let missing: Vec<&str> = needed.into_iter().filter(|name| !has(*name)).collect();
+    decisions.missing = missing;
+    if let Some(fold) = &options.fold
+        && !names.contains(&fold.trim())
+    {
+        let message = format!("expected a column \"{fold}\", of which the lines of an order have the same, found none");
+        let hint = nearest(fold, names.iter().copied());
+        decisions.problems.push(InputProblem::new(InputCode::Missing, "fold", message).with_hint(hint));
+    }
+    decisions
+}
+
 /// Maps the columns of a file of events.
 ///
 /// # Errors
 /// [`Error::Invalid`] with every column that cannot be mapped.
-pub fn map_event_columns(
-    columns: Columns<'_>,
-    options: &EventImport,
-) -> Result<Vec<EventTarget>, Error> {
-    let names: Vec<&str> = columns.names.iter().map(|name| name.trim()).collect();
-    let synonyms = find_synonyms(&names, options);
-    let mut problems = Vec::new();
-    let mut targets = Vec::with_capacity(names.len());
-    for (place, column) in names.iter().enumerate() {
-        let known = synonyms.iter().find(|(_, of)| *of == place).map(|(target, _)| EventTarget::Column(target));
-        match map(column, known, options) {
-            Some(target) if target != EventTarget::Nowhere && targets.contains(&target) => {
-                let message = format!("expected each column once, found \"{column}\" again");
-                problems.push(InputProblem::new(InputCode::Invalid, "header", message));
-            }
-            Some(target) => targets.push(target),
-            None => problems.push(unknown_column(column)),
+pub fn map_event_columns(columns: Columns<'_>, options: &EventImport) -> Result<Vec<EventTarget>, Error> {
+    let decisions = decide_event_columns(columns, options);
+    let mut problems = decisions.problems;
+    for (name, target) in columns.names.iter().zip(&decisions.targets) {
+        if target.is_none() {
+            let message = format!("expected a column of events or a column \"{PROPERTIES}NAME\", found \"{}\"", name.trim());
+            problems.push(InputProblem::new(InputCode::NotFound, "header", message).with_hint(nearest(name, COLUMNS)));
         }
     }
-    let missing = |needed| missing_column(needed, columns.names, columns.delimiter);
-    if targets.is_empty() {
-        return Err(Error::Invalid(vec![missing("email")]));
-    }
-    let has = |name| targets.contains(&EventTarget::Column(name));
-    for required in ["email", "occurred_at"] {
-        if !has(required) {
-            problems.push(missing(required));
-        }
-    }
-    if !has("event") && options.event.is_none() {
-        let problem = missing("event");
-        let hint = problem.hint.clone().unwrap_or_else(|| "name the event of all rows with --event purchase".to_owned());
-        problems.push(problem.with_hint(Some(hint)));
-    }
-    if let Some(fold) = &options.fold
-        && !names.contains(&fold.trim())
-    {
-        let message = format!("expected a column \"{fold}\", as --fold says, found none");
-        let hint = nearest(fold, names.iter().copied());
-        problems.push(InputProblem::new(InputCode::Missing, "header", message).with_hint(hint));
-    }
-    if problems.is_empty() {
-        Ok(targets)
-    } else {
-        Err(Error::Invalid(problems))
+    let missing = decisions.missing.into_iter();
+    problems.extend(missing.map(|needed| missing_column(needed, columns.names, columns.delimiter)));
+    match problems.is_empty() {
+        true => Ok(decisions.targets.into_iter().flatten().collect()),
+        false => Err(Error::Invalid(problems)),
     }
 }
 
 /// Where a column goes, if that is known: by what was said, by its name, as a synonym, or as all others do.
-fn map(column: &str, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
-    if let Some((_, target)) = options.columns.iter().find(|(name, _)| name.trim() == column) {
+fn map(column: &str, place: usize, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
+    let is = |said: &str| is_column(said, column, place);
+    if let Some((_, target)) = options.columns.iter().find(|(said, _)| is(said)) {
         return find_target(target.trim());
     }
-    if options.ignore.iter().any(|ignored| ignored.trim() == column) {
+    if options.ignore.iter().any(|said| is(said)) {
         return Some(EventTarget::Nowhere);
     }
     find_target(column).or(synonym).or_else(|| match options.others? {
@@ -192,24 +206,6 @@ fn find_target(name: &str) -> Option<EventTarget> {
 fn fold(name: &str) -> String {
     let letters = name.chars().filter(|character| character.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
-}
-
-fn unknown_column(name: &str) -> InputProblem {
-    let message = format!(
-        "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
-        COLUMNS.join(", ")
-    );
-    let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
-        let target = if super::header::is_made_up(name) {
-            "FIELD".to_owned()
-        } else {
-            format!("{PROPERTIES}{name}")
-        };
-        format!(
-            "keep it with --column \"{name}={target}\", leave it out with --ignore \"{name}\", or all such columns with --others field or --others ignore"
-        )
-    });
-    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
 }
 
 #[cfg(test)]

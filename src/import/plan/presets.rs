@@ -21,6 +21,8 @@ pub struct Preset {
     pub ignore: &'static [&'static str],
     /// What words of the status column mean.
     pub statuses: &'static [(&'static str, Status)],
+    /// What stands between the items of its lists, if that is not found out cell by cell.
+    pub split: Option<char>,
 }
 
 use CustomType::{Boolean, Date, Datetime, List, Number, Text};
@@ -53,6 +55,7 @@ pub const PRESETS: &[Preset] = &[
             "UNSUB_CAMPAIGN_ID", "CLEAN_CAMPAIGN_TITLE", "CLEAN_CAMPAIGN_ID",
         ],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "klaviyo",
@@ -73,6 +76,7 @@ pub const PRESETS: &[Preset] = &[
             "Address", "Address 2", "Phone Number Region",
         ],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "hubspot",
@@ -104,6 +108,7 @@ pub const PRESETS: &[Preset] = &[
         ],
         ignore: &["Record ID", "Contact ID", "Associated Company ID", "Associated Company IDs", "Last Modified Date"],
         statuses: &[],
+        split: Some(';'),
     },
     Preset {
         name: "shopify",
@@ -141,6 +146,7 @@ pub const PRESETS: &[Preset] = &[
             "Province", "Country",
         ],
         statuses: &[],
+        split: Some(','),
     },
     Preset {
         name: "brevo",
@@ -161,6 +167,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("LISTS", Text)],
         ignore: &["CONTACT ID", "SMS_BLACKLISTED", "WHATSAPP", "MODIFIED_TIME", "LAST_CHANGED", "EXT_ID", "LANDLINE_NUMBER"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "activecampaign",
@@ -170,6 +177,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Tags", List), ("Score", Number), ("Organization", Text), ("Job Title", Text)],
         ignore: &["IP", "IP Address", "ContactID", "ID"],
         statuses: &[("active", Subscribed)],
+        split: Some(','),
     },
     Preset {
         name: "listmonk",
@@ -179,6 +187,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("attributes", Text), ("attribs", Text)],
         ignore: &["uuid", "updated_at", "id"],
         statuses: &[("enabled", Subscribed), ("disabled", Unsubscribed), ("blocklisted", Unsubscribed)],
+        split: None,
     },
     Preset {
         name: "ghost",
@@ -188,6 +197,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("note", Text), ("complimentary_plan", Boolean), ("labels", List), ("tiers", Text)],
         ignore: &["id", "stripe_customer_id", "gift_id", "deleted_at", "products"],
         statuses: &[],
+        split: Some(','),
     },
     Preset {
         name: "stripe",
@@ -209,6 +219,7 @@ pub const PRESETS: &[Preset] = &[
         ],
         ignore: &["id", "Card ID"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "kit",
@@ -218,6 +229,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("tags", List), ("referrer", Text)],
         ignore: &["id", "subscriber_id"],
         statuses: &[("active", Subscribed), ("inactive", Pending), ("cancelled", Unsubscribed)],
+        split: Some(','),
     },
     Preset {
         name: "substack",
@@ -232,6 +244,7 @@ pub const PRESETS: &[Preset] = &[
         ],
         ignore: &[],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "mailerlite",
@@ -241,6 +254,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Groups", List), ("Company", Text)],
         ignore: &["Sent", "Opens", "Clicks", "Location", "IP address", "Opt-in IP", "ID"],
         statuses: &[("active", Subscribed), ("unconfirmed", Pending), ("junk", Status::Complained)],
+        split: Some(','),
     },
     Preset {
         name: "beehiiv",
@@ -250,6 +264,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("subscription_tier", Text), ("utm_source", Text), ("tags", List)],
         ignore: &["id", "subscriber_id", "referral_code", "utm_medium", "utm_campaign", "utm_channel", "referring_site"],
         statuses: &[("active", Subscribed), ("inactive", Unsubscribed), ("validating", Pending), ("pending", Pending)],
+        split: Some(','),
     },
     Preset {
         name: "mailpoet",
@@ -259,6 +274,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Lists", Text)],
         ignore: &["IP", "IP address", "Subscribed IP"],
         statuses: &[("inactive", Pending)],
+        split: None,
     },
     Preset {
         name: "mautic",
@@ -268,6 +284,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("company", Text), ("position", Text), ("points", Number), ("tags", List), ("title", Text)],
         ignore: &["id", "mobile", "address1", "address2", "fax", "ownedBy", "ip_address"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "woocommerce",
@@ -284,6 +301,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Last Active", Datetime), ("Orders", Number), ("Total Spend", Number), ("AOV", Number)],
         ignore: &["Username"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "constantcontact",
@@ -299,6 +317,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Company", Text), ("Job title", Text), ("Email Lists", Text), ("Tags", List)],
         ignore: &["Email update source", "Source Name", "Updated At"],
         statuses: &[],
+        split: Some(','),
     },
     Preset {
         name: "campaignmonitor",
@@ -308,6 +327,7 @@ pub const PRESETS: &[Preset] = &[
         fields: &[],
         ignore: &["Consent to Track", "Consent to Send SMS"],
         statuses: &[("active", Subscribed), ("deleted", Unsubscribed)],
+        split: None,
     },
     Preset {
         name: "eventbrite",
@@ -330,6 +350,7 @@ pub const PRESETS: &[Preset] = &[
         ],
         ignore: &["Order #", "Order ID", "Attendee #", "Fees Paid", "Price Tier", "Group", "Order Type"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "linkedin",
@@ -339,18 +360,20 @@ pub const PRESETS: &[Preset] = &[
         fields: &[("Company", Text), ("Position", Text), ("Connected On", Date)],
         ignore: &["URL"],
         statuses: &[],
+        split: None,
     },
     Preset {
         name: "discourse",
         title: "Discourse",
         marks: &[&["trust_level", "last_seen_at"]],
         columns: &[("name", "full_name"), ("created_at", "created_at")],
-        fields: &[("username", Text), ("title", Text), ("last_seen_at", Datetime), ("trust_level", Number), ("group_names", Text)],
+        fields: &[("username", Text), ("title", Text), ("last_seen_at", Datetime), ("trust_level", Number), ("group_names", List)],
         ignore: &[
             "id", "suspended_at", "suspended_till", "silenced_till", "active", "admin", "moderator", "ip_address", "staged",
             "secondary_emails",
         ],
         statuses: &[],
+        split: Some(';'),
     },
 ];
 

@@ -36,8 +36,13 @@ pub fn field(profile: &Profile, name: &str, position: usize) -> Vec<Change> {
     let point = groups.then(|| Change::DecimalPoint {
         column: column.clone(),
     });
+    let split = (field_type == CustomType::List).then(|| separator(profile)).flatten();
+    let split = split.map(|character| Change::Split {
+        column: column.clone(),
+        character,
+    });
     let field = Change::Field { column, field_type };
-    std::iter::once(field).chain(point).collect()
+    std::iter::once(field).chain(point).chain(split).collect()
 }
 
 /// Proposes to leave a column out.
@@ -108,6 +113,17 @@ pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
     }
 }
 
+/// Returns what separates the items of a list, if it is a comma or a semicolon; what else may is found out cell by cell.
+fn separator(profile: &Profile) -> Option<char> {
+    let samples = &profile.samples;
+    let is_plain = |sample: &String| !sample.starts_with(['[', '{', '"']) && !sample.contains('|');
+    if !samples.iter().all(is_plain) {
+        return None;
+    }
+    let has = |character: char| samples.iter().any(|sample| sample.contains(character));
+    [';', ','].into_iter().find(|character| has(*character))
+}
+
 fn is_list(profile: &Profile, name: &str) -> bool {
     if profile.is_canonical() && !profile.tally(CellKind::List).is_all_good() {
         return false;
@@ -120,7 +136,7 @@ fn is_list(profile: &Profile, name: &str) -> bool {
     }
     let marks = ["tag", "tags", "label", "labels", "group", "groups", "list", "lists", "segments", "interests", "categories"];
     let is_named = words_of(name).iter().any(|word| marks.contains(&word.as_str()));
-    is_named && samples.iter().any(has_bars) || samples.len() > 1 && samples.iter().all(has_bars)
+    is_named && (samples.iter().any(has_bars) || separator(profile).is_some()) || samples.len() > 1 && samples.iter().all(has_bars)
 }
 
 /// Whether zeros and ones are counts: there is only one of them, or the column is called so.

@@ -96,9 +96,7 @@ fn import_as(app: &TestApp, options: &ImportOptions, name: &str, bytes: &[u8]) -
 /// The options that an analysis proposes.
 fn accepted(options: &ImportOptions, analysis: &Analysis) -> ImportOptions {
     let mut options = options.clone();
-    if let ImportOptions::Subscribers(options) = &mut options {
-        analysis.proposal.iter().for_each(|change| change.apply(options));
-    }
+    analysis.proposal.iter().for_each(|change| change.apply_to(&mut options));
     options
 }
 
