@@ -178,9 +178,7 @@ pub fn start(
                 let message = "expected a proposal that settles everything, found none; settle it with options";
                 return Err(Error::invalid("acceptProposal", message));
             }
-            if let ImportOptions::Subscribers(options) = &mut options {
-                analysis.proposal.iter().for_each(|change| change.apply(options));
-            }
+            analysis.proposal.iter().for_each(|change| change.apply_to(&mut options));
         }
         let stored = serde_json::to_value(&options).map_err(|error| Error::Internal(error.to_string()))?;
         diesel::update(imports::table.find(id))

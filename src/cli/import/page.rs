@@ -246,6 +246,9 @@ pub fn flag(change: &Change) -> String {
         }
         Change::DecimalComma { column } => format!("--decimal-comma={}", quoted(column)),
         Change::DecimalPoint { column } => with("--decimal-point", column.clone()),
+        Change::Split { column, character } => with("--split", format!("{column}={character}")),
+        Change::Event { name } => with("--event", name.clone()),
+        Change::Fold { column } => with("--fold", column.clone()),
         Change::Others { others } => with("--others", others.as_str().to_owned()),
     }
 }

@@ -3,12 +3,14 @@
 
 use super::decide::is_column;
 use super::options::{EventImport, SubscriberImport};
+use super::presets::{Preset, Recorded};
 use super::target::Target;
 use crate::import::file::table::is_own_export;
 use crate::import::value::Decimal;
 use crate::import::value::cell::CellFormat;
 use crate::import::value::dates::{DateFormat, DateReader};
 use crate::import::value::numbers::NumberReader;
+use crate::rule::CustomType;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,9 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
         .map(|(_, split)| *split);
     // Our own exports write the keys of groups so.
     let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
+    let preset = options.from.as_deref().and_then(Preset::find);
+    let recorded = preset.filter(|preset| preset.recorded(name) == Some(Recorded::Field(CustomType::List)));
+    let split = split.or_else(|| recorded?.split);
     CellFormat {
         split,
         is_literal,

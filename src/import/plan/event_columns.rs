@@ -1,5 +1,6 @@
 //! Which column of a file of events goes where.
 
+use super::decide::is_column;
 use super::mapping::{Columns, missing_column};
 use super::options::EventImport;
 use crate::error::{Error, InputCode, InputProblem};
@@ -14,7 +15,7 @@ const COLUMNS: [&str; 6] = [
     "dedupe_key",
     "properties",
 ];
-const PROPERTIES: &str = "properties.";
+pub const PROPERTIES: &str = "properties.";
 
 /// What the exports of shops and payment services call the columns, folded; the likelier comes first. Of several columns that
 /// are called so, the likeliest is taken.
@@ -22,117 +23,35 @@ const SYNONYMS: [(&str, &[&str]); 5] = [
     (
         "email",
         &[
-            "customeremail",
-            "emailaddress",
-            "buyeremail",
-            "emailbilling",
-            "billingemail",
-            "billingemailaddress",
-            "contactemail",
-            "useremail",
-            "customeremailaddress",
-            "payeremail",
-            "fromemailaddress",
-            "recipientemail",
-            "attendeeemail",
-            "subscriberemail",
-            "mail",
-            "emailadresse",
-            "courriel",
-            "correoelectronico",
+            "customeremail", "emailaddress", "buyeremail", "emailbilling", "billingemail", "billingemailaddress", "contactemail", "useremail",
+            "customeremailaddress", "payeremail", "fromemailaddress", "recipientemail", "attendeeemail", "subscriberemail", "mail", "emailadresse",
+            "courriel", "correoelectronico",
         ],
     ),
     (
         "occurred_at",
         &[
-            "createdat",
-            "createdateutc",
-            "createddateutc",
-            "createdutc",
-            "created",
-            "createddate",
-            "orderdate",
-            "datecreated",
-            "ordercreatedat",
-            "orderedat",
-            "purchasedat",
-            "purchasedate",
-            "dateofpurchase",
-            "transactiondate",
-            "paymentdate",
-            "paidat",
-            "datepaid",
-            "eventtime",
-            "eventdate",
-            "eventtimestamp",
-            "timestamp",
-            "datetime",
-            "dateandtime",
-            "date",
-            "time",
-            "occurred",
-            "completedat",
-            "bestelldatum",
-            "bestelldatumzeit",
-            "datum",
-            "fecha",
-            "datedecommande",
+            "createdat", "createdateutc", "createddateutc", "createdutc", "created", "createddate", "orderdate", "datecreated", "ordercreatedat",
+            "orderedat", "purchasedat", "purchasedate", "dateofpurchase", "transactiondate", "paymentdate", "paidat", "datepaid", "eventtime", "eventdate",
+            "eventtimestamp", "timestamp", "datetime", "dateandtime", "date", "time", "occurred", "completedat", "bestelldatum", "bestelldatumzeit",
+            "datum", "fecha", "datedecommande",
         ],
     ),
     (
         "value",
         &[
-            "total",
-            "ordertotal",
-            "ordertotalamount",
-            "totalamount",
-            "totalprice",
-            "grandtotal",
-            "amount",
-            "totalpaid",
-            "amountpaid",
-            "gross",
-            "revenue",
-            "ordervalue",
-            "price",
-            "summe",
-            "gesamtsumme",
-            "gesamtbetrag",
-            "betrag",
-            "montant",
-            "importe",
+            "total", "ordertotal", "ordertotalamount", "totalamount", "totalprice", "grandtotal", "amount", "totalpaid", "amountpaid", "gross",
+            "revenue", "ordervalue", "price", "summe", "gesamtsumme", "gesamtbetrag", "betrag", "montant", "importe",
         ],
     ),
     (
         "dedupe_key",
         &[
-            "orderid",
-            "ordernumber",
-            "orderno",
-            "order",
-            "transactionid",
-            "paymentid",
-            "chargeid",
-            "invoiceid",
-            "invoicenumber",
-            "eventid",
-            "receiptnumber",
-            "bestellnummer",
-            "name",
-            "id",
+            "orderid", "ordernumber", "orderno", "order", "transactionid", "paymentid", "chargeid", "invoiceid", "invoicenumber", "eventid",
+            "receiptnumber", "bestellnummer", "name", "id",
         ],
     ),
-    (
-        "event",
-        &[
-            "eventname",
-            "eventtype",
-            "activity",
-            "action",
-            "metric",
-            "activitytype",
-        ],
-    ),
+    ("event", &["eventname", "eventtype", "activity", "action", "metric", "activitytype"]),
 ];
 
 /// Where the cells of a column of events go.
@@ -167,102 +86,93 @@ pub fn kind_of_event(name: &str) -> Option<CellKind> {
     }
 }
 
+/// What was decided of the columns of a file of events.
+#[derive(Debug, Default)]
+pub struct EventDecisions {
+    /// Where each goes; none for one of which nothing is known.
+    pub targets: Vec<Option<EventTarget>>,
+    /// What no column has.
+    pub missing: Vec<&'static str>,
+    /// What is wrong with what was said.
+    pub problems: Vec<InputProblem>,
+}
+
+/// Decides where the columns of a file of events go.
+pub fn decide_event_columns(columns: Columns<'_>, options: &EventImport) -> EventDecisions {
+    let names: Vec<&str> = columns.names.iter().map(|name| name.trim()).collect();
+    let synonyms = find_synonyms(&names, options);
+    let mut decisions = EventDecisions::default();
+    for (place, column) in names.iter().enumerate() {
+        let known = synonyms.iter().find(|(_, of)| *of == place).map(|(target, _)| EventTarget::Column(target));
+        let target = map(column, place, known, options);
+        let is_again = target != Some(EventTarget::Nowhere) && target.is_some() && decisions.targets.contains(&target);
+        if is_again {
+            let message = format!("expected each column once, found \"{column}\" again");
+            decisions.problems.push(InputProblem::new(InputCode::Invalid, "header", message));
+        }
+        decisions.targets.push(target);
+    }
+    let has = |name| decisions.targets.contains(&Some(EventTarget::Column(name)));
+    let mut needed = vec!["email", "occurred_at"];
+    if options.event.is_none() {
+        needed.push("event");
+    }
+    let missing: Vec<&str> = needed.into_iter().filter(|name| !has(*name)).collect();
+    decisions.missing = missing;
+    if let Some(fold) = &options.fold
+        && !names.contains(&fold.trim())
+    {
+        let message = format!("expected a column \"{fold}\", of which the lines of an order have the same, found none");
+        let hint = nearest(fold, names.iter().copied());
+        decisions.problems.push(InputProblem::new(InputCode::Missing, "fold", message).with_hint(hint));
+    }
+    decisions
+}
+
 /// Maps the columns of a file of events.
 ///
 /// # Errors
 /// [`Error::Invalid`] with every column that cannot be mapped.
-pub fn map_event_columns(
-    columns: Columns<'_>,
-    options: &EventImport,
-) -> Result<Vec<EventTarget>, Error> {
-    let names: Vec<&str> = columns.names.iter().map(|name| name.trim()).collect();
-    let synonyms = find_synonyms(&names, options);
-    let mut problems = Vec::new();
-    let mut targets = Vec::with_capacity(names.len());
-    for (place, column) in names.iter().enumerate() {
-        let known = synonyms
-            .iter()
-            .find(|(_, of)| *of == place)
-            .map(|(target, _)| EventTarget::Column(target));
-        match map(column, known, options) {
-            Some(target) if target != EventTarget::Nowhere && targets.contains(&target) => {
-                let message = format!("expected each column once, found \"{column}\" again");
-                problems.push(InputProblem::new(InputCode::Invalid, "header", message));
-            }
-            Some(target) => targets.push(target),
-            None => problems.push(unknown_column(column)),
+pub fn map_event_columns(columns: Columns<'_>, options: &EventImport) -> Result<Vec<EventTarget>, Error> {
+    let decisions = decide_event_columns(columns, options);
+    let mut problems = decisions.problems;
+    for (name, target) in columns.names.iter().zip(&decisions.targets) {
+        if target.is_none() {
+            let message = format!("expected a column of events or a column \"{PROPERTIES}NAME\", found \"{}\"", name.trim());
+            problems.push(InputProblem::new(InputCode::NotFound, "header", message).with_hint(nearest(name, COLUMNS)));
         }
     }
-    let missing = |needed| missing_column(needed, columns.names, columns.delimiter);
-    if targets.is_empty() {
-        return Err(Error::Invalid(vec![missing("email")]));
-    }
-    let has = |name| targets.contains(&EventTarget::Column(name));
-    for required in ["email", "occurred_at"] {
-        if !has(required) {
-            problems.push(missing(required));
-        }
-    }
-    if !has("event") && options.event.is_none() {
-        let problem = missing("event");
-        let hint = problem
-            .hint
-            .clone()
-            .unwrap_or_else(|| "name the event of all rows with --event purchase".to_owned());
-        problems.push(problem.with_hint(Some(hint)));
-    }
-    if let Some(fold) = &options.fold
-        && !names.contains(&fold.trim())
-    {
-        let message = format!("expected a column \"{fold}\", as --fold says, found none");
-        let hint = nearest(fold, names.iter().copied());
-        problems.push(InputProblem::new(InputCode::Missing, "header", message).with_hint(hint));
-    }
-    if problems.is_empty() {
-        Ok(targets)
-    } else {
-        Err(Error::Invalid(problems))
+    let missing = decisions.missing.into_iter();
+    problems.extend(missing.map(|needed| missing_column(needed, columns.names, columns.delimiter)));
+    match problems.is_empty() {
+        true => Ok(decisions.targets.into_iter().flatten().collect()),
+        false => Err(Error::Invalid(problems)),
     }
 }
 
 /// Where a column goes, if that is known: by what was said, by its name, as a synonym, or as all others do.
-fn map(column: &str, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
-    if let Some((_, target)) = options
-        .columns
-        .iter()
-        .find(|(name, _)| name.trim() == column)
-    {
+fn map(column: &str, place: usize, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
+    let is = |said: &str| is_column(said, column, place);
+    if let Some((_, target)) = options.columns.iter().find(|(said, _)| is(said)) {
         return find_target(target.trim());
     }
-    if options
-        .ignore
-        .iter()
-        .any(|ignored| ignored.trim() == column)
-    {
+    if options.ignore.iter().any(|said| is(said)) {
         return Some(EventTarget::Nowhere);
     }
-    find_target(column)
-        .or(synonym)
-        .or_else(|| match options.others? {
-            super::options::Others::Ignore => Some(EventTarget::Nowhere),
-            super::options::Others::Field => Some(EventTarget::Property(column.to_owned())),
-        })
+    find_target(column).or(synonym).or_else(|| match options.others? {
+        super::options::Others::Ignore => Some(EventTarget::Nowhere),
+        super::options::Others::Field => Some(EventTarget::Property(column.to_owned())),
+    })
 }
 
 /// Finds the columns that shops call otherwise, at most one for each column of events that no column is called.
 fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, usize)> {
     let is_said = |name: &str| {
-        options.columns.iter().any(|(said, _)| said.trim() == name)
-            || options.ignore.iter().any(|said| said.trim() == name)
+        options.columns.iter().any(|(said, _)| said.trim() == name) || options.ignore.iter().any(|said| said.trim() == name)
     };
     let is_taken = |target: &str| {
-        let said = options
-            .columns
-            .iter()
-            .any(|(_, said)| said.trim().eq_ignore_ascii_case(target));
-        said || names
-            .iter()
-            .any(|name| !is_said(name) && name.eq_ignore_ascii_case(target))
+        let said = options.columns.iter().any(|(_, said)| said.trim().eq_ignore_ascii_case(target));
+        said || names.iter().any(|name| !is_said(name) && name.eq_ignore_ascii_case(target))
     };
     let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
     let free = |place: &usize| !is_said(names[*place]) && find_target(names[*place]).is_none();
@@ -271,11 +181,7 @@ fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, us
         // The lines of one order are the same in one column, which names it.
         let of_fold = options.fold.as_ref().filter(|_| target == "dedupe_key");
         let of_fold = of_fold.and_then(|fold| names.iter().position(|name| *name == fold.trim()));
-        let mut by_word = words.iter().filter_map(|word| {
-            (0..names.len())
-                .filter(&free)
-                .find(|place| folded[*place] == *word)
-        });
+        let mut by_word = words.iter().filter_map(|word| (0..names.len()).filter(&free).find(|place| folded[*place] == *word));
         if !is_taken(target)
             && let Some(place) = of_fold.filter(&free).or_else(|| by_word.next())
         {
@@ -302,24 +208,6 @@ fn fold(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-fn unknown_column(name: &str) -> InputProblem {
-    let message = format!(
-        "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
-        COLUMNS.join(", ")
-    );
-    let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
-        let target = if super::header::is_made_up(name) {
-            "FIELD".to_owned()
-        } else {
-            format!("{PROPERTIES}{name}")
-        };
-        format!(
-            "keep it with --column \"{name}={target}\", leave it out with --ignore \"{name}\", or all such columns with --others field or --others ignore"
-        )
-    });
-    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,10 +220,7 @@ mod tests {
             delimiter: b',',
         };
         let targets = map_event_columns(columns, options).expect("a mapping");
-        targets
-            .iter()
-            .map(|target| target.name().unwrap_or_default())
-            .collect()
+        targets.iter().map(|target| target.name().unwrap_or_default()).collect()
     }
 
     #[test]
@@ -345,45 +230,15 @@ mod tests {
             others: Some(Others::Ignore),
             ..EventImport::default()
         };
-        let shopify = [
-            "Name",
-            "Email",
-            "Paid at",
-            "Total",
-            "Created at",
-            "Lineitem name",
-            "Id",
-        ];
-        assert_eq!(
-            map(&shopify, &options),
-            ["dedupe_key", "email", "", "value", "occurred_at", "", ""]
-        );
-        let stripe = [
-            "id",
-            "Created date (UTC)",
-            "Amount",
-            "Amount Refunded",
-            "Customer Email",
-            "Status",
-        ];
-        assert_eq!(
-            map(&stripe, &options),
-            ["dedupe_key", "occurred_at", "value", "", "email", ""]
-        );
+        let shopify = ["Name", "Email", "Paid at", "Total", "Created at", "Lineitem name", "Id"];
+        assert_eq!(map(&shopify, &options), ["dedupe_key", "email", "", "value", "occurred_at", "", ""]);
+        let stripe = ["id", "Created date (UTC)", "Amount", "Amount Refunded", "Customer Email", "Status"];
+        assert_eq!(map(&stripe, &options), ["dedupe_key", "occurred_at", "value", "", "email", ""]);
         let folded = EventImport {
             fold: Some("Receipt".to_owned()),
             others: Some(Others::Field),
             ..options
         };
-        assert_eq!(
-            map(&["Receipt", "email", "date", "Id", "Item"], &folded),
-            [
-                "dedupe_key",
-                "email",
-                "occurred_at",
-                "properties.Id",
-                "properties.Item"
-            ]
-        );
+        assert_eq!(map(&["Receipt", "email", "date", "Id", "Item"], &folded), ["dedupe_key", "email", "occurred_at", "properties.Id", "properties.Item"]);
     }
 }

@@ -9,6 +9,7 @@ pub(in crate::import) mod analysis;
 pub(in crate::import) mod column;
 pub(in crate::import) mod consent_words;
 pub(in crate::import) mod decide;
+pub(in crate::import) mod event_analysis;
 pub(in crate::import) mod event_columns;
 pub(in crate::import) mod header;
 pub(in crate::import) mod look;
@@ -27,7 +28,8 @@ pub(in crate::import) mod vocabulary;
 use self::analysis::{Analysis, Looked, open_questions};
 use self::column::{ColumnPlan, StoredPlan, format_of, format_of_event};
 use self::decide::{Decider, Decisions};
-use self::event_columns::{EventTarget, map_event_columns};
+use self::event_analysis::analyze_events;
+use self::event_columns::{EventTarget, decide_event_columns, map_event_columns};
 use self::mapping::{Columns, make_fields};
 use self::options::{EventImport, ImportOptions, SubscriberImport};
 use self::target::Target;
@@ -117,20 +119,23 @@ pub fn settle(
                 names: &looked.names,
                 delimiter,
             };
-            let mapped = map_event_columns(columns, options);
-            let targets: Vec<Option<String>> = match &mapped {
-                Ok(targets) => targets.iter().map(EventTarget::name).collect(),
-                Err(_) => vec![None; looked.names.len()],
+            let decisions = decide_event_columns(columns, options);
+            let analysis = analyze_events(columns, options, &decisions, looked);
+            let failed = match decisions.problems.is_empty() {
+                false => Some(Error::Invalid(decisions.problems.clone())),
+                true => open_questions(&analysis),
             };
-            let analysis = Analysis::of_events(&targets, looked, mapped.as_ref().err());
-            let settled = mapped.is_ok().then(|| Settled {
+            let targets = decisions.targets.iter();
+            let targets: Vec<Option<String>> =
+                targets.map(|target| target.as_ref().and_then(EventTarget::name)).collect();
+            let settled = failed.is_none().then(|| Settled {
                 columns: Vec::new(),
                 constants: Vec::new(),
                 groups: Vec::new(),
             });
             let form = file_form(form, looked, &targets, settled);
             job::store_analysis(connection, import.id, &form, &analysis)?;
-            Ok(mapped.err())
+            Ok(failed)
         }
     })?;
     match failed {

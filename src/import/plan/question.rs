@@ -1,8 +1,8 @@
 //! What has to be settled before an import writes anything, and the options that would settle it. The options are
 //! typed: the command line shows them as flags, the API as fields of its input.
 
-use super::options::{Others, SubscriberImport};
 use crate::import::value::dates::DateFormat;
+use super::options::{EventImport, ImportOptions, Others, SubscriberImport};
 use crate::rule::{CustomType, Status};
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +24,15 @@ pub enum QuestionKind {
     StatusWords,
     /// The file has no column with addresses.
     NoEmail,
+    /// A file of events has no column with the names of events.
+    NoEvent,
+    /// A file of events has no column with times.
+    NoTime,
 }
 
 impl QuestionKind {
     /// Every kind.
-    pub const ALL: [QuestionKind; 7] = [
+    pub const ALL: [QuestionKind; 9] = [
         QuestionKind::Consent,
         QuestionKind::AboutLeft,
         QuestionKind::Unknown,
@@ -36,6 +40,8 @@ impl QuestionKind {
         QuestionKind::Unreadable,
         QuestionKind::StatusWords,
         QuestionKind::NoEmail,
+        QuestionKind::NoEvent,
+        QuestionKind::NoTime,
     ];
 }
 
@@ -113,6 +119,23 @@ pub enum Change {
         /// The column.
         column: String,
     },
+    /// Cut the cells of a column into items at a character.
+    Split {
+        /// The column.
+        column: String,
+        /// The character.
+        character: char,
+    },
+    /// Name all events.
+    Event {
+        /// The name.
+        name: String,
+    },
+    /// Make one event of the lines of one order.
+    Fold {
+        /// The column in which they are the same.
+        column: String,
+    },
     /// Say what becomes of all columns that nothing is said of.
     Others {
         /// What.
@@ -147,7 +170,31 @@ impl Change {
             Change::DateFormat { column, format } => options.date_formats.push((column, format)),
             Change::DecimalComma { column } => options.decimal_commas.push(column),
             Change::DecimalPoint { column } => options.decimal_points.push(column),
+            Change::Split { column, character } => options.splits.push((column, character)),
             Change::Others { others } => options.others = Some(others),
+            // These are of events.
+            Change::Event { .. } | Change::Fold { .. } => {}
+        }
+    }
+
+    /// Makes the change in the options of a file of events.
+    pub fn apply_to_events(&self, options: &mut EventImport) {
+        match self.clone() {
+            Change::Column { column, field } => options.columns.push((column, field)),
+            Change::Ignore { column } => options.ignore.push(column),
+            Change::Event { name } => options.event = Some(name),
+            Change::Fold { column } => options.fold = Some(column),
+            Change::Others { others } => options.others = Some(others),
+            // The others are of subscribers.
+            _ => {}
+        }
+    }
+
+    /// Makes the change in the options of any import.
+    pub fn apply_to(&self, options: &mut ImportOptions) {
+        match options {
+            ImportOptions::Subscribers(options) => self.apply(options),
+            ImportOptions::Events(options) => self.apply_to_events(options),
         }
     }
 
@@ -157,11 +204,7 @@ impl Change {
         match self {
             Change::From { preset } => format!("from: {}", preset.to_uppercase()),
             Change::Column { column, field } => {
-                format!(
-                    "columns: [{{column: {}, field: {}}}]",
-                    quoted(column),
-                    quoted(field)
-                )
+                format!("columns: [{{column: {}, field: {}}}]", quoted(column), quoted(field))
             }
             Change::Ignore { column } => format!("ignore: [{}]", quoted(column)),
             Change::Field { column, field_type } => {
@@ -173,11 +216,7 @@ impl Change {
                 format!("statuses: [{{word: {}, status: {name}}}]", quoted(word))
             }
             Change::Set { field, value } => {
-                format!(
-                    "set: [{{field: {}, value: {}}}]",
-                    quoted(field),
-                    quoted(value)
-                )
+                format!("set: [{{field: {}, value: {}}}]", quoted(field), quoted(value))
             }
             Change::DateFormat { column, format } => format!(
                 "dateFormats: [{{column: {}, format: {}}}]",
@@ -186,6 +225,13 @@ impl Change {
             ),
             Change::DecimalComma { column } => format!("decimalCommas: [{}]", quoted(column)),
             Change::DecimalPoint { column } => format!("decimalPoints: [{}]", quoted(column)),
+            Change::Split { column, character } => format!(
+                "splits: [{{column: {}, character: {}}}]",
+                quoted(column),
+                quoted(&character.to_string())
+            ),
+            Change::Event { name } => format!("event: {}", quoted(name)),
+            Change::Fold { column } => format!("fold: {}", quoted(column)),
             Change::Others { others } => format!("others: {}", others.as_str().to_uppercase()),
         }
     }

@@ -19,7 +19,6 @@ mod read;
 
 pub(in crate::import) use boolean::{find_boolean, is_mark};
 pub(in crate::import) use email::read_email;
-
 pub(in crate::import) use number::Decimal;
 pub(in crate::import) use numbers::decimal_proof;
 pub(in crate::import) use read::read_cell;

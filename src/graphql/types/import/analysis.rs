@@ -120,6 +120,10 @@ pub enum ImportQuestionKind {
     StatusWords,
     /// The file has no column with addresses.
     NoEmail,
+    /// A file of events has no column with the names of events.
+    NoEvent,
+    /// A file of events has no column with times.
+    NoTime,
 }
 
 /// The option of `CreateImportInput` that a change is about.
@@ -143,6 +147,12 @@ pub enum ImportOption {
     DecimalCommas,
     /// `decimalPoints`: read decimals of a column after a point.
     DecimalPoints,
+    /// `splits`: cut the cells of a column into items at a character.
+    Splits,
+    /// `event`: name all events.
+    Event,
+    /// `fold`: make one event of the lines of one order.
+    Fold,
     /// `others`: say what becomes of all other columns.
     Others,
 }
@@ -168,6 +178,10 @@ pub struct ImportChange {
     pub status: Option<SubscriberStatus>,
     /// The format of days and times.
     pub format: Option<Text<String>>,
+    /// The character at which the cells of a column are cut.
+    pub character: Option<Text<String>>,
+    /// The name of all events.
+    pub event: Option<Text<String>>,
     /// The program.
     pub from: Option<ImportProgram>,
     /// What becomes of all other columns.
@@ -186,6 +200,8 @@ impl From<Change> for ImportChange {
             word: None,
             status: None,
             format: None,
+            character: None,
+            event: None,
             from: None,
             others: None,
         };
@@ -231,6 +247,19 @@ impl From<Change> for ImportChange {
             Change::DecimalPoint { column } => ImportChange {
                 column: text(column),
                 ..empty(ImportOption::DecimalPoints)
+            },
+            Change::Split { column, character } => ImportChange {
+                column: text(column),
+                character: Some(Text(character.to_string())),
+                ..empty(ImportOption::Splits)
+            },
+            Change::Event { name } => ImportChange {
+                event: text(name),
+                ..empty(ImportOption::Event)
+            },
+            Change::Fold { column } => ImportChange {
+                column: text(column),
+                ..empty(ImportOption::Fold)
             },
             Change::Others { others } => ImportChange {
                 others: Some((*others).into()),
