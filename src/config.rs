@@ -2,9 +2,10 @@
 
 use crate::audience::setting::{self, GivenSetting, SettingKey};
 use crate::clock::Clock;
-use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits, ScanLimits};
+use crate::graphql::{AllowedDocuments, AllowedDocumentsError, ApiSettings, Limits};
 use crate::import::{BATCH_ROWS, ImportSettings, Spool};
-use crate::refresh::RefreshSettings;
+use crate::scan::RefreshSettings;
+use crate::scan::ScanLimits;
 use crate::scan::{Meter, RULE_BUDGET};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
@@ -24,15 +25,15 @@ pub use transfer::TransferSettings;
 /// Where the data is.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
-    /// Postgres to use, such as postgres://user:password@host/database. Without it Rollcall runs its own.
+    /// The Postgres to use, such as `postgres://user:password@host/database`; without it Rollcall runs its own.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
 
-    /// Directory of Rollcall's own Postgres; by default the user's data directory, as root /var/lib/rollcall.
+    /// The directory of Rollcall's own Postgres; by default the user's data directory, and `/var/lib/rollcall` as root.
     #[arg(long, env = "ROLLCALL_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
-    /// The most connections to Postgres that requests share.
+    /// How many connections to Postgres requests share at most.
     #[arg(
         long,
         env = "ROLLCALL_CONNECTIONS",
@@ -45,17 +46,17 @@ pub struct DatabaseSettings {
 /// When and how segments are refreshed.
 #[derive(Debug, Clone, Args)]
 pub struct ScheduleSettings {
-    /// Time zone in which days begin and end, an IANA name such as Europe/Vilnius. Used at the first start (UTC if
+    /// The time zone in which days begin and end, an IANA name such as Europe/Vilnius. Used at the first start (UTC if
     /// absent); `rollcall settings set` changes it later.
     #[arg(long, env = "ROLLCALL_TIME_ZONE", value_parser = parse_zone, global = true)]
     pub time_zone: Option<Tz>,
 
-    /// Wall-clock time of the daily refresh in that zone. Used at the first start (03:00 if absent); `rollcall settings
+    /// The wall-clock time of the daily refresh in that zone. Used at the first start (03:00 if absent); `rollcall settings
     /// set` changes it later.
     #[arg(long, env = "ROLLCALL_REFRESH_AT", value_parser = parse_time, global = true)]
     pub refresh_at: Option<NaiveTime>,
 
-    /// For how many days it is remembered who joined and left segments. Used at the first start (400 if absent);
+    /// How many days to keep the changes of segments: who joined and who left. Used at the first start (400 if absent);
     /// `rollcall settings set` changes it later.
     #[arg(
         long,
@@ -66,12 +67,12 @@ pub struct ScheduleSettings {
     )]
     pub keep_changes: Option<u32>,
 
-    /// How many parts of the audience are evaluated at the same time; by default as many as there are cores.
+    /// How many parts of the audience are evaluated at the same time; by default one for each core.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
     pub workers: Option<u16>,
 
-    /// How many seconds evaluating the conditions of one rule may take in one refresh, all parts of the audience together.
-    /// A rule that takes longer makes its segment INVALID (TOO_SLOW).
+    /// How many seconds the conditions of one rule may take in one refresh, summed over all workers. A rule that takes
+    /// longer makes its segment INVALID (TOO_SLOW).
     #[arg(
         long,
         env = "ROLLCALL_RULE_BUDGET",
@@ -86,11 +87,12 @@ pub struct ScheduleSettings {
 /// How imports are run.
 #[derive(Debug, Clone, Args)]
 pub struct ImportFlags {
-    /// Directory where files wait to be imported; by default "spool" in the data directory.
+    /// The directory where uploaded files wait to be imported, for one database only; by default `spool` in the data
+    /// directory.
     #[arg(long, env = "ROLLCALL_SPOOL_DIR", global = true)]
     pub spool_dir: Option<PathBuf>,
 
-    /// The largest file that is taken for an import, in megabytes.
+    /// The largest file that can be uploaded for an import, in megabytes.
     #[arg(
         long,
         env = "ROLLCALL_MAX_UPLOAD",
@@ -100,7 +102,7 @@ pub struct ImportFlags {
     )]
     pub max_upload: u64,
 
-    /// For how many days an import can be undone. Used at the first start (30 if absent); `rollcall settings set`
+    /// How many days an import can be undone. Used at the first start (30 if absent); `rollcall settings set`
     /// changes it later.
     #[arg(
         long,
@@ -121,8 +123,8 @@ impl ImportFlags {
             .collect()
     }
 
-    /// Returns how imports are run by this clock. Where nothing else is said files wait within the data directory, those
-    /// of each database by themselves: nobody must take the files of another for forgotten ones.
+    /// Returns how imports are run by this clock. By default files wait in the data directory, in one directory per
+    /// database, so that one server never deletes another's uploads as leftovers.
     pub fn settings(
         &self,
         clock: Clock,
@@ -152,19 +154,19 @@ impl ImportFlags {
 /// Where the server listens.
 #[derive(Debug, Clone, Args)]
 pub struct ListenSettings {
-    /// Address and port to listen on. Others than loopback ones need an API key.
+    /// The address and port to listen on. Addresses other than loopback need an API key.
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
 
-    /// Origin whose pages may open WebSockets, and ask a server without keys, besides the server's own, such as `https://app.example.com`; may be given several times.
+    /// An origin, such as `https://app.example.com`, whose pages may open WebSockets and ask a server without keys, besides the server's own; may be given several times, or with commas.
     #[arg(long, env = "ROLLCALL_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
 
-    /// What every API key, or without keys every address, may cost in a minute; unlimited if absent.
+    /// What the requests of one API key may cost in a minute, or those of one address on a server without keys; unlimited if absent.
     #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
     pub rate_limit: Option<NonZeroU32>,
 
-    /// The most WebSockets that are open at the same time.
+    /// How many WebSockets and event streams may be open at the same time.
     #[arg(
         long,
         env = "ROLLCALL_MAX_SOCKETS",
@@ -174,7 +176,7 @@ pub struct ListenSettings {
     )]
     pub max_sockets: NonZeroU32,
 
-    /// The most WebSockets of one API key, or without one of one address.
+    /// How many of them one API key may have, or one address on a server without keys.
     #[arg(
         long,
         env = "ROLLCALL_MAX_SOCKETS_PER_CLIENT",
@@ -188,39 +190,40 @@ pub struct ListenSettings {
 /// What may be asked, and how it is answered.
 #[derive(Debug, Clone, Args)]
 pub struct AnswerSettings {
-    /// What an operation may cost at most: about one for each object that it can return.
+    /// What an operation may cost at most: about one point for each object that it can return.
     #[arg(long, env = "ROLLCALL_MAX_COST", default_value_t = Limits::default().cost, value_name = "COST")]
     max_cost: u64,
 
-    /// How large an answer may be, in MiB: the texts and JSON documents in it. Larger ones are broken off.
+    /// How large an answer may be, in MiB: its texts and JSON documents. Larger answers are refused with TOO_LARGE.
     #[arg(long, env = "ROLLCALL_MAX_ANSWER", default_value_t = 32, value_name = "MIB",
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_answer: u16,
 
-    /// How long answering may take, in seconds; then it is broken off, with its statements.
+    /// How many seconds a request may take. Then it and its statements are stopped with TIMEOUT.
     #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..=3600))]
     request_timeout: u32,
 
-    /// How many questions that read the whole audience, such as previews, run at the same time. Others wait.
+    /// How many requests that read the whole audience, such as previews, run at the same time. Others wait.
     #[arg(long, env = "ROLLCALL_MAX_SCANS", default_value_t = 2, value_name = "NUMBER",
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans: u16,
 
-    /// How many of them one API key has at the same time.
+    /// How many of them run at the same time for one API key, the newest first; a hundred may wait.
     #[arg(long, env = "ROLLCALL_MAX_SCANS_PER_KEY", default_value_t = 1, value_name = "NUMBER",
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans_per_key: u16,
 
-    /// Keep the schema back: no introspection and no suggestions of names.
+    /// Hide the schema: no introspection and no suggestions of names.
     #[arg(long, env = "ROLLCALL_NO_INTROSPECTION")]
     no_introspection: bool,
 
-    /// Answer only the documents of this folder: .graphql files, and .json manifests as Relay or Apollo write them.
+    /// Execute only the documents of this folder: .graphql files, and .json manifests as Relay or Apollo write them; any
+    /// document if absent.
     #[arg(long, env = "ROLLCALL_DOCUMENTS", value_name = "FOLDER")]
     documents: Option<PathBuf>,
 
-    /// Which HTTP statuses tell how a request went.
+    /// Which HTTP statuses report how a request went: `established`, or `draft` for the draft of August 2026.
     #[arg(
         long,
         env = "ROLLCALL_STATUS_CODES",
@@ -284,7 +287,7 @@ impl AnswerSettings {
 /// What the API is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FederationSettings {
-    /// Be a subgraph of Apollo Federation too: subscribers, groups and segments are entities of a supergraph.
+    /// Also serve as a subgraph of Apollo Federation: subscribers, groups and segments are entities of a supergraph.
     #[arg(long, env = "ROLLCALL_FEDERATION")]
     pub federation: bool,
 }

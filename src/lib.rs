@@ -11,6 +11,18 @@
 //! explanation of one subscriber. Postgres does what it is best at: holding the truth, scanning ranges, and giving
 //! every worker the same snapshot.
 //!
+//! # Chapters
+//!
+//! The chapters in `docs/` say how to use Rollcall, one chapter a file. The links lead there from `target/doc`.
+//!
+//! - [Tour](../../../docs/tour.md)
+//! - [Rules](../../../docs/rules.md)
+//! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
+//! - [History and live](../../../docs/history.md)
+//! - [Keys and access](../../../docs/keys.md), [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
+//! - [Settings](../../../docs/settings.md) and [operating](../../../docs/operating.md)
+//! - [Architecture](../../../docs/architecture.md), with drawings of a query and a refresh
+//!
 //! # The floors
 //!
 //! Imports go down only; a test reads the `use crate::` lines and keeps it so.
@@ -19,7 +31,7 @@
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
 //! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
-//! | [`graphql`] | translation: `engine/` has documents, limits, loaders, paging and errors, `types/` one file or folder per noun | async-graphql |
+//! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
@@ -32,7 +44,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -73,44 +85,21 @@
 //!   (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops reading loses its
 //!   connection with all that it holds.
 //!
-//! # Walkthrough: a question
+//! # Walkthroughs
 //!
-//! 1. `server/door/access.rs` looks at the host and the API key, and says who asks. `server/http/answer.rs` takes the bytes and
-//!    refuses what is no request; `graphql/engine/document/` bounds and validates the document, asks for the scopes of its fields,
-//!    judges the variables, reckons the cost and collects the fields to execute; `graphql/engine/api.rs` has async-graphql
-//!    answer it, and bounds and completes the errors. `server/http/respond.rs` says by the status how it went.
-//! 2. The resolver in `graphql/types/<noun>` reads the arguments and asks a loader, or runs one use case over `Db::run`.
-//! 3. The loader gathers the keys of all parents and sends one statement (`audience/membership.rs` and its siblings).
-//!
-//! Over a WebSocket (`server/socket/websocket.rs`, with the protocol in `server/socket/protocol.rs`) the same happens, once for a query
-//! and as often as there is news for a subscription. `server/loops/hub.rs` looks for the newest refreshes while somebody
-//! listens, and wakes the streams of `graphql/types/subscription.rs`; each reads by itself what came after the position that it
-//! told last (`past/feed.rs`), so that nothing is lost or told twice whichever process refreshes.
-//!
-//! # Walkthrough: a refresh
-//!
-//! 1. `refresh/schedule.rs` finds the job due, `refresh/step.rs` takes the advisory lock and opens the row of the run.
-//! 2. The snapshot is taken; every active rule is parsed and checked against the catalogue; `evaluate/plan.rs` makes
-//!    one plan of them all: equal leaves once, and the union of the columns.
-//! 3. Workers take chunks of 16 blocks (`scan/scan.rs`), load their columns (`scan/load.rs`), evaluate the
-//!    leaves, combine them per rule and compare with the stored blocks (`scan/blocks.rs`).
-//! 4. One transaction writes blocks, changes and totals (`refresh/write.rs`). Readers see the old members or the new.
-//!
-//! # Walkthrough: a change that is followed at once
-//!
-//! 1. A trigger notes the subscriber in `touches`; the loop in `server/loops/follower.rs` is woken, or looks twice a second.
-//! 2. `follow/instant.rs` takes the oldest touches and evaluates the instant segments for those ids, in one snapshot.
-//! 3. One transaction flips bits, remembers who joined and left, and is done with the touches (`follow/touches.rs`). While
-//!    a refresh runs they are kept, and the refresh leaves the instant segments of those subscribers alone.
-//!
-//! # Walkthrough: an import
-//!
-//! 1. `createImport` or `rollcall import` makes a row of `imports`; the file comes by `server/http/upload.rs` to the spool, or is
-//!    named where it is. The loop in `server/loops/importer.rs`, or the command, runs it (`import/run.rs`).
-//! 2. The file is unpacked and decoded as a stream (`source.rs`), its columns are mapped (`plan.rs`), rows are cleaned and
-//!    gathered to batches in a thread of their own (`reader.rs`).
-//! 3. Two connections write batches in turns (`subscribers.rs`): who is new by `COPY`, who is known staged and merged by one
-//!    statement that also remembers how they were, and memberships beside the next batch.
+//! A query, a refresh, a change that is followed at once and an import are walked through, with drawings, in
+//! [Architecture](../../../docs/architecture.md).
+
+// Panics are bugs: tests may use these, the library may not.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod cli;
 pub mod config;
@@ -130,13 +119,14 @@ pub mod audience;
 
 pub mod db;
 
-pub mod evaluate;
+pub use rollcall_evaluate as evaluate;
+pub use rollcall_evaluate::cancel;
 
-pub mod rule;
+pub use rollcall_rule as rule;
 
-pub mod text;
+pub use rollcall_text as text;
 
-pub mod cancel;
+pub mod app;
 pub mod clock;
 pub mod error;
 pub mod live;

@@ -8,7 +8,7 @@ use rollcall::audience::group;
 use rollcall::db::Db;
 use rollcall::error::Error;
 use rollcall::follow::{Follower, Step};
-use rollcall::refresh::RefreshSettings;
+use rollcall::scan::RefreshSettings;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

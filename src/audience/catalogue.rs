@@ -3,7 +3,7 @@
 use super::custom_field;
 use crate::db::schema::{groups, segment_dependencies, segments};
 use crate::error::Error;
-use crate::rule::{Catalogue, KnownSegment};
+use crate::rule::{Catalogue, CustomType, KnownSegment};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -13,18 +13,27 @@ use std::collections::{BTreeMap, HashMap};
 /// # Errors
 /// Those of the database.
 pub fn load_catalogue(connection: &mut PgConnection) -> Result<Catalogue, Error> {
-    let custom_fields = custom_field::list_all(connection)?
-        .into_iter()
-        .map(|field| (field.key.clone(), field.custom_type()))
-        .collect();
     let groups: Vec<(String, i64)> = groups::table
         .select((groups::key, groups::id))
         .load(connection)?;
     Ok(Catalogue {
-        custom_fields,
+        custom_fields: load_custom_fields(connection)?,
         groups: groups.into_iter().collect(),
         segments: load_segments(connection)?,
     })
+}
+
+/// Reads the types of the custom fields by key.
+///
+/// # Errors
+/// Those of the database.
+pub fn load_custom_fields(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<String, CustomType>, Error> {
+    let fields = custom_field::list_all(connection)?.into_iter();
+    Ok(fields
+        .map(|field| (field.key.clone(), field.custom_type()))
+        .collect())
 }
 
 fn load_segments(connection: &mut PgConnection) -> Result<BTreeMap<String, KnownSegment>, Error> {

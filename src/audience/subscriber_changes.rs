@@ -1,6 +1,6 @@
 //! What to change of a subscriber, and the door at which every value is cleaned.
 
-use super::catalogue::load_catalogue;
+use super::catalogue::load_custom_fields;
 use super::clean::{
     clean_birthday, clean_country, clean_day, clean_degrees, clean_language, clean_text,
     clean_timezone,
@@ -53,10 +53,12 @@ pub fn with_types<T>(
     work: impl FnOnce(&mut PgConnection, &Catalogue) -> Result<T, Error>,
 ) -> Result<T, Error> {
     connection.transaction(|connection| {
+        // Changes ask about nothing else that rules may refer to.
+        let mut catalogue = Catalogue::default();
         if !changes.custom.is_empty() {
             keep_types(connection)?;
+            catalogue.custom_fields = load_custom_fields(connection)?;
         }
-        let catalogue = load_catalogue(connection)?;
         work(connection, &catalogue)
     })
 }

@@ -1,6 +1,7 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
+use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
@@ -8,7 +9,7 @@ use crate::config::{
     ScheduleSettings, TransferSettings,
 };
 use crate::db::embedded::EmbeddedError;
-use crate::graphql::{ApiSettings, App};
+use crate::graphql::ApiSettings;
 use crate::import::ImportSettings;
 use crate::server;
 use crate::server::http::graphiql;

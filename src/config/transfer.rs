@@ -7,20 +7,20 @@ use std::time::Duration;
 /// What clients may send and fetch at the same time, and how slowly.
 #[derive(Debug, Clone, Args)]
 pub struct TransferSettings {
-    /// The most files that are uploaded at the same time. Others are refused and can be sent again.
+    /// How many files may be uploaded at the same time. Further uploads are refused and can be sent again.
     #[arg(long, env = "ROLLCALL_MAX_UPLOADS", value_name = "NUMBER", default_value = "8", value_parser = super::parse_count)]
     pub max_uploads: NonZeroU32,
 
-    /// The most exports that run at the same time. Each holds a connection and a snapshot of the database.
+    /// How many exports may run at the same time. Each holds a connection and a snapshot of the database.
     #[arg(long, env = "ROLLCALL_MAX_EXPORTS", value_name = "NUMBER", default_value = "4", value_parser = super::parse_count)]
     pub max_exports: NonZeroU32,
 
-    /// In how many seconds a client must send or read at least that long a share of --min-rate. Slower connections are closed.
+    /// The span, in seconds, over which a client must keep up `--min-rate`. Slower connections are closed.
     #[arg(long, env = "ROLLCALL_TRANSFER_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub transfer_timeout: u32,
 
-    /// The slowest rate, in bytes a second, at which uploads may arrive and answers may be read.
+    /// The slowest rate, in bytes per second, at which uploads may arrive and answers may be read.
     #[arg(long, env = "ROLLCALL_MIN_RATE", value_name = "BYTES", default_value = "1000", value_parser = super::parse_count)]
     pub min_rate: NonZeroU32,
 }

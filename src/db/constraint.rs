@@ -45,7 +45,13 @@ impl From<DieselError> for Error {
 
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Error {
-        Error::Unavailable(one_line(&error.to_string()))
+        let mut message = one_line(&error.to_string());
+        if message.contains("SSL support is not compiled in") {
+            message.push_str(
+                "; build Rollcall with `--features tls`, or take `sslmode` out of the address",
+            );
+        }
+        Error::Unavailable(message)
     }
 }
 

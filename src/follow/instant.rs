@@ -7,7 +7,6 @@
 //! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
 //! are those whose rule fails or is too slow: following stops for them until a refresh has evaluated them again.
 
-use super::touches::{self, Touched};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
 use crate::audience::removal::erase;
@@ -17,12 +16,14 @@ use crate::db::schema::{refreshes, segments, subscribers};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine, evaluate_leaves};
 use crate::past::history::{Trigger, find_last_refreshes};
-use crate::refresh::culprit::{guard, may_be_of_rule};
 use crate::refresh::order;
-use crate::refresh::step::{RefreshSettings, Selection, refresh_without};
+use crate::refresh::step::{Selection, refresh_without};
+use crate::refresh::touches::{self, Touched};
 use crate::rule::{Moment, Problem};
+use crate::scan::RefreshSettings;
 use crate::scan::blocks::{StoredBlocks, load_stored_bits, store_blocks};
 use crate::scan::budget::Spending;
+use crate::scan::guard::{guard, may_be_of_rule};
 use crate::scan::load::{Work, load_chunk};
 use crate::scan::meter::Meter;
 use crate::scan::rows::Rows;

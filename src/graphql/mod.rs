@@ -7,16 +7,15 @@ mod engine;
 mod types;
 
 pub use engine::api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
-pub use engine::app::App;
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;
-pub use engine::scans::{ScanLimits, Scans};
 pub use engine::scope::{forbidden, needed_scopes};
 pub use types::subscription::Subscription;
 
+use crate::app::App;
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 use chrono::{DateTime, Utc};
 

@@ -10,45 +10,16 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::rule::{Code, Moment, Problem};
 use crate::scan::budget::Spending;
+use crate::scan::guard::{guard, may_be_of_rule};
 use crate::scan::load::Work;
 use crate::scan::meter::Meter;
 use crate::scan::rules::SegmentRule;
 use crate::scan::snapshot::SharedSnapshot;
 use crate::scan::workers::{ChunkRange, evaluate_chunk};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// How much of a reason is kept, in characters.
 const LONGEST_REASON: usize = 300;
-
-/// Runs an evaluation; a panic in it becomes an error.
-///
-/// # Errors
-/// Those of the evaluation, and [`Error::Internal`] for a panic.
-pub fn guard<T>(evaluate: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // What it worked on is dropped with the failed attempt.
-    catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|panic| {
-        let message = format!("the evaluation panicked: {}", message_of(panic.as_ref()));
-        Err(Error::Internal(message))
-    })
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(message), _) => message,
-        (_, Some(message)) => message,
-        _ => "no message",
-    }
-}
-
-/// Whether a rule may be at fault for an error; where the database went away none is.
-pub fn may_be_of_rule(error: &Error) -> bool {
-    !matches!(
-        error,
-        Error::Unavailable(_) | Error::RefreshRunning | Error::Abandoned
-    )
-}
 
 /// A search among rules, over one chunk of the snapshot in which they failed.
 pub struct Search<'s> {

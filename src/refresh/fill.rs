@@ -1,11 +1,12 @@
 //! Making sure that a segment has members before they are read where 0 would be wrong: copying them, exporting them.
 
-use super::step::{RefreshSettings, Selection, refresh};
+use super::step::{Selection, refresh};
 use crate::audience::segment::{self, Segment};
 use crate::db::Db;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::past::as_of::find_first_fill;
 use crate::past::history::{SegmentState, Trigger, find_last_refreshes};
+use crate::scan::RefreshSettings;
 use diesel::prelude::*;
 use std::time::{Duration, Instant};
 

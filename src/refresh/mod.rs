@@ -15,6 +15,7 @@ pub(crate) mod fill;
 pub(crate) mod order;
 pub(crate) mod schedule;
 pub(crate) mod step;
+pub(crate) mod touches;
 pub(crate) mod write;
 
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
@@ -25,4 +26,4 @@ pub use schedule::{
     Daily, close_abandoned, due_time, last_run, next_due, next_run, refresh_pending, run_due,
 };
 
-pub use step::{RefreshSettings, Selection, refresh, refresh_as_of};
+pub use step::{Selection, refresh, refresh_as_of};

@@ -3,7 +3,7 @@
 //! When it last ran is a row of the database, written in the transaction of the refresh: a server that was down
 //! catches up once, however long it was down, and of several servers one runs it.
 
-use super::step::{Lock, RefreshSettings, Selection, is_refresh_running};
+use super::step::{Lock, Selection, is_refresh_running};
 use crate::audience::setting::{self, Settings};
 use crate::db::Db;
 use crate::db::schema::schedules;
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::past::as_of::fold_history;
 use crate::past::history::{Refresh, Trigger, list_pending_segment_ids};
 use crate::rule::{Moment, shift_moment};
+use crate::scan::RefreshSettings;
 use chrono::{DateTime, Days, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;

@@ -1,23 +1,23 @@
 //! The step: one refresh from its lock to its end. The daily job, the mutation, an edit and the command all call it.
 
 use super::compare::{Evaluable, compare_chunk};
-use super::culprit::{Search, guard, may_be_of_rule};
+use super::culprit::Search;
 use super::order;
 use super::write::{RefreshedSegment, Writer};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
 use crate::audience::setting;
-use crate::cancel::Cancel;
-use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
-use crate::follow::touches;
 use crate::past::history::{Refresh, Trigger, find_last_refreshes};
+use crate::refresh::touches;
 use crate::rule::{Moment, Problem};
+use crate::scan::RefreshSettings;
 use crate::scan::budget::{SlowRule, Spending};
+use crate::scan::guard::{guard, may_be_of_rule};
 use crate::scan::load::Work;
-use crate::scan::meter::{Figure, Meter, Phase};
+use crate::scan::meter::{Figure, Phase};
 use crate::scan::rules::{SegmentRule, load_rules};
 use crate::scan::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use crate::scan::workers::{ScanFailure, chunk_range, scan};
@@ -28,38 +28,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 /// What is said of a refresh that stopped with its server.
 const ABANDONED: &str = "the server stopped before the refresh had finished";
-
-/// How refreshes are run.
-#[derive(Debug, Clone)]
-pub struct RefreshSettings {
-    /// How many chunks are evaluated at the same time, each over a connection of its own.
-    pub workers: usize,
-    /// Tells `as_of` and when a refresh started and finished.
-    pub clock: Clock,
-    /// Takes measure of the work.
-    pub meter: Meter,
-    /// Stops it.
-    pub cancel: Cancel,
-    /// How long the conditions of one rule may be evaluated in one refresh, all workers together.
-    pub rule_budget: Duration,
-}
-
-impl RefreshSettings {
-    /// Returns the moment of the clock, in the time zone of the database.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn moment(&self, connection: &mut PgConnection) -> Result<Moment, Error> {
-        Ok(Moment {
-            now: self.clock.now(),
-            zone: setting::load(connection)?.time_zone,
-        })
-    }
-}
 
 /// Which segments to refresh; archived ones never are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::db::schema::{
     refreshes, schedules, segment_changes, segment_refreshes, segments, subscriber_deletions,
 };
 use crate::error::Error;
-use crate::follow::touches;
+use crate::refresh::touches;
 use crate::rule::Problem;
 use crate::scan::blocks::{BlockChange, StoredBlocks, store_blocks};
 use chrono::{DateTime, Utc};

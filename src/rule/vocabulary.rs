@@ -47,7 +47,7 @@ pub enum ValueKind {
     NumberTest,
     /// A day or an instant.
     Date,
-    /// Two of them, `from` and `to`.
+    /// Two days or instants, `from` and `to`.
     DateRange,
     /// A test of a day or an instant.
     DateTest,

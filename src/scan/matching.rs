@@ -2,6 +2,7 @@
 
 use super::load::Work;
 use super::rules::plan_unsaved;
+use super::settings::RefreshSettings;
 use super::snapshot::Snapshot;
 use super::workers::scan;
 use crate::audience::id_set::IdSet;
@@ -10,7 +11,6 @@ use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::Db;
 use crate::error::Error;
 use crate::evaluate::combine;
-use crate::refresh::step::RefreshSettings;
 use crate::rule::{CheckedRule, Moment};
 
 /// Lists a page of the subscribers that a rule matches, and says how many they are in all.

@@ -2,13 +2,13 @@
 
 use super::load::Work;
 use super::rules::plan_unsaved;
+use super::settings::RefreshSettings;
 use super::snapshot::Snapshot;
 use super::workers::scan;
 use crate::audience::subscriber::{Subscriber, find_by_ids};
 use crate::db::Db;
 use crate::error::Error;
 use crate::evaluate::combine;
-use crate::refresh::step::RefreshSettings;
 use crate::rule::{CheckedRule, Moment};
 use arrow_buffer::BooleanBuffer;
 use diesel::PgConnection;

@@ -8,7 +8,7 @@ use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
 use crate::db::{Db, Lease};
 use crate::error::Error;
 use crate::evaluate::{Chunk, Plan, evaluate_leaves};
-use crate::refresh::culprit::guard;
+use crate::scan::guard::guard;
 use arrow_buffer::BooleanBuffer;
 use diesel::PgConnection;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

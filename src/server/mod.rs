@@ -8,10 +8,11 @@ mod socket;
 
 pub use http::routes::HttpSettings;
 
+use crate::app::App;
 use crate::config::{ListenSettings, TransferSettings};
 use crate::db::count_allowed_connections;
 use crate::error::Error;
-use crate::graphql::{Api, ApiSettings, App};
+use crate::graphql::{Api, ApiSettings};
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_service::{

@@ -40,7 +40,10 @@ pub fn clean_email(text: &str) -> Result<String, String> {
         return refused("nothing stands before the @");
     }
     if email.chars().any(|character| {
-        character.is_whitespace() || character.is_control() || "<>(),;:\"\\[]".contains(character)
+        character.is_whitespace()
+            || character.is_control()
+            || is_selector(character)
+            || "<>(),;:\"\\[]".contains(character)
     }) {
         return refused("it holds a character that an address cannot have");
     }
@@ -55,6 +58,11 @@ pub fn clean_email(text: &str) -> Result<String, String> {
         return Err(too_long(length));
     }
     Ok(format!("{local}@{domain}"))
+}
+
+/// Whether a character only changes how the one before it looks: two addresses with and without it look the same.
+fn is_selector(character: char) -> bool {
+    matches!(character, '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn too_long(length: usize) -> String {
@@ -158,6 +166,9 @@ mod tests {
             "<ona@example.lt>",
             "ona@example.lt,jon@example.lt",
             "\u{200b}@example.lt",
+            "\u{2066}\u{3164}@example.lt",
+            "ona\u{fe0f}@example.lt",
+            "ona\u{e0041}@example.lt",
             "ona@\u{200b}.lt",
             "ona@xn--a.lt",
             "ona@xn--\u{fc}.lt",

@@ -6,17 +6,21 @@
 mod country;
 mod email;
 
-pub use country::clean_country;
+pub use country::{clean_country, find_country};
 pub use email::{clean_email, find_email, show_domain, show_email};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use std::borrow::Cow;
 
-/// Characters that nobody sees: soft hyphen, zero-width characters, direction marks, word joiner, byte order mark.
-/// They come along when text is copied, and make equal texts differ.
-pub const INVISIBLE: [char; 13] = [
-    '\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}',
-    '\u{202c}', '\u{202d}', '\u{202e}', '\u{2060}', '\u{feff}',
+/// Characters that are not seen: soft hyphen, joiners and zero-width characters, direction marks, embeddings and
+/// isolates, invisible operators, fillers, byte order mark. They come along when text is copied, and make equal texts
+/// differ. Variation selectors stay, since they choose between glyphs that look different.
+pub const INVISIBLE: [char; 35] = [
+    '\u{ad}', '\u{34f}', '\u{61c}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}',
+    '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2060}', '\u{2061}', '\u{2062}', '\u{2063}', '\u{2064}', '\u{2065}', '\u{2066}', '\u{2067}',
+    '\u{2068}', '\u{2069}', '\u{206a}', '\u{206b}', '\u{206c}', '\u{206d}', '\u{206e}', '\u{206f}',
+    '\u{3164}', '\u{feff}', '\u{ffa0}',
 ];
 
 /// Returns the text in NFC and without invisible characters. White space around it stays.
@@ -97,6 +101,8 @@ mod tests {
             ("\u{feff}Ri\u{ad}ga\u{200b} ", Some("Riga")),
             ("e\u{200b}\u{301}", Some("é")),
             ("\u{202e}\u{2060}", None),
+            ("Ri\u{2066}ga\u{2069}\u{61c}", Some("Riga")),
+            ("\u{3164}\u{34f}\u{2063}", None),
             ("\u{a0}", None),
             ("two words", Some("two words")),
         ] {

@@ -34,7 +34,7 @@ from graphql import (
 from hypothesis import strategies as st
 from schemathesis.graphql import nodes
 
-# The codes of README.md that an answer may have, besides those that say that the server has failed.
+# The codes of docs/api.md that an answer may have, besides those that say that the server has failed.
 CODES = {
     "BAD_REQUEST",
     "BAD_USER_INPUT",

@@ -1,4 +1,4 @@
-//! Tests against a real Postgres: one throw-away cluster for all of them, a schema and a clock for each.
+//! Tests against a real Postgres: one throw-away cluster for all of them, a database and a clock for each.
 
 mod support;
 
@@ -14,6 +14,7 @@ mod converting;
 mod copying;
 mod database;
 mod demo;
+mod docs;
 mod doors;
 mod erasure;
 mod event_bounds;
@@ -43,6 +44,5 @@ mod settings;
 mod subscriptions;
 mod suites;
 mod texts;
-mod tidy;
 mod websocket;
 mod write_alone;

@@ -22,6 +22,8 @@ const ADDRESSES: [&[&str]; 4] = [
     &[
         "\u{feff}ona@exam\u{ad}ple.com\u{200b}",
         "ona\u{202e}@example.com ",
+        "\u{2067}ona\u{2069}\u{61c}@exam\u{2063}ple.com",
+        "o\u{34f}n\u{180e}a\u{3164}@example.com",
         "ona@example.com",
     ],
     &[
@@ -330,5 +332,29 @@ fn texts_that_were_stored_before_get_their_form_when_migrating() {
     assert_eq!(
         app.database.ask("SELECT count(*) FROM unclean_addresses"),
         "0"
+    );
+}
+
+#[test]
+fn invisible_characters_that_were_stored_are_taken_out_when_migrating() {
+    let app = TestApp::at(NOW);
+    for (id, email, city) in [
+        (1, "on\u{2066}a@example.com", "Ri\u{2067}ga\u{2069}"),
+        (2, "rasa@example.com", "\u{3164}\u{61c}"),
+        (3, "plain@example.com", "Łódź"),
+    ] {
+        app.database.execute(&format!(
+            "INSERT INTO subscribers (id, email, city, custom, created_at, updated_at) VALUES \
+             ({id}, '{email}', '{city}', '{{\"plan\": \"a\u{2063}b\"}}', '{NOW}', '{NOW}')"
+        ));
+    }
+    app.database.execute(include_str!(
+        "../../migrations/2026-11-28-000095_clean_invisible_characters/up.sql"
+    ));
+    app.db().run_here(migrate).expect("addresses are cleaned");
+    let rows = "SELECT string_agg(concat_ws('|', email, city, custom ->> 'plan'), E'\\n' ORDER BY id) FROM subscribers";
+    assert_eq!(
+        app.database.ask(rows),
+        "ona@example.com|Riga|ab\nrasa@example.com|ab\nplain@example.com|Łódź|ab"
     );
 }

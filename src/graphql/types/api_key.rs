@@ -3,8 +3,8 @@
 use super::subscriber::page;
 use crate::audience::api_key::{self, ApiKey, Scope, Secret};
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split, to_graphql};
 use crate::graphql::engine::id::{Kind, input_id, to_global};
 use crate::graphql::engine::loaders::Total;

@@ -4,7 +4,7 @@ use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
 use super::segment::SegmentNode;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::loaders::{
     CustomFieldByKey, DependenciesOf, GroupByKey, SegmentByKey, UsersOf, load_one,
 };

@@ -6,8 +6,8 @@ use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_na
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::Known;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_global, to_global};
 use crate::graphql::engine::loaders::Total;

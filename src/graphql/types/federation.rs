@@ -7,7 +7,7 @@
 use super::group::GroupNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::bad_input;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{

@@ -9,7 +9,7 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::audience::api_key::Scope;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
     ApiKeyById, CustomFieldById, EventById, GroupById, ImportById, RefreshById, SegmentById,

@@ -7,8 +7,8 @@ use super::subscriber::{
 };
 use crate::audience::id_set::IdSet;
 use crate::audience::subscriber::SubscriberOrder;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};

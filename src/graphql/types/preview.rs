@@ -10,7 +10,7 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::paging::MAX_PAGE_SIZE;
 use crate::audience::warning::find_warnings;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::bad_input;
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;
@@ -150,7 +150,13 @@ fn invalid(problems: Vec<Problem>, moment: &Moment) -> SegmentPreview {
 
 fn valid(rule: &Node, preview: Preview, moment: &Moment) -> SegmentPreview {
     let number = |number: u64| count(i64::try_from(number).unwrap_or(i64::MAX));
-    let sample = |people: People| people.sample.into_iter().map(SubscriberNode).collect();
+    let sample = |people: People| {
+        people
+            .sample
+            .into_iter()
+            .map(|person| SubscriberNode(person.into()))
+            .collect()
+    };
     let nodes = list_nodes(rule).into_iter().zip(preview.node_counts);
     let members = preview.members.count;
     SegmentPreview {

@@ -4,8 +4,8 @@ use super::rule::node::RuleProblem;
 use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
 use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{

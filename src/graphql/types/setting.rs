@@ -4,7 +4,7 @@ use super::subscriber::input::keep;
 use crate::audience::api_key::Scope;
 use crate::audience::setting::{self, GivenSetting, SettingKey, Settings};
 use crate::error::Error;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::loaders::{SettingsInUse, load_one};
 use crate::graphql::engine::scalar::count;

@@ -5,9 +5,9 @@
 //! soon after. A key that is not known may have been made since: it waits for the next look, which many wait for
 //! together and which comes at most ten times a second. So long a stranger waits to be refused.
 
+use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey, Hash, KeyRing, MAX_KEYS};
 use crate::error::Error;
-use crate::graphql::App;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

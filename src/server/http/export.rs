@@ -7,9 +7,10 @@
 use super::answer::receive;
 use super::media_type::is_json;
 use super::routes::{State, refuse};
+use crate::app::App;
 use crate::error::{Error, InputCode};
 use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
-use crate::graphql::{App, ErrorCode};
+use crate::graphql::ErrorCode;
 use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
 use crate::server::door::access;
 use actix_web::body::{BodySize, MessageBody};

@@ -1,7 +1,7 @@
 //! The loop of the follower: it sleeps and is woken, the steps of [`crate::refresh`] follow what changed.
 
+use crate::app::App;
 use crate::follow::{Follower, Step};
-use crate::graphql::App;
 use std::time::Duration;
 
 /// How soon to look for changes that others made: an import, another server, plain SQL.

@@ -1,6 +1,6 @@
 //! The hub: it looks for the newest refreshes on behalf of everybody who listens, and only while somebody does.
 
-use crate::graphql::App;
+use crate::app::App;
 use crate::past::find_newest;
 use std::time::Duration;
 

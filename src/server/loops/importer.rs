@@ -1,8 +1,8 @@
 //! The loop of the importer: it sleeps and is woken, the steps of [`crate::import`] work. Imports run, and are
 //! undone, one at a time, whichever servers and commands there are.
 
+use crate::app::App;
 use crate::error::Error;
-use crate::graphql::App;
 use crate::import::{run_next, tidy, undo_next};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The loop of the scheduler: it sleeps, the steps of [`crate::refresh`] work.
 
+use crate::app::App;
 use crate::error::Error;
-use crate::graphql::App;
 use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 

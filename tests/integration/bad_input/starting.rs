@@ -160,7 +160,7 @@ fn no_postgres_binaries() {
     let dir = tempfile::tempdir_in("/tmp").expect("a directory");
     let options = EmbeddedOptions {
         search: BinarySearch::Only(Vec::new()),
-        releases_url: Some("https://releases.invalid/none".to_owned()),
+        releases_url: Some("http://127.0.0.1:9/none".to_owned()),
         ..EmbeddedOptions::lasting(dir.path().join("data"))
     };
     let error = EmbeddedPostgres::start(&options).expect_err("there is no server to start");
@@ -172,7 +172,7 @@ fn no_postgres_binaries() {
     assert_snapshot!(text.replace(&dir.path().display().to_string(), "DIR"), @r#"
     no PostgreSQL server of version 14 or newer was found, and none could be fetched
       searched: DIR/data/binaries
-      fetching them failed: unsupported repository for 'https://releases.invalid/none' (from https://releases.invalid/none)
+      fetching them failed: io: Connection refused (from http://127.0.0.1:9/none?per_page=100&page=1)
       to mend this: INSTALL, or set DATABASE_URL to a running PostgreSQL
     "#);
     assert!(missing.install.contains("install"), "{}", missing.install);

@@ -7,7 +7,8 @@ use rollcall::audience::{segment, subscriber};
 use rollcall::clock::Clock;
 use rollcall::error::Error;
 use rollcall::past::{Refresh, Trigger};
-use rollcall::refresh::{RefreshSettings, Selection, refresh, refresh_pending};
+use rollcall::refresh::{Selection, refresh, refresh_pending};
+use rollcall::scan::RefreshSettings;
 use serde_json::json;
 
 /// Runs a refresh that waits for what is held, does something meanwhile, and returns what the refresh did.
@@ -212,6 +213,7 @@ fn a_refresh_that_lost_its_lock_does_not_write_over_the_next() {
         app.database.wait_for_waiting(1);
         let cut = app.database.ask(
             "SELECT count(pg_terminate_backend(l.pid, 10000)) FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted \
+             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('rollcall refresh ' || current_schema(), 0)",
         );
         assert_eq!(cut, "1");

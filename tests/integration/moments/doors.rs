@@ -254,7 +254,7 @@ fn custom_moments_that_plain_sql_wrote_outside_count_as_missing() {
     assert_eq!(app.members("seen"), ["good@x.lt"]);
 }
 
-/// What the README says: all time is all time, and a window counts what lies in it.
+/// What docs/rules.md says: all time is all time, and a window counts what lies in it.
 #[test]
 fn events_in_the_future_count_in_the_windows_that_reach_them() {
     let app = TestApp::over(TestDatabase::new(), NOW, chrono_tz::UTC);

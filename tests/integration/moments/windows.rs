@@ -4,7 +4,8 @@ use super::{FIRST, LAST};
 use crate::support::{TestApp, instant};
 use rollcall::clock::Clock;
 use rollcall::past::Trigger;
-use rollcall::refresh::{RefreshSettings, Selection, refresh};
+use rollcall::refresh::{Selection, refresh};
+use rollcall::scan::RefreshSettings;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";

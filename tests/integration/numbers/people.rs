@@ -177,27 +177,33 @@ fn check_explanations(app: &TestApp, doubles: &[f64]) {
     }
 }
 
-/// What is suggested are numbers that people have.
+/// What is suggested are numbers that people have. A request answers with at most 250 values of a field, the most
+/// frequent ones that begin with a text; these beginnings make it up to five times as many.
 fn check_suggestions(app: &TestApp, doubles: &[f64]) {
-    let document = "{ ruleFields { name suggestedValues(first: 250) { value } } }";
-    let data = ask(app, document, "{}");
-    let mut suggested = 0;
-    for field in data["ruleFields"].as_array().expect("a list") {
-        let Some(number) = field["name"]
-            .as_str()
-            .and_then(|name| name.strip_prefix("custom.n"))
-        else {
-            continue;
-        };
-        let number: usize = number.parse().expect("a number");
-        let known = doubles.iter().skip(number).step_by(FIELDS);
-        let known: HashSet<u64> = known.map(|double| bits(*double)).collect();
-        for value in field["suggestedValues"].as_array().expect("a list") {
-            assert!(known.contains(&bits(read(&value["value"]))), "{value}");
-            suggested += 1;
+    let document = "query ($prefix: String!) { ruleFields { name suggestedValues(prefix: $prefix, first: 250) { value } } }";
+    for (prefix, least) in [("", 250), ("-", 150), ("1", 150), ("2", 50), ("9", 20)] {
+        let data = ask(app, document, &json!({ "prefix": prefix }).to_string());
+        let fields = data["ruleFields"].as_array().expect("a list");
+        let mut checked = 0;
+        for field in fields {
+            let name = field["name"].as_str();
+            let Some(number) = name.and_then(|name| name.strip_prefix("custom.n")) else {
+                continue;
+            };
+            let number: usize = number.parse().expect("a number");
+            let known = doubles.iter().skip(number).step_by(FIELDS);
+            let known: HashSet<u64> = known.map(|double| bits(*double)).collect();
+            let values = field["suggestedValues"].as_array().expect("a list");
+            assert!(values.len() >= least, "{prefix:?}: {}", values.len());
+            for value in values {
+                let text = value["value"].as_str().expect("a text");
+                assert!(text.starts_with(prefix), "{text}");
+                assert!(known.contains(&bits(read(&value["value"]))), "{text}");
+            }
+            checked += 1;
         }
+        assert_eq!(checked, FIELDS);
     }
-    assert_eq!(suggested, FIELDS * 250);
 }
 
 /// The journal of an import has the numbers before and after it, and undoing gives the first ones back.
@@ -325,26 +331,87 @@ fn positions_come_back_everywhere() {
     assert_same("positions in the API", found, &degrees);
 }
 
+/// The answer of a mutation has the position that was stored. Every position is a transaction of its own, so that these
+/// are every twentieth double only; the others go through the same type of the API in
+/// `positions_in_rules_are_kept`, and through the same columns in `positions_come_back_everywhere`.
 #[test]
 fn positions_of_the_api_are_kept() {
-    let degrees = degrees(&doubles());
+    let degrees: Vec<f64> = degrees(&doubles()).into_iter().step_by(20).collect();
     let app = TestApp::at(NOW);
-    for (batch, numbers) in degrees[..2_000].chunks(100).enumerate() {
-        let fields = numbers.chunks(2).enumerate().map(|(place, pair)| {
-            let number = batch * 50 + place;
-            let (latitude, longitude) = (format!("{:e}", pair[0]), format!("{:e}", pair[1]));
-            format!(
-                "p{place}: upsertSubscriber(input: {{email: \"{}\", values: {{position: {{latitude: {latitude}, longitude: {longitude}}}}}}}) \
+    for (batch, numbers) in degrees.chunks(200).enumerate() {
+        let (mut declared, mut variables, mut fields) = (String::new(), Vec::new(), String::new());
+        for (place, pair) in numbers.chunks(2).enumerate() {
+            let (latitude, longitude) = (write(place, pair[0]), write(place + 1, pair[1]));
+            // Half of them as literals, half as variables.
+            let position = if place % 2 == 0 {
+                format!("{{latitude: {latitude}, longitude: {longitude}}}")
+            } else {
+                declared += &format!("$v{place}: PositionInput! ");
+                variables.push(format!(
+                    "\"v{place}\": {{\"latitude\": {latitude}, \"longitude\": {longitude}}}"
+                ));
+                format!("$v{place}")
+            };
+            fields += &format!(
+                "p{place}: upsertSubscriber(input: {{email: \"{}\", values: {{position: {position}}}}}) \
                  {{ subscriber {{ latitude longitude }} }} ",
-                email(number)
-            )
-        });
-        let fields: Vec<String> = fields.collect();
-        let data = ask(&app, &format!("mutation {{ {} }}", fields.concat()), "{}");
-        let found = (0..fields.len()).flat_map(|place| {
+                email(batch * 100 + place)
+            );
+        }
+        let document = format!("mutation ({declared}) {{ {fields} }}");
+        let data = ask(&app, &document, &format!("{{{}}}", variables.join(", ")));
+        let found = (0..numbers.len() / 2).flat_map(|place| {
             let person = &data[format!("p{place}")]["subscriber"];
             [read(&person["latitude"]), read(&person["longitude"])]
         });
-        assert_same("positions in literals", found, numbers);
+        assert_same("positions of mutations", found, numbers);
+    }
+}
+
+/// All of them as literals and variables of the API, and back out of the stored rule.
+#[test]
+fn positions_in_rules_are_kept() {
+    let degrees = degrees(&doubles());
+    let app = TestApp::at(NOW);
+    for (batch, numbers) in degrees.chunks(800).enumerate() {
+        let nodes = numbers.chunks(2).enumerate().map(|(place, pair)| {
+            let (latitude, longitude) = (write(place, pair[0]), write(place + 1, pair[1]));
+            (latitude, longitude)
+        });
+        let is_literal = batch % 2 == 0;
+        let quote = if is_literal { "" } else { "\"" };
+        let nodes: Vec<String> = nodes
+            .map(|(latitude, longitude)| {
+                let key = |name: &str| format!("{quote}{name}{quote}");
+                format!(
+                    "{{{}: {{{}: {{{}: {latitude}, {}: {longitude}, {}: 1}}}}}}",
+                    key("location"),
+                    key("within"),
+                    key("latitude"),
+                    key("longitude"),
+                    key("radiusKm")
+                )
+            })
+            .collect();
+        let rule = format!("{{{quote}any{quote}: [{}]}}", nodes.join(", "));
+        let create = |rule: &str| {
+            format!(
+                "createSegment(input: {{key: \"s{batch}\", rule: {rule}}}) {{ segment {{ rule }} userErrors {{ message path }} }}"
+            )
+        };
+        let data = if is_literal {
+            ask(&app, &format!("mutation {{ {} }}", create(&rule)), "{}")
+        } else {
+            let document = format!("mutation ($rule: RuleInput!) {{ {} }}", create("$rule"));
+            ask(&app, &document, &format!("{{\"rule\": {rule}}}"))
+        };
+        let payload = &data["createSegment"];
+        assert_eq!(payload["userErrors"], json!([]));
+        let stored = payload["segment"]["rule"]["any"].as_array();
+        let found = stored.expect("a list").iter().flat_map(|node| {
+            let within = &node["location"]["within"];
+            [read(&within["latitude"]), read(&within["longitude"])]
+        });
+        assert_same("positions in rules", found, numbers);
     }
 }

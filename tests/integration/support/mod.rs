@@ -9,20 +9,22 @@ mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
-pub use process::{Finished, Server, import_text, rollcall, run};
+pub use process::{Finished, Server, import_text, rollcall, run, without_settings};
 pub use socket::Socket;
 pub use terminal::{Watched, watch};
 pub use tools::{Workshop, python};
 
 use chrono::{DateTime, Utc};
+use rollcall::app::App;
 use rollcall::audience::api_key::Access;
 use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::graphql::{Api, ApiSettings, App, Asking, Parameters, Way};
+use rollcall::graphql::{Api, ApiSettings, Asking, Parameters, Way};
 use rollcall::import::{ImportSettings, Spool};
 use rollcall::past::{Refresh, Trigger};
-use rollcall::refresh::{RefreshSettings, Selection, refresh};
+use rollcall::refresh::{Selection, refresh};
+use rollcall::scan::RefreshSettings;
 use rollcall::scan::{Meter, RULE_BUDGET};
 use serde_json::{Value, json};
 use std::sync::Arc;

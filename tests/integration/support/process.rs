@@ -17,17 +17,19 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Prepares the program, without the settings of whoever runs the tests.
 pub fn rollcall(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    without_settings(&mut command).args(arguments);
+    command
+}
+
+/// Takes the settings of whoever runs the tests, and standard input, from a command.
+pub fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name_bytes = name.as_encoded_bytes();
         if name_bytes.starts_with(b"ROLLCALL_") || name_bytes.starts_with(b"PG") {
             command.env_remove(name);
         }
     }
-    command
-        .env_remove("DATABASE_URL")
-        .args(arguments)
-        .stdin(Stdio::null());
-    command
+    command.env_remove("DATABASE_URL").stdin(Stdio::null())
 }
 
 /// What a command did.

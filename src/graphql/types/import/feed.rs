@@ -1,7 +1,7 @@
 //! How far an import is, as it goes on.
 
+use crate::app::App;
 use crate::error::Error;
-use crate::graphql::engine::app::App;
 use crate::graphql::engine::error::to_graphql;
 use crate::import::{Import, ImportState, get};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::node::RuleNodeKind;
 use crate::audience::custom_field;
 use crate::audience::suggestion::{EventProperty, SuggestionRequest, SuggestionSource, suggest};
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::loaders::{PropertiesOf, SuggestionsFor, load_one};
 use crate::graphql::engine::scalar::count;
@@ -112,7 +112,7 @@ pub enum RuleValueKind {
     NumberTest,
     /// A day or an instant.
     Date,
-    /// Two of them, `from` and `to`.
+    /// Two days or instants, `from` and `to`.
     DateRange,
     /// A test of a day or an instant, as of the node `date`.
     DateTest,

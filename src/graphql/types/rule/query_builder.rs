@@ -4,7 +4,7 @@ use super::input::{RuleInput, get_rule};
 use super::node::{RuleProblem, list_problems};
 use crate::audience::catalogue::load_catalogue;
 use crate::graphql::engine::answer_budget::Document;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::rule::{Problem, from_query_builder, parse_rule, to_query_builder};
 use async_graphql::{Context, Json, Object, SimpleObject};

@@ -1,6 +1,6 @@
 //! Copying the members of a segment into a group.
 
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::scalar::count;
 use crate::graphql::types::group::GroupNode;
@@ -76,7 +76,7 @@ impl CopyMutation {
             .run(move |connection| copy_segment_to_group(connection, &copy, now));
         Ok(match split(copied.await)? {
             Ok(copied) => CopySegmentToGroupPayload {
-                group: Some(GroupNode(copied.group)),
+                group: Some(GroupNode(copied.group.into())),
                 added_count: count(copied.added),
                 unchanged_count: count(copied.unchanged),
                 user_errors: Vec::new(),

@@ -3,7 +3,7 @@
 use super::{SegmentModeName, SegmentNode};
 use crate::audience::segment::{self, Segment, SegmentChanges};
 use crate::audience::warning::find_warnings_of;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
 use crate::graphql::engine::id::{Kind, input_id};
 use crate::graphql::types::rule::input::{RuleInput, read_rule};
@@ -227,7 +227,7 @@ fn parts(
     match result {
         Ok((segment, warnings)) => {
             let warnings = list_warnings(warnings);
-            (Some(SegmentNode(segment)), Vec::new(), warnings)
+            (Some(SegmentNode(segment.into())), Vec::new(), warnings)
         }
         Err(user_errors) => (None, user_errors, Vec::new()),
     }

@@ -6,7 +6,7 @@ use crate::audience::subscriber::{self, Outcome};
 use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
-use crate::graphql::engine::app::ContextExt;
+use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::id::{Kind, input_id};
 use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
@@ -268,7 +268,7 @@ impl SubscriberMutation {
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpsertSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber)),
+                subscriber: Some(SubscriberNode(stored.subscriber.into())),
                 outcome: Some(stored.outcome.into()),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
@@ -300,7 +300,7 @@ impl SubscriberMutation {
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpdateSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber)),
+                subscriber: Some(SubscriberNode(stored.subscriber.into())),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
             },

@@ -1,0 +1,2 @@
+-- What was cleaned stays clean.
+SELECT 1;

@@ -1,0 +1,52 @@
+//! The application: the database, and what resolvers and loops share.
+
+use crate::db::Db;
+use crate::error::Error;
+use crate::import::ImportSettings;
+use crate::live::Live;
+use crate::scan::{RefreshSettings, Scans};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// The application as the API sees it.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The lines in which scans wait.
+    pub scans: Arc<Scans>,
+    /// How refreshes are run; holds the clock.
+    pub refresh: RefreshSettings,
+    /// Tells the scheduler that a segment waits for its refresh.
+    pub pending: Arc<Notify>,
+    /// What those who listen to refreshes share.
+    pub live: Arc<Live>,
+    /// Tells the follower of instant segments that something changed.
+    pub changed: Arc<Notify>,
+    /// Tells whoever checks API keys that one was made or revoked.
+    pub keys_changed: Arc<Notify>,
+    /// How imports are run.
+    pub imports: ImportSettings,
+    /// Tells the importer that an import waits for its turn.
+    pub import_ready: Arc<Notify>,
+}
+
+impl App {
+    /// Returns the time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.refresh.clock.now()
+    }
+
+    /// Runs a scan of an API key over the database, when its turn has come; see [`Scans::run`].
+    ///
+    /// # Errors
+    /// Those of [`Scans::run`].
+    pub async fn scan<T, W>(&self, key: Option<i64>, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Db, &RefreshSettings) -> Result<T, Error> + Send + 'static,
+    {
+        self.scans.run(&self.db, &self.refresh, key, work).await
+    }
+}

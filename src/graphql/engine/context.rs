@@ -1,0 +1,41 @@
+//! What resolvers ask their context for.
+
+use super::loaders::RequestLoader;
+use super::scope::forbidden;
+use crate::app::App;
+use crate::audience::api_key::{Access, Scope};
+use async_graphql::{Context, ErrorExtensions};
+
+/// What resolvers ask their context for.
+pub trait ContextExt {
+    /// Returns the application.
+    fn app(&self) -> async_graphql::Result<&App>;
+    /// Returns the loaders of this request.
+    fn loader(&self) -> async_graphql::Result<&RequestLoader>;
+    /// Returns what whoever asks may do.
+    fn access(&self) -> async_graphql::Result<Access>;
+    /// Refuses whoever may not do what a field, given by its coordinate, asks for.
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
+}
+
+impl ContextExt for Context<'_> {
+    fn app(&self) -> async_graphql::Result<&App> {
+        self.data()
+    }
+
+    fn loader(&self) -> async_graphql::Result<&RequestLoader> {
+        self.data()
+    }
+
+    fn access(&self) -> async_graphql::Result<Access> {
+        self.data().copied()
+    }
+
+    fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()> {
+        if self.access()?.scopes.allow(needed) {
+            return Ok(());
+        }
+        let error = async_graphql::Error::new(forbidden(coordinate, needed));
+        Err(error.extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")))
+    }
+}

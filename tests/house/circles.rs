@@ -1,0 +1,100 @@
+//! No circles: files of one room use each other in one direction.
+
+use super::source::{Module, modules, read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The rooms whose files must not use each other in circles.
+const ROOMS: [&str; 3] = ["audience", "evaluate", "rule"];
+
+type Graph = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
+
+/// Who uses whom among modules. A name that a module hands on belongs to where it comes from.
+fn uses(modules: &[Module]) -> Graph {
+    let find = |path: &[String]| {
+        let longest = (1..=path.len()).rev().find_map(|length| {
+            let module = modules.iter().find(|m| m.path == path[..length])?;
+            let next = path.get(length)?;
+            Some((module, next))
+        });
+        match longest {
+            Some((module, next)) => match module.handed_on.get(next) {
+                Some(from) => Some(from.clone()),
+                None => Some(module.path.clone()),
+            },
+            None => modules
+                .iter()
+                .find(|m| m.path == path)
+                .map(|m| m.path.clone()),
+        }
+    };
+    modules
+        .iter()
+        .map(|module| {
+            let used = module.own.iter().filter_map(|path| find(path));
+            let others = used.filter(|used| *used != module.path);
+            (module.path.clone(), others.collect())
+        })
+        .collect()
+}
+
+/// Returns a circle, if there is one: the modules along it.
+fn find_circle(graph: &Graph) -> Option<Vec<String>> {
+    let mut left: BTreeSet<&Vec<String>> = graph.keys().collect();
+    loop {
+        // Whoever uses nobody who is left is in no circle.
+        let free: Vec<&Vec<String>> = left
+            .iter()
+            .filter(|module| graph[**module].iter().all(|used| !left.contains(used)))
+            .copied()
+            .collect();
+        if free.is_empty() {
+            break;
+        }
+        for module in free {
+            left.remove(module);
+        }
+    }
+    let mut along = vec![*left.first()?];
+    loop {
+        let next = graph[along[along.len() - 1]]
+            .iter()
+            .find(|used| left.contains(used))?;
+        if let Some(start) = along.iter().position(|module| *module == next) {
+            let names = along[start..].iter().map(|module| module.join("/"));
+            return Some(names.collect());
+        }
+        along.push(next);
+    }
+}
+
+fn circle_in(room: &str, modules: Vec<Module>) -> Option<Vec<String>> {
+    let of_room: Vec<Module> = modules
+        .into_iter()
+        .filter(|module| module.path.first().is_some_and(|first| first == room))
+        .collect();
+    find_circle(&uses(&of_room))
+}
+
+#[test]
+fn no_room_has_a_circle() {
+    for room in ROOMS {
+        let circle = circle_in(room, modules());
+        assert_eq!(circle, None, "in {room}");
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let planted = |file: &str, text: &str| read(Path::new(file), text);
+    let circle = circle_in(
+        "rule",
+        vec![
+            planted("rule/mod.rs", "mod a; mod b; mod c; pub use c::C;"),
+            planted("rule/a.rs", "use super::b::B;"),
+            planted("rule/b.rs", "use crate::{rule::C, text};"),
+            planted("rule/c.rs", "fn f() { super::a::a(); }"),
+        ],
+    );
+    assert_eq!(circle.map(|circle| circle.len()), Some(3));
+}
