@@ -41,8 +41,16 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     ("arrow_array", &["evaluate", "scan"]),
 ];
 
+/// Tables: the schema of the database, and the words that other programs use.
+const TABLES: [&str; 4] = [
+    "db/schema.rs",
+    "import/plan/consent_words.rs",
+    "import/plan/presets.rs",
+    "import/plan/vocabulary.rs",
+];
+
 /// A file is split by purpose before it is longer.
-const LONGEST: usize = 550;
+const LONGEST: usize = 620;
 
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&room))
@@ -102,9 +110,9 @@ fn libraries_stay_in_their_rooms() {
 #[test]
 fn files_stay_readable() {
     for module in modules() {
-        let is_generated = module.file == Path::new("db/schema.rs");
+        let is_table = TABLES.iter().any(|table| module.file == Path::new(table));
         assert!(
-            is_generated || module.lines <= LONGEST,
+            is_table || module.lines <= LONGEST,
             "{} has {} lines; split it by purpose",
             module.file.display(),
             module.lines

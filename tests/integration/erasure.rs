@@ -135,9 +135,9 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
             "SELECT number, created AS bytes FROM import_batches b JOIN imports i ON i.id = b.import_id \
              WHERE i.kind = 'subscribers'",
         ),
-        "import_batches.people" => load(
-            "SELECT number, people AS bytes FROM import_batches WHERE people IS NOT NULL",
-        ),
+        "import_batches.people" => {
+            load("SELECT number, people AS bytes FROM import_batches WHERE people IS NOT NULL")
+        }
         "import_additions.added" => load("SELECT number, added AS bytes FROM import_additions"),
         // Hashes, of what nobody can tell.
         "api_keys.sha256"

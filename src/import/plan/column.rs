@@ -59,7 +59,8 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
     // Our own exports write the keys of groups so.
     let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
     let preset = options.from.as_deref().and_then(Preset::find);
-    let recorded = preset.filter(|preset| preset.recorded(name) == Some(Recorded::Field(CustomType::List)));
+    let recorded =
+        preset.filter(|preset| preset.recorded(name) == Some(Recorded::Field(CustomType::List)));
     let split = split.or_else(|| recorded?.split);
     CellFormat {
         split,

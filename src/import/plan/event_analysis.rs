@@ -1,7 +1,9 @@
 //! What an import would do with a file of events.
 
 use super::analysis::{Analysis, ColumnAnalysis, FEW, Looked};
-use super::event_columns::{EventDecisions, EventTarget, PROPERTIES, decide_event_columns, kind_of_event};
+use super::event_columns::{
+    EventDecisions, EventTarget, PROPERTIES, decide_event_columns, kind_of_event,
+};
 use super::mapping::{Columns, missing_column};
 use super::options::{EventImport, Others};
 use super::profile::Profile;
@@ -24,13 +26,19 @@ pub fn analyze_events(
         true => Vec::new(),
         false => propose(columns, options, &questions, looked).unwrap_or_default(),
     };
-    let found = looked.names.iter().zip(&looked.profiles).zip(&decisions.targets);
+    let found = looked
+        .names
+        .iter()
+        .zip(&looked.profiles)
+        .zip(&decisions.targets);
     Analysis {
         rows: looked.rows,
         malformed: looked.malformed,
         columns: found
             .enumerate()
-            .map(|(place, ((name, profile), target))| column(place, name.trim(), profile, target.as_ref(), &questions))
+            .map(|(place, ((name, profile), target))| {
+                column(place, name.trim(), profile, target.as_ref(), &questions)
+            })
             .collect(),
         questions,
         proposal,
@@ -47,7 +55,9 @@ fn column(
 ) -> ColumnAnalysis {
     let mut questions = questions.iter();
     let question = questions.find(|question| question.column == Some(place));
-    let tally = target.and_then(EventTarget::name).and_then(|name| kind_of_event(&name));
+    let tally = target
+        .and_then(EventTarget::name)
+        .and_then(|name| kind_of_event(&name));
     let tally = tally.map(|kind| profile.tally(kind)).unwrap_or_default();
     ColumnAnalysis {
         name: name.to_owned(),
@@ -91,7 +101,8 @@ fn questions(columns: Columns<'_>, decisions: &EventDecisions, looked: &Looked) 
             "event" if !is_empty => Question {
                 kind: QuestionKind::NoEvent,
                 column: None,
-                message: "no column names the events: one name for all of them is needed".to_owned(),
+                message: "no column names the events: one name for all of them is needed"
+                    .to_owned(),
                 changes: vec![Change::Event {
                     name: PURCHASE.to_owned(),
                 }],
@@ -146,19 +157,27 @@ fn propose(
         }
     }
     if properties > FEW {
-        changes.push(Change::Others { others: Others::Field });
+        changes.push(Change::Others {
+            others: Others::Field,
+        });
     }
     let with = |changes: &[Change]| {
         let mut options = options.clone();
-        changes.iter().for_each(|change| change.apply_to_events(&mut options));
+        changes
+            .iter()
+            .for_each(|change| change.apply_to_events(&mut options));
         decide_event_columns(columns, &options)
     };
     let is_settled = |decisions: &EventDecisions| {
-        decisions.problems.is_empty() && decisions.missing.is_empty() && decisions.targets.iter().all(Option::is_some)
+        decisions.problems.is_empty()
+            && decisions.missing.is_empty()
+            && decisions.targets.iter().all(Option::is_some)
     };
     if !is_settled(&with(&changes)) {
         // A column that is proposed for what is missing may be needed beside others of its kind.
-        changes.push(Change::Others { others: Others::Field });
+        changes.push(Change::Others {
+            others: Others::Field,
+        });
     }
     if options.fold.is_none()
         && let Some(column) = column_of_lines(columns, &with(&changes), looked)
@@ -170,7 +189,11 @@ fn propose(
 
 /// Returns the column in which the lines of one order are the same: the key of events, if keys stand several times and
 /// rows of the same key lack a value.
-fn column_of_lines(columns: Columns<'_>, decisions: &EventDecisions, looked: &Looked) -> Option<String> {
+fn column_of_lines(
+    columns: Columns<'_>,
+    decisions: &EventDecisions,
+    looked: &Looked,
+) -> Option<String> {
     let place_of = |name| {
         let target = Some(EventTarget::Column(name));
         decisions.targets.iter().position(|known| *known == target)

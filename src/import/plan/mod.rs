@@ -126,8 +126,9 @@ pub fn settle(
                 true => open_questions(&analysis),
             };
             let targets = decisions.targets.iter();
-            let targets: Vec<Option<String>> =
-                targets.map(|target| target.as_ref().and_then(EventTarget::name)).collect();
+            let targets: Vec<Option<String>> = targets
+                .map(|target| target.as_ref().and_then(EventTarget::name))
+                .collect();
             let settled = failed.is_none().then(|| Settled {
                 columns: Vec::new(),
                 constants: Vec::new(),

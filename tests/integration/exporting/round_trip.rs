@@ -160,7 +160,9 @@ fn people_come_back_with_custom_fields_and_groups() {
         )
     };
     let first_members = members(&app);
-    let rows = csv::Reader::from_reader(first_members.as_bytes()).into_records().count();
+    let rows = csv::Reader::from_reader(first_members.as_bytes())
+        .into_records()
+        .count();
     assert_eq!(rows, staff.len());
 
     let empty = TestApp::at("2027-01-01T00:00:00Z");

@@ -119,7 +119,11 @@ fn a_line_of_another_encoding_is_read_with_a_remark() {
         "a@example.com Jörg; b@example.com Zoë; c@example.com Müller"
     );
     assert_eq!(report.remarks, 1);
-    assert_eq!(app.database.ask("SELECT string_agg(kind || ' ' || line, ',') FROM import_problems"), "remark 4");
+    assert_eq!(
+        app.database
+            .ask("SELECT string_agg(kind || ' ' || line, ',') FROM import_problems"),
+        "remark 4"
+    );
 }
 
 #[test]
