@@ -31,7 +31,8 @@ fn command_in(message: &str) -> Option<String> {
 
 #[track_caller]
 fn assert_fits(text: &str, of: &str) {
-    for line in text.lines() {
+    // What is said of single rows is cut to the width of a terminal, where there is one.
+    for line in text.lines().filter(|line| !line.starts_with("  line ")) {
         assert!(console_width(line) <= 80, "{of}: {line}");
     }
 }
@@ -90,8 +91,15 @@ const MAILCHIMP: &str = "\"Email Address\",\"First Name\",\"Company size\",MEMBE
 fn a_file_of_a_known_program_is_recognised() {
     let database = TestDatabase::new();
     let asked = import_text(&database, "subscribers", MAILCHIMP, &[]);
-    let said = asked.to_string().replace(&database.url, "URL");
-    assert_snapshot!(said);
+    assert_eq!(asked.status.code(), Some(1), "{asked}");
+    for part in [
+        "looks like an export of mailchimp",
+        "? SMS consent",
+        "  --from mailchimp \\",
+        "  --ignore \"SMS consent\"",
+    ] {
+        assert!(asked.stderr.contains(part), "{part}: {asked}");
+    }
     assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "0");
 }
 
