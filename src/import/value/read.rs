@@ -10,8 +10,8 @@ use super::email::read_email;
 use super::list::read_items;
 use super::mojibake::mend;
 use crate::audience::clean::{
-    clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_text,
-    clean_timezone,
+    clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_number,
+    clean_text, clean_timezone,
 };
 use crate::audience::custom_field::{clean_cell, clean_list, write_list};
 use crate::rule::CustomType;
@@ -133,7 +133,7 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
 /// Whether a value of this kind would be written as this cell.
 fn is_canonical(kind: CellKind, cell: &str) -> bool {
     let custom_type = match kind {
-        CellKind::Number => CustomType::Number,
+        CellKind::Number => return is_plain_number(cell) && clean_number(cell).is_ok(),
         CellKind::Boolean => CustomType::Boolean,
         CellKind::Day => CustomType::Date,
         CellKind::Instant => CustomType::Datetime,
@@ -146,6 +146,19 @@ fn is_canonical(kind: CellKind, cell: &str) -> bool {
         Ok(Some(other)) => other.to_string() == cell,
         Ok(None) | Err(_) => false,
     }
+}
+
+/// Whether a number is written as Postgres writes it: every digit, no exponent, no zeros that say nothing.
+fn is_plain_number(cell: &str) -> bool {
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "1"));
+    let are_digits =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits(whole)
+        && are_digits(decimals)
+        && (whole == "0" || !whole.starts_with('0'))
+        && !decimals.ends_with('0')
+        && cell != "-0"
 }
 
 fn read_text(text: &str) -> CellOutcome<CellValue> {
