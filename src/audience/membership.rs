@@ -7,13 +7,14 @@ use super::id_set::IdSet;
 use super::paging::{Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::{group_memberships, groups, segment_blocks, subscribers};
+use crate::db::schema::{group_memberships, segment_blocks, subscribers};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Timestamptz};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How many ids a block has.
 pub const BLOCK_IDS: i64 = 8_192;
@@ -74,9 +75,9 @@ pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Groups by subscriber, each with when the subscriber was added.
-pub type GroupsBySubscriber = HashMap<i64, Vec<(Group, DateTime<Utc>)>>;
+pub type GroupsBySubscriber = HashMap<i64, Vec<(Arc<Group>, DateTime<Utc>)>>;
 
-/// Lists the groups of each of these subscribers, by key.
+/// Lists the groups of each of these subscribers, by key. Each group is read once, however many are in it.
 ///
 /// # Errors
 /// Those of the database.
@@ -84,56 +85,65 @@ pub fn list_groups_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
 ) -> Result<GroupsBySubscriber, Error> {
-    let rows: Vec<(i64, DateTime<Utc>, Group)> = group_memberships::table
-        .inner_join(groups::table)
-        .filter(group_memberships::subscriber_id.eq_any(subscriber_ids))
-        .order((group_memberships::subscriber_id, groups::key))
-        .select((
-            group_memberships::subscriber_id,
-            group_memberships::added_at,
-            Group::as_select(),
-        ))
-        .load(connection)?;
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(embed)]
+        group: Group,
+        #[diesel(sql_type = Array<BigInt>)]
+        members: Vec<i64>,
+        #[diesel(sql_type = Array<Timestamptz>)]
+        added_at: Vec<DateTime<Utc>>,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT g.*, m.members, m.added_at FROM (\
+             SELECT group_id, array_agg(subscriber_id) AS members, array_agg(added_at) AS added_at \
+             FROM group_memberships WHERE subscriber_id = ANY($1) GROUP BY group_id) m \
+         JOIN groups g ON g.id = m.group_id ORDER BY g.key",
+    )
+    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .load(connection)?;
     let mut by_subscriber = GroupsBySubscriber::new();
-    for (subscriber, added_at, group) in rows {
-        by_subscriber
-            .entry(subscriber)
-            .or_default()
-            .push((group, added_at));
+    for row in rows {
+        let group = Arc::new(row.group);
+        for (member, added_at) in row.members.into_iter().zip(row.added_at) {
+            let groups = by_subscriber.entry(member).or_default();
+            groups.push((Arc::clone(&group), added_at));
+        }
     }
     Ok(by_subscriber)
 }
 
-/// Lists the segments of each of these subscribers, by key.
+/// Lists the segments of each of these subscribers, by key. Each segment is read once, however many are in it.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_segments_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
-) -> Result<HashMap<i64, Vec<Segment>>, Error> {
+) -> Result<HashMap<i64, Vec<Arc<Segment>>>, Error> {
     #[derive(QueryableByName)]
     struct Row {
-        #[diesel(sql_type = BigInt)]
-        subscriber_id: i64,
         #[diesel(embed)]
         segment: Segment,
+        #[diesel(sql_type = Array<BigInt>)]
+        members: Vec<i64>,
     }
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT asked.id AS subscriber_id, s.* FROM unnest($1) AS asked (id) \
-         JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer \
-         JOIN segments s ON s.id = b.segment_id \
-         WHERE get_bit(b.members, asked.id & 8191) = 1 \
-         ORDER BY s.key",
+        "SELECT s.*, m.members FROM (\
+             SELECT b.segment_id, array_agg(asked.id) AS members FROM unnest($1) AS asked (id) \
+             JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer \
+             WHERE get_bit(b.members, asked.id & 8191) = 1 GROUP BY b.segment_id) m \
+         JOIN segments s ON s.id = m.segment_id ORDER BY s.key",
     )
     .bind::<Array<BigInt>, _>(subscriber_ids)
     .load(connection)?;
-    let mut by_subscriber: HashMap<i64, Vec<Segment>> = HashMap::new();
+    let mut by_subscriber: HashMap<i64, Vec<Arc<Segment>>> = HashMap::new();
     for row in rows {
-        by_subscriber
-            .entry(row.subscriber_id)
-            .or_default()
-            .push(row.segment);
+        let segment = Arc::new(row.segment);
+        for member in row.members {
+            let segments = by_subscriber.entry(member).or_default();
+            segments.push(Arc::clone(&segment));
+        }
     }
     Ok(by_subscriber)
 }

@@ -4,6 +4,7 @@ use super::answer_budget::AnswerBudget;
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
 use super::error_paths::restore_path;
+use super::idle::{Idle, Watch};
 use super::loaders::request_loader;
 use super::parameters::Parameters;
 use crate::app::App;
@@ -137,16 +138,19 @@ impl Api {
         request.set_parsed_query(ready.translated);
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let budget = AnswerBudget::new(self.max_answer);
+        let idle = Idle::default();
+        let loader = request_loader(self.app.clone(), &asking.access, idle.clone());
         Ok(Prepared {
             request: request
                 .data(budget.clone())
-                .data(request_loader(self.app.clone(), &asking.access))
+                .data(loader)
                 .data(asking.access),
             cost: ready.cost,
             finish: Finish {
                 told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
                 kind: ready.kind,
                 budget,
+                idle,
                 changed: Arc::clone(&self.app.changed),
                 request_id: Arc::clone(&asking.request_id),
             },
@@ -170,7 +174,11 @@ impl Api {
             return self.answer_once(prepared.request, finish);
         }
         let mut is_first = true;
-        let answers = self.schema.execute_stream(prepared.request);
+        let mut watch = Watch::new(finish.idle.clone());
+        let mut answers = self.schema.execute_stream(prepared.request).boxed();
+        let answers = stream::poll_fn(move |context| {
+            watch.poll(context, |context| answers.poll_next_unpin(context))
+        });
         let answers = answers.map(move |response| {
             let response = finish.finish(response);
             let is_first = std::mem::take(&mut is_first);
@@ -205,7 +213,7 @@ impl Api {
 /// Executes a query or a mutation. A query is broken off as soon as its answer is too large; a mutation is not, so that
 /// it does not stop between two changes.
 async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Response {
-    let executed = schema.execute(request);
+    let executed = finish.idle.clone().watch(schema.execute(request));
     if finish.kind == OperationType::Mutation {
         return finish.finish(executed.await);
     }
@@ -239,6 +247,7 @@ fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
 struct Finish {
     kind: OperationType,
     budget: AnswerBudget,
+    idle: Idle,
     changed: Arc<Notify>,
     request_id: Arc<str>,
     /// What it costs and what it may cost, where the request wants to know.

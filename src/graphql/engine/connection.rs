@@ -103,7 +103,9 @@ fn read_cursor<K: DeserializeOwned>(
 }
 
 /// Defines a connection and its edge. The edge may carry more than its node; the connection knows its total through
-/// a [`Total`](super::loaders::Total), which is only asked when the client asks.
+/// a [`Total`](super::loaders::Total), which is only asked when the client asks. Cursors of short lists that many
+/// parents have are only written when the client asks: such an edge has no `cursor`, but says `by` which function it is
+/// made of the node.
 macro_rules! connection {
     (
         $(#[$connection_doc:meta])* $connection:ident
@@ -118,6 +120,41 @@ macro_rules! connection {
             $(pub $field: $type,)*
         }
 
+        connection! {
+            @ $(#[$connection_doc])* $connection
+            $(#[$edge_doc])* $edge { $node $(, $(#[$field_doc])* $field: $type)* }
+            |edge| edge.cursor.clone()
+        }
+    };
+    (
+        $(#[$connection_doc:meta])* $connection:ident
+        $(#[$edge_doc:meta])* $edge:ident { $node:ty $(, $(#[$field_doc:meta])* $field:ident : $type:ty)* } by $cursor:expr
+    ) => {
+        $(#[$edge_doc])*
+        pub struct $edge {
+            /// The item.
+            pub node: $node,
+            $(pub $field: $type,)*
+        }
+
+        connection! {
+            @ $(#[$connection_doc])* $connection
+            $(#[$edge_doc])* $edge { $node $(, $(#[$field_doc])* $field: $type)* }
+            |edge| $cursor(&edge.node)
+        }
+    };
+    (
+        @ $(#[$connection_doc:meta])* $connection:ident
+        $(#[$edge_doc:meta])* $edge:ident { $node:ty $(, $(#[$field_doc:meta])* $field:ident : $type:ty)* }
+        |$this:ident| $cursor:expr
+    ) => {
+        impl $edge {
+            fn place(&self) -> $crate::graphql::engine::answer_budget::Text<String> {
+                let $this = self;
+                $cursor
+            }
+        }
+
         // Not a `SimpleObject`, whose getters nothing calls.
         $(#[$edge_doc])*
         #[async_graphql::Object]
@@ -128,8 +165,8 @@ macro_rules! connection {
             }
 
             /// The place of the item in the list, for `after` and `before`.
-            async fn cursor(&self) -> &$crate::graphql::engine::answer_budget::Text<String> {
-                &self.cursor
+            async fn cursor(&self) -> $crate::graphql::engine::answer_budget::Text<String> {
+                self.place()
             }
 
             $($(#[$field_doc])* async fn $field(&self) -> &$type {
@@ -172,8 +209,8 @@ macro_rules! connection {
                 $crate::graphql::engine::connection::PageInfo {
                     has_next_page: self.page.has_next,
                     has_previous_page: self.page.has_previous,
-                    start_cursor: rows.first().map(|edge| edge.cursor.clone()),
-                    end_cursor: rows.last().map(|edge| edge.cursor.clone()),
+                    start_cursor: rows.first().map($edge::place),
+                    end_cursor: rows.last().map($edge::place),
                 }
             }
 

@@ -2,6 +2,7 @@
 
 use super::context::ContextExt;
 use super::error::to_graphql;
+use super::idle::Idle;
 use super::scalar::count;
 use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey};
@@ -37,26 +38,23 @@ use async_graphql::runtime::Timer;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
 /// The loaders of one request.
 pub type RequestLoader = DataLoader<Loaders>;
 
-/// How often a batch lets others go first before it is loaded. Lists are resolved 32 items at a time between which
-/// other tasks run; a batch that began to load there would be one of many.
-const PATIENCE: usize = 32;
-
 /// Makes the loaders of one request. They cache nothing: a mutation must not see what was before it.
 ///
-/// Batches wait on the thread of the request, by turns and not by time, so that a question costs the same number of
-/// statements on a busy machine as on an idle one. Must be called within a `LocalSet`, as the workers of actix are.
-pub fn request_loader(app: App, access: &Access) -> RequestLoader {
+/// Batches wait on the thread of the request until it is idle. Must be called within a `LocalSet`, as the workers of actix
+/// are.
+pub fn request_loader(app: App, access: &Access, idle: Idle) -> RequestLoader {
     let loaders = Loaders {
         app,
         key: access.key_id,
     };
-    DataLoader::new(loaders, OnThisThread(Span::current()), Turns).delay(Duration::ZERO)
+    DataLoader::new(loaders, OnThisThread(Span::current()), WhenIdle(idle)).delay(Duration::ZERO)
 }
 
 /// Runs batches on the thread of the request. What goes wrong in one is logged under the name of the request.
@@ -69,16 +67,13 @@ impl Spawn for OnThisThread {
     }
 }
 
-/// Makes batches wait until other tasks have had their turns.
-struct Turns;
+/// Makes batches wait until the operation can do nothing more without them.
+struct WhenIdle(Idle);
 
-impl Timer for Turns {
+impl Timer for WhenIdle {
     fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async {
-            for _ in 0..PATIENCE {
-                tokio::task::yield_now().await;
-            }
-        })
+        let idle = self.0.clone();
+        Box::pin(async move { idle.wait().await })
     }
 }
 
@@ -128,13 +123,20 @@ macro_rules! load {
     };
 }
 
-fn by_id<T>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, T> {
-    rows.into_iter().map(|row| (id(&row), row)).collect()
+fn by_id<T, V: From<T>>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, V> {
+    let keyed = rows.into_iter().map(|row| (id(&row), row.into()));
+    keyed.collect()
 }
 
-fn by_key<T>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, T> {
-    let keyed = rows.into_iter().map(|row| (key(&row).clone(), row));
+fn by_key<T, V: From<T>>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, V> {
+    let keyed = rows.into_iter().map(|row| (key(&row).clone(), row.into()));
     keyed.collect()
+}
+
+/// Makes lists that are handed out without a copy.
+fn shared<K: std::hash::Hash + Eq, T>(lists: HashMap<K, Vec<T>>) -> HashMap<K, Arc<[T]>> {
+    let lists = lists.into_iter();
+    lists.map(|(key, list)| (key, list.into())).collect()
 }
 
 /// Gathers what belongs to the same key, in the order in which it comes.
@@ -150,7 +152,7 @@ fn grouped<K: std::hash::Hash + Eq, T>(
 
 load!(
     /// A subscriber by id.
-    SubscriberById(i64) -> Subscriber,
+    SubscriberById(i64) -> Arc<Subscriber>,
     |connection, ids| Ok(by_id(subscriber::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
@@ -165,7 +167,7 @@ load!(
 
 load!(
     /// A subscriber by e-mail, in its stored form.
-    SubscriberByEmail(String) -> Subscriber,
+    SubscriberByEmail(String) -> Arc<Subscriber>,
     |connection, emails| Ok(by_key(subscriber::find_by_emails(connection, &emails)?, |row| &row.email))
 );
 
@@ -193,7 +195,7 @@ load!(
 
 load!(
     /// A group by id.
-    GroupById(i64) -> Group,
+    GroupById(i64) -> Arc<Group>,
     |connection, ids| Ok(by_id(group::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
@@ -208,7 +210,7 @@ load!(
 
 load!(
     /// A segment by id.
-    SegmentById(i64) -> Segment,
+    SegmentById(i64) -> Arc<Segment>,
     |connection, ids| Ok(by_id(segment::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
@@ -238,13 +240,13 @@ load!(
 
 load!(
     /// A group by key.
-    GroupByKey(String) -> Group,
+    GroupByKey(String) -> Arc<Group>,
     |connection, keys| Ok(by_key(group::find_by_keys(connection, &keys)?, |row| &row.key))
 );
 
 load!(
     /// A segment by key.
-    SegmentByKey(String) -> Segment,
+    SegmentByKey(String) -> Arc<Segment>,
     |connection, keys| Ok(by_key(segment::find_by_keys(connection, &keys)?, |row| &row.key))
 );
 
@@ -256,14 +258,14 @@ load!(
 
 load!(
     /// The groups of a subscriber by key, each with when the subscriber was added.
-    GroupsOf(i64) -> Vec<(Group, DateTime<Utc>)>,
-    |connection, ids| membership::list_groups_of(connection, &ids)
+    GroupsOf(i64) -> Arc<[(Arc<Group>, DateTime<Utc>)]>,
+    |connection, ids| Ok(shared(membership::list_groups_of(connection, &ids)?))
 );
 
 load!(
     /// The segments of a subscriber by key.
-    SegmentsOf(i64) -> Vec<Segment>,
-    |connection, ids| membership::list_segments_of(connection, &ids)
+    SegmentsOf(i64) -> Arc<[Arc<Segment>]>,
+    |connection, ids| Ok(shared(membership::list_segments_of(connection, &ids)?))
 );
 
 load!(
@@ -342,8 +344,11 @@ load!(
 
 load!(
     /// The segments whose rules use something, by key.
-    UsersOf(Dependency) -> Vec<Segment>,
-    |connection, used| Ok(grouped(segment::find_users(connection, &used)?))
+    UsersOf(Dependency) -> Vec<Arc<Segment>>,
+    |connection, used| {
+        let found = segment::find_users(connection, &used)?.into_iter();
+        Ok(grouped(found.map(|(used, segment)| (used, Arc::new(segment)))))
+    }
 );
 
 load!(

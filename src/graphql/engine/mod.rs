@@ -10,6 +10,7 @@ pub(in crate::graphql) mod document;
 pub(in crate::graphql) mod error;
 pub(in crate::graphql) mod error_paths;
 pub(in crate::graphql) mod id;
+pub(in crate::graphql) mod idle;
 pub(in crate::graphql) mod loaders;
 pub(in crate::graphql) mod nullable;
 pub(in crate::graphql) mod parameters;

@@ -17,6 +17,7 @@ use crate::scan::explain;
 use async_graphql::{Context, Json, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Why a rule is true of a subscriber or not, node by node.
 #[derive(SimpleObject)]
@@ -99,7 +100,7 @@ pub async fn explain_for(
 async fn answer(
     context: &Context<'_>,
     subscriber_id: i64,
-    segment: Option<Segment>,
+    segment: Option<Arc<Segment>>,
     (root, rule): (Value, Node),
     now: DateTime<Utc>,
 ) -> async_graphql::Result<Result<(Vec<ExplainedNode>, Vec<RuleWarning>), Vec<RuleProblem>>> {

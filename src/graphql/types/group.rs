@@ -22,12 +22,13 @@ use crate::graphql::engine::scalar::count;
 use crate::rule::DependencyKind;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// The most subscribers that can be added or removed at once.
 const MAX_MEMBERS: usize = 10_000;
 
 /// Members chosen by hand: they stay until somebody removes them.
-pub struct GroupNode(pub Group);
+pub struct GroupNode(pub Arc<Group>);
 
 /// Members chosen by hand: they stay until somebody removes them.
 #[Object(name = "Group")]
@@ -97,7 +98,7 @@ impl GroupNode {
             .map_err(to_graphql)?
             .map(|(subscriber, added_at)| GroupMemberEdge {
                 cursor: subscriber_cursor("Group.members", &subscriber, order),
-                node: SubscriberNode(subscriber),
+                node: SubscriberNode(subscriber.into()),
                 added_at,
             });
         Ok(GroupMemberConnection::new(edges, Total::GroupMembers(id)))
@@ -135,7 +136,7 @@ connection! {
         GroupNode,
         /// When the subscriber was added to the group.
         added_at: DateTime<Utc>
-    }
+    } by |group: &GroupNode| write_cursor("Subscriber.groups", &group.0.key)
 }
 
 /// Questions about groups.
@@ -162,7 +163,8 @@ impl GroupQuery {
                     .db
                     .run(move |connection| group::find_by_key(connection, &key))
                     .await
-                    .map_err(to_graphql)?,
+                    .map_err(to_graphql)?
+                    .map(Arc::new),
                 _ => return Err(bad_input("expected either \"id\" or \"key\"")),
             };
             Ok(found.map(GroupNode))
@@ -184,7 +186,7 @@ impl GroupQuery {
         let groups = db.run(move |connection| group::list_page(connection, &request));
         let edges = groups.await.map_err(to_graphql)?.map(|group| GroupEdge {
             cursor: write_cursor("Query.groups", &group.key),
-            node: GroupNode(group),
+            node: GroupNode(group.into()),
         });
         Ok(GroupConnection::new(edges, Total::Groups))
     }
@@ -390,7 +392,7 @@ impl GroupMutation {
         });
         Ok(match result.await? {
             Ok((group, change)) => AddToGroupPayload {
-                group: Some(GroupNode(group)),
+                group: Some(GroupNode(group.into())),
                 added_count: number(change.changed),
                 unchanged_count: number(change.unchanged),
                 unknown_count: number(change.unknown),
@@ -413,7 +415,7 @@ impl GroupMutation {
         let result = change_members(context, input.group, members, group::remove_members);
         Ok(match result.await? {
             Ok((group, change)) => RemoveFromGroupPayload {
-                group: Some(GroupNode(group)),
+                group: Some(GroupNode(group.into())),
                 removed_count: number(change.changed),
                 unchanged_count: number(change.unchanged),
                 unknown_count: number(change.unknown),
@@ -429,7 +431,7 @@ impl GroupMutation {
 
 fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserError>) {
     match result {
-        Ok(group) => (Some(GroupNode(group)), Vec::new()),
+        Ok(group) => (Some(GroupNode(group.into())), Vec::new()),
         Err(user_errors) => (None, user_errors),
     }
 }

@@ -13,6 +13,7 @@ use crate::graphql::engine::loaders::{
 };
 use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// A subscriber being in a group or a segment.
 #[derive(Interface)]
@@ -85,28 +86,26 @@ pub enum MembershipTarget {
 /// Lists every membership of a subscriber: groups first, each kind by key.
 pub async fn memberships_of(
     context: &Context<'_>,
-    subscriber: &Subscriber,
+    subscriber: &Arc<Subscriber>,
 ) -> async_graphql::Result<Vec<Membership>> {
     let loader = context.loader()?;
     let (groups, segments) = async_graphql::futures_util::try_join!(
         load_one(loader, GroupsOf(subscriber.id)),
         load_one(loader, SegmentsOf(subscriber.id)),
     )?;
-    let groups = groups
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(group, added_at)| {
-            Membership::Group(GroupMembership {
-                subscriber: SubscriberNode(subscriber.clone()),
-                key: group.key.clone().into(),
-                name: group.name.clone().into(),
-                group: GroupNode(group),
-                added_at,
-            })
-        });
-    let segments = segments.unwrap_or_default().into_iter().map(|segment| {
+    let (groups, segments) = (groups.unwrap_or_default(), segments.unwrap_or_default());
+    let groups = groups.iter().cloned().map(|(group, added_at)| {
+        Membership::Group(GroupMembership {
+            subscriber: SubscriberNode(Arc::clone(subscriber)),
+            key: group.key.clone().into(),
+            name: group.name.clone().into(),
+            group: GroupNode(group),
+            added_at,
+        })
+    });
+    let segments = segments.iter().cloned().map(|segment| {
         Membership::Segment(SegmentMembership {
-            subscriber: SubscriberNode(subscriber.clone()),
+            subscriber: SubscriberNode(Arc::clone(subscriber)),
             key: segment.key.clone().into(),
             name: segment.name.clone().into(),
             since: Since {

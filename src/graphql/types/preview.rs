@@ -150,7 +150,13 @@ fn invalid(problems: Vec<Problem>, moment: &Moment) -> SegmentPreview {
 
 fn valid(rule: &Node, preview: Preview, moment: &Moment) -> SegmentPreview {
     let number = |number: u64| count(i64::try_from(number).unwrap_or(i64::MAX));
-    let sample = |people: People| people.sample.into_iter().map(SubscriberNode).collect();
+    let sample = |people: People| {
+        people
+            .sample
+            .into_iter()
+            .map(|person| SubscriberNode(person.into()))
+            .collect()
+    };
     let nodes = list_nodes(rule).into_iter().zip(preview.node_counts);
     let members = preview.members.count;
     SegmentPreview {

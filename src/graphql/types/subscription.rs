@@ -22,6 +22,7 @@ use async_graphql::futures_util::stream::{Stream, unfold};
 use async_graphql::{Context, ID, Object, Subscription as GraphqlSubscription};
 use chrono::{DateTime, Utc};
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use tokio::sync::{OnceCell, watch};
 
 /// The most people of one item.
@@ -36,7 +37,7 @@ pub struct MembershipChange {
     deleted: Vec<i64>,
     /// Those who left and exist. Loaded once for `left` and `deletedIds`, so that a subscriber who is deleted meanwhile
     /// is in one of them.
-    left_people: OnceCell<Vec<Subscriber>>,
+    left_people: OnceCell<Vec<Arc<Subscriber>>>,
     position: ID,
     is_last: bool,
 }
@@ -113,9 +114,12 @@ impl MembershipChange {
 }
 
 impl MembershipChange {
-    async fn left_people(&self, context: &Context<'_>) -> async_graphql::Result<&Vec<Subscriber>> {
+    async fn left_people(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<&[Arc<Subscriber>]> {
         let load = || load_people(context, &self.left);
-        self.left_people.get_or_try_init(load).await
+        Ok(self.left_people.get_or_try_init(load).await?)
     }
 }
 
@@ -123,7 +127,10 @@ fn count_of(ids: &[i64]) -> i32 {
     i32::try_from(ids.len()).unwrap_or(i32::MAX)
 }
 
-async fn load_people(context: &Context<'_>, ids: &[i64]) -> async_graphql::Result<Vec<Subscriber>> {
+async fn load_people(
+    context: &Context<'_>,
+    ids: &[i64],
+) -> async_graphql::Result<Vec<Arc<Subscriber>>> {
     let wanted = ids.iter().copied().map(SubscriberById);
     let mut found = load_many(context.loader()?, wanted).await?;
     let people = ids

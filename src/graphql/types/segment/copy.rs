@@ -76,7 +76,7 @@ impl CopyMutation {
             .run(move |connection| copy_segment_to_group(connection, &copy, now));
         Ok(match split(copied.await)? {
             Ok(copied) => CopySegmentToGroupPayload {
-                group: Some(GroupNode(copied.group)),
+                group: Some(GroupNode(copied.group.into())),
                 added_count: count(copied.added),
                 unchanged_count: count(copied.unchanged),
                 user_errors: Vec::new(),

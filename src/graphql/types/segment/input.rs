@@ -227,7 +227,7 @@ fn parts(
     match result {
         Ok((segment, warnings)) => {
             let warnings = list_warnings(warnings);
-            (Some(SegmentNode(segment)), Vec::new(), warnings)
+            (Some(SegmentNode(segment.into())), Vec::new(), warnings)
         }
         Err(user_errors) => (None, user_errors, Vec::new()),
     }

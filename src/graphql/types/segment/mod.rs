@@ -37,6 +37,7 @@ use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Object, OneofObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Whether the members of a segment are those of its rule.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub enum SegmentRef {
 
 impl SegmentRef {
     /// Returns the segment.
-    pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Segment> {
+    pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Arc<Segment>> {
         let loader = context.loader()?;
         let (found, name) = match self {
             SegmentRef::Id(id) => {
@@ -125,7 +126,7 @@ fn summary_of(document: &Value) -> Option<String> {
 }
 
 /// Members chosen by a rule: people join and leave by themselves when it is refreshed.
-pub struct SegmentNode(pub Segment);
+pub struct SegmentNode(pub Arc<Segment>);
 
 /// Members chosen by a rule: people join and leave by themselves when it is refreshed.
 #[Object(name = "Segment")]
@@ -303,7 +304,7 @@ impl SegmentNode {
                 subscriber_id: subscriber.id,
                 as_of,
             },
-            node: SubscriberNode(subscriber),
+            node: SubscriberNode(subscriber.into()),
         });
         Ok(SegmentMemberConnection::new(edges, total))
     }
@@ -446,7 +447,7 @@ connection! {
         /// Since when.
         #[graphql(flatten)]
         since: Since
-    }
+    } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.0.key)
 }
 
 /// Questions about segments.
@@ -496,7 +497,7 @@ impl SegmentQuery {
             .map_err(to_graphql)?
             .map(|segment| SegmentEdge {
                 cursor: write_cursor("Query.segments", &segment.key),
-                node: SegmentNode(segment),
+                node: SegmentNode(segment.into()),
             });
         Ok(SegmentConnection::new(
             edges,

@@ -268,7 +268,7 @@ impl SubscriberMutation {
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpsertSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber)),
+                subscriber: Some(SubscriberNode(stored.subscriber.into())),
                 outcome: Some(stored.outcome.into()),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
@@ -300,7 +300,7 @@ impl SubscriberMutation {
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpdateSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber)),
+                subscriber: Some(SubscriberNode(stored.subscriber.into())),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
             },

@@ -35,6 +35,7 @@ use crate::text::show_email;
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Whether a subscriber may be addressed.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl From<SubscriberOrderBy> for SubscriberOrder {
 }
 
 /// A person who can be addressed, unique by e-mail.
-pub struct SubscriberNode(pub Subscriber);
+pub struct SubscriberNode(pub Arc<Subscriber>);
 
 /// A person who can be addressed, unique by e-mail.
 #[Object(name = "Subscriber")]
@@ -220,7 +221,6 @@ impl SubscriberNode {
         let groups = groups.unwrap_or_default();
         let page = page_of(&groups, &request, |(group, _)| group.key.clone());
         let edges = page.map(|(group, added_at)| SubscriberGroupEdge {
-            cursor: write_cursor("Subscriber.groups", &group.key),
             node: super::group::GroupNode(group),
             added_at,
         });
@@ -244,7 +244,6 @@ impl SubscriberNode {
         let segments = segments.unwrap_or_default();
         let page = page_of(&segments, &request, |segment| segment.key.clone());
         let edges = page.map(|segment| SubscriberSegmentEdge {
-            cursor: write_cursor("Subscriber.segments", &segment.key),
             since: Since {
                 segment_id: segment.id,
                 subscriber_id: self.0.id,
@@ -536,7 +535,7 @@ pub fn subscriber_connection(
 ) -> SubscriberConnection {
     let edges = page.map(|subscriber| SubscriberEdge {
         cursor: subscriber_cursor(list, &subscriber, order),
-        node: SubscriberNode(subscriber),
+        node: SubscriberNode(subscriber.into()),
     });
     SubscriberConnection::new(edges, total)
 }
