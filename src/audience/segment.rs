@@ -5,6 +5,7 @@ use super::clean::clean_text;
 use super::group::check_key;
 use super::paging::{Page, PageRequest};
 use super::version::check_version;
+use crate::db::JsonText;
 use crate::db::schema::{segment_definitions, segment_dependencies, segments};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
@@ -25,7 +26,7 @@ pub struct Segment {
     /// What it is for.
     pub description: Option<String>,
     /// The stored document of its rule.
-    pub rule: Value,
+    pub rule: JsonText,
     /// Which version of the rule that is, from 1.
     pub definition_version: i32,
     /// When it was archived.
@@ -253,6 +254,7 @@ pub fn update(
             segment.archived_at = archived.then(|| segment.archived_at.unwrap_or(now));
         }
         let document = changes.rule.as_ref().map(write_document);
+        let document = document.as_ref().map(JsonText::from);
         let changed_rule = document.filter(|document| *document != segment.rule);
         let node = match (&changes.rule, &changed_rule) {
             (Some(rule), Some(_)) => Some(read_rule(connection, &segment.key, rule)?),

@@ -250,5 +250,6 @@ pub fn find_warnings_of(
     connection: &mut PgConnection,
     segment: &Segment,
 ) -> Result<Vec<Warning>, Error> {
-    find_warnings(connection, segment.rule.get("root").unwrap_or(&Value::Null))
+    let document = segment.rule.read();
+    find_warnings(connection, document.get("root").unwrap_or(&Value::Null))
 }

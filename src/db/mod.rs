@@ -6,6 +6,7 @@ mod addresses;
 mod capacity;
 mod constraint;
 pub mod embedded;
+mod json_text;
 mod lease;
 mod migrate;
 mod pool;
@@ -17,6 +18,7 @@ mod retry;
 pub mod schema;
 
 pub use capacity::count_allowed_connections;
+pub use json_text::JsonText;
 pub use lease::Lease;
 pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
 pub use retry::Attempts;

@@ -67,8 +67,9 @@ pub async fn explain_for(
         }
         Some(segment) => {
             let segment = segment.get(context).await?;
-            let parsed = read_document(&segment.rule);
-            let root = segment.rule.get("root").cloned().unwrap_or_default();
+            let document = segment.rule.read();
+            let parsed = read_document(&document);
+            let root = document.get("root").cloned().unwrap_or_default();
             (Some(segment), root, parsed)
         }
     };

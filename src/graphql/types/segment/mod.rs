@@ -159,18 +159,18 @@ impl SegmentNode {
 
     /// The rule, as it was put in: a node with one key.
     async fn rule(&self) -> Document<Value> {
-        rule_of(&self.0.rule)
+        rule_of(&self.0.rule.read())
     }
 
     /// The nodes of the rule, parents before children.
     async fn rule_nodes(&self) -> Vec<RuleNode> {
-        let rule = read_document(&self.0.rule);
+        let rule = read_document(&self.0.rule.read());
         rule.map(|rule| list_nodes(&rule)).unwrap_or_default()
     }
 
     /// The rule as one English sentence; null if it cannot be read any more.
     async fn summary(&self) -> Option<Text<String>> {
-        summary_of(&self.0.rule).map(Text)
+        summary_of(&self.0.rule.read()).map(Text)
     }
 
     /// What the rule uses: custom fields, groups, other segments and events, by kind and name.
