@@ -1,6 +1,10 @@
-//! Statements that fail: one after the other of those that read a table.
+//! Statements that fail, one after the other.
 
 use crate::support::TestApp;
+use serde_json::Value;
+
+/// How many statements of one document fail in turn, at the most: those after them are like them, of other parents.
+const MOST_STATEMENTS: u32 = 50;
 
 /// What happens to a statement that is to fail.
 #[derive(Clone, Copy)]
@@ -11,41 +15,56 @@ pub enum Fault {
     TooSlow,
 }
 
-/// Prepares a database for faults.
-pub fn prepare(app: &TestApp, fault: Fault) {
+/// Replaces every table that holds something by a view of it, and returns a server over these. The views count the
+/// statements of a connection that read them, and let one of those fail.
+pub fn prepare(app: &TestApp, fault: Fault) -> TestApp {
     let raise = match fault {
         Fault::Broken => "RAISE 'a fault of the test'",
         Fault::TooSlow => {
             "RAISE 'canceling statement due to statement timeout' USING ERRCODE = 'query_canceled'"
         }
     };
+    // Settings can be changed in transactions that may not write. They are those of a connection, so there is one.
     app.database.execute(&format!(
-        "CREATE SEQUENCE spared; CREATE SEQUENCE doomed; \
-         CREATE FUNCTION is_spared() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN \
-             IF nextval('spared') = (SELECT last_value FROM doomed) THEN {raise}; END IF; RETURN true; END $$"
+        "CREATE SEQUENCE doomed; CREATE SEQUENCE runs; \
+         CREATE FUNCTION is_spared() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ DECLARE \
+             run text := (SELECT last_value FROM runs); number bigint; BEGIN \
+             IF current_setting('test.run', true) IS DISTINCT FROM run THEN \
+                 PERFORM set_config('test.run', run, false), set_config('test.number', '0', false); END IF; \
+             number := current_setting('test.number')::bigint + 1; \
+             PERFORM set_config('test.number', number::text, false); \
+             IF number = (SELECT last_value FROM doomed) THEN {raise}; END IF; RETURN true; END $$"
     ));
+    for table in tables(app) {
+        app.database.execute(&format!(
+            "ALTER TABLE {table} RENAME TO kept_{table}; \
+             CREATE VIEW {table} AS SELECT * FROM kept_{table} WHERE (SELECT is_spared())"
+        ));
+    }
+    app.beside_with(1)
 }
 
-/// Runs something while a table is a view of itself that lets statements fail.
-pub fn with_fragile(app: &TestApp, table: &str, run: impl FnOnce()) {
-    app.database.execute(&format!(
-        "ALTER TABLE {table} RENAME TO kept; CREATE VIEW {table} AS SELECT kept.* FROM kept WHERE (SELECT is_spared())"
-    ));
-    run();
-    app.database.execute(&format!(
-        "DROP VIEW {table}; ALTER TABLE kept RENAME TO {table}"
-    ));
-}
-
-/// Lets that statement of those which read the fragile table fail, counted from 1.
-pub fn fail_statement(app: &TestApp, number: u32) {
-    app.database.execute(&format!(
-        "SELECT setval('spared', 1, false), setval('doomed', {number})"
-    ));
+/// Answers a document again and again while one of its statements fails, first the first, then the second, and so on, and
+/// calls `judge` with each answer that has errors.
+pub fn for_each_fault(app: &TestApp, document: &str, mut judge: impl FnMut(&Value)) {
+    for number in 0..=MOST_STATEMENTS {
+        app.database.execute(&format!(
+            "SELECT nextval('runs'), setval('doomed', {})",
+            // A sequence has no 0, and no document has so many statements.
+            if number == 0 { u32::MAX } else { number }
+        ));
+        let response = app.respond(document, Value::Null);
+        match response.get("errors") {
+            None if number > 0 => return,
+            None => {}
+            Some(_) if number == 0 => panic!("fails in any case: {document}: {response}"),
+            Some(_) => judge(&response),
+        }
+    }
 }
 
 /// Lists the tables that hold something.
-pub fn tables(app: &TestApp) -> Vec<String> {
+fn tables(app: &TestApp) -> Vec<String> {
     let names = app.database.ask(
         "SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM information_schema.tables \
          WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE '%diesel%'",

@@ -107,7 +107,8 @@ fn ways(schema: &Schema) -> BTreeMap<String, String> {
 
 fn leads_to_several(field: &FieldDefinition) -> bool {
     let of = field.ty.node.to_string();
-    of.starts_with('[') || of.ends_with("Connection!")
+    // Anything by its id is something else each time.
+    (of.starts_with('[') || of.ends_with("Connection!")) && field.name.node != "nodes"
 }
 
 /// Lists sets of arguments: first those that are needed, with a page of all objects, then each other argument besides.

@@ -166,7 +166,7 @@ fn an_error_within_lists_names_the_field_that_failed() {
     app.segment("all", json!({"everyone": true}));
     app.refresh();
     let response = app.respond(
-        "{ segments { nodes { members { edges { node { memberships { subscriber { again: events(first: -1) { totalCount } } } } } } } } }",
+        "{ segments(first: 2) { nodes { members(first: 2) { edges { node { memberships { subscriber { again: events(first: -1) { totalCount } } } } } } } } }",
         json!({}),
     );
     assert_eq!(response["data"], Value::Null);

@@ -64,7 +64,12 @@ impl TestApp {
 
     /// Another server over the same database, with connections of its own and the same clock.
     pub fn beside(&self) -> TestApp {
-        let db = Db::open(&self.database.url, 6).expect("the cluster answers");
+        self.beside_with(6)
+    }
+
+    /// Another server over the same database, with so many connections of its own and the same clock.
+    pub fn beside_with(&self, connections: u32) -> TestApp {
+        let db = Db::open(&self.database.url, connections).expect("the cluster answers");
         let database = Arc::clone(&self.database);
         TestApp::with(database, db, self.clock.clone())
     }
