@@ -6,26 +6,11 @@ use serde_json::Value;
 /// How many statements of one document fail in turn, at the most: those after them are like them, of other parents.
 const MOST_STATEMENTS: u32 = 50;
 
-/// What happens to a statement that is to fail.
-#[derive(Clone, Copy)]
-pub enum Fault {
-    /// An error that nobody expects.
-    Broken,
-    /// What Postgres says when a statement has taken too long.
-    TooSlow,
-}
-
 /// Replaces every table that holds something by a view of it, and returns a server over these. The views count the
 /// statements of a connection that read them, and let one of those fail.
-pub fn prepare(app: &TestApp, fault: Fault) -> TestApp {
-    let raise = match fault {
-        Fault::Broken => "RAISE 'a fault of the test'",
-        Fault::TooSlow => {
-            "RAISE 'canceling statement due to statement timeout' USING ERRCODE = 'query_canceled'"
-        }
-    };
+pub fn prepare(app: &TestApp) -> TestApp {
     // Settings can be changed in transactions that may not write. They are those of a connection, so there is one.
-    app.database.execute(&format!(
+    app.database.execute(
         "CREATE SEQUENCE doomed; CREATE SEQUENCE runs; \
          CREATE FUNCTION is_spared() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ DECLARE \
              run text := (SELECT last_value FROM runs); number bigint; BEGIN \
@@ -33,8 +18,8 @@ pub fn prepare(app: &TestApp, fault: Fault) -> TestApp {
                  PERFORM set_config('test.run', run, false), set_config('test.number', '0', false); END IF; \
              number := current_setting('test.number')::bigint + 1; \
              PERFORM set_config('test.number', number::text, false); \
-             IF number = (SELECT last_value FROM doomed) THEN {raise}; END IF; RETURN true; END $$"
-    ));
+             IF number = (SELECT last_value FROM doomed) THEN RAISE 'a fault of the test'; END IF; RETURN true; END $$",
+    );
     for table in tables(app) {
         app.database.execute(&format!(
             "ALTER TABLE {table} RENAME TO kept_{table}; \

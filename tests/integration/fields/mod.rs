@@ -2,5 +2,4 @@
 
 mod faults;
 mod nullable;
-mod timeouts;
 mod walk;

@@ -2,7 +2,7 @@
 //!
 //! The specification (September 2025, section 6.4.4 "Handling Execution Errors") wants it so, and clients rely on it.
 
-use super::faults::{Fault, for_each_fault, prepare};
+use super::faults::{for_each_fault, prepare};
 use super::walk::{fill, questions};
 use crate::scopes::{Schema, bare};
 use serde_json::Value;
@@ -83,7 +83,7 @@ fn find_fault(schema: &Schema, response: &Value) -> Option<String> {
 fn a_nullable_field_that_fails_is_null_beside_its_siblings() {
     let schema = Schema::load();
     let app = fill();
-    let app = prepare(&app, Fault::Broken);
+    let app = prepare(&app);
     let questions = questions(&schema);
     let is_nullable = |of: &str| !of.ends_with('!') || of.contains("]") && !of.contains("!]");
     let nullable: Vec<_> = questions
