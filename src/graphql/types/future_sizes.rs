@@ -14,9 +14,8 @@ fn size_of<T: ContainerType + 'static>() -> (&'static str, usize) {
     fn of<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
         std::mem::size_of::<F>()
     }
-    let size = of(|parent: &'static T, context: &'static Context<'static>| {
-        parent.resolve_field(context)
-    });
+    let size =
+        of(|parent: &'static T, context: &'static Context<'static>| parent.resolve_field(context));
     (std::any::type_name::<T>(), size)
 }
 

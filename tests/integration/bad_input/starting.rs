@@ -172,7 +172,7 @@ fn no_postgres_binaries() {
     assert_snapshot!(text.replace(&dir.path().display().to_string(), "DIR"), @r#"
     no PostgreSQL server of version 14 or newer was found, and none could be fetched
       searched: DIR/data/binaries
-      fetching them failed: io: Connection refused (from http://127.0.0.1:9/none?per_page=100&page=1)
+      fetching them failed: io: Connection refused (os error 111) (from http://127.0.0.1:9/none?per_page=100&page=1)
       to mend this: INSTALL, or set DATABASE_URL to a running PostgreSQL
     "#);
     assert!(missing.install.contains("install"), "{}", missing.install);
