@@ -6,8 +6,6 @@ pub(in crate::graphql) mod dependency;
 pub(in crate::graphql) mod event;
 pub(in crate::graphql) mod explain;
 pub(in crate::graphql) mod federation;
-#[cfg(test)]
-mod future_sizes;
 pub(in crate::graphql) mod group;
 pub(in crate::graphql) mod import;
 pub(in crate::graphql) mod membership;
