@@ -24,7 +24,7 @@ pub struct App {
     pub live: Arc<Live>,
     /// Tells the follower of instant segments that something changed.
     pub changed: Arc<Notify>,
-    /// Tells whoever checks API keys that one was made or revoked.
+    /// Wakes the loop that loads API keys: one was made or revoked.
     pub keys_changed: Arc<Notify>,
     /// How imports are run.
     pub imports: ImportSettings,

@@ -59,7 +59,7 @@
 //!   beginning, so that the work it is given writes in one transaction.
 //! - Whatever changes a subscriber writes a touch in the same transaction while instant segments exist; triggers see to it.
 //!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
-//! - The past is the present with every later change undone (`past/as_of.rs`): whoever writes members also remembers
+//! - The past is the present with every later change undone (`past/as_of.rs`): code that writes members also records
 //!   what changed, and a deletion is such a change. All changes have one order (`past/position.rs`), in which they become
 //!   visible, since they are written under one lock.
 //! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database

@@ -37,7 +37,7 @@ pub struct Question {
 }
 
 impl Ground {
-    /// Reads the addresses of all people, by id.
+    /// Reads the addresses of all people, those of the first in the end: comparing adds the last.
     pub fn load(db: &Db, people: i64) -> anyhow::Result<Ground> {
         let emails = db.run_here(|connection| {
             let emails = subscribers::table.order(subscribers::id);

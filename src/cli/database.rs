@@ -10,7 +10,7 @@ use crate::db::migrate;
 use anyhow::{Context, anyhow, bail};
 use std::path::{Path, PathBuf};
 
-/// An open database with all its migrations. Dropped, it stops the embedded Postgres if nobody else uses it.
+/// An open database with all its migrations. When it is dropped, it stops the embedded Postgres if no other process uses it.
 pub struct Opened {
     /// The database.
     pub db: Db,

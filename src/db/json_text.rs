@@ -1,4 +1,4 @@
-//! JSON of the database that is only read when somebody asks what it says.
+//! JSON of the database that stays text until a field of it is asked for.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;

@@ -98,8 +98,8 @@ impl ManageConnection for Manager {
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), PoolError> {
-        // Lent connections are always asked: they begin long work, which nobody repeats where the database was restarted
-        // and no request has noticed it yet.
+        // Lent connections are always asked. They begin long work, which is not repeated if the database was restarted
+        // before any request noticed it.
         let is_fresh = self.keeps_statements && pooled.last_used.elapsed() < TRUSTED_FOR;
         if is_fresh && !self.losses.are_after(pooled.last_used) {
             return Ok(());

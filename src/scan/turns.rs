@@ -212,7 +212,7 @@ impl Scans {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_graphql::futures_util::FutureExt;
+    use futures_util::FutureExt;
 
     fn scans(at_once: usize, per_key: usize, waiting: usize) -> Arc<Scans> {
         Arc::new(Scans::new(ScanLimits {

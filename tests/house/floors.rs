@@ -36,7 +36,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     ("actix_ws", &["server"]),
     (
         "tokio",
-        &["app", "live", "scan", "graphql", "server", "cli"],
+        &["app", "db", "live", "scan", "graphql", "server", "cli"],
     ),
     ("arrow_array", &["evaluate", "scan"]),
 ];

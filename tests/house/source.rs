@@ -86,7 +86,11 @@ fn read_tokens(tokens: TokenStream, here: &[String], module: &mut Module) {
                     place += 3;
                     continue;
                 }
-                let start = if is_use { place + 1 } else { place };
+                let start = match (is_use, colons(&tokens, place + 1)) {
+                    (true, true) => place + 3,
+                    (true, false) => place + 1,
+                    (false, _) => place,
+                };
                 if is_use || colons(&tokens, place + 1) {
                     let is_public = is_use && place > 0 && is_public_end(&tokens[..place]);
                     let mut leaves = Vec::new();

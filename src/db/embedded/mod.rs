@@ -226,7 +226,7 @@ impl EmbeddedPostgres {
         }
     }
 
-    /// Ends this process' use of the server, and stops the server if nobody else uses it.
+    /// Ends this process' use of the server, and stops the server if no other process uses it.
     ///
     /// # Errors
     ///

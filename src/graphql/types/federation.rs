@@ -109,10 +109,6 @@ impl OutputType for EntityQuery {
 }
 
 /// An entity, or that there is none of its kind with the key.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a value lives only while it is written out"
-)]
 enum Entity {
     Subscriber(Option<SubscriberNode>),
     Group(Option<GroupNode>),

@@ -28,6 +28,10 @@ const MAX_IDS: usize = 250;
     ty = "ID",
     desc = "The global id: opaque, and the same for ever."
 ))]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nodes are few, and asked one by one"
+)]
 pub enum Node {
     /// A subscriber.
     Subscriber(SubscriberNode),

@@ -1,4 +1,4 @@
-//! An export is of one moment, whatever is edited while it runs.
+//! An export shows one moment, even if people are edited while it runs.
 
 use super::NOW;
 use crate::support::TestApp;

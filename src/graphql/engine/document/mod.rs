@@ -249,6 +249,10 @@ impl Documents {
 }
 
 /// Reads the text that the program has made itself: a mistake in it is one of ours, and shows in every test.
+#[expect(
+    clippy::expect_used,
+    reason = "the schema is our own, and a test builds it"
+)]
 fn read_schema(sdl: &str) -> Valid<Schema> {
     let text = format!("{sdl}\n{INTROSPECTION}");
     Schema::parse_and_validate(text, "schema.graphql").expect("the schema is valid")

@@ -284,7 +284,7 @@ pub fn constant(value: &ast::Value) -> ConstValue {
     }
 }
 
-/// Reads a number as JSON has it. What no double can hold is none; `values.rs` refuses it before.
+/// Reads the number of a literal. One that no double holds becomes null here; `values.rs` has refused it before.
 fn read_number(text: &str) -> ConstValue {
     let number: Option<Number> = serde_json::from_str(text).ok();
     number.map_or(ConstValue::Null, ConstValue::Number)
