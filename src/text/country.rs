@@ -138,6 +138,10 @@ const OTHER_NAMES: [(&str, &str); 75] = [
 /// three letters or of digits.
 pub fn find_country(text: &str) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(read_names);
+    // As most files write it.
+    if let Ok(place) = CODES.binary_search(&text) {
+        return Some(CODES[place]);
+    }
     let folded = fold_name(text);
     let code = folded.to_uppercase();
     let code = ALIASES

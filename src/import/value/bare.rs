@@ -103,11 +103,11 @@ pub fn is_nothing(text: &str) -> bool {
 /// meaning.
 pub fn is_nothing_typed(text: &str) -> bool {
     is_nothing(text)
-        || text.chars().count() <= 16 && {
-            let folded = text.to_lowercase();
-            NOTHING_TYPED.contains(&folded.as_str())
-                || NOTHING.iter().any(|word| word.to_lowercase() == folded)
-        }
+        || text.len() <= 16
+            && NOTHING_TYPED
+                .iter()
+                .chain(&NOTHING)
+                .any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// What a spreadsheet shows in place of a value that it could not work out.
@@ -118,7 +118,8 @@ const ERRORS: [&str; 13] = [
 
 /// Whether a bare text is the mark of an error of a spreadsheet, or a number that the column was too narrow for.
 pub fn is_spreadsheet_error(text: &str) -> bool {
-    ERRORS.contains(&text) || text.len() > 2 && text.bytes().all(|byte| byte == b'#')
+    text.starts_with('#')
+        && (ERRORS.contains(&text) || text.len() > 2 && text.bytes().all(|byte| byte == b'#'))
 }
 
 /// Whether a bare text is a long number of which a spreadsheet kept the first digits only: `3.7E+11`.
