@@ -22,6 +22,9 @@ const CUSTOM: &str = "custom.";
 /// The most groups that the rows of a file may name.
 const MAX_GROUPS: usize = 1_000;
 
+/// The most columns of a file: each is decided on with regard to all others.
+const MAX_COLUMNS: usize = 5_000;
+
 /// The kinds of value that columns of unknown names are tried as.
 pub const TRIED: [CellKind; 5] = [
     CellKind::Email,
@@ -110,12 +113,26 @@ pub fn read_names(
     options: &ImportOptions,
 ) -> Result<(Vec<String>, Option<Row>), Error> {
     if form.has_header {
-        return Ok((read_header(rows)?, None));
+        let names = read_header(rows)?;
+        check_width(names.len())?;
+        return Ok((names, None));
     }
     let first = rows.next()?;
     let cells = first.as_ref().and_then(|row| row.cells.as_ref().ok());
-    let names = made_up_names(cells.map(Vec::as_slice).unwrap_or_default(), options);
+    let cells = cells.map(Vec::as_slice).unwrap_or_default();
+    check_width(cells.len())?;
+    let names = made_up_names(cells, options);
     Ok((names, first))
+}
+
+fn check_width(columns: usize) -> Result<(), Error> {
+    if columns <= MAX_COLUMNS {
+        return Ok(());
+    }
+    let message = format!("expected at most {MAX_COLUMNS} columns, found {columns}");
+    let hint = "delete the columns that are not needed".to_owned();
+    let problem = InputProblem::new(InputCode::Invalid, "header", message);
+    Err(Error::Invalid(vec![problem.with_hint(Some(hint))]))
 }
 
 fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {

@@ -1,19 +1,15 @@
 //! However much is wrong, and however long it is: what is told of it is short, and counts the rest.
 
 use super::{assert_answers, start};
-use crate::support::{TestDatabase, eventually, import_text};
+use crate::support::{Server, TestDatabase, eventually, import_text};
 use serde_json::{Value, json};
 
 /// The most bytes that an answer about mistakes may have.
 const SHORT: usize = 200_000;
 
-#[test]
-fn fifty_thousand_unknown_columns_are_counted() {
-    let database = TestDatabase::new();
-    let server = start(&database, &[]);
-    let columns: String = (0..50_000).map(|one| format!(",strange {one}")).collect();
-    let file = format!("email{columns}\nona@example.com\n");
-    let (id, path) = super::create_import(&server, &[]);
+/// Uploads a file and returns why its import failed.
+fn import_fails(server: &Server, file: &str) -> String {
+    let (id, path) = super::create_import(server, &[]);
     let sent = ureq::put(format!("http://{}{path}", server.address)).send(file.as_bytes());
     assert_eq!(sent.expect("an answer").status(), 202);
     let mut error = Value::Null;
@@ -25,13 +21,45 @@ fn fifty_thousand_unknown_columns_are_counted() {
         error = body["data"]["import"]["error"].clone();
         error.is_string()
     });
-    let error = error.as_str().unwrap_or_default();
+    error.as_str().unwrap_or_default().to_owned()
+}
+
+fn unknown_columns(count: usize) -> String {
+    let columns: String = (0..count).map(|one| format!(",strange {one}")).collect();
+    format!("email{columns}\nona@example.com\n")
+}
+
+#[test]
+fn thousands_of_unknown_columns_are_counted() {
+    let database = TestDatabase::new();
+    let server = start(&database, &[]);
+    let file = unknown_columns(4_999);
+    let error = import_fails(&server, &file);
     assert!(error.len() < 30_000, "{} bytes", error.len());
     assert!(error.contains("strange 0"), "{error}");
-    assert!(error.ends_with("… and 49,980 more"), "{error}");
+    assert!(error.ends_with("… and 4,979 more"), "{error}");
     let done = import_text(&database, "subscribers", file, &[]);
     assert!(done.stderr.len() < 30_000, "{} bytes", done.stderr.len());
-    assert!(done.stderr.contains("… and 49,980 more"), "{}", done.stderr);
+    assert!(done.stderr.contains("and 4,979 more"), "{}", done.stderr);
+    assert_answers(&server);
+}
+
+#[test]
+fn a_file_has_so_many_columns_and_no_more() {
+    let database = TestDatabase::new();
+    let server = start(&database, &[]);
+    let file = unknown_columns(50_000);
+    let error = import_fails(&server, &file);
+    assert!(
+        error.contains("expected at most 5000 columns, found 50001"),
+        "{error}"
+    );
+    let done = import_text(&database, "subscribers", file, &[]);
+    assert!(
+        done.stderr.contains("at most 5000 columns, found 50001"),
+        "{}",
+        done.stderr
+    );
     assert_answers(&server);
 }
 
