@@ -79,8 +79,13 @@ fn left_out(import: &Import) -> Vec<String> {
             .mend
             .as_ref()
             .map(|mend| format!("; {} reads {}", flag(mend), column.mended));
+        // An event is nothing without its values.
+        let what = match import.kind() {
+            ImportKind::Subscribers => "left out",
+            ImportKind::Events => "cannot be read",
+        };
         format!(
-            "  {name}: {} {noun} left out{}",
+            "  {name}: {} {noun} {what}{}",
             column.unread,
             mend.unwrap_or_default()
         )
@@ -98,6 +103,7 @@ fn print_lines(lines: &[String]) {
 fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
     let id = import.id;
     let mut lines = Vec::new();
+    let is_nothing = report.rows > 0 && report.refused == report.rows;
     let remarks = report.repeated
         + report.suppressed
         + report.role_addresses
@@ -109,7 +115,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
         ));
     }
     match import.state() {
-        ImportState::Failed if report.rows > 0 && report.refused == report.rows => {
+        ImportState::Failed if is_nothing => {
             let why = import.error.as_deref().unwrap_or_default();
             lines.push(format!("nothing was imported: {why}"));
             if report.unknown > 0 {
@@ -136,7 +142,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
     if let Some(why) = &import.undo_error {
         lines.push(format!("import {id} was not undone: {why}"));
     }
-    if import.can_undo(now) {
+    if import.can_undo(now) && !is_nothing {
         lines.push(format!("undo it: rollcall import undo {id}"));
     }
     lines

@@ -9,7 +9,7 @@ use super::target::Target;
 use super::vocabulary;
 use crate::audience::custom_field::is_code;
 use crate::import::value::cell::{CellKind, Fit};
-use crate::import::value::dates::DateFormat;
+use crate::import::value::date_format::DateFormat;
 use crate::rule::{CustomType, Status};
 
 /// A longer name of a column is not repeated in options; the column is called by its place.
