@@ -223,7 +223,7 @@ fn a_row_that_cannot_be_used_costs_only_itself() {
       line 8: expected a closing quote ("), found none; write a quote within a quoted cell twice
       line 10: expected a closing quote ("), found none; write a quote within a quoted cell twice
     "#);
-    assert_snapshot!(state(&database), @"");
+    assert_snapshot!(state(&database), @r#"[[[1, "ona@example.com", "Đnû", {"visits": 1}], [2, "jonas@example.com", "Jonas", {"visits": 4}], [3, "eve@example.com", "Eve", {}], [4, "ruta@example.com", "Rūta \"Ru\" K.", {}]], ["readers"], 1, ["visits"], 0, 0]"#);
 }
 
 #[test]
