@@ -73,9 +73,7 @@ fn one_person_has_one_address_however_it_is_written() {
                 {"text": {"field": "email", "is": {"equals": form}}}]});
             assert_eq!(matched(&app, &rule), json!(1), "{domain:?}");
             app.event(form, "visit", NOW, None);
-            let told = app
-                .db()
-                .run_here(|connection| rollcall::export::find_person(connection, form));
+            let told = app.person(form);
             assert_eq!(told.expect("a person")["subscriber"]["email"], json!(shown));
         }
         let csv: String = forms.iter().map(|form| format!("\"{form}\"\n")).collect();
