@@ -13,7 +13,7 @@ use rollcall::import::{
     FileOptions, SubscriberImport, ask_to_undo, import_subscribers, undo_asked,
 };
 use rollcall::past::fold_history;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const NOW: &str = "2026-03-01T09:30:00Z";
 const EMAIL: &str = "zuzana.traceable@example.com";
