@@ -42,6 +42,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     types::subscriber::input::SubscriberMutation,
+    types::subscriber::many::SubscribersMutation,
     types::group::GroupMutation,
     types::segment::copy::CopyMutation,
     types::segment::input::SegmentMutation,

@@ -44,5 +44,6 @@ mod settings;
 mod subscriptions;
 mod suites;
 mod texts;
+mod upserting;
 mod websocket;
 mod write_alone;
