@@ -6,6 +6,7 @@ use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
+use crate::bulk::list_traces_of;
 use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
 use crate::past::{Passage, in_snapshot, joined_at_of, passages_of};
@@ -84,6 +85,7 @@ struct Held {
     events: HashMap<i64, Vec<Value>>,
     totals: HashMap<i64, Vec<Value>>,
     imports: HashMap<i64, Vec<Value>>,
+    bulk_actions: HashMap<i64, Vec<Value>>,
 }
 
 fn collect(
@@ -111,6 +113,13 @@ fn collect(
         let of_person = held.imports.entry(change.subscriber_id).or_default();
         of_person.push(change_json(change));
     }
+    for trace in list_traces_of(connection, &ids)? {
+        let of_person = held.bulk_actions.entry(trace.subscriber_id).or_default();
+        of_person.push(json!({
+            "source": format!("bulk {}", trace.number), "change": trace.change,
+            "at": trace.at.map(instant), "before": trace.before
+        }));
+    }
     let document = |person: Subscriber| {
         let id = person.id;
         let document = json!({
@@ -122,6 +131,7 @@ fn collect(
             "eventTotals": held.totals.remove(&id).unwrap_or_default(),
             "events": held.events.remove(&id).unwrap_or_default(),
             "imports": held.imports.remove(&id).unwrap_or_default(),
+            "bulkActions": held.bulk_actions.remove(&id).unwrap_or_default(),
         });
         (id, document)
     };

@@ -34,6 +34,7 @@ pub struct Query(
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
     types::import::ImportQuery,
+    types::bulk_action::BulkActionQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
     types::federation::EntityQuery,
 );
@@ -52,6 +53,7 @@ pub struct Mutation(
     types::setting::SettingMutation,
     types::api_key::ApiKeyMutation,
     types::import::input::ImportMutation,
+    types::bulk_action::BulkActionMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -12,15 +12,23 @@ use crate::audience::api_key::Scope;
 const ADMIN_MUTATIONS: [&str; 3] = ["createApiKey", "revokeApiKey", "updateSettings"];
 
 /// Mutations whose counts or errors tell about stored values, for READ and WRITE.
-const TELLING_MUTATIONS: [&str; 3] = ["copySegmentToGroup", "undoImport", "updateCustomField"];
+const TELLING_MUTATIONS: [&str; 6] = [
+    "cancelBulkAction",
+    "copySegmentToGroup",
+    "createBulkAction",
+    "undoBulkAction",
+    "undoImport",
+    "updateCustomField",
+];
 
 /// The types about API keys, for ADMIN as the keys themselves.
 const ADMIN_TYPES: [&str; 3] = ["ApiKey", "ApiKeyConnection", "ApiKeyEdge"];
 
 /// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
 /// it made or changed. Of the objects only `id` is open.
-const OUTCOME_FIELDS: [&str; 16] = [
+const OUTCOME_FIELDS: [&str; 17] = [
     "addedCount",
+    "bulkAction",
     "customField",
     "deletedId",
     "group",
