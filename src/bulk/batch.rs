@@ -25,8 +25,8 @@ pub(super) struct Done {
     pub withheld: i64,
 }
 
-/// Changes the people of a block, remembers what there was before, and moves the checkpoint. Returns whether somebody has
-/// asked the action to stop.
+/// Changes the people of a block, remembers what there was before, and moves the checkpoint. Returns whether the action
+/// was asked to stop.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if another process has gone on with the action; [`Error::NotFound`] or [`Error::Invalid`] if the

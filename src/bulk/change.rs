@@ -10,9 +10,9 @@ use serde_json::Value;
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
-    /// To add everybody to the group of that key.
+    /// To add the people to the group of that key.
     AddToGroup(String),
-    /// To remove everybody from the group of that key.
+    /// To remove the people from the group of that key.
     RemoveFromGroup(String),
     /// To set a field.
     SetField {
@@ -21,7 +21,7 @@ pub enum Asked {
         /// The value; null clears.
         value: Value,
     },
-    /// To delete everybody.
+    /// To delete the people.
     Delete,
 }
 
@@ -29,13 +29,13 @@ pub enum Asked {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// Everybody is added to a group.
+    /// The people are added to a group.
     AddToGroup(NamedGroup),
-    /// Everybody is removed from a group.
+    /// The people are removed from a group.
     RemoveFromGroup(NamedGroup),
     /// A field is set.
     SetField(FieldSetting),
-    /// Everybody is deleted.
+    /// The people are deleted.
     Delete,
 }
 

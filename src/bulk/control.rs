@@ -69,7 +69,7 @@ pub fn ask_to_stop(
             BulkState::Running => diesel::update(row)
                 .set(bulk_actions::cancel_requested.eq(true))
                 .execute(connection)?,
-            // Nobody is at it: whoever undoes holds the row, and looks again whether that is asked for.
+            // No process is undoing it: the one that does holds the row, and checks again that it was asked for.
             BulkState::Undoing => diesel::update(row)
                 .set(bulk_actions::undo_asked_at.eq(None::<DateTime<Utc>>))
                 .execute(connection)?,

@@ -44,7 +44,7 @@ pub enum BulkState {
     Ready,
     /// It is running, or was when its process died.
     Running,
-    /// Everybody is done.
+    /// All of its people are done.
     Succeeded,
     /// It stopped; what was done stays.
     Failed,

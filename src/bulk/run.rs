@@ -16,7 +16,7 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The name of the lock that whoever runs bulk actions holds.
+/// The name of the lock of the process that runs bulk actions.
 const LOCK: &str = "rollcall bulk";
 
 /// Undoes or runs the next bulk action for which that was asked, or that a dead process left. Returns nothing if there is
@@ -162,19 +162,11 @@ fn finish(
 ) -> Result<BulkAction, Error> {
     let (state, error) = match result {
         Ok(state) => (state, None),
-        // It is left as it is, so that whoever comes next takes it up.
+        // It is left as it is, so that the next process goes on with it.
         Err(error @ (Error::Unavailable(_) | Error::Contention(_) | Error::RefreshRunning)) => {
             return Err(error);
         }
-        Err(error @ Error::Internal(_)) => {
-            tracing::error!(%error, bulk_action = action.id, "a bulk action failed");
-            let message = "the server could not go on; its log says why";
-            (BulkState::Failed, Some(message.to_owned()))
-        }
-        Err(error) => (
-            BulkState::Failed,
-            Some(error.to_string().replace('\0', "\u{fffd}")),
-        ),
+        Err(error) => (BulkState::Failed, Some(reason_of(action, &error))),
     };
     db.run_here(|connection| {
         connection.transaction(|connection| {
@@ -195,6 +187,17 @@ fn finish(
                 .get_result(connection)?)
         })
     })
+}
+
+/// Returns why an action failed or was not undone. What only we can mend is logged and not told.
+pub(super) fn reason_of(action: &BulkAction, error: &Error) -> String {
+    match error {
+        Error::Internal(_) => {
+            tracing::error!(%error, bulk_action = action.id, "a bulk action failed");
+            "the server could not go on; its log says why".to_owned()
+        }
+        error => error.to_string().replace('\0', "\u{fffd}"),
+    }
 }
 
 fn forget_people(connection: &mut PgConnection, id: i64) -> Result<(), Error> {

@@ -4,7 +4,7 @@
 use super::change::{Change, NamedGroup};
 use super::control::check_undo;
 use super::job::{self, BulkAction, BulkState};
-use super::run::forget_before;
+use super::run::{forget_before, reason_of};
 use super::setting::{Columns, FieldSetting};
 use crate::audience::group;
 use crate::audience::status_change::Cause;
@@ -27,8 +27,10 @@ pub(super) fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<BulkAction, E
             // Within a savepoint: of a refused one nothing stays.
             match connection.transaction(|connection| undo_within(connection, &action, now)) {
                 Ok(undone) => Ok(undone),
-                Err(refusal @ (Error::Invalid(_) | Error::NotFound { .. })) => {
-                    let reason = refusal.to_string().replace('\0', "\u{fffd}");
+                Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => Err(error),
+                // One that cannot be undone must not keep the others waiting.
+                Err(refusal) => {
+                    let reason = reason_of(&action, &refusal);
                     Ok(diesel::update(bulk_actions::table.find(id))
                         .set((
                             bulk_actions::undo_asked_at.eq(None::<DateTime<Utc>>),
@@ -37,7 +39,6 @@ pub(super) fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<BulkAction, E
                         .returning(BulkAction::as_returning())
                         .get_result(connection)?)
                 }
-                Err(error) => Err(error),
             }
         })
     })
@@ -54,7 +55,7 @@ fn undo_within(
         Change::SetField(setting) => undo_setting(connection, action, &setting, now)?,
         Change::Delete => {}
     }
-    // Locked last, as by whoever changes a block.
+    // Locked last, as where a block is changed.
     let locked = job::lock(connection, action.id)?;
     let Some(asked) = locked.undo_asked_at else {
         return Err(Error::invalid("id", "its undoing was cancelled"));
@@ -127,8 +128,8 @@ fn undo_removing(
     Ok(())
 }
 
-/// Gives everybody the value of before, if nobody has got another one since. When a subscriber was changed last is put back
-/// too, unless something else of the subscriber was changed.
+/// Puts the values back, unless a subscriber has got another one since. `updated_at` is put back too, unless something else
+/// of the subscriber was changed since.
 fn undo_setting(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -191,7 +192,7 @@ fn refuse_later(
     }
     // No addresses: the reason is kept, and would have to be forgotten with the people.
     let message = format!(
-        "expected everybody with the {} that was set, found {} with another value, which undoing would lose; nothing was undone",
+        "expected the {} that was set, found {} subscribers with another value, which undoing would lose; nothing was undone",
         setting.field, later.total
     );
     Err(Error::invalid("id", message))

@@ -24,7 +24,7 @@ pub enum BulkActionStateName {
     Ready,
     /// It is running.
     Running,
-    /// Everybody is done.
+    /// All of its people are done.
     Succeeded,
     /// It stopped; what was done stays. `error` says why.
     Failed,
@@ -53,12 +53,14 @@ pub enum BulkActionKind {
 pub struct BulkActionNode(pub BulkAction);
 
 impl BulkActionNode {
-    fn people(&self) -> async_graphql::Result<People> {
-        self.0.people().map_err(to_graphql)
+    fn of_people<T>(&self, pick: impl FnOnce(People) -> Option<T>) -> Nullable<T> {
+        let people = self.0.people().map_err(to_graphql);
+        people.map(pick).transpose()
     }
 
-    fn change(&self) -> async_graphql::Result<Change> {
-        self.0.change().map_err(to_graphql)
+    fn of_change<T>(&self, pick: impl FnOnce(Change) -> Option<T>) -> Nullable<T> {
+        let change = self.0.change().map_err(to_graphql);
+        change.map(pick).transpose()
     }
 }
 
@@ -82,7 +84,7 @@ impl BulkActionNode {
 
     /// What it does.
     async fn kind(&self) -> async_graphql::Result<BulkActionKind> {
-        Ok(match self.change()? {
+        Ok(match self.0.change().map_err(to_graphql)? {
             Change::AddToGroup(_) => BulkActionKind::AddToGroup,
             Change::RemoveFromGroup(_) => BulkActionKind::RemoveFromGroup,
             Change::SetField(_) => BulkActionKind::SetField,
@@ -91,52 +93,51 @@ impl BulkActionNode {
     }
 
     /// The rule that chose the people; null if a segment or a group did.
-    async fn rule(&self) -> async_graphql::Result<Option<Document<Value>>> {
-        Ok(match self.people()? {
+    async fn rule(&self) -> Nullable<Document<Value>> {
+        self.of_people(|people| match people {
             People::Rule(rule) => Some(Document(rule)),
             _ => None,
         })
     }
 
     /// The key of the segment whose members it is about.
-    async fn segment(&self) -> async_graphql::Result<Option<Text<String>>> {
-        Ok(match self.people()? {
+    async fn segment(&self) -> Nullable<Text<String>> {
+        self.of_people(|people| match people {
             People::Segment(key) => Some(key.into()),
             _ => None,
         })
     }
 
     /// The key of the group whose members it is about.
-    async fn group(&self) -> async_graphql::Result<Option<Text<String>>> {
-        Ok(match self.people()? {
+    async fn group(&self) -> Nullable<Text<String>> {
+        self.of_people(|people| match people {
             People::Group(key) => Some(key.into()),
             _ => None,
         })
     }
 
     /// The key of the group that people are added to or removed from.
-    async fn target_group(&self) -> async_graphql::Result<Option<Text<String>>> {
-        Ok(match self.change()? {
+    async fn target_group(&self) -> Nullable<Text<String>> {
+        self.of_change(|change| match change {
             Change::AddToGroup(group) | Change::RemoveFromGroup(group) => Some(group.key.into()),
             _ => None,
         })
     }
 
     /// The field that is set, as in rules.
-    async fn field(&self) -> async_graphql::Result<Option<Text<String>>> {
-        Ok(match self.change()? {
+    async fn field(&self) -> Nullable<Text<String>> {
+        self.of_change(|change| match change {
             Change::SetField(setting) => Some(setting.field.into()),
             _ => None,
         })
     }
 
     /// The value that the field gets; null if it is cleared.
-    async fn value(&self) -> async_graphql::Result<Option<Document<Value>>> {
-        Ok(match self.change()? {
-            Change::SetField(setting) => Some(setting.value).filter(|value| !value.is_null()),
+    async fn value(&self) -> Nullable<Document<Value>> {
+        self.of_change(|change| match change {
+            Change::SetField(setting) if !setting.value.is_null() => Some(Document(setting.value)),
             _ => None,
-        }
-        .map(Document))
+        })
     }
 
     /// When it was asked for.
@@ -265,7 +266,7 @@ pub struct BulkFieldInput {
     pub value: Option<Json<Value>>,
 }
 
-/// What to do with everybody; exactly one of the fields.
+/// What to do with the people; exactly one of the fields.
 #[derive(OneofObject, Debug, Clone)]
 pub enum BulkChangeInput {
     /// Adds them to the group of this key.

@@ -66,7 +66,7 @@ fn a_later_value_is_not_lost() {
     let refused = undo(&app, &id);
     assert_eq!(refused["state"], "SUCCEEDED");
     let why = refused["undoError"].as_str().expect("a reason");
-    assert!(why.contains("found 1 with another"), "{why}");
+    assert!(why.contains("found 1 subscribers with another"), "{why}");
     assert!(!why.contains("rasa"), "{why}");
     assert_eq!(stored(&app), before);
     // Once that is settled, it can be undone.
@@ -111,7 +111,7 @@ fn what_else_was_changed_since_stays() {
         app.database.ask(people),
         "ona@example.com 2026-03-01, rasa@example.com Rasa 2026-03-05, janis@example.com 2026-03-01"
     );
-    let members = "SELECT string_agg(concat_ws(' ', email, source), ', ') FROM group_memberships m JOIN subscribers s ON s.id = m.subscriber_id";
+    let members = "SELECT string_agg(concat_ws(' ', s.email, m.source), ', ') FROM group_memberships m JOIN subscribers s ON s.id = m.subscriber_id";
     assert_eq!(app.database.ask(members), "ona@example.com api");
 }
 
