@@ -52,7 +52,7 @@ pub struct Mutation(
     types::refresh::RefreshMutation,
     types::setting::SettingMutation,
     types::api_key::ApiKeyMutation,
-    types::import::input::ImportMutation,
+    types::import::mutation::ImportMutation,
     types::bulk_action::BulkActionMutation,
 );
 

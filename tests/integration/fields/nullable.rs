@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 /// Nullable fields whose object is not looked up by itself: nothing of them can fail alone.
-const READ_WITH_THE_PARENT: [&str; 0] = [];
+const READ_WITH_THE_PARENT: [&str; 2] = ["Import.analysis", "ImportColumnAnalysis.mend"];
 
 /// The place of an error: keys of fields and positions in lists.
 fn path_of(error: &Value) -> Vec<Value> {
