@@ -30,6 +30,8 @@ pub struct App {
     pub imports: ImportSettings,
     /// Tells the importer that an import waits for its turn.
     pub import_ready: Arc<Notify>,
+    /// Tells the loop of bulk actions that one waits for its turn.
+    pub bulk_ready: Arc<Notify>,
 }
 
 impl App {

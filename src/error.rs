@@ -108,6 +108,15 @@ impl InputProblem {
         self.hint = hint;
         self
     }
+
+    /// The same problem of an input that stands at a place of a larger one.
+    pub fn below(mut self, place: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => place.to_owned(),
+            path => bounded(format!("{place}.{path}")),
+        };
+        self
+    }
 }
 
 impl std::fmt::Display for InputProblem {

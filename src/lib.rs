@@ -34,6 +34,7 @@
 //! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
+//! | [`bulk`] | changes of many subscribers as jobs, run block by block, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
 //! | [`refresh`] | the step, its schedule, and writing what it found | diesel |
 //! | [`scan`] | evaluating rules over the audience: snapshot, column loading, blocks; previews and explanations | diesel |
@@ -107,6 +108,7 @@ pub mod server;
 
 pub mod graphql;
 
+pub mod bulk;
 pub mod export;
 pub mod import;
 

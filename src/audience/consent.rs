@@ -75,6 +75,8 @@ pub enum NoticeCode {
     ConsentRequired,
     /// The subscriber got the status of a deleted one with the same address.
     Suppressed,
+    /// The address stands before in the same call.
+    Repeated,
 }
 
 /// How to mend what lacks consent.

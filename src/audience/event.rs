@@ -8,7 +8,7 @@ use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::{Map, Value};
 
 /// Everything that is known of an event.
@@ -57,16 +57,28 @@ pub struct EventTotal {
     pub last_at: DateTime<Utc>,
 }
 
-/// Records events and their totals in one transaction, and returns how many were new: an event whose dedupe key is
-/// known for its subscriber and name is left out.
+/// Records events and their totals in one transaction, and returns of each whether it is new: an event whose dedupe key
+/// is known for its subscriber and name is left out. The subscribers must be kept from being deleted.
 ///
 /// # Errors
 /// Those of the database; nothing is recorded then.
-pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<usize, Error> {
-    let recorded = diesel::sql_query(merge_sql(
+pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<Vec<bool>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        is_new: bool,
+    }
+    if new_events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let merge = merge_ctes(
         "unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY \
          AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key, place)",
         "ORDER BY e.place",
+    );
+    // Ids were given in the order of the events.
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "{merge} SELECT r.id IS NOT NULL AS is_new FROM numbered n LEFT JOIN recorded r ON r.id = n.id ORDER BY n.id"
     ))
     .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
     .bind::<Array<Text>, _>(column(new_events, |event| event.name.clone()))
@@ -78,12 +90,12 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
         Value::Object(event.properties.clone())
     }))
     .bind::<Array<Nullable<Text>>, _>(column(new_events, |event| event.dedupe_key.clone()))
-    .get_result::<Recorded>(connection)?;
-    Ok(usize::try_from(recorded.events).unwrap_or_default())
+    .load(connection)?;
+    Ok(rows.into_iter().map(|row| row.is_new).collect())
 }
 
 /// Looks subscribers up by id and e-mail, makes events of them and records those, in one transaction: no subscriber who
-/// was found is deleted before. Returns how many events were new, or why none could be made.
+/// was found is deleted before. Returns of each event whether it is new, or why it could not be made.
 ///
 /// # Errors
 /// Those of the database; nothing is recorded then.
@@ -91,14 +103,19 @@ pub fn record_of<E>(
     connection: &mut PgConnection,
     ids: &[i64],
     emails: &[String],
-    make: impl FnOnce(&Known) -> Result<Vec<NewEvent>, E>,
-) -> Result<Result<usize, E>, Error> {
+    make: impl FnOnce(&Known) -> Vec<Result<NewEvent, E>>,
+) -> Result<Vec<Result<bool, E>>, Error> {
     connection.transaction(|connection| {
         let known = keep_known(connection, ids, emails)?;
-        match make(&known) {
-            Ok(events) => record(connection, &events).map(Ok),
-            Err(refused) => Ok(Err(refused)),
-        }
+        let mut events = Vec::new();
+        let made = make(&known).into_iter();
+        let made = made.map(|made| made.map(|event| events.push(event)));
+        let made: Vec<Result<(), E>> = made.collect();
+        let mut recorded = record(connection, &events)?.into_iter();
+        let outcomes = made
+            .into_iter()
+            .map(|made| made.map(|()| recorded.next().unwrap_or_default()));
+        Ok(outcomes.collect())
     })
 }
 
@@ -124,6 +141,14 @@ pub struct Recorded {
 /// Subscribers, dedupe keys and totals are locked one after the other, each in the order of its key, so that two writers
 /// cannot wait for each other. Subscribers are kept from being deleted; one who is gone is left out with the events.
 pub fn merge_sql(source: &str, order: &str) -> String {
+    let merge = merge_ctes(source, order);
+    format!(
+        "{merge} SELECT count(*) AS events, coalesce(array_agg(id), '{{}}') AS ids FROM recorded"
+    )
+}
+
+/// Returns the same statement without what it returns. `numbered` has every event, and `recorded` those that are new.
+fn merge_ctes(source: &str, order: &str) -> String {
     format!(
         "WITH kept AS MATERIALIZED (
             SELECT s.id FROM subscribers s WHERE s.id IN (SELECT e.subscriber_id FROM {source})
@@ -147,8 +172,7 @@ pub fn merge_sql(source: &str, order: &str) -> String {
                 value_sum = t.value_sum + excluded.value_sum,
                 first_at = least(t.first_at, excluded.first_at),
                 last_at = greatest(t.last_at, excluded.last_at)
-        )
-        SELECT count(*) AS events, coalesce(array_agg(id), '{{}}') AS ids FROM recorded"
+        )"
     )
 }
 

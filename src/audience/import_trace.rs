@@ -54,14 +54,28 @@ pub fn list_changes_of(
 /// # Errors
 /// Those of the database.
 pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Result<(), Error> {
-    diesel::delete(import_changes::table.filter(import_changes::subscriber_id.eq(id)))
-        .execute(connection)?;
-    let address = Mentioned::new(email);
-    forget_problems(connection, &address)?;
-    forget_what_was_said(connection, &address)?;
-    forget_created(connection, id)?;
-    forget_added(connection, id)
+    forget_people(connection, &[(id, email.to_owned())])
 }
+
+/// Removes people, by id and address, from all that is remembered of imports. What is remembered is read once for all of
+/// them.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_people(connection: &mut PgConnection, people: &[(i64, String)]) -> Result<(), Error> {
+    let mut ids: Vec<i64> = people.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    diesel::delete(import_changes::table.filter(import_changes::subscriber_id.eq_any(&ids)))
+        .execute(connection)?;
+    let addresses = Mentioned::any(people.iter().map(|(_, email)| email.as_str()))?;
+    forget_problems(connection, &addresses)?;
+    forget_what_was_said(connection, &addresses)?;
+    forget_created(connection, &ids)?;
+    forget_added(connection, &ids)
+}
+
+/// How many problems are read at a time.
+const PROBLEMS_AT_A_TIME: usize = 5_000;
 
 /// The condition that a text may mention an address: it holds a part that every form of the address has. The text is in
 /// lower case and without invisible characters there, as far as the database knows them.
@@ -81,17 +95,24 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
     }
     // One after the other: an address does not begin in one and end in the other.
     let text = "concat_ws(E'\\n', value, reason, cells::text)";
-    let rows: Vec<Row> = diesel::sql_query(format!(
-        "SELECT id, {text} AS text FROM import_problems WHERE {}",
-        may_mention(text)
-    ))
-    .bind::<Text, _>(address.needle())
-    .load(connection)?;
-    let about_them = rows.iter().filter(|row| address.is_in(&row.text));
-    let ids: Vec<i64> = about_them.map(|row| row.id).collect();
-    diesel::delete(import_problems::table.filter(import_problems::id.eq_any(ids)))
-        .execute(connection)?;
-    Ok(())
+    let mut last = 0;
+    loop {
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "SELECT id, {text} AS text FROM import_problems WHERE id > $2 AND {} ORDER BY id LIMIT {PROBLEMS_AT_A_TIME}",
+            may_mention(text)
+        ))
+        .bind::<Text, _>(address.needle())
+        .bind::<BigInt, _>(last)
+        .load(connection)?;
+        let about_them = rows.iter().filter(|row| address.is_in(&row.text));
+        let ids: Vec<i64> = about_them.map(|row| row.id).collect();
+        diesel::delete(import_problems::table.filter(import_problems::id.eq_any(ids)))
+            .execute(connection)?;
+        match rows.last() {
+            Some(row) if rows.len() == PROBLEMS_AT_A_TIME => last = row.id,
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Takes the person out of why imports failed or were not undone, and out of rows that were taken for headers.
@@ -147,7 +168,7 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
 
 /// Takes the person out of those whom batches added, and whom batches of events made. They are few rows, of a few bytes
 /// each.
-fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
+fn forget_created(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
     let batches: Vec<(i64, i32, Vec<u8>)> = import_batches::table
         .inner_join(imports::table)
         .filter(imports::kind.eq("subscribers"))
@@ -158,7 +179,7 @@ fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
         ))
         .load(connection)?;
     for (import_id, number, created) in batches {
-        if let Some(left) = without(&created, id)? {
+        if let Some(left) = without(&created, ids)? {
             diesel::update(import_batches::table.find((import_id, number)))
                 .set(import_batches::created.eq(left))
                 .execute(connection)?;
@@ -173,7 +194,7 @@ fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
         ))
         .load(connection)?;
     for (import_id, number, people) in made {
-        if let Some(left) = without(&people, id)? {
+        if let Some(left) = without(&people, ids)? {
             diesel::update(import_batches::table.find((import_id, number)))
                 .set(import_batches::people.eq(left))
                 .execute(connection)?;
@@ -182,12 +203,12 @@ fn forget_created(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn forget_added(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
+fn forget_added(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
     let additions: Vec<(i64, i32, i64, Vec<u8>)> = import_additions::table
         .select(import_additions::all_columns)
         .load(connection)?;
     for (import_id, number, group_id, added) in additions {
-        if let Some(left) = without(&added, id)? {
+        if let Some(left) = without(&added, ids)? {
             diesel::update(import_additions::table.find((import_id, number, group_id)))
                 .set(import_additions::added.eq(left))
                 .execute(connection)?;
@@ -196,12 +217,10 @@ fn forget_added(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns runs without an id, if they have it.
-fn without(bytes: &[u8], id: i64) -> Result<Option<Vec<u8>>, Error> {
+/// Returns runs without some ascending ids, if they have any of them.
+fn without(bytes: &[u8], some: &[i64]) -> Result<Option<Vec<u8>>, Error> {
     let mut ids = runs::decode(bytes)?;
-    let Ok(place) = ids.binary_search(&id) else {
-        return Ok(None);
-    };
-    ids.remove(place);
-    Ok(Some(runs::encode(ids)))
+    let before = ids.len();
+    ids.retain(|id| some.binary_search(id).is_err());
+    Ok((ids.len() < before).then(|| runs::encode(ids)))
 }

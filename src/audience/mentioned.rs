@@ -1,51 +1,61 @@
-//! Looking for an address in texts: it, and not a longer address of which it is a part.
+//! Looking for addresses in texts: them, and not longer addresses of which they are a part.
 
+use crate::error::Error;
 use crate::text::{normalize, show_email};
+use aho_corasick::AhoCorasick;
 
-/// An address to look for, in every form that a text may have it in.
+/// Addresses to look for, in every form that a text may have them in.
 pub struct Mentioned {
-    /// As it is stored and as it is shown, where that differs.
-    forms: Vec<String>,
-    /// The longest part of it that is the same in all forms.
+    /// As they are stored and as they are shown, where that differs.
+    forms: AhoCorasick,
+    /// The longest part that is the same in all forms.
     needle: String,
 }
 
 impl Mentioned {
-    /// Prepares the search for a stored address.
-    pub fn new(email: &str) -> Mentioned {
-        let shown = show_email(email).into_owned();
-        let mut forms = vec![email.to_owned()];
-        if shown != email {
-            forms.push(shown);
-        }
-        // Letters beyond ASCII are written in several ways, and so are labels of a domain that stand for such.
-        let parts = email
-            .split(['@', '.'])
-            .filter(|part| !part.starts_with("xn--"));
-        let parts = parts.flat_map(|part| part.split(|letter: char| !letter.is_ascii()));
-        let longest = parts.max_by_key(|part| part.len());
-        Mentioned {
-            needle: longest.unwrap_or_default().to_owned(),
-            forms,
-        }
+    /// Prepares the search for stored addresses.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if they are too many to be looked for at once.
+    pub fn any<'e>(emails: impl Iterator<Item = &'e str>) -> Result<Mentioned, Error> {
+        let emails: Vec<&str> = emails.collect();
+        let needle = match emails.as_slice() {
+            [email] => needle_of(email),
+            _ => String::new(),
+        };
+        let mut forms: Vec<String> = emails.iter().map(|email| (*email).to_owned()).collect();
+        let shown = emails.iter().map(|email| show_email(email).into_owned());
+        forms.extend(shown);
+        let forms = AhoCorasick::new(forms).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Mentioned { forms, needle })
     }
 
-    /// Returns a part that every text with the address holds, once it is in lower case and has no invisible characters.
+    /// Returns a part that every text with the address holds, once it is in lower case and has no invisible characters. It
+    /// is empty for several addresses.
     pub fn needle(&self) -> &str {
         &self.needle
     }
 
-    /// Whether a text mentions the address.
+    /// Whether a text mentions one of the addresses.
     pub fn is_in(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         let text = normalize(&text);
-        self.forms.iter().any(|form| {
-            let mut found = text.match_indices(form.as_str());
-            found.any(|(start, _)| {
-                !continues_before(&text[..start]) && !continues_after(&text[start + form.len()..])
-            })
+        let mut found = self.forms.find_overlapping_iter(text.as_ref());
+        found.any(|found| {
+            !continues_before(&text[..found.start()]) && !continues_after(&text[found.end()..])
         })
     }
+}
+
+/// Returns the longest part of an address that is the same in all forms.
+fn needle_of(email: &str) -> String {
+    // Letters beyond ASCII are written in several ways, and so are labels of a domain that stand for such.
+    let parts = email
+        .split(['@', '.'])
+        .filter(|part| !part.starts_with("xn--"));
+    let parts = parts.flat_map(|part| part.split(|letter: char| !letter.is_ascii()));
+    let longest = parts.max_by_key(|part| part.len());
+    longest.unwrap_or_default().to_owned()
 }
 
 /// Marks that join two parts of an address. `/`, `=` and `|` could too, but nearly always stand between addresses.
@@ -74,7 +84,7 @@ mod tests {
 
     #[test]
     fn an_address_is_found_alone_and_not_within_a_longer_one() {
-        let address = Mentioned::new("a@example.com");
+        let address = Mentioned::any(["a@example.com"].into_iter()).expect("few addresses");
         for text in [
             "a@example.com",
             "A@Example.COM is bounced",
@@ -139,7 +149,7 @@ mod tests {
             ),
             ("é@xn--4ca.ü", vec!["É@xn--4ca.Ü"]),
         ] {
-            let address = Mentioned::new(stored);
+            let address = Mentioned::any([stored].into_iter()).expect("few addresses");
             for text in texts {
                 assert!(address.is_in(text), "{text}");
                 assert!(text.to_lowercase().contains(address.needle()), "{text}");

@@ -245,45 +245,52 @@ pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(subscribers::table.count().get_result(connection)?)
 }
 
-/// Adds a subscriber of that e-mail or changes the one that exists. A status that lacks consent stays as it is.
+/// Returns the subscriber that values make of a new address.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every value that cannot be accepted.
-pub fn upsert(
-    connection: &mut PgConnection,
+/// Every value that cannot be accepted.
+pub fn check_new(
     email: &str,
     changes: &SubscriberChanges,
     catalogue: &Catalogue,
     now: DateTime<Utc>,
-) -> Result<Stored, Error> {
+) -> Result<Subscriber, Vec<InputProblem>> {
     let mut problems = Vec::new();
     let email = clean_email(email)
         .map_err(|message| problems.push(InputProblem::new(InputCode::Invalid, "email", message)))
         .unwrap_or_default();
-    let fresh = apply(
-        new_subscriber(email.clone(), now),
-        changes,
-        catalogue,
-        now,
-        &mut problems,
-    );
-    if !problems.is_empty() {
-        return Err(Error::Invalid(problems));
+    let fresh = new_subscriber(email, now);
+    let fresh = apply(fresh, changes, catalogue, now, &mut problems);
+    if problems.is_empty() {
+        Ok(fresh)
+    } else {
+        Err(problems)
     }
-    connection.transaction(|connection| {
-        if let Some(existing) = find_for_update(connection, &email)? {
-            return change(connection, existing, changes, catalogue, now);
-        }
-        match create(connection, fresh, changes.consent.as_ref(), now)? {
-            Some(created) => Ok(created),
-            None => {
-                let existing = find_for_update(connection, &email)?.ok_or_else(|| {
-                    Error::Contention("the subscriber was added and deleted meanwhile".to_owned())
-                })?;
-                change(connection, existing, changes, catalogue, now)
-            }
-        }
-    })
+}
+
+/// Adds the subscriber that [`check_new`] made of these values, or changes the one with that address. A status that lacks
+/// consent stays as it is. Must run within a transaction.
+///
+/// # Errors
+/// [`Error::Contention`] if the subscriber was added and deleted meanwhile.
+pub fn upsert(
+    connection: &mut PgConnection,
+    fresh: Subscriber,
+    changes: &SubscriberChanges,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> Result<Stored, Error> {
+    let email = fresh.email.clone();
+    if let Some(existing) = find_for_update(connection, &email)? {
+        return change(connection, existing, changes, catalogue, now);
+    }
+    if let Some(created) = create(connection, fresh, changes.consent.as_ref(), now)? {
+        return Ok(created);
+    }
+    let existing = find_for_update(connection, &email)?.ok_or_else(|| {
+        Error::Contention("the subscriber was added and deleted meanwhile".to_owned())
+    })?;
+    change(connection, existing, changes, catalogue, now)
 }
 
 /// Adds a subscriber; returns nothing if somebody else has just added one with the address.

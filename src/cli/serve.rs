@@ -111,6 +111,7 @@ pub fn serve(
         keys_changed: Arc::default(),
         imports,
         import_ready: Arc::default(),
+        bulk_ready: Arc::default(),
     };
     let failure: Arc<Mutex<Option<EmbeddedError>>> = Arc::default();
     let noted = Arc::clone(&failure);

@@ -16,12 +16,14 @@ mod retry;
     reason = "generated; the migrations describe tables and columns"
 )]
 pub mod schema;
+mod session_lock;
 
 pub use capacity::count_allowed_connections;
 pub use json_text::JsonText;
 pub use lease::Lease;
 pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
 pub use retry::Attempts;
+pub use session_lock::SessionLock;
 
 use crate::error::Error;
 use diesel::connection::CacheSize;

@@ -21,6 +21,60 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Whom a bulk action changed, for its undoing.
+    bulk_action_changes (bulk_action_id, subscriber_id) {
+        bulk_action_id -> Int8,
+        subscriber_id -> Int8,
+        /// What was changed, as it was before: the membership that was removed, or the columns that were set and updated_at.
+        before -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// Whom a bulk action that runs is about, as bitmaps of 8,192 ids as in segment_blocks; removed when it has ended.
+    bulk_action_people (bulk_action_id, block) {
+        bulk_action_id -> Int8,
+        block -> Int4,
+        members -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// Changes of many subscribers as jobs: what was asked, how far it is, and what it did.
+    bulk_actions (id) {
+        id -> Int8,
+        /// ready: to be run; running, or left so by a process that died; the others are ends.
+        state -> Text,
+        /// Whom to change; see src/bulk/people.rs.
+        people -> Jsonb,
+        /// What to change; see src/bulk/change.rs.
+        change -> Jsonb,
+        created_at -> Timestamptz,
+        /// When it began: the moment that all its changes bear, also those made after it was taken up again.
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        /// How many subscribers it is about: those who fitted when it began.
+        matched -> Nullable<Int8>,
+        /// The last block of ids that is done: where it is taken up again.
+        last_block -> Int4,
+        /// How many of the matched are done, those included who were deleted meanwhile.
+        done -> Int8,
+        changed -> Int8,
+        /// How many kept their status, because only consent raises it.
+        withheld -> Int8,
+        error -> Nullable<Text>,
+        cancel_requested -> Bool,
+        /// Until when it is remembered what there was before; then it is forgotten. Null for deletions.
+        undo_until -> Nullable<Timestamptz>,
+        /// When its undoing was asked for; null again when that has ended.
+        undo_asked_at -> Nullable<Timestamptz>,
+        /// Why it was not undone when that was asked for last.
+        undo_error -> Nullable<Text>,
+        undone_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Typed fields that the owner added to subscribers.
     custom_fields (id) {
         id -> Int8,
@@ -77,7 +131,7 @@ diesel::table! {
         group_id -> Int8,
         subscriber_id -> Int8,
         added_at -> Timestamptz,
-        /// What added the member: import, api, or the segment that was copied, as segment:KEY or segment:KEY@MOMENT.
+        /// What added the member: import, api, bulk ID, or the segment that was copied, as segment:KEY or segment:KEY@MOMENT.
         source -> Text,
     }
 }
@@ -389,7 +443,7 @@ diesel::table! {
         from_status -> Nullable<Text>,
         to_status -> Text,
         changed_at -> Timestamptz,
-        /// Where the change came from: api, import ID, undo of import ID, suppression (the status was kept for the address of a deleted subscriber), or sql for everything that does not say.
+        /// Where the change came from: api, import ID, undo of import ID, bulk ID, undo of bulk ID, suppression (the status was kept for the address of a deleted subscriber), or sql for everything that does not say.
         source -> Text,
         /// Why the subscriber may be addressed again; null unless the change is from unsubscribed, bounced or complained to another status.
         reason -> Nullable<Text>,
@@ -486,6 +540,9 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(bulk_action_changes -> bulk_actions (bulk_action_id));
+diesel::joinable!(bulk_action_changes -> subscribers (subscriber_id));
+diesel::joinable!(bulk_action_people -> bulk_actions (bulk_action_id));
 diesel::joinable!(event_totals -> subscribers (subscriber_id));
 diesel::joinable!(events -> subscribers (subscriber_id));
 diesel::joinable!(group_memberships -> groups (group_id));
@@ -509,6 +566,9 @@ diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    bulk_action_changes,
+    bulk_action_people,
+    bulk_actions,
     custom_fields,
     event_names,
     event_totals,

@@ -6,6 +6,7 @@ use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
+use crate::bulk::list_traces_of;
 use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
 use crate::past::{Passage, in_snapshot, joined_at_of, passages_of};
@@ -95,6 +96,7 @@ struct Held {
     events: HashMap<i64, Vec<Value>>,
     totals: HashMap<i64, Vec<Value>>,
     imports: HashMap<i64, Vec<Value>>,
+    bulk_actions: HashMap<i64, Vec<Value>>,
 }
 
 /// Gathers what is held about people, but for their events.
@@ -115,6 +117,13 @@ fn hold(connection: &mut PgConnection, ids: &[i64]) -> Result<Held, Error> {
         let of_person = held.imports.entry(change.subscriber_id).or_default();
         of_person.push(change_json(change));
     }
+    for trace in list_traces_of(connection, ids)? {
+        let of_person = held.bulk_actions.entry(trace.subscriber_id).or_default();
+        of_person.push(json!({
+            "source": format!("bulk {}", trace.number), "change": trace.change,
+            "at": trace.at.map(instant), "before": trace.before
+        }));
+    }
     Ok(held)
 }
 
@@ -131,6 +140,7 @@ fn compose(people: Vec<Subscriber>, mut held: Held) -> HashMap<i64, Value> {
             "eventTotals": held.totals.remove(&id).unwrap_or_default(),
             "events": held.events.remove(&id).unwrap_or_default(),
             "imports": held.imports.remove(&id).unwrap_or_default(),
+            "bulkActions": held.bulk_actions.remove(&id).unwrap_or_default(),
         });
         (id, document)
     };

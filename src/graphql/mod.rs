@@ -34,6 +34,7 @@ pub struct Query(
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
     types::import::ImportQuery,
+    types::bulk_action::BulkActionQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
     types::federation::EntityQuery,
 );
@@ -42,6 +43,7 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     types::subscriber::input::SubscriberMutation,
+    types::subscriber::many::SubscribersMutation,
     types::group::GroupMutation,
     types::segment::copy::CopyMutation,
     types::segment::input::SegmentMutation,
@@ -51,6 +53,7 @@ pub struct Mutation(
     types::setting::SettingMutation,
     types::api_key::ApiKeyMutation,
     types::import::mutation::ImportMutation,
+    types::bulk_action::BulkActionMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -18,14 +18,12 @@ use super::write::turns::{Stopped, Turns};
 use super::write::writer::Writer;
 use crate::audience::setting;
 use crate::clock::Clock;
-use crate::db::Db;
 use crate::db::schema::imports;
+use crate::db::{Db, SessionLock};
 use crate::error::Error;
 use crate::rule::shift_moment;
 use chrono::Duration;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
@@ -63,7 +61,7 @@ pub fn try_run(
     settings: &ImportSettings,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Option<Import>, Error> {
-    let Some(mut lock) = Lock::take(db)? else {
+    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Ok(None);
     };
     let now = settings.clock.now();
@@ -99,7 +97,7 @@ pub fn cancel(db: &Db, id: i64, settings: &ImportSettings) -> Result<Import, Err
     let now = settings.clock.now();
     let asked = db.run_here(|connection| control::ask_to_stop(connection, id, now))?;
     if asked.state() == ImportState::Running
-        && let Some(mut lock) = Lock::take(db)?
+        && let Some(mut lock) = SessionLock::take(db, LOCK)?
         && let Some(stopped) = stop_left(&mut lock.connection, id, settings)?
     {
         return Ok(stopped);
@@ -203,36 +201,8 @@ pub(super) fn remove_file(connection: &mut PgConnection, import: &Import) -> Res
     job::forget_file(connection, import.id)
 }
 
-/// Held while an import runs; the database lets go of it when its connection ends.
-pub(super) struct Lock {
-    pub connection: PgConnection,
-}
-
-impl Lock {
-    /// Takes the lock if it is free.
-    pub fn take(db: &Db) -> Result<Option<Lock>, Error> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Bool)]
-            is_taken: bool,
-        }
-        let mut connection = db.connect()?;
-        let row: Row = diesel::sql_query(
-            "SELECT pg_try_advisory_lock(hashtextextended('rollcall import ' || current_schema(), 0)) AS is_taken",
-        )
-        .get_result(&mut connection)?;
-        Ok(row.is_taken.then_some(Lock { connection }))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // The end of the connection lets go of it too.
-        let _ = self
-            .connection
-            .batch_execute("SELECT pg_advisory_unlock_all()");
-    }
-}
+/// The name of the lock that whoever runs or undoes an import holds.
+pub(super) const LOCK: &str = "rollcall import";
 
 fn run(
     db: &Db,

@@ -3,7 +3,7 @@
 
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
-use super::run::{Lock, remove_file};
+use super::run::{LOCK, remove_file};
 use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
@@ -13,8 +13,8 @@ use crate::audience::removal::remove_subscribers;
 use crate::audience::runs;
 use crate::audience::status_change::Cause;
 use crate::audience::{custom_field, group};
-use crate::db::Db;
 use crate::db::schema::{import_additions, import_batches, imports};
+use crate::db::{Db, SessionLock};
 use crate::error::Error;
 use crate::rule::join_first;
 use chrono::{DateTime, Utc};
@@ -57,7 +57,7 @@ pub fn ask_to_undo(
 /// Those of [`undo`]. Where it was refused it is not asked for any more, and the import tells why; after any other
 /// failure it is to be tried again.
 pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
-    let Some(mut lock) = Lock::take(db)? else {
+    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Ok(None);
     };
     // What is said of people is written before any of them can be deleted.
@@ -142,7 +142,7 @@ pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
 /// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
 /// [`Error::NotFound`].
 pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
-    let Some(mut lock) = Lock::take(db)? else {
+    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Err(Error::invalid(
             "id",
             "another import is running or being undone; undo this one when that has finished",
@@ -195,7 +195,7 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
 }
 
 /// Removes what an import that is undone does not need any more.
-fn end(lock: &mut Lock, undone: Import) -> Result<Import, Error> {
+fn end(lock: &mut SessionLock, undone: Import) -> Result<Import, Error> {
     remove_file(&mut lock.connection, &undone)?;
     job::get(&mut lock.connection, undone.id)
 }

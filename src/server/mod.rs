@@ -1,5 +1,5 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the importer, of the hub for subscriptions, and of the keys.
+//! segments, of the importer, of bulk actions, of the hub for subscriptions, and of the keys.
 
 mod door;
 pub(crate) mod http;
@@ -159,6 +159,7 @@ pub async fn serve(
         tokio::spawn(loops::scheduler::run(app.clone())),
         tokio::spawn(loops::follower::run(app.clone())),
         tokio::spawn(loops::importer::run(app.clone())),
+        tokio::spawn(loops::bulk::run(app.clone())),
         tokio::spawn(loops::hub::run(app.clone())),
         tokio::spawn(loops::memory::run()),
     ];

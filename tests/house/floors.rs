@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 15] = [
     &["scan"],
     &["refresh"],
     &["follow"],
-    &["import", "export"],
+    &["import", "export", "bulk"],
     &["live"],
     &["app"],
     &["graphql"],
@@ -27,8 +27,8 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "diesel",
         &[
-            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "graphql",
-            "cli",
+            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "bulk",
+            "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

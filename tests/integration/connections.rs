@@ -197,6 +197,15 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "imports", "file_name", &node["fileName"]),
         },
         List {
+            coordinate: "Query.bulkActions",
+            around: "HERE",
+            variations: ONE,
+            identity: "number",
+            fill: |app, count| (0..count).for_each(|number| add_bulk_action(app, number)),
+            add: add_bulk_action,
+            remove: |app, node| delete(app, "bulk_actions", "id", &node["number"]),
+        },
+        List {
             coordinate: "Import.problems",
             around: "imports(last: 1) { nodes { HERE } }",
             variations: ONE,
@@ -424,6 +433,13 @@ fn add_import(app: &TestApp, number: usize) {
     app.mutate(
         "mutation ($name: String!) { createImport(input: {kind: SUBSCRIBERS, fileName: $name}) { userErrors { message } } }",
         json!({ "name": format!("{:05}.csv", scattered(number)) }),
+    );
+}
+
+fn add_bulk_action(app: &TestApp, _: usize) {
+    app.database.execute(
+        "INSERT INTO bulk_actions (state, people, change, created_at) \
+         VALUES ('succeeded', '{\"rule\": {\"everyone\": true}}', '\"delete\"', now())",
     );
 }
 

@@ -108,7 +108,7 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
             .expect("the bytes can be read")
     };
     let holds = |row: &Row| match place {
-        "segment_blocks.members" => {
+        "segment_blocks.members" | "bulk_action_people.members" => {
             let bit = (ID & 8_191) as usize;
             i64::from(row.number) == ID >> 13 && row.bytes[bit / 8] & (1 << (bit % 8)) != 0
         }
@@ -124,6 +124,9 @@ fn count_in_bytes(app: &TestApp, place: &str) -> i64 {
     let rows = match place {
         "segment_blocks.members" => {
             load("SELECT block AS number, members AS bytes FROM segment_blocks")
+        }
+        "bulk_action_people.members" => {
+            load("SELECT block AS number, members AS bytes FROM bulk_action_people")
         }
         "segment_deletions.deleted" => {
             load("SELECT chunk AS number, deleted AS bytes FROM segment_deletions")
@@ -250,6 +253,11 @@ fn app_with_person() -> (TestApp, String) {
         json!({}),
     );
     import_in_vain(&app);
+    app.database.execute(&format!(
+        "INSERT INTO bulk_actions (state, people, change, created_at, started_at) VALUES ('succeeded', '{{\"group\": \"staff\"}}', \
+         '{{\"setField\": {{\"field\": \"city\", \"value\": \"Brno\"}}}}', '2026-03-03T09:30:00Z', '2026-03-03T09:30:00Z'); \
+         INSERT INTO bulk_action_changes SELECT id, {ID}, '{{\"city\": \"Citymark\"}}' FROM bulk_actions"
+    ));
     let id = to_global(&app);
     (app, id)
 }
@@ -485,6 +493,21 @@ fn a_person_is_told_everything() {
             "postal_code": null,
             "subscribed_at": "2026-03-01T09:30:00+00:00",
             "unsubscribed_at": null
+          }
+        }
+      ],
+      "bulkActions": [
+        {
+          "source": "bulk 1",
+          "change": {
+            "setField": {
+              "field": "city",
+              "value": "Brno"
+            }
+          },
+          "at": "2026-03-03T09:30:00Z",
+          "before": {
+            "city": "Citymark"
           }
         }
       ]

@@ -158,7 +158,9 @@ fn null_for_a_value_that_cannot_be_absent_is_a_user_error() {
                 field,
             )
         });
-        let has_values = mutation.input.contains("Subscriber");
+        let mut own = input_fields(&schema, &mutation.input).into_iter();
+        let has_values =
+            own.any(|field| bare(&field.ty.node.to_string()) == "SubscriberValuesInput");
         for (of, mut way, field) in fields.chain(values.filter(|_| has_values)) {
             let name = name_of(field);
             if is_required(field) || CONDITIONS.contains(&name.as_str()) {

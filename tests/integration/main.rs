@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod bounds;
+mod bulk;
 mod cdnow;
 mod clients;
 mod coercion;
@@ -44,5 +45,6 @@ mod settings;
 mod subscriptions;
 mod suites;
 mod texts;
+mod upserting;
 mod websocket;
 mod write_alone;

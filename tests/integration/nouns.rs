@@ -179,14 +179,14 @@ fn what_a_rule_uses_cannot_be_deleted() {
 }
 
 #[test]
-fn events_are_recorded_all_or_none_and_totals_follow() {
+fn wrong_events_are_told_and_the_others_recorded_and_totals_follow() {
     let app = app();
     let ona = app.subscriber("ona@example.com", json!({}));
     let record = "mutation ($events: [EventInput!]!) { recordEvents(input: {events: $events}) { recordedCount ignoredCount userErrors { code path } } }";
     let refused = app.payload(
         record,
         json!({"events": [
-            {"email": "ona@example.com", "name": "purchase"},
+            {"email": "ona@example.com", "name": "first"},
             {"email": "stranger@example.com", "name": "purchase"},
             {"subscriberId": ona, "email": "ona@example.com", "name": "purchase"},
             {"subscriberId": ona, "name": "  "},
@@ -196,7 +196,7 @@ fn events_are_recorded_all_or_none_and_totals_follow() {
     );
     assert_eq!(
         refused,
-        json!({"recordedCount": 0, "ignoredCount": 0, "userErrors": [
+        json!({"recordedCount": 1, "ignoredCount": 0, "userErrors": [
             {"code": "NOT_FOUND", "path": "events[1].email"},
             {"code": "INVALID", "path": "events[2]"},
             {"code": "INVALID", "path": "events[3].name"},
@@ -227,12 +227,13 @@ fn events_are_recorded_all_or_none_and_totals_follow() {
         data["subscriber"],
         json!({
             "eventTotals": [
+                {"name": "first", "count": 1, "sum": 0.0, "firstAt": "2026-06-15T12:00:00+00:00", "lastAt": "2026-06-15T12:00:00+00:00"},
                 {"name": "purchase", "count": 2, "sum": 29.330004, "firstAt": "2026-06-01T10:00:00+00:00", "lastAt": "2026-06-02T10:00:00+00:00"},
                 {"name": "visit", "count": 1, "sum": 0.0, "firstAt": "2026-06-15T12:00:00+00:00", "lastAt": "2026-06-15T12:00:00+00:00"},
             ],
-            "events": {"totalCount": 3, "pageInfo": {"hasNextPage": true}, "nodes": [
+            "events": {"totalCount": 4, "pageInfo": {"hasNextPage": true}, "nodes": [
                 {"name": "visit", "occurredAt": "2026-06-15T12:00:00+00:00"},
-                {"name": "purchase", "occurredAt": "2026-06-02T10:00:00+00:00"},
+                {"name": "first", "occurredAt": "2026-06-15T12:00:00+00:00"},
             ]},
             "purchases": {"totalCount": 2, "nodes": [{"value": 29.33, "properties": {"sku": "A", "count": 2}}]},
         })

@@ -6,7 +6,7 @@ use rollcall::audience::api_key::Scope;
 use serde_json::{Value, json};
 
 /// Everything that a mutation makes, with the id of it.
-const MADE: [&str; 8] = [
+const MADE: [&str; 9] = [
     "upsertSubscriber(input: {email: \"ona@example.com\", values: {customFields: {visits: 7}}}) { outcome userErrors { code } made: subscriber { id } }",
     "createGroup(input: {key: \"staff\"}) { userErrors { code } made: group { id } }",
     "addToGroup(input: {group: \"staff\", emails: [\"ona@example.com\", \"nobody@example.com\"]}) { addedCount unchangedCount unknownCount userErrors { code } made: group { id } }",
@@ -14,7 +14,8 @@ const MADE: [&str; 8] = [
     "createSegment(input: {key: \"all\", rule: {everyone: true}}) { userErrors { code } made: segment { id __typename } }",
     "createImport(input: {kind: SUBSCRIBERS}) { userErrors { code } made: import { id uploadUrl state progress createdAt startedAt finishedAt } }",
     "refreshSegments(input: {}) { userErrors { code } made: refresh { id } }",
-    "recordEvents(input: {events: [{email: \"ona@example.com\", name: \"buy\"}]}) { recordedCount ignoredCount userErrors { code } }",
+    "recordEvents(input: {events: [{email: \"ona@example.com\", name: \"buy\"}]}) { recordedCount ignoredCount results { outcome userErrors { code } } userErrors { code } }",
+    "upsertSubscribers(input: {subscribers: [{email: \"ona@example.com\", groups: {add: [\"staff\"]}}]}) { results { outcome subscriber { id } userErrors { code } } userErrors { code } }",
 ];
 
 #[test]

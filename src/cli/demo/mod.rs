@@ -4,7 +4,8 @@ use super::database;
 use super::serve::{ServingArguments, serve};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::setting::Missing;
-use crate::audience::{event, group, subscriber, subscriber_changes};
+use crate::audience::upsert::{Upsert, upsert};
+use crate::audience::{event, group, subscriber_changes};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use crate::db::Db;
@@ -138,20 +139,18 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
             }
         }
         // One subscriber with more than an address, so that a profile has something to show.
-        let catalogue = crate::audience::catalogue::load_catalogue(connection)?;
         let changes = subscriber_changes::SubscriberChanges {
             first_name: Some(Some("Ada".to_owned())),
             country: Some(Some("US".to_owned())),
             city: Some(Some("Philadelphia".to_owned())),
             ..Default::default()
         };
-        subscriber::upsert(
-            connection,
-            "cdnow-0001@example.com",
-            &changes,
-            &catalogue,
-            now,
-        )?;
+        let ada = Upsert {
+            email: "cdnow-0001@example.com".to_owned(),
+            changes,
+            ..Default::default()
+        };
+        upsert(connection, &ada, now)?;
         Ok(())
     })
 }

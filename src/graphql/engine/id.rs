@@ -18,9 +18,10 @@ pub enum Kind {
     Event,
     ApiKey,
     Import,
+    BulkAction,
 }
 
-const KINDS: [(Kind, &str); 8] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Subscriber, "Subscriber"),
     (Kind::Group, "Group"),
     (Kind::Segment, "Segment"),
@@ -29,6 +30,7 @@ const KINDS: [(Kind, &str); 8] = [
     (Kind::Event, "Event"),
     (Kind::ApiKey, "ApiKey"),
     (Kind::Import, "Import"),
+    (Kind::BulkAction, "BulkAction"),
 ];
 
 /// Returns the global id of a thing.

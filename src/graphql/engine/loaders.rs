@@ -18,7 +18,10 @@ use crate::audience::subscriber::{self, Subscriber};
 use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
 };
-use crate::db::schema::{api_keys, custom_fields, groups, imports, refreshes, segments};
+use crate::bulk::{self, BulkAction};
+use crate::db::schema::{
+    api_keys, bulk_actions, custom_fields, groups, imports, refreshes, segments,
+};
 use crate::error::Error;
 use crate::export::list_people;
 use crate::import;
@@ -239,6 +242,12 @@ load!(
 );
 
 load!(
+    /// A bulk action by id.
+    BulkActionById(i64) -> BulkAction,
+    |connection, ids| Ok(by_id(bulk::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
     /// A group by key.
     GroupByKey(String) -> Arc<Group>,
     |connection, keys| Ok(by_key(group::find_by_keys(connection, &keys)?, |row| &row.key))
@@ -410,6 +419,8 @@ pub enum Total {
     Refreshes,
     /// All imports.
     Imports,
+    /// All bulk actions.
+    BulkActions,
     /// The problems of these kinds of an import.
     ImportProblems(i64, Vec<ProblemKind>),
     /// The members of a group.
@@ -459,6 +470,7 @@ impl Total {
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
+                Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
                 Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
                 _ => subscriber::count(connection)?,
             })

@@ -12,15 +12,23 @@ use crate::audience::api_key::Scope;
 const ADMIN_MUTATIONS: [&str; 3] = ["createApiKey", "revokeApiKey", "updateSettings"];
 
 /// Mutations whose counts or errors tell about stored values, for READ and WRITE.
-const TELLING_MUTATIONS: [&str; 3] = ["copySegmentToGroup", "undoImport", "updateCustomField"];
+const TELLING_MUTATIONS: [&str; 6] = [
+    "cancelBulkAction",
+    "copySegmentToGroup",
+    "createBulkAction",
+    "undoBulkAction",
+    "undoImport",
+    "updateCustomField",
+];
 
 /// The types about API keys, for ADMIN as the keys themselves.
 const ADMIN_TYPES: [&str; 3] = ["ApiKey", "ApiKeyConnection", "ApiKeyEdge"];
 
 /// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
 /// it made or changed. Of the objects only `id` is open.
-const OUTCOME_FIELDS: [&str; 15] = [
+const OUTCOME_FIELDS: [&str; 17] = [
     "addedCount",
+    "bulkAction",
     "customField",
     "deletedId",
     "group",
@@ -30,6 +38,7 @@ const OUTCOME_FIELDS: [&str; 15] = [
     "recordedCount",
     "refresh",
     "removedCount",
+    "results",
     "segment",
     "subscriber",
     "unchangedCount",
@@ -133,7 +142,14 @@ mod tests {
     /// What else is open was forgotten here, or opened by mistake.
     #[test]
     fn any_key_sees_outcomes_and_ids_and_nothing_else() {
-        let is_plain = |of: &str| ["Int", "ID", "UserError", "UpsertOutcome"].contains(&of);
+        let plain = [
+            "Int",
+            "ID",
+            "UserError",
+            "UpsertOutcome",
+            "RecordEventOutcome",
+        ];
+        let is_plain = |of: &str| plain.contains(&of);
         for (parent, field, of) in coordinates() {
             if !needed_scopes(&parent, &field).is_empty() {
                 continue;
@@ -197,12 +213,14 @@ mod tests {
         }
     }
 
-    /// A payload is reached by its mutation alone; were it a part of something else, it would open that.
+    /// A payload is reached by its mutation alone, or as one of the results of a mutation; were it a part of something
+    /// else, it would open that.
     #[test]
     fn outcomes_belong_to_mutations() {
         for (parent, field, of) in coordinates() {
             if of.ends_with("Payload") {
-                assert_eq!(parent, "Mutation", "{parent}.{field}");
+                let is_result = parent.ends_with("Payload") && field == "results";
+                assert!(parent == "Mutation" || is_result, "{parent}.{field}");
             }
             if of == "UserError" {
                 assert!(parent.ends_with("Payload"), "{parent}.{field}");

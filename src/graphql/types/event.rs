@@ -8,13 +8,13 @@ use crate::audience::subscriber::Known;
 use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
-use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
+use crate::graphql::engine::error::{UserError, UserErrorCode, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_global, to_global};
 use crate::graphql::engine::loaders::Total;
 use crate::graphql::engine::scalar::count;
 use crate::rule::check_moment;
 use crate::text;
-use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -135,19 +135,74 @@ pub struct EventInput {
 /// Events to record.
 #[derive(InputObject)]
 pub struct RecordEventsInput {
-    /// The events; at most 1,000. One wrong event refuses them all.
+    /// The events; at most 1,000. Those that are wrong are told and left out, and the others are recorded.
     pub events: Vec<EventInput>,
 }
 
-/// How many events were recorded, or what was wrong.
+/// What became of an event.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordEventOutcome {
+    /// It was recorded.
+    Recorded,
+    /// It was known already, by its dedupe key.
+    Ignored,
+}
+
+/// What became of one of the events.
+#[derive(SimpleObject, Default)]
+pub struct RecordEventPayload {
+    /// What was done; null if the event was wrong.
+    pub outcome: Option<RecordEventOutcome>,
+    /// What was wrong with the event, such as at `events[3].name`; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// How many events were recorded, and what was wrong with the others.
 #[derive(SimpleObject, Default)]
 pub struct RecordEventsPayload {
     /// How many were new.
     pub recorded_count: i32,
     /// How many were known already, by their dedupe key.
     pub ignored_count: i32,
-    /// What was wrong with the input; empty on success.
+    /// A result for each item of `events`, in their order.
+    pub results: Vec<RecordEventPayload>,
+    /// What was wrong with the input, of all events together. Events without an error were recorded or ignored.
     pub user_errors: Vec<UserError>,
+}
+
+impl From<Vec<Result<bool, Vec<UserError>>>> for RecordEventsPayload {
+    fn from(recorded: Vec<Result<bool, Vec<UserError>>>) -> RecordEventsPayload {
+        let number = |is_new| {
+            let outcomes = recorded.iter();
+            let outcomes = outcomes.filter(|found| matches!(found, Ok(found) if *found == is_new));
+            i32::try_from(outcomes.count()).unwrap_or(i32::MAX)
+        };
+        let (recorded_count, ignored_count) = (number(true), number(false));
+        let mut all = Vec::new();
+        let results = recorded.into_iter().map(|recorded| match recorded {
+            Ok(is_new) => RecordEventPayload {
+                outcome: Some(if is_new {
+                    RecordEventOutcome::Recorded
+                } else {
+                    RecordEventOutcome::Ignored
+                }),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => {
+                all.extend(user_errors.iter().cloned());
+                RecordEventPayload {
+                    outcome: None,
+                    user_errors,
+                }
+            }
+        });
+        RecordEventsPayload {
+            recorded_count,
+            ignored_count,
+            results: results.collect(),
+            user_errors: all,
+        }
+    }
 }
 
 /// Recording of events.
@@ -156,7 +211,8 @@ pub struct EventMutation;
 
 #[Object]
 impl EventMutation {
-    /// Records what subscribers did: all of the events, or none if one of them is wrong.
+    /// Records what subscribers did. Events that are wrong are told and left out, and the others are recorded, in one
+    /// transaction.
     async fn record_events(
         &self,
         context: &Context<'_>,
@@ -167,11 +223,10 @@ impl EventMutation {
         let asked = input.events.len();
         if asked > MAX_EVENTS {
             let message = format!("expected at most {MAX_EVENTS} events, found {asked}");
-            return Ok(refused(vec![UserError::new(
-                UserErrorCode::Invalid,
-                "events",
-                message,
-            )]));
+            return Ok(RecordEventsPayload {
+                user_errors: vec![UserError::new(UserErrorCode::Invalid, "events", message)],
+                ..Default::default()
+            });
         }
         let emails: Vec<String> = input
             .events
@@ -189,27 +244,19 @@ impl EventMutation {
                 clean_events(inputs, known, now)
             })
         });
-        Ok(match split(recorded.await)? {
-            Ok(Ok(recorded)) => RecordEventsPayload {
-                recorded_count: count(i64::try_from(recorded).unwrap_or(i64::MAX)),
-                ignored_count: count(i64::try_from(asked - recorded).unwrap_or(i64::MAX)),
-                user_errors: Vec::new(),
-            },
-            Ok(Err(errors)) | Err(errors) => refused(errors),
-        })
+        Ok(recorded.await.map_err(to_graphql)?.into())
     }
 }
 
-/// Returns the events of known subscribers, or everything that is wrong with them.
+/// Returns the events of known subscribers, or of each everything that is wrong with it.
 fn clean_events(
     inputs: Vec<EventInput>,
     known: &Known,
     now: DateTime<Utc>,
-) -> Result<Vec<NewEvent>, Vec<UserError>> {
-    let mut errors = Vec::new();
-    let mut events = Vec::with_capacity(inputs.len());
-    for (position, event) in inputs.into_iter().enumerate() {
+) -> Vec<Result<NewEvent, Vec<UserError>>> {
+    let events = inputs.into_iter().enumerate().map(|(position, event)| {
         let path = format!("events[{position}]");
+        let mut errors = Vec::new();
         let subscriber = find_subscriber(&event, &path, &mut errors, |email| {
             known.by_email.get(email).copied()
         })
@@ -220,20 +267,9 @@ fn clean_events(
             }
             is_known
         });
-        events.extend(clean_event(event, subscriber, &path, &mut errors, now));
-    }
-    if errors.is_empty() {
-        Ok(events)
-    } else {
-        Err(errors)
-    }
-}
-
-fn refused(user_errors: Vec<UserError>) -> RecordEventsPayload {
-    RecordEventsPayload {
-        user_errors,
-        ..Default::default()
-    }
+        clean_event(event, subscriber, &path, &mut errors, now).ok_or(errors)
+    });
+    events.collect()
 }
 
 fn subscriber_number(id: &ID) -> Option<i64> {

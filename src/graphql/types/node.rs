@@ -1,6 +1,7 @@
 //! Anything by its global id.
 
 use super::api_key::ApiKeyNode;
+use super::bulk_action::BulkActionNode;
 use super::custom_field::CustomFieldNode;
 use super::event::EventNode;
 use super::group::GroupNode;
@@ -12,8 +13,8 @@ use crate::audience::api_key::Scope;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
-    ApiKeyById, CustomFieldById, EventById, GroupById, ImportById, RefreshById, SegmentById,
-    SubscriberById, load_one,
+    ApiKeyById, BulkActionById, CustomFieldById, EventById, GroupById, ImportById, RefreshById,
+    SegmentById, SubscriberById, load_one,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use async_graphql::{Context, ID, Interface, Object};
@@ -49,6 +50,8 @@ pub enum Node {
     Event(EventNode),
     /// An import.
     Import(ImportNode),
+    /// A bulk action.
+    BulkAction(BulkActionNode),
 }
 
 /// Anything by its global id.
@@ -115,5 +118,8 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Import => load_one(loader, ImportById(number))
             .await?
             .map(|import| Node::Import(ImportNode(import))),
+        Kind::BulkAction => load_one(loader, BulkActionById(number))
+            .await?
+            .map(|action| Node::BulkAction(BulkActionNode(action))),
     })
 }

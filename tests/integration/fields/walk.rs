@@ -13,7 +13,8 @@ pub const OBJECTS: usize = 6;
 pub const PARENT: &str = "parent";
 
 /// Arguments that fit the database.
-const ARGUMENTS: [(&str, &str); 11] = [
+const ARGUMENTS: [(&str, &str); 12] = [
+    ("Query.bulkAction", "id: \"QnVsa0FjdGlvbjox\""),
     ("Query.group", "key: \"g0\""),
     ("Query.import", "id: \"SW1wb3J0OjE\""),
     ("Query.node", "id: \"R3JvdXA6MQ\""),
@@ -236,6 +237,10 @@ fn fill_one_of_each(app: &TestApp, number: usize, emails: &[&str]) {
     app.mutate(
         "mutation ($name: String!) { createImport(input: {kind: SUBSCRIBERS, fileName: $name}) { userErrors { message } } }",
         json!({ "name": format!("{number}.csv") }),
+    );
+    app.mutate(
+        "mutation ($group: String!) { createBulkAction(input: {group: $group, action: {addToGroup: $group}}) { userErrors { message } } }",
+        json!({ "group": format!("g{number}") }),
     );
     app.mutate(
         "mutation ($name: String!) { createApiKey(input: {name: $name, scopes: [READ]}) { userErrors { message } } }",

@@ -292,6 +292,7 @@ impl Fuzz {
             ("UpsertSubscriberInput", "email", _) => json!(format!("p{}@x.lt", self.made.get())),
             (_, "email", _) => json!("ona@x.lt"),
             (_, "name", "String") => json!("visit"),
+            ("BulkFieldInput", "field", _) => json!("birthday"),
             (_, "field", "String") => json!("createdAt"),
             (_, "property", "String") => json!("at"),
             (_, "group", "String") => json!("staff"),
@@ -305,6 +306,7 @@ impl Fuzz {
             (_, _, "Boolean") => json!(true),
             (_, _, "SegmentRef") => json!({"key": "everyone"}),
             (_, _, "RuleInput") => json!({"everyone": true}),
+            (_, _, "BulkChangeInput") => json!({"addToGroup": "staff"}),
             (_, name, type_name) => match (self.inputs.enums.get(type_name), type_name) {
                 (Some(first), _) => json!(first),
                 (None, object) if self.inputs.objects.contains_key(object) => {
@@ -344,8 +346,9 @@ impl Fuzz {
                 beside.insert(field.name.clone(), self.sample(of, field));
             }
         }
-        // A segment needs a rule in one form or the other.
-        if of == "CreateSegmentInput" && fields[chosen.min(fields.len() - 1)].type_name != "JSON" {
+        // Segments and bulk actions need a rule in one form or the other.
+        let needs_rule = ["CreateSegmentInput", "CreateBulkActionInput"].contains(&of);
+        if needs_rule && fields[chosen.min(fields.len() - 1)].type_name != "JSON" {
             let is_rule = chosen < fields.len() && fields[chosen].name == "rule";
             if !is_rule {
                 beside.insert("rule".to_owned(), json!({"everyone": true}));
@@ -410,6 +413,7 @@ impl Fuzz {
                         rules.extend(periods);
                         rules
                     }
+                    "value" => each(&|text| json!(text)),
                     "query" => each(
                         &|text| json!({"combinator": "and", "rules": [{"field": "createdAt", "operator": ">", "value": text}]}),
                     ),
@@ -474,6 +478,10 @@ impl Fuzz {
             let response = self
                 .app
                 .respond(&document, Value::Object(variables.clone()));
+            if field.name == "createBulkAction" {
+                // They wait, and no more than 100 may.
+                self.app.database.execute("DELETE FROM bulk_actions");
+            }
             let told = format!("{position} of {value}: {response}");
             match response.get("errors").and_then(Value::as_array) {
                 Some(errors) => {

@@ -97,6 +97,7 @@ impl TestApp {
                 is_stopping: Arc::default(),
             },
             import_ready: Arc::default(),
+            bulk_ready: Arc::default(),
         };
         TestApp {
             database,

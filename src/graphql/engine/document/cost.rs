@@ -28,8 +28,9 @@ const JSON: u64 = 2;
 const MUTATION: u64 = 10;
 
 /// Fields that cost more than an object, with the argument that makes them so where there is one.
-const WEIGHTS: [(&str, &str, Option<&str>, u64); 16] = [
+const WEIGHTS: [(&str, &str, Option<&str>, u64); 17] = [
     ("Mutation", "refreshSegments", None, 1_000),
+    ("Mutation", "createBulkAction", None, 500),
     ("Mutation", "copySegmentToGroup", None, 500),
     ("Query", "previewSegment", None, 500),
     ("Query", "subscribers", Some("filter"), 200),
@@ -145,13 +146,19 @@ impl<'d> Costing<'d> {
         let weight = self.weigh(parent, field)
             + u64::from(is_object && !is_list)
             + if is_json { JSON } else { 0 };
-        if parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes") {
+        let is_page =
+            parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes");
+        let is_results = parent.ends_with("Payload") && field.name == "results";
+        if is_page || is_results {
             return Cost {
                 each: below.once.saturating_add(1),
                 ..Cost::default()
             };
         }
-        let once = if field.ty().inner_named_type().ends_with("Connection") {
+        let once = if parent == "Mutation" {
+            let results = self.inputs(field).saturating_mul(below.each);
+            below.once.saturating_add(results)
+        } else if field.ty().inner_named_type().ends_with("Connection") {
             let page = self.size(field).unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
             below.once.saturating_add(page.saturating_mul(below.each))
         } else if is_list && is_object {
@@ -188,6 +195,38 @@ impl<'d> Costing<'d> {
         sizes
             .filter_map(|name| field.specified_argument_by_name(name))
             .find_map(|value| self.read(value))
+    }
+
+    /// Returns how many results a mutation has: one for each item of a list in its input.
+    fn inputs(&self, field: &Field) -> u64 {
+        let number = match field
+            .specified_argument_by_name("input")
+            .map(|value| &**value)
+        {
+            Some(Literal::Variable(name)) => {
+                let given = self.variables.get(name.as_str()).and_then(Json::as_object);
+                let lists = given
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(_, value)| value.as_array());
+                lists
+                    .filter_map(|list| u64::try_from(list.len()).ok())
+                    .max()
+            }
+            Some(Literal::Object(fields)) => fields
+                .iter()
+                .filter_map(|(_, value)| match &**value {
+                    Literal::List(_) => self.read(value),
+                    Literal::Variable(name) => {
+                        let given = self.variables.get(name.as_str())?.as_array()?;
+                        u64::try_from(given.len()).ok()
+                    }
+                    _ => None,
+                })
+                .max(),
+            _ => None,
+        };
+        number.unwrap_or(1)
     }
 
     fn read(&self, value: &Literal) -> Option<u64> {
@@ -317,5 +356,34 @@ mod tests {
         let small: Vec<String> = (0..90).map(small).collect();
         let many = cost(&format!("{{ {} }}", small.join(" ")), Json::Null);
         assert!(many <= limit, "{many}");
+    }
+
+    /// What is asked of each result counts as often as the input has items, however that is given.
+    #[test]
+    fn results_cost_as_many_as_there_are_inputs() {
+        let ask = |variable: &str, input: &str| {
+            format!(
+                "mutation {variable} {{ upsertSubscribers(input: {input}) {{ results {{ subscriber {{ id }} }} }} }}"
+            )
+        };
+        let person = serde_json::json!({"email": "a@example.com"});
+        let people = vec![person.clone(); 300];
+        let variables =
+            serde_json::json!({"one": person, "list": people, "input": {"subscribers": people}});
+        let items = vec!["{email: \"a\"}"; 300].join(", ");
+        for (variable, input) in [
+            ("", format!("{{subscribers: [{items}]}}")),
+            (
+                "($list: [UpsertSubscriberInput!]!)",
+                "{subscribers: $list}".to_owned(),
+            ),
+            ("($input: UpsertSubscribersInput!)", "$input".to_owned()),
+        ] {
+            let found = cost(&ask(variable, &input), variables.clone());
+            assert!((600..700).contains(&found), "{input}: {found}");
+        }
+        let one = ask("($one: UpsertSubscriberInput!)", "{subscribers: [$one]}");
+        let one = cost(&one, variables);
+        assert!(one < 20, "{one}");
     }
 }

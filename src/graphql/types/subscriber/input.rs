@@ -1,9 +1,11 @@
 //! Subscribers: the mutations and their inputs.
 
+use super::groups::GroupChangesInput;
 use super::{SubscriberNode, SubscriberStatus};
 use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
-use crate::audience::subscriber::{self, Outcome};
+use crate::audience::subscriber::{self, Outcome, Stored};
 use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
+use crate::audience::upsert::{Upsert, upsert};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::context::ContextExt;
@@ -141,6 +143,8 @@ pub enum SubscriberNoticeCode {
     ConsentRequired,
     /// The subscriber got the status that was kept for the address, which an earlier subscriber had.
     Suppressed,
+    /// The address stands before in the same call. Both were applied, in their order.
+    Repeated,
 }
 
 /// Something that was done in another way than it was asked for. It is no error: everything else was done.
@@ -158,17 +162,21 @@ pub struct SubscriberNotice {
 
 impl From<Notice> for SubscriberNotice {
     fn from(notice: Notice) -> SubscriberNotice {
+        let hint = match notice.code {
+            NoticeCode::ConsentRequired | NoticeCode::Suppressed => Some(CONSENT_HINT.to_owned()),
+            NoticeCode::Repeated => None,
+        };
         SubscriberNotice {
             code: notice.code.into(),
             message: notice.message.into(),
             path: notice.path.to_owned().into(),
-            hint: Some(CONSENT_HINT.to_owned().into()),
+            hint: hint.map(Text),
         }
     }
 }
 
 /// What to make of the subscriber with an e-mail address.
-#[derive(InputObject, Debug)]
+#[derive(InputObject, Debug, Clone)]
 pub struct UpsertSubscriberInput {
     /// The e-mail address, in any letter case.
     pub email: String,
@@ -176,6 +184,24 @@ pub struct UpsertSubscriberInput {
     pub values: MaybeUndefined<SubscriberValuesInput>,
     /// Why the subscriber may be addressed again. Without it a status that needs it stays, and a notice says so.
     pub consent: Option<ConsentInput>,
+    /// What to change of the subscriber's groups; nothing if absent. It cannot be null.
+    pub groups: MaybeUndefined<GroupChangesInput>,
+}
+
+impl UpsertSubscriberInput {
+    /// Reads the input.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a value is null that cannot be, or the consent is not complete.
+    pub fn read(self) -> Result<Upsert, Error> {
+        let consent = ConsentInput::read(self.consent)?;
+        let groups = keep(self.groups, "groups")?;
+        Ok(Upsert {
+            email: self.email,
+            changes: read_values(self.values, consent)?,
+            groups: groups.map(Into::into).unwrap_or_default(),
+        })
+    }
 }
 
 /// What an upsert did.
@@ -190,7 +216,7 @@ pub enum UpsertOutcome {
     Unchanged,
 }
 
-/// The subscriber, or what was wrong.
+/// The subscriber, or what was wrong. Of `upsertSubscribers`, one of its results.
 #[derive(SimpleObject, Default)]
 pub struct UpsertSubscriberPayload {
     /// The subscriber as it is now.
@@ -201,6 +227,23 @@ pub struct UpsertSubscriberPayload {
     pub notices: Vec<SubscriberNotice>,
     /// What was wrong with the input; empty on success.
     pub user_errors: Vec<UserError>,
+}
+
+impl From<Result<Stored, Vec<UserError>>> for UpsertSubscriberPayload {
+    fn from(result: Result<Stored, Vec<UserError>>) -> UpsertSubscriberPayload {
+        match result {
+            Ok(stored) => UpsertSubscriberPayload {
+                subscriber: Some(SubscriberNode(stored.subscriber.into())),
+                outcome: Some(stored.outcome.into()),
+                notices: stored.notices.into_iter().map(Into::into).collect(),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => UpsertSubscriberPayload {
+                user_errors,
+                ..Default::default()
+            },
+        }
+    }
 }
 
 /// What to change of a subscriber.
@@ -259,25 +302,10 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<UpsertSubscriberPayload> {
         let app = context.app()?;
         let now = app.now();
-        let result = app.db.run(move |connection| {
-            let consent = ConsentInput::read(input.consent.clone())?;
-            let changes = read_values(input.values.clone(), consent)?;
-            with_types(connection, &changes, |connection, catalogue| {
-                subscriber::upsert(connection, &input.email, &changes, catalogue, now)
-            })
-        });
-        Ok(match split(result.await)? {
-            Ok(stored) => UpsertSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber.into())),
-                outcome: Some(stored.outcome.into()),
-                notices: stored.notices.into_iter().map(Into::into).collect(),
-                user_errors: Vec::new(),
-            },
-            Err(user_errors) => UpsertSubscriberPayload {
-                user_errors,
-                ..Default::default()
-            },
-        })
+        let result = app
+            .db
+            .run(move |connection| upsert(connection, &input.clone().read()?, now));
+        Ok(split(result.await)?.into())
     }
 
     /// Changes a subscriber, perhaps the e-mail address too.

@@ -1,6 +1,8 @@
 //! Subscribers: the object and the queries.
 
+pub(in crate::graphql) mod groups;
 pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod many;
 pub(in crate::graphql) mod status_change;
 use super::custom_field::CustomFieldValue;
 use super::event::{EventConnection, EventTotalNode, page_of_events};

@@ -1,0 +1,211 @@
+//! A bulk action as a job: a row that tells what was asked, how far it is, and what it did.
+
+use super::change::Change;
+use super::people::People;
+use crate::audience::paging::{Page, PageRequest};
+use crate::db::schema::bulk_actions;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+
+/// A bulk action.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = bulk_actions, check_for_backend(diesel::pg::Pg))]
+#[expect(
+    missing_docs,
+    reason = "the columns, described in the migration and in the GraphQL schema"
+)]
+pub struct BulkAction {
+    pub id: i64,
+    pub state: String,
+    pub people: Value,
+    pub change: Value,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub matched: Option<i64>,
+    pub last_block: i32,
+    pub done: i64,
+    pub changed: i64,
+    pub withheld: i64,
+    pub error: Option<String>,
+    pub cancel_requested: bool,
+    pub undo_until: Option<DateTime<Utc>>,
+    pub undo_asked_at: Option<DateTime<Utc>>,
+    pub undo_error: Option<String>,
+    pub undone_at: Option<DateTime<Utc>>,
+}
+
+/// How far a bulk action is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkState {
+    /// It waits for its turn.
+    Ready,
+    /// It is running, or was when its process died.
+    Running,
+    /// All of its people are done.
+    Succeeded,
+    /// It stopped; what was done stays.
+    Failed,
+    /// It was stopped; what was done stays.
+    Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
+    /// Everything is as it was before.
+    Undone,
+}
+
+impl BulkState {
+    /// The name; the database has all but that of an undoing, which is one beside how the action ended.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BulkState::Ready => "ready",
+            BulkState::Running => "running",
+            BulkState::Succeeded => "succeeded",
+            BulkState::Failed => "failed",
+            BulkState::Cancelled => "cancelled",
+            BulkState::Undoing => "undoing",
+            BulkState::Undone => "undone",
+        }
+    }
+}
+
+impl BulkAction {
+    /// Returns how far it is.
+    pub fn state(&self) -> BulkState {
+        match self.undo_asked_at {
+            Some(_) => BulkState::Undoing,
+            None => self.state_beside_undoing(),
+        }
+    }
+
+    /// Returns how far it is, or how it ended before its undoing was asked for. The database holds only known names.
+    pub(super) fn state_beside_undoing(&self) -> BulkState {
+        let known = [
+            BulkState::Ready,
+            BulkState::Running,
+            BulkState::Succeeded,
+            BulkState::Cancelled,
+            BulkState::Undone,
+        ];
+        let found = known.into_iter().find(|state| state.as_str() == self.state);
+        found.unwrap_or(BulkState::Failed)
+    }
+
+    /// Returns whom it is about.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.
+    pub fn people(&self) -> Result<People, Error> {
+        serde_json::from_value(self.people.clone()).map_err(|error| self.unreadable(&error))
+    }
+
+    /// Returns what it changes.
+    ///
+    /// # Errors
+    /// As of [`BulkAction::people`].
+    pub fn change(&self) -> Result<Change, Error> {
+        serde_json::from_value(self.change.clone()).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Error {
+        Error::Internal(format!("what bulk action {} is to do: {error}", self.id))
+    }
+
+    /// Returns the share of the people that is done, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        match (self.state_beside_undoing(), self.matched) {
+            (BulkState::Succeeded | BulkState::Undone, _) => 1.0,
+            (_, None | Some(0)) => 0.0,
+            (_, Some(matched)) => (self.done as f64 / matched as f64).clamp(0.0, 1.0),
+        }
+    }
+
+    /// Whether its undoing can be asked for at this time.
+    pub fn can_undo(&self, now: DateTime<Utc>) -> bool {
+        self.undo_asked_at.is_none() && self.is_undoable(now)
+    }
+
+    /// Whether it has ended and it is remembered what there was before.
+    pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
+        self.undo_until.is_some_and(|until| now <= until)
+            && matches!(
+                self.state_beside_undoing(),
+                BulkState::Succeeded | BulkState::Failed | BulkState::Cancelled
+            )
+    }
+
+    /// The moment that all its changes bear.
+    pub(super) fn moment(&self) -> DateTime<Utc> {
+        self.started_at.unwrap_or(self.created_at)
+    }
+
+    /// What memberships and changes of status say they come from.
+    pub(super) fn source(&self) -> String {
+        format!("bulk {}", self.id)
+    }
+}
+
+/// Finds bulk actions by id, in no particular order.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<BulkAction>, Error> {
+    Ok(bulk_actions::table
+        .filter(bulk_actions::id.eq_any(ids))
+        .select(BulkAction::as_select())
+        .load(connection)?)
+}
+
+/// Returns the bulk action of that id.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn get(connection: &mut PgConnection, id: i64) -> Result<BulkAction, Error> {
+    find_by_ids(connection, &[id])?
+        .pop()
+        .ok_or_else(|| Error::not_found("bulk action", id))
+}
+
+/// Lists a page of bulk actions, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page(
+    connection: &mut PgConnection,
+    request: &PageRequest<i64>,
+) -> Result<Page<BulkAction>, Error> {
+    request.fetch(
+        |action: &BulkAction| action.id,
+        |request, limit| {
+            let mut query = bulk_actions::table
+                .select(BulkAction::as_select())
+                .limit(limit)
+                .into_boxed();
+            if let Some(after) = request.after {
+                query = query.filter(bulk_actions::id.lt(after));
+            }
+            if let Some(before) = request.before {
+                query = query.filter(bulk_actions::id.gt(before));
+            }
+            query = if request.from_end {
+                query.order(bulk_actions::id.asc())
+            } else {
+                query.order(bulk_actions::id.desc())
+            };
+            Ok(query.load(connection)?)
+        },
+    )
+}
+
+/// Locks the row of a bulk action.
+pub(super) fn lock(connection: &mut PgConnection, id: i64) -> Result<BulkAction, Error> {
+    bulk_actions::table
+        .find(id)
+        .for_update()
+        .select(BulkAction::as_select())
+        .first(connection)
+        .optional()?
+        .ok_or_else(|| Error::not_found("bulk action", id))
+}

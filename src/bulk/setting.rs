@@ -1,0 +1,328 @@
+//! Setting one field of many subscribers, by the door at which every value is cleaned.
+
+use crate::audience::catalogue::load_custom_fields;
+use crate::audience::subscriber::check_new;
+use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::audience::type_lock::keep_types;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule::{Catalogue, Status, nearest, shorten};
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// The place of the field in the input.
+const FIELD: &str = "action.setField.field";
+/// The place of the value.
+const VALUE: &str = "action.setField.value";
+
+/// The built-in fields that can be set for many.
+const FIELDS: [&str; 13] = [
+    "status",
+    "firstName",
+    "lastName",
+    "phone",
+    "country",
+    "region",
+    "city",
+    "postalCode",
+    "position",
+    "language",
+    "timezone",
+    "birthday",
+    "source",
+];
+
+/// A field, and the value that it gets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldSetting {
+    /// The name of the field, as in rules: `country` or `custom.plan`.
+    pub field: String,
+    /// The value as it was given; null clears.
+    pub value: Value,
+    /// The type of a custom field; another type would make the value another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_type: Option<String>,
+}
+
+/// A setting as columns of `subscribers`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Columns {
+    /// Columns with their values.
+    BuiltIn {
+        /// The columns that tell whether a subscriber has the value.
+        compared: &'static [&'static str],
+        /// Further columns that are written with them.
+        beside: &'static [&'static str],
+        /// The values of all of them, by column.
+        values: Value,
+    },
+    /// The key and the value of a custom field; null takes it out.
+    Custom(String, Value),
+}
+
+impl FieldSetting {
+    /// Reads a field and its value.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no such field, or the value cannot be one of it.
+    pub(super) fn read(
+        connection: &mut PgConnection,
+        field: &str,
+        value: &Value,
+    ) -> Result<FieldSetting, Error> {
+        let mut setting = FieldSetting {
+            field: field.to_owned(),
+            value: value.clone(),
+            custom_type: None,
+        };
+        if let Some(key) = field.strip_prefix("custom.") {
+            let custom_fields = load_custom_fields(connection)?;
+            let Some(custom_type) = custom_fields.get(key) else {
+                let known = custom_fields.keys().map(String::as_str);
+                let hint = nearest(key, known).map(|hint| format!("custom.{hint}"));
+                return Err(unknown(field, hint));
+            };
+            setting.custom_type = Some(custom_type.as_str().to_owned());
+        }
+        // The moment only bounds birthdays.
+        setting.columns(connection, Utc::now())?;
+        Ok(setting)
+    }
+
+    /// Returns the setting as columns, at a moment. The types of custom fields stay until the end of this transaction.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no such field any more, or the value cannot be one of it.
+    pub(super) fn columns(
+        &self,
+        connection: &mut PgConnection,
+        moment: DateTime<Utc>,
+    ) -> Result<Columns, Error> {
+        let mut catalogue = Catalogue::default();
+        if let Some(key) = self.field.strip_prefix("custom.") {
+            keep_types(connection)?;
+            catalogue.custom_fields = load_custom_fields(connection)?;
+            let now = catalogue.custom_fields.get(key).map(|found| found.as_str());
+            if now != self.custom_type.as_deref() {
+                let message = format!(
+                    "expected the custom field \"{}\" as it was when this was asked for, found it deleted or of another type",
+                    shorten(key)
+                );
+                return Err(Error::invalid(FIELD, message));
+            }
+        }
+        let changes = self.changes()?;
+        let cleaned = check_new("nobody@example.com", &changes, &catalogue, moment);
+        let cleaned = cleaned.map_err(|problems| {
+            let at_value = problems.into_iter().map(|problem| InputProblem {
+                path: VALUE.to_owned(),
+                ..problem
+            });
+            Error::Invalid(at_value.collect())
+        })?;
+        if let Some(key) = self.field.strip_prefix("custom.") {
+            let value = cleaned.custom.get(key).cloned().unwrap_or_default();
+            return Ok(Columns::Custom(key.to_owned(), value));
+        }
+        let (compared, values): (&'static [&'static str], Value) = match self.field.as_str() {
+            "status" => return Ok(status_columns(&cleaned.status, moment)),
+            "firstName" => (&["first_name"], json!([cleaned.first_name])),
+            "lastName" => (&["last_name"], json!([cleaned.last_name])),
+            "phone" => (&["phone"], json!([cleaned.phone])),
+            "country" => (&["country"], json!([cleaned.country])),
+            "region" => (&["region"], json!([cleaned.region])),
+            "city" => (&["city"], json!([cleaned.city])),
+            "postalCode" => (&["postal_code"], json!([cleaned.postal_code])),
+            "position" => (
+                &["latitude", "longitude"],
+                json!([cleaned.latitude, cleaned.longitude]),
+            ),
+            "language" => (&["language"], json!([cleaned.language])),
+            "timezone" => (&["timezone"], json!([cleaned.timezone])),
+            "birthday" => (&["birthday"], json!([cleaned.birthday])),
+            _ => (&["source"], json!([cleaned.source])),
+        };
+        let values = values.as_array().cloned().unwrap_or_default();
+        let named = compared.iter().map(|name| (*name).to_owned()).zip(values);
+        Ok(Columns::BuiltIn {
+            compared,
+            beside: &[],
+            values: Value::Object(named.collect::<Map<String, Value>>()),
+        })
+    }
+
+    fn changes(&self) -> Result<SubscriberChanges, Error> {
+        let mut changes = SubscriberChanges::default();
+        if let Some(key) = self.field.strip_prefix("custom.") {
+            changes.custom.insert(key.to_owned(), self.value.clone());
+            return Ok(changes);
+        }
+        match self.field.as_str() {
+            "status" => {
+                let status = self.value.as_str().map(str::to_lowercase);
+                let status = status.and_then(|status| Status::parse(&status));
+                changes.status = Some(status.ok_or_else(|| wrong("a status", &self.value))?);
+                return Ok(changes);
+            }
+            "position" => {
+                changes.position = Some(read_position(&self.value)?);
+                return Ok(changes);
+            }
+            _ => {}
+        }
+        let target = match self.field.as_str() {
+            "firstName" => &mut changes.first_name,
+            "lastName" => &mut changes.last_name,
+            "phone" => &mut changes.phone,
+            "country" => &mut changes.country,
+            "region" => &mut changes.region,
+            "city" => &mut changes.city,
+            "postalCode" => &mut changes.postal_code,
+            "language" => &mut changes.language,
+            "timezone" => &mut changes.timezone,
+            "birthday" => &mut changes.birthday,
+            "source" => &mut changes.source,
+            other => return Err(unknown(other, nearest(other, FIELDS))),
+        };
+        *target = Some(match &self.value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => return Err(wrong("a text or null", other)),
+        });
+        Ok(changes)
+    }
+}
+
+/// The columns of a status: the moment of the change goes with it.
+fn status_columns(status: &str, moment: DateTime<Utc>) -> Columns {
+    let beside: &'static [&'static str] = match Status::parse(status) {
+        Some(Status::Subscribed) => &["subscribed_at"],
+        Some(Status::Unsubscribed | Status::Bounced | Status::Complained) => &["unsubscribed_at"],
+        _ => &[],
+    };
+    let mut values = Map::new();
+    values.insert("status".to_owned(), json!(status));
+    for column in beside {
+        values.insert((*column).to_owned(), json!(moment));
+    }
+    Columns::BuiltIn {
+        compared: &["status"],
+        beside,
+        values: Value::Object(values),
+    }
+}
+
+fn read_position(value: &Value) -> Result<Option<(f64, f64)>, Error> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let degrees = |name: &str| value.get(name).and_then(Value::as_f64);
+    match (degrees("latitude"), degrees("longitude")) {
+        (Some(latitude), Some(longitude)) => Ok(Some((latitude, longitude))),
+        _ => Err(wrong(
+            "an object with the numbers \"latitude\" and \"longitude\", or null",
+            value,
+        )),
+    }
+}
+
+fn unknown(field: &str, hint: Option<String>) -> Error {
+    let message = format!(
+        "expected a field that can be set, found \"{}\"; it is custom.KEY or one of {}",
+        shorten(field),
+        FIELDS.join(", ")
+    );
+    Error::Invalid(vec![
+        InputProblem::new(InputCode::NotFound, FIELD, message).with_hint(hint),
+    ])
+}
+
+fn wrong(expected: &str, found: &Value) -> Error {
+    let found = shorten(&found.to_string());
+    Error::invalid(VALUE, format!("expected {expected}, found {found}"))
+}
+
+/// The parts of statements that write or compare a setting. `$2` is [`Columns::value`] and `$3` is [`Columns::key`]; `s` is
+/// the subscriber, and `new` what the subscriber gets.
+pub(super) struct Parts {
+    /// A row with what is set.
+    pub new: String,
+    /// Whether the subscriber has another value.
+    pub differs: String,
+    /// Whether only consent gives the subscriber the value.
+    pub withheld: String,
+    /// What is remembered of the subscriber.
+    pub before: String,
+    /// The assignments.
+    pub set: String,
+    /// The assignments that take them back; `c.before` is what is remembered.
+    pub restore: String,
+}
+
+impl Columns {
+    /// The values, for `$2`.
+    pub fn value(&self) -> &Value {
+        match self {
+            Columns::BuiltIn { values, .. } => values,
+            Columns::Custom(_, value) => value,
+        }
+    }
+
+    /// The key of a custom field, for `$3`.
+    pub fn key(&self) -> &str {
+        match self {
+            Columns::BuiltIn { .. } => "",
+            Columns::Custom(key, _) => key,
+        }
+    }
+
+    /// The statements' parts. Columns are names of our own, and everything else is bound.
+    pub fn parts(&self) -> Parts {
+        match self {
+            Columns::BuiltIn {
+                compared, beside, ..
+            } => {
+                let row = |of: &str, columns: &[&str]| {
+                    let columns: Vec<String> =
+                        columns.iter().map(|name| format!("{of}{name}")).collect();
+                    columns.join(", ")
+                };
+                let all = [*compared, *beside].concat();
+                let before: Vec<String> =
+                    all.iter().map(|name| format!("'{name}', s.{name}")).collect();
+                let withheld = if *compared == ["status"] {
+                    "s.status IN ('unsubscribed', 'bounced', 'complained') \
+                     AND new.status NOT IN ('unsubscribed', 'bounced', 'complained')"
+                } else {
+                    "false"
+                };
+                Parts {
+                    new: "jsonb_populate_record(NULL::subscribers, $2) new".to_owned(),
+                    differs: format!(
+                        "ROW({}) IS DISTINCT FROM ROW({})",
+                        row("s.", compared),
+                        row("new.", compared)
+                    ),
+                    withheld: withheld.to_owned(),
+                    before: format!("jsonb_build_object({})", before.join(", ")),
+                    set: format!("({}) = ROW({})", row("", &all), row("new.", &all)),
+                    restore: format!("({}) = ROW({})", row("", &all), row("old.", &all)),
+                }
+            }
+            Columns::Custom(..) => Parts {
+                new: "(SELECT nullif($2, 'null') AS value) new".to_owned(),
+                differs: "(s.custom -> $3) IS DISTINCT FROM new.value".to_owned(),
+                withheld: "false".to_owned(),
+                before: "CASE WHEN s.custom ? $3 THEN jsonb_build_object('value', s.custom -> $3) ELSE '{}' END"
+                    .to_owned(),
+                set: "custom = CASE WHEN new.value IS NULL THEN s.custom - $3 \
+                      ELSE jsonb_set(s.custom, ARRAY[$3], new.value) END"
+                    .to_owned(),
+                restore: "custom = CASE WHEN c.before ? 'value' \
+                          THEN jsonb_set(s.custom, ARRAY[$3], c.before -> 'value') ELSE s.custom - $3 END"
+                    .to_owned(),
+            },
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What bulk actions remember of a person, for those who want to know.
+
+use crate::db::schema::{bulk_action_changes, bulk_actions};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+
+/// How a bulk action changed a person, as long as that can be undone.
+#[derive(Debug, Clone, Queryable)]
+pub struct BulkTrace {
+    /// Whom.
+    pub subscriber_id: i64,
+    /// The number of the bulk action.
+    pub number: i64,
+    /// What it did.
+    pub change: Value,
+    /// When.
+    pub at: Option<DateTime<Utc>>,
+    /// What was changed, as it was before.
+    pub before: Value,
+}
+
+/// Lists how bulk actions changed these people, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_traces_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<BulkTrace>, Error> {
+    Ok(bulk_action_changes::table
+        .inner_join(bulk_actions::table)
+        .filter(bulk_action_changes::subscriber_id.eq_any(subscriber_ids))
+        .order((
+            bulk_action_changes::subscriber_id,
+            bulk_action_changes::bulk_action_id,
+        ))
+        .select((
+            bulk_action_changes::subscriber_id,
+            bulk_actions::id,
+            bulk_actions::change,
+            bulk_actions::started_at,
+            bulk_action_changes::before,
+        ))
+        .load(connection)?)
+}

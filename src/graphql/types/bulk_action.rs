@@ -1,0 +1,427 @@
+//! Bulk actions: changes of many subscribers as jobs.
+
+use super::rule::input::{RuleInput, read_rule};
+use super::subscriber::page;
+use crate::bulk::{self, Asked, BulkAction, BulkState, Change, People};
+use crate::error::Error;
+use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::connection::{connection, write_cursor};
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
+use crate::graphql::engine::id::{Kind, input_id, parse_kind, to_global};
+use crate::graphql::engine::loaders::{BulkActionById, Total, load_one};
+use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::scalar::count;
+use async_graphql::{Context, Enum, ID, InputObject, Json, Object, OneofObject, SimpleObject};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// How far a bulk action is.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(name = "BulkActionState", remote = "BulkState")]
+pub enum BulkActionStateName {
+    /// It waits for its turn.
+    Ready,
+    /// It is running.
+    Running,
+    /// All of its people are done.
+    Succeeded,
+    /// It stopped; what was done stays. `error` says why.
+    Failed,
+    /// It was stopped; what was done stays.
+    Cancelled,
+    /// It is about to be undone, or is being undone.
+    Undoing,
+    /// Everything is as it was before.
+    Undone,
+}
+
+/// What a bulk action does.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkActionKind {
+    /// Adds people to a group.
+    AddToGroup,
+    /// Removes people from a group.
+    RemoveFromGroup,
+    /// Sets a field.
+    SetField,
+    /// Deletes people.
+    Delete,
+}
+
+/// A change of many subscribers, which is made block by block.
+pub struct BulkActionNode(pub BulkAction);
+
+impl BulkActionNode {
+    fn of_people<T>(&self, pick: impl FnOnce(People) -> Option<T>) -> Nullable<T> {
+        let people = self.0.people().map_err(to_graphql);
+        people.map(pick).transpose()
+    }
+
+    fn of_change<T>(&self, pick: impl FnOnce(Change) -> Option<T>) -> Nullable<T> {
+        let change = self.0.change().map_err(to_graphql);
+        change.map(pick).transpose()
+    }
+}
+
+/// A change of many subscribers, which is made block by block.
+#[Object(name = "BulkAction")]
+impl BulkActionNode {
+    /// The global id: opaque, and the same for ever.
+    pub async fn id(&self) -> ID {
+        to_global(Kind::BulkAction, self.0.id)
+    }
+
+    /// The number, by which memberships and changes of status name their source: `bulk 12`.
+    async fn number(&self) -> i32 {
+        count(self.0.id)
+    }
+
+    /// How far it is.
+    async fn state(&self) -> BulkActionStateName {
+        self.0.state().into()
+    }
+
+    /// What it does.
+    async fn kind(&self) -> async_graphql::Result<BulkActionKind> {
+        Ok(match self.0.change().map_err(to_graphql)? {
+            Change::AddToGroup(_) => BulkActionKind::AddToGroup,
+            Change::RemoveFromGroup(_) => BulkActionKind::RemoveFromGroup,
+            Change::SetField(_) => BulkActionKind::SetField,
+            Change::Delete => BulkActionKind::Delete,
+        })
+    }
+
+    /// The rule that chose the people; null if a segment or a group did.
+    async fn rule(&self) -> Nullable<Document<Value>> {
+        self.of_people(|people| match people {
+            People::Rule(rule) => Some(Document(rule)),
+            _ => None,
+        })
+    }
+
+    /// The key of the segment whose members it is about.
+    async fn segment(&self) -> Nullable<Text<String>> {
+        self.of_people(|people| match people {
+            People::Segment(key) => Some(key.into()),
+            _ => None,
+        })
+    }
+
+    /// The key of the group whose members it is about.
+    async fn group(&self) -> Nullable<Text<String>> {
+        self.of_people(|people| match people {
+            People::Group(key) => Some(key.into()),
+            _ => None,
+        })
+    }
+
+    /// The key of the group that people are added to or removed from.
+    async fn target_group(&self) -> Nullable<Text<String>> {
+        self.of_change(|change| match change {
+            Change::AddToGroup(group) | Change::RemoveFromGroup(group) => Some(group.key.into()),
+            _ => None,
+        })
+    }
+
+    /// The field that is set, as in rules.
+    async fn field(&self) -> Nullable<Text<String>> {
+        self.of_change(|change| match change {
+            Change::SetField(setting) => Some(setting.field.into()),
+            _ => None,
+        })
+    }
+
+    /// The value that the field gets; null if it is cleared.
+    async fn value(&self) -> Nullable<Document<Value>> {
+        self.of_change(|change| match change {
+            Change::SetField(setting) if !setting.value.is_null() => Some(Document(setting.value)),
+            _ => None,
+        })
+    }
+
+    /// When it was asked for.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it began; all its changes bear this moment.
+    async fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.0.started_at
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+
+    /// The share of the people that is done, from 0 to 1.
+    async fn progress(&self) -> f64 {
+        self.0.progress()
+    }
+
+    /// How many subscribers it is about: those who fitted when it began. Null before that.
+    async fn matched_count(&self) -> Option<i32> {
+        self.0.matched.map(count)
+    }
+
+    /// How many of them are done so far.
+    async fn done_count(&self) -> i32 {
+        count(self.0.done)
+    }
+
+    /// How many were changed so far. Of the others everything was so already, or they were deleted meanwhile.
+    async fn changed_count(&self) -> i32 {
+        count(self.0.changed)
+    }
+
+    /// How many kept the status UNSUBSCRIBED, BOUNCED or COMPLAINED, because only their consent raises it.
+    async fn withheld_count(&self) -> i32 {
+        count(self.0.withheld)
+    }
+
+    /// Why it failed.
+    async fn error(&self) -> Option<Text<&str>> {
+        self.0.error.as_deref().map(Text)
+    }
+
+    /// Whether it can be undone now, as far as can be told without looking for later changes. A deletion never can.
+    async fn can_undo(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+        Ok(self.0.can_undo(context.app()?.now()))
+    }
+
+    /// Until when it can be undone.
+    async fn undo_until(&self) -> Option<DateTime<Utc>> {
+        self.0.undo_until
+    }
+
+    /// When it was undone.
+    async fn undone_at(&self) -> Option<DateTime<Utc>> {
+        self.0.undone_at
+    }
+
+    /// Why it was not undone when that was asked for last.
+    async fn undo_error(&self) -> Option<Text<&str>> {
+        self.0.undo_error.as_deref().map(Text)
+    }
+}
+
+connection! {
+    /// A page of bulk actions.
+    BulkActionConnection
+    /// A bulk action in a list.
+    BulkActionEdge { BulkActionNode }
+}
+
+/// Questions about bulk actions.
+#[derive(Default)]
+pub struct BulkActionQuery;
+
+#[Object]
+impl BulkActionQuery {
+    /// Returns a bulk action, or null if there is none of that id.
+    async fn bulk_action(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The global id.")] id: ID,
+    ) -> Nullable<BulkActionNode> {
+        nullable(async {
+            let id = parse_kind(&id, Kind::BulkAction, "id")?;
+            let found = load_one(context.loader()?, BulkActionById(id)).await?;
+            Ok(found.map(BulkActionNode))
+        })
+        .await
+    }
+
+    /// Lists the bulk actions, newest first.
+    async fn bulk_actions(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<BulkActionConnection> {
+        let request = page(first, after, last, before).read("Query.bulkActions")?;
+        let db = &context.app()?.db;
+        let actions = db.run(move |connection| bulk::list_page(connection, &request));
+        let edges = actions
+            .await
+            .map_err(to_graphql)?
+            .map(|action| BulkActionEdge {
+                cursor: write_cursor("Query.bulkActions", &action.id),
+                node: BulkActionNode(action),
+            });
+        Ok(BulkActionConnection::new(edges, Total::BulkActions))
+    }
+}
+
+/// A field to set, and its value.
+#[derive(InputObject, Debug, Clone)]
+pub struct BulkFieldInput {
+    /// `custom.KEY` for a custom field, or one of `status`, `firstName`, `lastName`, `phone`, `country`, `region`, `city`,
+    /// `postalCode`, `position`, `language`, `timezone`, `birthday` and `source`.
+    pub field: String,
+    /// The value, as `SubscriberValuesInput` takes it; null or absent clears.
+    pub value: Option<Json<Value>>,
+}
+
+/// What to do with the people; exactly one of the fields.
+#[derive(OneofObject, Debug, Clone)]
+pub enum BulkChangeInput {
+    /// Adds them to the group of this key.
+    AddToGroup(String),
+    /// Removes them from the group of this key.
+    RemoveFromGroup(String),
+    /// Sets a field. A status that needs consent stays, and is counted.
+    SetField(BulkFieldInput),
+    /// `true` deletes them, as `deleteSubscriber` does. It cannot be undone.
+    Delete(bool),
+}
+
+/// Whom to change, and how. The people come as `rule`, `ruleJson`, `segment` or `group`; exactly one of them.
+#[derive(InputObject)]
+pub struct CreateBulkActionInput {
+    /// Those whom this rule matches.
+    pub rule: Option<RuleInput>,
+    /// Those whom this rule matches, as JSON of the same shape.
+    pub rule_json: Option<Json<Value>>,
+    /// The members of the segment of this key, as of its last refresh. A segment that is PENDING is refreshed first.
+    pub segment: Option<String>,
+    /// The members of the group of this key.
+    pub group: Option<String>,
+    /// What to do with them.
+    pub action: BulkChangeInput,
+}
+
+impl CreateBulkActionInput {
+    fn read(self) -> Result<(People, Asked), UserError> {
+        let rule = read_rule(self.rule, self.rule_json)?;
+        let people = match (rule, self.segment, self.group) {
+            (Some(rule), None, None) => People::Rule(rule),
+            (None, Some(segment), None) => People::Segment(segment),
+            (None, None, Some(group)) => People::Group(group),
+            _ => {
+                let message =
+                    "expected exactly one of \"rule\", \"ruleJson\", \"segment\" and \"group\"";
+                return Err(UserError::new(UserErrorCode::Invalid, "", message));
+            }
+        };
+        let asked = match self.action {
+            BulkChangeInput::AddToGroup(key) => Asked::AddToGroup(key),
+            BulkChangeInput::RemoveFromGroup(key) => Asked::RemoveFromGroup(key),
+            BulkChangeInput::SetField(BulkFieldInput { field, value }) => Asked::SetField {
+                field,
+                value: value.map(|Json(value)| value).unwrap_or_default(),
+            },
+            BulkChangeInput::Delete(true) => Asked::Delete,
+            BulkChangeInput::Delete(false) => {
+                let message = "expected true, found false";
+                return Err(UserError::new(
+                    UserErrorCode::Invalid,
+                    "action.delete",
+                    message,
+                ));
+            }
+        };
+        Ok((people, asked))
+    }
+}
+
+/// Which bulk action.
+#[derive(InputObject)]
+pub struct BulkActionIdInput {
+    /// The global id of the bulk action.
+    pub id: ID,
+}
+
+/// The bulk action as it is now, or what was wrong.
+#[derive(SimpleObject, Default)]
+pub struct BulkActionPayload {
+    /// The bulk action.
+    pub bulk_action: Option<BulkActionNode>,
+    /// What was wrong with the input; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of many subscribers at once.
+#[derive(Default)]
+pub struct BulkActionMutation;
+
+#[Object]
+impl BulkActionMutation {
+    /// Makes a bulk action. It runs by itself, after those that were asked for before, and goes on if a server dies. The
+    /// people are those who fit when it begins.
+    async fn create_bulk_action(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Whom to change, and how.")] input: CreateBulkActionInput,
+    ) -> async_graphql::Result<BulkActionPayload> {
+        let (people, asked) = match input.read() {
+            Ok(read) => read,
+            Err(error) => {
+                return Ok(BulkActionPayload {
+                    bulk_action: None,
+                    user_errors: vec![error],
+                });
+            }
+        };
+        let app = context.app()?;
+        let now = app.now();
+        let created = app
+            .db
+            .run(move |connection| bulk::create(connection, &people, &asked, now))
+            .await;
+        app.bulk_ready.notify_one();
+        payload(created)
+    }
+
+    /// Stops a bulk action: one that runs stops soon, and what is done stays. It can be undone. One whose undoing was
+    /// asked for and has not begun is not undone.
+    async fn cancel_bulk_action(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The bulk action.")] input: BulkActionIdInput,
+    ) -> async_graphql::Result<BulkActionPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let cancelled = app.db.run(move |connection| {
+            let id = input_id(&input.id, Kind::BulkAction)?;
+            bulk::ask_to_stop(connection, id, now)
+        });
+        payload(cancelled.await)
+    }
+
+    /// Makes everything as it was before a bulk action. It is UNDOING at first, then UNDONE. Refused where a later change of the
+    /// field that was set would be lost; `undoError` says so then. Memberships that were changed again since stay as they are.
+    async fn undo_bulk_action(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The bulk action.")] input: BulkActionIdInput,
+    ) -> async_graphql::Result<BulkActionPayload> {
+        let app = context.app()?;
+        let now = app.now();
+        let asked = app
+            .db
+            .run(move |connection| {
+                let id = input_id(&input.id, Kind::BulkAction)?;
+                bulk::ask_to_undo(connection, id, now)
+            })
+            .await;
+        app.bulk_ready.notify_one();
+        payload(asked)
+    }
+}
+
+fn payload(result: Result<BulkAction, Error>) -> async_graphql::Result<BulkActionPayload> {
+    Ok(match split(result)? {
+        Ok(action) => BulkActionPayload {
+            bulk_action: Some(BulkActionNode(action)),
+            user_errors: Vec::new(),
+        },
+        Err(user_errors) => BulkActionPayload {
+            bulk_action: None,
+            user_errors,
+        },
+    })
+}

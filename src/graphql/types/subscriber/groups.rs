@@ -1,0 +1,40 @@
+//! Subscribers: what to change of their groups together with their values.
+
+use crate::audience::group_changes::{GroupChanges, GroupName};
+use crate::graphql::engine::id::{Kind, parse_global};
+use async_graphql::{ID, InputObject};
+
+/// What to change of the groups of a subscriber: either `add` and `remove`, or `set`. Groups are named by their keys or
+/// their global ids, at most 250 of them. If one does not exist, nothing of the subscriber is changed.
+#[derive(InputObject, Debug, Clone)]
+pub struct GroupChangesInput {
+    /// The groups to add the subscriber to. Those who are in already stay in since when they are.
+    #[graphql(default)]
+    pub add: Vec<String>,
+    /// The groups to remove the subscriber from.
+    #[graphql(default)]
+    pub remove: Vec<String>,
+    /// All groups of the subscriber: the subscriber is added to these and removed from all others. An empty list removes
+    /// the subscriber from every group.
+    pub set: Option<Vec<String>>,
+}
+
+impl From<GroupChangesInput> for GroupChanges {
+    fn from(input: GroupChangesInput) -> GroupChanges {
+        let read = |names: Vec<String>| names.into_iter().map(read_name).collect();
+        GroupChanges {
+            add: read(input.add),
+            remove: read(input.remove),
+            set: input.set.map(read),
+        }
+    }
+}
+
+/// Reads the key or the global id of a group. No key is an id: ids have capital letters, and keys have none.
+fn read_name(name: String) -> GroupName {
+    let id = ID(name);
+    match parse_global(&id) {
+        Some((Kind::Group, number)) => GroupName::Id(number),
+        _ => GroupName::Key(id.0),
+    }
+}

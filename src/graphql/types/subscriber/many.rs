@@ -1,0 +1,102 @@
+//! Subscribers: upserts of many at once.
+
+use super::input::{UpsertSubscriberInput, UpsertSubscriberPayload};
+use crate::audience::upsert::{Upsert, Upserted, upsert_all};
+use crate::error::{Error, InputProblem, first_problems};
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+
+/// The most subscribers that can be upserted at once.
+const MAX_SUBSCRIBERS: usize = 1_000;
+
+/// What to make of subscribers.
+#[derive(InputObject)]
+pub struct UpsertSubscribersInput {
+    /// The subscribers; at most 1,000. An address that stands here several times is applied as often, in their order, and
+    /// a notice says so.
+    pub subscribers: Vec<UpsertSubscriberInput>,
+}
+
+/// What became of each subscriber.
+#[derive(SimpleObject, Default)]
+pub struct UpsertSubscribersPayload {
+    /// A result for each item of `subscribers`, in their order.
+    pub results: Vec<UpsertSubscriberPayload>,
+    /// What was wrong with the input, of all results together, such as at `subscribers[3].email`; the first 100 and how
+    /// many others there are. Subscribers without an error were written.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Changes of many subscribers.
+#[derive(Default)]
+pub struct SubscribersMutation;
+
+#[Object]
+impl SubscribersMutation {
+    /// Adds or changes up to 1,000 subscribers, as `upsertSubscriber` does with one. One that is wrong is left out, and the
+    /// others are written, in one transaction.
+    async fn upsert_subscribers(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The subscribers.")] input: UpsertSubscribersInput,
+    ) -> async_graphql::Result<UpsertSubscribersPayload> {
+        let asked = input.subscribers.len();
+        if asked > MAX_SUBSCRIBERS {
+            let message = format!("expected at most {MAX_SUBSCRIBERS} subscribers, found {asked}");
+            let error = UserError::new(UserErrorCode::Invalid, "subscribers", message);
+            return Ok(UpsertSubscribersPayload {
+                user_errors: vec![error],
+                ..Default::default()
+            });
+        }
+        let app = context.app()?;
+        let now = app.now();
+        let upserts = input.subscribers.into_iter().map(read);
+        let upserts = upserts.collect::<Result<Vec<_>, Error>>();
+        let upserts = upserts.map_err(to_graphql)?;
+        let written = app
+            .db
+            .run(move |connection| upsert_all(connection, &upserts, now));
+        payload(written.await.map_err(to_graphql)?)
+    }
+}
+
+fn read(input: UpsertSubscriberInput) -> Result<Result<Upsert, Vec<InputProblem>>, Error> {
+    match input.read() {
+        Ok(upsert) => Ok(Ok(upsert)),
+        Err(Error::Invalid(problems)) => Ok(Err(problems)),
+        Err(error) => Err(error),
+    }
+}
+
+fn payload(results: Vec<Upserted>) -> async_graphql::Result<UpsertSubscribersPayload> {
+    let mut all = Vec::new();
+    let mut told = Vec::with_capacity(results.len());
+    for (place, result) in results.into_iter().enumerate() {
+        let result = result.map_err(|problems| {
+            let problems: Vec<InputProblem> = first_problems(problems)
+                .into_iter()
+                .map(|problem| problem.below(&format!("subscribers[{place}]")))
+                .collect();
+            all.extend(problems.iter().cloned());
+            Error::Invalid(problems)
+        });
+        let mut payload = UpsertSubscriberPayload::from(split(result)?);
+        for notice in &mut payload.notices {
+            notice.path = format!("subscribers[{place}].{}", notice.path.0).into();
+        }
+        told.push(payload);
+    }
+    let user_errors = if all.is_empty() {
+        Vec::new()
+    } else {
+        split::<()>(Err(Error::Invalid(all)))?
+            .err()
+            .unwrap_or_default()
+    };
+    Ok(UpsertSubscribersPayload {
+        results: told,
+        user_errors,
+    })
+}

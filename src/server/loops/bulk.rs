@@ -1,0 +1,67 @@
+//! The loop of bulk actions: it sleeps and is woken, the steps of [`crate::bulk`] work.
+
+use crate::app::App;
+use crate::bulk::{run_next, tidy};
+use std::time::{Duration, Instant};
+
+/// How soon to look for bulk actions that others asked for, left behind, or are running.
+const SOON: Duration = Duration::from_secs(2);
+/// How soon to try again after a failure of the database.
+const LATER: Duration = Duration::from_secs(10);
+/// How often what is not needed any more is removed.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Runs bulk actions, for ever.
+pub async fn run(app: App) {
+    let mut tidied: Option<Instant> = None;
+    loop {
+        let is_due = tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY);
+        if is_due {
+            tidied = Some(Instant::now());
+        }
+        let sleep = step(&app, is_due).await;
+        if sleep.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = app.bulk_ready.notified() => {}
+        }
+    }
+}
+
+/// Runs or undoes the next bulk action, and returns how long there is nothing to do.
+async fn step(app: &App, tidies: bool) -> Duration {
+    let working = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let db = working.db.for_long_work();
+        if tidies {
+            tidy(&db, working.now())?;
+        }
+        run_next(&db, &working.refresh, &working.imports.is_stopping)
+    });
+    match done.await {
+        Ok(Ok(Some(action))) => {
+            let (state, changed) = (action.state().as_str(), action.changed);
+            tracing::info!(
+                bulk_action = action.id,
+                state,
+                changed,
+                "a bulk action was run or undone"
+            );
+            // Instant segments follow, and listeners are told of deletions.
+            app.changed.notify_one();
+            app.live.tell_ended();
+            Duration::ZERO
+        }
+        Ok(Ok(None)) => SOON,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a bulk action stopped and will be gone on with");
+            LATER
+        }
+        Err(stopped) => {
+            tracing::error!(%stopped, "a bulk action stopped and will be gone on with");
+            LATER
+        }
+    }
+}
