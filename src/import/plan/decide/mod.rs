@@ -241,7 +241,10 @@ impl Decider<'_> {
             return Some(decided(Target::Builtin("status"), Why::Name));
         }
         let has_status = || self.names.iter().any(|name| fold(name) == "status");
-        if ["subscribedat", "unsubscribedat", "statusreason"].contains(&folded.as_str())
+        // With words of consent in place of times they would say something else than they are called.
+        let holds_times = || !profile.tally(CellKind::Instant).is_mostly_bad();
+        if (["subscribedat", "unsubscribedat"].contains(&folded.as_str()) && holds_times()
+            || folded == "statusreason")
             && has_status()
         {
             return Target::builtin(name).map(|target| decided(target, Why::Name));
