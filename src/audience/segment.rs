@@ -3,6 +3,7 @@
 use super::catalogue::{load_catalogue, lock_rules};
 use super::clean::clean_text;
 use super::group::check_key;
+use super::paged_list::{PagedList, fill_pages};
 use super::paging::{Page, PageRequest};
 use super::version::check_version;
 use crate::db::JsonText;
@@ -12,6 +13,7 @@ use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, wri
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 /// A segment.
 #[derive(Debug, Clone, PartialEq, Queryable, QueryableByName, Selectable, Identifiable)]
@@ -410,48 +412,52 @@ pub struct Definition {
     pub created_at: DateTime<Utc>,
 }
 
-/// Lists a page of the versions of the rule of a segment, newest first.
+/// Lists a page of the versions of the rule of each of these segments, newest first.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_definitions(
     connection: &mut PgConnection,
-    id: i64,
+    ids: &[i64],
     request: &PageRequest<i32>,
-) -> Result<Page<Definition>, Error> {
-    request.fetch(
-        |definition: &Definition| definition.version,
-        |request, limit| {
-            let mut query = segment_definitions::table
-                .filter(segment_definitions::segment_id.eq(id))
-                .select(Definition::as_select())
-                .limit(limit)
-                .into_boxed();
-            if let Some(after) = request.after {
-                query = query.filter(segment_definitions::version.lt(after));
-            }
-            if let Some(before) = request.before {
-                query = query.filter(segment_definitions::version.gt(before));
-            }
-            query = if request.from_end {
-                query.order(segment_definitions::version.asc())
-            } else {
-                query.order(segment_definitions::version.desc())
-            };
-            Ok(query.load(connection)?)
-        },
-    )
+) -> Result<HashMap<i64, Page<Definition>>, Error> {
+    let list = PagedList {
+        from: "segment_definitions d WHERE d.segment_id = asked.holder",
+        id: "d.version::bigint",
+        key: &["d.version"],
+        bound: "KEY::integer",
+        descends: true,
+        ..PagedList::default()
+    };
+    let pages = list.find_pages(connection, ids, &request.map(i32::to_string))?;
+    let versions = pages.values().flat_map(|page| &page.rows);
+    let versions: HashSet<i32> = versions
+        .filter_map(|item| item.id.try_into().ok())
+        .collect();
+    let rows: Vec<(i64, Definition)> = segment_definitions::table
+        .filter(segment_definitions::segment_id.eq_any(ids))
+        .filter(segment_definitions::version.eq_any(versions))
+        .select((segment_definitions::segment_id, Definition::as_select()))
+        .load(connection)?;
+    let rows = rows.into_iter();
+    let rows = rows.map(|(segment_id, row)| ((segment_id, i64::from(row.version)), row));
+    Ok(fill_pages(pages, rows.collect()))
 }
 
-/// Returns how many versions of its rule a segment has had.
+/// Returns how many versions of its rule each of these segments has had.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_definitions(connection: &mut PgConnection, id: i64) -> Result<i64, Error> {
-    Ok(segment_definitions::table
-        .filter(segment_definitions::segment_id.eq(id))
-        .count()
-        .get_result(connection)?)
+pub fn count_definitions(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    let counted: Vec<(i64, i64)> = segment_definitions::table
+        .filter(segment_definitions::segment_id.eq_any(ids))
+        .group_by(segment_definitions::segment_id)
+        .select((segment_definitions::segment_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(counted.into_iter().collect())
 }
 
 fn read_rule(connection: &mut PgConnection, own: &str, rule: &Value) -> Result<Node, Error> {

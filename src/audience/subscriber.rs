@@ -3,8 +3,9 @@
 use super::clean::clean_email;
 use super::consent::{Consent, Notice};
 use super::membership;
-use super::paging::{Page, PageRequest};
+use super::paging::{Page, PageRequest, Stretch};
 use super::removal::erase;
+use super::row_size::are_within;
 use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
@@ -72,7 +73,7 @@ pub struct Stored {
 }
 
 /// How a list of subscribers is ordered; both keys are unique.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SubscriberOrder {
     /// By id, which is the order in which they were added.
     #[default]
@@ -82,12 +83,21 @@ pub enum SubscriberOrder {
 }
 
 /// The place of a subscriber in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SubscriberKey {
     /// In a list by id.
     Id(i64),
     /// In a list by e-mail.
     Email(String),
+}
+
+impl std::fmt::Display for SubscriberKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SubscriberKey::Id(id) => write!(formatter, "{id}"),
+            SubscriberKey::Email(email) => formatter.write_str(email),
+        }
+    }
 }
 
 impl Subscriber {
@@ -111,6 +121,22 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
         .load(connection)?)
 }
 
+/// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_within(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    bytes: i64,
+) -> Result<Vec<Subscriber>, Error> {
+    Ok(subscribers::table
+        .filter(subscribers::id.eq_any(ids))
+        .filter(are_within("subscribers", "custom", ids, bytes))
+        .select(Subscriber::as_select())
+        .load(connection)?)
+}
+
 /// Finds subscribers by id, in the order of the ids.
 ///
 /// # Errors
@@ -121,15 +147,15 @@ pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<S
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-/// Returns the first and the last id that a request for a page by id can mean.
-pub fn id_bounds(request: &PageRequest<SubscriberKey>) -> (i64, i64) {
+/// Returns the first and the last id that a stretch of a list by id can have.
+pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
     let id_of = |key: &Option<SubscriberKey>| match key {
         Some(SubscriberKey::Id(id)) => Some(*id),
         _ => None,
     };
     (
-        id_of(&request.after).map_or(0, |after| after.saturating_add(1).max(0)),
-        id_of(&request.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
+        id_of(&stretch.after).map_or(0, |after| after.saturating_add(1).max(0)),
+        id_of(&stretch.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
     )
 }
 

@@ -17,6 +17,7 @@ mod event_plan;
 mod events;
 mod exact_sum;
 mod explain;
+mod identity;
 mod leaf;
 mod list;
 mod millionths;

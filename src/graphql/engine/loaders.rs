@@ -24,8 +24,8 @@ use crate::export::list_people;
 use crate::import;
 use crate::import::{Import, ProblemKind};
 use crate::past::{
-    Passage, Position, Refresh, SegmentRefresh, Start, count_refreshes_of, find_joined_at,
-    find_last_refreshes, find_refreshes, find_start, list_passages, list_segment_refreshes,
+    Passage, Position, Refresh, SegmentRefresh, Start, find_joined_at, find_last_refreshes,
+    find_refreshes, find_start, list_passages, list_segment_refreshes,
 };
 use crate::refresh::last_run;
 use crate::rule::Dependency;
@@ -122,6 +122,16 @@ macro_rules! load {
         }
     };
 }
+
+mod pages;
+
+pub use pages::{
+    DefinitionsOf, EventsOf, GroupMembers, GrowthOf, MemberCountAsOf, OverlapWithGroup,
+    OverlapWithSegment, ProblemsOf, RefreshesOf, SegmentMembers, SegmentMembersAsOf, load_events,
+    load_people,
+};
+
+use pages::{DefinitionCount, ProblemCount, RefreshCount};
 
 fn by_id<T, V: From<T>>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, V> {
     let keyed = rows.into_iter().map(|row| (id(&row), row.into()));
@@ -327,7 +337,7 @@ load!(
 load!(
     /// When a subscriber joined segments and left them, newest first.
     PassagesOf(i64) -> Vec<Passage>,
-    |connection, ids| ids.into_iter().map(|id| Ok((id, list_passages(connection, id)?))).collect()
+    |connection, ids| list_passages(connection, &ids)
 );
 
 load!(
@@ -430,6 +440,13 @@ impl Total {
             Total::SegmentMembers(id) => load_one(loader, SegmentMemberCount(*id))
                 .await?
                 .unwrap_or(0),
+            Total::Definitions(id) => load_one(loader, DefinitionCount(*id)).await?.unwrap_or(0),
+            Total::RefreshesOf(id) => load_one(loader, RefreshCount(*id)).await?.unwrap_or(0),
+            Total::ImportProblems(id, kinds) => {
+                load_one(loader, ProblemCount((*id, kinds.clone())))
+                    .await?
+                    .unwrap_or(0)
+            }
             Total::Events(id, name) => load_one(loader, TotalsOf(*id))
                 .await?
                 .unwrap_or_default()
@@ -453,13 +470,10 @@ impl Total {
                     .filter(segments::archived_at.is_null())
                     .count()
                     .get_result(connection)?,
-                Total::Definitions(id) => segment::count_definitions(connection, *id)?,
-                Total::RefreshesOf(id) => count_refreshes_of(connection, *id)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
-                Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
                 _ => subscriber::count(connection)?,
             })
         });

@@ -8,20 +8,23 @@ use super::subscriber::{
 };
 use crate::audience::clean::clean_email;
 use crate::audience::group::{self, Group};
-use crate::audience::membership::{MemberChange, list_group_members};
+use crate::audience::membership::MemberChange;
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::Error;
-use crate::graphql::engine::answer_budget::{Text, permit_load};
+use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
 use crate::graphql::engine::id::{Kind, input_id, parse_global, parse_kind, to_global};
-use crate::graphql::engine::loaders::{GroupById, GroupMemberCount, Total, load_one};
+use crate::graphql::engine::loaders::{
+    GroupById, GroupMemberCount, GroupMembers, Total, load_one, load_people,
+};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::rule::DependencyKind;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The most subscribers that can be added or removed at once.
@@ -88,19 +91,23 @@ impl GroupNode {
         let order = order_by.into();
         let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
         let id = self.0.id;
-        let _permit = permit_load(context).await;
-        let members = context
-            .app()?
-            .db
-            .run(move |connection| list_group_members(connection, id, order, &request));
-        let edges = members
-            .await
-            .map_err(to_graphql)?
-            .map(|(subscriber, added_at)| GroupMemberEdge {
-                cursor: subscriber_cursor("Group.members", &subscriber, order),
-                node: SubscriberNode(subscriber.into()),
-                added_at,
-            });
+        let page = load_one(context.loader()?, GroupMembers((id, (order, request)))).await?;
+        let page = page.unwrap_or_default();
+        let added: HashMap<i64, Option<DateTime<Utc>>> = page
+            .rows
+            .iter()
+            .map(|item| (item.id, item.moment))
+            .collect();
+        let people = load_people(context, page.map(|item| item.id)).await?;
+        let edges = people.map(|subscriber| GroupMemberEdge {
+            cursor: subscriber_cursor("Group.members", &subscriber, order),
+            added_at: added
+                .get(&subscriber.id)
+                .copied()
+                .flatten()
+                .unwrap_or_default(),
+            node: SubscriberNode(subscriber),
+        });
         Ok(GroupMemberConnection::new(edges, Total::GroupMembers(id)))
     }
 

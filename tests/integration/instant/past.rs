@@ -61,8 +61,9 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
 fn passages_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
     let passages = app
         .db()
-        .run_here(|connection| list_passages(connection, id));
-    let passages = passages.expect("passages").into_iter();
+        .run_here(|connection| list_passages(connection, &[id]));
+    let passages = passages.expect("passages").remove(&id);
+    let passages = passages.unwrap_or_default().into_iter();
     passages
         .map(|passage| {
             (
