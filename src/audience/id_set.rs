@@ -1,6 +1,6 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
 
-use super::membership::{BLOCK_BYTES, BLOCK_IDS};
+use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{segment_blocks, subscribers};

@@ -1,7 +1,6 @@
 //! Membership: who is in which group or segment, read from rows and bitmaps.
-//!
-//! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
 
+use super::block::{BLOCK_IDS, list_bits};
 use super::group::Group;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
 use super::paged_list::{Item, PagedList};
@@ -10,69 +9,13 @@ use super::segment::Segment;
 use super::subscriber::{self, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Timestamptz};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How many ids a block has.
-pub const BLOCK_IDS: i64 = 8_192;
-/// How many blocks a chunk has: what is evaluated at a time, and what a change is remembered by.
-pub const CHUNK_BLOCKS: i32 = 16;
-/// How many ids a chunk has.
-pub const CHUNK_IDS: i64 = BLOCK_IDS * CHUNK_BLOCKS as i64;
-/// How many bytes the bitmap of a block has.
-pub const BLOCK_BYTES: usize = 1_024;
-
 /// How many blocks are read at a time while looking for the members of a page.
 const BLOCKS_AT_A_TIME: i64 = 16;
-
-/// What adding to or removing from a group did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberChange {
-    /// How many memberships changed.
-    pub changed: usize,
-    /// How many were so already.
-    pub unchanged: usize,
-    /// How many of the subscribers do not exist.
-    pub unknown: usize,
-}
-
-impl MemberChange {
-    pub(super) fn new(asked: &[i64], existing: usize, changed: usize) -> MemberChange {
-        let mut distinct = asked.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
-        MemberChange {
-            changed,
-            unchanged: existing.saturating_sub(changed),
-            unknown: distinct.len().saturating_sub(existing),
-        }
-    }
-}
-
-/// Keeps a refresh from writing members until the end of this transaction; several such transactions may run at once.
-///
-/// # Errors
-/// Those of the database.
-pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
-}
-
-/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one. A
-/// refresh, the follower and a deletion take it: each reads members and writes them back, and their changes become
-/// visible in the order of their ids.
-///
-/// # Errors
-/// Those of the database.
-pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
-}
 
 /// Groups by subscriber, each with when the subscriber was added.
 pub type GroupsBySubscriber = HashMap<i64, Vec<(Arc<Group>, DateTime<Utc>)>>;
@@ -411,18 +354,4 @@ fn blocks_between(
         of_segment.push((row.block, row.members));
     }
     Ok(blocks)
-}
-
-/// Lists the ids whose bits are set in a block, ascending.
-pub fn list_bits(block: i32, members: &[u8]) -> Vec<i64> {
-    let first = i64::from(block) * BLOCK_IDS;
-    let mut ids = Vec::new();
-    for (position, byte) in members.iter().enumerate() {
-        let mut rest = *byte;
-        while rest != 0 {
-            ids.push(first + position as i64 * 8 + i64::from(rest.trailing_zeros()));
-            rest &= rest - 1;
-        }
-    }
-    ids
 }

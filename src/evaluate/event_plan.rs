@@ -125,8 +125,8 @@ impl EventPlan {
         if let Some(place) = self.places.find(filter) {
             return place;
         }
-        // A property has no events of its own, nor is it in a group.
-        let leaf = resolve_leaf(&filter.leaf, moment, &mut EventPlan::default());
+        let leaf = resolve_leaf(&filter.leaf, moment, &mut |event| self.add(event, moment));
+        // A property is in no group.
         leaf.list_needs(&mut self.columns, &mut BTreeSet::new());
         self.filters.push(ResolvedFilter {
             leaf,

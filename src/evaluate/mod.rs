@@ -18,6 +18,7 @@ mod events;
 mod exact_sum;
 mod explain;
 mod identity;
+mod kernels;
 mod leaf;
 mod list;
 mod millionths;

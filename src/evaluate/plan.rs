@@ -6,7 +6,7 @@ use super::dates::resolve_window;
 use super::event_plan::EventPlan;
 use super::identity::Places;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
-use rollcall_rule::{CheckedRule, Leaf, Moment, NodeKind, Quantifier, TimeWindow};
+use rollcall_rule::{CheckedRule, EventLeaf, Leaf, Moment, NodeKind, Quantifier, TimeWindow};
 use std::collections::{BTreeSet, HashMap};
 
 /// What to load and what to evaluate for a set of rules at one moment.
@@ -205,7 +205,9 @@ impl Planner<'_> {
             NodeKind::Leaf { leaf, negated } => {
                 let position = self.known_leaves.find(leaf).unwrap_or_else(|| {
                     let plan = &mut self.plan;
-                    let resolved = resolve_leaf(leaf, self.moment, &mut plan.events);
+                    let events = &mut plan.events;
+                    let mut plan_event = |event: &EventLeaf| events.add(event, self.moment);
+                    let resolved = resolve_leaf(leaf, self.moment, &mut plan_event);
                     resolved.list_needs(&mut plan.columns, &mut plan.groups);
                     plan.leaves.push(resolved);
                     self.known_leaves.insert(leaf, plan.leaves.len() - 1);

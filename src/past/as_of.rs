@@ -5,40 +5,24 @@
 //! ids of deleted subscribers: counts of the past include them, lists of people do not. Changes are kept as long as the
 //! settings say; what is older is folded away, and whoever asks beyond it is told so.
 
-use super::history::{Refresh, SegmentRefresh};
-use super::position::{Place, check_refresh, last_refresh_at, too_old};
+use super::position::{Place, last_refresh_at};
+use super::snapshot::in_snapshot;
+use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
 use crate::audience::id_set::{IdSet, SETS_AT_A_TIME};
-use crate::audience::membership::CHUNK_IDS;
-use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
-use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
+use crate::audience::subscriber::{SubscriberKey, SubscriberOrder};
 use crate::db::schema::{
     history, instant_changes, refreshes, segment_changes, segment_deletions, segment_refreshes,
     subscriber_deletions,
 };
 use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, max, min};
+use diesel::dsl::{max, min};
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
-
-/// Runs a question over one snapshot, so that members and changes belong together.
-///
-/// # Errors
-/// Those of the question and of the database.
-pub fn in_snapshot<T>(
-    connection: &mut PgConnection,
-    ask: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
-) -> Result<T, Error> {
-    connection
-        .build_transaction()
-        .repeatable_read()
-        .read_only()
-        .run(ask)
-}
+use std::collections::HashMap;
 
 /// What is known of each of some segments, or why it is not.
 pub type Each<T> = HashMap<i64, Result<T, Error>>;
@@ -175,7 +159,7 @@ fn not_kept(connection: &mut PgConnection, folded: i64, at: DateTime<Utc>) -> Re
 }
 
 /// Returns the last refresh whose changes are not kept any more.
-fn folded_through(connection: &mut PgConnection) -> Result<i64, Error> {
+pub(super) fn folded_through(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(history::table
         .select(history::folded_through)
         .first(connection)?)
@@ -193,7 +177,7 @@ fn keep_filled(
 }
 
 /// Whether a segment had been filled by the end of a refresh.
-fn is_filled(
+pub(super) fn is_filled(
     connection: &mut PgConnection,
     segment_id: i64,
     refresh_id: i64,
@@ -204,7 +188,7 @@ fn is_filled(
 }
 
 /// Returns the members of a segment after a refresh, also those who were deleted since.
-fn members_after(
+pub(super) fn members_after(
     connection: &mut PgConnection,
     segment_id: i64,
     refresh_id: i64,
@@ -229,7 +213,7 @@ fn members_at(
 
 /// Undoes the changes of each segment after its place, up to those of a refresh. A deletion is undone like any other
 /// change.
-fn undo(
+pub(super) fn undo(
     connection: &mut PgConnection,
     places: &HashMap<i64, Place>,
     through: i64,
@@ -300,7 +284,10 @@ fn undo(
 }
 
 /// Returns the subscribers deleted since a refresh.
-fn deleted_since(connection: &mut PgConnection, refresh_id: i64) -> Result<IdSet, Error> {
+pub(super) fn deleted_since(
+    connection: &mut PgConnection,
+    refresh_id: i64,
+) -> Result<IdSet, Error> {
     let refresh = subscriber_deletions::refresh_id;
     let ids: Vec<i64> = subscriber_deletions::table
         .filter(refresh.ge(refresh_id).or(refresh.is_null()))
@@ -317,147 +304,6 @@ pub(crate) fn ids_of(chunk: i32, changed: &[u8]) -> Result<impl Iterator<Item = 
     Ok(offsets
         .into_iter()
         .map(move |offset| first + i64::from(offset)))
-}
-
-/// Who joined a segment, who left it, and which members were deleted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changed {
-    /// Who was not a member before and was after it.
-    pub joined: IdSet,
-    /// Who was a member before and was not after it.
-    pub left: IdSet,
-    /// Who was a member before and does not exist any more.
-    pub deleted: IdSet,
-}
-
-/// Finds who joined a segment and who left it in a refresh itself, also those who were deleted since. Must run within
-/// a snapshot.
-///
-/// # Errors
-/// [`Error::Resync`] if the refresh is longer ago than changes are kept; those of the database.
-pub fn changed_in(
-    connection: &mut PgConnection,
-    segment_id: i64,
-    refresh_id: i64,
-) -> Result<Changed, Error> {
-    // Of the very refresh that was folded away last, the members after it are known, but not the change.
-    if refresh_id <= folded_through(connection)? {
-        return Err(too_old());
-    }
-    let after = members_after(connection, segment_id, refresh_id)?;
-    let mut changed = Changed::default();
-    if find_first_fill(connection, &[segment_id])?.get(&segment_id) == Some(&refresh_id) {
-        changed.joined = after;
-        return Ok(changed);
-    }
-    let rows: Vec<(i32, Vec<u8>)> = segment_changes::table
-        .filter(segment_changes::segment_id.eq(segment_id))
-        .filter(segment_changes::refresh_id.eq(refresh_id))
-        .select((segment_changes::chunk, segment_changes::changed))
-        .load(connection)?;
-    for (chunk, ids) in rows {
-        for id in ids_of(chunk, &ids)? {
-            match after.contains(id) {
-                true => changed.joined.flip(id),
-                false => changed.left.flip(id),
-            }
-        }
-    }
-    Ok(changed)
-}
-
-/// Finds how the members after a refresh of a segment differ from those after the refresh of the segment before it.
-/// Subscribers who were deleted by now are in `deleted` if they were members before, and nowhere if they joined. Must
-/// run within a snapshot.
-///
-/// # Errors
-/// As [`changed_in`].
-pub fn changed_through(
-    connection: &mut PgConnection,
-    segment_id: i64,
-    refresh_id: i64,
-) -> Result<Changed, Error> {
-    let previous: Option<i64> = segment_refreshes::table
-        .filter(segment_refreshes::segment_id.eq(segment_id))
-        .filter(segment_refreshes::refresh_id.lt(refresh_id))
-        .select(max(segment_refreshes::refresh_id))
-        .first(connection)?;
-    let mut previous = previous.unwrap_or_default();
-    if !is_filled(connection, segment_id, previous)? {
-        // It was empty until now, whatever of that time is kept.
-        previous = refresh_id - 1;
-    }
-    if previous < folded_through(connection)? {
-        return Err(too_old());
-    }
-    let after = members_after(connection, segment_id, refresh_id)?;
-    let mut before = after.clone();
-    match is_filled(connection, segment_id, previous)? {
-        true => {
-            let places = HashMap::from([(segment_id, Place::after_refresh(previous))]);
-            let mut sets = HashMap::from([(segment_id, before)]);
-            undo(connection, &places, refresh_id, &mut sets)?;
-            before = sets.remove(&segment_id).unwrap_or_default();
-        }
-        false => before = IdSet::default(),
-    }
-    let gone = deleted_since(connection, previous)?;
-    let mut changed = Changed {
-        joined: after.clone(),
-        left: before.clone(),
-        deleted: before.clone(),
-    };
-    changed.joined.remove_all(&before);
-    changed.joined.remove_all(&gone);
-    changed.left.remove_all(&after);
-    changed.deleted.remove_all(&after);
-    changed.deleted.retain(&gone);
-    changed.left.remove_all(&gone);
-    Ok(changed)
-}
-
-/// Lists a page of one side of [`changed_through`], and says how many they are in all.
-///
-/// # Errors
-/// As there.
-pub fn list_changed(
-    connection: &mut PgConnection,
-    (segment_id, refresh_id): (i64, i64),
-    side: impl FnOnce(Changed) -> IdSet,
-    order: SubscriberOrder,
-    request: &PageRequest<SubscriberKey>,
-) -> Result<(Page<Subscriber>, usize), Error> {
-    in_snapshot(connection, |connection| {
-        let people = side(changed_through(connection, segment_id, refresh_id)?);
-        let page = people.list_page(connection, order, request)?;
-        Ok((page, people.count()))
-    })
-}
-
-/// Lists a page of the ids of the members who were deleted, ascending, and says how many they are in all.
-///
-/// # Errors
-/// As [`changed_through`].
-pub fn list_deleted(
-    connection: &mut PgConnection,
-    (segment_id, refresh_id): (i64, i64),
-    request: &PageRequest<i64>,
-) -> Result<(Page<i64>, usize), Error> {
-    in_snapshot(connection, |connection| {
-        let deleted = changed_through(connection, segment_id, refresh_id)?.deleted;
-        let page = request.fetch(
-            |id| *id,
-            |request, limit| {
-                let first = request.after.map_or(0, |after| after.saturating_add(1));
-                let last = request
-                    .before
-                    .map_or(i64::MAX, |before| before.saturating_sub(1));
-                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                Ok(deleted.list_between(first, last, request.from_end, limit))
-            },
-        )?;
-        Ok((page, deleted.count()))
-    })
 }
 
 /// Returns the refresh in which each of these segments was filled first.
@@ -478,64 +324,6 @@ pub(crate) fn find_first_fill(
     Ok(filled
         .filter_map(|(segment, refresh)| Some((segment, refresh?)))
         .collect())
-}
-
-/// Lists a page of the refreshes of each of these segments, newest first, with what each did to it. The keys are ids with
-/// tokens.
-///
-/// # Errors
-/// [`Error::Resync`] if a key is not one of this history; those of the database.
-pub fn list_refreshes_of(
-    connection: &mut PgConnection,
-    segment_ids: &[i64],
-    request: &PageRequest<(i64, i64)>,
-) -> Result<HashMap<i64, Page<(Refresh, SegmentRefresh)>>, Error> {
-    for (refresh_id, token) in request.after.iter().chain(&request.before) {
-        check_refresh(connection, *refresh_id, *token)?;
-    }
-    let list = PagedList {
-        from: "segment_refreshes r WHERE r.segment_id = asked.holder",
-        id: "r.refresh_id",
-        key: &["r.refresh_id"],
-        bound: "KEY::bigint",
-        descends: true,
-        ..PagedList::default()
-    };
-    let pages = list.find_pages(
-        connection,
-        segment_ids,
-        &request.map(|(id, _)| id.to_string()),
-    )?;
-    let ids: HashSet<i64> = pages
-        .values()
-        .flat_map(|page| page.rows.iter().map(|item| item.id))
-        .collect();
-    let rows: Vec<(Refresh, SegmentRefresh)> = segment_refreshes::table
-        .inner_join(refreshes::table)
-        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
-        .filter(segment_refreshes::refresh_id.eq_any(ids))
-        .select((Refresh::as_select(), SegmentRefresh::as_select()))
-        .load(connection)?;
-    let rows = rows
-        .into_iter()
-        .map(|row| ((row.1.segment_id, row.0.id), row));
-    Ok(fill_pages(pages, rows.collect()))
-}
-
-/// Returns how many refreshes each of these segments has had.
-///
-/// # Errors
-/// Those of the database.
-pub fn count_refreshes_of(
-    connection: &mut PgConnection,
-    segment_ids: &[i64],
-) -> Result<HashMap<i64, i64>, Error> {
-    let counted: Vec<(i64, i64)> = segment_refreshes::table
-        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
-        .group_by(segment_refreshes::segment_id)
-        .select((segment_refreshes::segment_id, count_star()))
-        .load(connection)?;
-    Ok(counted.into_iter().collect())
 }
 
 /// Folds away the changes of refreshes whose `as_of` is before a moment; returns how many rows went.

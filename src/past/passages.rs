@@ -1,8 +1,9 @@
 //! Passages: when somebody joined segments and left them, put together from the changes in refreshes and between them.
 
-use super::as_of::{find_first_fill, in_snapshot};
+use super::as_of::find_first_fill;
+use super::snapshot::in_snapshot;
+use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
-use crate::audience::membership::CHUNK_IDS;
 use crate::db::schema::{history, instant_changes, refreshes};
 use crate::error::Error;
 use chrono::{DateTime, Utc};

@@ -7,7 +7,7 @@
 //! A restored backup goes back in that order and then gives the same ids to other changes. Every refresh and every
 //! change between refreshes therefore has a random token, and a position carries the token of the last one before it.
 
-use super::as_of::in_snapshot;
+use super::snapshot::in_snapshot;
 use crate::db::schema::{history, instant_changes, refreshes, segment_deletions};
 use crate::error::Error;
 use chrono::{DateTime, Utc};

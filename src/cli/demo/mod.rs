@@ -4,7 +4,7 @@ use super::database;
 use super::serve::{ServingArguments, serve};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::setting::Missing;
-use crate::audience::{event, group, subscriber, subscriber_changes};
+use crate::audience::{event, group, subscriber_changes, subscriber_store};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use crate::db::Db;
@@ -145,7 +145,7 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
             city: Some(Some("Philadelphia".to_owned())),
             ..Default::default()
         };
-        subscriber::upsert(
+        subscriber_store::upsert(
             connection,
             "cdnow-0001@example.com",
             &changes,

@@ -1,12 +1,12 @@
 //! Loaders of fields with arguments: what is asked with the same arguments is found for all parents together.
 
 use super::{Loaders, grouped, load_one};
+use crate::audience::definition::{Definition, count_definitions, list_definitions};
 use crate::audience::event::{self, Event, EventKey};
 use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
 use crate::audience::membership::{find_group_members, find_segment_members};
 use crate::audience::paged_list::Item;
 use crate::audience::paging::{Page, PageRequest};
-use crate::audience::segment::{self, Definition};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::permit_load;
@@ -84,13 +84,13 @@ load!(
 load!(
     /// A page of the rules that a segment had.
     DefinitionsOf((i64, PageRequest<i32>)) -> Page<Definition>,
-    |connection, keys| each(keys, |request, ids| segment::list_definitions(connection, ids, request))
+    |connection, keys| each(keys, |request, ids| list_definitions(connection, ids, request))
 );
 
 load!(
     /// How many rules a segment had.
     DefinitionCount(i64) -> i64,
-    |connection, ids| segment::count_definitions(connection, &ids)
+    |connection, ids| count_definitions(connection, &ids)
 );
 
 load!(

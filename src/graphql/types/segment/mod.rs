@@ -12,8 +12,9 @@ use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
+use crate::audience::definition::Definition;
 use crate::audience::paging::Page;
-use crate::audience::segment::{self, Definition, Segment, SegmentMode};
+use crate::audience::segment::{self, Segment, SegmentMode};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::connection::{connection, write_cursor};
