@@ -241,6 +241,31 @@ pub fn list_all_of(
         .load(connection)?)
 }
 
+/// Lists events of a subscriber, newest first, from behind one of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_page_of(
+    connection: &mut PgConnection,
+    subscriber_id: i64,
+    after: Option<(DateTime<Utc>, i64)>,
+    limit: i64,
+) -> Result<Vec<Event>, Error> {
+    let mut query = events::table
+        .filter(events::subscriber_id.eq(subscriber_id))
+        .order((events::occurred_at.desc(), events::id.desc()))
+        .select(columns!())
+        .limit(limit)
+        .into_boxed();
+    if let Some((at, id)) = after {
+        // The first condition alone is one that an index serves.
+        query = query
+            .filter(events::occurred_at.le(at))
+            .filter(events::occurred_at.lt(at).or(events::id.lt(id)));
+    }
+    Ok(query.load(connection)?)
+}
+
 /// Lists the totals of these subscribers, by event name.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use super::terminal::{progress_bar, say_rows};
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
-use crate::export::{Content, ExportError, ExportRequest, Format, Progress, find_person, prepare};
+use crate::export::{Content, ExportError, ExportRequest, Format, Progress, prepare, write_person};
 use crate::rule::{Status, find_lost_digits, parse_instant};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -152,16 +152,12 @@ fn run_person(
     output: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let opened = database::open(database)?;
-    let document = opened
-        .db
-        .run_here(|connection| find_person(connection, email));
-    opened.close()?;
-    let document = document?;
     let result = write_to(output, |mut sink| {
-        serde_json::to_writer_pretty(&mut sink, &document).map_err(std::io::Error::from)?;
+        write_person(&opened.db, email, true, &mut sink)?;
         sink.write_all(b"\n")?;
         Ok(1)
     });
+    opened.close()?;
     finish(result, output)
 }
 

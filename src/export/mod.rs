@@ -7,11 +7,13 @@
 //! same file.
 
 mod columns;
+mod document;
 mod pages;
 mod person;
 mod write;
 
-pub use person::{MAX_EVENTS, find_person, list_people};
+pub use document::write_person;
+pub use person::{MAX_EVENTS, list_people};
 
 use crate::audience::custom_field;
 use crate::audience::group;

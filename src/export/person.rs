@@ -14,7 +14,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
 /// The most events that the documents of [`list_people`] hold, all of them together.
@@ -23,20 +23,25 @@ pub const MAX_EVENTS: i64 = 10_000;
 /// The most bytes that the properties of these events take.
 const MAX_BYTES: i64 = 8_000_000;
 
-/// Returns all that is held about the person of that e-mail address.
+/// Returns all that is held about the person of that e-mail address but for the events, of which there is an empty list;
+/// and the id.
 ///
 /// # Errors
 /// [`Error::NotFound`]; those of the database.
-pub fn find_person(connection: &mut PgConnection, email: &str) -> Result<Value, Error> {
-    in_snapshot(connection, |connection| {
-        let missing = || Error::not_found("subscriber", format!("\"{}\"", email.trim()));
-        let email = find_email(email);
-        let subscriber = find_by_emails(connection, &[email])?.pop();
-        let subscriber = subscriber.ok_or_else(missing)?;
-        let id = subscriber.id;
-        let mut documents = collect(connection, vec![subscriber])?;
-        documents.remove(&id).ok_or_else(missing)
-    })
+pub fn collect_one(
+    connection: &mut PgConnection,
+    email: &str,
+) -> Result<(i64, Map<String, Value>), Error> {
+    let missing = || Error::not_found("subscriber", format!("\"{}\"", email.trim()));
+    let email = find_email(email);
+    let subscriber = find_by_emails(connection, &[email])?.pop();
+    let subscriber = subscriber.ok_or_else(missing)?;
+    let id = subscriber.id;
+    let held = hold(connection, &[id])?;
+    match compose(vec![subscriber], held).remove(&id) {
+        Some(Value::Object(document)) => Ok((id, document)),
+        _ => Err(missing()),
+    }
 }
 
 /// Returns all that is held about each of these subscribers, by id.
@@ -70,7 +75,13 @@ pub fn list_people(
             return Err(Error::invalid("personalData", message));
         }
         let found = find_by_ids(connection, ids)?;
-        collect(connection, found)
+        let ids: Vec<i64> = found.iter().map(|person| person.id).collect();
+        let mut held = hold(connection, &ids)?;
+        for event in list_all_of(connection, &ids)? {
+            let of_person = held.events.entry(event.subscriber_id).or_default();
+            of_person.push(event_json(&event));
+        }
+        Ok(compose(found, held))
     })
 }
 
@@ -86,31 +97,29 @@ struct Held {
     imports: HashMap<i64, Vec<Value>>,
 }
 
-fn collect(
-    connection: &mut PgConnection,
-    people: Vec<Subscriber>,
-) -> Result<HashMap<i64, Value>, Error> {
-    let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+/// Gathers what is held about people, but for their events.
+fn hold(connection: &mut PgConnection, ids: &[i64]) -> Result<Held, Error> {
     let mut held = Held::default();
-    for change in list_status_changes(connection, &ids)? {
+    for change in list_status_changes(connection, ids)? {
         let of_person = held.statuses.entry(change.subscriber_id).or_default();
         of_person.push(status_json(change));
     }
-    collect_groups(connection, &ids, &mut held)?;
-    collect_segments(connection, &ids, &mut held)?;
-    collect_history(connection, &ids, &mut held)?;
-    for event in list_all_of(connection, &ids)? {
-        let of_person = held.events.entry(event.subscriber_id).or_default();
-        of_person.push(event_json(event));
-    }
-    for total in list_totals(connection, &ids)? {
+    collect_groups(connection, ids, &mut held)?;
+    collect_segments(connection, ids, &mut held)?;
+    collect_history(connection, ids, &mut held)?;
+    for total in list_totals(connection, ids)? {
         let of_person = held.totals.entry(total.subscriber_id).or_default();
         of_person.push(total_json(total));
     }
-    for change in list_changes_of(connection, &ids)? {
+    for change in list_changes_of(connection, ids)? {
         let of_person = held.imports.entry(change.subscriber_id).or_default();
         of_person.push(change_json(change));
     }
+    Ok(held)
+}
+
+/// Makes the documents, by subscriber.
+fn compose(people: Vec<Subscriber>, mut held: Held) -> HashMap<i64, Value> {
     let document = |person: Subscriber| {
         let id = person.id;
         let document = json!({
@@ -125,7 +134,7 @@ fn collect(
         });
         (id, document)
     };
-    Ok(people.into_iter().map(document).collect())
+    people.into_iter().map(document).collect()
 }
 
 fn collect_groups(
@@ -244,7 +253,8 @@ fn change_json(change: PersonChange) -> Value {
     })
 }
 
-fn event_json(event: Event) -> Value {
+/// An event as these documents have it.
+pub fn event_json(event: &Event) -> Value {
     json!({
         "name": event.name,
         "occurredAt": instant(event.occurred_at),

@@ -51,7 +51,7 @@ pub struct Mutation(
     types::refresh::RefreshMutation,
     types::setting::SettingMutation,
     types::api_key::ApiKeyMutation,
-    types::import::input::ImportMutation,
+    types::import::mutation::ImportMutation,
 );
 
 /// The schema with everything it needs to answer.

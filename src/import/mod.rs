@@ -18,13 +18,14 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod tidy;
 pub(crate) mod undo;
+mod undo_later;
 pub(crate) mod undo_locks;
 pub(crate) mod value;
 pub(crate) mod whole;
 pub(crate) mod write;
 
 pub use control::{create, create_to, resume, set_file, start};
-pub use value::dates::DateFormat;
+pub use value::date_format::DateFormat;
 
 pub use file::encoding::Encoding;
 pub use file::source::{FileFormat, Form};

@@ -3,7 +3,7 @@
 //! the checkpoint behind it: whenever the process dies, what is stored is what some first rows of the file say.
 
 use super::control;
-use super::file::reader::{BatchReader, Kind};
+use super::file::reader::BatchReader;
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
@@ -12,16 +12,14 @@ use super::job::{self, Import, ImportState};
 use super::plan::look::{look, read_names};
 use super::plan::options::ImportOptions;
 use super::plan::{Plan, prepare, settle};
-use super::report::{ImportReport, store_problems};
-use super::write::batch::{Batch, Context, Items, Placed};
+use super::write::batch::Context;
 use super::write::copy::make_staging;
-use super::write::turns::{StopOthers, Stopped, Turns};
-use super::write::{events, subscribers};
-use crate::audience::runs;
+use super::write::turns::{Stopped, Turns};
+use super::write::writer::Writer;
 use crate::audience::setting;
 use crate::clock::Clock;
-use crate::db::schema::{import_batches, imports};
-use crate::db::{Attempts, Db};
+use crate::db::Db;
+use crate::db::schema::imports;
 use crate::error::Error;
 use crate::rule::shift_moment;
 use chrono::Duration;
@@ -29,14 +27,13 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+
+pub use super::write::writer::Progress;
 
 /// How many connections write.
 const WRITERS: usize = 2;
-
-/// How often a batch is tried whose people somebody else is adding at the same time.
-const ATTEMPTS: usize = 10;
 
 /// How imports are run.
 #[derive(Debug, Clone)]
@@ -53,15 +50,6 @@ pub struct ImportSettings {
 
 /// How many rows are written in one transaction, where nobody says otherwise.
 pub const BATCH_ROWS: u64 = 5_000;
-
-/// How far an import is, for a progress bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the file read so far, as it is on the disk.
-    pub bytes: u64,
-    /// Rows done so far.
-    pub rows: u64,
-}
 
 /// Runs an import that waits for its turn, or that a dead process left, from where it stopped. Returns nothing while
 /// another import runs; they run one at a time.
@@ -382,167 +370,4 @@ fn run_rows(
             None => was_read.map(|()| state),
         }
     })
-}
-
-/// What the writers share.
-struct Writer<'w, P> {
-    kind: &'w Kind,
-    context: &'w Context,
-    is_stopping: &'w AtomicBool,
-    turns: Turns,
-    total: Mutex<ImportReport>,
-    progress: Mutex<P>,
-}
-
-impl<P: FnMut(Progress)> Writer<'_, P> {
-    fn write_all(
-        &self,
-        mut connection: PgConnection,
-        receiver: &Mutex<Receiver<Batch>>,
-    ) -> Result<(), Stopped> {
-        // Told also where this thread panics, so that the other does not wait for ever.
-        let guard = StopOthers::new(&self.turns);
-        loop {
-            let received = receiver
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .recv();
-            let Ok(batch) = received else {
-                std::mem::forget(guard);
-                return Ok(());
-            };
-            if self.is_stopping.load(Ordering::Relaxed) {
-                let message = "the process ends; the import is taken up again";
-                return Err(Error::Unavailable(message.to_owned()).into());
-            }
-            self.write(&mut connection, batch)?;
-        }
-    }
-
-    fn write(&self, connection: &mut PgConnection, mut batch: Batch) -> Result<(), Stopped> {
-        let mut attempt = 1;
-        let mut conflicts = Attempts::new();
-        loop {
-            let written =
-                connection.transaction(|connection| self.write_once(connection, &mut batch));
-            match written {
-                // Another transaction has just added one of these people; they are known now.
-                Err(Stopped::Failed(Error::Invalid(_))) if attempt < ATTEMPTS => attempt += 1,
-                Err(Stopped::Failed(Error::Contention(_))) if conflicts.wait_for_next() => {}
-                Err(stopped) => return Err(stopped),
-                Ok(is_cancelled) => {
-                    self.turns.commit(batch.number);
-                    let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-                    progress(Progress {
-                        bytes: batch.end_byte,
-                        rows: batch.end_row,
-                    });
-                    return if is_cancelled {
-                        Err(Stopped::Cancelled)
-                    } else {
-                        Ok(())
-                    };
-                }
-            }
-        }
-    }
-
-    /// Writes a batch; returns whether somebody has asked the import to stop.
-    fn write_once(
-        &self,
-        connection: &mut PgConnection,
-        batch: &mut Batch,
-    ) -> Result<bool, Stopped> {
-        let number = batch.number;
-        // Looked up beside the batch before, unless that makes people.
-        let found = match (&batch.items, self.kind) {
-            (Items::Events(list), Kind::Events(_, options)) if !options.create_people => {
-                events::find_people(connection, list)?
-            }
-            _ => events::Found::new(),
-        };
-        let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
-        self.turns
-            .wait_to_place(number, batch.follows || creates_people)?;
-        let mut placed = match (&batch.items, self.kind) {
-            (Items::People(people), Kind::People(_, options)) => {
-                subscribers::place(connection, people, options, self.context)?
-            }
-            (Items::Events(list), Kind::Events(_, options)) => {
-                let found = if creates_people {
-                    events::find_people(connection, list)?
-                } else {
-                    found
-                };
-                events::place(connection, list, found, options, self.context)?
-            }
-            _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),
-        };
-        self.turns.placed(number);
-        placed.report.added_to_group =
-            subscribers::join_groups(connection, number, &placed, self.context)?;
-        self.remember(connection, number, &mut placed)?;
-        let mut problems = std::mem::take(&mut placed.problems);
-        problems.extend(batch.problems.iter().cloned());
-        self.turns.wait_to_commit(number)?;
-        // In the order of batches: their ids tell the order of the file.
-        store_problems(connection, self.context.import_id, &mut problems)?;
-        let total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
-        self.checkpoint(connection, batch, &placed, total)
-    }
-
-    fn remember(
-        &self,
-        connection: &mut PgConnection,
-        number: i32,
-        placed: &mut Placed,
-    ) -> Result<(), Error> {
-        if placed.new_ids.is_empty() && placed.new_people.is_empty() {
-            return Ok(());
-        }
-        let ids = std::mem::take(&mut placed.new_ids);
-        let people = std::mem::take(&mut placed.new_people);
-        diesel::insert_into(import_batches::table)
-            .values((
-                import_batches::import_id.eq(self.context.import_id),
-                import_batches::number.eq(number),
-                import_batches::created.eq(runs::encode(ids)),
-                import_batches::people.eq((!people.is_empty()).then(|| runs::encode(people))),
-            ))
-            .execute(connection)?;
-        Ok(())
-    }
-
-    /// Writes down that everything up to this batch is done, unless another process has gone on with the import.
-    fn checkpoint(
-        &self,
-        connection: &mut PgConnection,
-        batch: &Batch,
-        placed: &Placed,
-        mut total: MutexGuard<'_, ImportReport>,
-    ) -> Result<bool, Stopped> {
-        let mut counts = total.clone();
-        counts.add(&batch.report);
-        counts.add(&placed.report);
-        let stored = serde_json::to_value(&counts);
-        let stored = stored.map_err(|error| Error::Internal(error.to_string()))?;
-        let is_cancelled: Option<bool> =
-            diesel::update(imports::table.find(self.context.import_id))
-                .filter(imports::state.eq("running"))
-                .filter(imports::batches.eq(batch.number - 1))
-                .set((
-                    imports::done_rows.eq(i64::try_from(batch.end_row).unwrap_or(i64::MAX)),
-                    imports::done_bytes.eq(i64::try_from(batch.end_byte).unwrap_or(i64::MAX)),
-                    imports::batches.eq(batch.number),
-                    imports::counts.eq(stored),
-                ))
-                .returning(imports::cancel_requested)
-                .get_result(connection)
-                .optional()?;
-        // The batch is committed at once after this, before anybody else has its turn.
-        *total = counts;
-        is_cancelled.ok_or_else(|| {
-            Error::Unavailable("another process has gone on with this import".to_owned()).into()
-        })
-    }
 }

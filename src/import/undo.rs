@@ -4,6 +4,7 @@
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
 use super::run::{Lock, remove_file};
+use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
 use crate::audience::consent::restore_suppressions;
@@ -14,14 +15,11 @@ use crate::audience::status_change::Cause;
 use crate::audience::{custom_field, group};
 use crate::db::Db;
 use crate::db::schema::{import_additions, import_batches, imports};
-use crate::error::{Error, InputCode, InputProblem};
+use crate::error::Error;
 use crate::rule::join_first;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
-
-/// How many of the subscribers that stand in the way are named.
-const NAMED: usize = 5;
 
 /// How many ids one statement takes.
 const AT_A_TIME: usize = 20_000;
@@ -286,97 +284,6 @@ fn undo_subscribers(
     remove_subscribers(connection, created, now)?;
     restore_suppressions(connection, import.id)?;
     unmake(connection, import)
-}
-
-/// What was changed after the import.
-#[derive(Default)]
-struct Later {
-    count: i64,
-    named: Vec<String>,
-}
-
-#[derive(QueryableByName)]
-struct LaterRow {
-    #[diesel(sql_type = Text)]
-    email: String,
-    #[diesel(sql_type = Text)]
-    why: String,
-    #[diesel(sql_type = BigInt)]
-    total: i64,
-}
-
-impl Later {
-    /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted. Versions
-    /// may differ: undoing a later import gives a row its values back, and another version.
-    fn find_changed(&mut self, connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
-        let rows = diesel::sql_query(format!(
-            "SELECT s.email, 'changed' AS why, count(*) OVER () AS total FROM import_changes c \
-             JOIN subscribers s ON s.id = c.subscriber_id \
-             WHERE c.import_id = $1 AND to_jsonb(s) - 'version' <> c.after ORDER BY s.id LIMIT {NAMED}"
-        ))
-        .bind::<BigInt, _>(import_id)
-        .load(connection)?;
-        self.take(rows);
-        Ok(())
-    }
-
-    /// Finds those whom the import added and who were changed, did something, or joined a group since.
-    fn find_touched(
-        &mut self,
-        connection: &mut PgConnection,
-        import_id: i64,
-        ids: &[i64],
-        moment: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let rows = diesel::sql_query(format!(
-            "SELECT email, why, count(*) OVER () AS total FROM ( \
-                 SELECT s.id, s.email, CASE \
-                     WHEN s.updated_at <> $2 THEN 'changed' \
-                     WHEN EXISTS (SELECT FROM events e WHERE e.subscriber_id = s.id) THEN 'has events' \
-                     WHEN EXISTS (SELECT FROM group_memberships m WHERE m.subscriber_id = s.id AND \
-                         (m.added_at <> $2 OR m.source <> 'import' OR NOT EXISTS ( \
-                             SELECT FROM import_additions a WHERE a.import_id = $3 AND a.group_id = m.group_id))) \
-                         THEN 'joined a group' END AS why \
-                 FROM unnest($1) AS created (id) \
-                 CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = created.id OFFSET 0) s \
-             ) later WHERE why IS NOT NULL ORDER BY id LIMIT {NAMED}"
-        ))
-        .bind::<Array<BigInt>, _>(ids)
-        .bind::<Timestamptz, _>(moment)
-        .bind::<BigInt, _>(import_id)
-        .load(connection)?;
-        self.take(rows);
-        Ok(())
-    }
-
-    fn take(&mut self, rows: Vec<LaterRow>) {
-        self.count += rows.first().map_or(0, |row| row.total);
-        let free = NAMED.saturating_sub(self.named.len());
-        let named = rows.into_iter().take(free);
-        self.named
-            .extend(named.map(|row| format!("{} ({})", row.email, row.why)));
-    }
-
-    fn refuse(self) -> Result<(), Error> {
-        if self.count == 0 {
-            return Ok(());
-        }
-        let more = self.count - self.named.len() as i64;
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        let message = format!(
-            "expected subscribers as the import left them, found {} who changed later, which undoing would lose: {}{more}",
-            self.count,
-            self.named.join(", ")
-        );
-        Err(Error::Invalid(vec![
-            InputProblem::new(InputCode::Invalid, "id", message)
-                .with_hint(Some("nothing was undone".to_owned())),
-        ]))
-    }
 }
 
 /// Ends the memberships that the import added, but for those that were ended and begun again since.

@@ -160,6 +160,7 @@ pub async fn serve(
         tokio::spawn(loops::follower::run(app.clone())),
         tokio::spawn(loops::importer::run(app.clone())),
         tokio::spawn(loops::hub::run(app.clone())),
+        tokio::spawn(loops::memory::run()),
     ];
     ready(address);
     let result = server.await;

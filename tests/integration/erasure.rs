@@ -494,19 +494,14 @@ fn a_person_is_told_everything() {
         assert!(document.to_string().contains(mark), "{mark}");
     }
     // The same by another way.
-    let told = app.db().run_here(|connection| {
-        rollcall::export::find_person(connection, " Zuzana.Traceable@example.com ")
-    });
+    let told = app.person(" Zuzana.Traceable@example.com ");
     assert_eq!(&told.expect("the person is known"), document);
 }
 
 #[test]
 fn every_column_about_a_person_is_in_what_they_are_told() {
     let (app, _) = app_with_person();
-    let document = app
-        .db()
-        .run_here(|connection| rollcall::export::find_person(connection, EMAIL))
-        .expect("the person is known");
+    let document = app.person(EMAIL).expect("the person is known");
     let told = document["subscriber"].as_object().expect("an object");
     for column in columns(&app)
         .iter()
@@ -553,10 +548,7 @@ fn many_people_with_many_events_are_not_told_at_once() {
         "{refused}"
     );
     assert_eq!(ask("idle@example.com").get("errors"), None);
-    let whole: Value = app
-        .db()
-        .run_here(|connection| rollcall::export::find_person(connection, "busy@example.com"))
-        .expect("a document");
+    let whole = app.person("busy@example.com").expect("a document");
     assert_eq!(whole["events"].as_array().map(Vec::len), Some(10_001));
 }
 

@@ -102,9 +102,8 @@ fn import_file(
             } else {
                 opened.db.run_here(event::analyze)?;
             }
-            let code = printing::print_result(&opened.db, &imported, settings.clock.now())?;
-            keep_refused(&opened.db, &imported, file)?;
-            code
+            let refused = keep_refused(&opened.db, &imported, file);
+            printing::print_result(&opened.db, &imported, settings.clock.now(), &refused)?
         }
     };
     opened.close()?;
@@ -156,10 +155,11 @@ fn print_problems(file: &Path, problems: &[InputProblem]) {
     eprintln!("what can be said of a file: rollcall import subscribers --help");
 }
 
-/// Writes the rows that were left out beside the file that they come from, to be corrected and imported again.
-fn keep_refused(db: &Db, import: &Import, file: &Path) -> anyhow::Result<()> {
+/// Writes the rows that were left out beside the file that they come from, to be corrected and imported again. Returns
+/// what is said of that.
+fn keep_refused(db: &Db, import: &Import, file: &Path) -> Vec<String> {
     if import.is_dry_run() || import.report().refused == 0 || !file.is_file() {
-        return Ok(());
+        return Vec::new();
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let path = file.with_file_name(format!("{stem}.refused-{}.csv", import.id));
@@ -170,22 +170,20 @@ fn keep_refused(db: &Db, import: &Import, file: &Path) -> anyhow::Result<()> {
         written.is_ok() && std::io::Write::flush(&mut output).is_ok()
     });
     if !written {
-        say(&format!(
+        return vec![format!(
             "the refused rows: rollcall import refused {}",
             import.id
-        ));
-        return Ok(());
+        )];
     }
     let mut command = given_command();
     let name = file.display().to_string();
     for word in command.iter_mut().filter(|word| **word == name) {
         *word = path.display().to_string();
     }
-    say("the refused rows are in a file: correct them there and import it:");
-    page::command_text(&command)
-        .iter()
-        .for_each(|line| say(&harmless(line)));
-    Ok(())
+    let mut lines =
+        vec!["the refused rows are in a file: correct them there and import it:".to_owned()];
+    lines.extend(page::command_text(&command));
+    lines
 }
 
 /// Hands standard output to something that writes. That nobody reads any more is no error.
@@ -275,7 +273,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
         Command::Show(one) => {
             let import = db.run_here(|connection| import::get(connection, one.id))?;
             printing::print_import(&import);
-            return printing::print_result(db, &import, now);
+            return printing::print_result(db, &import, now, &[]);
         }
         Command::Resume(one) => {
             let import = db.run_here(|connection| import::resume(connection, one.id))?;
@@ -284,7 +282,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             if !done.is_dry_run() {
                 db.run_here(event::analyze)?;
             }
-            return printing::print_result(db, &done, now);
+            return printing::print_result(db, &done, now, &[]);
         }
         Command::Cancel(one) => {
             let import = import::cancel(db, one.id, settings)?;

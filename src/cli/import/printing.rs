@@ -23,7 +23,14 @@ const NAME: usize = 24;
 
 /// Prints the report of an import, and returns the exit code that tells its outcome. On a terminal all of it stays on
 /// the screen: as many problems are shown as there is room for, each on one line.
-pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
+///
+/// `more` is what is said in the end.
+pub fn print_result(
+    db: &Db,
+    import: &Import,
+    now: DateTime<Utc>,
+    more: &[String],
+) -> anyhow::Result<ExitCode> {
     let report = db.run_here(|connection| full_report(connection, import))?;
     let mut head = counts(&report, import.kind());
     head.extend(left_out(import));
@@ -32,7 +39,8 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     }
     let head: Vec<String> = head.iter().map(|line| harmless(line)).collect();
     let tail = what_to_do(&report, import, now);
-    let tail: Vec<String> = tail.iter().map(|line| harmless(line)).collect();
+    let tail = tail.iter().chain(more).map(|line| harmless(line));
+    let tail: Vec<String> = tail.collect();
     let screen = Screen::of_errors();
     let room = screen.as_ref().map(|screen| {
         let others = head.iter().chain(&tail);
@@ -71,8 +79,13 @@ fn left_out(import: &Import) -> Vec<String> {
             .mend
             .as_ref()
             .map(|mend| format!("; {} reads {}", flag(mend), column.mended));
+        // An event is nothing without its values.
+        let what = match import.kind() {
+            ImportKind::Subscribers => "left out",
+            ImportKind::Events => "cannot be read",
+        };
         format!(
-            "  {name}: {} {noun} left out{}",
+            "  {name}: {} {noun} {what}{}",
             column.unread,
             mend.unwrap_or_default()
         )
@@ -90,6 +103,7 @@ fn print_lines(lines: &[String]) {
 fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
     let id = import.id;
     let mut lines = Vec::new();
+    let is_nothing = report.rows > 0 && report.refused == report.rows;
     let remarks = report.repeated
         + report.suppressed
         + report.role_addresses
@@ -101,9 +115,12 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
         ));
     }
     match import.state() {
-        ImportState::Failed if report.rows > 0 && report.refused == report.rows => {
+        ImportState::Failed if is_nothing => {
             let why = import.error.as_deref().unwrap_or_default();
             lines.push(format!("nothing was imported: {why}"));
+            if report.unknown > 0 {
+                lines.push("to make subscribers of them: --create-people".to_owned());
+            }
         }
         ImportState::Cancelled | ImportState::Failed => {
             let why = import.error.as_deref().unwrap_or("it was cancelled");
@@ -125,7 +142,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
     if let Some(why) = &import.undo_error {
         lines.push(format!("import {id} was not undone: {why}"));
     }
-    if import.can_undo(now) {
+    if import.can_undo(now) && !is_nothing {
         lines.push(format!("undo it: rollcall import undo {id}"));
     }
     lines
@@ -133,7 +150,17 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
 
 /// How many rows came to what.
 fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
-    let counts = match kind {
+    let cells = |number| if number == 1 { "cell" } else { "cells" };
+    let left_out = format!(
+        "{} left out that cannot be read",
+        cells(report.dropped_cells)
+    );
+    let remarked = format!("{} read with a remark", cells(report.remarks));
+    let made = match report.created_people {
+        1 => "subscriber made of an unknown person",
+        _ => "subscribers made of unknown people",
+    };
+    let counts: Vec<(u64, &str)> = match kind {
         ImportKind::Subscribers => vec![
             (report.created, "created"),
             (report.updated, "updated"),
@@ -157,16 +184,17 @@ fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
                 "with the address of a role, such as info@",
             ),
             (report.added_to_group, "added to groups"),
-            (report.dropped_cells, "cells left out that cannot be read"),
-            (report.remarks, "cells read with a remark"),
+            (report.dropped_cells, &left_out),
+            (report.remarks, &remarked),
         ],
         ImportKind::Events => vec![
             (report.created, "recorded"),
             (report.unchanged, "known already"),
             (report.folded, "joined to the first line of their order"),
             (report.refused, "refused"),
-            (report.created_people, "subscribers made of unknown people"),
-            (report.remarks, "cells read with a remark"),
+            (report.created_people, made),
+            (report.dropped_cells, &left_out),
+            (report.remarks, &remarked),
         ],
     };
     let reasons = [

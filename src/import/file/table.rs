@@ -116,9 +116,6 @@ pub fn is_own_export(names: &[String]) -> bool {
     begins(&OWN_SUBSCRIBERS) || begins(&OWN_EVENTS)
 }
 
-/// Returns the cells of a row that has as many as its header; missing ones are added as above.
-///
-/// # Errors
 /// Whether a cell holds nothing that is seen.
 pub fn is_blank(cell: &str) -> bool {
     // The last is the mark for the end of a file of before.
@@ -128,9 +125,9 @@ pub fn is_blank(cell: &str) -> bool {
 }
 
 /// The most lines at the end of a file that are taken for a footer.
-const MAX_FOOTER: usize = 20;
+const MAX_FOOTER: usize = 5;
 
-/// Marks rows at the end of a file that are no people: a single cell without an address, such as a total or "Page 1 of 1".
+/// Marks rows at the end of a file that are no people: a single cell, such as "Total: 2" or "Page 1 of 1".
 pub struct WithFooter<'s> {
     inner: &'s mut dyn RowSource,
     /// Rows that are a footer if no other row follows, and the one that does.
@@ -200,7 +197,12 @@ fn looks_like_footer(row: &Row) -> bool {
     };
     let mut used = cells.iter().filter(|cell| !is_blank(cell));
     let first = used.next();
-    used.next().is_none() && first.is_some_and(|cell| !cell.contains('@'))
+    used.next().is_none() && first.is_some_and(|cell| !cell.contains('@') && !is_word(cell))
+}
+
+/// Whether a cell is one word of letters: a name may stand alone in a row whose address was forgotten.
+fn is_word(cell: &str) -> bool {
+    cell.trim().chars().all(char::is_alphabetic)
 }
 
 #[cfg(test)]

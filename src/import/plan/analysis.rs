@@ -215,9 +215,11 @@ fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> Str
         Why::Open => {
             let mut questions = decisions.questions.iter();
             let question = questions.find(|question| question.column == Some(position));
-            question
-                .map(|question| question.message.clone())
-                .unwrap_or_default()
+            // Where the line is no header, only that is asked.
+            question.map_or_else(
+                || "has a name that says nothing here".to_owned(),
+                |question| question.message.clone(),
+            )
         }
     }
 }

@@ -175,7 +175,10 @@ fn file_form(
             .map(|((name, profile), target)| MappedColumn {
                 column: name.trim().replace('\0', "\u{fffd}"),
                 target: target.clone(),
-                suggestion: propose::suggestion(profile, name.trim()),
+                suggestion: target
+                    .clone()
+                    .filter(|target| Target::builtin(target).is_some())
+                    .or_else(|| propose::suggestion(profile, name.trim())),
             })
             .collect(),
         settled,

@@ -2,7 +2,7 @@
 
 use crate::import::file::encoding::Encoding;
 use crate::import::value::Decimal;
-use crate::import::value::dates::DateFormat;
+use crate::import::value::date_format::DateFormat;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::{CustomType, Status};
 use chrono_tz::Tz;

@@ -9,7 +9,7 @@ use super::target::Target;
 use super::vocabulary;
 use crate::audience::custom_field::is_code;
 use crate::import::value::cell::{CellKind, Fit};
-use crate::import::value::dates::DateFormat;
+use crate::import::value::date_format::DateFormat;
 use crate::rule::{CustomType, Status};
 
 /// A longer name of a column is not repeated in options; the column is called by its place.
@@ -91,19 +91,21 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
             CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email
         )
     };
+    // A number that Rollcall wrote has all its digits.
+    let has_codes = profile.has_codes && !profile.is_canonical();
     match () {
         () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => {
             CustomType::Text
         }
         () if is_good(CellKind::Boolean) && !is_count(profile, name) => CustomType::Boolean,
         // Codes keep their leading zeros, and long numbers their last digits, only as text.
-        () if !profile.has_codes
+        () if !has_codes
             && (is_good(CellKind::Number) || profile.tally(CellKind::Number).has_groups_only()) =>
         {
             CustomType::Number
         }
-        () if !profile.has_codes && is_good(CellKind::Day) => CustomType::Date,
-        () if !profile.has_codes && is_good(CellKind::Instant) => CustomType::Datetime,
+        () if !has_codes && is_good(CellKind::Day) => CustomType::Date,
+        () if !has_codes && is_good(CellKind::Instant) => CustomType::Datetime,
         () => CustomType::Text,
     }
 }

@@ -2,7 +2,7 @@
 //! typed: the command line shows them as flags, the API as fields of its input.
 
 use super::options::{EventImport, ImportOptions, Others, SubscriberImport};
-use crate::import::value::dates::DateFormat;
+use crate::import::value::date_format::DateFormat;
 use crate::rule::{CustomType, Status};
 use serde::{Deserialize, Serialize};
 

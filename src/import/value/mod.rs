@@ -7,6 +7,7 @@ pub(in crate::import) mod bare;
 pub(in crate::import) mod boolean;
 pub(in crate::import) mod cell;
 mod clock;
+pub(in crate::import) mod date_format;
 pub(in crate::import) mod dates;
 mod email;
 mod list;

@@ -271,6 +271,10 @@ fn read_date(tokens: &[Token], hints: &Hints) -> Result<NaiveDate, Reading> {
         match token {
             Token::Number(digits) => numbers.push(digits),
             Token::Blank => {}
+            // What stands before the first number is its sign.
+            Token::Mark('-') if numbers.is_empty() && months.is_empty() => {
+                return Err(Reading::Unknown);
+            }
             Token::Mark(mark) if "-/.,'’".contains(*mark) => {
                 separator = separator.or((numbers.len() == 1).then_some(*mark));
             }

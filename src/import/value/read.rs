@@ -9,6 +9,8 @@ use super::cell::{BadCell, CellFormat, CellKind, CellOutcome, CellValue};
 use super::email::read_email;
 use super::list::read_items;
 use super::mojibake::mend;
+use super::number::Decimal;
+use super::numbers::NumberReader;
 use crate::audience::clean::{
     clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_number,
     clean_text, clean_timezone,
@@ -122,6 +124,9 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
                 .map(|number| number.map(CellValue::Number)),
         ),
         CellKind::Boolean => outcome(clean_boolean(cell).map(|flag| flag.map(CellValue::Boolean))),
+        CellKind::List if format.split.is_some() => {
+            outcome(read_items(cell, format.split).and_then(list_of))
+        }
         CellKind::List => match clean_cell(CustomType::List, cell) {
             Ok(Some(list)) => outcome(Ok::<_, String>(texts_of(list))),
             Ok(None) => CellOutcome::Nothing,
@@ -245,7 +250,17 @@ fn with_remark(text: &str, remark: String) -> CellOutcome<CellValue> {
 }
 
 fn read_degrees(text: &str, format: &CellFormat, bound: f64) -> CellOutcome<CellValue> {
-    match format.numbers.read(text) {
+    let read = format.numbers.read(text).or_else(|bad| {
+        // No degree has thousands: a comma in one stands before decimals.
+        let comma = NumberReader {
+            decimal: Some(Decimal::Comma),
+        };
+        match format.numbers.decimal {
+            None => comma.read(text).map_err(|_| bad),
+            Some(_) => Err(bad),
+        }
+    });
+    match read {
         Ok(Some(number)) => match clean_degrees(number, bound) {
             Ok(degrees) => CellOutcome::Value(CellValue::Number(degrees)),
             Err(reason) => bad(reason),

@@ -7,9 +7,8 @@
 use super::answer::receive;
 use super::media_type::is_json;
 use super::routes::{State, refuse};
-use crate::app::App;
 use crate::error::{Error, InputCode};
-use crate::export::{Content, ExportError, ExportRequest, Format, find_person, prepare};
+use crate::export::{Content, ExportError, ExportRequest, Format, prepare, write_person};
 use crate::graphql::ErrorCode;
 use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
 use crate::server::door::access;
@@ -25,7 +24,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// How many bytes are sent at a time.
 const PIECE: usize = 1 << 16;
@@ -152,15 +151,16 @@ async fn answer(
         Ok(asked) => asked,
         Err(error) => return refuse_error(&error),
     };
-    let Ok(permit) = Arc::clone(&state.gate.exports).try_acquire_owned() else {
-        let busy = "as many exports are running as --max-exports allows";
-        return refuse_error(&Error::Unavailable(busy.to_owned()));
-    };
     let (media_type, extension) = match asked.format {
         Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
     };
-    match start(state.api.app().clone(), asked, permit).await {
+    let app = state.api.app().clone();
+    let write = move |sink: &mut Pieces| {
+        let export = prepare(&app.db, &asked, &app.refresh)?;
+        export.write(sink, |_| {})
+    };
+    match start(state, write).await {
         Ok(body) => file(media_type, &format!("{name}.{extension}")).body(body),
         Err(error) => refuse_error(&error),
     }
@@ -188,14 +188,10 @@ async fn person(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
         Ok(email) => email,
         Err(error) => return refuse_error(&error),
     };
-    let found = state
-        .api
-        .app()
-        .db
-        .run(move |connection| find_person(connection, &email))
-        .await;
-    match found {
-        Ok(document) => file("application/json", "person.json").json(document),
+    let db = state.api.app().db.clone();
+    let write = move |sink: &mut Pieces| write_person(&db, &email, false, sink);
+    match start(&state, write).await {
+        Ok(body) => file("application/json", "person.json").body(body),
         Err(error) => refuse_error(&error),
     }
 }
@@ -340,10 +336,13 @@ fn refuse_error(error: &Error) -> HttpResponse {
 
 /// Starts an export and waits until its first piece is there, or it has failed.
 async fn start(
-    app: App,
-    asked: ExportRequest,
-    permit: OwnedSemaphorePermit,
+    state: &State,
+    write: impl FnOnce(&mut Pieces) -> Result<u64, ExportError> + Send + 'static,
 ) -> Result<ExportBody, Error> {
+    let Ok(permit) = Arc::clone(&state.gate.exports).try_acquire_owned() else {
+        let busy = "as many exports are running as --max-exports allows";
+        return Err(Error::Unavailable(busy.to_owned()));
+    };
     let (sender, receiver) = mpsc::channel(WAITING);
     let (begun, has_begun) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
@@ -353,9 +352,7 @@ async fn start(
             begun: Some(begun),
             piece: Vec::with_capacity(PIECE),
         };
-        let written = prepare(&app.db, &asked, &app.refresh)
-            .map_err(ExportError::from)
-            .and_then(|export| export.write(&mut sink, |_| {}));
+        let written = write(&mut sink);
         sink.end(written);
     });
     match has_begun.await {

@@ -117,7 +117,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &["--delimiter", ","]), @r#"
     exit code 1
     subscribers.csv: 1 row, utf-8, cells separated by ",", a header
-      email;first_name left out, 
+      email;first_name left out, has a name that says nothing here
     ? expected a header line with a column "email", found "email;first_name" (are i…
     nothing was written: 1 question open, marked with ?
     see what can be said: rollcall import subscribers --help
@@ -157,26 +157,29 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     assert_snapshot!(events("ona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
     events.csv: 1 row, utf-8, cells separated by ",", no header
-      email    left out, as said
-      column 2 left out, as said
-      column 3 left out, as said
-    ? expected one of the columns email, event, occurred_at, value, dedupe_key, pro…
-    ? expected one of the columns email, event, occurred_at, value, dedupe_key, pro…
-    ? expected a header line with a column "occurred_at", found "email,column 2,col…
-    ? expected a header line with a column "event", found "email,column 2,column 3"…
-    nothing was written: 4 questions open, marked with ?
-    see what can be said: rollcall import events --help
+      email    -> email, by its name: ona@example.com
+    ? column 2 has a name that says nothing here
+    ? column 3 has a name that says nothing here
+    ? no column names the events: one name for all of them is needed
+    nothing was written: 3 questions open, marked with ?
+    this command answers all of them; change what is not meant so:
+    rollcall import events events.csv \
+      --database-url DATABASE_URL \
+      --column "column 2=properties.column 2" \
+      --column "column 3=occurred_at" \
+      --event purchase
     "#);
     assert_snapshot!(events("email,event,occured_at\nona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
     events.csv: 1 row, utf-8, cells separated by ",", a header
-      email      left out, as said
-      event      left out, as said
-      occured_at left out, as said
-    ? expected one of the columns email, event, occurred_at, value, dedupe_key, pro…
-    ? expected a header line with a column "occurred_at", found "email,event,occure…
-    nothing was written: 2 questions open, marked with ?
-    see what can be said: rollcall import events --help
+      email      -> email, by its name: ona@example.com
+      event      -> event, by its name: purchase
+    ? occured_at has a name that says nothing here
+    nothing was written: 1 question open, marked with ?
+    this command answers all of them; change what is not meant so:
+    rollcall import events events.csv \
+      --database-url DATABASE_URL \
+      --column occured_at=occurred_at
     "#);
 }
 
@@ -208,7 +211,7 @@ fn a_row_that_cannot_be_used_costs_only_itself() {
                 1 for the e-mail address
                 2 for their cells
               2 cells left out that cannot be read
-              1 cells read with a remark
+              1 cell read with a remark
       birthday: 1 cell left out
       visits: 1 cell left out
     every row with a remark: rollcall import problems 2
@@ -220,7 +223,7 @@ fn a_row_that_cannot_be_used_costs_only_itself() {
       line 8: expected a closing quote ("), found none; write a quote within a quoted cell twice
       line 10: expected a closing quote ("), found none; write a quote within a quoted cell twice
     "#);
-    assert_snapshot!(state(&database), @"");
+    assert_snapshot!(state(&database), @r#"[[[1, "ona@example.com", "Đnû", {"visits": 1}], [2, "jonas@example.com", "Jonas", {"visits": 4}], [3, "eve@example.com", "Eve", {}], [4, "ruta@example.com", "Rūta \"Ru\" K.", {}]], ["readers"], 1, ["visits"], 0, 0]"#);
 }
 
 #[test]
@@ -241,6 +244,8 @@ fn an_event_that_cannot_be_used_costs_only_itself() {
               6 refused
                 5 for another value
                 1 about subscribers who do not exist
+      occurred_at: 1 cell cannot be read
+      value: 1 cell cannot be read
     every row with a remark: rollcall import problems 2
     undo it: rollcall import undo 2
     the refused rows are in a file: correct them there and import it:
@@ -273,7 +278,10 @@ fn many_refused_rows_are_counted_and_the_first_shown() {
     1500 rows
            1500 refused
     every row with a remark: rollcall import problems 2
-    undo it: rollcall import undo 2
+    nothing was imported: all of its 1500 rows were refused
+    the refused rows are in a file: correct them there and import it:
+    rollcall import subscribers subscribers.refused-2.csv \
+      --database-url DATABASE_URL
     ");
     assert_snapshot!(lines[19..].join("\n"), @r#"
     line 21, email: expected an e-mail address, found "nobody 19": it has no @

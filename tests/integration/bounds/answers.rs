@@ -117,6 +117,60 @@ fn an_answer_that_is_too_large_is_broken_off_before_it_takes_the_memory() {
     }
 }
 
+/// What is told about a person has no bound, so that it is written page by page.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads memory in /proc")]
+fn the_document_about_a_person_takes_little_memory() {
+    let database = crate::support::TestDatabase::new();
+    database.execute(
+        "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('ona@example.com', now(), now()); \
+         INSERT INTO events (subscriber_id, name, occurred_at, properties) \
+         SELECT 1, 'visit', now() - n % 500 * interval '1 hour', jsonb_build_object('text', repeat('p', 10000)) \
+         FROM generate_series(1, 20000) n",
+    );
+    let server = Server::start(&database);
+    assert_eq!(server.post(PROBE, Value::Null).0, 200);
+    let before = server.peak_memory();
+    let url = format!(
+        "http://{}/export/person?email=ona@example.com",
+        server.address
+    );
+    let mut answer = ureq::get(url).call().expect("the document");
+    let mut text = String::new();
+    answer
+        .body_mut()
+        .as_reader()
+        .read_to_string(&mut text)
+        .expect("a whole document");
+    let document: Value = serde_json::from_str(&text).expect("a document");
+    let events = document["events"].as_array().expect("a list");
+    assert_eq!(events.len(), 20_000);
+    let times = events.iter().map(|event| event["occurredAt"].as_str());
+    assert!(times.rev().is_sorted(), "the newest is the first");
+    let grown = server.peak_memory().saturating_sub(before);
+    assert!(
+        text.len() > 200_000_000 && grown < 30_000_000,
+        "{grown} bytes more"
+    );
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads memory in /proc")]
+fn memory_is_given_back() {
+    let app = audience();
+    let server = Server::start(&app.database);
+    assert_eq!(server.post(PROBE, Value::Null).0, 200);
+    let before = server.memory();
+    for (what, times, field) in LARGE {
+        let (_, answer) = server.post(&repeat(field, times), Value::Null);
+        assert_too_large(&answer, what);
+    }
+    assert!(server.peak_memory() > before + 30_000_000);
+    crate::support::eventually("memory is given back", || {
+        server.memory() < before + 30_000_000
+    });
+}
+
 #[test]
 fn what_fits_into_the_budget_is_answered_whole() {
     let app = audience();

@@ -257,5 +257,6 @@ fn files_are_compressed_for_those_who_take_it() {
     assert!(rest.ends_with(b"0\r\n\r\n"), "it is whole");
     let head = String::from_utf8_lossy(&rest[..400.min(rest.len())]).to_lowercase();
     assert!(head.contains("content-encoding: gzip"), "{head}");
-    assert!(rest.len() < MANY * 450, "{} bytes", rest.len());
+    // Half of it are digits of hashes; the parts that are compressed by themselves are smaller when the reader is slow.
+    assert!(rest.len() < MANY * 600, "{} bytes", rest.len());
 }

@@ -28,7 +28,7 @@ impl Files {
             // Somebody whom the file names again, who says to be subscribed, and rows that cannot be used.
             if row % 100 == 99 {
                 let _ = writeln!(people, "p{}@example.com,Again,LV,,,c", row / 2);
-                let _ = writeln!(people, "nobody {row},,,,,");
+                let _ = writeln!(people, "nobody {row},Nobody,,,,");
             }
             let person = row / 2;
             let _ = writeln!(

@@ -89,7 +89,7 @@ fn everything_that_is_wrong_is_said_at_once() {
     let app = TestApp::at(NOW);
     let payload = create(
         &app,
-        json!({"kind": "SUBSCRIBERS", "delimiter": "ab", "quote": "x", "encoding": "ebcdic", "dateFormat": "yy", "timeZone": "Vilnius",
+        json!({"kind": "SUBSCRIBERS", "delimiter": "ab", "quote": "x", "encoding": "ebcdic", "dateFormat": "dd.mm", "timeZone": "Vilnius",
             "raiseConsent": " "}),
     );
     assert_eq!(payload["import"], Value::Null);
@@ -167,11 +167,11 @@ fn one_that_fails_says_why_and_what_its_columns_look_like() {
         import["error"]
             .as_str()
             .expect("a reason")
-            .contains("found \"shoe size\"")
+            .contains("column \"shoe size\" has a name that says nothing here")
     );
     assert_eq!(
         import["columns"],
-        json!([{"name": "email", "target": null, "suggestion": "email"}, {"name": "shoe size", "target": null, "suggestion": "custom:number"}])
+        json!([{"name": "email", "target": "email", "suggestion": "email"}, {"name": "shoe size", "target": null, "suggestion": "custom:number"}])
     );
 }
 

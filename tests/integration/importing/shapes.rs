@@ -203,19 +203,19 @@ fn one_file_of_an_archive_is_imported_by_its_name() {
             "email,first_name\nona@example.com,Ona\n",
         ),
         (
-            "export/cleaned_1.csv",
+            "export/members_1.csv",
             "email,first_name\njo@example.com,Jo\n",
         ),
         ("__MACOSX/export/._subscribed_1.csv", "x"),
     ]);
     let said = refusal(&archive, FileOptions::default());
     assert!(
-        said.contains("export/subscribed_1.csv, export/cleaned_1.csv"),
+        said.contains("export/subscribed_1.csv, export/members_1.csv"),
         "{said}"
     );
     for (part, expected) in [
         ("subscribed_1.csv", "ona@example.com Ona"),
-        ("cleaned", "jo@example.com Jo"),
+        ("members", "jo@example.com Jo"),
     ] {
         let app = TestApp::at(NOW);
         let file = FileOptions {

@@ -85,8 +85,9 @@ fn packed_files_are_unpacked() {
     let doubled = [gzip.clone(), gzip].concat();
     let doubled = report(&with_somebody_gone(), &doubled);
     assert!(doubled.contains("rows 5"), "{doubled}");
+    let zipped = report(&with_somebody_gone(), &zipped(&[("people.csv", &plain)]));
     assert_eq!(
-        report(&with_somebody_gone(), &zipped(&[("people.csv", &plain)])),
+        zipped.replace(r#""part":"people.csv""#, r#""part":null"#),
         expected
     );
 }

@@ -124,6 +124,13 @@ impl TestApp {
         &self.app.db
     }
 
+    /// All that is held about a person, as the export of a person tells it.
+    pub fn person(&self, email: &str) -> Result<Value, rollcall::export::ExportError> {
+        let mut document = Vec::new();
+        rollcall::export::write_person(self.db(), email, false, &mut document)?;
+        Ok(serde_json::from_slice(&document).expect("a document"))
+    }
+
     pub fn set_time(&self, now: &str) {
         self.clock.set(instant(now));
     }

@@ -3,6 +3,8 @@
 mod analysis;
 pub(in crate::graphql) mod feed;
 pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod mutation;
+mod options;
 use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;

@@ -167,7 +167,16 @@ impl Decider<'_> {
             }
         }
         let by_name = || {
-            let status = read_file_name(self.file_name)?;
+            let is_refused = self
+                .names
+                .first()
+                .is_some_and(|name| name == REFUSED_BECAUSE);
+            // People who were refused by an import, not people who refused.
+            let name = match is_refused {
+                true => self.file_name.rsplit_once(".refused")?.0,
+                false => self.file_name,
+            };
+            let status = read_file_name(name)?;
             Some((
                 status,
                 "the name of the file says that it lists people who left".to_owned(),

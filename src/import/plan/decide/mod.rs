@@ -5,9 +5,10 @@
 //! called `status` and holds words for nothing else.
 
 mod checks;
+mod decisions;
 
-use super::column::names_groups;
-use super::column::plain_format;
+use self::decisions::decided;
+use super::column::{names_groups, plain_format};
 use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
 use super::header::{fold, is_made_up, words_of};
 use super::mapping::missing_column;
@@ -25,7 +26,8 @@ use crate::import::file::table::is_own_export;
 use crate::import::value::cell::{CellKind, CellOutcome};
 use crate::import::value::read_cell;
 use crate::rule::{Catalogue, Status, nearest};
-use std::collections::HashSet;
+
+pub use self::decisions::{Decision, Decisions, Why};
 
 /// The first column of a file of refused rows: why each was refused. It is left out when the file is imported again.
 pub const REFUSED_BECAUSE: &str = "refused because";
@@ -50,98 +52,6 @@ pub struct Decider<'a> {
     pub file_name: &'a str,
     /// The character between cells, for a file whose first line is no header.
     pub delimiter: u8,
-}
-
-/// Why a column goes where it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It was said.
-    Said,
-    /// A preset records it.
-    Preset(&'static Preset),
-    /// Its name means that.
-    Name,
-    /// Its values mean that.
-    Values,
-    /// It is the key of a custom field.
-    OwnField,
-    /// It holds nothing.
-    Empty,
-    /// It was said of all others.
-    Others,
-    /// It is of a file of refused rows.
-    Refused,
-    /// It has to be settled.
-    Open,
-}
-
-/// Where a column goes, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// Where.
-    pub target: Target,
-    /// Why.
-    pub why: Why,
-}
-
-/// What was decided of a file.
-#[derive(Debug, Default)]
-pub struct Decisions {
-    /// Of every column, in their order.
-    pub columns: Vec<Decision>,
-    /// What every row has.
-    pub constants: Vec<(Target, String)>,
-    /// What has to be settled before anything is written.
-    pub questions: Vec<Question>,
-    /// What is wrong with what was said.
-    pub problems: Vec<InputProblem>,
-    /// The keys of custom fields that columns go to.
-    keys: HashSet<String>,
-}
-
-impl Decisions {
-    fn is_taken(&self, target: &Target) -> bool {
-        self.columns
-            .iter()
-            .any(|decision| decision.target == *target)
-    }
-
-    /// Whether a question proposes the target.
-    fn is_offered(&self, target: &Target) -> bool {
-        let name = target.name();
-        let mut changes = self.questions.iter().flat_map(|question| &question.changes);
-        changes.any(
-            |change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()),
-        )
-    }
-
-    fn ask(
-        &mut self,
-        kind: QuestionKind,
-        column: usize,
-        message: String,
-        changes: Vec<Change>,
-    ) -> Decision {
-        self.questions.push(Question {
-            kind,
-            column: Some(column),
-            message,
-            changes,
-        });
-        Decision {
-            target: Target::Nowhere,
-            why: Why::Open,
-        }
-    }
-
-    fn refuse(&mut self, code: InputCode, message: String, hint: Option<String>) -> Decision {
-        self.problems
-            .push(InputProblem::new(code, "header", message).with_hint(hint));
-        Decision {
-            target: Target::Nowhere,
-            why: Why::Said,
-        }
-    }
 }
 
 /// Whether a name that was said means a column: by its name, or by its place as `#3`.
@@ -577,8 +487,4 @@ impl Decider<'_> {
         }
         unique
     }
-}
-
-fn decided(target: Target, why: Why) -> Decision {
-    Decision { target, why }
 }

@@ -1,0 +1,211 @@
+//! What can be done with imports.
+
+use super::ImportNode;
+use super::input::{
+    CreateImportInput, CreateImportPayload, ImportIdInput, ImportPayload, StartImportInput,
+};
+use super::options::read_options;
+use crate::app::App;
+use crate::audience::api_key::Scope;
+use crate::error::Error;
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::split;
+use crate::graphql::engine::id::{Kind, input_id};
+use crate::import;
+use crate::import::{Import, ImportState};
+use async_graphql::{Context, Object};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// For how long an undoing is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long between two looks at an undoing that somebody else does.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What can be done with imports.
+#[derive(Default)]
+pub struct ImportMutation;
+
+#[Object]
+impl ImportMutation {
+    /// Makes an import. Send its file to `uploadUrl` by PUT; it runs by itself then.
+    async fn create_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "What to import, and how.")] input: CreateImportInput,
+    ) -> async_graphql::Result<CreateImportPayload> {
+        if input.raise_consent.is_some() {
+            context.require(Scope::Admin, "CreateImportInput.raiseConsent")?;
+        }
+        let options = match read_options(&input) {
+            Ok(options) => options,
+            Err(user_errors) => {
+                return Ok(CreateImportPayload {
+                    import: None,
+                    user_errors,
+                });
+            }
+        };
+        let app = context.app()?;
+        let now = app.now();
+        let name = input.file_name.unwrap_or_default();
+        let review = input.review;
+        let created = app.db.run(move |connection| {
+            import::create_to(connection, &options, &name, None, review, now)
+        });
+        Ok(match split(created.await)? {
+            Ok(import) => CreateImportPayload {
+                import: Some(ImportNode(import)),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => CreateImportPayload {
+                import: None,
+                user_errors,
+            },
+        })
+    }
+
+    /// Starts an import whose file was looked at (see `CreateImportInput.review`), or that failed because something had to be
+    /// settled first.
+    async fn start_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Which import, and how.")] input: StartImportInput,
+    ) -> async_graphql::Result<ImportPayload> {
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
+        let options = input.options.as_ref();
+        if options.is_some_and(|options| options.raise_consent.is_some()) {
+            context.require(Scope::Admin, "CreateImportInput.raiseConsent")?;
+        }
+        let options = match options.map(read_options).transpose() {
+            Ok(options) => options,
+            Err(user_errors) => {
+                return Ok(ImportPayload {
+                    import: None,
+                    user_errors,
+                });
+            }
+        };
+        let app = context.app()?;
+        let accepts = input.accept_proposal;
+        let started = app
+            .db
+            .run(move |connection| import::start(connection, id, options.clone(), accepts))
+            .await;
+        app.import_ready.notify_one();
+        payload(started)
+    }
+
+    /// Stops an import. What is stored stays; it can be resumed or undone. One whose undoing was asked for and has not
+    /// begun is not undone.
+    async fn cancel_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The import.")] input: ImportIdInput,
+    ) -> async_graphql::Result<ImportPayload> {
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
+        let app = context.app()?.clone();
+        let cancelled =
+            tokio::task::spawn_blocking(move || import::cancel(&app.db, id, &app.imports));
+        payload(cancelled.await?)
+    }
+
+    /// Goes on with an import that failed or was cancelled, behind what is stored already.
+    async fn resume_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The import.")] input: ImportIdInput,
+    ) -> async_graphql::Result<ImportPayload> {
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
+        let app = context.app()?;
+        let resumed = app
+            .db
+            .run(move |connection| import::resume(connection, id))
+            .await;
+        app.import_ready.notify_one();
+        payload(resumed)
+    }
+
+    /// Makes everything as it was before an import, exactly. Refused where later changes would be lost, which are named
+    /// then. What takes longer than some seconds goes on after the answer, which has the state UNDOING then:
+    /// `importProgress` tells when it is UNDONE, or not, and `undoError` why.
+    async fn undo_import(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The import.")] input: ImportIdInput,
+    ) -> async_graphql::Result<ImportPayload> {
+        let id = match input_id(&input.id, Kind::Import) {
+            Ok(id) => id,
+            Err(error) => return payload(Err(error)),
+        };
+        let app = context.app()?;
+        let now = app.now();
+        let asked = app
+            .db
+            .run(move |connection| import::ask_to_undo(connection, id, now));
+        if let Err(error) = asked.await {
+            return payload(Err(error));
+        }
+        let db = app.db.for_long_work();
+        // It goes on where nobody waits for it any more.
+        let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id, now));
+        let undone = tokio::time::timeout(PATIENCE, until_undone(app, id, work)).await;
+        match undone {
+            Ok(undone) => payload(undone?),
+            Err(_) => payload(
+                app.db
+                    .run(move |connection| import::get(connection, id))
+                    .await,
+            ),
+        }
+    }
+}
+
+/// Waits for the end of an undoing, whoever does it: this task, or another server or the importer who came first, or
+/// comes after another import.
+async fn until_undone(
+    app: &App,
+    id: i64,
+    work: JoinHandle<Result<Option<Import>, Error>>,
+) -> async_graphql::Result<Result<Import, Error>> {
+    match work.await? {
+        Ok(Some(import)) if import.undo_error.is_none() => return Ok(Ok(import)),
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    loop {
+        let import = app.db.run(move |connection| import::get(connection, id));
+        match import.await {
+            Ok(import) if import.state() == ImportState::Undoing => {}
+            Ok(Import {
+                undo_error: Some(why),
+                ..
+            }) => return Ok(Err(Error::invalid("id", why))),
+            ended => return Ok(ended),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn payload(result: Result<Import, Error>) -> async_graphql::Result<ImportPayload> {
+    Ok(match split(result)? {
+        Ok(import) => ImportPayload {
+            import: Some(ImportNode(import)),
+            user_errors: Vec::new(),
+        },
+        Err(user_errors) => ImportPayload {
+            import: None,
+            user_errors,
+        },
+    })
+}

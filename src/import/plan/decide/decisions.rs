@@ -1,0 +1,107 @@
+//! What was decided of a file, and what is open.
+
+use crate::error::{InputCode, InputProblem};
+use crate::import::plan::presets::Preset;
+use crate::import::plan::question::{Change, Question, QuestionKind};
+use crate::import::plan::target::Target;
+use std::collections::HashSet;
+
+/// Why a column goes where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was said.
+    Said,
+    /// A preset records it.
+    Preset(&'static Preset),
+    /// Its name means that.
+    Name,
+    /// Its values mean that.
+    Values,
+    /// It is the key of a custom field.
+    OwnField,
+    /// It holds nothing.
+    Empty,
+    /// It was said of all others.
+    Others,
+    /// It is of a file of refused rows.
+    Refused,
+    /// It has to be settled.
+    Open,
+}
+
+/// Where a column goes, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Where.
+    pub target: Target,
+    /// Why.
+    pub why: Why,
+}
+
+/// What was decided of a file.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// Of every column, in their order.
+    pub columns: Vec<Decision>,
+    /// What every row has.
+    pub constants: Vec<(Target, String)>,
+    /// What has to be settled before anything is written.
+    pub questions: Vec<Question>,
+    /// What is wrong with what was said.
+    pub problems: Vec<InputProblem>,
+    /// The keys of custom fields that columns go to.
+    pub keys: HashSet<String>,
+}
+
+impl Decisions {
+    /// Whether a column goes there already.
+    pub fn is_taken(&self, target: &Target) -> bool {
+        self.columns
+            .iter()
+            .any(|decision| decision.target == *target)
+    }
+
+    /// Whether a question proposes the target.
+    pub fn is_offered(&self, target: &Target) -> bool {
+        let name = target.name();
+        let mut changes = self.questions.iter().flat_map(|question| &question.changes);
+        changes.any(
+            |change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()),
+        )
+    }
+
+    /// Asks what becomes of a column.
+    pub fn ask(
+        &mut self,
+        kind: QuestionKind,
+        column: usize,
+        message: String,
+        changes: Vec<Change>,
+    ) -> Decision {
+        self.questions.push(Question {
+            kind,
+            column: Some(column),
+            message,
+            changes,
+        });
+        Decision {
+            target: Target::Nowhere,
+            why: Why::Open,
+        }
+    }
+
+    /// Says that something that was said of a column is wrong.
+    pub fn refuse(&mut self, code: InputCode, message: String, hint: Option<String>) -> Decision {
+        self.problems
+            .push(InputProblem::new(code, "header", message).with_hint(hint));
+        Decision {
+            target: Target::Nowhere,
+            why: Why::Said,
+        }
+    }
+}
+
+/// A decision for a target.
+pub fn decided(target: Target, why: Why) -> Decision {
+    Decision { target, why }
+}

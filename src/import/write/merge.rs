@@ -1,0 +1,137 @@
+//! Changing people who are known, by one statement over staged rows.
+
+use super::batch::Context;
+use super::copy::{CopyText, import_staging as staging};
+use super::subscribers::{Merged, custom_json, plain_columns};
+use crate::error::Error;
+use crate::import::plan::options::SubscriberImport;
+use crate::rule::Status;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamptz};
+
+#[derive(QueryableByName)]
+struct Affected {
+    #[diesel(sql_type = BigInt)]
+    affected: i64,
+}
+
+/// Changes who is known where anything differs, and remembers how they were; returns how many, but for those whom an
+/// earlier batch told of already.
+///
+/// # Errors
+/// Those of the database.
+pub fn merge(
+    connection: &mut PgConnection,
+    people: &[Merged<'_>],
+    options: &SubscriberImport,
+    context: &Context,
+) -> Result<u64, Error> {
+    let mut text = CopyText::default();
+    for known in people {
+        let person = known.person;
+        let time =
+            |at: Option<DateTime<Utc>>| at.filter(|_| !known.is_kept).map(|at| at.to_rfc3339());
+        text.number(known.id);
+        text.flag(person.is_again);
+        for (place, _) in plain_columns() {
+            text.cell(person.values[place].as_deref());
+        }
+        text.cell(known.status.map(Status::as_str));
+        text.cell(Some(&custom_json(person)?));
+        text.cell(time(person.consent.subscribed_at).as_deref());
+        text.cell(time(person.consent.unsubscribed_at).as_deref());
+        text.end_row();
+    }
+    text.send(
+        connection,
+        staging::table,
+        (
+            staging::subscriber_id,
+            staging::is_again,
+            staging::first_name,
+            staging::last_name,
+            staging::phone,
+            staging::country,
+            staging::region,
+            staging::city,
+            staging::postal_code,
+            staging::latitude,
+            staging::longitude,
+            staging::language,
+            staging::timezone,
+            staging::birthday,
+            staging::source,
+            staging::status,
+            staging::custom,
+            staging::subscribed_at,
+            staging::unsubscribed_at,
+        ),
+    )?;
+    let sql = merge_sql(options.fill_missing, context.is_dry_run);
+    let affected: Affected = diesel::sql_query(sql)
+        .bind::<BigInt, _>(context.import_id)
+        .bind::<Timestamptz, _>(context.moment)
+        .get_result(connection)?;
+    Ok(u64::try_from(affected.affected).unwrap_or_default())
+}
+
+/// The statement that merges staged rows. What is remembered leaves out the version, which undoing does not give back.
+/// Every look-up is one of the primary key, whatever the planner believes.
+fn merge_sql(fills: bool, is_dry_run: bool) -> String {
+    let names: Vec<&str> = plain_columns().map(|(_, name)| name).collect();
+    let merged = |name: &str| match fills {
+        true => format!("coalesce(s.{name}, r.{name})"),
+        false => format!("coalesce(r.{name}, s.{name})"),
+    };
+    let custom = if fills {
+        "r.custom || s.custom"
+    } else {
+        "s.custom || r.custom"
+    };
+    let list =
+        |each: &dyn Fn(&str) -> String| names.iter().map(|name| each(name)).collect::<String>();
+    let values = list(&|name| format!("{} AS {name}, ", merged(name)));
+    let differences = list(&|name| format!("{} IS DISTINCT FROM s.{name} OR ", merged(name)));
+    let sets = list(&|name| format!("{name} = t.{name}, "));
+    // A status that changes does so when the file says, or now.
+    let subscribed_at = format!(
+        "CASE WHEN coalesce(r.status, s.status) = 'subscribed' AND s.status <> 'subscribed' \
+             THEN coalesce(r.subscribed_at, $2) ELSE {} END",
+        merged("subscribed_at")
+    );
+    let unsubscribed_at = format!(
+        "CASE WHEN r.status IN ('unsubscribed', 'bounced', 'complained') AND s.status <> r.status \
+             THEN coalesce(r.unsubscribed_at, $2) ELSE {} END",
+        merged("unsubscribed_at")
+    );
+    let changed = format!(
+        "WITH changed AS MATERIALIZED ( \
+             SELECT s.id, r.is_again, to_jsonb(s) - 'version' AS before, {values} \
+                 {subscribed_at} AS subscribed_at, {unsubscribed_at} AS unsubscribed_at, \
+                 coalesce(r.status, s.status) AS status, {custom} AS custom \
+             FROM import_staging r \
+             CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = r.subscriber_id OFFSET 0) s \
+             WHERE {differences} {subscribed_at} IS DISTINCT FROM s.subscribed_at \
+                 OR {unsubscribed_at} IS DISTINCT FROM s.unsubscribed_at \
+                 OR coalesce(r.status, s.status) <> s.status OR {custom} <> s.custom)"
+    );
+    let counted = "SELECT count(*) FILTER (WHERE NOT is_again) AS affected FROM changed";
+    if is_dry_run {
+        return format!("{changed} {counted} WHERE $1 IS NOT NULL AND $2 IS NOT NULL");
+    }
+    // Whoever was added by an earlier batch has nothing before the import to go back to.
+    format!(
+        "{changed}, updated AS ( \
+             UPDATE subscribers s SET {sets} status = t.status, custom = t.custom, updated_at = $2, \
+                 subscribed_at = t.subscribed_at, unsubscribed_at = t.unsubscribed_at \
+             FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) - 'version' AS after \
+         ), remembered AS ( \
+             INSERT INTO import_changes (import_id, subscriber_id, before, after) \
+             SELECT $1, u.id, u.before, u.after FROM updated u \
+             WHERE (u.before ->> 'updated_at')::timestamptz <> $2 \
+                 OR EXISTS (SELECT FROM import_changes c WHERE c.import_id = $1 AND c.subscriber_id = u.id) \
+             ON CONFLICT (import_id, subscriber_id) DO UPDATE SET after = excluded.after \
+         ) {counted}"
+    )
+}

@@ -1,0 +1,200 @@
+//! Writing batches, by several connections at the same time, and the checkpoint behind each.
+
+use super::batch::{Batch, Context, Items, Placed};
+use super::turns::{StopOthers, Stopped, Turns};
+use super::{events, groups, subscribers};
+use crate::audience::runs;
+use crate::db::Attempts;
+use crate::db::schema::{import_batches, imports};
+use crate::error::Error;
+use crate::import::file::reader::Kind;
+use crate::import::report::{ImportReport, store_problems};
+use diesel::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How often a batch is tried whose people somebody else is adding at the same time.
+const ATTEMPTS: usize = 10;
+
+/// How far an import is, for a progress bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the file read so far, as it is on the disk.
+    pub bytes: u64,
+    /// Rows done so far.
+    pub rows: u64,
+}
+
+/// What the writers share.
+pub struct Writer<'w, P> {
+    /// How rows are read.
+    pub kind: &'w Kind,
+    /// What all batches have.
+    pub context: &'w Context,
+    /// Set when the process is about to end.
+    pub is_stopping: &'w AtomicBool,
+    /// Whose batch comes next.
+    pub turns: Turns,
+    /// What was done so far.
+    pub total: Mutex<ImportReport>,
+    /// Told of every batch that is written.
+    pub progress: Mutex<P>,
+}
+
+impl<P: FnMut(Progress)> Writer<'_, P> {
+    /// Writes batches as they come, to the last.
+    ///
+    /// # Errors
+    /// Why it stopped before.
+    pub fn write_all(
+        &self,
+        mut connection: PgConnection,
+        receiver: &Mutex<Receiver<Batch>>,
+    ) -> Result<(), Stopped> {
+        // Told also where this thread panics, so that the other does not wait for ever.
+        let guard = StopOthers::new(&self.turns);
+        loop {
+            let received = receiver
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv();
+            let Ok(batch) = received else {
+                std::mem::forget(guard);
+                return Ok(());
+            };
+            if self.is_stopping.load(Ordering::Relaxed) {
+                let message = "the process ends; the import is taken up again";
+                return Err(Error::Unavailable(message.to_owned()).into());
+            }
+            self.write(&mut connection, batch)?;
+        }
+    }
+
+    fn write(&self, connection: &mut PgConnection, mut batch: Batch) -> Result<(), Stopped> {
+        let mut attempt = 1;
+        let mut conflicts = Attempts::new();
+        loop {
+            let written =
+                connection.transaction(|connection| self.write_once(connection, &mut batch));
+            match written {
+                // Another transaction has just added one of these people; they are known now.
+                Err(Stopped::Failed(Error::Invalid(_))) if attempt < ATTEMPTS => attempt += 1,
+                Err(Stopped::Failed(Error::Contention(_))) if conflicts.wait_for_next() => {}
+                Err(stopped) => return Err(stopped),
+                Ok(is_cancelled) => {
+                    self.turns.commit(batch.number);
+                    let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+                    progress(Progress {
+                        bytes: batch.end_byte,
+                        rows: batch.end_row,
+                    });
+                    return if is_cancelled {
+                        Err(Stopped::Cancelled)
+                    } else {
+                        Ok(())
+                    };
+                }
+            }
+        }
+    }
+
+    /// Writes a batch; returns whether somebody has asked the import to stop.
+    fn write_once(
+        &self,
+        connection: &mut PgConnection,
+        batch: &mut Batch,
+    ) -> Result<bool, Stopped> {
+        let number = batch.number;
+        // Looked up beside the batch before, unless that makes people.
+        let found = match (&batch.items, self.kind) {
+            (Items::Events(list), Kind::Events(_, options)) if !options.create_people => {
+                events::find_people(connection, list)?
+            }
+            _ => events::Found::new(),
+        };
+        let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
+        self.turns
+            .wait_to_place(number, batch.follows || creates_people)?;
+        let mut placed = match (&batch.items, self.kind) {
+            (Items::People(people), Kind::People(_, options)) => {
+                subscribers::place(connection, people, options, self.context)?
+            }
+            (Items::Events(list), Kind::Events(_, options)) => {
+                let found = if creates_people {
+                    events::find_people(connection, list)?
+                } else {
+                    found
+                };
+                events::place(connection, list, found, options, self.context)?
+            }
+            _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),
+        };
+        self.turns.placed(number);
+        placed.report.added_to_group =
+            groups::join_groups(connection, number, &placed, self.context)?;
+        self.remember(connection, number, &mut placed)?;
+        let mut problems = std::mem::take(&mut placed.problems);
+        problems.extend(batch.problems.iter().cloned());
+        self.turns.wait_to_commit(number)?;
+        // In the order of batches: their ids tell the order of the file.
+        store_problems(connection, self.context.import_id, &mut problems)?;
+        let total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoint(connection, batch, &placed, total)
+    }
+
+    fn remember(
+        &self,
+        connection: &mut PgConnection,
+        number: i32,
+        placed: &mut Placed,
+    ) -> Result<(), Error> {
+        if placed.new_ids.is_empty() && placed.new_people.is_empty() {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut placed.new_ids);
+        let people = std::mem::take(&mut placed.new_people);
+        diesel::insert_into(import_batches::table)
+            .values((
+                import_batches::import_id.eq(self.context.import_id),
+                import_batches::number.eq(number),
+                import_batches::created.eq(runs::encode(ids)),
+                import_batches::people.eq((!people.is_empty()).then(|| runs::encode(people))),
+            ))
+            .execute(connection)?;
+        Ok(())
+    }
+
+    /// Writes down that everything up to this batch is done, unless another process has gone on with the import.
+    fn checkpoint(
+        &self,
+        connection: &mut PgConnection,
+        batch: &Batch,
+        placed: &Placed,
+        mut total: MutexGuard<'_, ImportReport>,
+    ) -> Result<bool, Stopped> {
+        let mut counts = total.clone();
+        counts.add(&batch.report);
+        counts.add(&placed.report);
+        let stored = serde_json::to_value(&counts);
+        let stored = stored.map_err(|error| Error::Internal(error.to_string()))?;
+        let is_cancelled: Option<bool> =
+            diesel::update(imports::table.find(self.context.import_id))
+                .filter(imports::state.eq("running"))
+                .filter(imports::batches.eq(batch.number - 1))
+                .set((
+                    imports::done_rows.eq(i64::try_from(batch.end_row).unwrap_or(i64::MAX)),
+                    imports::done_bytes.eq(i64::try_from(batch.end_byte).unwrap_or(i64::MAX)),
+                    imports::batches.eq(batch.number),
+                    imports::counts.eq(stored),
+                ))
+                .returning(imports::cancel_requested)
+                .get_result(connection)
+                .optional()?;
+        // The batch is committed at once after this, before anybody else has its turn.
+        *total = counts;
+        is_cancelled.ok_or_else(|| {
+            Error::Unavailable("another process has gone on with this import".to_owned()).into()
+        })
+    }
+}

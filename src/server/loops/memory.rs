@@ -1,0 +1,48 @@
+//! Gives memory back that the allocator keeps after large answers: glibc returns by itself only what is free at the end
+//! of its heaps.
+
+use std::time::Duration;
+
+/// How often it is looked whether there is something to give back.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// So much more than after the last time is worth the work, in bytes.
+const WORTH: u64 = 16 << 20;
+
+/// Gives back for ever, where the allocator is one that has to be told.
+pub async fn run() {
+    let mut least = resident();
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let now = resident();
+        least = least.min(now);
+        if now > least + WORTH {
+            // Walking through the heaps takes up to some milliseconds.
+            let given = tokio::task::spawn_blocking(give_back).await;
+            least = resident();
+            tracing::debug!(before = now, after = least, ?given, "gave memory back");
+        }
+    }
+}
+
+/// Returns the memory that the process has, in bytes; 0 where the system does not tell.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() * 1_024
+}
+
+/// Returns whether anything was given back.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "malloc_trim has no safe form")]
+fn give_back() -> bool {
+    // SAFETY: it takes no pointer, and may be called at any time by any thread (malloc_trim(3)).
+    unsafe { libc::malloc_trim(0) == 1 }
+}
+
+/// Other allocators do it by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_back() -> bool {
+    false
+}
