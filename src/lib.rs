@@ -54,7 +54,7 @@
 //! - `rule` and `evaluate` know no database, no clock and no asynchronous code.
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
 //! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
-//!   `segment_blocks`, one at a time (`audience/membership.rs` has the lock).
+//!   `segment_blocks`, one at a time (`audience/member_lock.rs` has the lock).
 //! - Locks are taken in one order: rules, types of custom fields (`audience/type_lock.rs`), members, a group, subscribers
 //!   by id, and then what belongs to them by key. What meets in a circle nevertheless, [`db::Db`] repeats from its
 //!   beginning, so that the work it is given writes in one transaction.

@@ -4,7 +4,6 @@ use super::custom_field;
 use crate::db::schema::{groups, segment_dependencies, segments};
 use crate::error::Error;
 use crate::rule::{Catalogue, CustomType, KnownSegment};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,15 +52,4 @@ fn load_segments(connection: &mut PgConnection) -> Result<BTreeMap<String, Known
         (key, KnownSegment { id, uses })
     });
     Ok(known.collect())
-}
-
-/// Keeps what rules refer to and the rules themselves from changing otherwise until the end of this transaction, so
-/// that two changes that are right by themselves cannot be wrong together.
-///
-/// # Errors
-/// Those of the database.
-pub fn lock_rules(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall rules ' || current_schema(), 0))",
-    )?)
 }

@@ -1,9 +1,10 @@
 //! Custom fields: typed fields that the owner adds to subscribers.
 
-use super::catalogue::lock_rules;
 use super::clean::{clean_boolean, clean_day, clean_instant, clean_number, clean_text};
+use super::dependency::refuse_if_used;
+use super::key::suggest_key;
 use super::paging::{Page, PageRequest};
-use super::segment::refuse_if_used;
+use super::rule_lock::lock_rules;
 use super::type_lock::lock_types;
 use super::version::check_version;
 use crate::db::schema::custom_fields;
@@ -423,18 +424,4 @@ fn check_key(key: &str) -> Result<(), Error> {
     Err(Error::Invalid(vec![
         InputProblem::new(InputCode::Invalid, "key", message).with_hint(hint),
     ]))
-}
-
-/// Makes a key out of any text, such as a CSV header; empty if no letter is in it.
-pub fn suggest_key(text: &str) -> String {
-    let mut key = String::new();
-    for character in text.trim().to_lowercase().chars() {
-        if character.is_ascii_lowercase() || (character.is_ascii_digit() && !key.is_empty()) {
-            key.push(character);
-        } else if !key.is_empty() && !key.ends_with('_') {
-            key.push('_');
-        }
-    }
-    key.truncate(63);
-    key.trim_end_matches('_').to_owned()
 }

@@ -1,6 +1,8 @@
 //! Events: what subscribers did, and the lifetime totals that are kept with them.
 
+use super::paged_list::{Item, PagedList};
 use super::paging::{Page, PageRequest};
+use super::row_size::are_within;
 use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
 use crate::error::Error;
@@ -10,6 +12,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// Everything that is known of an event.
 #[derive(Debug, Clone, PartialEq, Queryable)]
@@ -202,52 +205,49 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
         .load(connection)?)
 }
 
-/// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
-pub type EventKey = (StoredMoment, i64);
-
-/// Lists a page of the events of a subscriber, newest first.
+/// Finds events by id, or none of them if their rows take more than that many bytes together.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list_page(
+pub fn find_within(
     connection: &mut PgConnection,
-    subscriber_id: i64,
+    ids: &[i64],
+    bytes: i64,
+) -> Result<Vec<Event>, Error> {
+    Ok(events::table
+        .filter(events::id.eq_any(ids))
+        .filter(are_within("events", "properties", ids, bytes))
+        .select(columns!())
+        .load(connection)?)
+}
+
+/// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
+pub type EventKey = (StoredMoment, i64);
+
+/// Finds a page of the events of each of these subscribers, those of one name or all, newest first: their ids.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_pages(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
     name: Option<&str>,
     request: &PageRequest<EventKey>,
-) -> Result<Page<Event>, Error> {
-    request.fetch(
-        |event: &Event| (StoredMoment(event.occurred_at), event.id),
-        |request, limit| {
-            let mut query = events::table
-                .filter(events::subscriber_id.eq(subscriber_id))
-                .select(columns!())
-                .limit(limit)
-                .into_boxed();
-            if let Some(name) = name {
-                query = query.filter(events::name.eq(name));
-            }
-            if let Some((StoredMoment(at), id)) = request.after {
-                query = query.filter(
-                    events::occurred_at
-                        .lt(at)
-                        .or(events::occurred_at.eq(at).and(events::id.lt(id))),
-                );
-            }
-            if let Some((StoredMoment(at), id)) = request.before {
-                query = query.filter(
-                    events::occurred_at
-                        .gt(at)
-                        .or(events::occurred_at.eq(at).and(events::id.gt(id))),
-                );
-            }
-            query = if request.from_end {
-                query.order((events::occurred_at.asc(), events::id.asc()))
-            } else {
-                query.order((events::occurred_at.desc(), events::id.desc()))
-            };
-            Ok(query.load(connection)?)
+) -> Result<HashMap<i64, Page<Item>>, Error> {
+    let list = PagedList {
+        from: match name {
+            Some(_) => "events e WHERE e.subscriber_id = asked.holder AND e.name = $4",
+            None => "events e WHERE e.subscriber_id = asked.holder",
         },
-    )
+        id: "e.id",
+        key: &["e.occurred_at", "e.id"],
+        bound: "split_part(KEY, '|', 1)::timestamptz, split_part(KEY, '|', 2)::bigint",
+        descends: true,
+        text: name,
+        ..PagedList::default()
+    };
+    let text = |(StoredMoment(at), id): &EventKey| format!("{}|{id}", at.to_rfc3339());
+    list.find_pages(connection, subscriber_ids, &request.map(text))
 }
 
 /// Lists all events of these subscribers, newest first.

@@ -1,10 +1,10 @@
 //! Groups: members chosen by hand.
 
-use super::catalogue::lock_rules;
 use super::clean::clean_text;
-use super::membership::MemberChange;
+use super::dependency::refuse_if_used;
+use super::key::check_key;
 use super::paging::{Page, PageRequest};
-use super::segment::refuse_if_used;
+use super::rule_lock::lock_rules;
 use super::version::check_version;
 use crate::db::schema::{group_memberships, groups, subscribers};
 use crate::error::{Error, InputCode, InputProblem};
@@ -30,6 +30,30 @@ pub struct Group {
     pub updated_at: DateTime<Utc>,
     /// Counted by the database with every change of its name or description.
     pub version: i32,
+}
+
+/// What adding to or removing from a group did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberChange {
+    /// How many memberships changed.
+    pub changed: usize,
+    /// How many were so already.
+    pub unchanged: usize,
+    /// How many of the subscribers do not exist.
+    pub unknown: usize,
+}
+
+impl MemberChange {
+    fn new(asked: &[i64], existing: usize, changed: usize) -> MemberChange {
+        let mut distinct = asked.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        MemberChange {
+            changed,
+            unchanged: existing.saturating_sub(changed),
+            unknown: distinct.len().saturating_sub(existing),
+        }
+    }
 }
 
 /// Finds groups by id, in no particular order.
@@ -348,29 +372,4 @@ pub fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
     found
         .map(|_| ())
         .ok_or_else(|| Error::not_found("group", group_id))
-}
-
-/// Refuses a key of a group or a segment that is not of the form `[a-z0-9][a-z0-9_-]*`.
-///
-/// # Errors
-/// [`Error::Invalid`] with a key that would do.
-pub fn check_key(key: &str) -> Result<(), Error> {
-    let is_plain = key
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
-    let starts_well = key
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if is_plain && starts_well && key.len() <= 63 {
-        return Ok(());
-    }
-    let message = format!(
-        "expected 1 to 63 lower-case letters, digits, \"-\" and \"_\", starting with a letter or digit, found \"{key}\""
-    );
-    let suggestion = super::custom_field::suggest_key(key).replace('_', "-");
-    let hint = (!suggestion.is_empty()).then(|| format!("for example \"{suggestion}\""));
-    Err(Error::Invalid(vec![
-        InputProblem::new(InputCode::Invalid, "key", message).with_hint(hint),
-    ]))
 }

@@ -1,14 +1,22 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
 
-use super::membership::{BLOCK_BYTES, BLOCK_IDS};
-use super::paging::{Page, PageRequest};
+use super::block::{BLOCK_BYTES, BLOCK_IDS};
+use super::paging::{Page, PageRequest, Stretch};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{segment_blocks, subscribers};
 use crate::error::Error;
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
-const FEW_MEMBERS: usize = 20_000;
+pub(super) const FEW_MEMBERS: usize = 20_000;
+
+/// Of how many segments the members are held in memory at a time: those of an audience of ten million take 20 MB.
+pub const SETS_AT_A_TIME: usize = 16;
 
 /// How many e-mails are read at a time while looking for the members of a page.
 const EMAILS_AT_A_TIME: i64 = 4_096;
@@ -35,15 +43,34 @@ impl IdSet {
     /// # Errors
     /// Those of the database.
     pub fn of_segment(connection: &mut PgConnection, segment_id: i64) -> Result<IdSet, Error> {
-        let blocks: Vec<(i32, Vec<u8>)> = segment_blocks::table
-            .filter(segment_blocks::segment_id.eq(segment_id))
-            .select((segment_blocks::block, segment_blocks::members))
-            .load(connection)?;
-        let mut set = IdSet::default();
-        for (block, members) in &blocks {
-            set.put(i64::from(*block) * BLOCK_IDS, members);
+        let sets = IdSet::of_segments(connection, &[segment_id])?;
+        Ok(sets.into_values().next().unwrap_or_default())
+    }
+
+    /// Returns the stored members of each of these segments.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn of_segments(
+        connection: &mut PgConnection,
+        segment_ids: &[i64],
+    ) -> Result<HashMap<i64, IdSet>, Error> {
+        let ids = segment_ids.iter();
+        let mut sets: HashMap<i64, IdSet> = ids.map(|id| (*id, IdSet::default())).collect();
+        let blocks = segment_blocks::table
+            .filter(segment_blocks::segment_id.eq_any(segment_ids))
+            .select((
+                segment_blocks::segment_id,
+                segment_blocks::block,
+                segment_blocks::members,
+            ))
+            .load_iter::<(i64, i32, Vec<u8>), PgRowByRowLoadingMode>(connection)?;
+        for row in blocks {
+            let (segment_id, block, members) = row?;
+            let set = sets.entry(segment_id).or_default();
+            set.put(i64::from(block) * BLOCK_IDS, &members);
         }
-        Ok(set)
+        Ok(sets)
     }
 
     /// Returns the members as blocks, each with its number, as they are stored; empty ones are left out.
@@ -129,78 +156,209 @@ impl IdSet {
         order: SubscriberOrder,
         request: &PageRequest<SubscriberKey>,
     ) -> Result<Page<Subscriber>, Error> {
-        request.fetch(
-            |found: &Subscriber| found.key(order),
-            |request, limit| {
-                let ids = match order {
-                    SubscriberOrder::Id => self.ids_by_id(request, limit),
-                    SubscriberOrder::Email if self.count() <= FEW_MEMBERS => {
-                        let ids = self.list_between(0, i64::MAX, false, FEW_MEMBERS);
-                        emails_of(connection, Some(&ids), request, limit)?
-                            .into_iter()
-                            .map(|(_, id)| id)
-                            .collect()
-                    }
-                    SubscriberOrder::Email => self.ids_by_email(connection, request, limit)?,
-                };
-                subscriber::find_in_order(connection, &ids)
-            },
-        )
+        let sets = HashMap::from([((), self)]);
+        let mut pages = IdSet::find_pages(connection, &sets, order, request)?;
+        let page = pages.remove(&()).unwrap_or_default();
+        let rows = subscriber::find_in_order(connection, &page.rows)?;
+        Ok(page.with_rows(rows))
     }
 
-    fn ids_by_id(&self, request: &PageRequest<SubscriberKey>, limit: i64) -> Vec<i64> {
-        let (first, last) = subscriber::id_bounds(request);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.list_between(first, last, request.from_end, limit)
-    }
-
-    /// Walks along the e-mails until enough members are found.
-    fn ids_by_email(
-        &self,
+    /// Finds the same page of the subscribers in each of these sets: their ids.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn find_pages<H: Copy + Eq + Hash>(
         connection: &mut PgConnection,
+        sets: &HashMap<H, impl Borrow<IdSet>>,
+        order: SubscriberOrder,
         request: &PageRequest<SubscriberKey>,
-        limit: i64,
-    ) -> Result<Vec<i64>, Error> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut request = request.clone();
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let emails = emails_of(connection, None, &request, EMAILS_AT_A_TIME)?;
-            let Some((email, _)) = emails.last() else {
-                break;
-            };
-            let next = Some(SubscriberKey::Email(email.clone()));
-            if request.from_end {
-                request.before = next;
-            } else {
-                request.after = next;
-            }
-            let members = emails.iter().map(|(_, id)| *id);
-            found.extend(members.filter(|id| self.contains(*id)));
-        }
-        found.truncate(limit);
-        Ok(found)
+    ) -> Result<HashMap<H, Page<i64>>, Error> {
+        let holders: Vec<H> = sets.keys().copied().collect();
+        let set_of = |holder: &H| sets.get(holder).map(Borrow::borrow);
+        let pages = request.fetch_each(
+            &holders,
+            |(_, key): &(i64, SubscriberKey)| key.clone(),
+            |stretches, from_end, limit| {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                let parts = stretches.iter().filter_map(|stretch| {
+                    Some(Part {
+                        stretch,
+                        set: set_of(&stretch.holder)?,
+                        found: Vec::new(),
+                    })
+                });
+                let mut parts: Vec<Part<H>> = parts.collect();
+                match order {
+                    SubscriberOrder::Id => parts
+                        .iter_mut()
+                        .for_each(|part| part.find_by_id(from_end, limit)),
+                    SubscriberOrder::Email => {
+                        let (mut few, mut many): (Vec<_>, Vec<_>) = parts
+                            .into_iter()
+                            .partition(|part| part.set.count() <= FEW_MEMBERS);
+                        sort_by_email(connection, &mut few, from_end, limit)?;
+                        walk_by_email(connection, &mut many, from_end, limit)?;
+                        few.append(&mut many);
+                        parts = few;
+                    }
+                }
+                let rows = parts.into_iter().flat_map(|part| {
+                    let holder = part.stretch.holder;
+                    part.found.into_iter().map(move |row| (holder, row))
+                });
+                Ok(rows.collect())
+            },
+        )?;
+        let pages = pages.into_iter();
+        Ok(pages
+            .map(|(holder, page)| (holder, page.map(|(id, _)| id)))
+            .collect())
     }
 }
 
-/// Lists e-mails with their ids beyond the keys of a request, of these subscribers or of all.
-fn emails_of(
+/// A stretch of one of several sets, and what is found of it.
+struct Part<'s, H> {
+    stretch: &'s Stretch<H, SubscriberKey>,
+    set: &'s IdSet,
+    found: Vec<(i64, SubscriberKey)>,
+}
+
+impl<H> Part<'_, H> {
+    fn find_by_id(&mut self, from_end: bool, limit: usize) {
+        let (first, last) = subscriber::id_bounds(self.stretch);
+        let ids = self.set.list_between(first, last, from_end, limit);
+        let rows = ids.into_iter().map(|id| (id, SubscriberKey::Id(id)));
+        self.found = rows.collect();
+    }
+
+    /// Takes a subscriber who is in the set and within the stretch. E-mails are compared bytewise, as the database does.
+    fn take(&mut self, email: &str, id: i64) {
+        let is_within = email_of(&self.stretch.after).is_none_or(|after| email > after)
+            && email_of(&self.stretch.before).is_none_or(|before| email < before);
+        if is_within && self.set.contains(id) {
+            let key = SubscriberKey::Email(email.to_owned());
+            self.found.push((id, key));
+        }
+    }
+}
+
+fn email_of(key: &Option<SubscriberKey>) -> Option<&str> {
+    match key {
+        Some(SubscriberKey::Email(email)) => Some(email),
+        _ => None,
+    }
+}
+
+/// Finds members of small sets by e-mail: the database sorts each set.
+fn sort_by_email<H>(
     connection: &mut PgConnection,
-    ids: Option<&[i64]>,
+    parts: &mut [Part<'_, H>],
+    from_end: bool,
+    limit: usize,
+) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        part: i64,
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        email: String,
+    }
+    let (mut of, mut ids) = (Vec::new(), Vec::new());
+    for (place, part) in (0..).zip(parts.iter()) {
+        let members = part.set.list_between(0, i64::MAX, false, FEW_MEMBERS);
+        of.resize(of.len() + members.len(), place);
+        ids.extend(members);
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let bounds = |key: fn(&Stretch<H, SubscriberKey>) -> &Option<SubscriberKey>| {
+        let keys = parts.iter().map(|part| email_of(key(part.stretch)));
+        keys.collect::<Vec<Option<&str>>>()
+    };
+    let direction = if from_end { "DESC" } else { "ASC" };
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "SELECT part, id, email FROM (SELECT member.part, s.id, s.email, \
+             row_number() OVER (PARTITION BY member.part ORDER BY s.email {direction}) AS place \
+         FROM unnest($1, $2) AS member (part, id) JOIN subscribers s ON s.id = member.id \
+         JOIN unnest($3, $4) WITH ORDINALITY AS bounds (after, before, number) ON bounds.number = member.part + 1 \
+         WHERE (bounds.after IS NULL OR s.email > bounds.after) AND (bounds.before IS NULL OR s.email < bounds.before)) found \
+         WHERE place <= $5 ORDER BY part, place"
+    ))
+    .bind::<Array<BigInt>, _>(of)
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<Array<Nullable<Text>>, _>(bounds(|stretch| &stretch.after))
+    .bind::<Array<Nullable<Text>>, _>(bounds(|stretch| &stretch.before))
+    .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+    .load(connection)?;
+    for row in rows {
+        let part = usize::try_from(row.part).ok();
+        if let Some(part) = part.and_then(|part| parts.get_mut(part)) {
+            part.found.push((row.id, SubscriberKey::Email(row.email)));
+        }
+    }
+    Ok(())
+}
+
+/// Finds members of large sets by e-mail: walks along all e-mails until there are enough of each set.
+fn walk_by_email<H>(
+    connection: &mut PgConnection,
+    parts: &mut [Part<'_, H>],
+    from_end: bool,
+    limit: usize,
+) -> Result<(), Error> {
+    let mut request = PageRequest {
+        size: 0,
+        after: outermost(parts.iter().map(|part| &part.stretch.after), false),
+        before: outermost(parts.iter().map(|part| &part.stretch.before), true),
+        from_end,
+    };
+    while parts.iter().any(|part| part.found.len() < limit) {
+        let emails = list_emails(connection, &request)?;
+        for (email, id) in &emails {
+            for part in parts.iter_mut().filter(|part| part.found.len() < limit) {
+                part.take(email, *id);
+            }
+        }
+        let Some((email, _)) = emails.last() else {
+            break;
+        };
+        let next = Some(SubscriberKey::Email(email.clone()));
+        if from_end {
+            request.before = next;
+        } else {
+            request.after = next;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the least or the greatest of bounds, or `None` if one of them is missing.
+fn outermost<'k>(
+    keys: impl Iterator<Item = &'k Option<SubscriberKey>>,
+    greatest: bool,
+) -> Option<SubscriberKey> {
+    let keys: Option<Vec<&str>> = keys.map(email_of).collect();
+    let keys = keys?.into_iter();
+    let found = if greatest { keys.max() } else { keys.min() };
+    found.map(|email| SubscriberKey::Email(email.to_owned()))
+}
+
+/// Lists the next e-mails between the keys of a request, with their ids.
+fn list_emails(
+    connection: &mut PgConnection,
     request: &PageRequest<SubscriberKey>,
-    limit: i64,
 ) -> Result<Vec<(String, i64)>, Error> {
     let mut query = subscribers::table
         .select((subscribers::email, subscribers::id))
-        .limit(limit)
+        .limit(EMAILS_AT_A_TIME)
         .into_boxed();
-    if let Some(ids) = ids {
-        query = query.filter(subscribers::id.eq_any(ids));
-    }
-    if let Some(SubscriberKey::Email(after)) = &request.after {
+    if let Some(after) = email_of(&request.after) {
         query = query.filter(subscribers::email.gt(after));
     }
-    if let Some(SubscriberKey::Email(before)) = &request.before {
+    if let Some(before) = email_of(&request.before) {
         query = query.filter(subscribers::email.lt(before));
     }
     query = if request.from_end {

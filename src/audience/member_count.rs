@@ -1,6 +1,6 @@
 //! How many members groups and segments have, and how many of them they share.
 
-use super::id_set::IdSet;
+use super::id_set::{IdSet, SETS_AT_A_TIME};
 use crate::db::schema::group_memberships;
 use crate::error::Error;
 use diesel::prelude::*;
@@ -50,47 +50,61 @@ pub fn count_segment_members(
         .collect())
 }
 
-/// Counts the members of a segment, of another, and of both.
+/// How many members are in one, in the other, and in both.
+pub type Overlap = (i64, i64, i64);
+
+/// Counts the members of each of these segments, of another, and of both.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_overlap(
+pub fn count_overlaps(
     connection: &mut PgConnection,
-    segment_id: i64,
+    segment_ids: &[i64],
     other_id: i64,
-) -> Result<(i64, i64, i64), Error> {
-    let mut members = IdSet::of_segment(connection, segment_id)?;
+) -> Result<HashMap<i64, Overlap>, Error> {
     let others = IdSet::of_segment(connection, other_id)?;
-    let this = members.count() as i64;
-    members.retain(&others);
-    Ok((this, others.count() as i64, members.count() as i64))
+    let mut overlaps = HashMap::new();
+    for ids in segment_ids.chunks(SETS_AT_A_TIME) {
+        for (id, mut members) in IdSet::of_segments(connection, ids)? {
+            let this = members.count() as i64;
+            members.retain(&others);
+            overlaps.insert(id, (this, others.count() as i64, members.count() as i64));
+        }
+    }
+    Ok(overlaps)
 }
 
-/// Counts the members of a segment, of a group, and of both.
+/// Counts the members of each of these segments, of a group, and of both.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_overlap_with_group(
+pub fn count_overlaps_with_group(
     connection: &mut PgConnection,
-    segment_id: i64,
+    segment_ids: &[i64],
     group_id: i64,
-) -> Result<(i64, i64, i64), Error> {
+) -> Result<HashMap<i64, Overlap>, Error> {
     #[derive(QueryableByName)]
     struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
         #[diesel(sql_type = BigInt)]
         others: i64,
         #[diesel(sql_type = BigInt)]
         both: i64,
     }
-    let row: Row = diesel::sql_query(
-        "SELECT count(*) AS others, count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
-         FROM group_memberships m LEFT JOIN segment_blocks b \
-         ON b.segment_id = $1 AND b.block = (m.subscriber_id >> 13)::integer WHERE m.group_id = $2",
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT asked.id, count(m.subscriber_id) AS others, \
+         count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
+         FROM unnest($1) AS asked (id) LEFT JOIN group_memberships m ON m.group_id = $2 LEFT JOIN segment_blocks b \
+         ON b.segment_id = asked.id AND b.block = (m.subscriber_id >> 13)::integer GROUP BY asked.id",
     )
-    .bind::<BigInt, _>(segment_id)
+    .bind::<Array<BigInt>, _>(segment_ids)
     .bind::<BigInt, _>(group_id)
-    .get_result(connection)?;
-    let counts = count_segment_members(connection, &[segment_id])?;
-    let this = counts.get(&segment_id).copied().unwrap_or_default();
-    Ok((this, row.others, row.both))
+    .load(connection)?;
+    let counts = count_segment_members(connection, segment_ids)?;
+    let overlap = |row: Row| {
+        let this = counts.get(&row.id).copied().unwrap_or_default();
+        (row.id, (this, row.others, row.both))
+    };
+    Ok(rows.into_iter().map(overlap).collect())
 }

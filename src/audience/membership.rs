@@ -1,78 +1,21 @@
 //! Membership: who is in which group or segment, read from rows and bitmaps.
-//!
-//! The bit of a subscriber in a segment is bit `id & 8191` of block `id >> 13`, least significant bit first.
 
+use super::block::{BLOCK_IDS, list_bits};
 use super::group::Group;
-use super::id_set::IdSet;
-use super::paging::{Page, PageRequest};
+use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
+use super::paged_list::{Item, PagedList};
+use super::paging::{Page, PageRequest, Stretch};
 use super::segment::Segment;
-use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::{group_memberships, segment_blocks, subscribers};
+use super::subscriber::{self, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Timestamptz};
-use std::collections::HashMap;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Timestamptz};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// How many ids a block has.
-pub const BLOCK_IDS: i64 = 8_192;
-/// How many blocks a chunk has: what is evaluated at a time, and what a change is remembered by.
-pub const CHUNK_BLOCKS: i32 = 16;
-/// How many ids a chunk has.
-pub const CHUNK_IDS: i64 = BLOCK_IDS * CHUNK_BLOCKS as i64;
-/// How many bytes the bitmap of a block has.
-pub const BLOCK_BYTES: usize = 1_024;
 
 /// How many blocks are read at a time while looking for the members of a page.
 const BLOCKS_AT_A_TIME: i64 = 16;
-
-/// What adding to or removing from a group did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberChange {
-    /// How many memberships changed.
-    pub changed: usize,
-    /// How many were so already.
-    pub unchanged: usize,
-    /// How many of the subscribers do not exist.
-    pub unknown: usize,
-}
-
-impl MemberChange {
-    pub(super) fn new(asked: &[i64], existing: usize, changed: usize) -> MemberChange {
-        let mut distinct = asked.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
-        MemberChange {
-            changed,
-            unchanged: existing.saturating_sub(changed),
-            unknown: distinct.len().saturating_sub(existing),
-        }
-    }
-}
-
-/// Keeps a refresh from writing members until the end of this transaction; several such transactions may run at once.
-///
-/// # Errors
-/// Those of the database.
-pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
-}
-
-/// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one. A
-/// refresh, the follower and a deletion take it: each reads members and writes them back, and their changes become
-/// visible in the order of their ids.
-///
-/// # Errors
-/// Those of the database.
-pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
-}
 
 /// Groups by subscriber, each with when the subscriber was added.
 pub type GroupsBySubscriber = HashMap<i64, Vec<(Arc<Group>, DateTime<Utc>)>>;
@@ -204,150 +147,211 @@ fn filter_pairs(
         .collect())
 }
 
-/// Lists a page of the members of a group, with when each was added.
+/// Finds a page of the members of each of these groups: their ids, and when each was added.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list_group_members(
+pub fn find_group_members(
     connection: &mut PgConnection,
-    group_id: i64,
+    group_ids: &[i64],
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
-) -> Result<Page<(Subscriber, DateTime<Utc>)>, Error> {
-    request.fetch(
-        |(member, _): &(Subscriber, DateTime<Utc>)| member.key(order),
-        |request, limit| {
-            let mut query = group_memberships::table
-                .inner_join(subscribers::table)
-                .filter(group_memberships::group_id.eq(group_id))
-                .select((Subscriber::as_select(), group_memberships::added_at))
-                .limit(limit)
-                .into_boxed();
-            let id = group_memberships::subscriber_id;
-            match &request.after {
-                Some(SubscriberKey::Id(after)) => query = query.filter(id.gt(*after)),
-                Some(SubscriberKey::Email(after)) => {
-                    query = query.filter(subscribers::email.gt(after))
-                }
-                None => {}
-            }
-            match &request.before {
-                Some(SubscriberKey::Id(before)) => query = query.filter(id.lt(*before)),
-                Some(SubscriberKey::Email(before)) => {
-                    query = query.filter(subscribers::email.lt(before));
-                }
-                None => {}
-            }
-            query = match (order, request.from_end) {
-                (SubscriberOrder::Id, false) => query.order(id.asc()),
-                (SubscriberOrder::Id, true) => query.order(id.desc()),
-                (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
-                (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
-            };
-            Ok(query.load(connection)?)
-        },
+) -> Result<HashMap<i64, Page<Item>>, Error> {
+    let by_id = PagedList {
+        from: "group_memberships m WHERE m.group_id = asked.holder",
+        id: "m.subscriber_id",
+        key: &["m.subscriber_id"],
+        bound: "KEY::bigint",
+        moment: "m.added_at",
+        ..PagedList::default()
+    };
+    let request = &request.map(SubscriberKey::to_string);
+    if order == SubscriberOrder::Id {
+        return by_id.find_pages(connection, group_ids, request);
+    }
+    let by_email = PagedList {
+        id: "s.id",
+        key: &["s.email"],
+        bound: "KEY",
+        ..by_id
+    };
+    // OFFSET 0 keeps the planner from choosing: it does not know which group is large.
+    let by_sorting = PagedList {
+        from: "(SELECT m.subscriber_id AS id, m.added_at, s.email FROM group_memberships m CROSS JOIN LATERAL \
+               (SELECT email FROM subscribers WHERE id = m.subscriber_id OFFSET 0) s \
+               WHERE m.group_id = asked.holder OFFSET 0) s WHERE true",
+        moment: "s.added_at",
+        ..by_email
+    };
+    let by_walking = PagedList {
+        from: "subscribers s CROSS JOIN LATERAL (SELECT added_at FROM group_memberships \
+               WHERE group_id = asked.holder AND subscriber_id = s.id OFFSET 0) m WHERE true",
+        ..by_email
+    };
+    let large = filter_large_groups(connection, group_ids)?;
+    let (large, small): (Vec<i64>, Vec<i64>) = group_ids.iter().partition(|id| large.contains(id));
+    let mut pages = by_sorting.find_pages(connection, &small, request)?;
+    pages.extend(by_walking.find_pages(connection, &large, request)?);
+    Ok(pages)
+}
+
+/// Returns the groups that have too many members to sort all of them.
+fn filter_large_groups(
+    connection: &mut PgConnection,
+    group_ids: &[i64],
+) -> Result<HashSet<i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT asked.id FROM unnest($1) AS asked (id) WHERE EXISTS \
+         (SELECT FROM group_memberships WHERE group_id = asked.id OFFSET $2)",
     )
+    .bind::<Array<BigInt>, _>(group_ids)
+    .bind::<BigInt, _>(FEW_MEMBERS as i64)
+    .load(connection)?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Lists a page of the members of a segment.
+/// Finds a page of the members of each of these segments: their ids.
 ///
 /// # Errors
 /// Those of the database.
-pub fn list_segment_members(
+pub fn find_segment_members(
     connection: &mut PgConnection,
-    segment_id: i64,
+    segment_ids: &[i64],
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
-) -> Result<Page<Subscriber>, Error> {
-    // One snapshot, so that nobody vanishes between reading the bits and reading the people.
-    connection
-        .build_transaction()
-        .repeatable_read()
-        .read_only()
-        .run(|connection| {
-            match order {
-                // Only the blocks of the page are read.
-                SubscriberOrder::Id => request.fetch(
-                    |member: &Subscriber| member.key(order),
-                    |request, limit| members_by_id(connection, segment_id, request, limit),
-                ),
-                SubscriberOrder::Email => {
-                    let members = IdSet::of_segment(connection, segment_id)?;
-                    members.list_page(connection, order, request)
-                }
+) -> Result<HashMap<i64, Page<i64>>, Error> {
+    match order {
+        // Only the blocks of the pages are read.
+        SubscriberOrder::Id => request.fetch_each(
+            segment_ids,
+            |id: &i64| SubscriberKey::Id(*id),
+            |stretches, from_end, limit| members_by_id(connection, stretches, from_end, limit),
+        ),
+        SubscriberOrder::Email => {
+            let mut pages = HashMap::new();
+            for ids in segment_ids.chunks(SETS_AT_A_TIME) {
+                let sets = IdSet::of_segments(connection, ids)?;
+                pages.extend(IdSet::find_pages(connection, &sets, order, request)?);
             }
-        })
-}
-
-fn members_by_id(
-    connection: &mut PgConnection,
-    segment_id: i64,
-    request: &PageRequest<SubscriberKey>,
-    limit: i64,
-) -> Result<Vec<Subscriber>, Error> {
-    let (mut first, mut last) = subscriber::id_bounds(request);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut ids: Vec<i64> = Vec::new();
-    while first <= last && ids.len() < limit {
-        let blocks = blocks_between(connection, segment_id, first, last, request.from_end)?;
-        let Some((end, _)) = blocks.last() else {
-            break;
-        };
-        let next = (
-            i64::from(*end) * BLOCK_IDS - 1,
-            (i64::from(*end) + 1) * BLOCK_IDS,
-        );
-        for (block, members) in &blocks {
-            let mut found = list_bits(*block, members);
-            found.retain(|id| first <= *id && *id <= last);
-            if request.from_end {
-                found.reverse();
-            }
-            ids.extend(found);
-        }
-        if request.from_end {
-            last = next.0;
-        } else {
-            first = next.1;
+            Ok(pages)
         }
     }
-    ids.truncate(limit);
-    subscriber::find_in_order(connection, &ids)
 }
 
-fn blocks_between(
-    connection: &mut PgConnection,
+/// The search for the members of one segment from one id to another.
+struct Search {
     segment_id: i64,
     first: i64,
     last: i64,
-    from_end: bool,
-) -> Result<Vec<(i32, Vec<u8>)>, Error> {
-    let block_of = |id: i64| i32::try_from(id >> 13).unwrap_or(i32::MAX);
-    let mut query = segment_blocks::table
-        .filter(segment_blocks::segment_id.eq(segment_id))
-        .filter(segment_blocks::block.ge(block_of(first)))
-        .filter(segment_blocks::block.le(block_of(last)))
-        .select((segment_blocks::block, segment_blocks::members))
-        .limit(BLOCKS_AT_A_TIME)
-        .into_boxed();
-    query = if from_end {
-        query.order(segment_blocks::block.desc())
-    } else {
-        query.order(segment_blocks::block.asc())
-    };
-    Ok(query.load(connection)?)
+    found: Vec<i64>,
+    is_done: bool,
 }
 
-/// Lists the ids whose bits are set in a block, ascending.
-pub fn list_bits(block: i32, members: &[u8]) -> Vec<i64> {
-    let first = i64::from(block) * BLOCK_IDS;
-    let mut ids = Vec::new();
-    for (position, byte) in members.iter().enumerate() {
-        let mut rest = *byte;
-        while rest != 0 {
-            ids.push(first + position as i64 * 8 + i64::from(rest.trailing_zeros()));
-            rest &= rest - 1;
+/// Lists at most `limit` members of each segment by id, those of a segment in their order or against it.
+fn members_by_id(
+    connection: &mut PgConnection,
+    stretches: &[Stretch<i64, SubscriberKey>],
+    from_end: bool,
+    limit: i64,
+) -> Result<Vec<(i64, i64)>, Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut searches: HashMap<i64, Search> = stretches
+        .iter()
+        .map(|stretch| {
+            let (first, last) = subscriber::id_bounds(stretch);
+            let search = Search {
+                segment_id: stretch.holder,
+                first,
+                last,
+                found: Vec::new(),
+                is_done: first > last,
+            };
+            (stretch.holder, search)
+        })
+        .collect();
+    // A round reads some blocks of every segment that has not enough members yet.
+    while searches.values().any(|search| !search.is_done) {
+        let asked: Vec<&Search> = searches.values().filter(|search| !search.is_done).collect();
+        let mut blocks = blocks_between(connection, &asked, from_end)?;
+        for search in searches.values_mut().filter(|search| !search.is_done) {
+            let blocks = blocks.remove(&search.segment_id).unwrap_or_default();
+            search.read(&blocks, from_end);
+            search.is_done |= search.found.len() >= limit || search.first > search.last;
         }
     }
-    ids
+    let found = searches.into_values();
+    Ok(found
+        .flat_map(|search| {
+            let ids = search.found.into_iter().take(limit);
+            ids.map(move |id| (search.segment_id, id))
+        })
+        .collect())
+}
+
+impl Search {
+    /// Takes the members out of the next blocks.
+    fn read(&mut self, blocks: &[(i32, Vec<u8>)], from_end: bool) {
+        for (block, members) in blocks {
+            let mut ids = list_bits(*block, members);
+            ids.retain(|id| self.first <= *id && *id <= self.last);
+            if from_end {
+                ids.reverse();
+            }
+            self.found.extend(ids);
+        }
+        let Some((end, _)) = blocks.last() else {
+            self.is_done = true;
+            return;
+        };
+        if from_end {
+            self.last = i64::from(*end) * BLOCK_IDS - 1;
+        } else {
+            self.first = (i64::from(*end) + 1) * BLOCK_IDS;
+        }
+    }
+}
+
+/// Returns the next blocks of each segment, with their numbers.
+fn blocks_between(
+    connection: &mut PgConnection,
+    searches: &[&Search],
+    from_end: bool,
+) -> Result<HashMap<i64, Vec<(i32, Vec<u8>)>>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = Integer)]
+        block: i32,
+        #[diesel(sql_type = Binary)]
+        members: Vec<u8>,
+    }
+    let block_of = |id: i64| i32::try_from(id >> 13).unwrap_or(i32::MAX);
+    let direction = if from_end { "DESC" } else { "ASC" };
+    let sql = format!(
+        "SELECT asked.id AS segment_id, b.block, b.members FROM unnest($1, $2, $3) AS asked (id, first, last) CROSS JOIN LATERAL \
+         (SELECT block, members FROM segment_blocks WHERE segment_id = asked.id AND block BETWEEN asked.first AND asked.last \
+          ORDER BY block {direction} LIMIT {BLOCKS_AT_A_TIME}) b ORDER BY b.block {direction}"
+    );
+    let of = |value: fn(&Search) -> i64| searches.iter().map(move |search| value(search));
+    let rows: Vec<Row> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(of(|search| search.segment_id).collect::<Vec<i64>>())
+        .bind::<Array<Integer>, _>(
+            of(|search| search.first)
+                .map(block_of)
+                .collect::<Vec<i32>>(),
+        )
+        .bind::<Array<Integer>, _>(of(|search| search.last).map(block_of).collect::<Vec<i32>>())
+        .load(connection)?;
+    let mut blocks: HashMap<i64, Vec<(i32, Vec<u8>)>> = HashMap::new();
+    for row in rows {
+        let of_segment = blocks.entry(row.segment_id).or_default();
+        of_segment.push((row.block, row.members));
+    }
+    Ok(blocks)
 }

@@ -1,12 +1,14 @@
 //! Keyset paging: a page is the rows beyond a key, so that rows added or removed meanwhile shift nothing.
 
 use crate::error::Error;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// The most rows a page may have.
 pub const MAX_PAGE_SIZE: usize = 250;
 
 /// Which rows of a list are asked for. Keys are unique within the list, and the list is ordered by them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
     /// How many rows.
     pub size: usize,
@@ -43,9 +45,6 @@ impl<K> PageRequest<K> {
     /// Makes a page by a function that returns at most `limit` rows beyond the keys of the request: in the order of
     /// the list, or against it if the request is from the end.
     ///
-    /// Whether there is more on the side from which the page starts is asked for, since what a cursor was made for may
-    /// be gone, and so may be everything before it.
-    ///
     /// # Errors
     /// Those of the function.
     pub fn fetch<T>(
@@ -56,44 +55,141 @@ impl<K> PageRequest<K> {
     where
         K: Clone,
     {
+        let mut pages = self.fetch_each(&[()], key, |stretches, from_end, limit| {
+            let mut rows = Vec::new();
+            for stretch in stretches {
+                let request = PageRequest {
+                    size: 0,
+                    after: stretch.after.clone(),
+                    before: stretch.before.clone(),
+                    from_end,
+                };
+                rows.extend(fetch(&request, limit)?.into_iter().map(|row| ((), row)));
+            }
+            Ok(rows)
+        })?;
+        Ok(pages.remove(&()).unwrap_or_default())
+    }
+
+    /// Makes this page of the lists of several holders by a function that returns at most `limit` rows of each stretch,
+    /// each with the holder: in the order of the list, or against it if told so. It is called three times at most, however
+    /// many holders there are.
+    ///
+    /// Whether there is more on the side from which the page starts is asked for, since what a cursor was made for may
+    /// be gone, and so may be everything before it.
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn fetch_each<H, T>(
+        &self,
+        holders: &[H],
+        key: impl Fn(&T) -> K,
+        mut fetch: impl FnMut(&[Stretch<H, K>], bool, i64) -> Result<Vec<(H, T)>, Error>,
+    ) -> Result<HashMap<H, Page<T>>, Error>
+    where
+        H: Copy + Eq + Hash,
+        K: Clone,
+    {
+        let stretches: Vec<Stretch<H, K>> = holders
+            .iter()
+            .map(|holder| Stretch {
+                holder: *holder,
+                after: self.after.clone(),
+                before: self.before.clone(),
+            })
+            .collect();
+        let mut pages: HashMap<H, Page<T>> = holders
+            .iter()
+            .map(|holder| (*holder, Page::default()))
+            .collect();
         // One row more than asked for tells whether the list goes on.
-        let mut rows = fetch(self, self.size as i64 + 1)?;
-        let goes_on = rows.len() > self.size;
-        rows.truncate(self.size);
-        if self.from_end {
-            rows.reverse();
+        for (holder, row) in fetch(&stretches, self.from_end, self.size as i64 + 1)? {
+            if let Some(page) = pages.get_mut(&holder) {
+                page.rows.push(row);
+            }
         }
-        let mut is_any =
-            |request: PageRequest<K>| Ok::<bool, Error>(!fetch(&request, 1)?.is_empty());
-        let has_previous = (self.from_end && goes_on)
-            || (self.after.is_some() && {
-                let before = rows.first().map(&key).or_else(|| self.before.clone());
-                is_any(PageRequest {
-                    size: 1,
+        for page in pages.values_mut() {
+            let goes_on = page.rows.len() > self.size;
+            page.rows.truncate(self.size);
+            if self.from_end {
+                page.rows.reverse();
+            }
+            page.has_previous = self.from_end && goes_on;
+            page.has_next = !self.from_end && goes_on;
+        }
+        if self.after.is_some() {
+            let unknown = pages.iter().filter(|(_, page)| !page.has_previous);
+            let before: Vec<Stretch<H, K>> = unknown
+                .map(|(holder, page)| Stretch {
+                    holder: *holder,
                     after: None,
-                    before,
-                    from_end: true,
-                })?
-            });
-        let has_next = (!self.from_end && goes_on)
-            || (self.before.is_some() && {
-                let after = rows.last().map(&key).or_else(|| self.after.clone());
-                is_any(PageRequest {
-                    size: 1,
-                    after,
+                    before: page.rows.first().map(&key).or_else(|| self.before.clone()),
+                })
+                .collect();
+            for (holder, _) in fetch(&before, true, 1)? {
+                pages
+                    .entry(holder)
+                    .and_modify(|page| page.has_previous = true);
+            }
+        }
+        if self.before.is_some() {
+            let unknown = pages.iter().filter(|(_, page)| !page.has_next);
+            let after: Vec<Stretch<H, K>> = unknown
+                .map(|(holder, page)| Stretch {
+                    holder: *holder,
+                    after: page.rows.last().map(&key).or_else(|| self.after.clone()),
                     before: None,
-                    from_end: false,
-                })?
-            });
-        Ok(Page {
-            rows,
-            has_previous,
-            has_next,
-        })
+                })
+                .collect();
+            for (holder, _) in fetch(&after, false, 1)? {
+                pages.entry(holder).and_modify(|page| page.has_next = true);
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Turns the keys into others.
+    pub fn map<U>(&self, each: impl Fn(&K) -> U) -> PageRequest<U> {
+        PageRequest {
+            size: self.size,
+            after: self.after.as_ref().map(&each),
+            before: self.before.as_ref().map(&each),
+            from_end: self.from_end,
+        }
+    }
+}
+
+/// The part of the list of one holder that lies between two keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch<H, K> {
+    /// Whose list it is.
+    pub holder: H,
+    /// Only rows after this key.
+    pub after: Option<K>,
+    /// Only rows before this key.
+    pub before: Option<K>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Page {
+            rows: Vec::new(),
+            has_previous: false,
+            has_next: false,
+        }
     }
 }
 
 impl<T> Page<T> {
+    /// Puts other rows in place of these.
+    pub fn with_rows<U>(self, rows: Vec<U>) -> Page<U> {
+        Page {
+            rows,
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+        }
+    }
+
     /// Turns every row into something else.
     pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
         Page {

@@ -3,8 +3,9 @@
 //! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
 //! loses members remembers whom: listeners are told, and a mirror can forget them.
 
+use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
-use super::membership::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits, lock_for_refresh};
+use super::member_lock::lock_for_refresh;
 use crate::db::schema::{refreshes, segment_blocks, subscriber_deletions, subscribers};
 use crate::error::Error;
 use chrono::{DateTime, Utc};

@@ -1,14 +1,18 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
 
-use super::catalogue::{load_catalogue, lock_rules};
+use super::catalogue::load_catalogue;
 use super::clean::clean_text;
-use super::group::check_key;
+use super::definition::record_definition;
+use super::dependency::{record_dependencies, refuse_if_used};
+use super::key::check_key;
+use super::member_lock::lock_against_refresh;
 use super::paging::{Page, PageRequest};
+use super::rule_lock::lock_rules;
 use super::version::check_version;
 use crate::db::JsonText;
-use crate::db::schema::{segment_definitions, segment_dependencies, segments};
+use crate::db::schema::{segment_dependencies, segments};
 use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::{self, Dependency, DependencyKind, Node, list_dependencies, write_document};
+use crate::rule::{self, Dependency, DependencyKind, Node, write_document};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -214,8 +218,13 @@ pub fn create(
             ))
             .returning(Segment::as_returning())
             .get_result(connection)?;
-        record_definition(connection, &segment, now)?;
-        record_dependencies(connection, &segment, &node)?;
+        record_definition(
+            connection,
+            (segment.id, segment.definition_version),
+            &segment.rule,
+            now,
+        )?;
+        record_dependencies(connection, segment.id, &node)?;
         Ok(segment)
     })
 }
@@ -278,10 +287,15 @@ pub fn update(
             .returning(Segment::as_returning())
             .get_result(connection)?;
         if is_new_version {
-            record_definition(connection, &segment, now)?;
+            record_definition(
+                connection,
+                (segment.id, segment.definition_version),
+                &segment.rule,
+                now,
+            )?;
         }
         if let Some(node) = node {
-            record_dependencies(connection, &segment, &node)?;
+            record_dependencies(connection, segment.id, &node)?;
         }
         Ok(segment)
     })
@@ -308,41 +322,11 @@ pub fn delete(
     connection.transaction(|connection| {
         lock_rules(connection)?;
         // The refresh writes blocks of segments it has seen; it must see this one gone or finish before.
-        super::membership::lock_against_refresh(connection)?;
+        lock_against_refresh(connection)?;
         let segment = lock(connection, id, if_version)?;
         refuse_if_used(connection, DependencyKind::Segment, &segment.key)?;
         diesel::delete(segments::table.find(id)).execute(connection)?;
         Ok(segment)
-    })
-}
-
-/// Makes sure that no rule uses something.
-///
-/// # Errors
-/// [`Error::InUse`] with the segments whose rules do, by key.
-pub fn refuse_if_used(
-    connection: &mut PgConnection,
-    kind: DependencyKind,
-    name: &str,
-) -> Result<(), Error> {
-    let used = Dependency {
-        kind,
-        name: name.to_owned(),
-    };
-    let users = find_users(connection, &[used])?;
-    if users.is_empty() {
-        return Ok(());
-    }
-    let what = match kind {
-        DependencyKind::Field => "custom field",
-        other => other.as_str(),
-    };
-    let users = users.into_iter();
-    Err(Error::InUse {
-        what: format!("{what} \"{name}\""),
-        used_by: users
-            .map(|(_, user)| format!("segment \"{}\"", user.key))
-            .collect(),
     })
 }
 
@@ -374,130 +358,9 @@ pub fn find_users(
     Ok(users.collect())
 }
 
-/// Lists what the rules of these segments use, by kind and name.
-///
-/// # Errors
-/// Those of the database.
-pub fn list_uses(
-    connection: &mut PgConnection,
-    ids: &[i64],
-) -> Result<Vec<(i64, Dependency)>, Error> {
-    let rows: Vec<(i64, String, String)> = segment_dependencies::table
-        .filter(segment_dependencies::segment_id.eq_any(ids))
-        .order((segment_dependencies::kind, segment_dependencies::name))
-        .select((
-            segment_dependencies::segment_id,
-            segment_dependencies::kind,
-            segment_dependencies::name,
-        ))
-        .load(connection)?;
-    let uses = rows.into_iter().filter_map(|(id, kind, name)| {
-        let kind = DependencyKind::parse(&kind)?;
-        Some((id, Dependency { kind, name }))
-    });
-    Ok(uses.collect())
-}
-
-/// A version of the rule of a segment.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
-#[diesel(table_name = segment_definitions, check_for_backend(diesel::pg::Pg))]
-pub struct Definition {
-    /// Which version it is, from 1.
-    pub version: i32,
-    /// The stored document of the rule.
-    pub rule: Value,
-    /// Since when it was the rule.
-    pub created_at: DateTime<Utc>,
-}
-
-/// Lists a page of the versions of the rule of a segment, newest first.
-///
-/// # Errors
-/// Those of the database.
-pub fn list_definitions(
-    connection: &mut PgConnection,
-    id: i64,
-    request: &PageRequest<i32>,
-) -> Result<Page<Definition>, Error> {
-    request.fetch(
-        |definition: &Definition| definition.version,
-        |request, limit| {
-            let mut query = segment_definitions::table
-                .filter(segment_definitions::segment_id.eq(id))
-                .select(Definition::as_select())
-                .limit(limit)
-                .into_boxed();
-            if let Some(after) = request.after {
-                query = query.filter(segment_definitions::version.lt(after));
-            }
-            if let Some(before) = request.before {
-                query = query.filter(segment_definitions::version.gt(before));
-            }
-            query = if request.from_end {
-                query.order(segment_definitions::version.asc())
-            } else {
-                query.order(segment_definitions::version.desc())
-            };
-            Ok(query.load(connection)?)
-        },
-    )
-}
-
-/// Returns how many versions of its rule a segment has had.
-///
-/// # Errors
-/// Those of the database.
-pub fn count_definitions(connection: &mut PgConnection, id: i64) -> Result<i64, Error> {
-    Ok(segment_definitions::table
-        .filter(segment_definitions::segment_id.eq(id))
-        .count()
-        .get_result(connection)?)
-}
-
 fn read_rule(connection: &mut PgConnection, own: &str, rule: &Value) -> Result<Node, Error> {
     let catalogue = load_catalogue(connection)?;
     let (node, _) =
         rule::parse_and_check(rule, &catalogue, Some(own)).map_err(Error::InvalidRule)?;
     Ok(node)
-}
-
-fn record_definition(
-    connection: &mut PgConnection,
-    segment: &Segment,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    diesel::insert_into(segment_definitions::table)
-        .values((
-            segment_definitions::segment_id.eq(segment.id),
-            segment_definitions::version.eq(segment.definition_version),
-            segment_definitions::rule.eq(&segment.rule),
-            segment_definitions::created_at.eq(now),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-fn record_dependencies(
-    connection: &mut PgConnection,
-    segment: &Segment,
-    node: &Node,
-) -> Result<(), Error> {
-    diesel::delete(
-        segment_dependencies::table.filter(segment_dependencies::segment_id.eq(segment.id)),
-    )
-    .execute(connection)?;
-    let rows: Vec<_> = list_dependencies(node)
-        .into_iter()
-        .map(|dependency| {
-            (
-                segment_dependencies::segment_id.eq(segment.id),
-                segment_dependencies::kind.eq(dependency.kind.as_str()),
-                segment_dependencies::name.eq(dependency.name),
-            )
-        })
-        .collect();
-    diesel::insert_into(segment_dependencies::table)
-        .values(rows)
-        .execute(connection)?;
-    Ok(())
 }

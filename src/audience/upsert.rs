@@ -3,8 +3,9 @@
 use super::catalogue::load_custom_fields;
 use super::consent::{Notice, NoticeCode};
 use super::group_changes::{GroupChanges, GroupIds, KnownGroups, change_groups};
-use super::subscriber::{self, Outcome, Stored, Subscriber, find_ids_by_emails};
+use super::subscriber::{Subscriber, find_ids_by_emails};
 use super::subscriber_changes::SubscriberChanges;
+use super::subscriber_store::{self, Outcome, Stored};
 use super::type_lock::keep_types;
 use crate::error::{Error, InputProblem};
 use crate::rule::Catalogue;
@@ -65,7 +66,8 @@ impl<'u> Checked<'u> {
         known: &Known,
         now: DateTime<Utc>,
     ) -> Result<Checked<'u>, Vec<InputProblem>> {
-        let fresh = subscriber::check_new(&upsert.email, &upsert.changes, &known.catalogue, now);
+        let fresh =
+            subscriber_store::check_new(&upsert.email, &upsert.changes, &known.catalogue, now);
         let groups = upsert.groups.resolve(&known.groups);
         match (fresh, groups) {
             (Ok(fresh), Ok(groups)) => Ok(Checked {
@@ -89,7 +91,8 @@ impl<'u> Checked<'u> {
     ) -> Result<Stored, Error> {
         let changes = &self.upsert.changes;
         let fresh = self.fresh.clone();
-        let mut stored = subscriber::upsert(connection, fresh, changes, &known.catalogue, now)?;
+        let mut stored =
+            subscriber_store::upsert(connection, fresh, changes, &known.catalogue, now)?;
         let has_moved = change_groups(connection, stored.subscriber.id, &self.groups, now)?;
         if has_moved && stored.outcome == Outcome::Unchanged {
             stored.outcome = Outcome::Updated;

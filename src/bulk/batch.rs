@@ -3,9 +3,10 @@
 use super::change::Change;
 use super::job::BulkAction;
 use super::setting::Columns;
+use crate::audience::block::list_bits;
 use crate::audience::group;
 use crate::audience::import_trace::forget_people;
-use crate::audience::membership::{list_bits, lock_for_refresh};
+use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
 use crate::audience::status_change::Cause;
 use crate::db::schema::{bulk_actions, subscribers};

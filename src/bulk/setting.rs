@@ -1,8 +1,8 @@
 //! Setting one field of many subscribers, by the door at which every value is cleaned.
 
 use crate::audience::catalogue::load_custom_fields;
-use crate::audience::subscriber::check_new;
 use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::audience::subscriber_store::check_new;
 use crate::audience::type_lock::keep_types;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest, shorten};

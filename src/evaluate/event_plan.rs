@@ -2,12 +2,12 @@
 
 use super::columns::ColumnKey;
 use super::dates::{InstantTest, resolve_window};
-use super::plan::Identity;
+use super::identity::Places;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
 use rollcall_rule::{
     EventFilter, EventLeaf, InstantMeasure, Measure, Moment, NumberMeasure, NumberTest,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// The event conditions of a plan.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct EventPlan {
     pub measured: Vec<String>,
     /// The properties to load, named like columns.
     pub columns: BTreeSet<ColumnKey>,
-    places: HashMap<Identity, usize>,
+    places: Places<EventFilter>,
 }
 
 /// An event condition whose window is worked out.
@@ -122,18 +122,17 @@ impl EventPlan {
     }
 
     fn add_filter(&mut self, filter: &EventFilter, moment: &Moment) -> usize {
-        let identity = Identity::of(filter);
-        if let Some(place) = self.places.get(&identity) {
-            return *place;
+        if let Some(place) = self.places.find(filter) {
+            return place;
         }
-        // A property has no events of its own, nor is it in a group.
-        let leaf = resolve_leaf(&filter.leaf, moment, &mut EventPlan::default());
+        let leaf = resolve_leaf(&filter.leaf, moment, &mut |event| self.add(event, moment));
+        // A property is in no group.
         leaf.list_needs(&mut self.columns, &mut BTreeSet::new());
         self.filters.push(ResolvedFilter {
             leaf,
             negated: filter.negated,
         });
-        self.places.insert(identity, self.filters.len() - 1);
+        self.places.insert(filter, self.filters.len() - 1);
         self.filters.len() - 1
     }
 }

@@ -7,7 +7,8 @@
 use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
 use super::exact_sum::ExactSum;
-use super::leaf::{evaluate_part, passes};
+use super::kernels::passes;
+use super::leaf::evaluate_part;
 use super::millionths::{average_of_millionths, of_millionths};
 use super::watch::{Part, Watch};
 use crate::cancel::Stopped;

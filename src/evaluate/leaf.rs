@@ -2,16 +2,14 @@
 
 use super::anniversary::AnniversaryDays;
 use super::columns::{Chunk, Column, ColumnKey, GroupKey};
+use super::kernels::{evaluate_boolean, is_among, quantify, truths};
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
 use super::text::lower_case;
 use super::watch::{Part, Watch};
 use crate::cancel::Stopped;
-use arrow_array::{
-    Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
-};
+use arrow_array::{Array, ArrowPrimitiveType, Float64Array, PrimitiveArray, Scalar, StringArray};
 use arrow_buffer::BooleanBuffer;
-use arrow_schema::ArrowError;
 use chrono::{DateTime, NaiveDate, Utc};
 use rollcall_rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use std::collections::HashMap;
@@ -176,13 +174,6 @@ fn evaluate_number(numbers: &Float64Array, test: &NumberTest) -> BooleanBuffer {
     }
 }
 
-/// Whether a number is among these, which are sorted; a column is looked up in thousands of them as fast as in a few.
-pub fn is_among(wanted: &[f64], number: f64) -> bool {
-    wanted
-        .binary_search_by(|wanted| wanted.total_cmp(&number))
-        .is_ok()
-}
-
 /// Returns where the values are at least `from` and less than `until`.
 fn in_range<T: ArrowPrimitiveType>(
     values: &PrimitiveArray<T>,
@@ -219,35 +210,12 @@ fn evaluate_anniversary(column: &Column, days: &AnniversaryDays, moment: &Moment
     }
 }
 
-fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
-    let values = if wanted {
-        flags.values().clone()
-    } else {
-        !flags.values()
-    };
-    match flags.nulls() {
-        Some(nulls) => &values & nulls.inner(),
-        None => values,
-    }
-}
-
 fn evaluate_groups(chunk: &Chunk, quantifier: Quantifier, keys: &[GroupKey]) -> BooleanBuffer {
     let none = BooleanBuffer::new_unset(chunk.rows());
     let members = keys
         .iter()
         .map(|key| chunk.groups.get(key).unwrap_or(&none).clone());
     quantify(quantifier, members).unwrap_or(none)
-}
-
-/// Returns who is in one or in all of several sets; none if there are none.
-pub fn quantify(
-    quantifier: Quantifier,
-    sets: impl Iterator<Item = BooleanBuffer>,
-) -> Option<BooleanBuffer> {
-    sets.reduce(|left, right| match quantifier {
-        Quantifier::Any => &left | &right,
-        Quantifier::All => &left & &right,
-    })
 }
 
 fn evaluate_random(chunk: &Chunk, share: &RandomShare) -> BooleanBuffer {
@@ -258,29 +226,4 @@ fn evaluate_random(chunk: &Chunk, share: &RandomShare) -> BooleanBuffer {
         let percent = bucket as f64 / 100.0;
         share.from_percent <= percent && percent < share.to_percent
     })
-}
-
-/// Whether a number passes a test.
-pub fn passes(test: &NumberTest, number: f64) -> bool {
-    match test {
-        NumberTest::Equals(wanted) => number == *wanted,
-        NumberTest::NotEquals(wanted) => number != *wanted,
-        NumberTest::GreaterThan(wanted) => number > *wanted,
-        NumberTest::AtLeast(wanted) => number >= *wanted,
-        NumberTest::LessThan(wanted) => number < *wanted,
-        NumberTest::AtMost(wanted) => number <= *wanted,
-        NumberTest::Between(from, to) => *from <= number && number <= *to,
-        NumberTest::In(wanted) => is_among(wanted, number),
-        NumberTest::IsSet(wanted) => *wanted,
-    }
-}
-
-/// Returns where a kernel answered true: a missing value is false.
-///
-/// A kernel fails only for arrays of different lengths or types, which the columns cannot be; nobody matches then.
-pub fn truths(result: Result<BooleanArray, ArrowError>, rows: usize) -> BooleanBuffer {
-    match result {
-        Ok(array) => evaluate_boolean(&array, true),
-        Err(_) => BooleanBuffer::new_unset(rows),
-    }
 }

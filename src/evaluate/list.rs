@@ -1,6 +1,6 @@
 //! Matching of lists of texts.
 
-use super::leaf::passes;
+use super::kernels::passes;
 use super::text::lower_case;
 use arrow_array::{Array, ListArray, StringArray};
 use arrow_buffer::BooleanBuffer;

@@ -17,6 +17,8 @@ mod event_plan;
 mod events;
 mod exact_sum;
 mod explain;
+mod identity;
+mod kernels;
 mod leaf;
 mod list;
 mod millionths;

@@ -4,10 +4,10 @@
 use super::columns::{ColumnKey, GroupKey, HistoryKey};
 use super::dates::resolve_window;
 use super::event_plan::EventPlan;
+use super::identity::Places;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
-use rollcall_rule::{CheckedRule, Moment, NodeKind, Quantifier, TimeWindow};
+use rollcall_rule::{CheckedRule, EventLeaf, Leaf, Moment, NodeKind, Quantifier, TimeWindow};
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Debug;
 
 /// What to load and what to evaluate for a set of rules at one moment.
 #[derive(Debug, Default)]
@@ -124,17 +124,6 @@ pub enum SegmentSource {
     Stored(i64),
 }
 
-/// What makes two leaves the same: their debug form, which writes every part of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identity(String);
-
-impl Identity {
-    /// Returns the identity of a leaf.
-    pub fn of(leaf: &impl Debug) -> Identity {
-        Identity(format!("{leaf:?}"))
-    }
-}
-
 impl Plan {
     /// Returns how many conditions the rules have, equal ones counted each time.
     pub fn count_conditions(&self) -> usize {
@@ -154,7 +143,7 @@ impl Plan {
         let mut planner = Planner {
             plan: Plan::default(),
             moment,
-            known_leaves: HashMap::new(),
+            known_leaves: Places::default(),
             tree_of_segment: places.collect(),
         };
         for planned in &rules {
@@ -183,7 +172,7 @@ impl Plan {
 struct Planner<'m> {
     plan: Plan,
     moment: &'m Moment,
-    known_leaves: HashMap<Identity, usize>,
+    known_leaves: Places<Leaf>,
     tree_of_segment: HashMap<i64, usize>,
 }
 
@@ -214,16 +203,16 @@ impl Planner<'_> {
                 }
             }
             NodeKind::Leaf { leaf, negated } => {
-                let plan = &mut self.plan;
-                let position = *self
-                    .known_leaves
-                    .entry(Identity::of(leaf))
-                    .or_insert_with(|| {
-                        let resolved = resolve_leaf(leaf, self.moment, &mut plan.events);
-                        resolved.list_needs(&mut plan.columns, &mut plan.groups);
-                        plan.leaves.push(resolved);
-                        plan.leaves.len() - 1
-                    });
+                let position = self.known_leaves.find(leaf).unwrap_or_else(|| {
+                    let plan = &mut self.plan;
+                    let events = &mut plan.events;
+                    let mut plan_event = |event: &EventLeaf| events.add(event, self.moment);
+                    let resolved = resolve_leaf(leaf, self.moment, &mut plan_event);
+                    resolved.list_needs(&mut plan.columns, &mut plan.groups);
+                    plan.leaves.push(resolved);
+                    self.known_leaves.insert(leaf, plan.leaves.len() - 1);
+                    plan.leaves.len() - 1
+                });
                 PlannedNode::Leaf {
                     leaf: position,
                     negated: *negated,

@@ -4,12 +4,11 @@ use super::anniversary::AnniversaryDays;
 use super::circle::Circle;
 use super::columns::{ColumnKey, GroupKey};
 use super::dates::{anniversary_days, day_number, day_range, instant_range, resolve_window};
-use super::event_plan::EventPlan;
 use super::list::ListMatcher;
 use super::text::TextMatcher;
 use rollcall_rule::{
-    BooleanTest, DateField, DateTest, Leaf, ListTest, LocationTest, Moment, NumberTest, Quantifier,
-    RandomShare, Status, TextField, TextTest,
+    BooleanTest, DateField, DateTest, EventLeaf, Leaf, ListTest, LocationTest, Moment, NumberTest,
+    Quantifier, RandomShare, Status, TextField, TextTest,
 };
 use std::collections::BTreeSet;
 
@@ -128,8 +127,12 @@ impl ResolvedLeaf {
     }
 }
 
-/// Works out a leaf at a moment; event conditions are added to `events`.
-pub fn resolve_leaf(leaf: &Leaf, moment: &Moment, events: &mut EventPlan) -> ResolvedLeaf {
+/// Works out a leaf at a moment. `plan_event` adds an event condition to those of the plan.
+pub fn resolve_leaf(
+    leaf: &Leaf,
+    moment: &Moment,
+    plan_event: &mut dyn FnMut(&EventLeaf) -> ResolvedLeaf,
+) -> ResolvedLeaf {
     match leaf {
         Leaf::Text {
             test: TextTest::IsSet(_),
@@ -200,7 +203,7 @@ pub fn resolve_leaf(leaf: &Leaf, moment: &Moment, events: &mut EventPlan) -> Res
                 keys: vec![GroupKey { group, from, until }],
             }
         }
-        Leaf::Event(event) => events.add(event, moment),
+        Leaf::Event(event) => plan_event(event),
         Leaf::Random(share) => ResolvedLeaf::Random(share.clone()),
     }
 }

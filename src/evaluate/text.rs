@@ -110,7 +110,7 @@ fn truths(
     result: Result<BooleanArray, arrow_schema::ArrowError>,
     column: &dyn Array,
 ) -> BooleanBuffer {
-    super::leaf::truths(result, column.len())
+    super::kernels::truths(result, column.len())
 }
 
 /// Returns the column in lower case, the whole of Unicode.

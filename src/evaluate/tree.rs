@@ -1,7 +1,7 @@
 //! Making the nodes of the rules of a plan out of the answers to its leaves.
 
 use super::columns::Chunk;
-use super::leaf::quantify;
+use super::kernels::quantify;
 use super::plan::{AskedSegment, PastMemberships, Plan, PlannedNode, SegmentSource};
 use arrow_buffer::BooleanBuffer;
 use std::collections::HashMap;

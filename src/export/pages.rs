@@ -1,8 +1,8 @@
 //! Reading an export page by page, each along a key from where the last one ended.
 
 use super::columns::Chosen;
+use crate::audience::block::CHUNK_IDS;
 use crate::audience::id_set::IdSet;
-use crate::audience::membership::CHUNK_IDS;
 use crate::db::schema::{events, groups, segments};
 use crate::error::Error;
 use crate::past::joined_at_of;

@@ -16,7 +16,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The most events that the documents of [`list_people`] hold, all of them together.
 pub const MAX_EVENTS: i64 = 10_000;
@@ -199,12 +199,15 @@ fn collect_history(
     ids: &[i64],
     held: &mut Held,
 ) -> Result<(), Error> {
+    let mut passages = passages_of(connection, ids)?;
+    let all = passages.values().flatten();
+    let segment_ids: HashSet<i64> = all.map(|passage| passage.segment_id).collect();
+    let segment_ids: Vec<i64> = segment_ids.into_iter().collect();
+    let segments = segment::find_by_ids(connection, &segment_ids)?.into_iter();
+    let segments: HashMap<i64, Segment> = segments.map(|found| (found.id, found)).collect();
     for id in ids {
-        let passages = passages_of(connection, *id)?;
-        let segment_ids: Vec<i64> = passages.iter().map(|passage| passage.segment_id).collect();
-        let segments = segment::find_by_ids(connection, &segment_ids)?.into_iter();
-        let segments: HashMap<i64, Segment> = segments.map(|found| (found.id, found)).collect();
-        let told = passages.into_iter().filter_map(|passage: Passage| {
+        let passages = passages.remove(id).unwrap_or_default().into_iter();
+        let told = passages.filter_map(|passage: Passage| {
             let segment = segments.get(&passage.segment_id)?;
             let direction = if passage.joined { "JOINED" } else { "LEFT" };
             Some(json!({ "at": instant(passage.at), "direction": direction, "segment": segment.key }))

@@ -7,8 +7,9 @@
 //! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
 //! are those whose rule fails or is too slow: following stops for them until a refresh has evaluated them again.
 
+use crate::audience::block::{BLOCK_BYTES, BLOCK_IDS};
 use crate::audience::catalogue::load_catalogue;
-use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS, lock_for_refresh};
+use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::erase;
 use crate::cancel::Cancel;
 use crate::db::Db;

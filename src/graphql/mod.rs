@@ -23,7 +23,7 @@ use chrono::{DateTime, Utc};
 #[derive(MergedObject, Default)]
 pub struct Query(
     types::node::NodeQuery,
-    types::subscriber::SubscriberQuery,
+    types::subscriber::list::SubscriberQuery,
     types::group::GroupQuery,
     types::segment::SegmentQuery,
     types::preview::PreviewQuery,
@@ -45,6 +45,7 @@ pub struct Mutation(
     types::subscriber::input::SubscriberMutation,
     types::subscriber::many::SubscribersMutation,
     types::group::GroupMutation,
+    types::group::members::GroupMemberMutation,
     types::segment::copy::CopyMutation,
     types::segment::input::SegmentMutation,
     types::custom_field::CustomFieldMutation,

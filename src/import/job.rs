@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// An import.
@@ -308,8 +309,9 @@ pub fn full_report(connection: &mut PgConnection, import: &Import) -> Result<Imp
     let mut report = import.report();
     let request = PageRequest::first(MAX_LISTED);
     let refusals = &ProblemKind::ALL[..4];
-    let problems = list_problems(connection, import.id, refusals, &request)?;
-    report.problems = problems.rows.into_iter().map(Into::into).collect();
+    let mut problems = list_problems(connection, &[import.id], refusals, &request)?;
+    let problems = problems.remove(&import.id).unwrap_or_default().rows;
+    report.problems = problems.into_iter().map(Into::into).collect();
     Ok(report)
 }
 
@@ -428,21 +430,23 @@ pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Resul
     Ok(())
 }
 
-/// Returns how many problems of these kinds an import has.
+/// Returns how many problems of these kinds each of these imports has.
 ///
 /// # Errors
 /// Those of the database.
 pub fn count_problems(
     connection: &mut PgConnection,
-    id: i64,
+    ids: &[i64],
     kinds: &[ProblemKind],
-) -> Result<i64, Error> {
+) -> Result<HashMap<i64, i64>, Error> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    Ok(import_problems::table
-        .filter(import_problems::import_id.eq(id))
+    let counted: Vec<(i64, i64)> = import_problems::table
+        .filter(import_problems::import_id.eq_any(ids))
         .filter(import_problems::kind.eq_any(names))
-        .count()
-        .get_result(connection)?)
+        .group_by(import_problems::import_id)
+        .select((import_problems::import_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(counted.into_iter().collect())
 }
 
 /// Where the file of an import is, if it is there.

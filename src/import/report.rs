@@ -1,5 +1,6 @@
 //! What an import did, told by buckets, and row by row where something is to be said.
 
+use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::error::Error;
@@ -8,6 +9,7 @@ use crate::rule::bounded;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::io::Write;
 
 /// How many problems the report of one call lists; all are counted, and kept in the database.
@@ -66,7 +68,7 @@ pub struct ImportReport {
 }
 
 /// What is to be said of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProblemKind {
     /// It could not be cut into cells, or has too few or too many. It was left out.
     Malformed,
@@ -330,40 +332,35 @@ fn storable_reason(reason: &str) -> String {
     reason.replace('\0', "\u{fffd}")
 }
 
-/// Lists a page of the problems of an import, in the order of the file.
+/// Lists a page of the problems of these kinds of each of these imports, in the order of the file.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_problems(
     connection: &mut PgConnection,
-    import_id: i64,
+    import_ids: &[i64],
     kinds: &[ProblemKind],
     request: &PageRequest<i64>,
-) -> Result<Page<StoredProblem>, Error> {
+) -> Result<HashMap<i64, Page<StoredProblem>>, Error> {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-    request.fetch(
-        |problem: &StoredProblem| problem.id,
-        |request, limit| {
-            let mut query = import_problems::table
-                .filter(import_problems::import_id.eq(import_id))
-                .filter(import_problems::kind.eq_any(names.clone()))
-                .select(StoredProblem::as_select())
-                .limit(limit)
-                .into_boxed();
-            if let Some(after) = request.after {
-                query = query.filter(import_problems::id.gt(after));
-            }
-            if let Some(before) = request.before {
-                query = query.filter(import_problems::id.lt(before));
-            }
-            query = if request.from_end {
-                query.order(import_problems::id.desc())
-            } else {
-                query.order(import_problems::id.asc())
-            };
-            Ok(query.load(connection)?)
-        },
-    )
+    let list = PagedList {
+        from: "import_problems p WHERE p.import_id = asked.holder AND p.kind = ANY(string_to_array($4, ' '))",
+        text: Some(&names.join(" ")),
+        id: "p.id",
+        key: &["p.id"],
+        bound: "KEY::bigint",
+        ..PagedList::default()
+    };
+    let pages = list.find_pages(connection, import_ids, &request.map(i64::to_string))?;
+    let ids = pages.values().flat_map(|page| &page.rows);
+    let ids: Vec<i64> = ids.map(|item| item.id).collect();
+    let rows: Vec<(i64, StoredProblem)> = import_problems::table
+        .filter(import_problems::id.eq_any(ids))
+        .select((import_problems::import_id, StoredProblem::as_select()))
+        .load(connection)?;
+    let rows = rows.into_iter();
+    let rows = rows.map(|(import_id, problem)| ((import_id, problem.id), problem));
+    Ok(fill_pages(pages, rows.collect()))
 }
 
 /// How many problems are read at a time.
@@ -385,7 +382,8 @@ pub fn problems_csv(
         before: None,
         from_end: false,
     };
-    let page = list_problems(connection, import_id, &ProblemKind::ALL, &request)?;
+    let mut pages = list_problems(connection, &[import_id], &ProblemKind::ALL, &request)?;
+    let page = pages.remove(&import_id).unwrap_or_default();
     let mut text = String::new();
     if after.is_none() {
         text.push_str("line,kind,column,value,reason\r\n");

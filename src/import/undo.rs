@@ -8,7 +8,7 @@ use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
 use crate::audience::consent::restore_suppressions;
-use crate::audience::membership::lock_for_refresh;
+use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
 use crate::audience::runs;
 use crate::audience::status_change::Cause;

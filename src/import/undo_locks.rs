@@ -1,8 +1,8 @@
 //! The locks that undoing an import takes first, in the order in which every other writer takes them.
 
 use super::job;
-use crate::audience::catalogue::lock_rules;
 use crate::audience::custom_field;
+use crate::audience::rule_lock::lock_rules;
 use crate::audience::type_lock::lock_types;
 use crate::error::Error;
 use diesel::prelude::*;

@@ -3,9 +3,11 @@
 //! A listener remembers the position after the change that it was told last (`position.rs`) and misses nothing after it,
 //! whichever process made the changes.
 
-use super::as_of::{Changed, changed_in, ids_of, in_snapshot};
+use super::as_of::ids_of;
+use super::changed::{Changed, changed_in};
 use super::history::{Refresh, RefreshState};
 use super::position::{Place, Position, last_between};
+use super::snapshot::in_snapshot;
 use crate::db::schema::{
     instant_changes, refreshes, segment_deletions, segment_refreshes, segments,
 };

@@ -1,11 +1,13 @@
 //! Growth: how many members a segment had, joined and left, stretch by stretch.
 
+use super::as_of::Each;
 use crate::audience::setting;
 use crate::error::Error;
 use crate::rule::clamp_moment;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Timestamptz};
+use std::collections::HashMap;
 
 /// What a stretch of time did to a segment.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -28,7 +30,7 @@ pub struct GrowthPoint {
 }
 
 /// How long the stretches are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrowthStep {
     /// Each refresh by itself.
     Refresh,
@@ -43,18 +45,25 @@ pub enum GrowthStep {
 /// The most points of a growth.
 pub const MAX_GROWTH_POINTS: i64 = 1_000;
 
-/// Tells how a segment grew: one point for each stretch with a refresh, oldest first, of the refreshes whose `as_of`
-/// lies in a half-open range. What happened between two refreshes counts with the later one, so that the members of a
-/// point are those of the point before it, plus who joined, minus who left and who was deleted.
+/// Tells how each of these segments grew: one point for each stretch with a refresh, oldest first, of the refreshes whose
+/// `as_of` lies in a half-open range. What happened between two refreshes counts with the later one, so that the members
+/// of a point are those of the point before it, plus who joined, minus who left and who was deleted.
 ///
 /// # Errors
-/// [`Error::Invalid`] if there are more than 1,000; those of the database.
-pub fn list_growth(
+/// Those of the database. Of one segment [`Error::Invalid`] if there are more than 1,000 points.
+pub fn list_growths(
     connection: &mut PgConnection,
-    segment_id: i64,
+    segment_ids: &[i64],
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     step: GrowthStep,
-) -> Result<Vec<GrowthPoint>, Error> {
+) -> Result<Each<Vec<GrowthPoint>>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(embed)]
+        point: GrowthPoint,
+    }
     let zone = setting::load(connection)?.time_zone;
     let start = match step {
         GrowthStep::Refresh => "r.as_of".to_owned(),
@@ -67,27 +76,35 @@ pub fn list_growth(
         _ => "1",
     };
     let sql = format!(
-        "SELECT {start} AS start, (array_agg(r.member_count ORDER BY r.refresh_id DESC))[1] AS member_count, \
+        "SELECT asked.id AS segment_id, point.* FROM unnest($1) AS asked (id) CROSS JOIN LATERAL \
+         (SELECT {start} AS start, (array_agg(r.member_count ORDER BY r.refresh_id DESC))[1] AS member_count, \
              sum(r.joined + r.joined_between)::bigint AS joined, sum(r.\"left\" + r.left_between)::bigint AS \"left\", \
-             sum(r.deleted)::bigint AS deleted \
-         FROM (SELECT s.*, f.as_of FROM segment_refreshes s JOIN refreshes f ON f.id = s.refresh_id WHERE s.segment_id = $1) r \
-         WHERE r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY max(r.refresh_id) LIMIT {}",
+             sum(r.deleted)::bigint AS deleted, max(r.refresh_id) AS place \
+          FROM (SELECT s.*, f.as_of FROM segment_refreshes s JOIN refreshes f ON f.id = s.refresh_id WHERE s.segment_id = asked.id) r \
+          WHERE r.as_of >= $2 AND r.as_of < $3 GROUP BY {group} ORDER BY place LIMIT {}) point ORDER BY point.place",
         MAX_GROWTH_POINTS + 1
     );
-    let mut points: Vec<GrowthPoint> = diesel::sql_query(sql)
-        .bind::<BigInt, _>(segment_id)
+    let rows: Vec<Row> = diesel::sql_query(sql)
+        .bind::<Array<BigInt>, _>(segment_ids)
         .bind::<Timestamptz, _>(from)
         .bind::<Timestamptz, _>(to)
         .load(connection)?;
-    if points.len() as i64 > MAX_GROWTH_POINTS {
-        let message = format!(
-            "expected at most {MAX_GROWTH_POINTS} points, found more; ask for longer steps or a shorter time"
-        );
-        return Err(Error::invalid("by", message));
-    }
-    // The first stretch of all begins before the first moment in zones west of Greenwich.
-    for point in &mut points {
+    let mut points: HashMap<i64, Vec<GrowthPoint>> = HashMap::new();
+    for row in rows {
+        let mut point = row.point;
+        // The first stretch of all begins before the first moment in zones west of Greenwich.
         point.start = clamp_moment(point.start);
+        points.entry(row.segment_id).or_default().push(point);
     }
-    Ok(points)
+    let bounded = |points: Vec<GrowthPoint>| match points.len() as i64 > MAX_GROWTH_POINTS {
+        false => Ok(points),
+        true => Err(Error::invalid(
+            "by",
+            format!(
+                "expected at most {MAX_GROWTH_POINTS} points, found more; ask for longer steps or a shorter time"
+            ),
+        )),
+    };
+    let points = points.into_iter();
+    Ok(points.map(|(id, points)| (id, bounded(points))).collect())
 }

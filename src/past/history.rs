@@ -1,15 +1,17 @@
 //! What refreshes did: their rows, and the state of a segment that follows from them.
 
+use super::position::check_refresh;
+use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::segment::Segment;
 use crate::db::schema::{refreshes, segment_refreshes, segments};
 use crate::error::Error;
 use crate::rule::Problem;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, not};
+use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A run of the evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -264,4 +266,62 @@ pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64
         .order(segments::id)
         .select(segments::id)
         .load(connection)?)
+}
+
+/// Lists a page of the refreshes of each of these segments, newest first, with what each did to it. The keys are ids with
+/// tokens.
+///
+/// # Errors
+/// [`Error::Resync`] if a key is not one of this history; those of the database.
+pub fn list_refreshes_of(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+    request: &PageRequest<(i64, i64)>,
+) -> Result<HashMap<i64, Page<(Refresh, SegmentRefresh)>>, Error> {
+    for (refresh_id, token) in request.after.iter().chain(&request.before) {
+        check_refresh(connection, *refresh_id, *token)?;
+    }
+    let list = PagedList {
+        from: "segment_refreshes r WHERE r.segment_id = asked.holder",
+        id: "r.refresh_id",
+        key: &["r.refresh_id"],
+        bound: "KEY::bigint",
+        descends: true,
+        ..PagedList::default()
+    };
+    let pages = list.find_pages(
+        connection,
+        segment_ids,
+        &request.map(|(id, _)| id.to_string()),
+    )?;
+    let ids: HashSet<i64> = pages
+        .values()
+        .flat_map(|page| page.rows.iter().map(|item| item.id))
+        .collect();
+    let rows: Vec<(Refresh, SegmentRefresh)> = segment_refreshes::table
+        .inner_join(refreshes::table)
+        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
+        .filter(segment_refreshes::refresh_id.eq_any(ids))
+        .select((Refresh::as_select(), SegmentRefresh::as_select()))
+        .load(connection)?;
+    let rows = rows
+        .into_iter()
+        .map(|row| ((row.1.segment_id, row.0.id), row));
+    Ok(fill_pages(pages, rows.collect()))
+}
+
+/// Returns how many refreshes each of these segments has had.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_refreshes_of(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    let counted: Vec<(i64, i64)> = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
+        .group_by(segment_refreshes::segment_id)
+        .select((segment_refreshes::segment_id, count_star()))
+        .load(connection)?;
+    Ok(counted.into_iter().collect())
 }

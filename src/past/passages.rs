@@ -1,13 +1,15 @@
 //! Passages: when somebody joined segments and left them, put together from the changes in refreshes and between them.
 
-use super::as_of::{find_first_fill, in_snapshot};
+use super::as_of::find_first_fill;
+use super::snapshot::in_snapshot;
+use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
-use crate::audience::membership::CHUNK_IDS;
 use crate::db::schema::{history, instant_changes, refreshes};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Timestamptz};
 use std::collections::{HashMap, HashSet};
 
 /// A subscriber who joined a segment or left it.
@@ -25,7 +27,10 @@ pub struct Passage {
     pub joined: bool,
 }
 
-/// Lists when a subscriber joined segments and left them, newest first.
+/// Passages by subscriber.
+pub type PassagesBySubscriber = HashMap<i64, Vec<Passage>>;
+
+/// Lists when each of these subscribers joined segments and left them, newest first.
 ///
 /// What is longer ago than changes are kept is not in it: neither is that somebody joined whose membership is older.
 ///
@@ -33,10 +38,10 @@ pub struct Passage {
 /// Those of the database.
 pub fn list_passages(
     connection: &mut PgConnection,
-    subscriber_id: i64,
-) -> Result<Vec<Passage>, Error> {
+    subscriber_ids: &[i64],
+) -> Result<PassagesBySubscriber, Error> {
     in_snapshot(connection, |connection| {
-        passages_of(connection, subscriber_id)
+        passages_of(connection, subscriber_ids)
     })
 }
 
@@ -46,50 +51,56 @@ pub fn list_passages(
 /// Those of the database.
 pub fn passages_of(
     connection: &mut PgConnection,
-    subscriber_id: i64,
-) -> Result<Vec<Passage>, Error> {
-    let rows = changes_around(connection, subscriber_id)?;
-    let ids: Vec<i64> = rows.keys().copied().collect();
-    let first_fills = find_first_fill(connection, &ids)?;
+    subscriber_ids: &[i64],
+) -> Result<PassagesBySubscriber, Error> {
+    let known = changes_around(connection, subscriber_ids)?;
+    let mut segments: Vec<i64> = known.keys().map(|(_, segment)| *segment).collect();
+    segments.sort_unstable();
+    segments.dedup();
+    let first_fills = find_first_fill(connection, &segments)?;
     let folded: i64 = history::table
         .select(history::folded_through)
         .first(connection)?;
-    let mut passages = Vec::new();
-    for (segment_id, known) in rows {
+    let mut undated = Vec::new();
+    for ((subscriber_id, segment_id), known) in known {
+        let pair = (subscriber_id, segment_id);
         let mut is_in = known.is_member;
         for change in known.changes {
-            passages.push((segment_id, change, is_in));
+            undated.push((pair, change, is_in));
             is_in = !is_in;
         }
         let first_fill = first_fills.get(&segment_id).copied();
         if let Some(first) = first_fill.filter(|first| is_in && *first > folded) {
-            passages.push((segment_id, Change::of_refresh(first), true));
+            undated.push((pair, Change::of_refresh(first), true));
         }
     }
-    date_passages(connection, passages)
+    date_passages(connection, undated)
 }
 
+/// Tells when changes of the memberships of (subscriber, segment) pairs were.
 fn date_passages(
     connection: &mut PgConnection,
-    passages: Vec<(i64, Change, bool)>,
-) -> Result<Vec<Passage>, Error> {
-    let changes = passages.iter().map(|(_, change, _)| change);
+    mut undated: Vec<((i64, i64), Change, bool)>,
+) -> Result<PassagesBySubscriber, Error> {
+    let changes = undated.iter().map(|(_, change, _)| change);
     let dates = dates_of(connection, changes)?;
-    let mut passages = passages;
-    passages
-        .sort_by_key(|(segment_id, change, _)| (std::cmp::Reverse(change.place()), *segment_id));
-    let dated = passages
-        .into_iter()
-        .filter_map(|(segment_id, change, joined)| {
-            Some(Passage {
-                segment_id,
-                place: change.place(),
-                refresh_id: change.instant.is_none().then_some(change.refresh_id),
-                at: change.at(&dates)?,
-                joined,
-            })
+    undated.sort_by_key(|((_, segment_id), change, _)| {
+        (std::cmp::Reverse(change.place()), *segment_id)
+    });
+    let mut passages = PassagesBySubscriber::new();
+    for ((subscriber_id, segment_id), change, joined) in undated {
+        let Some(at) = change.at(&dates) else {
+            continue;
+        };
+        passages.entry(subscriber_id).or_default().push(Passage {
+            segment_id,
+            place: change.place(),
+            refresh_id: change.instant.is_none().then_some(change.refresh_id),
+            at,
+            joined,
         });
-    Ok(dated.collect())
+    }
+    Ok(passages)
 }
 
 /// A change of a membership: in a refresh, or after it and before the next.
@@ -148,68 +159,112 @@ struct Known {
     changes: Vec<Change>,
 }
 
-/// Finds membership and its changes of a subscriber in every segment.
+/// Finds the membership of each of these subscribers in every segment, and its changes, by subscriber and segment.
 fn changes_around(
     connection: &mut PgConnection,
-    subscriber_id: i64,
-) -> Result<HashMap<i64, Known>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-        #[diesel(sql_type = Bool)]
-        is_member: bool,
-        #[diesel(sql_type = Array<BigInt>)]
-        refresh_ids: Vec<i64>,
-        #[diesel(sql_type = Array<Binary>)]
-        changes: Vec<Vec<u8>>,
+    subscriber_ids: &[i64],
+) -> Result<HashMap<(i64, i64), Known>, Error> {
+    let mut known: HashMap<(i64, i64), Known> = HashMap::new();
+    for pair in memberships_of(connection, subscriber_ids)? {
+        known.entry(pair).or_default().is_member = true;
     }
-    let chunk = i32::try_from(subscriber_id / CHUNK_IDS).unwrap_or(i32::MAX);
-    let place = u32::try_from(subscriber_id % CHUNK_IDS).unwrap_or(u32::MAX);
-    // Segment by segment along the index, which begins with them.
-    let rows: Vec<Row> = diesel::sql_query(
-        "SELECT s.id, segment_has(s.id, $1) AS is_member, c.refresh_ids, c.changes FROM segments s CROSS JOIN LATERAL \
-         (SELECT coalesce(array_agg(refresh_id ORDER BY refresh_id DESC), '{}') AS refresh_ids, \
-          coalesce(array_agg(changed ORDER BY refresh_id DESC), '{}') AS changes \
-          FROM segment_changes WHERE segment_id = s.id AND chunk = $2) c",
-    )
-    .bind::<BigInt, _>(subscriber_id)
-    .bind::<Integer, _>(chunk)
-    .load(connection)?;
-    let mut known: HashMap<i64, Known> = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let of_segment = known.entry(row.id).or_default();
-        of_segment.is_member = row.is_member;
-        for (refresh_id, changed) in row.refresh_ids.iter().zip(&row.changes) {
-            if gaps::decode(changed)?.binary_search(&place).is_ok() {
-                of_segment.changes.push(Change::of_refresh(*refresh_id));
-            }
-        }
-    }
-    let instant: Vec<(i64, i64, i64, DateTime<Utc>)> = instant_changes::table
-        .filter(instant_changes::subscriber_id.eq(subscriber_id))
+    add_changes_in_refreshes(connection, subscriber_ids, &mut known)?;
+    let instant: Vec<(i64, i64, i64, i64, DateTime<Utc>)> = instant_changes::table
+        .filter(instant_changes::subscriber_id.eq_any(subscriber_ids))
         .select((
+            instant_changes::subscriber_id,
             instant_changes::segment_id,
             instant_changes::refresh_id,
             instant_changes::id,
             instant_changes::changed_at,
         ))
         .load(connection)?;
-    for (segment_id, refresh_id, number, at) in instant {
-        if let Some(of_segment) = known.get_mut(&segment_id) {
-            let instant = Some((number, at));
-            of_segment.changes.push(Change {
-                refresh_id,
-                instant,
-            });
-        }
+    for (subscriber_id, segment_id, refresh_id, number, at) in instant {
+        let pair = known.entry((subscriber_id, segment_id)).or_default();
+        pair.changes.push(Change {
+            refresh_id,
+            instant: Some((number, at)),
+        });
     }
-    for of_segment in known.values_mut() {
-        of_segment
-            .changes
+    for pair in known.values_mut() {
+        pair.changes
             .sort_by_key(|change| std::cmp::Reverse(change.place()));
     }
     Ok(known)
+}
+
+/// Lists the (subscriber, segment) pairs of these subscribers that are memberships now.
+fn memberships_of(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+) -> Result<Vec<(i64, i64)>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        subscriber_id: i64,
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT asked.id AS subscriber_id, b.segment_id FROM unnest($1) AS asked (id) \
+         JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer WHERE get_bit(b.members, asked.id & 8191) = 1",
+    )
+    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .load(connection)?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| (row.subscriber_id, row.segment_id))
+        .collect())
+}
+
+/// Adds the changes that refreshes made. They are read segment by segment and chunk by chunk, so that those of one are in
+/// memory at a time.
+fn add_changes_in_refreshes(
+    connection: &mut PgConnection,
+    subscriber_ids: &[i64],
+    known: &mut HashMap<(i64, i64), Known>,
+) -> Result<(), Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = Integer)]
+        chunk: i32,
+        #[diesel(sql_type = Array<BigInt>)]
+        refresh_ids: Vec<i64>,
+        #[diesel(sql_type = Array<Binary>)]
+        changes: Vec<Vec<u8>>,
+    }
+    let mut by_chunk: HashMap<i32, Vec<i64>> = HashMap::new();
+    for id in subscriber_ids {
+        let chunk = i32::try_from(id / CHUNK_IDS).unwrap_or(i32::MAX);
+        by_chunk.entry(chunk).or_default().push(*id);
+    }
+    let chunks: Vec<i32> = by_chunk.keys().copied().collect();
+    // Segment by segment along the index, which begins with them.
+    let rows = diesel::sql_query(
+        "SELECT s.id AS segment_id, asked.chunk, c.refresh_ids, c.changes FROM segments s CROSS JOIN unnest($1) AS asked (chunk) \
+         CROSS JOIN LATERAL (SELECT array_agg(refresh_id) AS refresh_ids, array_agg(changed) AS changes \
+          FROM segment_changes WHERE segment_id = s.id AND chunk = asked.chunk) c WHERE c.refresh_ids IS NOT NULL",
+    )
+    .bind::<Array<Integer>, _>(chunks)
+    .load_iter::<Row, PgRowByRowLoadingMode>(connection)?;
+    for row in rows {
+        let row = row?;
+        let ids = by_chunk.get(&row.chunk).map_or(&[][..], Vec::as_slice);
+        for (refresh_id, changed) in row.refresh_ids.iter().zip(&row.changes) {
+            let changed = gaps::decode(changed)?;
+            let is_changed = |id: &&i64| {
+                let place = u32::try_from(*id % CHUNK_IDS).unwrap_or(u32::MAX);
+                changed.binary_search(&place).is_ok()
+            };
+            for id in ids.iter().filter(is_changed) {
+                let pair = known.entry((*id, row.segment_id)).or_default();
+                pair.changes.push(Change::of_refresh(*refresh_id));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Finds since when members have been members of segments: for each (segment, subscriber) pair that is a membership

@@ -7,13 +7,14 @@
 //! A restored backup goes back in that order and then gives the same ids to other changes. Every refresh and every
 //! change between refreshes therefore has a random token, and a position carries the token of the last one before it.
 
-use super::as_of::in_snapshot;
+use super::snapshot::in_snapshot;
 use crate::db::schema::{history, instant_changes, refreshes, segment_deletions};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use std::collections::HashMap;
 
 /// A place in the order of all changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,34 +68,51 @@ impl Place {
         Place { refresh, between }
     }
 
-    /// Returns the place of a segment's history as of a moment: after the last refresh whose `as_of` is not later, and
-    /// after what was changed between it and the next by then.
+    /// Returns the place in the history of each of these segments as of a moment: after the last refresh whose `as_of` is
+    /// not later, and after what was changed between it and the next by then.
     pub fn as_of(
         connection: &mut PgConnection,
-        segment_id: i64,
+        segment_ids: &[i64],
         at: DateTime<Utc>,
-    ) -> Result<Place, Error> {
-        let refresh: Option<i64> = refreshes::table
-            .filter(refreshes::state.eq("succeeded"))
-            .filter(refreshes::as_of.le(at))
-            .select(max(refreshes::id))
-            .first(connection)?;
-        let refresh = refresh.unwrap_or_default();
-        let followed: Option<i64> = instant_changes::table
-            .filter(instant_changes::segment_id.eq(segment_id))
+    ) -> Result<HashMap<i64, Place>, Error> {
+        let refresh = last_refresh_at(connection, at)?;
+        let followed: Vec<(i64, Option<i64>)> = instant_changes::table
+            .filter(instant_changes::segment_id.eq_any(segment_ids))
             .filter(instant_changes::refresh_id.eq(refresh))
             .filter(instant_changes::changed_at.le(at))
-            .select(max(instant_changes::id))
-            .first(connection)?;
-        let deleted: Option<i64> = segment_deletions::table
-            .filter(segment_deletions::segment_id.eq(segment_id))
+            .group_by(instant_changes::segment_id)
+            .select((instant_changes::segment_id, max(instant_changes::id)))
+            .load(connection)?;
+        let deleted: Vec<(i64, Option<i64>)> = segment_deletions::table
+            .filter(segment_deletions::segment_id.eq_any(segment_ids))
             .filter(segment_deletions::refresh_id.eq(refresh))
             .filter(segment_deletions::deleted_at.le(at))
-            .select(max(segment_deletions::id))
-            .first(connection)?;
-        let between = followed.max(deleted).unwrap_or_default();
-        Ok(Place { refresh, between })
+            .group_by(segment_deletions::segment_id)
+            .select((segment_deletions::segment_id, max(segment_deletions::id)))
+            .load(connection)?;
+        let places = segment_ids.iter();
+        let mut places: HashMap<i64, Place> = places
+            .map(|id| (*id, Place::after_refresh(refresh)))
+            .collect();
+        for (segment_id, last) in followed.into_iter().chain(deleted) {
+            let place = places.entry(segment_id);
+            place.and_modify(|place| place.between = place.between.max(last.unwrap_or_default()));
+        }
+        Ok(places)
     }
+}
+
+/// Returns the last refresh whose `as_of` is not later than a moment; 0 if there was none.
+pub(super) fn last_refresh_at(
+    connection: &mut PgConnection,
+    at: DateTime<Utc>,
+) -> Result<i64, Error> {
+    let last: Option<i64> = refreshes::table
+        .filter(refreshes::state.eq("succeeded"))
+        .filter(refreshes::as_of.le(at))
+        .select(max(refreshes::id))
+        .first(connection)?;
+    Ok(last.unwrap_or_default())
 }
 
 impl Position {

@@ -5,7 +5,7 @@ use crate::audience::group::{self, Group};
 use crate::audience::id_set::IdSet;
 use crate::audience::segment;
 use crate::error::{Error, InputCode};
-use crate::past::as_of::{in_snapshot, members_as_of};
+use crate::past::{in_snapshot, members_as_of};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};

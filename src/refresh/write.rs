@@ -3,9 +3,10 @@
 //! Changes are kept in memory while they are few; the refresh of a large audience begins to write before the scan has
 //! ended. From then to the end, deletions of subscribers and segments wait.
 
+use crate::audience::block::{BLOCK_IDS, CHUNK_BLOCKS, list_bits};
 use crate::audience::gaps;
 use crate::audience::member_count::count_segment_members;
-use crate::audience::membership::{BLOCK_IDS, CHUNK_BLOCKS, list_bits, lock_for_refresh};
+use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::erase;
 use crate::audience::segment::SegmentMode;
 use crate::db::schema::{

@@ -1,6 +1,6 @@
 //! Keeps messages short, however much is wrong and however long the texts are that they quote.
 
-use super::words::grouped;
+use super::digits::grouped;
 
 /// How many characters of a message are told.
 const LONGEST: usize = 1_000;

@@ -1,6 +1,6 @@
 //! The fields that conditions ask about: those every subscriber has, and custom ones.
 
-use super::words::outline::NodeName;
+use super::node_name::NodeName;
 use serde::{Deserialize, Serialize};
 
 /// A field of text.
@@ -65,6 +65,19 @@ impl Field {
     /// The node that asks about such a field.
     pub fn node_name(&self) -> &'static str {
         NodeName::of_field(self).as_str()
+    }
+}
+
+impl NodeName {
+    /// The node that asks about a field.
+    pub fn of_field(field: &Field) -> NodeName {
+        match field {
+            Field::Text(_) => NodeName::Text,
+            Field::Number(_) => NodeName::Number,
+            Field::Date(_) => NodeName::Date,
+            Field::Boolean(_) => NodeName::Boolean,
+            Field::List(_) => NodeName::List,
+        }
     }
 }
 

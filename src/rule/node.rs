@@ -85,9 +85,7 @@ pub enum NodeKind {
     },
 }
 
-/// A positive test of something a subscriber has or did.
-///
-/// Serialised, it is the identity under which equal leaves of different segments are evaluated once.
+/// A positive test of something a subscriber has or did. Equal leaves of different segments are evaluated once.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     missing_docs,

@@ -61,7 +61,7 @@ pub fn check_moment(moment: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
 }
 
 /// A moment of the range, as a cursor holds it: reading one outside fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "DateTime<Utc>")]
 pub struct StoredMoment(pub DateTime<Utc>);
 

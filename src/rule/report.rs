@@ -1,7 +1,6 @@
 //! What everything that reads values of JSON reports in the same words.
 
-use super::parse::describe;
-use super::problem::{Code, Problems};
+use super::problem::{Code, Problems, shorten};
 use serde_json::Value;
 
 /// A reader of JSON that goes on after a mistake. What returns an `Option` returns nothing where it reported a problem.
@@ -29,5 +28,17 @@ pub(super) trait Report {
             return None;
         }
         Some(text)
+    }
+}
+
+/// Says what a value is.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text \"{}\"", shorten(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
     }
 }

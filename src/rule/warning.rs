@@ -3,8 +3,8 @@
 //! Event names and properties are whatever people send. A rule may ask about one before the first is recorded, so that
 //! this is no problem; but mostly it is a misspelt name, and the rule matches no subscriber, or every one.
 
-use super::parse::{child, element};
-use super::words::outline::NodeName;
+use super::node_name::NodeName;
+use super::path::{child, element};
 use serde_json::Value;
 
 /// One thing in a valid rule that may be a slip.

@@ -1,7 +1,7 @@
 //! Blocks: comparing the new members with the stored ones, and the form in which a change is remembered.
 
 use super::workers::ChunkRange;
-use crate::audience::membership::{BLOCK_BYTES, BLOCK_IDS};
+use crate::audience::block::{BLOCK_BYTES, BLOCK_IDS};
 use crate::db::schema::segment_blocks;
 use crate::error::Error;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, MutableBuffer};

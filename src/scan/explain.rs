@@ -79,7 +79,10 @@ fn answer_nodes(
     };
     let passages = match plan.histories.is_empty() {
         true => Vec::new(),
-        false => passages_of(connection, subscriber_id)?,
+        false => {
+            let mut passages = passages_of(connection, &[subscriber_id])?;
+            passages.remove(&subscriber_id).unwrap_or_default()
+        }
     };
     let segments = SegmentWitness {
         catalogue: &catalogue,

@@ -4,8 +4,8 @@
 //! hand changes is added to it by `evaluate/tree.rs`.
 
 use super::rows::Rows;
+use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
-use crate::audience::membership::CHUNK_IDS;
 use crate::db::schema::{history, instant_changes, refreshes, segment_changes};
 use crate::error::Error;
 use crate::evaluate::{HistoryKey, Plan};

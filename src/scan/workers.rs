@@ -4,7 +4,7 @@ use super::load::{Work, load_chunk};
 use super::meter::Phase;
 use super::rows::Rows;
 use super::snapshot::{Snapshot, prefer_indexes};
-use crate::audience::membership::{BLOCK_IDS, CHUNK_IDS};
+use crate::audience::block::{BLOCK_IDS, CHUNK_IDS};
 use crate::db::{Db, Lease};
 use crate::error::Error;
 use crate::evaluate::{Chunk, Plan, evaluate_leaves};

@@ -467,10 +467,11 @@ fn deleting_a_person_leaves_the_remarks_about_others() {
             from_end: false,
         };
         let kinds = rollcall::import::ProblemKind::ALL;
-        let page = app
+        let pages = app
             .db()
-            .run_here(|connection| list_problems(connection, 1, &kinds, &request));
-        let rows = page.expect("the remarks").rows.into_iter();
+            .run_here(|connection| list_problems(connection, &[1], &kinds, &request));
+        let page = pages.expect("the remarks").remove(&1).unwrap_or_default();
+        let rows = page.rows.into_iter();
         rows.map(|row| row.value.unwrap_or_default()).collect()
     };
     assert_eq!(remarks(&app).len(), emails.len());

@@ -1,12 +1,11 @@
 //! Loaders: one statement per field, however many parents ask for it.
 
-use super::context::ContextExt;
 use super::error::to_graphql;
 use super::idle::Idle;
-use super::scalar::count;
 use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey};
 use crate::audience::custom_field::{self, CustomField};
+use crate::audience::dependency::list_uses;
 use crate::audience::event::{self, Event, EventTotal};
 use crate::audience::group::{self, Group};
 use crate::audience::member_count;
@@ -19,27 +18,22 @@ use crate::audience::suggestion::{
     EventProperty, Suggestion, SuggestionRequest, list_properties, suggest,
 };
 use crate::bulk::{self, BulkAction};
-use crate::db::schema::{
-    api_keys, bulk_actions, custom_fields, groups, imports, refreshes, segments,
-};
 use crate::error::Error;
 use crate::export::list_people;
 use crate::import;
-use crate::import::{Import, ProblemKind};
+use crate::import::Import;
 use crate::past::{
-    Passage, Position, Refresh, SegmentRefresh, Start, count_refreshes_of, find_joined_at,
-    find_last_refreshes, find_refreshes, find_start, list_passages, list_segment_refreshes,
+    Passage, Position, Refresh, SegmentRefresh, Start, find_joined_at, find_last_refreshes,
+    find_refreshes, find_start, list_passages, list_segment_refreshes,
 };
 use crate::refresh::last_run;
 use crate::rule::Dependency;
 use crate::text::find_email;
-use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::futures_util::future::BoxFuture;
 use async_graphql::futures_util::task::{FutureObj, Spawn, SpawnError};
 use async_graphql::runtime::Timer;
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +119,17 @@ macro_rules! load {
         }
     };
 }
+
+mod pages;
+mod total;
+
+pub use pages::{
+    DefinitionsOf, EventsOf, GroupMembers, GrowthOf, MemberCountAsOf, OverlapWithGroup,
+    OverlapWithSegment, ProblemsOf, RefreshesOf, SegmentMembers, SegmentMembersAsOf, load_events,
+    load_people,
+};
+
+pub use total::Total;
 
 fn by_id<T, V: From<T>>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, V> {
     let keyed = rows.into_iter().map(|row| (id(&row), row.into()));
@@ -336,7 +341,7 @@ load!(
 load!(
     /// When a subscriber joined segments and left them, newest first.
     PassagesOf(i64) -> Vec<Passage>,
-    |connection, ids| ids.into_iter().map(|id| Ok((id, list_passages(connection, id)?))).collect()
+    |connection, ids| list_passages(connection, &ids)
 );
 
 load!(
@@ -363,7 +368,7 @@ load!(
 load!(
     /// What the rule of a segment uses.
     DependenciesOf(i64) -> Vec<Dependency>,
-    |connection, ids| Ok(grouped(segment::list_uses(connection, &ids)?))
+    |connection, ids| Ok(grouped(list_uses(connection, &ids)?))
 );
 
 load!(
@@ -392,92 +397,6 @@ load!(
         Ok(grouped(found.map(|property| (property.event.clone(), property))))
     }
 );
-
-/// How many items a list has, counted when asked.
-#[derive(Debug, Clone)]
-pub enum Total {
-    /// Known already.
-    Known(usize),
-    /// All subscribers.
-    Subscribers,
-    /// All groups.
-    Groups,
-    /// All segments, archived ones too if so.
-    Segments {
-        /// Whether archived ones count.
-        with_archived: bool,
-    },
-    /// The versions of the rule of a segment.
-    Definitions(i64),
-    /// The refreshes of a segment.
-    RefreshesOf(i64),
-    /// All API keys.
-    ApiKeys,
-    /// All custom fields.
-    CustomFields,
-    /// All refreshes.
-    Refreshes,
-    /// All imports.
-    Imports,
-    /// All bulk actions.
-    BulkActions,
-    /// The problems of these kinds of an import.
-    ImportProblems(i64, Vec<ProblemKind>),
-    /// The members of a group.
-    GroupMembers(i64),
-    /// The members of a segment.
-    SegmentMembers(i64),
-    /// The events of a subscriber: those of one name, or all.
-    Events(i64, Option<String>),
-}
-
-impl Total {
-    /// Counts.
-    pub async fn count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
-        let loader = context.loader()?;
-        let total = match self {
-            Total::Known(total) => i64::try_from(*total).unwrap_or(i64::MAX),
-            Total::GroupMembers(id) => load_one(loader, GroupMemberCount(*id)).await?.unwrap_or(0),
-            Total::SegmentMembers(id) => load_one(loader, SegmentMemberCount(*id))
-                .await?
-                .unwrap_or(0),
-            Total::Events(id, name) => load_one(loader, TotalsOf(*id))
-                .await?
-                .unwrap_or_default()
-                .iter()
-                .filter(|total| name.as_ref().is_none_or(|name| *name == total.name))
-                .map(|total| total.count)
-                .sum(),
-            _ => self.clone().count_table(context).await?,
-        };
-        Ok(count(total))
-    }
-
-    async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
-        let counted = context.app()?.db.run(move |connection| {
-            Ok(match &self {
-                Total::Groups => groups::table.count().get_result(connection)?,
-                Total::Segments {
-                    with_archived: true,
-                } => segments::table.count().get_result(connection)?,
-                Total::Segments { .. } => segments::table
-                    .filter(segments::archived_at.is_null())
-                    .count()
-                    .get_result(connection)?,
-                Total::Definitions(id) => segment::count_definitions(connection, *id)?,
-                Total::RefreshesOf(id) => count_refreshes_of(connection, *id)?,
-                Total::ApiKeys => api_keys::table.count().get_result(connection)?,
-                Total::CustomFields => custom_fields::table.count().get_result(connection)?,
-                Total::Refreshes => refreshes::table.count().get_result(connection)?,
-                Total::Imports => imports::table.count().get_result(connection)?,
-                Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
-                Total::ImportProblems(id, kinds) => import::count_problems(connection, *id, kinds)?,
-                _ => subscriber::count(connection)?,
-            })
-        });
-        counted.await.map_err(to_graphql)
-    }
-}
 
 /// Loads one value; its failure is shared with all that were loaded with it.
 pub async fn load_one<K>(

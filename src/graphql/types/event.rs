@@ -5,12 +5,12 @@ use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
 use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::Known;
-use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
+use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_global, to_global};
-use crate::graphql::engine::loaders::Total;
+use crate::graphql::engine::loaders::{EventsOf, Total, load_events, load_one};
 use crate::graphql::engine::scalar::count;
 use crate::rule::check_moment;
 use crate::text;
@@ -99,11 +99,10 @@ pub async fn page_of_events(
     // One of which nothing is left is the name of no event, not a question for all.
     let name = name.map(|name| text::clean(&name).unwrap_or_default());
     let total = Total::Events(subscriber_id, name.clone());
-    let _permit = permit_load(context).await;
-    let page = context.app()?.db.run(move |connection| {
-        event::list_page(connection, subscriber_id, name.as_deref(), &request)
-    });
-    let edges = page.await.map_err(to_graphql)?.map(|event| EventEdge {
+    let events = EventsOf((subscriber_id, (name, request)));
+    let page = load_one(context.loader()?, events).await?;
+    let page = page.unwrap_or_default().map(|item| item.id);
+    let edges = load_events(context, page).await?.map(|event| EventEdge {
         cursor: write_cursor("Subscriber.events", &(event.occurred_at, event.id)),
         node: EventNode(event),
     });

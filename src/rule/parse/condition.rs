@@ -1,12 +1,13 @@
 //! Reading conditions about what a subscriber is: field tests, status, location, memberships and random shares.
 
-use super::{Parser, child};
+use super::parser::Parser;
 use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, RandomShare,
     TextTest, TimeWindow,
 };
 use crate::limits::MAX_RADIUS_KM;
 use crate::literal::Status;
+use crate::path::child;
 use crate::problem::Code;
 use crate::report::Report;
 use crate::stored_form::Edges;

@@ -1,11 +1,12 @@
 //! Reading days, instants, periods and the tests of dates.
 
-use super::{Parser, child};
+use super::parser::Parser;
 use crate::calendar_period::CalendarPeriod;
 use crate::condition::DateTest;
 use crate::limits::MAX_PERIOD;
 use crate::literal::{DateLiteral, Period, Unit};
 use crate::number::read_whole;
+use crate::path::child;
 use crate::problem::Code;
 use crate::range::{Refusal, read_day, read_instant};
 use crate::report::Report;

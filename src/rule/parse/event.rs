@@ -1,11 +1,12 @@
 //! Reading conditions about what people did.
 
-use super::{Parser, child, element};
+use super::parser::Parser;
 use crate::condition::{
     Condition, DateTest, EventCondition, InstantMeasure, Measure, NumberMeasure, NumberTest,
     TimeWindow,
 };
 use crate::limits::MAX_EVENT_FILTERS;
+use crate::path::{child, element};
 use crate::problem::{Code, quoted};
 use crate::report::Report;
 use crate::stored_form::Edges;

@@ -1,8 +1,8 @@
 //! Reading the tests of texts, numbers and booleans.
 
-use super::date::DATE_TESTS;
-use super::{Parser, child};
+use super::parser::Parser;
 use crate::condition::{BooleanTest, ListTest, NumberTest, TextTest};
+use crate::path::child;
 use crate::problem::Code;
 use crate::report::Report;
 use crate::stored_form::Edges;
@@ -18,23 +18,6 @@ const NUMBER_TESTS: [&str; 9] = names(&vocabulary::NUMBER_TESTS);
 const BOOLEAN_TESTS: [&str; 3] = names(&vocabulary::BOOLEAN_TESTS);
 
 const LIST_TESTS: [&str; 5] = names(&vocabulary::LIST_TESTS);
-
-/// Says what a test is a test of, for those who put it elsewhere.
-pub(super) fn test_of_what(name: &str) -> Option<String> {
-    let tests = [
-        ("text", &TEXT_TESTS[..]),
-        ("numbers", &NUMBER_TESTS),
-        ("dates", &DATE_TESTS),
-        ("booleans", &BOOLEAN_TESTS),
-        ("lists", &LIST_TESTS),
-    ];
-    let of: Vec<&str> = tests
-        .into_iter()
-        .filter(|(_, names)| names.contains(&name))
-        .map(|(what, _)| what)
-        .collect();
-    (!of.is_empty()).then(|| format!("\"{name}\" is a test of {}", of.join(" and ")))
-}
 
 impl Parser {
     pub(super) fn parse_text_test(

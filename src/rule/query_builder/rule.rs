@@ -6,7 +6,7 @@ use crate::limits::MAX_VALUES;
 use crate::literal::{DateLiteral, Status};
 use crate::number::{check_digits, read_double};
 use crate::parse::date::{parse_date_literal, read_date_literal};
-use crate::parse::{child, element};
+use crate::path::{child, element};
 use crate::problem::{Code, nearest, quoted, shorten};
 use crate::range::Refusal;
 use crate::report::Report;

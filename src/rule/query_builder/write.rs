@@ -6,7 +6,7 @@ use crate::condition::{
 };
 use crate::literal::DateLiteral;
 use crate::node::Node;
-use crate::parse::{child, element};
+use crate::path::{child, element};
 use crate::problem::{Code, Problem, Problems};
 use crate::words::date;
 use serde_json::{Value, json};

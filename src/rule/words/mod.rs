@@ -3,9 +3,11 @@
 pub(crate) mod event;
 pub(crate) mod outline;
 pub(crate) mod phrase;
+mod sentence;
 pub(crate) mod summary;
 use super::calendar_period::CalendarPeriod;
 use super::condition::{NumberTest, TimeWindow};
+use super::digits::grouped;
 use super::literal::{DateLiteral, Period, Unit};
 use super::problem::shorten;
 use chrono::{Datelike, SecondsFormat};
@@ -91,23 +93,6 @@ pub fn number(value: f64) -> String {
 /// Returns a number of things, with separators between thousands.
 pub fn count(value: f64) -> String {
     grouped(&number(value))
-}
-
-/// Returns the digits of a number with separators between thousands.
-pub fn grouped(digits: &str) -> String {
-    let (sign, digits) = match digits.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", digits),
-    };
-    let (whole, rest) = digits.split_at(digits.find(['.', 'e']).unwrap_or(digits.len()));
-    let mut parts = String::new();
-    for (position, digit) in whole.chars().enumerate() {
-        if position > 0 && (whole.len() - position).is_multiple_of(3) {
-            parts.push(',');
-        }
-        parts.push(digit);
-    }
-    format!("{sign}{parts}{rest}")
 }
 
 /// Returns a length of time with its amount, such as `1 day` or `90 days`.

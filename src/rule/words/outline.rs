@@ -1,10 +1,10 @@
 //! A rule as a flat list of its nodes, each with a few words: what a view of it as a tree shows.
 
-use super::phrase::say_condition;
+use super::sentence::say_condition;
 use crate::condition::Condition;
-use crate::field::Field;
 use crate::node::Node;
-use crate::parse::{child, element};
+use crate::node_name::NodeName;
+use crate::path::{child, element};
 
 /// A node of a rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,79 +21,7 @@ pub struct NodeText {
     pub wanted: Option<String>,
 }
 
-/// The kinds of nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the keys of the language")]
-pub enum NodeName {
-    All,
-    Any,
-    Not,
-    Everyone,
-    Text,
-    Number,
-    Date,
-    Boolean,
-    List,
-    Status,
-    Location,
-    Group,
-    Segment,
-    Event,
-    Random,
-}
-
 impl NodeName {
-    /// The node that asks about a field.
-    pub fn of_field(field: &Field) -> NodeName {
-        match field {
-            Field::Text(_) => NodeName::Text,
-            Field::Number(_) => NodeName::Number,
-            Field::Date(_) => NodeName::Date,
-            Field::Boolean(_) => NodeName::Boolean,
-            Field::List(_) => NodeName::List,
-        }
-    }
-
-    /// Every kind.
-    pub const ALL: [NodeName; 15] = [
-        NodeName::All,
-        NodeName::Any,
-        NodeName::Not,
-        NodeName::Everyone,
-        NodeName::Text,
-        NodeName::Number,
-        NodeName::Date,
-        NodeName::Boolean,
-        NodeName::List,
-        NodeName::Status,
-        NodeName::Location,
-        NodeName::Group,
-        NodeName::Segment,
-        NodeName::Event,
-        NodeName::Random,
-    ];
-
-    /// The name in rules.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            NodeName::All => "all",
-            NodeName::Any => "any",
-            NodeName::Not => "not",
-            NodeName::Everyone => "everyone",
-            NodeName::Text => "text",
-            NodeName::Number => "number",
-            NodeName::Date => "date",
-            NodeName::Boolean => "boolean",
-            NodeName::List => "list",
-            NodeName::Status => "status",
-            NodeName::Location => "location",
-            NodeName::Group => "group",
-            NodeName::Segment => "segment",
-            NodeName::Event => "event",
-            NodeName::Random => "random",
-        }
-    }
-
     /// The kind of a node.
     pub fn of(node: &Node) -> NodeName {
         match node {

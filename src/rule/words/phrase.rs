@@ -1,17 +1,12 @@
 //! A condition in English: as a clause of a sentence, as a line of a tree, and only what it wants.
 
-use super::event::say_event;
 use super::{
-    accepts_zero, ago, amount, calendar_period, date, each_of, month, name, none_or_one, number,
-    one_of, period, quote, quotes, span, things, window,
+    accepts_zero, ago, amount, calendar_period, date, each_of, month, none_or_one, number, one_of,
+    period, quote, quotes, span, things,
 };
 use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, TextTest,
 };
-use crate::field::find_label;
-
-/// The fields that every subscriber has a value of.
-const NEVER_MISSING: [&str; 4] = ["email", "email.domain", "createdAt", "updatedAt"];
 
 /// What a condition says.
 pub struct Phrase {
@@ -43,72 +38,6 @@ impl Phrase {
             .iter()
             .find_map(|words| self.clause.strip_prefix(words));
         text.map(str::to_owned).unwrap_or(self.clause)
-    }
-}
-
-/// Says a condition, or its complement among all subscribers.
-pub fn say_condition(condition: &Condition, negated: bool) -> Phrase {
-    match condition {
-        Condition::Status { any_of } => {
-            let names = any_of.iter().map(|status| status.as_str().to_owned());
-            Phrase::of_value("status", &format!("is {}", none_or_one(names, negated)))
-        }
-        Condition::Location(test) => say_location(test, negated),
-        Condition::Group {
-            quantifier,
-            keys,
-            added,
-        } => {
-            let added = window(*added, "in").map(|window| format!(" (added {window})"));
-            let added = added.unwrap_or_default();
-            say_membership("group", *quantifier, keys, &added, negated)
-        }
-        Condition::NoGroup { added } => {
-            let added =
-                window(*added, "in").map(|window| format!(" that they were added to {window}"));
-            let group = if negated { "a group" } else { "no group" };
-            let wanted = format!("in {group}{}", added.unwrap_or_default());
-            Phrase::new(format!("who are {wanted}"), wanted)
-        }
-        Condition::Segment {
-            quantifier,
-            keys,
-            ever,
-            joined,
-        } => {
-            let joined = window(*joined, "in").map(|window| format!(" (joined {window})"));
-            let joined = joined.unwrap_or_default();
-            match ever {
-                true => say_past_membership(*quantifier, keys, &joined, negated),
-                false => say_membership("segment", *quantifier, keys, &joined, negated),
-            }
-        }
-        Condition::Event(event) => say_event(event, negated),
-        Condition::Random(share) => {
-            let wanted = format!(
-                "from {}% to {}% of the random split {}",
-                number(share.from_percent),
-                number(share.to_percent),
-                quote(&share.salt)
-            );
-            let not = if negated { "not " } else { "" };
-            Phrase::new(
-                format!("who are {not}in the share {wanted}"),
-                format!("{not}{wanted}"),
-            )
-        }
-        Condition::Text { field, .. }
-        | Condition::Number { field, .. }
-        | Condition::Date { field, .. }
-        | Condition::Boolean { field, .. }
-        | Condition::List { field, .. } => {
-            let subject = match field.strip_prefix("custom.") {
-                Some(key) => format!("custom field {}", name(key)),
-                None => find_label(field).map_or_else(|| name(field), str::to_owned),
-            };
-            let may_be_missing = !NEVER_MISSING.contains(&field.as_str());
-            say_test(condition, &subject, may_be_missing, negated)
-        }
     }
 }
 
@@ -297,7 +226,7 @@ fn say_list_test(test: &ListTest, negated: bool) -> String {
     }
 }
 
-fn say_location(test: &LocationTest, negated: bool) -> Phrase {
+pub fn say_location(test: &LocationTest, negated: bool) -> Phrase {
     match test {
         LocationTest::IsSet(wanted) => Phrase::of_value("location", &say_set(*wanted != negated)),
         LocationTest::Within {
@@ -322,7 +251,7 @@ fn say_location(test: &LocationTest, negated: bool) -> Phrase {
 }
 
 /// Says who is in a group or in a segment.
-fn say_membership(
+pub fn say_membership(
     what: &str,
     quantifier: Quantifier,
     keys: &[String],
@@ -351,7 +280,7 @@ fn say_membership(
 }
 
 /// Says who is or was in a segment.
-fn say_past_membership(
+pub fn say_past_membership(
     quantifier: Quantifier,
     keys: &[String],
     joined: &str,

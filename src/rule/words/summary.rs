@@ -4,7 +4,7 @@
 //! that those without a value are included, and groups within groups stand in parentheses.
 
 use super::join_clauses;
-use super::phrase::say_condition;
+use super::sentence::say_condition;
 use crate::node::Node;
 
 /// Says a rule in one sentence, such as `Subscribers whose country is "LT", and who are not in the group "staff".`

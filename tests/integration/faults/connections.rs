@@ -58,8 +58,9 @@ fn a_transaction_cut_off_is_unavailable_too() {
     let held = app.database.hold_writing();
     let cut_off = std::thread::scope(|scope| {
         let deleting = scope.spawn(|| {
-            app.db()
-                .run_here(|connection| rollcall::audience::subscriber::delete(connection, 1, now))
+            app.db().run_here(|connection| {
+                rollcall::audience::subscriber_store::delete(connection, 1, now)
+            })
         });
         app.database.wait_for_waiting(1);
         app.database.cut();

@@ -3,7 +3,7 @@
 use super::{assert_members_are_of_last_success, audience, count_refreshes, members};
 use crate::support::{Held, Server, TestApp, rollcall, run};
 use insta::assert_snapshot;
-use rollcall::audience::{segment, subscriber};
+use rollcall::audience::{segment, subscriber_store};
 use rollcall::clock::Clock;
 use rollcall::error::Error;
 use rollcall::past::{Refresh, Trigger};
@@ -43,7 +43,7 @@ fn members_of(app: &TestApp, key: &str) -> Vec<i64> {
 fn a_subscriber_deleted_before_it_writes_is_no_member() {
     let app = audience(1_000);
     let mut held = app.database.hold("SELECT 1");
-    subscriber::delete(&mut held.connection, 7, app.clock.now()).expect("a deletion");
+    subscriber_store::delete(&mut held.connection, 7, app.clock.now()).expect("a deletion");
     meanwhile(&app, held, Held::commit).expect("a refresh");
     assert_deleted(&app, 7, 0);
 }
@@ -58,10 +58,9 @@ fn a_subscriber_deleted_while_it_writes_is_no_member() {
         let mut deletion = None;
         meanwhile(&app, held, |held| {
             let db = app.db();
-            deletion =
-                Some(scope.spawn(move || {
-                    db.run_here(|connection| subscriber::delete(connection, 7, now))
-                }));
+            deletion = Some(scope.spawn(move || {
+                db.run_here(|connection| subscriber_store::delete(connection, 7, now))
+            }));
             app.database.wait_for_waiting(2);
             drop(held);
         })

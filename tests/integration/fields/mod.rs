@@ -2,4 +2,6 @@
 
 mod faults;
 mod nullable;
+mod pages;
+mod statements;
 mod walk;

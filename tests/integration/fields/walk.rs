@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many objects of each kind the database has.
-pub const OBJECTS: usize = 6;
+pub const OBJECTS: usize = 10;
 
 /// The key under which every document asks for the type of the parents.
 pub const PARENT: &str = "parent";
@@ -52,19 +52,24 @@ impl Question<'_> {
         selections.map(|selection| self.ask(&format!("{PARENT}: __typename {selection}")))
     }
 
+    /// Returns the document that asks for nothing but the parents.
+    pub fn without_the_field(&self) -> String {
+        self.ask(&format!("{PARENT}: __typename"))
+    }
+
     fn ask(&self, selection: &str) -> String {
         self.around.replace("GAP", selection)
     }
 }
 
-/// Makes a question of every field of every type that the query root leads to.
-pub fn questions(schema: &Schema) -> Vec<Question<'_>> {
-    let ways = ways(schema);
+/// Makes a question of every field of every type that the query root leads to, for so many parents of each list on the way.
+pub fn questions_of(schema: &Schema, parents: usize) -> Vec<Question<'_>> {
+    let ways = ways(schema, parents);
     let mut questions = Vec::new();
     for (parent, around) in &ways {
         for field in schema.fields(parent) {
             let below = below(schema, field);
-            let arguments = variations(schema, parent, field).into_iter();
+            let arguments = variations(schema, parent, field, OBJECTS).into_iter();
             questions.push(Question {
                 parent: parent.clone(),
                 field,
@@ -79,7 +84,7 @@ pub fn questions(schema: &Schema) -> Vec<Question<'_>> {
 }
 
 /// Finds the shortest way to every type. From the root only lists are followed, so that there are several parents.
-fn ways(schema: &Schema) -> BTreeMap<String, String> {
+fn ways(schema: &Schema, parents: usize) -> BTreeMap<String, String> {
     let mut ways = BTreeMap::from([("Query".to_owned(), "{ GAP }".to_owned())]);
     let mut next = VecDeque::from(["Query".to_owned()]);
     while let Some(name) = next.pop_front() {
@@ -87,7 +92,7 @@ fn ways(schema: &Schema) -> BTreeMap<String, String> {
         let fields = schema.fields(&name).into_iter();
         let fields = fields.filter(|field| name != "Query" || leads_to_several(field));
         let fields = fields.map(|field| {
-            let arguments = &variations(schema, &name, field)[0];
+            let arguments = &variations(schema, &name, field, parents)[0];
             (
                 bare(&field.ty.node.to_string()),
                 select(field, arguments, " { GAP }"),
@@ -112,8 +117,13 @@ fn leads_to_several(field: &FieldDefinition) -> bool {
     (of.starts_with('[') || of.ends_with("Connection!")) && field.name.node != "nodes"
 }
 
-/// Lists sets of arguments: first those that are needed, with a page of all objects, then each other argument besides.
-fn variations(schema: &Schema, parent: &str, field: &FieldDefinition) -> Vec<String> {
+/// Lists sets of arguments: first those that are needed, with a page of so many objects, then each other argument besides.
+fn variations(
+    schema: &Schema,
+    parent: &str,
+    field: &FieldDefinition,
+    objects: usize,
+) -> Vec<String> {
     let coordinate = format!("{parent}.{}", field.name.node);
     let fitting = ARGUMENTS.iter().find(|(of, _)| *of == coordinate);
     let arguments: Vec<&InputValueDefinition> =
@@ -126,7 +136,7 @@ fn variations(schema: &Schema, parent: &str, field: &FieldDefinition) -> Vec<Str
         }
     };
     let has_pages = arguments.iter().any(|found| found.name.node == "first");
-    let page = has_pages.then(|| format!("first: {OBJECTS}"));
+    let page = has_pages.then(|| format!("first: {objects}"));
     let with = |more: Option<String>| {
         let all = needed.iter().cloned().chain(more);
         all.collect::<Vec<String>>().join(", ")
@@ -201,14 +211,16 @@ pub fn fill() -> TestApp {
         app.subscriber(email, values);
         app.event(email, "visit", "2026-06-01T10:00:00Z", Some(1.5));
     }
+    app.segment("z", json!({"everyone": true}));
     for number in 0..OBJECTS {
         fill_one_of_each(&app, number, &all);
     }
     app.database.execute(
         "INSERT INTO import_problems (import_id, line, kind, reason) SELECT id, 1, 'malformed', 'of a test' FROM imports; \
-         INSERT INTO status_changes (subscriber_id, to_status, changed_at, source) SELECT id, 'pending', now(), 'sql' FROM subscribers",
+         INSERT INTO status_changes (subscriber_id, to_status, changed_at, source) SELECT id, 'pending', now(), 'sql' FROM subscribers; \
+         UPDATE events SET properties = '{\"page\": \"home\"}'",
     );
-    for day in 11..=16 {
+    for day in 11..=20 {
         app.set_time(&format!("2026-06-{day}T12:00:00Z"));
         match day {
             // Somebody leaves every segment, joins them again, and is deleted.
@@ -216,7 +228,7 @@ pub fn fill() -> TestApp {
                 "UPDATE subscribers SET country = '{}' WHERE email = 'p{OBJECTS}@example.com'",
                 if day == 12 { "DE" } else { "LT" }
             )),
-            16 => app.database.execute(&format!(
+            20 => app.database.execute(&format!(
                 "DELETE FROM subscribers WHERE email = 'p{OBJECTS}@example.com'"
             )),
             _ => {}
@@ -258,9 +270,11 @@ fn fill_one_of_each(app: &TestApp, number: usize, emails: &[&str]) {
         json!({"group": {"inAny": [format!("g{number}")]}}),
         json!({"event": {"name": "visit"}}),
     ];
-    if number > 0 {
-        nodes.push(json!({"segment": {"inAny": [format!("s{}", number - 1)]}}));
-    }
+    let other = match number {
+        0 => "z".to_owned(),
+        number => format!("s{}", number - 1),
+    };
+    nodes.push(json!({"segment": {"inAny": [other]}}));
     app.mutate(
         "mutation ($id: ID!, $rule: JSON!) { updateSegment(input: {id: $id, ruleJson: $rule}) { userErrors { message } } }",
         json!({ "id": segment, "rule": { "all": nodes } }),

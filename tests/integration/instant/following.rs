@@ -163,7 +163,7 @@ fn whoever_is_deleted_meanwhile_joins_nothing() {
         .ask("SELECT id FROM subscribers WHERE email = 'janis@example.com'");
     let mut held = app.database.hold("SELECT 1");
     let now = app.clock.now();
-    rollcall::audience::subscriber::delete(
+    rollcall::audience::subscriber_store::delete(
         &mut held.connection,
         number.parse().expect("a number"),
         now,

@@ -5,7 +5,7 @@ use crate::support::{Held, TestApp, instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use rollcall::audience::segment::{self, SegmentChanges};
-use rollcall::audience::{event, group, subscriber};
+use rollcall::audience::{event, group, subscriber_store};
 use rollcall::db::Db;
 use rollcall::error::Error;
 use rollcall::follow::Follower;
@@ -311,7 +311,7 @@ fn change(connection: &mut PgConnection, random: &mut Random) -> Result<(), Erro
              VALUES ('n{}x{}@example.com', 'LT', now(), now())",
             random.0, id
         ))?,
-        _ => subscriber::delete(connection, 400 + random.below(400), now)?,
+        _ => subscriber_store::delete(connection, 400 + random.below(400), now)?,
     }
     Ok(())
 }

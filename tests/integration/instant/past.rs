@@ -61,8 +61,9 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
 fn passages_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
     let passages = app
         .db()
-        .run_here(|connection| list_passages(connection, id));
-    let passages = passages.expect("passages").into_iter();
+        .run_here(|connection| list_passages(connection, &[id]));
+    let passages = passages.expect("passages").remove(&id);
+    let passages = passages.unwrap_or_default().into_iter();
     passages
         .map(|passage| {
             (
@@ -166,7 +167,7 @@ fn a_deleted_subscriber_counts_in_the_past_and_is_not_listed() {
     let now = app.clock.now();
     let deleted = app
         .db()
-        .run_here(|connection| rollcall::audience::subscriber::delete(connection, 1, now));
+        .run_here(|connection| rollcall::audience::subscriber_store::delete(connection, 1, now));
     deleted.expect("a deletion");
     assert_eq!(
         members_at(&app, "2026-03-01T13:00:00Z").expect("members"),

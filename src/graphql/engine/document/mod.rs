@@ -9,6 +9,7 @@ pub(in crate::graphql) mod access;
 pub(in crate::graphql) mod cost;
 pub(in crate::graphql) mod inclusion;
 pub(in crate::graphql) mod limits;
+mod literals;
 pub(in crate::graphql) mod persisted;
 pub(in crate::graphql) mod problem;
 pub(in crate::graphql) mod rule_cost;

@@ -12,13 +12,13 @@ use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
-use crate::graphql::engine::loaders::{ImportById, Total, load_one};
+use crate::graphql::engine::loaders::{ImportById, ProblemsOf, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::import;
 use crate::import::{
     Import, ImportKind, ImportMode, ImportReport, ImportState, MappedColumn, ProblemKind,
-    StoredProblem, list_problems,
+    StoredProblem,
 };
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -421,17 +421,13 @@ impl ImportNode {
             Some(kinds) => kinds.into_iter().map(Into::into).collect(),
             None => ProblemKind::ALL.to_vec(),
         };
-        let total = Total::ImportProblems(self.0.id, kinds.clone());
         let id = self.0.id;
-        let db = &context.app()?.db;
-        let problems = db.run(move |connection| list_problems(connection, id, &kinds, &request));
-        let edges = problems
-            .await
-            .map_err(to_graphql)?
-            .map(|problem| ImportProblemEdge {
-                cursor: write_cursor("Import.problems", &problem.id),
-                node: ImportProblem(problem),
-            });
+        let total = Total::ImportProblems(id, kinds.clone());
+        let page = load_one(context.loader()?, ProblemsOf((id, (kinds, request)))).await?;
+        let edges = page.unwrap_or_default().map(|problem| ImportProblemEdge {
+            cursor: write_cursor("Import.problems", &problem.id),
+            node: ImportProblem(problem),
+        });
         Ok(ImportProblemConnection::new(edges, total))
     }
 

@@ -3,6 +3,7 @@
 //! These types only carry: they are turned into JSON, which one parser reads wherever a rule comes from. A test makes
 //! sure that they offer every node and test that the parser knows.
 
+use super::event_input::EventConditionInput;
 use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input};
 use async_graphql::{Enum, InputObject, InputType, Json, OneofObject};
 use serde_json::Value;
@@ -365,112 +366,6 @@ pub struct SegmentConditionInput {
     pub ever: Option<bool>,
     /// Only memberships that began in this window. Without `ever` they last until now.
     pub joined_at: Option<WindowInput>,
-}
-
-/// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
-/// (without one: at least one event). Without a window every recorded event counts, also one that lies in the future; with
-/// one, those that lie in it. A window that reaches beyond the years 1 to 9999 ends at them.
-#[derive(InputObject)]
-pub struct EventConditionInput {
-    /// The name of the events; or give `names`.
-    pub name: Option<String>,
-    /// Names of events that count together; or give `name`.
-    pub names: Option<Vec<String>>,
-    /// Tests of properties, all of which an event must pass to count.
-    pub r#where: Option<Vec<EventPropertyInput>>,
-    /// Only events from this long ago until now; those of the future do not count.
-    pub in_the_last: Option<PeriodInput>,
-    /// Only events between these two lengths of time ago, both included.
-    pub between_ago: Option<PeriodRangeInput>,
-    /// Only events within this whole period of the calendar.
-    pub during: Option<CalendarPeriod>,
-    /// Only events between these days or instants, both included.
-    pub between: Option<DateRangeInput>,
-    /// Only events before this day or instant.
-    pub before: Option<String>,
-    /// Only events after this day or instant.
-    pub after: Option<String>,
-    /// How many there are; 0 without any.
-    pub count: Option<NumberTestInput>,
-    /// On how many days of the server's time zone there was one; 0 without any.
-    pub distinct_days: Option<NumberTestInput>,
-    /// The sum of their values; 0 without any.
-    pub sum: Option<NumberTestInput>,
-    /// The mean of the values that there are; missing without any.
-    pub average: Option<NumberTestInput>,
-    /// The least of the values that there are; missing without any.
-    pub min: Option<NumberTestInput>,
-    /// The greatest of the values that there are; missing without any.
-    pub max: Option<NumberTestInput>,
-    /// When the first happened; missing without any.
-    pub first_at: Option<DateTestInput>,
-    /// When the last happened; missing without any.
-    pub last_at: Option<DateTestInput>,
-    /// The property whose numbers `sum`, `average`, `min` or `max` is computed of; the values of the events if absent. An
-    /// event without a number in the property does not count for them. The sum is exact and rounded once.
-    pub of: Option<String>,
-}
-
-/// A test of a property of an event. A property of another type than the test counts as missing.
-#[derive(OneofObject)]
-pub enum EventPropertyInput {
-    /// A text that passes a test.
-    Text(TextPropertyInput),
-    /// A number that passes a test.
-    Number(NumberPropertyInput),
-    /// A day or an instant, written as in rules, that passes a test; a day is the beginning of the local day.
-    Date(DatePropertyInput),
-    /// A boolean that passes a test.
-    Boolean(BooleanPropertyInput),
-    /// A list of texts that passes a test.
-    List(ListPropertyInput),
-}
-
-/// A property that is a text and passes a test.
-#[derive(InputObject)]
-pub struct TextPropertyInput {
-    /// The name of the property.
-    pub property: String,
-    /// The test.
-    pub is: TextTestInput,
-    /// Whether upper and lower case differ; they do not unless this says so.
-    pub case_sensitive: Option<bool>,
-}
-
-/// A property that is a number and passes a test.
-#[derive(InputObject)]
-pub struct NumberPropertyInput {
-    /// The name of the property.
-    pub property: String,
-    /// The test.
-    pub is: NumberTestInput,
-}
-
-/// A property that is a day or an instant and passes a test.
-#[derive(InputObject)]
-pub struct DatePropertyInput {
-    /// The name of the property.
-    pub property: String,
-    /// The test.
-    pub is: DateTestInput,
-}
-
-/// A property that is a boolean and passes a test.
-#[derive(InputObject)]
-pub struct BooleanPropertyInput {
-    /// The name of the property.
-    pub property: String,
-    /// The test.
-    pub is: BooleanTestInput,
-}
-
-/// A property that is a list of texts and passes a test.
-#[derive(InputObject)]
-pub struct ListPropertyInput {
-    /// The name of the property.
-    pub property: String,
-    /// The test.
-    pub is: ListTestInput,
 }
 
 /// A stable share of everybody: people keep their place for as long as the salt is the same.

@@ -12,26 +12,24 @@ use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
-use crate::audience::member_count::{count_overlap, count_overlap_with_group};
-use crate::audience::membership::list_segment_members;
-use crate::audience::segment::{self, Definition, Segment, SegmentMode};
+use crate::audience::definition::Definition;
+use crate::audience::paging::Page;
+use crate::audience::segment::{self, Segment, SegmentMode};
 use crate::error::Error;
-use crate::graphql::engine::answer_budget::{Document, Text, permit_load};
+use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
-    LastDailyRun, LastRefreshOf, PositionOf, SegmentById, SegmentByKey, SegmentMemberCount,
-    SettingsInUse, Total, load_one,
+    DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, OverlapWithGroup,
+    OverlapWithSegment, PositionOf, RefreshesOf, SegmentById, SegmentByKey, SegmentMemberCount,
+    SegmentMembers, SegmentMembersAsOf, SettingsInUse, Total, load_one, load_people,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::position::write_position;
 use crate::graphql::engine::scalar::count;
-use crate::graphql::engine::scans::run_scan;
-use crate::past::{
-    SegmentState, count_members_as_of, list_growth, list_members_as_of, list_refreshes_of,
-};
+use crate::past::{SegmentState, check_past};
 use crate::refresh::{Daily, next_run};
 use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
 use async_graphql::{Context, Enum, ID, Object, OneofObject};
@@ -197,11 +195,9 @@ impl SegmentNode {
     ) -> async_graphql::Result<SegmentDefinitionConnection> {
         let request = page(first, after, last, before).read("Segment.definitions")?;
         let id = self.0.id;
-        let db = &context.app()?.db;
-        let found = db.run(move |connection| segment::list_definitions(connection, id, &request));
-        let edges = found
-            .await
-            .map_err(to_graphql)?
+        let page = load_one(context.loader()?, DefinitionsOf((id, request))).await?;
+        let edges = page
+            .unwrap_or_default()
             .map(|definition| SegmentDefinitionEdge {
                 cursor: write_cursor("Segment.definitions", &definition.version),
                 node: SegmentDefinition(definition),
@@ -249,13 +245,10 @@ impl SegmentNode {
         #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
     ) -> async_graphql::Result<i32> {
         if let Some(as_of) = as_of {
-            let id = self.0.id;
-            let app = context.app()?;
-            let now = app.now();
-            let members = app
-                .db
-                .run(move |connection| count_members_as_of(connection, id, as_of, now));
-            let members = members.await.map_err(to_graphql)?;
+            check_past(as_of, context.app()?.now()).map_err(to_graphql)?;
+            let members = MemberCountAsOf((self.0.id, as_of));
+            let members = load_one(context.loader()?, members).await?;
+            let members = members.unwrap_or(Ok(0)).map_err(to_graphql)?;
             return Ok(count(i64::try_from(members).unwrap_or(i64::MAX)));
         }
         let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
@@ -282,29 +275,30 @@ impl SegmentNode {
         let request =
             subscriber_request("Segment.members", order, page(first, after, last, before))?;
         let id = self.0.id;
-        let app = context.app()?;
-        let now = app.now();
-        let _permit = permit_load(context).await;
-        let listed = app.db.run(move |connection| match as_of {
+        let loader = context.loader()?;
+        let asked = (order, request);
+        let (page, total) = match as_of {
             None => {
-                let page = list_segment_members(connection, id, order, &request)?;
-                Ok((page, Total::SegmentMembers(id)))
+                let page = load_one(loader, SegmentMembers((id, asked))).await?;
+                (page.unwrap_or_default(), Total::SegmentMembers(id))
             }
             Some(as_of) => {
-                let (page, count) =
-                    list_members_as_of(connection, id, (as_of, now), order, &request)?;
-                Ok((page, Total::Known(count)))
+                check_past(as_of, context.app()?.now()).map_err(to_graphql)?;
+                let found = load_one(loader, SegmentMembersAsOf((id, (as_of, asked)))).await?;
+                let found = found.unwrap_or(Ok(Default::default()));
+                let (page, count) = found.map_err(to_graphql)?;
+                (page, Total::Known(count))
             }
-        });
-        let (page, total) = listed.await.map_err(to_graphql)?;
-        let edges = page.map(|subscriber| SegmentMemberEdge {
+        };
+        let people = load_people(context, page).await?;
+        let edges = people.map(|subscriber| SegmentMemberEdge {
             cursor: subscriber_cursor("Segment.members", &subscriber, order),
             since: Since {
                 segment_id: id,
                 subscriber_id: subscriber.id,
                 as_of,
             },
-            node: SubscriberNode(subscriber.into()),
+            node: SubscriberNode(subscriber),
         });
         Ok(SegmentMemberConnection::new(edges, total))
     }
@@ -322,9 +316,9 @@ impl SegmentNode {
     ) -> async_graphql::Result<SegmentChangeConnection> {
         let request = page(first, after, last, before).read("Segment.changes")?;
         let id = self.0.id;
-        let db = &context.app()?.db;
-        let found = db.run(move |connection| list_refreshes_of(connection, id, &request));
-        let edges = found.await.map_err(to_graphql)?.map(change_edge);
+        let page = load_one(context.loader()?, RefreshesOf((id, request))).await?;
+        let page = page.unwrap_or(Ok(Page::default())).map_err(to_graphql)?;
+        let edges = page.map(change_edge);
         Ok(SegmentChangeConnection::new(edges, Total::RefreshesOf(id)))
     }
 
@@ -344,13 +338,10 @@ impl SegmentNode {
         #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
         #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
     ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
-        let app = context.app()?;
-        let id = self.0.id;
-        let points = app
-            .db
-            .run(move |connection| list_growth(connection, id, (from, to), by.into()));
-        let points = points.await.map_err(to_graphql)?.into_iter();
-        Ok(points.map(SegmentGrowthPoint::from).collect())
+        let growth = GrowthOf((self.0.id, ((from, to), by.into())));
+        let points = load_one(context.loader()?, growth).await?;
+        let points = points.unwrap_or(Ok(Vec::new())).map_err(to_graphql)?;
+        Ok(points.into_iter().map(SegmentGrowthPoint::from).collect())
     }
 
     /// How the members overlap with those of another segment or of a group.
@@ -361,13 +352,12 @@ impl SegmentNode {
     ) -> async_graphql::Result<SegmentOverlap> {
         let (kind, other) = with.find(context).await?;
         let id = self.0.id;
-        let counted = run_scan(context, move |db, _| {
-            db.run_here(|connection| match kind {
-                Kind::Group => count_overlap_with_group(connection, id, other),
-                _ => count_overlap(connection, id, other),
-            })
-        });
-        let (this, other, both) = counted.await?;
+        let loader = context.loader()?;
+        let overlap = match kind {
+            Kind::Group => load_one(loader, OverlapWithGroup((id, other))).await?,
+            _ => load_one(loader, OverlapWithSegment((id, other))).await?,
+        };
+        let (this, other, both) = overlap.unwrap_or_default();
         Ok(SegmentOverlap::new(this, other, both))
     }
 

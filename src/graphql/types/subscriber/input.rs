@@ -3,8 +3,8 @@
 use super::groups::GroupChangesInput;
 use super::{SubscriberNode, SubscriberStatus};
 use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
-use crate::audience::subscriber::{self, Outcome, Stored};
 use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
+use crate::audience::subscriber_store::{self, Outcome, Stored};
 use crate::audience::upsert::{Upsert, upsert};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
@@ -323,7 +323,9 @@ impl SubscriberMutation {
             let changes = read_values(input.values.clone(), consent)?;
             let (if_version, email) = (input.if_version, email.as_deref());
             with_types(connection, &changes, |connection, catalogue| {
-                subscriber::update(connection, id, if_version, email, &changes, catalogue, now)
+                subscriber_store::update(
+                    connection, id, if_version, email, &changes, catalogue, now,
+                )
             })
         });
         Ok(match split(result.await)? {
@@ -349,7 +351,7 @@ impl SubscriberMutation {
         let now = app.now();
         let id = input.id.clone();
         let result = app.db.run(move |connection| {
-            subscriber::delete(connection, input_id(&id, Kind::Subscriber)?, now)
+            subscriber_store::delete(connection, input_id(&id, Kind::Subscriber)?, now)
         });
         Ok(match split(result.await)? {
             Ok(()) => DeleteSubscriberPayload {

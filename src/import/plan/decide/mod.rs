@@ -20,7 +20,7 @@ use super::question::{Change, Question, QuestionKind};
 use super::status_words::StatusWords;
 use super::target::{ConsentTarget, Target};
 use super::vocabulary::{self, FULL_NAME};
-use crate::audience::custom_field;
+use crate::audience::key::suggest_key;
 use crate::error::{InputCode, InputProblem};
 use crate::import::file::table::is_own_export;
 use crate::import::value::cell::{CellKind, CellOutcome};
@@ -386,7 +386,7 @@ impl Decider<'_> {
 
     /// A column that may be called by the key of a custom field.
     fn by_key(&self, position: usize, name: &str, decisions: &mut Decisions) -> Decision {
-        let key = custom_field::suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
+        let key = suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
         match self.catalogue.custom_fields.get(&key) {
             Some(existing) => {
                 let target = Target::Custom(key, *existing);
@@ -475,7 +475,7 @@ impl Decider<'_> {
 
     /// Returns a key for a custom field of a column, which no other column of the file has.
     fn key_of(&self, position: usize, name: &str, decisions: &Decisions) -> String {
-        let key = custom_field::suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
+        let key = suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
         let key = match key.is_empty() {
             true => format!("column_{}", position + 1),
             false => key,

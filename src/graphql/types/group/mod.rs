@@ -1,31 +1,28 @@
 //! Groups: members chosen by hand.
 
+pub(in crate::graphql) mod members;
 use super::dependency::users_of;
 use super::segment::SegmentNode;
 use super::subscriber::input::{change, keep};
 use super::subscriber::{
     SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
 };
-use crate::audience::clean::clean_email;
 use crate::audience::group::{self, Group};
-use crate::audience::membership::{MemberChange, list_group_members};
-use crate::audience::subscriber::find_ids_by_emails;
-use crate::error::Error;
-use crate::graphql::engine::answer_budget::{Text, permit_load};
+use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
-use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input, split, to_graphql};
-use crate::graphql::engine::id::{Kind, input_id, parse_global, parse_kind, to_global};
-use crate::graphql::engine::loaders::{GroupById, GroupMemberCount, Total, load_one};
+use crate::graphql::engine::error::{UserError, bad_input, split, to_graphql};
+use crate::graphql::engine::id::{Kind, input_id, parse_kind, to_global};
+use crate::graphql::engine::loaders::{
+    GroupById, GroupMemberCount, GroupMembers, Total, load_one, load_people,
+};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::rule::DependencyKind;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The most subscribers that can be added or removed at once.
-const MAX_MEMBERS: usize = 10_000;
 
 /// Members chosen by hand: they stay until somebody removes them.
 pub struct GroupNode(pub Arc<Group>);
@@ -88,19 +85,23 @@ impl GroupNode {
         let order = order_by.into();
         let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
         let id = self.0.id;
-        let _permit = permit_load(context).await;
-        let members = context
-            .app()?
-            .db
-            .run(move |connection| list_group_members(connection, id, order, &request));
-        let edges = members
-            .await
-            .map_err(to_graphql)?
-            .map(|(subscriber, added_at)| GroupMemberEdge {
-                cursor: subscriber_cursor("Group.members", &subscriber, order),
-                node: SubscriberNode(subscriber.into()),
-                added_at,
-            });
+        let page = load_one(context.loader()?, GroupMembers((id, (order, request)))).await?;
+        let page = page.unwrap_or_default();
+        let added: HashMap<i64, Option<DateTime<Utc>>> = page
+            .rows
+            .iter()
+            .map(|item| (item.id, item.moment))
+            .collect();
+        let people = load_people(context, page.map(|item| item.id)).await?;
+        let edges = people.map(|subscriber| GroupMemberEdge {
+            cursor: subscriber_cursor("Group.members", &subscriber, order),
+            added_at: added
+                .get(&subscriber.id)
+                .copied()
+                .flatten()
+                .unwrap_or_default(),
+            node: SubscriberNode(subscriber),
+        });
         Ok(GroupMemberConnection::new(edges, Total::GroupMembers(id)))
     }
 
@@ -252,62 +253,6 @@ pub struct DeleteGroupPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// Subscribers to add to a group, by id or e-mail address or both.
-#[derive(InputObject)]
-pub struct AddToGroupInput {
-    /// The key of the group.
-    pub group: String,
-    /// Global ids of subscribers.
-    #[graphql(default)]
-    pub subscriber_ids: Vec<ID>,
-    /// E-mail addresses of subscribers. At most 10,000 ids and addresses together.
-    #[graphql(default)]
-    pub emails: Vec<String>,
-}
-
-/// What was added, or what was wrong.
-#[derive(SimpleObject, Default)]
-pub struct AddToGroupPayload {
-    /// The group.
-    pub group: Option<GroupNode>,
-    /// How many subscribers were added.
-    pub added_count: i32,
-    /// How many were in the group already.
-    pub unchanged_count: i32,
-    /// How many of the ids and addresses belong to no subscriber.
-    pub unknown_count: i32,
-    /// What was wrong with the input; empty on success.
-    pub user_errors: Vec<UserError>,
-}
-
-/// Subscribers to remove from a group, by id or e-mail address or both.
-#[derive(InputObject)]
-pub struct RemoveFromGroupInput {
-    /// The key of the group.
-    pub group: String,
-    /// Global ids of subscribers.
-    #[graphql(default)]
-    pub subscriber_ids: Vec<ID>,
-    /// E-mail addresses of subscribers. At most 10,000 ids and addresses together.
-    #[graphql(default)]
-    pub emails: Vec<String>,
-}
-
-/// What was removed, or what was wrong.
-#[derive(SimpleObject, Default)]
-pub struct RemoveFromGroupPayload {
-    /// The group.
-    pub group: Option<GroupNode>,
-    /// How many subscribers were removed.
-    pub removed_count: i32,
-    /// How many were not in the group.
-    pub unchanged_count: i32,
-    /// How many of the ids and addresses belong to no subscriber.
-    pub unknown_count: i32,
-    /// What was wrong with the input; empty on success.
-    pub user_errors: Vec<UserError>,
-}
-
 /// Changes of groups.
 #[derive(Default)]
 pub struct GroupMutation;
@@ -378,55 +323,6 @@ impl GroupMutation {
             },
         })
     }
-
-    /// Adds subscribers to a group. Those who are in already stay as they are.
-    async fn add_to_group(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The group and the subscribers.")] input: AddToGroupInput,
-    ) -> async_graphql::Result<AddToGroupPayload> {
-        let now = context.app()?.now();
-        let members = read_members(input.subscriber_ids, input.emails);
-        let result = change_members(context, input.group, members, move |connection, id, ids| {
-            group::add_members(connection, id, ids, "api", now)
-        });
-        Ok(match result.await? {
-            Ok((group, change)) => AddToGroupPayload {
-                group: Some(GroupNode(group.into())),
-                added_count: number(change.changed),
-                unchanged_count: number(change.unchanged),
-                unknown_count: number(change.unknown),
-                user_errors: Vec::new(),
-            },
-            Err(user_errors) => AddToGroupPayload {
-                user_errors,
-                ..Default::default()
-            },
-        })
-    }
-
-    /// Removes subscribers from a group. Those who are not in stay as they are.
-    async fn remove_from_group(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The group and the subscribers.")] input: RemoveFromGroupInput,
-    ) -> async_graphql::Result<RemoveFromGroupPayload> {
-        let members = read_members(input.subscriber_ids, input.emails);
-        let result = change_members(context, input.group, members, group::remove_members);
-        Ok(match result.await? {
-            Ok((group, change)) => RemoveFromGroupPayload {
-                group: Some(GroupNode(group.into())),
-                removed_count: number(change.changed),
-                unchanged_count: number(change.unchanged),
-                unknown_count: number(change.unknown),
-                user_errors: Vec::new(),
-            },
-            Err(user_errors) => RemoveFromGroupPayload {
-                user_errors,
-                ..Default::default()
-            },
-        })
-    }
 }
 
 fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserError>) {
@@ -434,82 +330,4 @@ fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserE
         Ok(group) => (Some(GroupNode(group.into())), Vec::new()),
         Err(user_errors) => (None, user_errors),
     }
-}
-
-fn number(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
-}
-
-/// Subscribers named by id and by e-mail address.
-struct Members {
-    ids: Vec<i64>,
-    emails: Vec<String>,
-}
-
-fn read_members(ids: Vec<ID>, emails: Vec<String>) -> Result<Members, Vec<UserError>> {
-    let asked = ids.len() + emails.len();
-    if asked == 0 || asked > MAX_MEMBERS {
-        let message = format!("expected 1 to {MAX_MEMBERS} ids and addresses, found {asked}");
-        return Err(vec![UserError::new(
-            UserErrorCode::Invalid,
-            "subscriberIds",
-            message,
-        )]);
-    }
-    let mut errors = Vec::new();
-    let mut members = Members {
-        ids: Vec::with_capacity(ids.len()),
-        emails: Vec::with_capacity(emails.len()),
-    };
-    for (position, id) in ids.iter().enumerate() {
-        match parse_global(id) {
-            Some((Kind::Subscriber, number)) => members.ids.push(number),
-            _ => errors.push(UserError::new(
-                UserErrorCode::Invalid,
-                format!("subscriberIds[{position}]"),
-                format!("expected the id of a subscriber, found \"{}\"", id.as_str()),
-            )),
-        }
-    }
-    for (position, email) in emails.iter().enumerate() {
-        match clean_email(email) {
-            Ok(email) => members.emails.push(email),
-            Err(message) => errors.push(UserError::new(
-                UserErrorCode::Invalid,
-                format!("emails[{position}]"),
-                message,
-            )),
-        }
-    }
-    if errors.is_empty() {
-        Ok(members)
-    } else {
-        Err(errors)
-    }
-}
-
-async fn change_members(
-    context: &Context<'_>,
-    key: String,
-    members: Result<Members, Vec<UserError>>,
-    work: impl Fn(&mut diesel::PgConnection, i64, &[i64]) -> Result<MemberChange, Error>
-    + Send
-    + 'static,
-) -> async_graphql::Result<Result<(Group, MemberChange), Vec<UserError>>> {
-    let Members { ids, mut emails } = match members {
-        Ok(members) => members,
-        Err(errors) => return Ok(Err(errors)),
-    };
-    emails.sort();
-    emails.dedup();
-    let result = context.app()?.db.run(move |connection| {
-        let group = group::get_by_key(connection, &key, "group")?;
-        let found = find_ids_by_emails(connection, &emails)?;
-        let unknown_emails = emails.len() - found.len();
-        let ids: Vec<i64> = ids.iter().chain(found.values()).copied().collect();
-        let mut change = work(connection, group.id, &ids)?;
-        change.unknown += unknown_emails;
-        Ok((group, change))
-    });
-    split(result.await)
 }

@@ -1,0 +1,89 @@
+//! Definitions: the rules that segments have had.
+
+use super::paged_list::{PagedList, fill_pages};
+use super::paging::{Page, PageRequest};
+use crate::db::JsonText;
+use crate::db::schema::segment_definitions;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// A version of the rule of a segment.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = segment_definitions, check_for_backend(diesel::pg::Pg))]
+pub struct Definition {
+    /// Which version it is, from 1.
+    pub version: i32,
+    /// The stored document of the rule.
+    pub rule: Value,
+    /// Since when it was the rule.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Lists a page of the versions of the rule of each of these segments, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_definitions(
+    connection: &mut PgConnection,
+    ids: &[i64],
+    request: &PageRequest<i32>,
+) -> Result<HashMap<i64, Page<Definition>>, Error> {
+    let list = PagedList {
+        from: "segment_definitions d WHERE d.segment_id = asked.holder",
+        id: "d.version::bigint",
+        key: &["d.version"],
+        bound: "KEY::integer",
+        descends: true,
+        ..PagedList::default()
+    };
+    let pages = list.find_pages(connection, ids, &request.map(i32::to_string))?;
+    let versions = pages.values().flat_map(|page| &page.rows);
+    let versions: HashSet<i32> = versions
+        .filter_map(|item| item.id.try_into().ok())
+        .collect();
+    let rows: Vec<(i64, Definition)> = segment_definitions::table
+        .filter(segment_definitions::segment_id.eq_any(ids))
+        .filter(segment_definitions::version.eq_any(versions))
+        .select((segment_definitions::segment_id, Definition::as_select()))
+        .load(connection)?;
+    let rows = rows.into_iter();
+    let rows = rows.map(|(segment_id, row)| ((segment_id, i64::from(row.version)), row));
+    Ok(fill_pages(pages, rows.collect()))
+}
+
+/// Returns how many versions of its rule each of these segments has had.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_definitions(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashMap<i64, i64>, Error> {
+    let counted: Vec<(i64, i64)> = segment_definitions::table
+        .filter(segment_definitions::segment_id.eq_any(ids))
+        .group_by(segment_definitions::segment_id)
+        .select((segment_definitions::segment_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(counted.into_iter().collect())
+}
+
+/// Keeps the version of the rule that a segment has now.
+pub(super) fn record_definition(
+    connection: &mut PgConnection,
+    (segment_id, version): (i64, i32),
+    rule: &JsonText,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    diesel::insert_into(segment_definitions::table)
+        .values((
+            segment_definitions::segment_id.eq(segment_id),
+            segment_definitions::version.eq(version),
+            segment_definitions::rule.eq(rule),
+            segment_definitions::created_at.eq(now),
+        ))
+        .execute(connection)?;
+    Ok(())
+}

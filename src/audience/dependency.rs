@@ -1,0 +1,86 @@
+//! What the rules of segments use.
+
+use crate::db::schema::{segment_dependencies, segments};
+use crate::error::Error;
+use crate::rule::{Dependency, DependencyKind, Node, list_dependencies};
+use diesel::prelude::*;
+
+/// Makes sure that no rule uses something.
+///
+/// # Errors
+/// [`Error::InUse`] with the segments whose rules do, by key.
+pub fn refuse_if_used(
+    connection: &mut PgConnection,
+    kind: DependencyKind,
+    name: &str,
+) -> Result<(), Error> {
+    let users: Vec<String> = segment_dependencies::table
+        .inner_join(segments::table)
+        .filter(segment_dependencies::kind.eq(kind.as_str()))
+        .filter(segment_dependencies::name.eq(name))
+        .order(segments::key)
+        .select(segments::key)
+        .load(connection)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let what = match kind {
+        DependencyKind::Field => "custom field",
+        other => other.as_str(),
+    };
+    let users = users.into_iter();
+    Err(Error::InUse {
+        what: format!("{what} \"{name}\""),
+        used_by: users.map(|key| format!("segment \"{key}\"")).collect(),
+    })
+}
+
+/// Lists what the rules of these segments use, by kind and name.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_uses(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<Vec<(i64, Dependency)>, Error> {
+    let rows: Vec<(i64, String, String)> = segment_dependencies::table
+        .filter(segment_dependencies::segment_id.eq_any(ids))
+        .order((segment_dependencies::kind, segment_dependencies::name))
+        .select((
+            segment_dependencies::segment_id,
+            segment_dependencies::kind,
+            segment_dependencies::name,
+        ))
+        .load(connection)?;
+    let uses = rows.into_iter().filter_map(|(id, kind, name)| {
+        let kind = DependencyKind::parse(&kind)?;
+        Some((id, Dependency { kind, name }))
+    });
+    Ok(uses.collect())
+}
+
+/// Writes down what the rule of a segment uses.
+pub(super) fn record_dependencies(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    node: &Node,
+) -> Result<(), Error> {
+    diesel::delete(
+        segment_dependencies::table.filter(segment_dependencies::segment_id.eq(segment_id)),
+    )
+    .execute(connection)?;
+    let rows: Vec<_> = list_dependencies(node)
+        .into_iter()
+        .map(|dependency| {
+            (
+                segment_dependencies::segment_id.eq(segment_id),
+                segment_dependencies::kind.eq(dependency.kind.as_str()),
+                segment_dependencies::name.eq(dependency.name),
+            )
+        })
+        .collect();
+    diesel::insert_into(segment_dependencies::table)
+        .values(rows)
+        .execute(connection)?;
+    Ok(())
+}

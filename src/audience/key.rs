@@ -1,0 +1,42 @@
+//! Keys: the names that groups, segments and custom fields have in rules.
+
+use crate::error::{Error, InputCode, InputProblem};
+
+/// Refuses a key of a group or a segment that is not of the form `[a-z0-9][a-z0-9_-]*`.
+///
+/// # Errors
+/// [`Error::Invalid`] with a key that would do.
+pub fn check_key(key: &str) -> Result<(), Error> {
+    let is_plain = key
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
+    let starts_well = key
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if is_plain && starts_well && key.len() <= 63 {
+        return Ok(());
+    }
+    let message = format!(
+        "expected 1 to 63 lower-case letters, digits, \"-\" and \"_\", starting with a letter or digit, found \"{key}\""
+    );
+    let suggestion = suggest_key(key).replace('_', "-");
+    let hint = (!suggestion.is_empty()).then(|| format!("for example \"{suggestion}\""));
+    Err(Error::Invalid(vec![
+        InputProblem::new(InputCode::Invalid, "key", message).with_hint(hint),
+    ]))
+}
+
+/// Makes a key out of any text, such as a CSV header; empty if no letter is in it.
+pub fn suggest_key(text: &str) -> String {
+    let mut key = String::new();
+    for character in text.trim().to_lowercase().chars() {
+        if character.is_ascii_lowercase() || (character.is_ascii_digit() && !key.is_empty()) {
+            key.push(character);
+        } else if !key.is_empty() && !key.ends_with('_') {
+            key.push('_');
+        }
+    }
+    key.truncate(63);
+    key.trim_end_matches('_').to_owned()
+}

@@ -1,0 +1,62 @@
+//! Small tests of values and columns, shared by all conditions.
+
+use arrow_array::{Array, BooleanArray};
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::ArrowError;
+use rollcall_rule::{NumberTest, Quantifier};
+
+/// Whether a number is among these, which are sorted; a column is looked up in thousands of them as fast as in a few.
+pub fn is_among(wanted: &[f64], number: f64) -> bool {
+    wanted
+        .binary_search_by(|wanted| wanted.total_cmp(&number))
+        .is_ok()
+}
+
+/// Returns where a column has this value.
+pub fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
+    let values = if wanted {
+        flags.values().clone()
+    } else {
+        !flags.values()
+    };
+    match flags.nulls() {
+        Some(nulls) => &values & nulls.inner(),
+        None => values,
+    }
+}
+
+/// Returns who is in one or in all of several sets; none if there are none.
+pub fn quantify(
+    quantifier: Quantifier,
+    sets: impl Iterator<Item = BooleanBuffer>,
+) -> Option<BooleanBuffer> {
+    sets.reduce(|left, right| match quantifier {
+        Quantifier::Any => &left | &right,
+        Quantifier::All => &left & &right,
+    })
+}
+
+/// Whether a number passes a test.
+pub fn passes(test: &NumberTest, number: f64) -> bool {
+    match test {
+        NumberTest::Equals(wanted) => number == *wanted,
+        NumberTest::NotEquals(wanted) => number != *wanted,
+        NumberTest::GreaterThan(wanted) => number > *wanted,
+        NumberTest::AtLeast(wanted) => number >= *wanted,
+        NumberTest::LessThan(wanted) => number < *wanted,
+        NumberTest::AtMost(wanted) => number <= *wanted,
+        NumberTest::Between(from, to) => *from <= number && number <= *to,
+        NumberTest::In(wanted) => is_among(wanted, number),
+        NumberTest::IsSet(wanted) => *wanted,
+    }
+}
+
+/// Returns where a kernel answered true: a missing value is false.
+///
+/// A kernel fails only for arrays of different lengths or types, which the columns cannot be; nobody matches then.
+pub fn truths(result: Result<BooleanArray, ArrowError>, rows: usize) -> BooleanBuffer {
+    match result {
+        Ok(array) => evaluate_boolean(&array, true),
+        Err(_) => BooleanBuffer::new_unset(rows),
+    }
+}

@@ -1,0 +1,230 @@
+//! Loaders of fields with arguments: what is asked with the same arguments is found for all parents together.
+
+use super::{Loaders, grouped, load_one};
+use crate::audience::definition::{Definition, count_definitions, list_definitions};
+use crate::audience::event::{self, Event, EventKey};
+use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
+use crate::audience::membership::{find_group_members, find_segment_members};
+use crate::audience::paged_list::Item;
+use crate::audience::paging::{Page, PageRequest};
+use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
+use crate::error::Error;
+use crate::graphql::engine::answer_budget::permit_load;
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::to_graphql;
+use crate::import::{self, ProblemKind, StoredProblem};
+use crate::past::{
+    Each, GrowthPoint, GrowthStep, Refresh, SegmentRefresh, count_members_as_of,
+    count_refreshes_of, find_members_as_of, list_growths, list_refreshes_of,
+};
+use async_graphql::Context;
+use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+/// Which page of subscribers is asked for.
+type PeopleRequest = (SubscriberOrder, PageRequest<SubscriberKey>);
+
+/// Loads once for each set of arguments.
+fn each<A: Clone + Eq + Hash, V>(
+    keys: Vec<(i64, A)>,
+    mut load: impl FnMut(&A, &[i64]) -> Result<HashMap<i64, V>, Error>,
+) -> Result<HashMap<(i64, A), V>, Error> {
+    let mut loaded = HashMap::new();
+    let keys = keys.into_iter().map(|(id, arguments)| (arguments, id));
+    for (arguments, ids) in grouped(keys) {
+        let found = load(&arguments, &ids)?.into_iter();
+        loaded.extend(found.map(|(id, value)| ((id, arguments.clone()), value)));
+    }
+    Ok(loaded)
+}
+
+/// Loads once for each set of arguments, some of which may be refused: fields with other arguments are answered then.
+fn each_unless_refused<A: Clone + Eq + Hash, V>(
+    keys: Vec<(i64, A)>,
+    mut load: impl FnMut(&A, &[i64]) -> Result<Each<V>, Error>,
+) -> Result<HashMap<(i64, A), Result<V, Error>>, Error> {
+    each(keys, |arguments, ids| match load(arguments, ids) {
+        Err(refused @ (Error::Invalid(_) | Error::Resync(_))) => {
+            let ids = ids.iter();
+            Ok(ids.map(|id| (*id, Err(refused.clone()))).collect())
+        }
+        loaded => loaded,
+    })
+}
+
+load!(
+    /// A page of the members of a group.
+    GroupMembers((i64, PeopleRequest)) -> Page<Item>,
+    |connection, keys| each(keys, |(order, request), ids| find_group_members(connection, ids, *order, request))
+);
+
+load!(
+    /// A page of the members of a segment.
+    SegmentMembers((i64, PeopleRequest)) -> Page<i64>,
+    |connection, keys| each(keys, |(order, request), ids| find_segment_members(connection, ids, *order, request))
+);
+
+load!(
+    /// A page of the members of a segment as of a moment, and how many they are in all.
+    SegmentMembersAsOf((i64, (DateTime<Utc>, PeopleRequest))) -> Result<(Page<i64>, usize), Error>,
+    |connection, keys| each_unless_refused(keys, |(at, (order, request)), ids| {
+        find_members_as_of(connection, ids, *at, *order, request)
+    })
+);
+
+load!(
+    /// How many members a segment had as of a moment.
+    MemberCountAsOf((i64, DateTime<Utc>)) -> Result<usize, Error>,
+    |connection, keys| each_unless_refused(keys, |at, ids| count_members_as_of(connection, ids, *at))
+);
+
+load!(
+    /// A page of the rules that a segment had.
+    DefinitionsOf((i64, PageRequest<i32>)) -> Page<Definition>,
+    |connection, keys| each(keys, |request, ids| list_definitions(connection, ids, request))
+);
+
+load!(
+    /// How many rules a segment had.
+    DefinitionCount(i64) -> i64,
+    |connection, ids| count_definitions(connection, &ids)
+);
+
+load!(
+    /// A page of the refreshes of a segment.
+    RefreshesOf((i64, PageRequest<(i64, i64)>)) -> Result<Page<(Refresh, SegmentRefresh)>, Error>,
+    |connection, keys| each_unless_refused(keys, |request, ids| {
+        let pages = list_refreshes_of(connection, ids, request)?.into_iter();
+        Ok(pages.map(|(id, page)| (id, Ok(page))).collect())
+    })
+);
+
+load!(
+    /// How many refreshes a segment had.
+    RefreshCount(i64) -> i64,
+    |connection, ids| count_refreshes_of(connection, &ids)
+);
+
+load!(
+    /// How a segment grew in a range.
+    GrowthOf((i64, ((DateTime<Utc>, DateTime<Utc>), GrowthStep))) -> Result<Vec<GrowthPoint>, Error>,
+    |connection, keys| each_unless_refused(keys, |(range, step), ids| list_growths(connection, ids, *range, *step))
+);
+
+load!(
+    /// How the members of a segment overlap with those of another segment.
+    scan OverlapWithSegment((i64, i64)) -> Overlap,
+    |connection, keys| each(keys, |other, ids| count_overlaps(connection, ids, *other))
+);
+
+load!(
+    /// How the members of a segment overlap with those of a group.
+    scan OverlapWithGroup((i64, i64)) -> Overlap,
+    |connection, keys| each(keys, |group, ids| count_overlaps_with_group(connection, ids, *group))
+);
+
+load!(
+    /// A page of the events of a subscriber: those of one name, or all.
+    EventsOf((i64, (Option<String>, PageRequest<EventKey>))) -> Page<Item>,
+    |connection, keys| each(keys, |(name, request), ids| event::find_pages(connection, ids, name.as_deref(), request))
+);
+
+load!(
+    /// A page of the problems of an import.
+    ProblemsOf((i64, (Vec<ProblemKind>, PageRequest<i64>))) -> Page<StoredProblem>,
+    |connection, keys| each(keys, |(kinds, request), ids| import::list_problems(connection, ids, kinds, request))
+);
+
+load!(
+    /// How many problems of these kinds an import has.
+    ProblemCount((i64, Vec<ProblemKind>)) -> i64,
+    |connection, keys| each(keys, |kinds, ids| import::count_problems(connection, ids, kinds))
+);
+
+/// How many bytes the rows of several pages may take that are loaded together. Larger ones are loaded page by page.
+const LARGEST_TOGETHER: i64 = 8_000_000;
+
+load!(
+    /// The subscribers of a page, without those of too large pages.
+    SubscriberRows(Vec<i64>) -> Vec<Arc<Subscriber>>,
+    |connection, pages| {
+        let rows = subscriber::find_within(connection, &pages.concat(), most_bytes(&pages))?;
+        Ok(fill(pages, rows.into_iter().map(|row| (row.id, Arc::new(row))).collect()))
+    }
+);
+
+load!(
+    /// The events of a page, without those of too large pages.
+    EventRows(Vec<i64>) -> Vec<Event>,
+    |connection, pages| {
+        let rows = event::find_within(connection, &pages.concat(), most_bytes(&pages))?;
+        Ok(fill(pages, rows.into_iter().map(|row| (row.id, row)).collect()))
+    }
+);
+
+/// Returns how many bytes the rows of these pages may take. A page by itself is loaded whatever it takes.
+fn most_bytes(pages: &[Vec<i64>]) -> i64 {
+    match pages.len() {
+        ..=1 => i64::MAX,
+        _ => LARGEST_TOGETHER,
+    }
+}
+
+/// Puts rows onto the pages that are made of their ids, and leaves out those that were deleted meanwhile. Returns no page
+/// if there is no row.
+fn fill<T: Clone>(pages: Vec<Vec<i64>>, rows: HashMap<i64, T>) -> HashMap<Vec<i64>, Vec<T>> {
+    if rows.is_empty() {
+        return HashMap::new();
+    }
+    let pages = pages.into_iter();
+    let filled = pages.map(|ids| {
+        let found = ids.iter().filter_map(|id| rows.get(id).cloned()).collect();
+        (ids, found)
+    });
+    filled.collect()
+}
+
+/// Loads the subscribers of a page: those of all pages that are waited for together, or only these if all are too large.
+pub async fn load_people(
+    context: &Context<'_>,
+    page: Page<i64>,
+) -> async_graphql::Result<Page<Arc<Subscriber>>> {
+    if page.rows.is_empty() {
+        return Ok(page.with_rows(Vec::new()));
+    }
+    let rows = load_rows(context, SubscriberRows(page.rows.clone())).await?;
+    Ok(page.with_rows(rows))
+}
+
+/// Loads the events of a page: those of all pages that are waited for together, or only these if all are too large.
+pub async fn load_events(
+    context: &Context<'_>,
+    page: Page<i64>,
+) -> async_graphql::Result<Page<Event>> {
+    if page.rows.is_empty() {
+        return Ok(page.with_rows(Vec::new()));
+    }
+    let rows = load_rows(context, EventRows(page.rows.clone())).await?;
+    Ok(page.with_rows(rows))
+}
+
+async fn load_rows<K, T>(context: &Context<'_>, page: K) -> async_graphql::Result<Vec<T>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    Loaders: Loader<K, Value = Vec<T>, Error = Error>,
+{
+    if let Some(rows) = load_one(context.loader()?, page.clone()).await? {
+        return Ok(rows);
+    }
+    // The loader would load those that wait with this page, so that they were too large again.
+    let _permit = permit_load(context).await;
+    let loaders = context.loader()?.loader();
+    let mut alone = loaders
+        .load(std::slice::from_ref(&page))
+        .await
+        .map_err(to_graphql)?;
+    Ok(alone.remove(&page).unwrap_or_default())
+}

@@ -1,0 +1,19 @@
+//! One snapshot for several statements.
+
+use crate::error::Error;
+use diesel::PgConnection;
+
+/// Runs a question over one snapshot, so that members and changes belong together.
+///
+/// # Errors
+/// Those of the question and of the database.
+pub fn in_snapshot<T>(
+    connection: &mut PgConnection,
+    ask: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    connection
+        .build_transaction()
+        .repeatable_read()
+        .read_only()
+        .run(ask)
+}
