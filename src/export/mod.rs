@@ -101,10 +101,10 @@ impl ExportRequest {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The rows cannot be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Read(#[from] Error),
     /// The rows cannot be written, perhaps because nobody takes them any more.
-    #[error("{0}")]
+    #[error(transparent)]
     Write(#[from] io::Error),
 }
 

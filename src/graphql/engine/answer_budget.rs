@@ -213,12 +213,13 @@ mod tests {
     }
 
     /// Fields whose texts are short, whatever the data.
-    const SHORT: [(&str, &str, &str); 10] = [
+    const SHORT: [(&str, &str, &str); 11] = [
         ("ApiKey", "prefix", "made by the server"),
         ("CreateApiKeyPayload", "secret", "made by the server"),
         ("Import", "delimiter", "one character"),
-        ("Import", "encoding", "one of four names"),
+        ("Import", "encoding", "the name of an encoding"),
         ("Import", "problemsUrl", "a path with an id"),
+        ("Import", "refusedUrl", "a path with an id"),
         ("Import", "uploadUrl", "a path with an id"),
         ("RuleWord", "name", "a key of the rule language"),
         ("Settings", "refreshAt", "a time of day"),

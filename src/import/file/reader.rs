@@ -313,7 +313,7 @@ impl Gathering {
 }
 
 /// How many bytes the cells of a row hold.
-fn size(row: &Row) -> usize {
+pub fn size(row: &Row) -> usize {
     row.cells
         .as_ref()
         .map_or(0, |cells| cells.iter().map(String::len).sum())

@@ -8,6 +8,7 @@ use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::Profile;
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
+use crate::import::file::reader::size;
 use crate::import::file::rows::Row;
 use crate::import::file::shape::is_address;
 use crate::import::file::source::Form;
@@ -15,6 +16,7 @@ use crate::import::file::table::{RowSource, column_names, fit_width};
 use crate::import::value::cell::{CellFormat, CellKind, CellValue};
 use crate::import::value::read_cell;
 use std::collections::BTreeSet;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// What stands before the key of a custom field in the name of its column.
 const CUSTOM: &str = "custom.";
@@ -24,6 +26,15 @@ const MAX_GROUPS: usize = 1_000;
 
 /// The most columns of a file: each is decided on with regard to all others.
 const MAX_COLUMNS: usize = 5_000;
+
+/// How many rows are handed from one thread to the other at a time.
+const PART: usize = 500;
+
+/// The same, in bytes.
+const PART_BYTES: usize = 1 << 20;
+
+/// How many parts wait.
+const WAITING: usize = 2;
 
 /// The kinds of value that columns of unknown names are tried as.
 pub const TRIED: [CellKind; 5] = [
@@ -52,13 +63,46 @@ pub fn look(
         malformed: 0,
     };
     let naming = naming_columns(&looked.names, options);
-    if let Some(first) = first {
-        looked.add(first, &naming)?;
-    }
+    // Rows are cut on this thread, and their cells read on another.
+    let (sender, receiver) = sync_channel::<Vec<Row>>(WAITING);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(move || {
+            for row in receiver.into_iter().flatten() {
+                looked.add(row, &naming)?;
+            }
+            Ok(looked)
+        });
+        let was_read = send(rows, first, &sender);
+        drop(sender);
+        let looked = looking
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        was_read?;
+        looked
+    })
+}
+
+/// Sends rows in parts, until there are no more or nobody wants them.
+fn send(
+    rows: &mut dyn RowSource,
+    first: Option<Row>,
+    sender: &SyncSender<Vec<Row>>,
+) -> Result<(), Error> {
+    let mut part = Vec::from_iter(first);
+    let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        looked.add(row, &naming)?;
+        bytes += size(&row);
+        part.push(row);
+        if part.len() == PART || bytes > PART_BYTES {
+            bytes = 0;
+            if sender.send(std::mem::take(&mut part)).is_err() {
+                return Ok(());
+            }
+        }
     }
-    Ok(looked)
+    // Whoever looks has failed where it is not taken, and says why.
+    let _ = sender.send(part);
+    Ok(())
 }
 
 impl Looked {

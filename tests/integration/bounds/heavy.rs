@@ -179,6 +179,8 @@ fn largest(parent: &str, field: &str, argument: &str, end: &str) -> Option<Strin
         ("copySegmentToGroup", "input") => {
             "{segment: \"everybody\", group: \"copied\", createGroup: true}"
         }
+        // All of them are in it already.
+        ("createBulkAction", "input") => "{rule: $rule, action: {addToGroup: \"everybody\"}}",
         ("refreshSegments", "input") => "{}",
         (_, "rule") => "$rule",
         (_, "filter") => "{rule: $rule}",

@@ -362,8 +362,8 @@ impl ImportNode {
     }
 
     /// The file within a ZIP archive, or the sheet of a workbook, that was read.
-    async fn part(&self) -> Option<String> {
-        self.0.form()?.form.part
+    async fn part(&self) -> Option<Text<String>> {
+        self.0.form()?.form.part.map(Text)
     }
 
     /// The columns of the file, and where they go; empty before the file was looked at.
