@@ -316,12 +316,15 @@ impl Search {
     }
 }
 
-/// Returns the next blocks of each segment, with their numbers.
+/// Blocks of segments, by the segment, with their numbers.
+type Blocks = HashMap<i64, Vec<(i32, Vec<u8>)>>;
+
+/// Returns the next blocks of each segment.
 fn blocks_between(
     connection: &mut PgConnection,
     searches: &[&Search],
     from_end: bool,
-) -> Result<HashMap<i64, Vec<(i32, Vec<u8>)>>, Error> {
+) -> Result<Blocks, Error> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]

@@ -3,6 +3,7 @@
 use super::setting::FieldSetting;
 use crate::audience::group;
 use crate::error::Error;
+use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,7 +54,11 @@ impl Asked {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the group or the field does not exist, or the value cannot be one of the field.
-    pub(super) fn read(&self, connection: &mut PgConnection) -> Result<Change, Error> {
+    pub(super) fn read(
+        &self,
+        connection: &mut PgConnection,
+        now: DateTime<Utc>,
+    ) -> Result<Change, Error> {
         let named = |connection: &mut PgConnection, key: &str, path: &str| {
             let group = group::get_by_key(connection, key, path)?;
             let (id, key) = (group.id, group.key);
@@ -67,7 +72,7 @@ impl Asked {
                 Change::RemoveFromGroup(named(connection, key, "action.removeFromGroup")?)
             }
             Asked::SetField { field, value } => {
-                Change::SetField(FieldSetting::read(connection, field, value)?)
+                Change::SetField(FieldSetting::read(connection, field, value, now)?)
             }
             Asked::Delete => Change::Delete,
         })

@@ -23,7 +23,7 @@ pub fn create(
 ) -> Result<BulkAction, Error> {
     connection.transaction(|connection| {
         people.check(connection)?;
-        let change = asked.read(connection)?;
+        let change = asked.read(connection, now)?;
         let waiting: i64 = bulk_actions::table
             .filter(bulk_actions::state.eq_any(["ready", "running"]))
             .count()

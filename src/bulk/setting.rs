@@ -70,6 +70,7 @@ impl FieldSetting {
         connection: &mut PgConnection,
         field: &str,
         value: &Value,
+        now: DateTime<Utc>,
     ) -> Result<FieldSetting, Error> {
         let mut setting = FieldSetting {
             field: field.to_owned(),
@@ -86,7 +87,7 @@ impl FieldSetting {
             setting.custom_type = Some(custom_type.as_str().to_owned());
         }
         // The moment only bounds birthdays.
-        setting.columns(connection, Utc::now())?;
+        setting.columns(connection, now)?;
         Ok(setting)
     }
 

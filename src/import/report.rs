@@ -310,7 +310,7 @@ pub(super) fn store_problems(
                     import_problems::column.eq(&problem.column),
                     import_problems::value.eq(&problem.value),
                     import_problems::reason.eq(storable_reason(&problem.message)),
-                    import_problems::cells.eq(problem.cells.as_ref().map(stored_cells)),
+                    import_problems::cells.eq(problem.cells.as_deref().map(stored_cells)),
                 )
             })
             .collect();
@@ -321,7 +321,7 @@ pub(super) fn store_problems(
     Ok(())
 }
 
-fn stored_cells(cells: &Vec<String>) -> Value {
+fn stored_cells(cells: &[String]) -> Value {
     let cells = cells.iter();
     cells
         .map(|cell| Value::from(storable_reason(cell)))

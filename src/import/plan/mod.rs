@@ -325,8 +325,10 @@ struct Making<'o> {
     moment: DateTime<Utc>,
 }
 
-/// Makes the groups and custom fields that are to be made, and returns the groups: those of all rows, and those that rows
-/// name.
+/// The groups of all rows, and those that rows name.
+type Groups = (Vec<Option<i64>>, HashMap<String, Option<i64>>);
+
+/// Makes the groups and custom fields that are to be made, and returns the groups.
 fn make(
     connection: &mut PgConnection,
     import: &Import,
@@ -334,7 +336,7 @@ fn make(
     columns: &[ColumnPlan],
     named: &[String],
     making: &Making<'_>,
-) -> Result<(Vec<Option<i64>>, HashMap<String, Option<i64>>), Error> {
+) -> Result<Groups, Error> {
     let mut made: Made = import.made();
     let mut groups = Vec::new();
     for key in &making.options.groups {

@@ -176,6 +176,7 @@ pub struct EventImport {
 /// What is imported, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "an import has one of them")]
 pub enum ImportOptions {
     /// People.
     Subscribers(SubscriberImport),

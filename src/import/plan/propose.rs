@@ -113,14 +113,8 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
 /// Whether a value is a code rather than a number.
 pub fn is_key(value: &str) -> bool {
     let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
-    let has_zero = || {
-        is_code(value)
-            && value
-                .bytes()
-                .nth(1)
-                .is_some_and(|byte| byte.is_ascii_digit())
-            && is_digits()
-    };
+    let has_zero =
+        || is_code(value) && value.as_bytes().get(1).is_some_and(u8::is_ascii_digit) && is_digits();
     value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }
 

@@ -763,7 +763,7 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), count, "a synonym stands twice");
         for name in all {
-            assert_eq!(exact(name).is_some(), true, "{name}");
+            assert!(exact(name).is_some(), "{name}");
             assert_eq!(fold(name), name);
         }
     }

@@ -148,7 +148,8 @@ fn is_canonical(kind: CellKind, cell: &str) -> bool {
     match clean_cell(custom_type, cell) {
         Ok(Some(Value::String(text))) => text == cell,
         Ok(Some(list @ Value::Array(_))) => write_list(&list) == cell,
-        Ok(Some(other)) => other.to_string() == cell,
+        Ok(Some(Value::Bool(flag))) => cell == if flag { "true" } else { "false" },
+        Ok(Some(_)) => false,
         Ok(None) | Err(_) => false,
     }
 }

@@ -200,7 +200,7 @@ fn twenty_kills_at_random_moments_change_nothing_in_the_end() {
         loop {
             // Spread over the time of a batch or two, in an order without a pattern; the first part is the start.
             let part = ((kills + rounds) * 37 % 101) as f64 / 100.0;
-            let moment = if kills % 2 == 0 {
+            let moment = if kills.is_multiple_of(2) {
                 Moment::After(duration.mul_f64(0.1 + 0.35 * part))
             } else {
                 Moment::Stored(before)

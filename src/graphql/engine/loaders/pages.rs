@@ -41,11 +41,14 @@ fn each<A: Clone + Eq + Hash, V>(
     Ok(loaded)
 }
 
+/// What was loaded for ids and arguments.
+type ByArguments<A, V> = HashMap<(i64, A), V>;
+
 /// Loads once for each set of arguments, some of which may be refused: fields with other arguments are answered then.
 fn each_unless_refused<A: Clone + Eq + Hash, V>(
     keys: Vec<(i64, A)>,
     mut load: impl FnMut(&A, &[i64]) -> Result<Each<V>, Error>,
-) -> Result<HashMap<(i64, A), Result<V, Error>>, Error> {
+) -> Result<ByArguments<A, Result<V, Error>>, Error> {
     each(keys, |arguments, ids| match load(arguments, ids) {
         Err(refused @ (Error::Invalid(_) | Error::Resync(_))) => {
             let ids = ids.iter();
