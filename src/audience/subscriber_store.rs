@@ -86,7 +86,7 @@ pub fn upsert(
     change(connection, existing, changes, catalogue, now)
 }
 
-/// Adds a subscriber; returns nothing if somebody else has just added one with the address.
+/// Adds a subscriber. Returns `None` if another transaction has just added one with the address.
 fn create(
     connection: &mut PgConnection,
     mut fresh: Subscriber,

@@ -114,7 +114,7 @@ impl FieldSetting {
             }
         }
         let changes = self.changes()?;
-        let cleaned = check_new("nobody@example.com", &changes, &catalogue, moment);
+        let cleaned = check_new("someone@example.com", &changes, &catalogue, moment);
         let cleaned = cleaned.map_err(|problems| {
             let at_value = problems.into_iter().map(|problem| InputProblem {
                 path: VALUE.to_owned(),

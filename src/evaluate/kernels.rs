@@ -53,7 +53,7 @@ pub fn passes(test: &NumberTest, number: f64) -> bool {
 
 /// Returns where a kernel answered true: a missing value is false.
 ///
-/// A kernel fails only for arrays of different lengths or types, which the columns cannot be; nobody matches then.
+/// A kernel fails only for arrays of different lengths or types, which the columns never are; no subscriber matches then.
 pub fn truths(result: Result<BooleanArray, ArrowError>, rows: usize) -> BooleanBuffer {
     match result {
         Ok(array) => evaluate_boolean(&array, true),

@@ -1,5 +1,5 @@
-//! The document about one person on its way to a file: the events, of which there can be millions, are read page by page
-//! as they are written.
+//! Writes the document about one person. There can be millions of events, so they are read page by page while they are
+//! written.
 
 use super::ExportError;
 use super::person::{collect_one, event_json};

@@ -24,8 +24,8 @@ pub const MAX_EVENTS: i64 = 10_000;
 /// The most bytes that the properties of these events take.
 const MAX_BYTES: i64 = 8_000_000;
 
-/// Returns all that is held about the person of that e-mail address but for the events, of which there is an empty list;
-/// and the id.
+/// Returns what is held about the person with that e-mail address, and the id. The list of events is empty: they are read
+/// while the document is written.
 ///
 /// # Errors
 /// [`Error::NotFound`]; those of the database.

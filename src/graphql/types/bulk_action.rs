@@ -219,7 +219,7 @@ pub struct BulkActionQuery;
 
 #[Object]
 impl BulkActionQuery {
-    /// Returns a bulk action, or null if there is none of that id.
+    /// Returns the bulk action with that id, or null.
     async fn bulk_action(
         &self,
         context: &Context<'_>,

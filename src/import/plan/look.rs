@@ -82,7 +82,7 @@ pub fn look(
     })
 }
 
-/// Sends rows in parts, until there are no more or nobody wants them.
+/// Sends rows in parts until the file ends or the receiver is gone.
 fn send(
     rows: &mut dyn RowSource,
     first: Option<Row>,

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 /// For how long an undoing is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long between two looks at an undoing that somebody else does.
+/// How long to wait before asking again whether another process has undone an import.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What can be done with imports.
@@ -157,7 +157,7 @@ impl ImportMutation {
             return payload(Err(error));
         }
         let db = app.db.for_long_work();
-        // It goes on where nobody waits for it any more.
+        // It goes on even if the client has left.
         let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id, now));
         let undone = tokio::time::timeout(PATIENCE, until_undone(app, id, work)).await;
         match undone {
@@ -171,8 +171,7 @@ impl ImportMutation {
     }
 }
 
-/// Waits for the end of an undoing, whoever does it: this task, or another server or the importer who came first, or
-/// comes after another import.
+/// Waits until an import is undone: by this task, by another server, or by the importer after another import.
 async fn until_undone(
     app: &App,
     id: i64,
