@@ -119,14 +119,14 @@ pub mod audience;
 
 pub mod db;
 
-pub mod evaluate;
+pub use rollcall_evaluate as evaluate;
+pub use rollcall_evaluate::cancel;
 
-pub mod rule;
+pub use rollcall_rule as rule;
 
-pub mod text;
+pub use rollcall_text as text;
 
 pub mod app;
-pub mod cancel;
 pub mod clock;
 pub mod error;
 pub mod live;

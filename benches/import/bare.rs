@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use rollcall::db::Db;
-use rollcall::db::schema::{group_memberships, subscribers};
+use rollcall::db::schema::{event_totals, events, group_memberships, subscribers};
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -52,6 +52,43 @@ pub fn copy_memberships(db: &Db, path: &Path) -> anyhow::Result<()> {
     );
     db.run_here(|connection| {
         let copy = diesel::copy_from(group_memberships::table);
+        copy.from_raw_data(columns, |sink: &mut dyn Write| send(path, sink))
+            .execute(connection)?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+pub fn copy_events(db: &Db, path: &Path) -> anyhow::Result<()> {
+    let columns = (
+        events::id,
+        events::subscriber_id,
+        events::name,
+        events::occurred_at,
+        events::value,
+        events::properties,
+        events::dedupe_key,
+    );
+    db.run_here(|connection| {
+        let copy = diesel::copy_from(events::table);
+        copy.from_raw_data(columns, |sink: &mut dyn Write| send(path, sink))
+            .execute(connection)?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+pub fn copy_totals(db: &Db, path: &Path) -> anyhow::Result<()> {
+    let columns = (
+        event_totals::subscriber_id,
+        event_totals::name,
+        event_totals::count,
+        event_totals::value_sum,
+        event_totals::first_at,
+        event_totals::last_at,
+    );
+    db.run_here(|connection| {
+        let copy = diesel::copy_from(event_totals::table);
         copy.from_raw_data(columns, |sink: &mut dyn Write| send(path, sink))
             .execute(connection)?;
         Ok(())

@@ -365,7 +365,11 @@ pub fn write_list(list: &Value) -> String {
     }
 }
 
-fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
+/// Returns the items of a list in their normal form, each once, or `None` if none is left.
+///
+/// # Errors
+/// If there are too many, or one cannot be stored.
+pub fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
     if items.len() > MAX_LIST {
         return Err(format!(
             "expected at most {MAX_LIST} items, found {}",

@@ -109,6 +109,48 @@ pub fn list_page(
     )
 }
 
+/// Finds the group of that key or of that name, in any letter case; the first made of several.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Group>, Error> {
+    if let Some(group) = find_by_key(connection, name)? {
+        return Ok(Some(group));
+    }
+    let is_named = diesel::dsl::sql::<diesel::sql_types::Bool>("lower(name) = lower(")
+        .bind::<diesel::sql_types::Text, _>(name)
+        .sql(")");
+    let named = groups::table.filter(is_named).order(groups::id).select(Group::as_select());
+    Ok(named.first(connection).optional()?)
+}
+
+/// Returns a key for a group of that name, which no group has.
+///
+/// # Errors
+/// Those of the database.
+pub fn free_key(connection: &mut PgConnection, name: &str) -> Result<String, Error> {
+    let mut key = String::new();
+    for character in name.trim().to_lowercase().chars() {
+        if character.is_ascii_lowercase() || character.is_ascii_digit() {
+            key.push(character);
+        } else if !key.is_empty() && !key.ends_with(['-', '_']) {
+            key.push(if character == '_' { '_' } else { '-' });
+        }
+    }
+    key.truncate(50);
+    let key = match key.trim_end_matches(['-', '_']) {
+        "" => "group".to_owned(),
+        key => key.to_owned(),
+    };
+    let mut number = 1;
+    let mut free = key.clone();
+    while find_by_key(connection, &free)?.is_some() {
+        number += 1;
+        free = format!("{key}-{number}");
+    }
+    Ok(free)
+}
+
 /// Makes a group without members.
 ///
 /// # Errors

@@ -80,7 +80,7 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
         text: String,
     }
     // One after the other: an address does not begin in one and end in the other.
-    let text = "concat_ws(E'\\n', value, reason)";
+    let text = "concat_ws(E'\\n', value, reason, cells::text)";
     let rows: Vec<Row> = diesel::sql_query(format!(
         "SELECT id, {text} AS text FROM import_problems WHERE {}",
         may_mention(text)
@@ -107,10 +107,12 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
         undo_error: Option<String>,
         #[diesel(sql_type = Nullable<Text>)]
         form: Option<String>,
+        #[diesel(sql_type = Nullable<Text>)]
+        analysis: Option<String>,
     }
-    let text = may_mention("concat_ws(E'\\n', error, undo_error, form::text)");
+    let text = may_mention("concat_ws(E'\\n', error, undo_error, form::text, analysis::text)");
     let rows: Vec<Row> = diesel::sql_query(format!(
-        "SELECT id, error, undo_error, form::text AS form FROM imports WHERE {text}"
+        "SELECT id, error, undo_error, form::text AS form, analysis::text AS analysis FROM imports WHERE {text}"
     ))
     .bind::<Text, _>(address.needle())
     .load(connection)?;
@@ -127,6 +129,11 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
         if is_in(&row.undo_error) {
             diesel::update(import)
                 .set(imports::undo_error.eq(FORGOTTEN))
+                .execute(connection)?;
+        }
+        if is_in(&row.analysis) {
+            diesel::update(import)
+                .set(imports::analysis.eq(None::<Value>))
                 .execute(connection)?;
         }
         if is_in(&row.form) {

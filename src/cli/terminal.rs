@@ -30,6 +30,62 @@ pub fn output_of_others() -> Box<dyn Write> {
     }
 }
 
+/// Prints a line. Whoever reads may have seen enough, as `head` does: that is no error.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Remembers whether whoever reads has seen enough, as `head` does.
+pub struct Watched<W> {
+    inner: W,
+    /// Whether nobody reads any more.
+    pub is_closed: bool,
+}
+
+impl<W> Watched<W> {
+    /// Watches a writer.
+    pub fn new(inner: W) -> Watched<W> {
+        Watched {
+            inner,
+            is_closed: false,
+        }
+    }
+}
+
+impl<W: Write> Write for Watched<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.inner.write(bytes);
+        self.is_closed |= matches!(&written, Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
+        written
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Breaks a text into lines of at most so many columns, between words where that is possible. All but the first line
+/// are indented.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let width = console::measure_text_width(&line) + 1 + console::measure_text_width(word);
+        if !line.trim().is_empty() && width > columns {
+            lines.push(std::mem::replace(&mut line, INDENT.to_owned()));
+            line.push_str(word);
+            continue;
+        }
+        if !line.is_empty() && line != INDENT {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
 /// Takes whole lines.
 struct Harmless(Stdout);
 

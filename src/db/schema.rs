@@ -126,6 +126,8 @@ diesel::table! {
         number -> Int4,
         /// Ids of the subscribers or events that the batch added, as runs; see src/audience/runs.rs.
         created -> Bytea,
+        /// Ids of the subscribers that were made for the events of the batch, as runs.
+        people -> Nullable<Bytea>,
     }
 }
 
@@ -153,6 +155,8 @@ diesel::table! {
         /// What the cell holds, shortened.
         value -> Nullable<Text>,
         reason -> Text,
+        /// The cells of a row that was refused, as an array of texts: they are handed out to be corrected.
+        cells -> Nullable<Jsonb>,
     }
 }
 
@@ -171,7 +175,7 @@ diesel::table! {
     imports (id) {
         id -> Int8,
         kind -> Text,
-        /// waiting: for the file; ready: to be run; running, or left so by a process that died; the others are ends, of which failed and cancelled can be taken up again while the file is there.
+        /// waiting: for the file; ready: to be run; analyzed: to be started; running, or left so by a process that died; the others are ends, of which failed and cancelled can be taken up again while the file is there.
         state -> Text,
         /// What was asked for; see src/import/plan/options.rs.
         options -> Jsonb,
@@ -206,6 +210,10 @@ diesel::table! {
         undo_asked_at -> Nullable<Timestamptz>,
         /// Why it was not undone when that was asked for last.
         undo_error -> Nullable<Text>,
+        /// What an import would do with its file, found out before a row was written; see src/import/plan/analysis.rs.
+        analysis -> Nullable<Jsonb>,
+        /// Whether it stops when its file was looked at, until somebody starts it.
+        waits_for_start -> Bool,
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a chunk of subscribers looks like to the evaluator: one array per field that some rule asks about.
 
-use crate::rule::{DateField, TextField};
 use arrow_array::Array;
 use arrow_array::{
     BooleanArray, Date32Array, Float64Array, ListArray, StringArray, TimestampMicrosecondArray,
     UInt8Array,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use rollcall_rule::{DateField, TextField};
 use std::collections::HashMap;
 
 /// Names a column that can be loaded: a built-in or custom field.
@@ -26,7 +26,7 @@ pub enum ColumnKey {
     Latitude,
     /// Degrees east.
     Longitude,
-    /// The status, as its place in [`Status::ALL`](crate::rule::Status::ALL).
+    /// The status, as its place in [`Status::ALL`](rollcall_rule::Status::ALL).
     Status,
 }
 
@@ -45,7 +45,7 @@ pub enum Column {
     Boolean(BooleanArray),
     /// Lists of texts, none of them empty.
     List(ListArray),
-    /// Places in [`Status::ALL`](crate::rule::Status::ALL).
+    /// Places in [`Status::ALL`](rollcall_rule::Status::ALL).
     Status(UInt8Array),
 }
 

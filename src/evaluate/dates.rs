@@ -1,8 +1,8 @@
 //! Working out dates: what a test of dates means at a moment, as a range or as a set of days of the year.
 
 use super::anniversary::AnniversaryDays;
-use crate::rule::{DateLiteral, DateTest, Moment, TimeWindow, days_after, days_before};
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use rollcall_rule::{DateLiteral, DateTest, Moment, TimeWindow, days_after, days_before};
 
 /// Returns the first and the last day that pass the test.
 pub fn day_range(test: &DateTest, today: NaiveDate) -> (Option<NaiveDate>, Option<NaiveDate>) {

@@ -4,7 +4,7 @@ use super::columns::ColumnKey;
 use super::dates::{InstantTest, resolve_window};
 use super::plan::Identity;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
-use crate::rule::{
+use rollcall_rule::{
     EventFilter, EventLeaf, InstantMeasure, Measure, Moment, NumberMeasure, NumberTest,
 };
 use std::collections::{BTreeSet, HashMap};

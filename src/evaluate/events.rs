@@ -11,10 +11,10 @@ use super::leaf::{evaluate_part, passes};
 use super::millionths::{average_of_millionths, of_millionths};
 use super::watch::{Part, Watch};
 use crate::cancel::Stopped;
-use crate::rule::{InstantMeasure, Moment, NumberMeasure};
 use arrow_array::Float64Array;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use chrono::{DateTime, NaiveDate};
+use rollcall_rule::{InstantMeasure, Moment, NumberMeasure};
 use std::collections::HashMap;
 
 /// Which events a tally needs to see.

@@ -5,11 +5,11 @@ use super::event_plan::ResolvedMeasure;
 use super::events::Measured;
 use super::plan::Plan;
 use super::resolve::ResolvedLeaf;
-use crate::rule::{
-    InstantMeasure, Moment, NumberMeasure, RandomShare, Status, TextField, bucket, write_number,
-};
 use arrow_array::{Array, ListArray, StringArray};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use rollcall_rule::{
+    InstantMeasure, Moment, NumberMeasure, RandomShare, Status, TextField, bucket, write_number,
+};
 use std::collections::HashMap;
 
 /// What is needed to say what was seen of one subscriber.

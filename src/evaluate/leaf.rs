@@ -7,13 +7,13 @@ use super::resolve::ResolvedLeaf;
 use super::text::lower_case;
 use super::watch::{Part, Watch};
 use crate::cancel::Stopped;
-use crate::rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use arrow_array::{
     Array, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, Scalar, StringArray,
 };
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::ArrowError;
 use chrono::{DateTime, NaiveDate, Utc};
+use rollcall_rule::{Moment, NumberTest, Quantifier, RandomShare, Status, TextField, buckets};
 use std::collections::HashMap;
 
 /// Returns the answer to every leaf of the plan, each true only for subscribers that exist.

@@ -2,9 +2,9 @@
 
 use super::leaf::passes;
 use super::text::lower_case;
-use crate::rule::{ListTest, NumberTest};
 use arrow_array::{Array, ListArray, StringArray};
 use arrow_buffer::BooleanBuffer;
+use rollcall_rule::{ListTest, NumberTest};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

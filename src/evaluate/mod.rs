@@ -1,6 +1,6 @@
 //! The evaluator: checked rules and columns in, bitmaps of members out.
 //!
-//! A [`Plan`] holds every distinct leaf of any number of rules, resolved at one [`Moment`](crate::rule::Moment), and
+//! A [`Plan`] holds every distinct leaf of any number of rules, resolved at one [`Moment`](rollcall_rule::Moment), and
 //! what must be loaded to answer them. A [`Chunk`] holds those columns for a range of consecutive subscriber ids: row
 //! `i` is the subscriber `first id + i`, whether or not that subscriber exists. [`evaluate_leaves`] answers each leaf
 //! once for the chunk; [`combine`] makes the nodes of every rule out of them. Events are counted by an [`EventTally`].
@@ -9,6 +9,7 @@
 //! taken among the subscribers that exist. This module knows no database, no clock and no asynchronous code.
 
 mod anniversary;
+pub mod cancel;
 mod circle;
 mod columns;
 mod dates;

@@ -5,7 +5,7 @@ use super::columns::{ColumnKey, GroupKey, HistoryKey};
 use super::dates::resolve_window;
 use super::event_plan::EventPlan;
 use super::resolve::{ResolvedLeaf, resolve_leaf};
-use crate::rule::{CheckedRule, Moment, NodeKind, Quantifier, TimeWindow};
+use rollcall_rule::{CheckedRule, Moment, NodeKind, Quantifier, TimeWindow};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 

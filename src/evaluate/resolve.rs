@@ -7,7 +7,7 @@ use super::dates::{anniversary_days, day_number, day_range, instant_range, resol
 use super::event_plan::EventPlan;
 use super::list::ListMatcher;
 use super::text::TextMatcher;
-use crate::rule::{
+use rollcall_rule::{
     BooleanTest, DateField, DateTest, Leaf, ListTest, LocationTest, Moment, NumberTest, Quantifier,
     RandomShare, Status, TextField, TextTest,
 };

@@ -1,10 +1,10 @@
 //! Matching of text columns, with the Arrow kernels where there is one.
 
 use super::watch::Watch;
-use crate::rule::{Pattern, TextTest};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, BooleanArray, Scalar, StringArray};
 use arrow_buffer::BooleanBuffer;
+use rollcall_rule::{Pattern, TextTest};
 use std::collections::HashSet;
 
 /// Up to this many wanted values, comparing the column with each is faster than looking every row up in a set.

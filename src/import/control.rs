@@ -19,6 +19,21 @@ pub fn create(
     file: Option<&SpooledFile>,
     now: DateTime<Utc>,
 ) -> Result<Import, Error> {
+    create_to(connection, options, file_name, file, false, now)
+}
+
+/// The same, perhaps one that stops when its file was looked at, until it is started.
+///
+/// # Errors
+/// Those of the database.
+pub fn create_to(
+    connection: &mut PgConnection,
+    options: &ImportOptions,
+    file_name: &str,
+    file: Option<&SpooledFile>,
+    waits_for_start: bool,
+    now: DateTime<Utc>,
+) -> Result<Import, Error> {
     let state = match file {
         Some(_) => ImportState::Ready,
         None => ImportState::Waiting,
@@ -32,6 +47,7 @@ pub fn create(
             imports::options.eq(stored),
             imports::file_name.eq(file_name.replace('\0', "")),
             imports::created_at.eq(now),
+            imports::waits_for_start.eq(waits_for_start),
         ))
         .returning(Import::as_returning())
         .get_result(connection)?;
@@ -96,7 +112,7 @@ pub(super) fn ask_to_stop(
     connection.transaction(|connection| {
         let import = lock(connection, id)?;
         match import.state() {
-            ImportState::Waiting | ImportState::Ready => {
+            ImportState::Waiting | ImportState::Ready | ImportState::Analyzed => {
                 set_state(connection, id, ImportState::Cancelled, None, Some(now))
             }
             ImportState::Running => {
@@ -120,6 +136,64 @@ pub(super) fn ask_to_stop(
                 ),
             )),
         }
+    })
+}
+
+/// Starts an import whose file was looked at, perhaps with other options, perhaps with those that are proposed.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be started, or nothing is proposed.
+pub fn start(
+    connection: &mut PgConnection,
+    id: i64,
+    options: Option<ImportOptions>,
+    accepts_proposal: bool,
+) -> Result<Import, Error> {
+    connection.transaction(|connection| {
+        let import = lock(connection, id)?;
+        let analysis = import.analysis();
+        let was_looked_at = match import.state() {
+            ImportState::Analyzed => true,
+            ImportState::Failed | ImportState::Cancelled => import.batches == 0 && analysis.is_some(),
+            _ => false,
+        };
+        if !was_looked_at || import.file_path.is_none() {
+            let message = format!(
+                "expected an import whose file was looked at and not written yet, found one that is {}",
+                import.state().as_str()
+            );
+            return Err(Error::invalid("id", message));
+        }
+        let mut options = match options {
+            Some(options) if options.kind() != import.kind() => {
+                let message = format!("expected an import of {}, as before", import.kind().as_str());
+                return Err(Error::invalid("options.kind", message));
+            }
+            Some(options) => options,
+            None => import.options()?,
+        };
+        if accepts_proposal {
+            let analysis = analysis.unwrap_or_default();
+            if analysis.proposal.is_empty() && !analysis.questions.is_empty() {
+                let message = "expected a proposal that settles everything, found none; settle it with options";
+                return Err(Error::invalid("acceptProposal", message));
+            }
+            if let ImportOptions::Subscribers(options) = &mut options {
+                analysis.proposal.iter().for_each(|change| change.apply(options));
+            }
+        }
+        let stored = serde_json::to_value(&options).map_err(|error| Error::Internal(error.to_string()))?;
+        diesel::update(imports::table.find(id))
+            .set((
+                imports::state.eq("ready"),
+                imports::options.eq(stored),
+                imports::waits_for_start.eq(false),
+                imports::cancel_requested.eq(false),
+                imports::error.eq(None::<String>),
+                imports::finished_at.eq(None::<DateTime<Utc>>),
+            ))
+            .execute(connection)?;
+        get(connection, id)
     })
 }
 

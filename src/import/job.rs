@@ -1,6 +1,8 @@
 //! An import as a job: a row that tells what was asked, how far it is, and what it did.
 
 use super::file::source::Form;
+use super::plan::Settled;
+use super::plan::analysis::Analysis;
 use super::plan::options::{ImportKind, ImportOptions};
 use super::report::{ImportReport, MAX_LISTED, ProblemKind, list_problems};
 use crate::audience::paging::{Page, PageRequest};
@@ -46,6 +48,8 @@ pub struct Import {
     pub undone_at: Option<DateTime<Utc>>,
     pub undo_asked_at: Option<DateTime<Utc>>,
     pub undo_error: Option<String>,
+    pub analysis: Option<Value>,
+    pub waits_for_start: bool,
 }
 
 /// How far an import is.
@@ -55,6 +59,8 @@ pub enum ImportState {
     Waiting,
     /// It waits for its turn.
     Ready,
+    /// Its file was looked at; it waits to be started.
+    Analyzed,
     /// It is running, or was when its process died.
     Running,
     /// Every row was used or reported.
@@ -71,9 +77,10 @@ pub enum ImportState {
 
 impl ImportState {
     /// Every state.
-    pub const ALL: [ImportState; 8] = [
+    pub const ALL: [ImportState; 9] = [
         ImportState::Waiting,
         ImportState::Ready,
+        ImportState::Analyzed,
         ImportState::Running,
         ImportState::Succeeded,
         ImportState::Failed,
@@ -87,6 +94,7 @@ impl ImportState {
         match self {
             ImportState::Waiting => "waiting",
             ImportState::Ready => "ready",
+            ImportState::Analyzed => "analyzed",
             ImportState::Running => "running",
             ImportState::Succeeded => "succeeded",
             ImportState::Failed => "failed",
@@ -106,6 +114,9 @@ pub struct FileForm {
     pub form: Form,
     /// Its columns in their order, and where each goes.
     pub columns: Vec<MappedColumn>,
+    /// What was settled, if nothing was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
 }
 
 /// A column, and where it goes.
@@ -171,6 +182,11 @@ impl Import {
     /// What was found out about the file.
     pub fn form(&self) -> Option<FileForm> {
         serde_json::from_value(self.form.clone()?).ok()
+    }
+
+    /// What was found out by reading the whole file.
+    pub fn analysis(&self) -> Option<Analysis> {
+        serde_json::from_value(self.analysis.clone()?).ok()
     }
 
     /// What it made beside rows.
@@ -322,6 +338,44 @@ pub(super) fn set_state(
         ))
         .returning(Import::as_returning())
         .get_result(connection)?)
+}
+
+/// Keeps what was found out about a file.
+pub(super) fn store_analysis(
+    connection: &mut PgConnection,
+    id: i64,
+    form: &FileForm,
+    analysis: &Analysis,
+) -> Result<(), Error> {
+    let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+    let storable = |value: Value| -> Value {
+        // Postgres takes no NUL in JSON.
+        let text = value.to_string();
+        match text.contains("\\u0000") {
+            true => serde_json::from_str(&text.replace("\\u0000", "\\ufffd")).unwrap_or(value),
+            false => value,
+        }
+    };
+    diesel::update(imports::table.find(id))
+        .set((
+            imports::form.eq(storable(serde_json::to_value(form).map_err(internal)?)),
+            imports::analysis.eq(storable(serde_json::to_value(analysis).map_err(internal)?)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets the values of people that the analysis showed: they are there to decide, and that is done.
+pub(super) fn forget_values(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
+    let Some(mut analysis) = import.analysis() else {
+        return Ok(());
+    };
+    analysis.forget_values();
+    let stored = serde_json::to_value(analysis).map_err(|error| Error::Internal(error.to_string()))?;
+    diesel::update(imports::table.find(import.id))
+        .set(imports::analysis.eq(stored))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Forgets where the file of an import is, because it was removed.

@@ -4,8 +4,10 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::error::Error;
 use crate::rule::bounded;
+use crate::import::file::rows::Row;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::io::Write;
 
 /// How many problems the report of one call lists; all are counted, and kept in the database.
@@ -14,8 +16,8 @@ pub const MAX_LISTED: usize = 1_000;
 /// How much of a cell is kept with a problem, in characters.
 const MAX_VALUE: usize = 200;
 
-/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`
-/// or `refused`.
+/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`,
+/// `folded` or `refused`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ImportReport {
@@ -50,6 +52,14 @@ pub struct ImportReport {
     pub mistyped: u64,
     /// Rows about subscribers who do not exist.
     pub unknown: u64,
+    /// Cells that could not be read and were left out; the rest of their rows was used.
+    pub dropped_cells: u64,
+    /// Cells that were read with a remark.
+    pub remarks: u64,
+    /// Rows that are further lines of an order, and were joined to its first.
+    pub folded: u64,
+    /// Subscribers who were made because they did something.
+    pub created_people: u64,
     /// Why rows were left out, the first [`MAX_LISTED`] of them.
     #[serde(skip)]
     pub problems: Vec<RowProblem>,
@@ -72,11 +82,15 @@ pub enum ProblemKind {
     Suppressed,
     /// Its address is that of a role. It was used.
     RoleAddress,
+    /// A cell could not be read and was left out; the rest of the row was used.
+    DroppedCell,
+    /// A cell was read, but not as it stands.
+    Remark,
 }
 
 impl ProblemKind {
     /// Every kind; the first four are those of rows left out.
-    pub const ALL: [ProblemKind; 7] = [
+    pub const ALL: [ProblemKind; 9] = [
         ProblemKind::Malformed,
         ProblemKind::InvalidEmail,
         ProblemKind::Mistyped,
@@ -84,6 +98,8 @@ impl ProblemKind {
         ProblemKind::Repeated,
         ProblemKind::Suppressed,
         ProblemKind::RoleAddress,
+        ProblemKind::DroppedCell,
+        ProblemKind::Remark,
     ];
 
     /// The name in the database and in reports.
@@ -96,6 +112,8 @@ impl ProblemKind {
             ProblemKind::Repeated => "repeated",
             ProblemKind::Suppressed => "suppressed",
             ProblemKind::RoleAddress => "role_address",
+            ProblemKind::DroppedCell => "dropped_cell",
+            ProblemKind::Remark => "remark",
         }
     }
 
@@ -126,6 +144,8 @@ pub struct RowProblem {
     pub value: Option<String>,
     /// What was expected and what was found.
     pub message: String,
+    /// The cells of a row that was left out, so that it can be corrected.
+    pub cells: Option<Vec<String>>,
 }
 
 impl RowProblem {
@@ -137,7 +157,14 @@ impl RowProblem {
             column: None,
             value: None,
             message: bounded(message),
+            cells: None,
         }
+    }
+
+    /// The same problem, with the cells of the row that was left out for it.
+    pub fn of_row(mut self, row: Row) -> RowProblem {
+        self.cells = row.cells.ok().filter(|_| self.kind.is_refusal());
+        self
     }
 
     /// The same problem, of a cell.
@@ -176,6 +203,8 @@ impl ImportReport {
             ProblemKind::Repeated => self.repeated += 1,
             ProblemKind::Suppressed => self.suppressed += 1,
             ProblemKind::RoleAddress => self.role_addresses += 1,
+            ProblemKind::DroppedCell => self.dropped_cells += 1,
+            ProblemKind::Remark => self.remarks += 1,
         }
     }
 
@@ -197,6 +226,10 @@ impl ImportReport {
             invalid_email,
             mistyped,
             unknown,
+            dropped_cells,
+            remarks,
+            folded,
+            created_people,
             problems: _,
         } = batch;
         for (total, more) in [
@@ -215,6 +248,10 @@ impl ImportReport {
             (&mut self.invalid_email, invalid_email),
             (&mut self.mistyped, mistyped),
             (&mut self.unknown, unknown),
+            (&mut self.dropped_cells, dropped_cells),
+            (&mut self.remarks, remarks),
+            (&mut self.folded, folded),
+            (&mut self.created_people, created_people),
         ] {
             *total += more;
         }
@@ -245,11 +282,12 @@ impl From<StoredProblem> for RowProblem {
             column: stored.column,
             value: stored.value,
             message: stored.reason,
+            cells: None,
         }
     }
 }
 
-/// How many rows one statement inserts; five values each, and Postgres takes 65,535.
+/// How many rows one statement inserts; seven values each, and Postgres takes 65,535.
 const INSERTED_AT_A_TIME: usize = 5_000;
 
 /// Stores problems of a batch, in the order of their lines.
@@ -270,6 +308,7 @@ pub(super) fn store_problems(
                     import_problems::column.eq(&problem.column),
                     import_problems::value.eq(&problem.value),
                     import_problems::reason.eq(storable_reason(&problem.message)),
+                    import_problems::cells.eq(problem.cells.as_ref().map(stored_cells)),
                 )
             })
             .collect();
@@ -278,6 +317,11 @@ pub(super) fn store_problems(
             .execute(connection)?;
     }
     Ok(())
+}
+
+fn stored_cells(cells: &Vec<String>) -> Value {
+    let cells = cells.iter();
+    cells.map(|cell| Value::from(storable_reason(cell))).collect()
 }
 
 fn storable_reason(reason: &str) -> String {

@@ -3,14 +3,15 @@
 //! the checkpoint behind it: whenever the process dies, what is stored is what some first rows of the file say.
 
 use super::control;
-use super::file::reader::{BatchReader, Kind, Peeked};
-use super::file::rows::Rows;
+use super::file::reader::{BatchReader, Kind};
+use super::file::table::{Peeked, RowSource};
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportOptions;
-use super::plan::{Plan, prepare};
+use super::plan::look::{look, read_names};
+use super::plan::{Plan, prepare, settle};
 use super::report::{ImportReport, store_problems};
 use super::write::batch::{Batch, Context, Items, Placed};
 use super::write::copy::make_staging;
@@ -27,7 +28,6 @@ use chrono::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -142,13 +142,20 @@ fn finish(
     let now = settings.clock.now();
     let keep_undo = setting::load(connection)?.keep_undo;
     let until = shift_moment(now, Duration::days(i64::from(keep_undo)));
-    let (state, error) = match result {
-        Ok(state) => (state, None),
+    let (state, message, error) = match result {
+        Ok(ImportState::Analyzed) => {
+            let state = ImportState::Analyzed;
+            return job::set_state(connection, import.id, state, None, None);
+        }
+        Ok(ImportState::Succeeded) => match refused_all(&job::get(connection, import.id)?) {
+            Some(message) => (ImportState::Failed, Some(message), None),
+            None => (ImportState::Succeeded, None, None),
+        },
+        Ok(state) => (state, None, None),
         // It is left running, so that whoever comes next takes it up.
         Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => return Err(error),
-        Err(error) => (ImportState::Failed, Some(error)),
+        Err(error) => (ImportState::Failed, Some(error.to_string()), Some(error)),
     };
-    let message = error.as_ref().map(ToString::to_string);
     let ended = connection.transaction(|connection| {
         if !import.is_dry_run() {
             diesel::update(imports::table.find(import.id))
@@ -157,14 +164,38 @@ fn finish(
         }
         job::set_state(connection, import.id, state, message.as_deref(), Some(now))
     })?;
-    let is_over = state == ImportState::Succeeded || matches!(error, Some(Error::Invalid(_)));
-    if is_over {
+    let is_read = error.is_none() && state != ImportState::Cancelled;
+    // Whoever settles what is open starts it again, with the same file.
+    let is_open = ended.analysis().is_some_and(|analysis| !analysis.questions.is_empty());
+    if (is_read || matches!(error, Some(Error::Invalid(_)))) && !is_open {
         remove_file(connection, &ended)?;
     }
     match error {
         Some(error) => Err(error),
         None => job::get(connection, import.id),
     }
+}
+
+/// Returns why an import has failed that was read to its end: not a single row of it could be used.
+fn refused_all(import: &Import) -> Option<String> {
+    let report = import.report();
+    let is_all = report.rows > 0 && report.refused == report.rows;
+    is_all.then(|| match report.rows {
+        1 => "its only row was refused".to_owned(),
+        rows => format!("all of its {rows} rows were refused"),
+    })
+}
+
+/// Gives up an import whose questions nobody will answer: the copy of its file is removed.
+///
+/// # Errors
+/// Those of the database.
+pub fn discard(db: &Db, id: i64) -> Result<(), Error> {
+    db.run_here(|connection| {
+        let import = job::get(connection, id)?;
+        job::forget_values(connection, &import)?;
+        remove_file(connection, &import)
+    })
 }
 
 /// Removes the copy of an import's file.
@@ -229,6 +260,23 @@ fn run(
         return Err(Error::invalid("file", message));
     }
     let options = import.options()?;
+    // What an earlier run settled holds for all of the file.
+    let is_settled = import.batches > 0 && import.form().is_some_and(|form| form.settled.is_some());
+    if !is_settled {
+        let read_bytes = Arc::default();
+        source::read(&path, options.file(), &read_bytes, |rows, form| {
+            let looked = look(rows, &form, &options)?;
+            settle(db, import, &options, &form, &looked)
+        })?;
+    }
+    if import.waits_for_start {
+        return Ok(ImportState::Analyzed);
+    }
+    let import = &db.run_here(|connection| {
+        let import = job::get(connection, import.id)?;
+        job::forget_values(connection, &import)?;
+        Ok(import)
+    })?;
     let read_bytes = Arc::new(AtomicU64::new(0));
     source::read(&path, options.file(), &read_bytes, |rows, form| {
         let file = OpenFile {
@@ -242,7 +290,7 @@ fn run(
 
 /// A file whose rows are about to be read.
 struct OpenFile<'f, 'c> {
-    rows: Rows<&'f mut dyn BufRead>,
+    rows: &'f mut dyn RowSource,
     form: Form,
     read_bytes: &'c AtomicU64,
 }
@@ -252,20 +300,22 @@ fn run_rows(
     import: &Import,
     options: &ImportOptions,
     settings: &ImportSettings,
-    mut file: OpenFile<'_, '_>,
+    file: OpenFile<'_, '_>,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<ImportState, Error> {
     let moment = import.started_at.unwrap_or(import.created_at);
-    let plan = prepare(db, import, options, &mut file.rows, file.form, moment)?;
+    let (names, first) = read_names(file.rows, &file.form, options)?;
     let Plan {
         kind,
         groups,
-        first_rows,
-    } = plan;
+        named_groups,
+    } = prepare(db, import, options, &names, moment)?;
     let context = Context {
         import_id: import.id,
         moment,
         groups,
+        named_groups,
+        meets_known_events: AtomicBool::new(false),
         is_dry_run: options.is_dry_run(),
     };
     let writer = Writer {
@@ -297,8 +347,8 @@ fn run_rows(
             .collect();
         drop(receiver);
         let mut rows = Peeked {
-            first: first_rows.into_iter(),
-            rest: &mut file.rows,
+            first: Vec::from_iter(first).into_iter(),
+            rest: file.rows,
         };
         let done_rows = u64::try_from(import.done_rows).unwrap_or_default();
         let mut read = || {
@@ -402,12 +452,23 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         batch: &mut Batch,
     ) -> Result<bool, Stopped> {
         let number = batch.number;
-        self.turns.wait_to_place(number, batch.follows)?;
+        // Looked up beside the batch before, unless that makes people.
+        let found = match (&batch.items, self.kind) {
+            (Items::Events(list), Kind::Events(_, options)) if !options.create_people => {
+                events::find_people(connection, list)?
+            }
+            _ => events::Found::new(),
+        };
+        let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
+        self.turns.wait_to_place(number, batch.follows || creates_people)?;
         let mut placed = match (&batch.items, self.kind) {
             (Items::People(people), Kind::People(_, options)) => {
                 subscribers::place(connection, people, options, self.context)?
             }
-            (Items::Events(list), _) => events::place(connection, list, self.context)?,
+            (Items::Events(list), Kind::Events(_, options)) => {
+                let found = if creates_people { events::find_people(connection, list)? } else { found };
+                events::place(connection, list, found, options, self.context)?
+            }
             _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),
         };
         self.turns.placed(number);
@@ -429,15 +490,17 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         number: i32,
         placed: &mut Placed,
     ) -> Result<(), Error> {
-        if placed.new_ids.is_empty() {
+        if placed.new_ids.is_empty() && placed.new_people.is_empty() {
             return Ok(());
         }
         let ids = std::mem::take(&mut placed.new_ids);
+        let people = std::mem::take(&mut placed.new_people);
         diesel::insert_into(import_batches::table)
             .values((
                 import_batches::import_id.eq(self.context.import_id),
                 import_batches::number.eq(number),
                 import_batches::created.eq(runs::encode(ids)),
+                import_batches::people.eq((!people.is_empty()).then(|| runs::encode(people))),
             ))
             .execute(connection)?;
         Ok(())

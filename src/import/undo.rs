@@ -173,7 +173,10 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
     check(&import, moments.asked)?;
     match import.kind() {
         ImportKind::Subscribers => undo_subscribers(connection, &import, moments.now)?,
-        ImportKind::Events => undo_events(connection, &import)?,
+        ImportKind::Events => {
+            undo_events(connection, &import)?;
+            remove_people(connection, &import, moments.now)?;
+        }
     }
     job::forget_before(connection, &[id])?;
     diesel::update(imports::table.find(id))
@@ -228,6 +231,33 @@ fn created_ids(connection: &mut PgConnection, import: &Import) -> Result<Vec<i64
         ids.extend(runs::decode(&batch)?);
     }
     Ok(ids)
+}
+
+/// Removes the subscribers that an import of events made.
+fn remove_people(connection: &mut PgConnection, import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
+    let batches: Vec<Option<Vec<u8>>> = import_batches::table
+        .filter(import_batches::import_id.eq(import.id))
+        .filter(import_batches::people.is_not_null())
+        .order(import_batches::number)
+        .select(import_batches::people)
+        .load(connection)?;
+    let mut people = Vec::new();
+    for batch in batches.into_iter().flatten() {
+        people.extend(runs::decode(&batch)?);
+    }
+    if people.is_empty() {
+        return Ok(());
+    }
+    let moment = import.started_at.unwrap_or(import.created_at);
+    lock_subscribers(connection, import.id, &people)?;
+    let mut later = Later::default();
+    for ids in people.chunks(AT_A_TIME) {
+        later.find_touched(connection, import.id, ids, moment)?;
+    }
+    later.refuse()?;
+    Cause::undo(import.id, now).tell(connection)?;
+    remove_subscribers(connection, people, now)?;
+    restore_suppressions(connection, import.id)
 }
 
 fn undo_subscribers(

@@ -2,7 +2,7 @@
 
 use super::condition::TextTest;
 use super::field::TextField;
-use crate::text::{
+use rollcall_text::{
     clean_country, clean_email, clean_language, clean_timezone, show_domain, show_email,
 };
 

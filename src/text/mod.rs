@@ -6,7 +6,7 @@
 mod country;
 mod email;
 
-pub use country::clean_country;
+pub use country::{clean_country, find_country};
 pub use email::{clean_email, find_email, show_domain, show_email};
 
 use icu_normalizer::ComposingNormalizerBorrowed;

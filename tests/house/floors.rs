@@ -4,8 +4,9 @@ use super::source::{Module, modules, read};
 use std::path::Path;
 
 /// The floors, lowest first. A file may use its own room and the floors below.
-const FLOORS: [&[&str]; 14] = [
-    &["rule", "error", "clock", "text", "cancel"],
+const FLOORS: [&[&str]; 15] = [
+    &["text"],
+    &["rule", "error", "clock"],
     &["evaluate"],
     &["db"],
     &["audience"],
@@ -129,6 +130,11 @@ fn whatever_way_it_is_written_a_use_of_a_higher_room_is_seen() {
         let module = read(Path::new("audience/planted.rs"), way);
         assert_eq!(used_above(&module), ["graphql"], "{way}");
     }
+    let module = read(
+        Path::new("text/planted.rs"),
+        "use rollcall_rule::{Node, parse_rule};",
+    );
+    assert_eq!(used_above(&module), ["rule", "rule"]);
     for way in [
         "// use crate::graphql::Api;",
         "/// See [`crate::graphql::Api`].\nfn f() {}",

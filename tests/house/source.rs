@@ -4,7 +4,10 @@ use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// A module of the crate, with the paths that its code writes.
+/// The rooms that are packages of their own: there, `crate` is the room.
+const PACKAGES: [&str; 3] = ["evaluate", "rule", "text"];
+
+/// A module of the house, with the paths that its code writes.
 pub struct Module {
     /// Where it stands: `["graphql", "engine", "cost"]`.
     pub path: Vec<String>,
@@ -190,8 +193,19 @@ fn note(leaf: &[String], here: &[String], is_public: bool, module: &mut Module) 
     };
     let mut rest = leaf;
     let mut at: Vec<String> = match first.as_str() {
-        "crate" | "$crate" => Vec::new(),
+        "crate" => here
+            .first()
+            .filter(|room| PACKAGES.contains(&room.as_str()))
+            .cloned()
+            .into_iter()
+            .collect(),
         "super" | "self" => here.to_vec(),
+        _ if first.starts_with("rollcall_") => {
+            let mut path = leaf.to_vec();
+            path[0] = first.trim_start_matches("rollcall_").to_owned();
+            module.own.insert(path);
+            return;
+        }
         _ => {
             module.foreign.insert(first.clone());
             if is_public && leaf.len() > 1 {

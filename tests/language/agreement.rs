@@ -5,7 +5,7 @@ use crate::generate::{SEGMENTS, arb_person, arb_rule, arb_world};
 use crate::naive::{Person, World, is_member};
 use arrow_buffer::BooleanBuffer;
 use proptest::{collection::vec, option::weighted, prelude::*, test_runner::RngAlgorithm};
-use rollcall::rule::CheckedRule;
+use rollcall_rule::CheckedRule;
 use serde_json::{Value, json};
 
 /// How often rules, people and a moment are drawn.

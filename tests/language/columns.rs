@@ -13,12 +13,12 @@ use arrow_array::{
 use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, NaiveDate, Utc};
 use events::answer_events;
-use rollcall::cancel::Cancel;
-use rollcall::evaluate::{
+use rollcall_evaluate::cancel::Cancel;
+use rollcall_evaluate::{
     Chunk, Column, ColumnKey, GroupKey, HistoryKey, Plan, PlannedRule, RowIds, combine, day_number,
     evaluate_leaves,
 };
-use rollcall::rule::{
+use rollcall_rule::{
     Catalogue, CheckedRule, CustomType, DateField, KnownSegment, Moment, Problem, Status,
     TextField, parse_and_check,
 };

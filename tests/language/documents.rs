@@ -2,7 +2,7 @@
 
 use crate::columns::read;
 use insta::assert_debug_snapshot;
-use rollcall::rule::{
+use rollcall_rule::{
     Code, DOCUMENT_VERSION, Node, Upgrade, parse_rule, read_document, upgrade_document,
     write_document,
 };

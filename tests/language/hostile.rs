@@ -4,7 +4,7 @@ use crate::columns::{Rows, catalogue, evaluate, numbered, read};
 use crate::generate::{arb_person, arb_world};
 use crate::naive::{Person, World};
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use rollcall::rule::{
+use rollcall_rule::{
     Catalogue, Code, CustomType, KnownSegment, MAX_PROBLEMS, Problem, parse_and_check,
 };
 use serde_json::{Value, json};
@@ -262,7 +262,7 @@ fn text_in_any_direction_and_of_no_width() {
     for (row, value) in rows.iter_mut().zip(strange) {
         let person = row.as_mut().expect("somebody");
         // Stored as the door stores it; rules may have it as it was written.
-        let stored = rollcall::text::clean(value).expect("something visible");
+        let stored = rollcall_text::clean(value).expect("something visible");
         person.text.insert("city", stored);
     }
     for (row, value) in strange.into_iter().enumerate() {

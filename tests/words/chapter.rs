@@ -1,13 +1,13 @@
 //! The examples of the chapter about rules say what their rules mean.
 
 use crate::catalogue;
-use rollcall::rule::{parse_and_check, summarize};
+use rollcall_rule::{parse_and_check, summarize};
 use std::fmt::Write;
 use std::path::Path;
 
 #[test]
 fn every_example_of_the_chapter_is_a_rule_and_means_what_it_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules.md");
     let chapter = std::fs::read_to_string(path).expect("a text");
     let mut differences = String::new();
     let mut examples = 0;

@@ -1,7 +1,7 @@
 //! Queries of react-querybuilder, and the rules that they are.
 
 use crate::catalogue;
-use rollcall::rule::{from_query_builder, parse_and_check};
+use rollcall_rule::{from_query_builder, parse_and_check};
 use serde_json::{Value, json};
 
 fn rule(query: &Value) -> Value {

@@ -18,7 +18,7 @@ mod query_builder_problems;
 mod round_trip;
 mod sentences;
 
-use rollcall::rule::{Catalogue, CustomType, KnownSegment, Node, parse_rule};
+use rollcall_rule::{Catalogue, CustomType, KnownSegment, Node, parse_rule};
 use serde_json::Value;
 
 /// What the rules of these tests may refer to.

@@ -2,7 +2,7 @@
 
 use crate::{catalogue, parsed};
 use insta::assert_snapshot;
-use rollcall::rule::{NodeKind, NodeName, check_rule, describe_nodes};
+use rollcall_rule::{NodeKind, NodeName, check_rule, describe_nodes};
 use serde_json::{Value, json};
 
 /// A rule with every kind of node.

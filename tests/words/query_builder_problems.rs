@@ -2,7 +2,7 @@
 
 use crate::{catalogue, parsed};
 use insta::assert_snapshot;
-use rollcall::rule::{Problem, from_query_builder, to_query_builder};
+use rollcall_rule::{Problem, from_query_builder, to_query_builder};
 use serde_json::{Value, json};
 
 fn described(result: Result<Value, Vec<Problem>>) -> String {

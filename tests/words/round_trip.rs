@@ -4,7 +4,7 @@ use crate::{catalogue, parsed};
 use insta::assert_json_snapshot;
 use proptest::prelude::*;
 use proptest::{collection::vec, sample::select};
-use rollcall::rule::{
+use rollcall_rule::{
     CheckedRule, Leaf, ListTest, NodeKind, Quantifier, check_rule, from_query_builder,
     parse_and_check, summarize, to_query_builder,
 };

@@ -2,7 +2,7 @@
 
 use crate::parsed;
 use insta::assert_snapshot;
-use rollcall::rule::summarize;
+use rollcall_rule::summarize;
 use serde_json::{Value, json};
 
 fn sentence(rule: Value) -> String {

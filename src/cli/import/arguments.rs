@@ -1,8 +1,8 @@
 //! What `rollcall import` takes.
 
 use crate::import::{
-    DateFormat, Encoding, EventImport, FileOptions, ImportMode, ImportOptions, NO_QUOTE,
-    SubscriberImport,
+    DateFormat, Encoding, EventImport, FileOptions, ImportMode, ImportOptions, NO_QUOTE, Others,
+    PRESETS, SubscriberImport,
 };
 use crate::rule::{CustomType, Status};
 use chrono_tz::Tz;
@@ -31,6 +31,9 @@ pub enum Command {
     Undo(OneImport),
     /// Print the rows that were refused or kept with a remark, as CSV.
     Problems(OneImport),
+    /// Print the rows that were refused as a file of the same form, with the reason as first column, to be corrected and
+    /// imported again.
+    Refused(OneImport),
 }
 
 const EXIT_CODES: &str =
@@ -58,7 +61,7 @@ pub struct FileArguments {
     #[arg(long, value_parser = parse_quote)]
     quote: Option<u8>,
 
-    /// The encoding: utf-8, utf-16le, utf-16be or windows-1252. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
     #[arg(long, value_parser = parse_encoding)]
     encoding: Option<Encoding>,
 
@@ -75,18 +78,30 @@ pub struct FileArguments {
     #[arg(long, value_name = "COLUMN")]
     ignore: Vec<String>,
 
-    /// How days and times are written, such as dd.mm.yyyy or mm/dd/yyyy HH:MM (mm is the month, MM are minutes). What
-    /// ISO 8601 has is always understood.
-    #[arg(long, value_name = "FORMAT", value_parser = DateFormat::parse)]
-    date_format: Option<DateFormat>,
+    /// How days and times are written, such as dd.mm.yyyy or mm/dd/yyyy HH:MM (mm is the month, MM are minutes), in the
+    /// whole file or in one column. What ISO 8601 has is always understood. May be given several times.
+    #[arg(long = "date-format", value_name = "[COLUMN=]FORMAT", value_parser = parse_date_format)]
+    date_formats: Vec<(Option<String>, DateFormat)>,
 
     /// The time zone of times that come without one, such as Europe/Vilnius; UTC if absent.
     #[arg(long, value_name = "ZONE", value_parser = crate::config::parse_zone)]
     date_zone: Option<Tz>,
 
-    /// Decimals follow a comma, as in 1.234,5. This is not found out.
-    #[arg(long)]
-    decimal_comma: bool,
+    /// Decimals follow a comma, as in 1.234,5, in the whole file or in one column. May be given several times.
+    #[arg(long = "decimal-comma", value_name = "COLUMN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    decimal_commas: Vec<String>,
+
+    /// Decimals of this column follow a point, and commas stand between groups of digits. May be given several times.
+    #[arg(long = "decimal-point", value_name = "COLUMN")]
+    decimal_points: Vec<String>,
+
+    /// Pass over this many lines before the header, or before the first row.
+    #[arg(long, value_name = "LINES")]
+    skip_lines: Option<u64>,
+
+    /// The file within a ZIP archive, or the sheet of a workbook.
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
 
     /// Report what would be done, and write nothing.
     #[arg(long)]
@@ -100,8 +115,17 @@ impl FileArguments {
             quote: self.quote,
             encoding: self.encoding,
             header: self.header,
-            decimal_comma: self.decimal_comma,
+            skip_lines: self.skip_lines,
+            part: self.part.clone(),
+            fields_from: Vec::new(),
+            decimal_comma: self.decimal_commas.iter().any(String::is_empty),
         }
+    }
+
+    /// The format of days and times of the whole file.
+    fn date_format(&self) -> Option<DateFormat> {
+        let mut formats = self.date_formats.iter();
+        formats.find(|(column, _)| column.is_none()).map(|(_, format)| format.clone())
     }
 }
 
@@ -111,12 +135,43 @@ pub struct SubscriberArguments {
     #[command(flatten)]
     pub file: FileArguments,
 
+    /// The program that wrote the file: what is recorded of its exports holds where nothing else is said.
+    #[arg(long, value_name = "PROGRAM", value_parser = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>())]
+    from: Option<String>,
+
+    /// What every row has where it says nothing else: FIELD=VALUE, such as status=unsubscribed. May be given several
+    /// times.
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
+    set: Vec<(String, String)>,
+
+    /// What becomes of columns of which nothing is known: leave them out, or make custom fields of them. Columns that
+    /// speak of consent have to be settled by name.
+    #[arg(long, value_name = "ignore|field", value_parser = parse_others)]
+    others: Option<Others>,
+
+    /// Refuse a row for any cell that cannot be read. Otherwise the cell is left out with a remark.
+    #[arg(long)]
+    strict: bool,
+
+    /// What stands between the items of the lists in a column: COLUMN=CHARACTER, such as "Tags=,". May be given several
+    /// times.
+    #[arg(long = "split", value_name = "COLUMN=CHARACTER", value_parser = parse_split)]
+    splits: Vec<(String, char)>,
+
+    /// A column that names groups to add the subscriber of the row to. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    groups_from: Vec<String>,
+
+    /// A column with JSON objects, whose keys become custom fields. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    fields_from: Vec<String>,
+
     /// The key of a group to add every subscriber of the file to. May be given several times.
     #[arg(long = "group", value_name = "KEY")]
     groups: Vec<String>,
 
     /// Make the groups that do not exist.
-    #[arg(long, requires = "groups")]
+    #[arg(long)]
     create_group: bool,
 
     /// Make a custom field of a column: COLUMN:TYPE, with text, number, date, datetime, boolean or list. May be given
@@ -150,24 +205,63 @@ pub struct SubscriberArguments {
 pub struct EventArguments {
     #[command(flatten)]
     pub file: FileArguments,
+
+    /// The name of all events of the file, where no column has it.
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+
+    /// The column in which the lines of one order are the same: they become one event.
+    #[arg(long, value_name = "COLUMN")]
+    fold: Option<String>,
+
+    /// Make subscribers of people who are not known. They wait for a confirmation, since buying is not agreeing to letters.
+    #[arg(long)]
+    create_people: bool,
+
+    /// What becomes of columns of which nothing is known: leave them out, or make properties of them.
+    #[arg(long, value_name = "ignore|field", value_parser = parse_others)]
+    others: Option<Others>,
 }
 
 impl SubscriberArguments {
     /// What is asked of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Subscribers(SubscriberImport {
-            file: self.file.form(),
+            file: FileOptions {
+                fields_from: self.fields_from.clone(),
+                ..self.file.form()
+            },
+            splits: self.splits.clone(),
+            groups_from: self.groups_from.clone(),
             groups: self.groups.clone(),
             create_groups: self.create_group,
             fields: self.fields.clone(),
             columns: self.file.columns.clone(),
             ignore: self.file.ignore.clone(),
-            date_format: self.file.date_format.clone(),
+            others: self.others,
+            from: self.from.clone(),
+            set: self.set.clone(),
+            date_format: self.file.date_format(),
+            date_formats: self
+                .file
+                .date_formats
+                .iter()
+                .filter_map(|(column, format)| Some((column.clone()?, format.clone())))
+                .collect(),
+            decimal_commas: self
+                .file
+                .decimal_commas
+                .iter()
+                .filter(|column| !column.is_empty())
+                .cloned()
+                .collect(),
+            decimal_points: self.file.decimal_points.clone(),
             time_zone: self.file.date_zone,
             statuses: self.statuses.clone(),
             source: self.source.clone(),
             mode: self.mode,
             fill_missing: self.fill_missing,
+            strict: self.strict,
             raise_consent: self.raise_consent.clone(),
             dry_run: self.file.dry_run,
         })
@@ -179,9 +273,13 @@ impl EventArguments {
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Events(EventImport {
             file: self.file.form(),
+            event: self.event.clone(),
+            fold: self.fold.clone(),
+            create_people: self.create_people,
+            others: self.others,
             columns: self.file.columns.clone(),
             ignore: self.file.ignore.clone(),
-            date_format: self.file.date_format.clone(),
+            date_format: self.file.date_format(),
             time_zone: self.file.date_zone,
             dry_run: self.file.dry_run,
         })
@@ -195,12 +293,47 @@ fn parse_field(text: &str) -> Result<(String, CustomType), String> {
     Ok((column.trim().to_owned(), custom_type))
 }
 
+fn parse_split(text: &str) -> Result<(String, char), String> {
+    let expected = || "expected COLUMN=CHARACTER, such as \"Tags=,\" or \"Tags=tab\"".to_owned();
+    let (column, split) = text.rsplit_once('=').ok_or_else(expected)?;
+    let mut characters = split.chars();
+    let character = match (characters.next(), characters.next()) {
+        (Some(character), None) => character,
+        _ if split.eq_ignore_ascii_case("tab") => '\t',
+        _ => return Err(expected()),
+    };
+    Ok((column.trim().to_owned(), character))
+}
+
 fn parse_column(text: &str) -> Result<(String, String), String> {
     let parts = text.rsplit_once('=');
     let parts = parts.map(|(column, field)| (column.trim().to_owned(), field.trim().to_owned()));
     parts
         .filter(|(column, field)| !column.is_empty() && !field.is_empty())
         .ok_or_else(|| "expected COLUMN=FIELD, such as \"E-Mail Address=email\"".to_owned())
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=');
+    let parts = parts.map(|(field, value)| (field.trim().to_owned(), value.trim().to_owned()));
+    parts
+        .filter(|(field, value)| !field.is_empty() && !value.is_empty())
+        .ok_or_else(|| "expected FIELD=VALUE, such as status=unsubscribed".to_owned())
+}
+
+fn parse_others(text: &str) -> Result<Others, String> {
+    match text {
+        "ignore" => Ok(Others::Ignore),
+        "field" => Ok(Others::Field),
+        _ => Err("expected ignore or field".to_owned()),
+    }
+}
+
+fn parse_date_format(text: &str) -> Result<(Option<String>, DateFormat), String> {
+    match text.rsplit_once('=') {
+        Some((column, format)) => Ok((Some(column.trim().to_owned()), DateFormat::parse(format)?)),
+        None => Ok((None, DateFormat::parse(text)?)),
+    }
 }
 
 fn parse_status(text: &str) -> Result<(String, Status), String> {

@@ -1,19 +1,20 @@
 //! `rollcall import`.
 
 mod arguments;
+mod page;
 mod printing;
 
 pub use arguments::Command;
 
 use super::database;
-use super::terminal::{output_of_others, progress_bar, say_rows};
+use super::terminal::{Watched, harmless, output_of_others, progress_bar, say, say_rows, wrapped};
 use crate::audience::event;
 use crate::audience::paging::PageRequest;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags};
 use crate::db::Db;
-use crate::error::Error;
+use crate::error::{Error, InputProblem, first_problems};
 use crate::import;
 use crate::import::{
     Import, ImportOptions, ImportSettings, ImportState, Progress, SpooledFile, in_place, try_run,
@@ -24,6 +25,9 @@ use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// The width that messages fit.
+const WIDTH: usize = 80;
 
 /// How many imports are listed.
 const LISTED: usize = 20;
@@ -67,17 +71,112 @@ fn import_file(
     database::settle(&opened.db, &flags.given(), Missing::Given)?;
     let now = settings.clock.now();
     let name = file.display().to_string();
-    let imported = opened
+    let import = opened
         .db
-        .run_here(|connection| import::create(connection, &options, &name, Some(&taken), now))
-        .and_then(|import| run_to_end(&opened.db, &import, settings));
-    let imported = imported.with_context(|| format!("\"{}\" was not imported", file.display()))?;
-    if !options.is_dry_run() {
-        opened.db.run_here(event::analyze)?;
-    }
-    let code = printing::print_result(&opened.db, &imported, settings.clock.now())?;
+        .run_here(|connection| import::create(connection, &options, &name, Some(&taken), now))?;
+    let ran = run_to_end(&opened.db, &import, settings);
+    let looked = opened.db.run_here(|connection| import::get(connection, import.id))?;
+    let is_open = looked.analysis().is_some_and(|analysis| !analysis.questions.is_empty());
+    let code = match ran {
+        Err(_) if is_open => {
+            print_page(&looked, file).iter().for_each(|line| eprintln!("{line}"));
+            import::discard(&opened.db, import.id)?;
+            ExitCode::FAILURE
+        }
+        Err(Error::Invalid(problems)) => {
+            print_problems(file, &problems);
+            ExitCode::FAILURE
+        }
+        Err(error) => return Err(error).with_context(|| format!("\"{}\" was not imported", file.display())),
+        Ok(imported) => {
+            if options.is_dry_run() {
+                print_page(&looked, file).iter().for_each(|line| say(line));
+            } else {
+                opened.db.run_here(event::analyze)?;
+            }
+            let code = printing::print_result(&opened.db, &imported, settings.clock.now())?;
+            keep_refused(&opened.db, &imported, file)?;
+            code
+        }
+    };
     opened.close()?;
     Ok(code)
+}
+
+/// The command as it was given, without the name of the program. A password in it is not repeated.
+fn given_command() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    for place in 0..words.len() {
+        let is_url = place > 0 && words[place - 1] == "--database-url";
+        if is_url && words[place].contains('@') {
+            words[place] = "DATABASE_URL".to_owned();
+        }
+        if words[place].starts_with("--database-url=") {
+            words[place] = "--database-url=DATABASE_URL".to_owned();
+        }
+    }
+    words
+}
+
+/// What an import does with a file, on a page.
+fn print_page(import: &Import, file: &Path) -> Vec<String> {
+    let analysis = import.analysis().unwrap_or_default();
+    let form = import.form();
+    let name = file.display().to_string();
+    page::page(&analysis, form.as_ref(), &name, &given_command(), import.kind())
+}
+
+/// Prints what is wrong with what was asked for, each on a line, and how to learn what can be asked for.
+fn print_problems(file: &Path, problems: &[InputProblem]) {
+    let name = harmless(&file.display().to_string());
+    eprintln!("rollcall: \"{name}\" was not imported:");
+    for problem in first_problems(problems.to_vec()) {
+        let text = harmless(&format!("  {problem}"));
+        wrapped(&text, WIDTH).iter().for_each(|line| eprintln!("{line}"));
+    }
+    eprintln!("what can be said of a file: rollcall import subscribers --help");
+}
+
+/// Writes the rows that were left out beside the file that they come from, to be corrected and imported again.
+fn keep_refused(db: &Db, import: &Import, file: &Path) -> anyhow::Result<()> {
+    if import.is_dry_run() || import.report().refused == 0 || !file.is_file() {
+        return Ok(());
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let path = file.with_file_name(format!("{stem}.refused-{}.csv", import.id));
+    let written = File::create_new(&path).is_ok_and(|output| {
+        let mut output = std::io::BufWriter::new(output);
+        let written = db.run_here(|connection| import::write_refused(connection, import, &mut output));
+        written.is_ok() && std::io::Write::flush(&mut output).is_ok()
+    });
+    if !written {
+        say(&format!("the refused rows: rollcall import refused {}", import.id));
+        return Ok(());
+    }
+    let mut command = given_command();
+    let name = file.display().to_string();
+    for word in command.iter_mut().filter(|word| **word == name) {
+        *word = path.display().to_string();
+    }
+    say("the refused rows are in a file: correct them there and import it:");
+    page::command_text(&command).iter().for_each(|line| say(&harmless(line)));
+    Ok(())
+}
+
+/// Hands standard output to something that writes. That nobody reads any more is no error.
+fn to_output(
+    db: &Db,
+    mut write: impl FnMut(&mut diesel::PgConnection, &mut Watched<Box<dyn std::io::Write>>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut output = Watched::new(output_of_others());
+    let written = db.run_here(|connection| write(connection, &mut output));
+    if output.is_closed {
+        return Ok(());
+    }
+    written
 }
 
 /// Takes a file where it is; what can be read only once is copied.
@@ -165,21 +264,25 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
         Command::Cancel(one) => {
             let import = import::cancel(db, one.id, settings)?;
             match import.state() {
-                ImportState::Running => println!(
+                ImportState::Running => say(&format!(
                     "import {} stops after the batch that is being written",
                     one.id
-                ),
-                state => println!("import {} is {}", one.id, state.as_str()),
+                )),
+                state => say(&format!("import {} is {}", one.id, state.as_str())),
             }
         }
         Command::Undo(one) => {
             let undone = import::undo(db, one.id, now);
             undone.with_context(|| format!("import {} was not undone", one.id))?;
-            println!("import {} is undone", one.id);
+            say(&format!("import {} is undone", one.id));
         }
-        Command::Problems(one) => db.run_here(|connection| {
+        Command::Problems(one) => to_output(db, |connection, output| {
             import::get(connection, one.id)?;
-            import::write_problems(connection, one.id, &mut output_of_others())
+            import::write_problems(connection, one.id, output)
+        })?,
+        Command::Refused(one) => to_output(db, |connection, output| {
+            let import = import::get(connection, one.id)?;
+            import::write_refused(connection, &import, output)
         })?,
         _ => {
             let page = PageRequest::first(LISTED);

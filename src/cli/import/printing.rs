@@ -1,8 +1,9 @@
 //! Imports as a terminal of 80 columns shows them.
 
-use crate::cli::terminal::{Screen, harmless};
+use super::page::flag;
+use crate::cli::terminal::{Screen, harmless, say};
 use crate::db::Db;
-use crate::import::{FileForm, Import, ImportKind, ImportReport, ImportState, full_report};
+use crate::import::{FileForm, FileFormat, Import, ImportKind, ImportReport, ImportState, full_report};
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
@@ -12,6 +13,9 @@ const PRINTED: usize = 20;
 /// How many problems are printed even on the smallest screen.
 const AT_LEAST: usize = 1;
 
+/// How many columns that lost cells are listed.
+const LOST: usize = 5;
+
 /// How many characters of a file's name are listed.
 const NAME: usize = 24;
 
@@ -20,6 +24,7 @@ const NAME: usize = 24;
 pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Result<ExitCode> {
     let report = db.run_here(|connection| full_report(connection, import))?;
     let mut head = counts(&report, import.kind());
+    head.extend(left_out(import));
     if import.is_dry_run() {
         head.push("a dry run: nothing was written".to_owned());
     }
@@ -48,9 +53,22 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
     })
 }
 
+/// Which columns lost cells, and what would keep them.
+fn left_out(import: &Import) -> Vec<String> {
+    let columns = import.analysis().map(|analysis| analysis.columns).unwrap_or_default();
+    let lost = columns.iter().filter(|column| column.unread > 0 && column.target.as_deref() != Some("email"));
+    let lost = lost.take(LOST).map(|column| {
+        let noun = if column.unread == 1 { "cell" } else { "cells" };
+        let name: String = column.name.chars().take(NAME).collect();
+        let mend = column.mend.as_ref().map(|mend| format!("; {} reads {}", flag(mend), column.mended));
+        format!("  {name}: {} {noun} left out{}", column.unread, mend.unwrap_or_default())
+    });
+    lost.collect()
+}
+
 fn print_lines(lines: &[String]) {
     for line in lines {
-        println!("{line}");
+        say(line);
     }
 }
 
@@ -58,12 +76,17 @@ fn print_lines(lines: &[String]) {
 fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
     let id = import.id;
     let mut lines = Vec::new();
-    if report.refused + report.repeated + report.suppressed + report.role_addresses > 0 {
+    let remarks = report.repeated + report.suppressed + report.role_addresses + report.dropped_cells + report.remarks;
+    if report.refused + remarks > 0 {
         lines.push(format!(
             "every row with a remark: rollcall import problems {id}"
         ));
     }
     match import.state() {
+        ImportState::Failed if report.rows > 0 && report.refused == report.rows => {
+            let why = import.error.as_deref().unwrap_or_default();
+            lines.push(format!("nothing was imported: {why}"));
+        }
         ImportState::Cancelled | ImportState::Failed => {
             let why = import.error.as_deref().unwrap_or("it was cancelled");
             lines.push(format!("import {id} stopped half-way: {why}"));
@@ -76,6 +99,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
                 "import {id} has not ended: rollcall import resume {id}"
             ));
         }
+        ImportState::Analyzed => lines.push(format!("import {id} waits to be started")),
         ImportState::Undoing => lines.push(format!("import {id} is being undone")),
         ImportState::Undone => lines.push(format!("import {id} is undone")),
         ImportState::Succeeded => {}
@@ -115,11 +139,16 @@ fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
                 "with the address of a role, such as info@",
             ),
             (report.added_to_group, "added to groups"),
+            (report.dropped_cells, "cells left out that cannot be read"),
+            (report.remarks, "cells read with a remark"),
         ],
         ImportKind::Events => vec![
             (report.created, "recorded"),
             (report.unchanged, "known already"),
+            (report.folded, "joined to the first line of their order"),
             (report.refused, "refused"),
+            (report.created_people, "subscribers made of unknown people"),
+            (report.remarks, "cells read with a remark"),
         ],
     };
     let reasons = [
@@ -161,38 +190,39 @@ fn print_problems(report: &ImportReport, room: usize, screen: Option<&Screen>) {
 /// Prints one line for each import.
 pub fn print_list(imports: &[Import]) {
     if imports.is_empty() {
-        println!("nothing was imported yet");
+        say("nothing was imported yet");
         return;
     }
-    println!(
+    say(&format!(
         "{:>6}  {:<11} {:<9}  {:<16}  {:>8}  file",
         "id", "what", "state", "asked for", "rows"
-    );
+    ));
     for import in imports {
         let name: String = harmless(&import.file_name).chars().take(NAME).collect();
-        println!(
+        say(&format!(
             "{:>6}  {:<11} {:<9}  {:<16}  {:>8}  {name}",
             import.id,
             import.kind,
             import.state().as_str(),
             import.created_at.format("%Y-%m-%d %H:%M").to_string(),
             import.done_rows,
-        );
+        ));
     }
 }
 
 /// Prints what an import is about.
 pub fn print_import(import: &Import) {
     let state = import.state().as_str();
-    println!("import {} of {}: {state}", import.id, import.kind);
+    say(&format!("import {} of {}: {state}", import.id, import.kind));
     let name = harmless(&import.file_name);
-    println!("file {name}, {} bytes", import.file_size);
+    say(&format!("file {name}, {} bytes", import.file_size));
     if let Some(form) = import.form() {
         print_form(&form);
     }
 }
 
-fn print_form(file: &FileForm) {
+/// The form of a file: its encoding, what separates its cells, and whether it has a header.
+pub fn form_of(file: &FileForm) -> String {
     let delimiter = match file.form.delimiter {
         b'\t' => "tab".to_owned(),
         other => format!("\"{}\"", char::from(other)),
@@ -202,16 +232,31 @@ fn print_form(file: &FileForm) {
     } else {
         "no header"
     };
-    println!(
-        "{}, cells separated by {delimiter}, {header}",
-        file.form.encoding.as_str()
-    );
+    let part = file.form.part.as_ref().map(|part| format!("\"{}\", ", harmless(part)));
+    let part = part.unwrap_or_default();
+    let skipped = match file.form.skipped_lines {
+        0 => String::new(),
+        1 => ", 1 line before it".to_owned(),
+        lines => format!(", {lines} lines before it"),
+    };
+    match file.form.format {
+        FileFormat::Text => {
+            let encoding = file.form.encoding.as_str();
+            format!("{part}{encoding}, cells separated by {delimiter}, {header}{skipped}")
+        }
+        FileFormat::Workbook => format!("sheet {part}{header}{skipped}"),
+        FileFormat::JsonLines => format!("{part}JSON, an object a line"),
+    }
+}
+
+fn print_form(file: &FileForm) {
+    say(&form_of(file));
     for column in &file.columns {
         let target = match (&column.target, &column.suggestion) {
             (Some(target), _) => target.clone(),
             (None, Some(suggestion)) => format!("nowhere (looks like {suggestion})"),
             (None, None) => "nowhere".to_owned(),
         };
-        println!("  {}", harmless(&format!("{} -> {target}", column.column)));
+        say(&format!("  {}", harmless(&format!("{} -> {target}", column.column))));
     }
 }

@@ -1,18 +1,17 @@
 //! From the rows of a file to batches, in a thread of its own while earlier batches are written.
 
-use super::rows::{Row, Rows};
-use super::source::unreadable;
+use super::rows::Row;
+use super::table::RowSource;
 use crate::error::Error;
-use crate::import::plan::options::{ImportMode, SubscriberImport};
+use crate::import::plan::options::{EventImport, ImportMode, SubscriberImport};
 use crate::import::report::{ImportReport, ProblemKind, RowProblem};
 use crate::import::write::batch::{Batch, Items};
-use crate::import::write::events::EventReader;
+use crate::import::write::event_row::EventReader;
 use crate::import::write::person::{Person, PersonReader, is_role};
 use crate::import::write::subscribers::suppressed;
 use crate::rule::Status;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
-use std::io::BufRead;
 use twox_hash::XxHash64;
 
 /// A batch ends early where its cells hold this many bytes.
@@ -23,7 +22,7 @@ pub enum Kind {
     /// As people.
     People(Box<PersonReader>, Box<SubscriberImport>),
     /// As events.
-    Events(EventReader),
+    Events(Box<EventReader>, Box<EventImport>),
 }
 
 /// Reads batches.
@@ -38,6 +37,8 @@ pub struct BatchReader<'a> {
     pub row: u64,
     /// How many batches have been read.
     pub number: i32,
+    /// A row that was read to learn that it is not of the batch before.
+    ahead: Option<Row>,
     seen: Seen,
     /// Hashes of addresses that earlier rows say not to write to, in a dry run.
     withheld: HashSet<u64>,
@@ -52,6 +53,7 @@ impl<'a> BatchReader<'a> {
             is_dry_run,
             row: 0,
             number: 0,
+            ahead: None,
             seen: Seen::default(),
             withheld: HashSet::new(),
         }
@@ -63,7 +65,7 @@ impl<'a> BatchReader<'a> {
     /// Those of the source, also if it ends before.
     pub fn skip(
         &mut self,
-        rows: &mut impl RowSource,
+        rows: &mut dyn RowSource,
         count: u64,
         batches: i32,
     ) -> Result<(), Error> {
@@ -76,12 +78,12 @@ impl<'a> BatchReader<'a> {
             };
             self.row += 1;
             let known = match self.kind {
-                Kind::People(reader, _) => reader.email_of(row).map(|email| hash(&email)),
-                Kind::Events(reader) if self.is_dry_run => {
-                    let read = reader.read(row).ok();
-                    read.and_then(|event| event.identity().map(hash_all))
+                Kind::People(reader, _) => reader.email_of(&row).map(|email| hash(&email)),
+                Kind::Events(reader, _) if self.is_dry_run => {
+                    let read = reader.read(&row).ok();
+                    read.and_then(|(event, _)| event.identity().map(hash_all))
                 }
-                Kind::Events(_) => None,
+                Kind::Events(..) => None,
             };
             if let Some(known) = known {
                 self.seen.insert(known);
@@ -95,22 +97,41 @@ impl<'a> BatchReader<'a> {
     ///
     /// # Errors
     /// Those of the source.
-    pub fn next(&mut self, rows: &mut impl RowSource) -> Result<Option<Batch>, Error> {
+    pub fn next(&mut self, rows: &mut dyn RowSource) -> Result<Option<Batch>, Error> {
         let mut gathering = Gathering::new(self.kind);
         let mut bytes = 0;
         while gathering.report.rows < self.batch_rows && bytes < MAX_BYTES {
-            let Some(row) = rows.next()? else {
+            let Some(row) = self.next_row(rows)? else {
                 break;
             };
-            self.row += 1;
+            if row.is_footer {
+                let message = "it stands below the table and is no part of it; it was left out".to_owned();
+                gathering.say(RowProblem::new(row.line, ProblemKind::Remark, message));
+                continue;
+            }
             gathering.report.rows += 1;
-            bytes += row
-                .cells
-                .as_ref()
-                .map_or(0, |cells| cells.iter().map(String::len).sum());
-            self.gather(row, &mut gathering);
+            bytes += size(&row);
+            if let Some(remark) = row.remark.clone() {
+                gathering.say(RowProblem::new(row.line, ProblemKind::Remark, remark));
+            }
+            match self.kind {
+                Kind::People(reader, options) => match reader.read(&row) {
+                    Ok(read) => {
+                        read.remarks.into_iter().for_each(|remark| gathering.say(remark));
+                        self.gather_person(read.person, options, &mut gathering);
+                    }
+                    Err(problem) => gathering.say(problem.of_row(row)),
+                },
+                Kind::Events(reader, _) => {
+                    let others = self.next_lines(reader, &row, rows)?;
+                    gathering.report.rows += others.len() as u64;
+                    gathering.report.folded += others.len() as u64;
+                    bytes += others.iter().map(size).sum::<usize>();
+                    self.gather_event(reader, row, &others, &mut gathering);
+                }
+            }
         }
-        if gathering.report.rows == 0 {
+        if gathering.report.rows == 0 && gathering.problems.is_empty() {
             return Ok(None);
         }
         self.number += 1;
@@ -128,24 +149,55 @@ impl<'a> BatchReader<'a> {
         }))
     }
 
-    fn gather(&mut self, row: Row, gathering: &mut Gathering) {
-        match (self.kind, &mut gathering.items) {
-            (Kind::People(reader, options), Items::People(_)) => match reader.read(row) {
-                Ok(person) => self.gather_person(person, options, gathering),
-                Err(problem) => gathering.say(problem),
-            },
-            (Kind::Events(reader), Items::Events(events)) => match reader.read(row) {
-                Ok(event) => {
-                    let key = event.identity().map(hash_all);
-                    if self.is_dry_run && key.is_some_and(|key| !self.seen.insert(key)) {
-                        gathering.report.unchanged += 1;
-                    } else {
-                        events.push(event);
-                    }
+    fn next_row(&mut self, rows: &mut dyn RowSource) -> Result<Option<Row>, Error> {
+        let row = match self.ahead.take() {
+            Some(row) => Some(row),
+            None => rows.next()?,
+        };
+        self.row += u64::from(row.is_some());
+        Ok(row)
+    }
+
+    /// Reads the further lines of an order, if lines are folded.
+    fn next_lines(&mut self, reader: &EventReader, first: &Row, rows: &mut dyn RowSource) -> Result<Vec<Row>, Error> {
+        let mut lines = Vec::new();
+        let Some(order) = reader.order_of(first) else {
+            return Ok(lines);
+        };
+        let mut bytes = 0;
+        while let Some(row) = self.next_row(rows)? {
+            bytes += size(&row);
+            if reader.order_of(&row) != Some(order) || bytes > MAX_BYTES {
+                self.row -= 1;
+                self.ahead = Some(row);
+                break;
+            }
+            lines.push(row);
+        }
+        Ok(lines)
+    }
+
+    fn gather_event(&mut self, reader: &EventReader, row: Row, others: &[Row], gathering: &mut Gathering) {
+        let (event, remarks) = match reader.fold_rows(&row, others) {
+            Ok(read) => read,
+            Err(problem) => {
+                // Every line of the order is left out with the first.
+                gathering.report.folded -= others.len() as u64;
+                for other in others {
+                    let message = format!("it is a line of the same order as line {}, which was left out", row.line);
+                    let other_problem = RowProblem::new(other.line, problem.kind, message);
+                    gathering.say(other_problem.of_row(other.clone()));
                 }
-                Err(problem) => gathering.say(problem),
-            },
-            _ => {}
+                gathering.say(problem.of_row(row));
+                return;
+            }
+        };
+        remarks.into_iter().for_each(|remark| gathering.say(remark));
+        let key = event.identity().map(hash_all);
+        if self.is_dry_run && key.is_some_and(|key| !self.seen.insert(key)) {
+            gathering.report.unchanged += 1;
+        } else if let Items::Events(events) = &mut gathering.items {
+            events.push(event);
         }
     }
 
@@ -169,13 +221,13 @@ impl<'a> BatchReader<'a> {
             if options.mode == ImportMode::Insert {
                 return;
             }
-            let status = person.status;
+            let status = person.status();
             let later = person.clone();
             let Items::People(people) = &mut gathering.items else {
                 return;
             };
             let earlier = &mut people[place];
-            let stored = earlier.status;
+            let stored = earlier.status();
             if earlier.merge(person, options.fill_missing, raises)
                 && let Some(status) = status
             {
@@ -190,7 +242,7 @@ impl<'a> BatchReader<'a> {
             person.is_again = true;
             person.was_withheld = self.withheld.contains(&hash);
         }
-        if self.is_dry_run && person.status.is_some_and(Status::withholds) {
+        if self.is_dry_run && person.status().is_some_and(Status::withholds) {
             self.withheld.insert(hash);
         }
         if let Items::People(people) = &mut gathering.items {
@@ -213,32 +265,6 @@ fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Repeated, message).of_cell("email", person.email())
 }
 
-/// Where rows come from: some that were looked at already, and the rest of the file.
-pub trait RowSource {
-    /// Returns the next row.
-    ///
-    /// # Errors
-    /// Those of the source.
-    fn next(&mut self) -> Result<Option<Row>, Error>;
-}
-
-/// The rows of a file, the first of which were looked at already.
-pub struct Peeked<'r, R> {
-    /// The first rows.
-    pub first: std::vec::IntoIter<Row>,
-    /// The rest.
-    pub rest: &'r mut Rows<R>,
-}
-
-impl<R: BufRead> RowSource for Peeked<'_, R> {
-    fn next(&mut self) -> Result<Option<Row>, Error> {
-        match self.first.next() {
-            Some(row) => Ok(Some(row)),
-            None => self.rest.next_row().map_err(unreadable),
-        }
-    }
-}
-
 /// A batch as it comes to be.
 struct Gathering {
     items: Items,
@@ -254,7 +280,7 @@ impl Gathering {
         Gathering {
             items: match kind {
                 Kind::People(..) => Items::People(Vec::new()),
-                Kind::Events(_) => Items::Events(Vec::new()),
+                Kind::Events(..) => Items::Events(Vec::new()),
             },
             places: HashMap::new(),
             report: ImportReport::default(),
@@ -267,6 +293,11 @@ impl Gathering {
         self.report.count(problem.kind);
         self.problems.push(problem);
     }
+}
+
+/// How many bytes the cells of a row hold.
+fn size(row: &Row) -> usize {
+    row.cells.as_ref().map_or(0, |cells| cells.iter().map(String::len).sum())
 }
 
 fn hash(text: &str) -> u64 {

@@ -5,12 +5,16 @@
 //! is open and only up to a bound; where joining does not lead to a well-formed row, the first line stands alone as a
 //! broken one and the others are read again.
 
+use super::encoding::Encoding;
+use super::source::unreadable;
+use super::table::{RowSource, is_blank};
 use crate::audience::formula;
+use crate::error::Error;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
 /// The longest row, in bytes.
-const MAX_ROW: usize = 1 << 20;
+pub const MAX_ROW: usize = 1 << 20;
 
 /// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,22 @@ pub struct Row {
     pub line: u64,
     /// Its cells, or why it cannot be read.
     pub cells: Result<Vec<String>, String>,
+    /// What is to be said of how it was read.
+    pub remark: Option<String>,
+    /// Whether it stands below the table and is no part of it.
+    pub is_footer: bool,
+}
+
+impl Row {
+    /// A row of which nothing is to be said.
+    pub fn of(line: u64, cells: Result<Vec<String>, String>) -> Row {
+        Row {
+            line,
+            cells,
+            remark: None,
+            is_footer: false,
+        }
+    }
 }
 
 /// How cells are told apart.
@@ -28,8 +48,27 @@ pub struct Dialect {
     pub delimiter: u8,
     /// What stands around a cell that may hold delimiters and line ends; none if no cell is quoted.
     pub quote: Option<u8>,
+    /// What ends a line: LF, perhaps behind CR, or CR alone.
+    pub line_end: u8,
     /// Whether the text was decoded from another encoding: U+FFFD then stands for bytes that mean nothing.
     pub is_decoded: bool,
+    /// The encoding of cells that are not in UTF-8.
+    pub of_other_cells: Option<Encoding>,
+    /// How many lines are passed over at the start.
+    pub skipped_lines: u64,
+}
+
+impl Default for Dialect {
+    fn default() -> Dialect {
+        Dialect {
+            delimiter: b',',
+            quote: Some(b'"'),
+            line_end: b'\n',
+            is_decoded: false,
+            of_other_cells: None,
+            skipped_lines: 0,
+        }
+    }
 }
 
 /// Reads rows.
@@ -61,7 +100,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// Returns the next row that is not an empty line.
+    /// Returns the next row that has a cell which is not empty.
     ///
     /// # Errors
     /// Those of the source.
@@ -72,22 +111,35 @@ impl<R: BufRead> Rows<R> {
             };
             self.line += 1;
             let line = self.line;
-            if first.text.iter().all(u8::is_ascii_whitespace) {
+            if line <= self.dialect.skipped_lines || first.text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let cells = if first.length > first.text.len() {
-                Err(too_long(first.length))
+            let (cells, is_mixed) = if first.length > first.text.len() {
+                (Err(too_long(first.length)), false)
             } else {
                 self.read_row(&first.text)?
             };
-            return Ok(Some(Row { line, cells }));
+            if cells.as_ref().is_ok_and(|cells| cells.iter().all(|cell| is_blank(cell))) {
+                continue;
+            }
+            let mut row = Row::of(line, cells);
+            if let Some(encoding) = self.dialect.of_other_cells.filter(|_| is_mixed) {
+                row.remark = Some(format!("the line is not in UTF-8 as the file is; it was read as {}", encoding.as_str()));
+            }
+            return Ok(Some(row));
         }
     }
 
-    /// Reads the row that begins with this line, taking further lines while a quoted cell is open.
-    fn read_row(&mut self, first: &[u8]) -> io::Result<Result<Vec<String>, String>> {
+    /// Reads the row that begins with this line, taking further lines while a quoted cell is open. Returns also whether a cell
+    /// is in another encoding.
+    fn read_row(&mut self, first: &[u8]) -> io::Result<(Result<Vec<String>, String>, bool)> {
         let mut row = Cutter::new(self.dialect);
         row.take(first);
+        if let Place::Broken(_) = row.place
+            && let Some(escaped) = self.read_escaped(first).filter(|row| [Place::End, Place::Quoted].contains(&row.place))
+        {
+            row = escaped;
+        }
         let mut length = first.len();
         let mut taken: Vec<Line> = Vec::new();
         while row.place == Place::Quoted && length < MAX_ROW {
@@ -101,17 +153,37 @@ impl<R: BufRead> Rows<R> {
         Ok(match row.place {
             Place::End if length <= MAX_ROW => {
                 self.line += taken.len() as u64;
-                let is_decoded = self.dialect.is_decoded;
-                let cells = row.cells.into_iter().enumerate();
-                cells.map(|cell| read_cell(cell, is_decoded)).collect()
+                self.finish(row)
             }
-            Place::Broken(message) if taken.is_empty() => Err(message),
+            Place::Broken(message) if taken.is_empty() => (Err(message), false),
             // The quote is not closed where it should be: what was joined to it are rows of their own.
             _ => {
                 self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
-                Err(unclosed(self.dialect.quote.unwrap_or(b'"')))
+                match self.read_escaped(first).filter(|row| row.place == Place::End) {
+                    Some(row) => self.finish(row),
+                    None => (Err(unclosed(self.dialect.quote.unwrap_or(b'"'))), false),
+                }
             }
         })
+    }
+
+    /// Cuts a line of a program that writes a quote within a quoted cell behind a backslash, if it may be one.
+    fn read_escaped(&self, first: &[u8]) -> Option<Cutter> {
+        let quote = self.dialect.quote?;
+        let may_be = first.windows(2).any(|pair| pair == [b'\\', quote]);
+        may_be.then(|| {
+            let mut row = Cutter::new(self.dialect);
+            row.has_escapes = true;
+            row.take(first);
+            row
+        })
+    }
+
+    fn finish(&self, row: Cutter) -> (Result<Vec<String>, String>, bool) {
+        let mut is_mixed = false;
+        let cells = row.cells.into_iter().enumerate();
+        let cells = cells.map(|cell| read_cell(cell, self.dialect, &mut is_mixed)).collect();
+        (cells, is_mixed)
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
@@ -122,8 +194,8 @@ impl<R: BufRead> Rows<R> {
         let bound = MAX_ROW as u64 + 1;
         let mut length = Read::by_ref(&mut self.source)
             .take(bound)
-            .read_until(b'\n', &mut text)?;
-        if length == MAX_ROW + 1 && !text.ends_with(b"\n") {
+            .read_until(self.dialect.line_end, &mut text)?;
+        if length == MAX_ROW + 1 && !text.ends_with(&[self.dialect.line_end]) {
             text.truncate(SHOWN);
             length += self.skip_line()?;
         }
@@ -140,7 +212,7 @@ impl<R: BufRead> Rows<R> {
         let mut skipped = 0;
         loop {
             let available = self.source.fill_buf()?;
-            let end = available.iter().position(|byte| *byte == b'\n');
+            let end = available.iter().position(|byte| *byte == self.dialect.line_end);
             let used = end.map_or(available.len(), |end| end + 1);
             self.source.consume(used);
             skipped += used;
@@ -180,6 +252,8 @@ const BARE_RETURN: &str =
 enum Place {
     /// Before the first character of a cell.
     Start,
+    /// After blanks at the start of a cell.
+    Lead,
     /// In a cell without quotes around it.
     Plain,
     /// In a quoted cell.
@@ -200,6 +274,8 @@ struct Cutter {
     cells: Vec<Vec<u8>>,
     cell: Vec<u8>,
     place: Place,
+    /// Whether a backslash in a quoted cell takes the meaning from the character behind it.
+    has_escapes: bool,
 }
 
 impl Cutter {
@@ -209,13 +285,14 @@ impl Cutter {
             cells: Vec::new(),
             cell: Vec::new(),
             place: Place::Start,
+            has_escapes: false,
         }
     }
 
     /// Takes the next line of the row, with its line end if it has one. Unless a quoted cell is open then, the row has
     /// come to its end or is broken.
     fn take(&mut self, line: &[u8]) {
-        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = line.strip_suffix(&[self.dialect.line_end]).unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         if self.place == Place::Start && self.is_plain(content) {
             let cells = content.split(|byte| *byte == self.dialect.delimiter);
@@ -223,8 +300,13 @@ impl Cutter {
             self.place = Place::End;
             return;
         }
-        for byte in content {
-            self.place = self.step(*byte);
+        let mut bytes = content.iter().copied();
+        while let Some(byte) = bytes.next() {
+            if self.has_escapes && self.place == Place::Quoted && byte == b'\\' {
+                self.cell.push(bytes.next().unwrap_or(b'\\'));
+                continue;
+            }
+            self.place = self.step(byte);
             if let Place::Broken(_) = self.place {
                 return;
             }
@@ -261,6 +343,15 @@ impl Cutter {
             }
             _ if byte == b'\r' => Place::Broken(BARE_RETURN.to_owned()),
             Place::Start if is_quote => Place::Quoted,
+            // A quote behind blanks opens a cell as well, and the blanks are none of it.
+            Place::Lead if is_quote => {
+                self.cell.clear();
+                Place::Quoted
+            }
+            Place::Start | Place::Lead if byte == b' ' || byte == b'\t' => {
+                self.cell.push(byte);
+                Place::Lead
+            }
             Place::Quote | Place::Blanks if byte == b' ' || byte == b'\t' => Place::Blanks,
             Place::Quote | Place::Blanks => {
                 Place::Broken(after_quote(self.dialect.quote.unwrap_or(b'"')))
@@ -273,18 +364,23 @@ impl Cutter {
     }
 }
 
-fn read_cell((position, cell): (usize, Vec<u8>), is_decoded: bool) -> Result<String, String> {
-    let text = String::from_utf8(cell).map_err(|error| {
-        format!(
-            "expected UTF-8 text, found other bytes in cell {}: \"{}\"; save the file as UTF-8 or name its encoding",
-            position + 1,
-            String::from_utf8_lossy(error.as_bytes())
-                .chars()
-                .take(40)
-                .collect::<String>()
-        )
-    })?;
-    if is_decoded && text.contains('\u{fffd}') {
+/// Reads the characters of a cell, and notes whether they are in another encoding than the file.
+fn read_cell((position, cell): (usize, Vec<u8>), dialect: Dialect, is_mixed: &mut bool) -> Result<String, String> {
+    let text = match (String::from_utf8(cell), dialect.of_other_cells) {
+        (Ok(text), _) => text,
+        (Err(error), Some(encoding)) => {
+            *is_mixed = true;
+            encoding.decode(error.as_bytes())
+        }
+        (Err(error), None) => {
+            let shown: String = String::from_utf8_lossy(error.as_bytes()).chars().take(40).collect();
+            return Err(format!(
+                "expected UTF-8 text, found other bytes in cell {}: \"{shown}\"; save the file as UTF-8 or name its encoding",
+                position + 1
+            ));
+        }
+    };
+    if dialect.is_decoded && text.contains('\u{fffd}') {
         let shown: String = text.chars().take(40).collect();
         return Err(format!(
             "expected text in the encoding of the file, found bytes that mean nothing in cell {}: \"{shown}\"",
@@ -298,16 +394,21 @@ fn read_cell((position, cell): (usize, Vec<u8>), is_decoded: bool) -> Result<Str
     })
 }
 
+impl<R: BufRead> RowSource for Rows<R> {
+    fn next(&mut self) -> Result<Option<Row>, Error> {
+        self.next_row().map_err(unreadable)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Vec<(u64, Result<Vec<String>, String>)> {
-        let dialect = Dialect {
-            delimiter: b',',
-            quote: Some(b'"'),
-            is_decoded: false,
-        };
+        read_as(text, Dialect::default())
+    }
+
+    fn read_as(text: &[u8], dialect: Dialect) -> Vec<(u64, Result<Vec<String>, String>)> {
         let mut rows = Rows::new(text, dialect);
         let mut found = Vec::new();
         while let Some(row) = rows.next_row().expect("memory can be read") {
@@ -421,5 +522,60 @@ mod tests {
                 .is_err_and(|message| message.contains("UTF-8"))
         );
         assert_eq!(rows[2], (3, cells(&["b"])));
+    }
+
+    #[test]
+    fn cells_of_another_encoding_are_decoded() {
+        let dialect = Dialect {
+            of_other_cells: Encoding::parse("windows-1252"),
+            ..Dialect::default()
+        };
+        let mut rows = Rows::new(&b"M\xc3\xbcller\nM\xfcller\n"[..], dialect);
+        let mut next = || rows.next_row().expect("memory can be read").expect("a row");
+        let (first, second) = (next(), next());
+        assert_eq!((first.cells, first.remark), (cells(&["Müller"]), None));
+        assert_eq!(second.cells, cells(&["Müller"]));
+        assert!(second.remark.is_some_and(|remark| remark.contains("windows-1252")));
+    }
+
+    #[test]
+    fn lines_that_end_with_cr_alone() {
+        let dialect = Dialect {
+            line_end: b'\r',
+            ..Dialect::default()
+        };
+        let rows = read_as(b"a,b\r\"x\ry\",2\r\rz,3", dialect);
+        assert_eq!(rows, [(1, cells(&["a", "b"])), (2, cells(&["x\ry", "2"])), (5, cells(&["z", "3"]))]);
+    }
+
+    #[test]
+    fn blanks_may_stand_before_a_quote() {
+        let rows = read(b"\"a\", \"b, c\",  d\n e , \"{\"\"x\"\": 1}\"\n");
+        assert_eq!(rows, [(1, cells(&["a", "b, c", "  d"])), (2, cells(&[" e ", "{\"x\": 1}"]))]);
+    }
+
+    #[test]
+    fn quotes_may_stand_behind_a_backslash() {
+        let rows = read(b"\"say \\\"hi\\\" now\",1\n\"a\\\"\",2\n\"C:\\\",3\n\"{\\\"a\\\": \\\"b\\\"}\",4\n");
+        assert_eq!(
+            rows,
+            [
+                (1, cells(&["say \"hi\" now", "1"])),
+                (2, cells(&["a\"", "2"])),
+                (3, cells(&["C:\\", "3"])),
+                (4, cells(&["{\"a\": \"b\"}", "4"])),
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_without_values_are_passed_over() {
+        let rows = read(b"a,b\n,,\n\0\0\n\" \",\n1,2\n\x1a");
+        assert_eq!(rows, [(1, cells(&["a", "b"])), (5, cells(&["1", "2"]))]);
+        let dialect = Dialect {
+            skipped_lines: 2,
+            ..Dialect::default()
+        };
+        assert_eq!(read_as(b"Report\n\na,b\n", dialect), [(3, cells(&["a", "b"]))]);
     }
 }

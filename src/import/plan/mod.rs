@@ -1,30 +1,54 @@
 //! What is settled before the first row is written: where columns go, which groups there are, how days are written.
+//!
+//! The whole file is read once for that (`look.rs`, `profile.rs`). Then each column is decided on (`decide.rs`), with
+//! the names that fields have in other programs (`vocabulary.rs`), the words for consent (`consent_words.rs`) and what
+//! is recorded of well-known programs (`presets.rs`). What is open is asked, with a proposal that settles it
+//! (`question.rs`, `propose.rs`, `analysis.rs`). What is settled is kept with the import.
 
+pub(in crate::import) mod analysis;
+pub(in crate::import) mod column;
+pub(in crate::import) mod consent_words;
+pub(in crate::import) mod decide;
+pub(in crate::import) mod event_columns;
+pub(in crate::import) mod header;
+pub(in crate::import) mod look;
 pub(in crate::import) mod mapping;
 pub(in crate::import) mod options;
-pub(in crate::import) mod suggest;
+pub(in crate::import) mod presets;
+pub(in crate::import) mod profile;
+#[cfg(test)]
+mod properties;
+pub(in crate::import) mod propose;
+pub(in crate::import) mod question;
+pub(in crate::import) mod status_words;
+pub(in crate::import) mod target;
+pub(in crate::import) mod vocabulary;
+
+use self::analysis::{Analysis, Looked, open_questions};
+use self::column::{ColumnPlan, StoredPlan, format_of, format_of_event};
+use self::decide::{Decider, Decisions};
+use self::event_columns::{EventTarget, map_event_columns};
+use self::mapping::{Columns, make_fields};
+use self::options::{EventImport, ImportOptions, SubscriberImport};
+use self::target::Target;
 use super::file::reader::Kind;
-use super::file::rows::{Row, Rows};
-use super::file::source::{Form, unreadable};
-use super::job::{FileForm, Import, Made, MappedColumn};
-use super::value::dates::{DateFormat, DateReader};
-use super::write::events::{EventReader, EventTarget, map_event_columns};
+use super::file::source::Form;
+use super::job::{self, FileForm, Import, Made, MappedColumn};
+use super::file::table::is_own_export;
+use super::write::event_row::EventReader;
 use super::write::person::PersonReader;
-use crate::audience::clean::{clean_email, clean_text};
+use crate::audience::catalogue::load_catalogue;
+use crate::audience::clean::clean_text;
+use crate::audience::event_bounds::clean_name;
 use crate::audience::group;
 use crate::db::Db;
 use crate::db::schema::imports;
 use crate::error::{Error, InputCode, InputProblem};
-use crate::import::plan::mapping::{Columns, Target, make_fields, map_subscriber_columns};
-use crate::import::plan::options::{EventImport, ImportOptions, SubscriberImport};
-use crate::import::plan::suggest::suggest;
+use crate::rule::join_first;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use diesel::prelude::*;
-use std::io::BufRead;
-
-/// How many rows are looked at to suggest where columns go.
-const LOOKED_AT: usize = 50;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// What an import needs to read and write rows.
 pub struct Plan {
@@ -32,88 +56,207 @@ pub struct Plan {
     pub kind: Kind,
     /// The groups to add to; none for one that is not made in a dry run.
     pub groups: Vec<Option<i64>>,
-    /// The rows that were looked at.
-    pub first_rows: Vec<Row>,
+    /// The groups that single rows name, by the name.
+    pub named_groups: HashMap<String, Option<i64>>,
 }
 
-/// Settles everything, and writes down what was found out about the file.
+/// What was settled of a file, as it is kept with the import: whoever resumes it reads the file in the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settled {
+    /// What each column is, in their order.
+    pub columns: Vec<StoredPlan>,
+    /// What every row has, by the names of targets.
+    pub constants: Vec<(String, String)>,
+    /// The names of the groups that single rows name.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// Decides what becomes of a file that was looked at, and keeps that with the import.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong with the header or the options.
-pub fn prepare<R: BufRead>(
+/// [`Error::Invalid`] with everything that is wrong with the options, or that has to be settled.
+pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, looked: &Looked) -> Result<(), Error> {
+    let delimiter = form.delimiter;
+    let failed = db.run_here(|connection| match options {
+        ImportOptions::Subscribers(options) => {
+            let catalogue = load_catalogue(connection)?;
+            let decider = Decider {
+                catalogue: &catalogue,
+                options,
+                names: &looked.names,
+                profiles: &looked.profiles,
+                file_name: form.part.as_deref().unwrap_or(&import.file_name),
+                delimiter,
+            };
+            let decisions = decider.decide();
+            let analysis = Analysis::of(&decider, &decisions, looked);
+            let failed = match decisions.problems.is_empty() {
+                false => Some(Error::Invalid(decisions.problems.clone())),
+                true => open_questions(&analysis),
+            };
+            let targets: Vec<Option<String>> = decisions.columns.iter().map(|decision| decision.target.name()).collect();
+            let settled = failed.is_none().then(|| settled_of(&decisions, looked));
+            let form = file_form(form, looked, &targets, settled);
+            job::store_analysis(connection, import.id, &form, &analysis)?;
+            Ok(failed)
+        }
+        ImportOptions::Events(options) => {
+            let columns = Columns {
+                names: &looked.names,
+                delimiter,
+            };
+            let mapped = map_event_columns(columns, options);
+            let targets: Vec<Option<String>> = match &mapped {
+                Ok(targets) => targets.iter().map(EventTarget::name).collect(),
+                Err(_) => vec![None; looked.names.len()],
+            };
+            let analysis = Analysis::of_events(&targets, looked, mapped.as_ref().err());
+            let settled = mapped.is_ok().then(|| Settled {
+                columns: Vec::new(),
+                constants: Vec::new(),
+                groups: Vec::new(),
+            });
+            let form = file_form(form, looked, &targets, settled);
+            job::store_analysis(connection, import.id, &form, &analysis)?;
+            Ok(mapped.err())
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
+    let columns = decisions.columns.iter().zip(&looked.profiles);
+    let columns = columns.map(|(decision, profile)| StoredPlan {
+        target: decision.target.write(),
+        decimal: profile.decimal(),
+        empty_is_no: profile.has_marks_only(),
+    });
+    let constants = decisions.constants.iter();
+    Settled {
+        columns: columns.collect(),
+        constants: constants.map(|(target, value)| (target.write(), value.clone())).collect(),
+        groups: looked.groups.iter().cloned().collect(),
+    }
+}
+
+fn file_form(form: &Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
+    let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
+    FileForm {
+        form: form.clone(),
+        columns: columns
+            .map(|((name, profile), target)| MappedColumn {
+                column: name.trim().replace('\0', "\u{fffd}"),
+                target: target.clone(),
+                suggestion: propose::suggestion(profile, name.trim()),
+            })
+            .collect(),
+        settled,
+    }
+}
+
+/// Makes the groups and custom fields that are to be made, and returns how the rows of a settled file become people or
+/// events.
+///
+/// # Errors
+/// [`Error::Invalid`] with everything that is wrong with the options.
+pub fn prepare(
     db: &Db,
     import: &Import,
     options: &ImportOptions,
-    rows: &mut Rows<R>,
-    form: Form,
+    names: &[String],
     moment: DateTime<Utc>,
 ) -> Result<Plan, Error> {
-    let (header, first_rows) = read_first(rows, form)?;
-    let sample: Vec<Vec<String>> = first_rows
-        .iter()
-        .filter_map(|row| row.cells.as_ref().ok().cloned())
-        .collect();
-    let names = header.unwrap_or_else(|| made_up_names(&sample, options));
-    let columns = Columns {
-        names: &names,
-        sample: &sample,
-        delimiter: form.delimiter,
-        numbers: options.file().numbers(),
-    };
-    let (kind, groups) = db.run_here(|connection| {
-        store_form(connection, import.id, form, columns, None)?;
+    let settled = import.form().and_then(|form| form.settled);
+    let settled = settled.ok_or_else(|| Error::Internal("an import that is not settled is to be run".to_owned()))?;
+    db.run_here(|connection| {
         connection.transaction(|connection| match options {
             ImportOptions::Subscribers(options) => {
-                let targets = map_subscriber_columns(connection, columns, options)?;
-                let stored = targets.iter().map(target_name).collect();
-                store_form(connection, import.id, form, columns, Some(stored))?;
-                let groups = settle(connection, import, &targets, options, moment)?;
-                let reader = person_reader(&names, targets, options, moment);
+                let reader = person_reader(&settled, names, options, moment)?;
+                let creates_groups = options.create_groups || is_own_export(names);
+                let making = Making {
+                    options,
+                    creates_groups,
+                    moment,
+                };
+                let (groups, named_groups) = make(connection, import, names, &reader.columns, &settled.groups, &making)?;
                 let kind = Kind::People(Box::new(reader), Box::new(cleaned(options)?));
-                Ok((kind, groups))
+                Ok(Plan {
+                    kind,
+                    groups,
+                    named_groups,
+                })
             }
             ImportOptions::Events(options) => {
-                let targets = map_event_columns(columns, options)?;
-                let stored = targets.iter().map(EventTarget::name).collect();
-                store_form(connection, import.id, form, columns, Some(stored))?;
-                let kind = Kind::Events(EventReader {
-                    header: names.clone(),
-                    targets,
-                    dates: dates(options.date_format.as_ref(), options.time_zone),
-                    numbers: options.file.numbers(),
-                });
-                Ok((kind, Vec::new()))
+                let columns = Columns {
+                    names,
+                    delimiter: b',',
+                };
+                let reader = event_reader(map_event_columns(columns, options)?, names, options)?;
+                let kind = Kind::Events(Box::new(reader), Box::new(options.clone()));
+                Ok(Plan {
+                    kind,
+                    groups: Vec::new(),
+                    named_groups: HashMap::new(),
+                })
             }
         })
-    })?;
-    Ok(Plan {
-        kind,
-        groups,
-        first_rows,
+    })
+}
+
+fn event_reader(targets: Vec<EventTarget>, names: &[String], options: &EventImport) -> Result<EventReader, Error> {
+    let name = |text: &String| clean_name(text).map_err(|message| Error::invalid("event", message));
+    let fold = options.fold.as_ref();
+    Ok(EventReader {
+        header: names.to_vec(),
+        targets,
+        format: format_of_event(options, names),
+        event: options.event.as_ref().map(name).transpose()?,
+        fold: fold.and_then(|fold| names.iter().position(|name| name.trim() == fold.trim())),
     })
 }
 
 fn person_reader(
+    settled: &Settled,
     names: &[String],
-    targets: Vec<Target>,
     options: &SubscriberImport,
     now: DateTime<Utc>,
-) -> PersonReader {
-    PersonReader {
-        header: names.to_vec(),
-        targets,
-        dates: dates(options.date_format.as_ref(), options.time_zone),
-        numbers: options.file.numbers(),
-        statuses: options.statuses.clone(),
+) -> Result<PersonReader, Error> {
+    let unknown = |text: &String| Error::Internal(format!("an import goes to {text}, which is unknown"));
+    let read = |text: &String| Target::read(text).ok_or_else(|| unknown(text));
+    let mut columns = Vec::with_capacity(names.len());
+    for (position, stored) in settled.columns.iter().enumerate().take(names.len()) {
+        let mut format = format_of(options, names, position);
+        format.numbers.decimal = format.numbers.decimal.or(stored.decimal);
+        format.empty_is_no = stored.empty_is_no;
+        columns.push(ColumnPlan {
+            target: read(&stored.target)?,
+            format,
+        });
+    }
+    let mut constants = Vec::new();
+    for (target, value) in &settled.constants {
+        let plan = ColumnPlan {
+            target: read(target)?,
+            format: column::plain_format(),
+        };
+        constants.push((plan, value.clone()));
+    }
+    let preset = options.from.as_deref().and_then(presets::Preset::find);
+    let recorded = preset.map(|preset| preset.statuses).unwrap_or_default();
+    let recorded = recorded.iter().map(|(word, status)| ((*word).to_owned(), *status));
+    Ok(PersonReader {
+        header: names.iter().map(|name| name.trim().to_owned()).collect(),
+        columns,
+        constants,
+        statuses: options.statuses.iter().cloned().chain(recorded).collect(),
+        is_strict: options.strict,
         now,
-    }
-}
-
-fn dates(format: Option<&DateFormat>, zone: Option<Tz>) -> DateReader {
-    DateReader {
-        format: format.cloned(),
-        zone: zone.unwrap_or(Tz::UTC),
-    }
+    })
 }
 
 /// The options with the texts that are stored in their normal form.
@@ -134,152 +277,101 @@ fn cleaned(options: &SubscriberImport) -> Result<SubscriberImport, Error> {
     })
 }
 
-/// Reads the header, if there is one, and the first rows.
-fn read_first<R: BufRead>(
-    rows: &mut Rows<R>,
-    form: Form,
-) -> Result<(Option<Vec<String>>, Vec<Row>), Error> {
-    let header = if form.has_header {
-        Some(read_header(rows)?)
-    } else {
-        None
-    };
-    let mut first = Vec::new();
-    while first.len() < LOOKED_AT
-        && let Some(row) = rows.next_row().map_err(unreadable)?
-    {
-        first.push(row);
-    }
-    Ok((header, first))
+/// How groups and custom fields are made.
+struct Making<'o> {
+    options: &'o SubscriberImport,
+    creates_groups: bool,
+    moment: DateTime<Utc>,
 }
 
-fn read_header<R: BufRead>(rows: &mut Rows<R>) -> Result<Vec<String>, Error> {
-    match rows.next_row().map_err(unreadable)? {
-        None => {
-            let message = "expected a header line with a column \"email\", found an empty file";
-            Err(Error::Invalid(vec![InputProblem::new(
-                InputCode::Missing,
-                "header",
-                message,
-            )]))
-        }
-        Some(row) => row
-            .cells
-            .map_err(|message| Error::invalid("header", format!("line {}: {message}", row.line))),
-    }
-}
-
-/// Names the columns of a file without a header: the first that holds addresses is "email".
-fn made_up_names(sample: &[Vec<String>], options: &ImportOptions) -> Vec<String> {
-    let first = sample.first().map(Vec::as_slice).unwrap_or_default();
-    let is_address = |cell: &String| clean_email(cell).is_ok();
-    let said: &[(String, String)] = match options {
-        ImportOptions::Subscribers(SubscriberImport { columns, .. })
-        | ImportOptions::Events(EventImport { columns, .. }) => columns,
-    };
-    let email = first.iter().position(is_address);
-    let email = email.filter(|_| !said.iter().any(|(_, target)| target.trim() == "email"));
-    (0..first.len())
-        .map(|position| match email {
-            Some(email) if email == position => "email".to_owned(),
-            _ => format!("column {}", position + 1),
-        })
-        .collect()
-}
-
-fn target_name(target: &Target) -> Option<String> {
-    match target {
-        Target::Builtin(name) => Some((*name).to_owned()),
-        Target::Custom(key, _) => Some(format!("custom.{key}")),
-        Target::Nowhere => None,
-    }
-}
-
-/// Writes down the form of the file and its columns, with suggestions where they are not mapped yet.
-fn store_form(
-    connection: &mut PgConnection,
-    id: i64,
-    form: Form,
-    columns: Columns<'_>,
-    targets: Option<Vec<Option<String>>>,
-) -> Result<(), Error> {
-    let mapped = columns
-        .names
-        .iter()
-        .enumerate()
-        .map(|(position, column)| MappedColumn {
-            column: column.trim().replace('\0', "\u{fffd}"),
-            target: targets
-                .as_ref()
-                .and_then(|targets| targets.get(position).cloned().flatten()),
-            suggestion: suggest(column, columns.values(position), columns.numbers).as_text(),
-        });
-    let form = FileForm {
-        form,
-        columns: mapped.collect(),
-    };
-    let stored = serde_json::to_value(form).map_err(|error| Error::Internal(error.to_string()))?;
-    diesel::update(imports::table.find(id))
-        .set(imports::form.eq(stored))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Makes the groups and custom fields that are to be made, and returns the groups.
-fn settle(
+/// Makes the groups and custom fields that are to be made, and returns the groups: those of all rows, and those that rows
+/// name.
+fn make(
     connection: &mut PgConnection,
     import: &Import,
-    targets: &[Target],
-    options: &SubscriberImport,
-    moment: DateTime<Utc>,
-) -> Result<Vec<Option<i64>>, Error> {
+    names: &[String],
+    columns: &[ColumnPlan],
+    named: &[String],
+    making: &Making<'_>,
+) -> Result<(Vec<Option<i64>>, HashMap<String, Option<i64>>), Error> {
     let mut made: Made = import.made();
     let mut groups = Vec::new();
-    for key in &options.groups {
-        let found = find_group(connection, key, options, moment, &mut made)?;
+    for key in &making.options.groups {
+        let found = making.find_group(connection, key, &mut made)?;
         if !groups.contains(&found) || found.is_none() {
             groups.push(found);
         }
     }
-    if !options.dry_run {
+    let named_groups = making.find_named(connection, named, &mut made)?;
+    if !making.options.dry_run {
         made.custom_fields
-            .extend(make_fields(connection, targets, moment)?);
+            .extend(make_fields(connection, names, columns, making.moment)?);
         let made =
             serde_json::to_value(&made).map_err(|error| Error::Internal(error.to_string()))?;
         diesel::update(imports::table.find(import.id))
             .set(imports::made.eq(made))
             .execute(connection)?;
     }
-    Ok(groups)
+    Ok((groups, named_groups))
 }
 
-fn find_group(
-    connection: &mut PgConnection,
-    key: &str,
-    options: &SubscriberImport,
-    moment: DateTime<Utc>,
-    made: &mut Made,
-) -> Result<Option<i64>, Error> {
-    if options.create_groups && group::find_by_key(connection, key)?.is_none() {
-        if options.dry_run {
-            return Ok(None);
+impl Making<'_> {
+    fn find_group(&self, connection: &mut PgConnection, key: &str, made: &mut Made) -> Result<Option<i64>, Error> {
+        if self.options.create_groups && group::find_by_key(connection, key)?.is_none() {
+            if self.options.dry_run {
+                return Ok(None);
+            }
+            let created = group::create(connection, key, None, None, self.moment).map_err(of_group)?;
+            made.groups.push(created.id);
+            return Ok(Some(created.id));
         }
-        let created = group::create(connection, key, None, None, moment).map_err(of_group)?;
-        made.groups.push(created.id);
-        return Ok(Some(created.id));
+        match group::get_by_key(connection, key, "group") {
+            Err(Error::Invalid(problems)) => Err(Error::Invalid(
+                problems
+                    .into_iter()
+                    .map(|problem| {
+                        let hint = problem.hint.clone();
+                        let hint = hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
+                        problem.with_hint(Some(hint))
+                    })
+                    .collect(),
+            )),
+            found => Ok(Some(found?.id)),
+        }
     }
-    match group::get_by_key(connection, key, "group") {
-        Err(Error::Invalid(problems)) => Err(Error::Invalid(
-            problems
-                .into_iter()
-                .map(|problem| {
-                    let hint = problem.hint.clone();
-                    let hint = hint.unwrap_or_else(|| "add --create-group to make it".to_owned());
-                    problem.with_hint(Some(hint))
-                })
-                .collect(),
-        )),
-        found => Ok(Some(found?.id)),
+
+    /// Finds the groups that rows name, by their key or their name in any letter case, and makes the others if that was said.
+    fn find_named(
+        &self,
+        connection: &mut PgConnection,
+        names: &[String],
+        made: &mut Made,
+    ) -> Result<HashMap<String, Option<i64>>, Error> {
+        let mut found = HashMap::new();
+        let mut missing = Vec::new();
+        for name in names {
+            match group::find_named(connection, name)? {
+                Some(group) => {
+                    found.insert(name.clone(), Some(group.id));
+                }
+                None if !self.creates_groups => missing.push(name.as_str()),
+                None if self.options.dry_run => {
+                    found.insert(name.clone(), None);
+                }
+                None => {
+                    let key = group::free_key(connection, name)?;
+                    let created = group::create(connection, &key, Some(name), None, self.moment).map_err(of_group)?;
+                    made.groups.push(created.id);
+                    found.insert(name.clone(), Some(created.id));
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let message = format!("expected groups that exist, found the names of {} that do not: {}", missing.len(), join_first(&missing, ", "));
+        let hint = "they can be made (create groups)".to_owned();
+        Err(Error::Invalid(vec![InputProblem::new(InputCode::NotFound, "groupsFrom", message).with_hint(Some(hint))]))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be asked of an import.
 
+use crate::import::file::encoding::Encoding;
+use crate::import::value::Decimal;
 use crate::import::value::dates::DateFormat;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::{CustomType, Status};
@@ -25,62 +27,11 @@ impl ImportKind {
     }
 }
 
-/// How the bytes of a file are characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoding {
-    /// UTF-8.
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// UTF-16, the low byte first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, the high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-    /// Windows-1252, of which ISO 8859-1 is a part.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-}
-
-impl Encoding {
-    /// Every encoding.
-    pub const ALL: [Encoding; 4] = [
-        Encoding::Utf8,
-        Encoding::Utf16Le,
-        Encoding::Utf16Be,
-        Encoding::Windows1252,
-    ];
-
-    /// Its usual name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Encoding::Utf8 => "utf-8",
-            Encoding::Utf16Le => "utf-16le",
-            Encoding::Utf16Be => "utf-16be",
-            Encoding::Windows1252 => "windows-1252",
-        }
-    }
-
-    /// Reads its name in any letter case; Latin 1 is read as Windows-1252, as browsers do.
-    pub fn parse(text: &str) -> Option<Encoding> {
-        let name = text.trim().to_ascii_lowercase();
-        let mut known = Encoding::ALL.into_iter();
-        known
-            .find(|encoding| encoding.as_str() == name)
-            .or(match name.as_str() {
-                "utf8" => Some(Encoding::Utf8),
-                "latin1" | "iso-8859-1" | "cp1252" => Some(Encoding::Windows1252),
-                _ => None,
-            })
-    }
-}
-
 /// Says that no cell is quoted.
 pub const NO_QUOTE: u8 = 0;
 
 /// The form of a file, as far as it is said; the rest is found out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FileOptions {
     /// What stands between cells, an ASCII character.
@@ -91,7 +42,13 @@ pub struct FileOptions {
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
-    /// Whether decimals follow a comma; this is not found out.
+    /// How many lines are passed over before the header, or before the first row.
+    pub skip_lines: Option<u64>,
+    /// The file within a ZIP archive, or the sheet of a workbook.
+    pub part: Option<String>,
+    /// Columns with JSON objects, whose keys become custom fields.
+    pub fields_from: Vec<String>,
+    /// Whether decimals follow a comma in every column.
     pub decimal_comma: bool,
 }
 
@@ -99,7 +56,7 @@ impl FileOptions {
     /// How its numbers are read.
     pub fn numbers(&self) -> NumberReader {
         NumberReader {
-            decimal_comma: self.decimal_comma,
+            decimal: self.decimal_comma.then_some(Decimal::Comma),
         }
     }
 }
@@ -115,6 +72,26 @@ pub enum ImportMode {
     Insert,
     /// Change who is known, add nobody.
     Update,
+}
+
+/// What becomes of all columns of which nothing is known and nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Others {
+    /// They are left out.
+    Ignore,
+    /// They become custom fields, of the types that their values have.
+    Field,
+}
+
+impl Others {
+    /// The name in options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Others::Ignore => "ignore",
+            Others::Field => "field",
+        }
+    }
 }
 
 /// How a file of subscribers is imported.
@@ -133,8 +110,24 @@ pub struct SubscriberImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent.
+    pub others: Option<Others>,
+    /// The program whose exports the file is read as, by the name of a preset.
+    pub from: Option<String>,
+    /// What every row has: a field and its value.
+    pub set: Vec<(String, String)>,
     /// How days and times are written, where not as ISO 8601 has them.
     pub date_format: Option<DateFormat>,
+    /// The same for single columns.
+    pub date_formats: Vec<(String, DateFormat)>,
+    /// Columns in which decimals follow a comma.
+    pub decimal_commas: Vec<String>,
+    /// Columns in which decimals follow a point, and commas may stand between thousands.
+    pub decimal_points: Vec<String>,
+    /// What stands between the items of the lists in a column: the column and the character.
+    pub splits: Vec<(String, char)>,
+    /// Columns that name groups to add the subscriber of the row to.
+    pub groups_from: Vec<String>,
     /// The time zone of times without one; UTC if absent.
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.
@@ -145,6 +138,8 @@ pub struct SubscriberImport {
     pub mode: ImportMode,
     /// Whether values that are there stay, so that only missing ones are filled.
     pub fill_missing: bool,
+    /// Whether a cell that cannot be read costs its row, and not only itself.
+    pub strict: bool,
     /// Why people who unsubscribed, bounced or complained may be addressed again where the file says so. Only somebody
     /// with ADMIN rights may give a reason; without one they stay as they are.
     pub raise_consent: Option<String>,
@@ -162,6 +157,14 @@ pub struct EventImport {
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
+    /// What becomes of the other columns; each of them has to be settled if absent. As fields they become properties.
+    pub others: Option<Others>,
+    /// The name of all events, where no column has it.
+    pub event: Option<String>,
+    /// The column in which the lines of one order are the same; they become one event.
+    pub fold: Option<String>,
+    /// Whether subscribers are made of people who are not known yet. They wait for a confirmation.
+    pub create_people: bool,
     /// How times are written, where not as RFC 3339 has them.
     pub date_format: Option<DateFormat>,
     /// The time zone of times without one; UTC if absent.

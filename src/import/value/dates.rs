@@ -1,13 +1,16 @@
-//! Days and times as people of a country write them. Which way a file writes them is said, never guessed: 03/04/2026 is
-//! a day in March to some and in April to others.
+//! Days and times as a column writes them. A form of one meaning is read as it is; which order 03/04/2026 has is said, never
+//! guessed: it is a day in March to some and in April to others.
 
+use super::clock::Zone;
+use super::moment::{Hints, Local, Order, Reading, read_moment};
 use crate::audience::clean::{clean_day, clean_instant};
+use crate::import::value::cell::{BadCell, Fit};
 use crate::rule::check_moment;
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-/// A way to write days, perhaps with a time: `dd.mm.yyyy`, `mm/dd/yyyy HH:MM`.
+/// A way to write days, perhaps with a time: `dd.mm.yyyy`, `mm/dd/yyyy HH:MM`, `excel`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DateFormat {
@@ -18,17 +21,24 @@ pub struct DateFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Year,
+    /// A year of two digits, from 1950 to 2049.
+    ShortYear,
     Month,
     Day,
     Hour,
     Minute,
     Second,
     Character(char),
+    /// Days since the end of 1899, as spreadsheets count them.
+    Serial,
+    /// Days since the start of 1904, as spreadsheets of old Macs count them.
+    Serial1904,
 }
 
 /// The words of formats. `mm` is a month and `MM` are minutes; `d` and `m` take one digit or two, as the longer ones do.
-const WORDS: [(&str, Part); 8] = [
+const WORDS: [(&str, Part); 9] = [
     ("yyyy", Part::Year),
+    ("yy", Part::ShortYear),
     ("dd", Part::Day),
     ("mm", Part::Month),
     ("HH", Part::Hour),
@@ -44,19 +54,30 @@ impl DateFormat {
     /// # Errors
     /// What was expected and found.
     pub fn parse(text: &str) -> Result<DateFormat, String> {
+        let text = text.trim();
+        let whole = |parts: Vec<Part>| DateFormat {
+            text: text.to_owned(),
+            parts,
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "excel" => return Ok(whole(vec![Part::Serial])),
+            "excel-1904" => return Ok(whole(vec![Part::Serial1904])),
+            "yy" => return Ok(whole(vec![Part::ShortYear])),
+            _ => {}
+        }
         let refused = |reason: &str| {
             Err(format!(
-                "expected a format of days such as dd.mm.yyyy or mm/dd/yyyy HH:MM, found \"{text}\": {reason}"
+                "expected a format of days such as dd.mm.yyyy, mm/dd/yyyy HH:MM or excel, found \"{text}\": {reason}"
             ))
         };
         let mut parts = Vec::new();
-        let mut rest = text.trim();
+        let mut rest = text;
         while let Some(character) = rest.chars().next() {
             let word = WORDS.iter().find(|(word, _)| rest.starts_with(word));
             let (length, part) = match word {
                 Some((word, part)) => (word.len(), *part),
                 None if character.is_alphanumeric() => {
-                    return refused("its words are yyyy, mm (month), dd, HH, MM (minutes) and SS");
+                    return refused("its words are yyyy, yy, mm (month), dd, HH, MM (minutes) and SS");
                 }
                 None => (character.len_utf8(), Part::Character(character)),
             };
@@ -66,20 +87,14 @@ impl DateFormat {
             parts.push(part);
             rest = &rest[length..];
         }
-        for needed in [Part::Year, Part::Month, Part::Day] {
-            if !parts.contains(&needed) {
-                return refused("it needs yyyy, mm and dd");
-            }
+        let has = |part| parts.contains(&part);
+        if has(Part::Year) == has(Part::ShortYear) || !has(Part::Month) || !has(Part::Day) {
+            return refused("it needs yyyy or yy, mm and dd");
         }
-        if parts.contains(&Part::Second) && !parts.contains(&Part::Minute)
-            || parts.contains(&Part::Minute) && !parts.contains(&Part::Hour)
-        {
+        if has(Part::Second) && !has(Part::Minute) || has(Part::Minute) && !has(Part::Hour) {
             return refused("minutes need hours, and seconds need minutes");
         }
-        Ok(DateFormat {
-            text: text.trim().to_owned(),
-            parts,
-        })
+        Ok(whole(parts))
     }
 
     /// The format as it was written.
@@ -87,8 +102,14 @@ impl DateFormat {
         &self.text
     }
 
-    /// Reads a moment written this way; the time is that of midnight where there is none in the format.
+    /// Reads a moment written exactly this way; the time is that of midnight where there is none in the format.
     fn read(&self, text: &str) -> Option<NaiveDateTime> {
+        match self.parts.as_slice() {
+            [Part::Serial] => return read_serial(text, NaiveDate::from_ymd_opt(1899, 12, 30)?),
+            [Part::Serial1904] => return read_serial(text, NaiveDate::from_ymd_opt(1904, 1, 1)?),
+            [Part::ShortYear] => return None,
+            _ => {}
+        }
         let mut rest = text;
         let (mut year, mut month, mut day) = (0, 0, 0);
         let (mut hour, mut minute, mut second) = (0, 0, 0);
@@ -107,11 +128,13 @@ impl DateFormat {
                     continue;
                 }
                 Part::Year => (&mut year, 4, 4),
+                Part::ShortYear => (&mut year, 2, 2),
                 Part::Month => (&mut month, 1, 2),
                 Part::Day => (&mut day, 1, 2),
                 Part::Hour => (&mut hour, 1, 2),
                 Part::Minute => (&mut minute, 2, 2),
                 Part::Second => (&mut second, 2, 2),
+                Part::Serial | Part::Serial1904 => return None,
             };
             let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit);
             let length = digits.count();
@@ -121,14 +144,44 @@ impl DateFormat {
             *target = rest[..length].parse::<u32>().ok()?;
             rest = &rest[length..];
         }
-        let day = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+        let mut year = i32::try_from(year).ok()?;
+        if self.parts.contains(&Part::ShortYear) {
+            year = super::moment::full_year(year);
+        }
+        let day = NaiveDate::from_ymd_opt(year, month, day)?;
         let time = NaiveTime::from_hms_opt(hour, minute, second)?;
         (rest.is_empty() && year > 0).then(|| day.and_time(time))
+    }
+
+    /// The order of day and month, and what stands between them.
+    fn order(&self) -> Option<(Order, char)> {
+        let place = |wanted: Part| self.parts.iter().position(|part| *part == wanted);
+        let (day, month) = (place(Part::Day)?, place(Part::Month)?);
+        let year = place(Part::Year).or(place(Part::ShortYear))?;
+        let first = day.min(month);
+        match self.parts.get(first + 1) {
+            Some(Part::Character(separator)) if year > first => {
+                Some((if day < month { Order::DayFirst } else { Order::MonthFirst }, *separator))
+            }
+            _ => None,
+        }
     }
 
     fn has_time(&self) -> bool {
         self.parts.contains(&Part::Hour)
     }
+}
+
+/// Reads days since a day, with a fraction for the time.
+fn read_serial(text: &str, since: NaiveDate) -> Option<NaiveDateTime> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',');
+    let days: f64 = text.replace(',', ".").parse().ok()?;
+    let milliseconds = (days * 86_400_000.0).round();
+    // A spreadsheet takes no year beyond 9999.
+    if !is_number || !(1.0..2_958_466.0).contains(&days) {
+        return None;
+    }
+    since.and_hms_opt(0, 0, 0)?.checked_add_signed(Duration::milliseconds(milliseconds as i64))
 }
 
 impl TryFrom<String> for DateFormat {
@@ -145,7 +198,7 @@ impl From<DateFormat> for String {
     }
 }
 
-/// How the days and times of a file are read.
+/// How the days and times of a column are read.
 #[derive(Debug, Clone)]
 pub struct DateReader {
     /// The format that was named, if one was.
@@ -155,97 +208,153 @@ pub struct DateReader {
 }
 
 impl DateReader {
-    /// Reads a day: as ISO 8601 has it, or in the format that was named.
+    /// Reads a day: in any form of one meaning, or in the format that was named. The day of a time is the one that is
+    /// written.
     ///
     /// # Errors
-    /// What was expected and found.
-    pub fn day(&self, cell: &str) -> Result<Option<NaiveDate>, String> {
+    /// What was expected and found, and the formats in which it could be read.
+    pub fn day(&self, cell: &str) -> Result<Option<NaiveDate>, BadCell> {
         let text = cell.trim();
         if let Ok(day) = clean_day(text) {
             return Ok(day);
         }
-        match &self.format {
-            Some(format) => match format.read(text) {
-                Some(moment) => Ok(Some(moment.date())),
-                None => Err(format!(
-                    "expected a day as {} or such as 2026-03-01, found \"{text}\"",
-                    format.as_str()
-                )),
-            },
-            None => clean_day(text).map_err(|message| with_formats(message, text)),
+        if let Some(moment) = self.as_named(text) {
+            return Ok(Some(moment.date()));
+        }
+        match read_moment(text, &self.hints(true)) {
+            Reading::Local(local) => Ok(Some(local.date)),
+            Reading::Instant(instant) => Ok(Some(instant.with_timezone(&self.zone).date_naive())),
+            Reading::Nothing => Ok(None),
+            other => {
+                let plain = clean_day(text).err();
+                Err(self.bad(&other, text, "a day", "2026-03-01", plain))
+            }
         }
     }
 
-    /// Reads an instant: as RFC 3339 has it, or in the format that was named, in the time zone of the import.
+    /// Reads an instant: in any form of one meaning, or in the format that was named. A time without a zone is of the zone of
+    /// the import, and a day without a time is its midnight.
     ///
     /// # Errors
-    /// What was expected and found.
-    pub fn instant(&self, cell: &str) -> Result<Option<DateTime<Utc>>, String> {
+    /// What was expected and found, and the formats in which it could be read.
+    pub fn instant(&self, cell: &str) -> Result<Option<DateTime<Utc>>, BadCell> {
         let text = cell.trim();
         if let Ok(instant) = clean_instant(text) {
             return Ok(instant);
         }
-        let Some(format) = &self.format else {
-            return clean_instant(text).map_err(|message| with_formats(message, text));
-        };
-        let expected = || {
-            format!(
-                "expected a time as {} or such as 2026-03-01T09:30:00Z, found \"{text}\"",
-                format.as_str()
-            )
-        };
-        let moment = format.read(text).ok_or_else(expected)?;
-        match self.zone.from_local_datetime(&moment) {
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
-                // The zone may carry a day at the border out of the range.
-                check_moment(instant.to_utc()).map(Some)
+        if let Some(moment) = self.as_named(text) {
+            let has_time = self.format.as_ref().is_some_and(DateFormat::has_time) || moment.time() != NaiveTime::MIN;
+            let local = Local {
+                date: moment.date(),
+                time: has_time.then(|| moment.time()),
+                zone: None,
+            };
+            return self.resolve(local, text).map(Some);
+        }
+        match read_moment(text, &self.hints(false)) {
+            Reading::Local(local) => self.resolve(local, text).map(Some),
+            Reading::Instant(instant) => Ok(Some(check_moment(instant)?)),
+            Reading::Nothing => Ok(None),
+            other => {
+                let plain = clean_instant(text).err();
+                Err(self.bad(&other, text, "a time", "2026-03-01T09:30:00Z", plain))
             }
-            LocalResult::None if !format.has_time() => {
+        }
+    }
+
+    fn as_named(&self, text: &str) -> Option<NaiveDateTime> {
+        self.format.as_ref()?.read(text)
+    }
+
+    fn hints(&self, is_day: bool) -> Hints {
+        let parts = self.format.as_ref().map(|format| format.parts.as_slice());
+        Hints {
+            order: self.format.as_ref().and_then(DateFormat::order),
+            is_day,
+            reads_short_years: parts.is_some_and(|parts| parts.contains(&Part::ShortYear)),
+        }
+    }
+
+    /// The instant of a local time.
+    fn resolve(&self, local: Local, text: &str) -> Result<DateTime<Utc>, BadCell> {
+        let moment = local.date.and_time(local.time.unwrap_or_default());
+        let zone = match local.zone {
+            Some(Zone::Offset(offset)) => {
+                let instant = offset.from_local_datetime(&moment).single();
+                let expected = || BadCell::new(format!("expected a time, found \"{text}\""));
+                return Ok(check_moment(instant.ok_or_else(expected)?.to_utc())?);
+            }
+            Some(Zone::Named(zone)) => zone,
+            None => self.zone,
+        };
+        match zone.from_local_datetime(&moment) {
+            // The zone may carry a day at the border out of the range.
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => Ok(check_moment(instant.to_utc())?),
+            LocalResult::None if local.time.is_none() => {
                 // A day that begins later than midnight, as some do when clocks are changed.
-                let later = moment + chrono::Duration::hours(1);
-                let instant = self.zone.from_local_datetime(&later).earliest();
-                instant
-                    .map(|instant| Some(instant.to_utc()))
-                    .ok_or_else(expected)
+                let later = zone.from_local_datetime(&(moment + Duration::hours(1))).earliest();
+                later
+                    .map(|instant| instant.to_utc())
+                    .ok_or_else(|| BadCell::new(format!("expected a time, found \"{text}\"")))
             }
-            LocalResult::None => Err(format!(
-                "expected a time that there was in {}, found \"{text}\", which its clocks passed over",
-                self.zone
-            )),
+            LocalResult::None => Err(BadCell::new(format!(
+                "expected a time that there was in {zone}, found \"{text}\", which its clocks passed over"
+            ))),
+        }
+    }
+
+    /// Why a cell cannot be read, with the formats in which it could be.
+    fn bad(&self, reading: &Reading, text: &str, what: &str, example: &str, plain: Option<String>) -> BadCell {
+        let named = self.format.as_ref().filter(|format| format.order().is_some());
+        let expected = match (named, plain) {
+            (Some(format), _) => format!("expected {what} as {} or such as {example}, found \"{text}\"", format.as_str()),
+            (None, Some(plain)) => plain,
+            (None, None) => format!("expected {what} such as {example}, found \"{text}\""),
+        };
+        let formats = match reading {
+            Reading::EitherOrder {
+                separator,
+                is_short_year,
+                orders,
+            } => orders.iter().filter_map(|order| format_of(*order, *separator, *is_short_year)).collect(),
+            Reading::ShortYear => vec!["yy"],
+            Reading::Serial => vec!["excel"],
+            Reading::NoYear => return BadCell::new(format!("{expected}, which has no year")),
+            _ => Vec::new(),
+        };
+        let question = match formats.as_slice() {
+            [] => String::new(),
+            ["yy"] => "; which century is it? name the date format".to_owned(),
+            many => format!("; is it {}? name the date format", many.join(" or ")),
+        };
+        BadCell {
+            reason: format!("{expected}{question}"),
+            fits: formats.into_iter().map(Fit::DateFormat).collect(),
         }
     }
 }
 
-/// Formats that are tried to tell how a cell might be meant.
-const USUAL: [&str; 12] = [
-    "dd.mm.yyyy",
-    "dd/mm/yyyy",
-    "mm/dd/yyyy",
-    "dd-mm-yyyy",
-    "mm-dd-yyyy",
-    "yyyy/mm/dd",
-    "yyyy.mm.dd",
-    "dd.mm.yyyy HH:MM",
-    "dd/mm/yyyy HH:MM",
-    "mm/dd/yyyy HH:MM",
-    "yyyy-mm-dd HH:MM",
-    "yyyy-mm-dd HH:MM:SS",
-];
-
-/// Adds the formats in which the cell could be read; where there are several, only the owner can tell.
-fn with_formats(message: String, text: &str) -> String {
-    let fitting: Vec<&str> = USUAL
-        .into_iter()
-        .filter(|format| DateFormat::parse(format).is_ok_and(|format| format.read(text).is_some()))
-        .collect();
-    match fitting.as_slice() {
-        [] => message,
-        [one] => format!("{message}; is it {one}? name the date format"),
-        many => format!(
-            "{message}; is it {}? name the date format",
-            many.join(" or ")
-        ),
-    }
+/// The format of three numbers in an order.
+fn format_of(order: Order, separator: char, is_short_year: bool) -> Option<&'static str> {
+    Some(match (order, separator, is_short_year) {
+        (Order::DayFirst, '/', false) => "dd/mm/yyyy",
+        (Order::DayFirst, '/', true) => "dd/mm/yy",
+        (Order::DayFirst, '-', false) => "dd-mm-yyyy",
+        (Order::DayFirst, '-', true) => "dd-mm-yy",
+        (Order::DayFirst, '.', false) => "dd.mm.yyyy",
+        (Order::DayFirst, '.', true) => "dd.mm.yy",
+        (Order::DayFirst, ' ', false) => "dd mm yyyy",
+        (Order::DayFirst, ' ', true) => "dd mm yy",
+        (Order::MonthFirst, '/', false) => "mm/dd/yyyy",
+        (Order::MonthFirst, '/', true) => "mm/dd/yy",
+        (Order::MonthFirst, '-', false) => "mm-dd-yyyy",
+        (Order::MonthFirst, '-', true) => "mm-dd-yy",
+        (Order::MonthFirst, '.', false) => "mm.dd.yyyy",
+        (Order::MonthFirst, '.', true) => "mm.dd.yy",
+        (Order::MonthFirst, ' ', false) => "mm dd yyyy",
+        (Order::MonthFirst, ' ', true) => "mm dd yy",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -253,87 +362,92 @@ mod tests {
     use super::*;
 
     fn reader(format: Option<&str>, zone: Tz) -> DateReader {
+        let format = format.map(|format| DateFormat::parse(format).expect("a format"));
         DateReader {
-            format: format.map(|format| DateFormat::parse(format).expect("a format")),
+            format,
             zone,
         }
     }
 
+    fn fits(bad: &BadCell) -> Vec<&'static str> {
+        let fits = bad.fits.iter().filter_map(|fit| match fit {
+            Fit::DateFormat(format) => Some(*format),
+            _ => None,
+        });
+        fits.collect()
+    }
+
     #[test]
-    fn days_are_read_in_the_named_format_only() {
+    fn days_are_read_in_the_named_format() {
         let german = reader(Some("dd.mm.yyyy"), Tz::UTC);
         let day = NaiveDate::from_ymd_opt(2026, 3, 1);
-        assert_eq!(german.day(" 1.3.2026 "), Ok(day));
-        assert_eq!(german.day("2026-03-01"), Ok(day));
+        for text in [" 1.3.2026 ", "2026-03-01", "1.3.2026 17:30", "1 March 2026"] {
+            assert_eq!(german.day(text), Ok(day), "{text}");
+        }
         assert_eq!(german.day(""), Ok(None));
-        for wrong in [
-            "01/03/2026",
-            "31.02.2026",
-            "1.3.26",
-            "1.3.20266",
-            "01.03.2026 x",
-            "0.1.2026",
-        ] {
+        for wrong in ["01/03/2026", "31.02.2026", "1.3.26", "1.3.20266", "01.03.2026 x", "0.1.2026"] {
             assert!(german.day(wrong).is_err(), "{wrong}");
         }
         let american = reader(Some("mm/dd/yyyy"), Tz::UTC);
         assert_eq!(american.day("03/01/2026"), Ok(day));
+        assert_eq!(american.day("3/1/2026 5:30 PM"), Ok(day));
     }
 
     #[test]
     fn an_ambiguous_day_is_not_guessed() {
         let none = reader(None, Tz::UTC);
-        let message = none.day("03/04/2026").expect_err("two meanings");
-        assert!(
-            message.ends_with("is it dd/mm/yyyy or mm/dd/yyyy? name the date format"),
-            "{message}"
-        );
-        let message = none.day("13/04/2026").expect_err("no guess either");
-        assert!(
-            message.ends_with("is it dd/mm/yyyy? name the date format"),
-            "{message}"
-        );
-        assert!(!none.day("soon").expect_err("no day").contains("is it"));
+        for (text, formats, end) in [
+            ("03/04/2026", &["dd/mm/yyyy", "mm/dd/yyyy"][..], "is it dd/mm/yyyy or mm/dd/yyyy? name the date format"),
+            ("13/04/2026", &["dd/mm/yyyy"], "is it dd/mm/yyyy? name the date format"),
+            ("4-13-26", &["mm-dd-yy"], "is it mm-dd-yy? name the date format"),
+            ("14-Mar-12", &["yy"], "which century is it? name the date format"),
+            ("45052", &["excel"], "is it excel? name the date format"),
+            ("03/14", &[], "which has no year"),
+            ("soon", &[], "found \"soon\""),
+        ] {
+            let bad = none.day(text).expect_err(text);
+            assert_eq!(fits(&bad), formats, "{text}");
+            assert!(bad.reason.ends_with(end), "{}", bad.reason);
+            for format in formats {
+                assert!(reader(Some(format), Tz::UTC).day(text).is_ok(), "{text} {format}");
+            }
+        }
     }
 
     #[test]
     fn times_are_of_the_zone() {
         let vilnius = reader(Some("dd.mm.yyyy HH:MM"), Tz::Europe__Vilnius);
-        let read = |text: &str| {
-            vilnius
-                .instant(text)
-                .map(|instant| instant.map(|i| i.to_rfc3339()))
-        };
-        assert_eq!(
-            read("01.07.2026 12:00"),
-            Ok(Some("2026-07-01T09:00:00+00:00".to_owned()))
-        );
-        assert_eq!(
-            read("2026-07-01T12:00:00Z"),
-            Ok(Some("2026-07-01T12:00:00+00:00".to_owned()))
-        );
-        assert!(read("29.03.2026 03:30").is_err_and(|message| message.contains("passed over")));
-        assert!(read("01.07.2026").is_err());
-        for border in ["01.01.0001 00:00", "01.01.0000 12:00"] {
+        let read = |text: &str| vilnius.instant(text).map(|instant| instant.map(|i| i.to_rfc3339()));
+        for (text, instant) in [
+            ("01.07.2026 12:00", "2026-07-01T09:00:00+00:00"),
+            ("2026-07-01T12:00:00Z", "2026-07-01T12:00:00+00:00"),
+            ("2026-07-01 12:00", "2026-07-01T09:00:00+00:00"),
+            ("2026-07-01 12:00 +0000", "2026-07-01T12:00:00+00:00"),
+            ("01.07.2026", "2026-06-30T21:00:00+00:00"),
+            ("31.12.9999 23:59", "9999-12-31T21:59:00+00:00"),
+        ] {
+            assert_eq!(read(text), Ok(Some(instant.to_owned())), "{text}");
+        }
+        assert!(read("29.03.2026 03:30").is_err_and(|bad| bad.reason.contains("passed over")));
+        for border in ["01.01.0001 00:30", "01.01.0000 12:00"] {
             assert!(read(border).is_err(), "{border}");
         }
-        assert_eq!(
-            read("31.12.9999 23:59"),
-            Ok(Some("9999-12-31T21:59:00+00:00".to_owned()))
-        );
+    }
+
+    #[test]
+    fn days_that_a_spreadsheet_counts() {
+        let excel = reader(Some("excel"), Tz::UTC);
+        let read = |text: &str| excel.instant(text).map(|instant| instant.map(|i| i.to_rfc3339()));
+        assert_eq!(read("45052.297"), Ok(Some("2023-05-06T07:07:40.800+00:00".to_owned())));
+        assert_eq!(excel.day("31120"), Ok(NaiveDate::from_ymd_opt(1985, 3, 14)));
+        let mac = reader(Some("excel-1904"), Tz::UTC);
+        assert_eq!(mac.day("29658"), Ok(NaiveDate::from_ymd_opt(1985, 3, 14)));
+        assert!(excel.day("0").is_err() && excel.day("9999999").is_err());
     }
 
     #[test]
     fn formats_that_make_no_sense() {
-        for wrong in [
-            "",
-            "dd.mm",
-            "dd.mm.yy",
-            "yyyy-mm-dd dd",
-            "yyyy-mm-dd MM",
-            "Day m yyyy",
-            "yyyy mm dd HH:SS",
-        ] {
+        for wrong in ["", "dd.mm", "dd.mm.yy yyyy", "yyyy-mm-dd dd", "yyyy-mm-dd MM", "Day m yyyy", "yyyy mm dd HH:SS"] {
             assert!(DateFormat::parse(wrong).is_err(), "{wrong}");
         }
         let kept = serde_json::to_string(&DateFormat::parse("d/m/yyyy").expect("a format"));

@@ -1,9 +1,11 @@
 //! Batches: what is written in one transaction.
 
-use super::events::ReadEvent;
+use super::event_row::ReadEvent;
 use super::person::Person;
 use crate::import::report::{ImportReport, RowProblem};
 use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 
 /// Rows of a file that are written together.
 pub struct Batch {
@@ -39,8 +41,34 @@ pub struct Context {
     pub moment: DateTime<Utc>,
     /// The groups to add to; none for one that is not made in a dry run.
     pub groups: Vec<Option<i64>>,
+    /// The groups that single rows name, by the name.
+    pub named_groups: HashMap<String, Option<i64>>,
+    /// Whether an event of the last batch was known by its key.
+    pub meets_known_events: AtomicBool,
     /// Whether nothing is written.
     pub is_dry_run: bool,
+}
+
+/// Members of a group to be.
+#[derive(Default)]
+pub struct Members {
+    /// Ids of subscribers who are new.
+    pub new: Vec<i64>,
+    /// Ids of subscribers who were known.
+    pub known: Vec<i64>,
+    /// How many would be new, in a dry run.
+    pub would_be_new: u64,
+}
+
+impl Members {
+    /// Adds the members that another name of the group has.
+    pub fn extend(&mut self, others: &Members) {
+        let mut known: BTreeSet<i64> = self.new.iter().copied().collect();
+        self.new.extend(others.new.iter().filter(|id| known.insert(**id)));
+        let mut known: BTreeSet<i64> = self.known.iter().copied().collect();
+        self.known.extend(others.known.iter().filter(|id| known.insert(**id)));
+        self.would_be_new = self.would_be_new.max(others.would_be_new);
+    }
 }
 
 /// What the first part of writing a batch did.
@@ -52,6 +80,10 @@ pub struct Placed {
     pub would_be_new: usize,
     /// Ids of subscribers who were known and are changed, or could have been.
     pub known_ids: Vec<i64>,
+    /// Ids of subscribers who were made for their events.
+    pub new_people: Vec<i64>,
+    /// The members of groups that single rows name.
+    pub named: BTreeMap<String, Members>,
     /// What was done.
     pub report: ImportReport,
     /// What is to be said of rows.

@@ -98,6 +98,8 @@ diesel::table! {
         source -> Nullable<Text>,
         status -> Nullable<Text>,
         custom -> Jsonb,
+        subscribed_at -> Nullable<Timestamptz>,
+        unsubscribed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -144,7 +146,7 @@ pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
          CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
              first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
              latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \
-             custom jsonb NOT NULL) ON COMMIT DELETE ROWS; \
+             custom jsonb NOT NULL, subscribed_at timestamptz, unsubscribed_at timestamptz) ON COMMIT DELETE ROWS; \
          CREATE TEMPORARY TABLE import_staging_events (subscriber_id bigint NOT NULL, name text NOT NULL, \
              occurred_at timestamptz NOT NULL, value numeric, properties jsonb NOT NULL, dedupe_key text COLLATE \"C\") \
              ON COMMIT DELETE ROWS",

@@ -1,275 +1,41 @@
-//! Events: what a row tells, and writing a batch of them.
+//! Writing a batch of events.
+//!
+//! Events that are new go into the table by `COPY`, and their totals by one statement. Whether they are new is not asked
+//! first: where the sender's key of one is known, nothing of the batch is written, and it is merged through a staging table.
+//! Files that were imported before are full of known events, so that the next batches are merged at once.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging, use_indexes};
-use super::person::check_width;
-use crate::audience::clean::clean_email;
-use crate::audience::custom_field::store_number;
+use super::event_row::ReadEvent;
+use super::person::Person;
+use super::subscribers;
 use crate::audience::event::{Recorded, merge_sql};
-use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
-use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::find_ids_by_emails;
-use crate::error::{Error, InputCode, InputProblem};
-use crate::import::file::rows::Row;
-use crate::import::plan::mapping::{Columns, missing_column};
-use crate::import::plan::options::EventImport;
-use crate::import::plan::suggest::is_made_up;
+use crate::db::schema::events;
+use crate::error::Error;
+use crate::import::plan::options::{EventImport, ImportMode, SubscriberImport};
 use crate::import::report::{ProblemKind, RowProblem};
-use crate::import::value::dates::DateReader;
-use crate::import::value::numbers::NumberReader;
-use crate::rule::{check_digits, check_moment, find_lost_digits, nearest};
+use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
-use serde_json::{Map, Value, json};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
 
-const COLUMNS: [&str; 6] = [
-    "email",
-    "event",
-    "occurred_at",
-    "value",
-    "dedupe_key",
-    "properties",
-];
-const REQUIRED: [&str; 3] = ["email", "event", "occurred_at"];
-const PROPERTIES: &str = "properties.";
+/// Subscribers by address.
+pub type Found = BTreeMap<String, i64>;
 
-/// An event whose subscriber is not looked up yet.
-pub struct ReadEvent {
-    /// The line on which the row begins, from 1.
-    pub line: u64,
-    email: String,
-    name: String,
-    occurred_at: DateTime<Utc>,
-    value: Option<f64>,
-    properties: Map<String, Value>,
-    dedupe_key: Option<String>,
-}
-
-impl ReadEvent {
-    /// Returns what makes the event the same as another, if the sender gave it a key.
-    pub fn identity(&self) -> Option<[&str; 3]> {
-        let key = self.dedupe_key.as_deref()?;
-        Some([&self.email, &self.name, key])
-    }
-}
-
-/// Where the cells of a column of events go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventTarget {
-    /// A column of events.
-    Column(&'static str),
-    /// A property.
-    Property(String),
-    /// Nowhere.
-    Nowhere,
-}
-
-impl EventTarget {
-    /// Its name in reports, if it goes anywhere.
-    pub fn name(&self) -> Option<String> {
-        match self {
-            EventTarget::Column(name) => Some((*name).to_owned()),
-            EventTarget::Property(name) => Some(format!("{PROPERTIES}{name}")),
-            EventTarget::Nowhere => None,
-        }
-    }
-}
-
-/// How rows of a file become events.
-pub struct EventReader {
-    /// The names of the columns.
-    pub header: Vec<String>,
-    /// Where each goes.
-    pub targets: Vec<EventTarget>,
-    /// How times are written.
-    pub dates: DateReader,
-    /// How numbers are written.
-    pub numbers: NumberReader,
-}
-
-/// Maps the columns of a file of events.
+/// Looks the subscribers of events up. This needs no turn: whoever is deleted before the events are written is noticed
+/// then.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every column that cannot be mapped.
-pub fn map_event_columns(
-    columns: Columns<'_>,
-    options: &EventImport,
-) -> Result<Vec<EventTarget>, Error> {
-    let mut problems = Vec::new();
-    let mut targets = Vec::with_capacity(columns.names.len());
-    for column in columns.names {
-        let column = column.trim();
-        let said = options
-            .columns
-            .iter()
-            .find(|(name, _)| name.trim() == column);
-        let name = said.map_or(column, |(_, target)| target.trim());
-        if said.is_none()
-            && options
-                .ignore
-                .iter()
-                .any(|ignored| ignored.trim() == column)
-        {
-            targets.push(EventTarget::Nowhere);
-            continue;
-        }
-        match find_target(name) {
-            Some(target) if targets.contains(&target) => {
-                let message = format!("expected each column once, found \"{name}\" again");
-                problems.push(InputProblem::new(InputCode::Invalid, "header", message));
-            }
-            Some(target) => targets.push(target),
-            None => problems.push(unknown_column(name)),
-        }
-    }
-    let missing = |needed| missing_column(needed, columns.names, columns.delimiter);
-    if targets.is_empty() {
-        return Err(Error::Invalid(vec![missing(REQUIRED[0])]));
-    }
-    for required in REQUIRED {
-        if !targets.contains(&EventTarget::Column(required)) {
-            problems.push(missing(required));
-        }
-    }
-    if problems.is_empty() {
-        Ok(targets)
-    } else {
-        Err(Error::Invalid(problems))
-    }
-}
-
-fn find_target(name: &str) -> Option<EventTarget> {
-    let mut known = COLUMNS.iter();
-    let known = known.find(|known| known.eq_ignore_ascii_case(name));
-    match (known, name.strip_prefix(PROPERTIES)) {
-        (Some(known), _) => Some(EventTarget::Column(known)),
-        (None, Some(property)) if !property.is_empty() => {
-            Some(EventTarget::Property(property.to_owned()))
-        }
-        _ => None,
-    }
-}
-
-fn unknown_column(name: &str) -> InputProblem {
-    let message = format!(
-        "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
-        COLUMNS.join(", ")
-    );
-    let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
-        let target = if is_made_up(name) {
-            "FIELD".to_owned()
-        } else {
-            format!("{PROPERTIES}{name}")
-        };
-        format!(
-            "keep it with --column \"{name}={target}\", or leave it out with --ignore \"{name}\""
-        )
-    });
-    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
-}
-
-impl EventReader {
-    /// Turns the cells of a row into an event.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with it: a row is refused as a whole.
-    pub fn read(&self, row: Row) -> Result<ReadEvent, RowProblem> {
-        let line = row.line;
-        let cells = check_width(row, self.targets.len())?;
-        let mut event = ReadEvent {
-            line,
-            email: String::new(),
-            name: String::new(),
-            occurred_at: DateTime::UNIX_EPOCH,
-            value: None,
-            properties: Map::new(),
-            dedupe_key: None,
-        };
-        for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
-            self.read_cell(&mut event, target, cell)
-                .map_err(|message| {
-                    let kind = match target {
-                        EventTarget::Column("email") => ProblemKind::InvalidEmail,
-                        _ => ProblemKind::Mistyped,
-                    };
-                    RowProblem::new(line, kind, message).of_cell(column, cell)
-                })?;
-        }
-        event.properties = clean_properties(event.properties);
-        // Not cell by cell: the bounds are those of all properties together.
-        check_properties(&event.properties)
-            .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
-        Ok(event)
-    }
-
-    fn read_cell(
-        &self,
-        event: &mut ReadEvent,
-        target: &EventTarget,
-        cell: &str,
-    ) -> Result<(), String> {
-        match target {
-            EventTarget::Nowhere => {}
-            EventTarget::Column("email") => event.email = clean_email(cell)?,
-            EventTarget::Column("event") => event.name = clean_name(cell)?,
-            EventTarget::Column("occurred_at") => {
-                let moment = self.dates.instant(cell)?.ok_or(
-                    "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell",
-                )?;
-                event.occurred_at = check_moment(moment)?;
-            }
-            EventTarget::Column("value") => {
-                event.value = self.numbers.read(cell)?.map(clean_value).transpose()?;
-            }
-            EventTarget::Column("dedupe_key") => event.dedupe_key = clean_dedupe_key(cell)?,
-            // All at once, as exports write them.
-            EventTarget::Column(_) => event.properties.extend(read_properties(cell)?),
-            EventTarget::Property(property) => {
-                let text = cell.trim();
-                let value = (!text.is_empty()).then(|| (property.clone(), self.guess(text)));
-                event.properties.extend(value);
-            }
-        }
-        Ok(())
-    }
-
-    /// A property cell that reads as a number or a truth value is one. A whole number beyond 2^53 stays a text: it is a
-    /// long key, of which a double can lose digits.
-    fn guess(&self, text: &str) -> Value {
-        match text {
-            "true" => json!(true),
-            "false" => json!(false),
-            text if self.numbers.decimal_comma && text.contains(',') => {
-                match self.numbers.read(text) {
-                    Ok(Some(number)) => json!(number),
-                    _ => json!(text),
-                }
-            }
-            // A point without a comma is that of a version or a date as likely.
-            text if self.numbers.decimal_comma && text.contains('.') => json!(text),
-            text => match serde_json::from_str::<f64>(text) {
-                Ok(double) if check_digits(text, double).is_ok() => match store_number(double) {
-                    number if number.is_i64() || text.contains(['.', 'e', 'E']) => number,
-                    _ => json!(text),
-                },
-                _ => json!(text),
-            },
-        }
-    }
-}
-
-fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
-    let text = cell.trim();
-    if text.is_empty() {
-        return Ok(Map::new());
-    }
-    let properties = serde_json::from_str(text)
-        .map_err(|error| format!("expected a JSON object, found something else: {error}"))?;
-    match find_lost_digits(text, &[]) {
-        Some((path, message)) => Err(format!("{path}: {message}")),
-        None => Ok(properties),
-    }
+/// Those of the database.
+pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
+    use_indexes(connection)?;
+    let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
+    emails.sort();
+    emails.dedup();
+    find_ids_by_emails(connection, &emails)
 }
 
 /// Records events of a batch.
@@ -279,34 +45,228 @@ fn read_properties(cell: &str) -> Result<Map<String, Value>, String> {
 pub fn place(
     connection: &mut PgConnection,
     events: &[ReadEvent],
+    mut found: Found,
+    options: &EventImport,
     context: &Context,
 ) -> Result<Placed, Error> {
-    use_indexes(connection)?;
     let mut placed = Placed::default();
-    let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
-    emails.sort();
-    emails.dedup();
-    let ids = find_ids_by_emails(connection, &emails)?;
-    let mut text = CopyText::default();
-    let mut asked: u64 = 0;
-    for event in events {
-        let Some(id) = ids.get(&event.email) else {
-            placed.say(of_nobody(event));
-            continue;
-        };
-        asked += 1;
-        let properties = serde_json::to_string(&event.properties);
-        let properties = properties.map_err(|error| Error::Internal(error.to_string()))?;
-        text.number(*id);
-        text.cell(Some(&event.name));
-        text.cell(Some(&event.occurred_at.to_rfc3339()));
-        text.cell(event.value.map(|value| value.to_string()).as_deref());
-        text.cell(Some(&properties));
-        text.cell(event.dedupe_key.as_deref());
-        text.end_row();
+    if options.create_people {
+        create_people(connection, events, &mut found, context, &mut placed)?;
     }
-    if asked == 0 {
+    let mut known: Vec<(i64, &ReadEvent)> = Vec::with_capacity(events.len());
+    for event in events {
+        match found.get(&event.email) {
+            Some(id) => known.push((*id, event)),
+            // The people of a dry run are not there.
+            None if options.create_people => placed.report.created += 1,
+            None => placed.say(of_nobody(event)),
+        }
+    }
+    if known.is_empty() {
         return Ok(placed);
+    }
+    let asked = known.len() as u64;
+    if context.is_dry_run {
+        stage(connection, &known)?;
+        let new = count_new(connection)?;
+        placed.report.created += new;
+        placed.report.unchanged = asked.saturating_sub(new);
+        return Ok(placed);
+    }
+    placed.new_ids = match context.meets_known_events.load(Ordering::Relaxed) {
+        false => record_new(connection, &known, context)?,
+        true => merge(connection, &known, context)?,
+    };
+    placed.report.created = placed.new_ids.len() as u64;
+    placed.report.unchanged = asked.saturating_sub(placed.report.created);
+    Ok(placed)
+}
+
+fn of_nobody(event: &ReadEvent) -> RowProblem {
+    let message = format!(
+        "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first, or have people created",
+        event.email
+    );
+    RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
+}
+
+/// Makes subscribers of the people who are not known. Having done something is not having agreed to letters: they wait for
+/// a confirmation.
+fn create_people(
+    connection: &mut PgConnection,
+    events: &[ReadEvent],
+    found: &mut Found,
+    context: &Context,
+    placed: &mut Placed,
+) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    let unknown = events.iter().filter(|event| !found.contains_key(&event.email) && seen.insert(event.email.as_str()));
+    let people: Vec<Person> = unknown.map(|event| Person::with_status(event.line, &event.email, Status::Pending)).collect();
+    if people.is_empty() {
+        return Ok(());
+    }
+    let options = SubscriberImport {
+        mode: ImportMode::Insert,
+        ..SubscriberImport::default()
+    };
+    let made = subscribers::place(connection, &people, &options, context)?;
+    placed.report.created_people = made.report.created;
+    placed.report.suppressed = made.report.suppressed;
+    placed.problems.extend(made.problems);
+    placed.new_people = made.new_ids;
+    // Somebody else may have added some of them meanwhile.
+    let emails: Vec<String> = people.iter().map(|person| person.email().to_owned()).collect();
+    found.extend(find_ids_by_emails(connection, &emails)?);
+    Ok(())
+}
+
+/// Records events, of which probably none is known; returns the ids of those that were new.
+fn record_new(connection: &mut PgConnection, known: &[(i64, &ReadEvent)], context: &Context) -> Result<Vec<i64>, Error> {
+    let mut keys = HashSet::new();
+    let first_of_key = |(id, event): &&(i64, &ReadEvent)| {
+        let key = event.dedupe_key.as_deref();
+        key.is_none_or(|key| keys.insert((*id, event.name.clone(), key.to_owned())))
+    };
+    let new: Vec<(i64, &ReadEvent)> = known.iter().filter(first_of_key).copied().collect();
+    match connection.transaction(|connection| copy(connection, &new)) {
+        // A key is known, or somebody was deleted meanwhile.
+        Err(Error::Contention(_)) => {
+            context.meets_known_events.store(true, Ordering::Relaxed);
+            merge(connection, known, context)
+        }
+        copied => copied,
+    }
+}
+
+#[derive(QueryableByName)]
+struct IdList {
+    #[diesel(sql_type = Array<BigInt>)]
+    ids: Vec<i64>,
+}
+
+/// Copies events into their table, with ids in the order of the file, and adds them to the totals. Rows are written in the
+/// order of subscribers, names and keys, in which every writer locks them.
+fn copy(connection: &mut PgConnection, new: &[(i64, &ReadEvent)]) -> Result<Vec<i64>, Error> {
+    let numbers: IdList = diesel::sql_query(
+        "SELECT array(SELECT nextval((SELECT pg_get_serial_sequence('events', 'id')::regclass)) \
+         FROM generate_series(1, $1)) AS ids",
+    )
+    .bind::<BigInt, _>(new.len() as i64)
+    .get_result(connection)?;
+    let ids = numbers.ids;
+    let mut order: Vec<usize> = (0..new.len()).collect();
+    order.sort_by_key(|place| {
+        let (subscriber, event) = new[*place];
+        (subscriber, event.name.as_str(), event.dedupe_key.as_deref(), *place)
+    });
+    let mut text = CopyText::default();
+    for place in &order {
+        text.number(ids[*place]);
+        write_event(&mut text, &new[*place])?;
+    }
+    text.send(
+        connection,
+        events::table,
+        (
+            events::id,
+            events::subscriber_id,
+            events::name,
+            events::occurred_at,
+            events::value,
+            events::properties,
+            events::dedupe_key,
+        ),
+    )?;
+    add_totals(connection, order.iter().map(|place| new[*place]))?;
+    Ok(ids)
+}
+
+fn write_event(text: &mut CopyText, (subscriber, event): &(i64, &ReadEvent)) -> Result<(), Error> {
+    text.number(*subscriber);
+    text.cell(Some(&event.name));
+    text.cell(Some(&event.occurred_at.to_rfc3339()));
+    text.cell(event.value.map(|value| value.to_string()).as_deref());
+    if event.properties.is_empty() {
+        text.cell(Some("{}"));
+    } else {
+        let properties = serde_json::to_string(&event.properties);
+        text.cell(Some(&properties.map_err(|error| Error::Internal(error.to_string()))?));
+    }
+    text.cell(event.dedupe_key.as_deref());
+    text.end_row();
+    Ok(())
+}
+
+/// Events of one subscriber and name.
+struct Total {
+    count: i64,
+    /// In millionths, so that the sum is exact.
+    sum: i128,
+    first_at: DateTime<Utc>,
+    last_at: DateTime<Utc>,
+}
+
+/// Adds events, which come in the order of subscribers and names, to the totals.
+fn add_totals<'e>(connection: &mut PgConnection, new: impl Iterator<Item = (i64, &'e ReadEvent)>) -> Result<(), Error> {
+    let mut keys: Vec<(i64, &str)> = Vec::new();
+    let mut totals: Vec<Total> = Vec::new();
+    for (subscriber, event) in new {
+        let key = (subscriber, event.name.as_str());
+        let value = event.value.map_or(0, millionths);
+        match totals.last_mut().filter(|_| keys.last() == Some(&key)) {
+            Some(total) => {
+                total.count += 1;
+                total.sum += value;
+                total.first_at = total.first_at.min(event.occurred_at);
+                total.last_at = total.last_at.max(event.occurred_at);
+            }
+            None => {
+                keys.push(key);
+                totals.push(Total {
+                    count: 1,
+                    sum: value,
+                    first_at: event.occurred_at,
+                    last_at: event.occurred_at,
+                });
+            }
+        }
+    }
+    let subscribers: Vec<i64> = keys.iter().map(|(subscriber, _)| *subscriber).collect();
+    let names: Vec<&str> = keys.iter().map(|(_, name)| *name).collect();
+    let sums: Vec<String> = totals.iter().map(|total| total.sum.to_string()).collect();
+    diesel::sql_query(
+        "INSERT INTO event_totals AS t (subscriber_id, name, count, value_sum, first_at, last_at) \
+         SELECT subscriber_id, name, count, sum::numeric / 1000000, first_at, last_at \
+         FROM unnest($1, $2, $3, $4, $5, $6) AS new (subscriber_id, name, count, sum, first_at, last_at) \
+         ON CONFLICT (subscriber_id, name) DO UPDATE SET \
+             count = t.count + excluded.count, \
+             value_sum = t.value_sum + excluded.value_sum, \
+             first_at = least(t.first_at, excluded.first_at), \
+             last_at = greatest(t.last_at, excluded.last_at)",
+    )
+    .bind::<Array<BigInt>, _>(subscribers)
+    .bind::<Array<Text>, _>(names)
+    .bind::<Array<BigInt>, _>(totals.iter().map(|total| total.count).collect::<Vec<i64>>())
+    .bind::<Array<Text>, _>(sums)
+    .bind::<Array<Timestamptz>, _>(totals.iter().map(|total| total.first_at).collect::<Vec<DateTime<Utc>>>())
+    .bind::<Array<Timestamptz>, _>(totals.iter().map(|total| total.last_at).collect::<Vec<DateTime<Utc>>>())
+    .execute(connection)?;
+    Ok(())
+}
+
+/// A value in millionths. It has at most six decimals, so that nothing is rounded.
+fn millionths(value: f64) -> i128 {
+    let written = value.to_string();
+    let digits = written.trim_start_matches('-');
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    let number: i128 = format!("{whole}{decimals:0<6}").parse().unwrap_or_default();
+    if written.starts_with('-') { -number } else { number }
+}
+
+fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(), Error> {
+    let mut text = CopyText::default();
+    for event in known {
+        write_event(&mut text, event)?;
     }
     text.send(
         connection,
@@ -320,25 +280,18 @@ pub fn place(
             staging::dedupe_key,
         ),
     )?;
-    if context.is_dry_run {
-        placed.report.created = count_new(connection)?;
-    } else {
-        let recorded: Recorded =
-            diesel::sql_query(merge_sql("import_staging_events e", "ORDER BY e.ctid"))
-                .get_result(connection)?;
-        placed.report.created = u64::try_from(recorded.events).unwrap_or_default();
-        placed.new_ids = recorded.ids;
-    }
-    placed.report.unchanged = asked.saturating_sub(placed.report.created);
-    Ok(placed)
+    Ok(())
 }
 
-fn of_nobody(event: &ReadEvent) -> RowProblem {
-    let message = format!(
-        "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first",
-        event.email
-    );
-    RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
+/// Records those events of a batch that are not known; returns their ids.
+fn merge(connection: &mut PgConnection, known: &[(i64, &ReadEvent)], context: &Context) -> Result<Vec<i64>, Error> {
+    stage(connection, known)?;
+    let recorded: Recorded =
+        diesel::sql_query(merge_sql("import_staging_events e", "ORDER BY e.ctid")).get_result(connection)?;
+    if recorded.ids.len() == known.len() {
+        context.meets_known_events.store(false, Ordering::Relaxed);
+    }
+    Ok(recorded.ids)
 }
 
 /// Counts the staged events that would be new.
@@ -357,4 +310,24 @@ fn count_new(connection: &mut PgConnection) -> Result<u64, Error> {
     )
     .get_result(connection)?;
     Ok(u64::try_from(counted.events).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_in_millionths() {
+        for (value, counted) in [
+            (0.0, 0),
+            (1.0, 1_000_000),
+            (-12.5, -12_500_000),
+            (0.1, 100_000),
+            (0.000_001, 1),
+            (999_999_999_999.0, 999_999_999_999_000_000),
+            (1e-6, 1),
+        ] {
+            assert_eq!(millionths(value), counted, "{value}");
+        }
+    }
 }

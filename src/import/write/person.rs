@@ -1,24 +1,29 @@
 //! A row of a file of subscribers, cleaned and typed.
 
-use crate::audience::clean::{
-    clean_birthday, clean_country, clean_degrees, clean_email, clean_language, clean_text,
-    clean_timezone,
-};
-use crate::audience::custom_field::{clean_cell, store_number};
+use crate::audience::clean::{clean_birthday, clean_text};
+use crate::audience::custom_field::store_number;
 use crate::import::file::rows::Row;
-use crate::import::plan::mapping::{BUILTIN_COLUMNS, Target};
+use crate::import::file::table::fit_width;
+use crate::import::plan::column::ColumnPlan;
+use crate::import::plan::status_words::read_status;
+use crate::import::plan::target::{BUILTIN_COLUMNS, ConsentTarget, Target};
 use crate::import::report::{ProblemKind, RowProblem};
-use crate::import::value::dates::DateReader;
-use crate::import::value::numbers::NumberReader;
-use crate::rule::{CustomType, Status};
+use crate::import::value::cell::{BadCell, CellKind, CellOutcome, CellValue};
+use crate::import::value::read_cell;
+use crate::import::write::consent::Consent;
+use crate::rule::Status;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// How many built-in columns there are.
 pub const BUILTINS: usize = BUILTIN_COLUMNS.len();
 
 /// The place of the address among the built-in columns.
 const EMAIL: usize = 0;
+
+/// How many remarks on one row are kept.
+const MAX_REMARKS: usize = 20;
 
 /// Somebody as a row tells of them; what is empty there is missing here.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +32,12 @@ pub struct Person {
     pub line: u64,
     /// The values of [`BUILTIN_COLUMNS`], but for the status, as Postgres reads them.
     pub values: [Option<String>; BUILTINS],
-    /// Whether to address them.
-    pub status: Option<Status>,
+    /// Whether to address them, since when, and why not.
+    pub consent: Consent,
     /// Values of custom fields by key.
     pub custom: Map<String, Value>,
+    /// The names of groups to add them to.
+    pub groups: Vec<String>,
     /// Whether an earlier batch of the file had the same address.
     pub is_again: bool,
     /// Whether such a batch says not to address them, where it was not written because nothing is.
@@ -38,9 +45,44 @@ pub struct Person {
 }
 
 impl Person {
+    /// Somebody of whom nothing is known yet.
+    fn new(line: u64) -> Person {
+        Person {
+            line,
+            values: Default::default(),
+            consent: Consent::default(),
+            custom: Map::new(),
+            groups: Vec::new(),
+            is_again: false,
+            was_withheld: false,
+        }
+    }
+
+    /// Somebody of whom nothing but the address is known.
+    pub fn with_status(line: u64, email: &str, status: Status) -> Person {
+        let mut person = Person::new(line);
+        person.values[EMAIL] = Some(email.to_owned());
+        person.consent.say(status);
+        person
+    }
+
     /// The address, which every row that is kept has.
     pub fn email(&self) -> &str {
         self.values[EMAIL].as_deref().unwrap_or_default()
+    }
+
+    /// Whether to address them, where the row says so.
+    pub fn status(&self) -> Option<Status> {
+        self.consent.status
+    }
+
+    /// The status of somebody new: where the file speaks of consent and the row says nothing, nobody has agreed.
+    pub fn first_status(&self) -> Status {
+        match self.consent.status {
+            Some(status) => status,
+            None if self.consent.is_unsaid => Status::Pending,
+            None => Status::Subscribed,
+        }
     }
 
     /// Takes over what a later row of the same address says. A status that says not to address somebody is not raised
@@ -56,11 +98,30 @@ impl Person {
                 self.custom.insert(key, value);
             }
         }
-        let is_kept = !raises && is_raised(self.status, later.status);
+        for group in later.groups {
+            if !self.groups.contains(&group) {
+                self.groups.push(group);
+            }
+        }
+        let (earlier, later) = (&mut self.consent, later.consent);
+        let is_kept = !raises && is_raised(earlier.status, later.status);
         // A wish not to be addressed counts however values are filled.
-        let counts = !fills || self.status.is_none() || later.status.is_some_and(Status::withholds);
+        let counts = !fills || earlier.status.is_none() || later.status.is_some_and(Status::withholds);
         if later.status.is_some() && counts && !is_kept {
-            self.status = later.status;
+            earlier.status = later.status;
+        }
+        earlier.is_unsaid &= later.is_unsaid;
+        if !is_kept {
+            let is_earlier_kept = |is_there: bool| fills && is_there;
+            if later.subscribed_at.is_some() && !is_earlier_kept(earlier.subscribed_at.is_some()) {
+                earlier.subscribed_at = later.subscribed_at;
+            }
+            if later.unsubscribed_at.is_some() && !is_earlier_kept(earlier.unsubscribed_at.is_some()) {
+                earlier.unsubscribed_at = later.unsubscribed_at;
+            }
+            if later.reason.is_some() && !is_earlier_kept(earlier.reason.is_some()) {
+                earlier.reason = later.reason;
+            }
         }
         is_kept
     }
@@ -75,148 +136,266 @@ pub fn is_raised(earlier: Option<Status>, later: Option<Status>) -> bool {
 pub struct PersonReader {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// Where each goes.
-    pub targets: Vec<Target>,
-    /// How days and times are written.
-    pub dates: DateReader,
-    /// How numbers are written.
-    pub numbers: NumberReader,
+    /// Where each goes, and how it is read.
+    pub columns: Vec<ColumnPlan>,
+    /// What every row has that says nothing else of it.
+    pub constants: Vec<(ColumnPlan, String)>,
     /// What the words of the status column mean.
     pub statuses: Vec<(String, Status)>,
+    /// Whether a cell that cannot be read costs its row.
+    pub is_strict: bool,
     /// The moment of the import: no birthday comes later.
     pub now: DateTime<Utc>,
 }
 
+/// A row that was read: somebody, and what is to be said of its cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadPerson {
+    /// Who.
+    pub person: Person,
+    /// Cells that were left out, or read with a remark.
+    pub remarks: Vec<RowProblem>,
+}
+
 impl PersonReader {
-    /// Turns the cells of a row into a person.
+    /// Turns the cells of a row into a person. A cell that cannot be read is left out, unless it is the address or the
+    /// status: without these the row would say something else.
     ///
     /// # Errors
-    /// The first thing that is wrong with it: a row is refused as a whole.
-    pub fn read(&self, row: Row) -> Result<Person, RowProblem> {
+    /// Why the row is refused as a whole.
+    pub fn read(&self, row: &Row) -> Result<ReadPerson, RowProblem> {
         let line = row.line;
-        let cells = check_width(row, self.targets.len())?;
-        let mut person = Person {
-            line,
-            values: Default::default(),
-            status: None,
-            custom: Map::new(),
-            is_again: false,
-            was_withheld: false,
+        let cells = check_width(row, self.columns.len())?;
+        let mut read = ReadPerson {
+            person: Person::new(line),
+            remarks: Vec::new(),
         };
-        for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
-            let refused = |message: String| {
-                let kind = match target {
-                    Target::Builtin("email") => ProblemKind::InvalidEmail,
-                    _ => ProblemKind::Mistyped,
-                };
-                RowProblem::new(line, kind, message).of_cell(column, cell)
-            };
-            match target {
-                Target::Nowhere => {}
-                Target::Builtin("status") => {
-                    person.status = self.read_status(cell).map_err(refused)?;
+        let mut no_email = None;
+        for ((cell, plan), column) in cells.iter().zip(&self.columns).zip(&self.header) {
+            match self.read_cell(&mut read, plan, cell, column) {
+                Ok(()) => {}
+                // Another column may have an address.
+                Err(problem) if problem.kind == ProblemKind::InvalidEmail => no_email = no_email.or(Some(problem)),
+                Err(problem) => return Err(problem),
+            }
+        }
+        for (plan, value) in &self.constants {
+            self.read_cell(&mut read, plan, value, "")?;
+        }
+        if read.person.values[EMAIL].is_none() {
+            return Err(no_email.unwrap_or_else(|| {
+                let message = "expected an e-mail address, found an empty cell";
+                RowProblem::new(line, ProblemKind::InvalidEmail, message)
+            }));
+        }
+        self.check_degrees(&mut read)?;
+        read.person.consent.settle();
+        Ok(read)
+    }
+
+    /// Returns the address of a row that may be used.
+    pub fn email_of(&self, row: &Row) -> Option<String> {
+        self.read(row).ok().map(|read| read.person.email().to_owned())
+    }
+
+    fn read_cell(&self, read: &mut ReadPerson, plan: &ColumnPlan, cell: &str, column: &str) -> Result<(), RowProblem> {
+        let line = read.person.line;
+        match &plan.target {
+            Target::Nowhere => return Ok(()),
+            Target::Builtin("status") => {
+                let text = cell.trim();
+                if text.is_empty() || is_nothing(text, plan) {
+                    return Ok(());
                 }
-                Target::Builtin(name) => {
-                    let value = self.read_builtin(name, cell).map_err(refused)?;
-                    if let Some(place) = BUILTIN_COLUMNS.iter().position(|known| known == name) {
-                        person.values[place] = value;
+                // Whoever has an unknown status must not become a subscriber for want of it.
+                let Some(word) = read_status(text, &self.statuses) else {
+                    return Err(RowProblem::new(line, ProblemKind::Mistyped, unknown_status(text)).of_cell(column, cell));
+                };
+                read.person.consent.say(word.status);
+                return Ok(());
+            }
+            Target::Consent(consent) if plan.target.kind().is_none() => {
+                read.person.consent.read(*consent, cell, &plan.format);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let Some(kind) = plan.target.kind() else {
+            return Ok(());
+        };
+        match read_cell(kind, cell, &plan.format) {
+            CellOutcome::Nothing => Ok(()),
+            CellOutcome::Value(value) => self.take(read, plan, value, cell, column),
+            CellOutcome::Remark(value, remark) => {
+                remark_on(read, RowProblem::new(line, ProblemKind::Remark, remark).of_cell(column, cell));
+                self.take(read, plan, value, cell, column)
+            }
+            CellOutcome::Bad(bad) => self.drop_cell(read, kind, bad, cell, column),
+        }
+    }
+
+    /// Leaves a cell out, or the row with it.
+    fn drop_cell(
+        &self,
+        read: &mut ReadPerson,
+        kind: CellKind,
+        bad: BadCell,
+        cell: &str,
+        column: &str,
+    ) -> Result<(), RowProblem> {
+        let problem = |problem_kind| RowProblem::new(read.person.line, problem_kind, bad.reason.clone()).of_cell(column, cell);
+        if kind == CellKind::Email {
+            return Err(problem(ProblemKind::InvalidEmail));
+        }
+        if self.is_strict {
+            return Err(problem(ProblemKind::Mistyped));
+        }
+        let problem = problem(ProblemKind::DroppedCell);
+        remark_on(read, problem);
+        Ok(())
+    }
+
+    /// Puts a value where it goes, unless an earlier column has one for the same.
+    fn take(
+        &self,
+        read: &mut ReadPerson,
+        plan: &ColumnPlan,
+        value: CellValue,
+        cell: &str,
+        column: &str,
+    ) -> Result<(), RowProblem> {
+        let person = &mut read.person;
+        match &plan.target {
+            Target::Builtin("birthday") => {
+                if let CellValue::Day(day) = value {
+                    match clean_birthday(day, self.now) {
+                        Ok(day) => put(person, "birthday", day.to_string()),
+                        Err(reason) => {
+                            return self.drop_cell(read, CellKind::Day, BadCell::new(reason), cell, column);
+                        }
                     }
                 }
-                Target::Custom(key, custom_type) => {
-                    let value = self.read_custom(*custom_type, cell).map_err(refused)?;
-                    person
-                        .custom
-                        .extend(value.map(|value| (key.clone(), value)));
+            }
+            Target::Builtin(name) => put(person, name, as_text(value)),
+            Target::FullName => {
+                let (first, last) = split_name(&as_text(value));
+                for (name, part) in [("first_name", first), ("last_name", last)] {
+                    if let Ok(Some(part)) = clean_text(&part) {
+                        put(person, name, part);
+                    }
                 }
             }
-        }
-        let has = |name| {
-            let place = BUILTIN_COLUMNS.iter().position(|known| *known == name);
-            place.is_some_and(|place| person.values[place].is_some())
-        };
-        if has("latitude") != has("longitude") {
-            let message = "expected latitude and longitude together, found only one of them";
-            return Err(RowProblem::new(line, ProblemKind::Mistyped, message));
-        }
-        Ok(person)
-    }
-
-    /// Returns the address of a row that may be used, without looking at the rest of it.
-    pub fn email_of(&self, row: Row) -> Option<String> {
-        self.read(row).ok().map(|person| person.email().to_owned())
-    }
-
-    fn read_status(&self, cell: &str) -> Result<Option<Status>, String> {
-        let text = cell.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let mut said = self.statuses.iter();
-        let said = said.find(|(word, _)| word.trim().to_lowercase() == text.to_lowercase());
-        match said.map(|(_, status)| *status).or(Status::parse(text)) {
-            Some(status) => Ok(Some(status)),
-            None => {
-                let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
-                Err(format!(
-                    "expected a status ({}), found \"{text}\"",
-                    known.join(", ")
-                ))
+            Target::Consent(consent) => match (consent, value) {
+                (ConsentTarget::SubscribedAt, CellValue::Instant(at)) => {
+                    person.consent.subscribed_at = person.consent.subscribed_at.or(Some(at));
+                }
+                (ConsentTarget::UnsubscribedAt, CellValue::Instant(at)) => {
+                    person.consent.unsubscribed_at = person.consent.unsubscribed_at.or(Some(at));
+                }
+                (_, value) => {
+                    let reason = as_text(value);
+                    person.consent.reason.get_or_insert(reason);
+                }
+            },
+            Target::Groups => {
+                if let CellValue::List(names) = value {
+                    person.groups.extend(names);
+                }
             }
-        }
-    }
-
-    fn read_custom(&self, custom_type: CustomType, cell: &str) -> Result<Option<Value>, String> {
-        Ok(match custom_type {
-            CustomType::Date => self.dates.day(cell)?.map(|day| json!(day.to_string())),
-            CustomType::Datetime => self
-                .dates
-                .instant(cell)?
-                .map(|instant| json!(instant.to_rfc3339_opts(SecondsFormat::Micros, true))),
-            CustomType::Number => self.numbers.read(cell)?.map(store_number),
-            other => clean_cell(other, cell)?,
-        })
-    }
-
-    fn read_builtin(&self, name: &str, cell: &str) -> Result<Option<String>, String> {
-        let degrees = |bound: f64| {
-            let number = self.numbers.read(cell)?;
-            let degrees = number.map(|number| clean_degrees(number, bound));
-            degrees
-                .transpose()
-                .map(|degrees| degrees.map(|degrees| degrees.to_string()))
-        };
-        match name {
-            "email" => clean_email(cell).map(Some),
-            "country" => clean_country(cell),
-            "language" => clean_language(cell),
-            "timezone" => clean_timezone(cell),
-            "birthday" => {
-                let day = self.dates.day(cell)?;
-                let day = day.map(|day| clean_birthday(day, self.now)).transpose()?;
-                Ok(day.map(|day| day.to_string()))
+            Target::Custom(key, _) => {
+                person.custom.entry(key.clone()).or_insert_with(|| as_json(value));
             }
-            "created_at" => Ok(self
-                .dates
-                .instant(cell)?
-                .map(|instant| instant.to_rfc3339())),
-            "latitude" => degrees(90.0),
-            "longitude" => degrees(180.0),
-            _ => clean_text(cell),
+            Target::Nowhere => {}
         }
+        Ok(())
+    }
+
+    /// A place needs both degrees.
+    fn check_degrees(&self, read: &mut ReadPerson) -> Result<(), RowProblem> {
+        let [latitude, longitude] = ["latitude", "longitude"].map(place_of);
+        let values = &mut read.person.values;
+        if values[latitude].is_some() == values[longitude].is_some() {
+            return Ok(());
+        }
+        values[latitude] = None;
+        values[longitude] = None;
+        let message = "expected latitude and longitude together, found only one of them";
+        let kind = match self.is_strict {
+            true => ProblemKind::Mistyped,
+            false => ProblemKind::DroppedCell,
+        };
+        let problem = RowProblem::new(read.person.line, kind, message);
+        if self.is_strict {
+            return Err(problem);
+        }
+        remark_on(read, problem);
+        Ok(())
+    }
+}
+
+fn is_nothing(text: &str, plan: &ColumnPlan) -> bool {
+    read_cell(CellKind::Text, text, &plan.format) == CellOutcome::Nothing
+}
+
+fn remark_on(read: &mut ReadPerson, remark: RowProblem) {
+    if read.remarks.len() < MAX_REMARKS {
+        read.remarks.push(remark);
+    }
+}
+
+fn unknown_status(text: &str) -> String {
+    let known: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
+    format!("expected a status ({}), found \"{text}\"", known.join(", "))
+}
+
+/// The place of a built-in column.
+pub fn place_of(name: &str) -> usize {
+    let place = BUILTIN_COLUMNS.iter().position(|known| *known == name);
+    place.unwrap_or_default()
+}
+
+fn put(person: &mut Person, name: &str, value: String) {
+    person.values[place_of(name)].get_or_insert(value);
+}
+
+/// Writes a value as Postgres reads it.
+fn as_text(value: CellValue) -> String {
+    match value {
+        CellValue::Text(text) => text,
+        CellValue::Number(number) => number.to_string(),
+        CellValue::Boolean(flag) => flag.to_string(),
+        CellValue::Day(day) => day.to_string(),
+        CellValue::Instant(at) => at.to_rfc3339(),
+        CellValue::List(items) => items.join("|"),
+    }
+}
+
+/// Writes a value as custom fields hold it.
+fn as_json(value: CellValue) -> Value {
+    match value {
+        CellValue::Text(text) => Value::String(text),
+        CellValue::Number(number) => store_number(number),
+        CellValue::Boolean(flag) => json!(flag),
+        CellValue::Day(day) => json!(day.to_string()),
+        CellValue::Instant(at) => json!(at.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        CellValue::List(items) => json!(items),
+    }
+}
+
+/// Splits a name: at a comma, after which the first name stands, or before the last word.
+fn split_name(name: &str) -> (String, String) {
+    if let Some((last, first)) = name.split_once(',') {
+        return (first.trim().to_owned(), last.trim().to_owned());
+    }
+    match name.trim().rsplit_once(char::is_whitespace) {
+        Some((first, last)) => (first.trim().to_owned(), last.to_owned()),
+        None => (name.trim().to_owned(), String::new()),
     }
 }
 
 /// Returns the cells of a row that has as many as its header.
-pub fn check_width(row: Row, width: usize) -> Result<Vec<String>, RowProblem> {
-    let refused = |message: String| RowProblem::new(row.line, ProblemKind::Malformed, message);
-    match row.cells {
-        Ok(cells) if cells.len() == width => Ok(cells),
-        Ok(cells) => Err(refused(format!(
-            "expected {width} cells, found {}",
-            cells.len()
-        ))),
-        Err(message) => Err(refused(message)),
-    }
+pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, RowProblem> {
+    fit_width(row, width).map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
 }
 
 /// What stands before the @ of addresses that are no person's.

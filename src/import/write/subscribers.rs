@@ -1,31 +1,28 @@
 //! Writing a batch of people. Who is new goes into the table by `COPY`, which is what Postgres is fastest at; who is
 //! known is staged and merged by one statement.
 
-use super::batch::{Context, Placed};
+use super::batch::{Context, Members, Placed};
 use super::copy::{CopyText, import_staging as staging, use_indexes};
-use super::person::{Person, is_raised};
+use super::person::{Person, is_raised, place_of};
+use super::reasons::remember_reasons;
 use super::suppressed::{Fresh, cause, find_suppressed, fresh_status, remember_suppressed};
 use crate::audience::consent::lift_suppressions;
 use crate::audience::group;
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
-use crate::import::plan::mapping::BUILTIN_COLUMNS;
+use crate::import::plan::target::BUILTIN_COLUMNS;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
 use crate::import::report::{ProblemKind, RowProblem};
 use crate::rule::Status;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The columns that are merged as they are.
 fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
     let columns = BUILTIN_COLUMNS.into_iter().enumerate();
     columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
-}
-
-fn place_of(name: &str) -> usize {
-    let place = BUILTIN_COLUMNS.iter().position(|known| *known == name);
-    place.unwrap_or_default()
 }
 
 /// Writes people, but for their memberships.
@@ -68,7 +65,13 @@ pub fn place(
                 if is_raised(*stored, status) {
                     raised.push(person.email());
                 }
-                merged.push((person, *id, status));
+                let is_kept = status.is_none() && is_raised(*stored, person.status());
+                merged.push(Merged {
+                    person,
+                    id: *id,
+                    status,
+                    is_kept,
+                });
             }
         }
     }
@@ -82,21 +85,51 @@ pub fn place(
         let new = fresh.iter().filter(|new| new.was_raised());
         raised.extend(new.map(|new| new.person.email()));
         lift_suppressions(connection, &raised, Some(context.import_id))?;
-        if merged.iter().any(|(.., status)| status.is_some()) {
+        if merged.iter().any(|known| known.status.is_some()) {
             cause(options, context).tell(connection)?;
         }
     }
-    let known = merged.iter().filter(|(person, ..)| !is_told_of(person));
-    placed.known_ids = known.map(|(_, id, _)| *id).collect();
-    let asked = merged
-        .iter()
-        .filter(|(person, ..)| !person.is_again)
-        .count() as u64;
+    let known = merged.iter().filter(|known| !is_told_of(known.person));
+    placed.known_ids = known.map(|known| known.id).collect();
+    name_groups(&mut placed, &fresh, &merged, context);
+    let asked = merged.iter().filter(|known| !known.person.is_again);
+    let asked = asked.count() as u64;
     if !merged.is_empty() {
         placed.report.updated = merge(connection, &merged, options, context)?;
     }
+    if !context.is_dry_run {
+        remember_reasons(connection, &fresh, &placed.new_ids, &merged, &cause(options, context), context.moment)?;
+    }
     placed.report.unchanged = asked.saturating_sub(placed.report.updated);
     Ok(placed)
+}
+
+/// Notes who is added to the groups that single rows name.
+fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], context: &Context) {
+    for (place, new) in fresh.iter().enumerate() {
+        for name in &new.person.groups {
+            let members = placed.named.entry(name.clone()).or_default();
+            members.would_be_new += u64::from(!new.person.is_again);
+            members.new.extend(placed.new_ids.get(place).filter(|_| !context.is_dry_run));
+        }
+    }
+    for known in merged {
+        for name in &known.person.groups {
+            placed.named.entry(name.clone()).or_default().known.push(known.id);
+        }
+    }
+}
+
+/// Somebody who is known, and what a row changes of them.
+pub struct Merged<'p> {
+    /// The row.
+    pub person: &'p Person,
+    /// Who.
+    pub id: i64,
+    /// The status to give, if it changes.
+    pub status: Option<Status>,
+    /// Whether the row says to address somebody who is not to be addressed: what it says of that does not count.
+    pub is_kept: bool,
 }
 
 fn nobody(person: &Person) -> RowProblem {
@@ -138,7 +171,7 @@ fn merged_status(
     options: &SubscriberImport,
     placed: &mut Placed,
 ) -> Option<Status> {
-    let status = person.status?;
+    let status = person.status()?;
     if (person.was_withheld || stored.is_some_and(Status::withholds)) && !status.withholds() {
         if options.raise_consent.is_some() {
             placed.report.consent_raised += 1;
@@ -201,8 +234,21 @@ fn insert(
             status,
             kept,
         } = new;
-        let since = kept.map_or(context.moment, |kept| kept.since).to_rfc3339();
-        let created_at = person.values[created].as_deref().unwrap_or(&moment);
+        let consent = &person.consent;
+        let left = consent.unsubscribed_at.filter(|_| status.withholds());
+        let since = kept.map(|kept| kept.since).or(left).unwrap_or(context.moment);
+        let unsubscribed_at = match status.withholds() {
+            true => Some(since),
+            false => consent.unsubscribed_at,
+        };
+        // Nobody agreed before there was anything of them.
+        let agreed = consent.subscribed_at.filter(|at| *at < context.moment).map(|at| at.to_rfc3339());
+        let created_at = person.values[created].as_deref().or(agreed.as_deref()).unwrap_or(&moment);
+        let subscribed_at = match (consent.subscribed_at, *status == Status::Subscribed) {
+            (Some(at), _) => Some(at.to_rfc3339()),
+            (None, true) => Some(created_at.to_owned()),
+            (None, false) => None,
+        };
         text.number(*id);
         text.cell(Some(person.email()));
         text.cell(Some(status.as_str()));
@@ -213,8 +259,8 @@ fn insert(
         text.cell(Some(&custom_json(person)?));
         text.cell(Some(created_at));
         text.cell(Some(&moment));
-        text.cell((*status == Status::Subscribed).then_some(created_at));
-        text.cell(status.withholds().then_some(since.as_str()));
+        text.cell(subscribed_at.as_deref());
+        text.cell(unsubscribed_at.map(|at| at.to_rfc3339()).as_deref());
         text.end_row();
     }
     text.send(
@@ -261,19 +307,23 @@ struct Affected {
 /// earlier batch told of already.
 fn merge(
     connection: &mut PgConnection,
-    people: &[(&Person, i64, Option<Status>)],
+    people: &[Merged<'_>],
     options: &SubscriberImport,
     context: &Context,
 ) -> Result<u64, Error> {
     let mut text = CopyText::default();
-    for (person, id, status) in people {
-        text.number(*id);
+    for known in people {
+        let person = known.person;
+        let time = |at: Option<DateTime<Utc>>| at.filter(|_| !known.is_kept).map(|at| at.to_rfc3339());
+        text.number(known.id);
         text.flag(person.is_again);
         for (place, _) in plain_columns() {
             text.cell(person.values[place].as_deref());
         }
-        text.cell(status.map(Status::as_str));
+        text.cell(known.status.map(Status::as_str));
         text.cell(Some(&custom_json(person)?));
+        text.cell(time(person.consent.subscribed_at).as_deref());
+        text.cell(time(person.consent.unsubscribed_at).as_deref());
         text.end_row();
     }
     text.send(
@@ -297,6 +347,8 @@ fn merge(
             staging::source,
             staging::status,
             staging::custom,
+            staging::subscribed_at,
+            staging::unsubscribed_at,
         ),
     )?;
     let sql = merge_sql(options.fill_missing, context.is_dry_run);
@@ -325,13 +377,27 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let values = list(&|name| format!("{} AS {name}, ", merged(name)));
     let differences = list(&|name| format!("{} IS DISTINCT FROM s.{name} OR ", merged(name)));
     let sets = list(&|name| format!("{name} = t.{name}, "));
+    // A status that changes does so when the file says, or now.
+    let subscribed_at = format!(
+        "CASE WHEN coalesce(r.status, s.status) = 'subscribed' AND s.status <> 'subscribed' \
+             THEN coalesce(r.subscribed_at, $2) ELSE {} END",
+        merged("subscribed_at")
+    );
+    let unsubscribed_at = format!(
+        "CASE WHEN r.status IN ('unsubscribed', 'bounced', 'complained') AND s.status <> r.status \
+             THEN coalesce(r.unsubscribed_at, $2) ELSE {} END",
+        merged("unsubscribed_at")
+    );
     let changed = format!(
         "WITH changed AS MATERIALIZED ( \
              SELECT s.id, r.is_again, to_jsonb(s) - 'version' AS before, {values} \
+                 {subscribed_at} AS subscribed_at, {unsubscribed_at} AS unsubscribed_at, \
                  coalesce(r.status, s.status) AS status, {custom} AS custom \
              FROM import_staging r \
              CROSS JOIN LATERAL (SELECT * FROM subscribers WHERE id = r.subscriber_id OFFSET 0) s \
-             WHERE {differences} coalesce(r.status, s.status) <> s.status OR {custom} <> s.custom)"
+             WHERE {differences} {subscribed_at} IS DISTINCT FROM s.subscribed_at \
+                 OR {unsubscribed_at} IS DISTINCT FROM s.unsubscribed_at \
+                 OR coalesce(r.status, s.status) <> s.status OR {custom} <> s.custom)"
     );
     let counted = "SELECT count(*) FILTER (WHERE NOT is_again) AS affected FROM changed";
     if is_dry_run {
@@ -341,10 +407,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     format!(
         "{changed}, updated AS ( \
              UPDATE subscribers s SET {sets} status = t.status, custom = t.custom, updated_at = $2, \
-                 subscribed_at = CASE WHEN t.status = 'subscribed' AND s.status <> 'subscribed' THEN $2 \
-                     ELSE s.subscribed_at END, \
-                 unsubscribed_at = CASE WHEN t.status IN ('unsubscribed', 'bounced', 'complained') \
-                     AND s.status <> t.status THEN $2 ELSE s.unsubscribed_at END \
+                 subscribed_at = t.subscribed_at, unsubscribed_at = t.unsubscribed_at \
              FROM changed t WHERE s.id = t.id RETURNING s.id, t.before, to_jsonb(s) - 'version' AS after \
          ), remembered AS ( \
              INSERT INTO import_changes (import_id, subscriber_id, before, after) \
@@ -366,39 +429,73 @@ pub fn join_groups(
     placed: &Placed,
     context: &Context,
 ) -> Result<u64, Error> {
+    // Groups of whole files and of single rows are locked in one order.
+    let mut joined: BTreeMap<Option<i64>, Members> = BTreeMap::new();
     let mut total = 0;
-    for group in &context.groups {
-        if context.is_dry_run {
-            total += placed.would_be_new as u64;
-            total += count_outside(connection, *group, &placed.known_ids)?;
-        } else if let Some(group) = group {
-            group::lock(connection, *group)?;
-            let mut added = join_known(connection, *group, placed, context)?;
-            join_new(connection, *group, placed, context)?;
-            added.extend(&placed.new_ids);
-            total += added.len() as u64;
-            if !added.is_empty() {
-                diesel::insert_into(import_additions::table)
-                    .values((
-                        import_additions::import_id.eq(context.import_id),
-                        import_additions::number.eq(number),
-                        import_additions::group_id.eq(group),
-                        import_additions::added.eq(crate::audience::runs::encode(added)),
-                    ))
-                    .execute(connection)?;
-            }
+    for (name, members) in &placed.named {
+        match context.named_groups.get(name).copied().flatten() {
+            Some(group) => joined.entry(Some(group)).or_default().extend(members),
+            // A group that a dry run does not make has nobody in it yet.
+            None => total += members.would_be_new + members.known.len() as u64,
         }
     }
+    for group in &context.groups {
+        let everybody = Members {
+            new: placed.new_ids.clone(),
+            known: placed.known_ids.clone(),
+            would_be_new: placed.would_be_new as u64,
+        };
+        match group {
+            Some(_) => {
+                joined.insert(*group, everybody);
+            }
+            None => total += everybody.would_be_new + everybody.known.len() as u64,
+        }
+    }
+    for (group, members) in joined {
+        let Some(group) = group else {
+            continue;
+        };
+        total += match context.is_dry_run {
+            true => members.would_be_new + count_outside(connection, group, &members.known)?,
+            false => join_group(connection, number, group, &members, context)?,
+        };
+    }
     Ok(total)
+}
+
+fn join_group(
+    connection: &mut PgConnection,
+    number: i32,
+    group: i64,
+    members: &Members,
+    context: &Context,
+) -> Result<u64, Error> {
+    group::lock(connection, group)?;
+    let mut added = join_known(connection, group, &members.known, context)?;
+    join_new(connection, group, &members.new, context)?;
+    added.extend(&members.new);
+    let count = added.len() as u64;
+    if count > 0 {
+        diesel::insert_into(import_additions::table)
+            .values((
+                import_additions::import_id.eq(context.import_id),
+                import_additions::number.eq(number),
+                import_additions::group_id.eq(group),
+                import_additions::added.eq(crate::audience::runs::encode(added)),
+            ))
+            .execute(connection)?;
+    }
+    Ok(count)
 }
 
 fn join_new(
     connection: &mut PgConnection,
     group: i64,
-    placed: &Placed,
+    new_ids: &[i64],
     context: &Context,
 ) -> Result<(), Error> {
-    if placed.new_ids.is_empty() {
+    if new_ids.is_empty() {
         return Ok(());
     }
     diesel::sql_query(
@@ -407,7 +504,7 @@ fn join_new(
     )
     .bind::<BigInt, _>(group)
     .bind::<Timestamptz, _>(context.moment)
-    .bind::<Array<BigInt>, _>(&placed.new_ids)
+    .bind::<Array<BigInt>, _>(new_ids)
     .execute(connection)?;
     Ok(())
 }
@@ -415,10 +512,10 @@ fn join_new(
 fn join_known(
     connection: &mut PgConnection,
     group: i64,
-    placed: &Placed,
+    known_ids: &[i64],
     context: &Context,
 ) -> Result<Vec<i64>, Error> {
-    if placed.known_ids.is_empty() {
+    if known_ids.is_empty() {
         return Ok(Vec::new());
     }
     let added: Vec<IdRow> = diesel::sql_query(
@@ -428,19 +525,16 @@ fn join_known(
     )
     .bind::<BigInt, _>(group)
     .bind::<Timestamptz, _>(context.moment)
-    .bind::<Array<BigInt>, _>(&placed.known_ids)
+    .bind::<Array<BigInt>, _>(known_ids)
     .load(connection)?;
     Ok(added.into_iter().map(|row| row.id).collect())
 }
 
 fn count_outside(
     connection: &mut PgConnection,
-    group: Option<i64>,
+    group: i64,
     ids: &[i64],
 ) -> Result<u64, Error> {
-    let Some(group) = group else {
-        return Ok(ids.len() as u64);
-    };
     let outside: Affected = diesel::sql_query(
         "SELECT count(*) AS affected FROM unnest($2) AS known (id) WHERE NOT EXISTS \
          (SELECT FROM group_memberships WHERE group_id = $1 AND subscriber_id = known.id)",

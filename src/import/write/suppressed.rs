@@ -44,7 +44,7 @@ impl Fresh<'_> {
     pub fn unsuppressed(person: &Person) -> Fresh<'_> {
         Fresh {
             person,
-            status: person.status.unwrap_or(Status::Subscribed),
+            status: person.first_status(),
             kept: None,
         }
     }
@@ -67,12 +67,12 @@ pub fn fresh_status<'p>(
     let Some(suppression) = kept.filter(|_| !fresh.status.withholds()) else {
         return fresh;
     };
-    if options.raise_consent.is_some() && person.status.is_some() {
+    if options.raise_consent.is_some() && person.status().is_some() {
         placed.report.consent_raised += u64::from(!person.is_again);
         return Fresh { kept, ..fresh };
     }
     // In a dry run a later batch finds the person new again; a row without a status has nothing to say then.
-    if !person.is_again || person.status.is_some() {
+    if !person.is_again || person.status().is_some() {
         placed.say(suppressed_address(person, suppression.status));
     }
     Fresh {
@@ -89,7 +89,7 @@ fn suppressed_address(person: &Person, status: Status) -> RowProblem {
         status.as_str(),
     );
     let problem = RowProblem::new(person.line, ProblemKind::Suppressed, message);
-    match person.status {
+    match person.status() {
         Some(asked) => problem.of_cell("status", asked.as_str()),
         None => problem.of_cell("email", person.email()),
     }

@@ -1,17 +1,17 @@
 //! Reading conditions about what a subscriber is: field tests, status, location, memberships and random shares.
 
 use super::{Parser, child};
-use crate::rule::condition::{
+use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, RandomShare,
     TextTest, TimeWindow,
 };
-use crate::rule::limits::MAX_RADIUS_KM;
-use crate::rule::literal::Status;
-use crate::rule::problem::Code;
-use crate::rule::report::Report;
-use crate::rule::stored_form::Edges;
-use crate::rule::vocabulary;
-use crate::rule::vocabulary::names;
+use crate::limits::MAX_RADIUS_KM;
+use crate::literal::Status;
+use crate::problem::Code;
+use crate::report::Report;
+use crate::stored_form::Edges;
+use crate::vocabulary;
+use crate::vocabulary::names;
 use serde_json::{Map, Value};
 
 const GROUP_KEYS: [&str; 4] = names(&vocabulary::GROUP_WORDS);

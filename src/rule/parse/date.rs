@@ -1,17 +1,17 @@
 //! Reading days, instants, periods and the tests of dates.
 
 use super::{Parser, child};
-use crate::rule::calendar_period::CalendarPeriod;
-use crate::rule::condition::DateTest;
-use crate::rule::limits::MAX_PERIOD;
-use crate::rule::literal::{DateLiteral, Period, Unit};
-use crate::rule::number::read_whole;
-use crate::rule::problem::Code;
-use crate::rule::range::{Refusal, read_day, read_instant};
-use crate::rule::report::Report;
-use crate::rule::vocabulary;
-use crate::rule::vocabulary::names;
-use crate::rule::words;
+use crate::calendar_period::CalendarPeriod;
+use crate::condition::DateTest;
+use crate::limits::MAX_PERIOD;
+use crate::literal::{DateLiteral, Period, Unit};
+use crate::number::read_whole;
+use crate::problem::Code;
+use crate::range::{Refusal, read_day, read_instant};
+use crate::report::Report;
+use crate::vocabulary;
+use crate::vocabulary::names;
+use crate::words;
 use serde_json::Value;
 
 pub(crate) const DATE_TESTS: [&str; 17] = names(&vocabulary::DATE_TESTS);

@@ -1,16 +1,16 @@
 //! Reading conditions about what people did.
 
 use super::{Parser, child, element};
-use crate::rule::condition::{
+use crate::condition::{
     Condition, DateTest, EventCondition, InstantMeasure, Measure, NumberMeasure, NumberTest,
     TimeWindow,
 };
-use crate::rule::limits::MAX_EVENT_FILTERS;
-use crate::rule::problem::{Code, quoted};
-use crate::rule::report::Report;
-use crate::rule::stored_form::Edges;
-use crate::rule::vocabulary;
-use crate::rule::vocabulary::names;
+use crate::limits::MAX_EVENT_FILTERS;
+use crate::problem::{Code, quoted};
+use crate::report::Report;
+use crate::stored_form::Edges;
+use crate::vocabulary;
+use crate::vocabulary::names;
 use serde_json::{Map, Value};
 
 const KEYS: [&str; 18] = [

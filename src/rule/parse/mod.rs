@@ -2,10 +2,10 @@
 //!
 //! Parsing goes on after a mistake, so that one reading finds all of them.
 
-pub(in crate::rule) mod condition;
-pub(in crate::rule) mod date;
-pub(in crate::rule) mod event;
-pub(in crate::rule) mod test;
+pub(crate) mod condition;
+pub(crate) mod date;
+pub(crate) mod event;
+pub(crate) mod test;
 use super::condition::Condition;
 use super::limits::{MAX_DEPTH, MAX_NODES, MAX_VALUES};
 use super::node::Node;
@@ -15,7 +15,7 @@ use super::problem::{Code, Problem, Problems, nearest, quoted, shorten};
 use super::report::Report;
 use super::stored_form::Edges;
 use super::words::outline::NodeName;
-use crate::rule::parse::test::test_of_what;
+use crate::parse::test::test_of_what;
 use serde_json::{Map, Value};
 
 const NODE_NAMES: [&str; NodeName::ALL.len()] = {

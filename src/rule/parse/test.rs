@@ -2,13 +2,13 @@
 
 use super::date::DATE_TESTS;
 use super::{Parser, child};
-use crate::rule::condition::{BooleanTest, ListTest, NumberTest, TextTest};
-use crate::rule::problem::Code;
-use crate::rule::report::Report;
-use crate::rule::stored_form::Edges;
-use crate::rule::vocabulary;
-use crate::rule::vocabulary::names;
-use crate::text::normalize;
+use crate::condition::{BooleanTest, ListTest, NumberTest, TextTest};
+use crate::problem::Code;
+use crate::report::Report;
+use crate::stored_form::Edges;
+use crate::vocabulary;
+use crate::vocabulary::names;
+use rollcall_text::normalize;
 use serde_json::Value;
 
 const TEXT_TESTS: [&str; 10] = names(&vocabulary::TEXT_TESTS);

@@ -28,9 +28,9 @@
 //! What cannot be said in the other format is a problem each, and then nothing is mapped: a rule with a part left out
 //! would mean something else.
 
-pub(in crate::rule) mod operator;
-pub(in crate::rule) mod rule;
-pub(in crate::rule) mod write;
+pub(crate) mod operator;
+pub(crate) mod rule;
+pub(crate) mod write;
 use super::catalogue::Catalogue;
 use super::limits::MAX_DEPTH;
 use super::parse::{child, element, parse_rule};

@@ -1,7 +1,7 @@
 //! The operators of react-querybuilder, and the tests that they are.
 
-use crate::rule::catalogue::Catalogue;
-use crate::rule::field::Field;
+use crate::catalogue::Catalogue;
+use crate::field::Field;
 
 /// An operator on fields of a kind.
 #[derive(Debug, Clone, Copy)]

@@ -2,14 +2,14 @@
 
 use super::operator::{Kind, NO_FIELDS, Operator, Takes};
 use super::{Reader, present};
-use crate::rule::limits::MAX_VALUES;
-use crate::rule::literal::{DateLiteral, Status};
-use crate::rule::number::{check_digits, read_double};
-use crate::rule::parse::date::{parse_date_literal, read_date_literal};
-use crate::rule::parse::{child, element};
-use crate::rule::problem::{Code, nearest, quoted, shorten};
-use crate::rule::range::Refusal;
-use crate::rule::report::Report;
+use crate::limits::MAX_VALUES;
+use crate::literal::{DateLiteral, Status};
+use crate::number::{check_digits, read_double};
+use crate::parse::date::{parse_date_literal, read_date_literal};
+use crate::parse::{child, element};
+use crate::problem::{Code, nearest, quoted, shorten};
+use crate::range::Refusal;
+use crate::report::Report;
 use serde_json::{Map, Number, Value, json};
 
 impl Reader<'_> {

@@ -1,14 +1,14 @@
 //! From a rule to a query of react-querybuilder.
 
 use super::operator::Kind;
-use crate::rule::condition::{
+use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, NumberTest, Quantifier, TextTest, TimeWindow,
 };
-use crate::rule::literal::DateLiteral;
-use crate::rule::node::Node;
-use crate::rule::parse::{child, element};
-use crate::rule::problem::{Code, Problem, Problems};
-use crate::rule::words::date;
+use crate::literal::DateLiteral;
+use crate::node::Node;
+use crate::parse::{child, element};
+use crate::problem::{Code, Problem, Problems};
+use crate::words::date;
 use serde_json::{Value, json};
 
 /// Maps a rule to a query of react-querybuilder, a group with a combinator; read back, it is the same rule.

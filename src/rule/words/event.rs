@@ -4,7 +4,7 @@ use super::phrase::{Phrase, say_date_test, say_number_test, say_test};
 use super::{
     accepts_zero, amount, how_many, join_clauses, measured, name, one_of, quotes, things, window,
 };
-use crate::rule::condition::{
+use crate::condition::{
     Condition, EventCondition, InstantMeasure, Measure, NumberMeasure, NumberTest, TimeWindow,
 };
 

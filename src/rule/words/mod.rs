@@ -1,9 +1,9 @@
 //! The small words that rules are said with: quoted texts, lists, numbers, periods, days.
 
-pub(in crate::rule) mod event;
-pub(in crate::rule) mod outline;
-pub(in crate::rule) mod phrase;
-pub(in crate::rule) mod summary;
+pub(crate) mod event;
+pub(crate) mod outline;
+pub(crate) mod phrase;
+pub(crate) mod summary;
 use super::calendar_period::CalendarPeriod;
 use super::condition::{NumberTest, TimeWindow};
 use super::literal::{DateLiteral, Period, Unit};

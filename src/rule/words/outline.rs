@@ -1,10 +1,10 @@
 //! A rule as a flat list of its nodes, each with a few words: what a view of it as a tree shows.
 
 use super::phrase::say_condition;
-use crate::rule::condition::Condition;
-use crate::rule::field::Field;
-use crate::rule::node::Node;
-use crate::rule::parse::{child, element};
+use crate::condition::Condition;
+use crate::field::Field;
+use crate::node::Node;
+use crate::parse::{child, element};
 
 /// A node of a rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl NodeName {
 }
 
 /// Lists the nodes of a rule in words, parents before children, in the order and with the paths of
-/// [`CheckedRule::nodes`](crate::rule::CheckedRule::nodes).
+/// [`CheckedRule::nodes`](crate::CheckedRule::nodes).
 pub fn describe_nodes(node: &Node) -> Vec<NodeText> {
     let mut found = Vec::new();
     describe_node(node, String::new(), None, &mut found);

@@ -5,10 +5,10 @@ use super::{
     accepts_zero, ago, amount, calendar_period, date, each_of, month, name, none_or_one, number,
     one_of, period, quote, quotes, span, things, window,
 };
-use crate::rule::condition::{
+use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, TextTest,
 };
-use crate::rule::field::find_label;
+use crate::field::find_label;
 
 /// The fields that every subscriber has a value of.
 const NEVER_MISSING: [&str; 4] = ["email", "email.domain", "createdAt", "updatedAt"];

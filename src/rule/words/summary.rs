@@ -5,7 +5,7 @@
 
 use super::join_clauses;
 use super::phrase::say_condition;
-use crate::rule::node::Node;
+use crate::node::Node;
 
 /// Says a rule in one sentence, such as `Subscribers whose country is "LT", and who are not in the group "staff".`
 ///

@@ -7,7 +7,7 @@ use super::routes::{State, refuse};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::{ErrorCode, parse_import_id};
-use crate::import::{Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, set_file};
+use crate::import::{Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file};
 use crate::server::door::access;
 use crate::server::door::access::{Caller, retry_after};
 use crate::server::door::claims::Busy;
@@ -52,6 +52,12 @@ pub fn configure(config: &mut ServiceConfig) {
                 .wrap(from_fn(access::admit_reader))
                 .wrap(from_fn(access::admit))
                 .route(web::get().to(problems)),
+        )
+        .service(
+            web::resource("/imports/{id}/refused.csv")
+                .wrap(from_fn(access::admit_reader))
+                .wrap(from_fn(access::admit))
+                .route(web::get().to(refused)),
         );
 }
 
@@ -288,41 +294,64 @@ fn answer_error(error: &Error) -> HttpResponse {
 
 /// Sends what is to be said of the rows of an import as CSV, as it is read.
 async fn problems(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let id = match find_import(&request) {
+    send(&request, &state, About::Problems).await
+}
+
+/// Sends the rows that an import left out, as a file that can be corrected and imported again.
+async fn refused(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    send(&request, &state, About::Refused).await
+}
+
+/// What a file about an import holds.
+#[derive(Clone, Copy)]
+enum About {
+    Problems,
+    Refused,
+}
+
+async fn send(request: &HttpRequest, state: &web::Data<State>, about: About) -> HttpResponse {
+    let id = match find_import(request) {
         Ok(id) => id,
         Err(refused) => return refused,
     };
     let db = state.api.app().db.clone();
-    if let Err(error) = db.run(move |connection| get(connection, id)).await {
-        return answer_error(&error);
-    }
+    let import = match db.run(move |connection| get(connection, id)).await {
+        Ok(import) => import,
+        Err(error) => return answer_error(&error),
+    };
     let parts = unfold(
         (db, None, false),
-        move |(db, after, has_failed)| async move {
-            if has_failed {
-                return None;
-            }
-            let part = db
-                .run(move |connection| problems_csv(connection, id, after))
-                .await;
-            match part {
-                Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
-                Ok(None) => None,
-                // The body ends without its end, by which the client sees that something is missing.
-                Err(error) => {
-                    let failure = std::io::Error::other(error.to_string());
-                    Some((Err(failure), (db, after, true)))
+        move |(db, after, has_failed)| {
+            let import = import.clone();
+            async move {
+                if has_failed {
+                    return None;
+                }
+                let part = db.run(move |connection| match about {
+                    About::Problems => problems_csv(connection, import.id, after),
+                    About::Refused => refused_csv(connection, &import, after),
+                });
+                match part.await {
+                    Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
+                    Ok(None) => None,
+                    // The body ends without its end, by which the client sees that something is missing.
+                    Err(error) => {
+                        let failure = std::io::Error::other(error.to_string());
+                        Some((Err(failure), (db, after, true)))
+                    }
                 }
             }
         },
     );
+    let what = match about {
+        About::Problems => "problems",
+        About::Refused => "refused",
+    };
     HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(ContentDisposition {
             disposition: DispositionType::Attachment,
-            parameters: vec![DispositionParam::Filename(format!(
-                "import-{id}-problems.csv"
-            ))],
+            parameters: vec![DispositionParam::Filename(format!("import-{id}-{what}.csv"))],
         })
         .streaming(parts)
 }

@@ -1,11 +1,15 @@
 //! Imports: what becomes of the rows of a file, and what a report says of them.
 
 mod asking;
+mod cases;
 mod commands;
 mod events;
 mod files;
 mod jobs;
 mod options;
+mod orders;
+mod page;
+mod shapes;
 mod subscribers;
 mod terminal;
 mod ugly;

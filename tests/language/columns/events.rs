@@ -4,11 +4,11 @@ use super::{Rows, make_lists};
 use crate::naive::{Event, Person};
 use arrow_array::{Array, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow_buffer::BooleanBuffer;
-use rollcall::cancel::Cancel;
-use rollcall::evaluate::{
+use rollcall_evaluate::cancel::Cancel;
+use rollcall_evaluate::{
     Column, ColumnKey, EventFigures, EventPlan, EventTally, evaluate_filters, measured_numbers,
 };
-use rollcall::rule::{DateField, DateLiteral, Moment, TextField, parse_date_literal};
+use rollcall_rule::{DateField, DateLiteral, Moment, TextField, parse_date_literal};
 use serde_json::Value;
 
 /// The answers to the event leaves of a plan, in their order.

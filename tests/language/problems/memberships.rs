@@ -2,7 +2,7 @@
 
 use super::{describe, problems_of};
 use insta::assert_snapshot;
-use rollcall::rule::{Catalogue, KnownSegment, parse_and_check};
+use rollcall_rule::{Catalogue, KnownSegment, parse_and_check};
 use serde_json::{Value, json};
 
 #[test]

@@ -8,7 +8,7 @@ mod values;
 
 use crate::columns::read;
 use insta::assert_snapshot;
-use rollcall::rule::{Problem, read_document};
+use rollcall_rule::{Problem, read_document};
 use serde_json::{Value, json};
 
 /// The problems of a rule, each with its code and its place before it.

@@ -4,7 +4,7 @@ use super::dates::{DAYS, PERIODS, just_after, just_before};
 use super::{Audience, NOON, audience, check, custom, nobody, parse};
 use crate::columns::FIRST_ID;
 use crate::naive::{CustomValue, Person, Segment, bucket};
-use rollcall::rule::{self, parse_rule};
+use rollcall_rule::parse_rule;
 use serde_json::{Value, json};
 use twox_hash::XxHash64;
 
@@ -176,7 +176,7 @@ fn the_hash_of_random_shares_is_the_published_one() {
         i64::from_le_bytes(*b"petition"),
     );
     let expected = 0xfbce_a83c_8a37_8bf1_u64 % 10_000;
-    assert_eq!(rule::bucket(salt, id), expected);
+    assert_eq!(rollcall_rule::bucket(salt, id), expected);
     assert_eq!(bucket(salt, id), expected);
 }
 

@@ -1,7 +1,9 @@
 //! Imports: what was asked, how far they are, and what they did.
 
+mod analysis;
 pub(in crate::graphql) mod feed;
 pub(in crate::graphql) mod input;
+use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::connection::{connection, write_cursor};
@@ -37,6 +39,8 @@ pub enum ImportStateName {
     Waiting,
     /// It waits for its turn; imports run one at a time.
     Ready,
+    /// Its file was looked at: `analysis` tells what would be done, `startImport` starts it.
+    Analyzed,
     /// It is running, or will be gone on with soon where its server was stopped.
     Running,
     /// Every row was used or reported.
@@ -81,6 +85,10 @@ pub enum ImportProblemKind {
     Suppressed,
     /// Its address is that of a role, such as info@. It was used.
     RoleAddress,
+    /// A cell could not be read and was left out; the rest of the row was used.
+    DroppedCell,
+    /// A cell was read, but not as it stands.
+    Remark,
 }
 
 /// What is to be said of a row of a file.
@@ -143,7 +151,7 @@ impl From<MappedColumn> for ImportColumn {
     }
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
 /// `refused`.
 pub struct ImportReportNode(ImportReport);
 
@@ -151,7 +159,7 @@ fn number(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped` or
+/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
 /// `refused`.
 #[Object(name = "ImportReport")]
 impl ImportReportNode {
@@ -228,6 +236,26 @@ impl ImportReportNode {
     /// Rows about subscribers who do not exist.
     async fn unknown(&self) -> i32 {
         number(self.0.unknown)
+    }
+
+    /// Cells that could not be read and were left out; the rest of their rows was used.
+    async fn dropped_cells(&self) -> i32 {
+        number(self.0.dropped_cells)
+    }
+
+    /// Cells that were read, but not as they stand.
+    async fn remarks(&self) -> i32 {
+        number(self.0.remarks)
+    }
+
+    /// Rows that are further lines of an order, and were joined to its first.
+    async fn folded(&self) -> i32 {
+        number(self.0.folded)
+    }
+
+    /// Subscribers who were made because of their events.
+    async fn created_people(&self) -> i32 {
+        number(self.0.created_people)
     }
 }
 
@@ -326,6 +354,16 @@ impl ImportNode {
         self.0.form().map(|file| file.form.has_header)
     }
 
+    /// How many lines stand before the header or the first row, and were passed over.
+    async fn skipped_lines(&self) -> Option<i32> {
+        self.0.form().map(|file| number(file.form.skipped_lines))
+    }
+
+    /// The file within a ZIP archive, or the sheet of a workbook, that was read.
+    async fn part(&self) -> Option<String> {
+        self.0.form()?.form.part
+    }
+
     /// The columns of the file, and where they go; empty before the file was looked at.
     async fn columns(&self) -> Vec<ImportColumn> {
         let columns = self.0.form().map(|file| file.columns);
@@ -334,6 +372,11 @@ impl ImportNode {
             .into_iter()
             .map(Into::into)
             .collect()
+    }
+
+    /// What it would do with its file, found out by reading all of it before anything is written; null before that.
+    async fn analysis(&self) -> Option<ImportAnalysis> {
+        self.0.analysis().map(Into::into)
     }
 
     /// Why it failed.
@@ -394,6 +437,13 @@ impl ImportNode {
     async fn problems_url(&self) -> String {
         let id = to_global(Kind::Import, self.0.id);
         format!("/imports/{}/problems.csv", id.as_str())
+    }
+
+    /// Where the rows that were left out can be fetched, on this server: a file of the same form with the reason as its
+    /// first column, to be corrected and imported again.
+    async fn refused_url(&self) -> String {
+        let id = to_global(Kind::Import, self.0.id);
+        format!("/imports/{}/refused.csv", id.as_str())
     }
 }
 

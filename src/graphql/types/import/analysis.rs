@@ -1,0 +1,367 @@
+//! What an import would do with its file.
+
+use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::scalar::count;
+use crate::graphql::types::custom_field::CustomFieldType;
+use crate::graphql::types::subscriber::SubscriberStatus;
+use crate::import::{Analysis, Change, ColumnAnalysis, Others, Question, QuestionKind};
+use async_graphql::{Enum, SimpleObject};
+
+/// A program whose exports are known.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportProgram {
+    /// Mailchimp: an audience.
+    Mailchimp,
+    /// Klaviyo: a list or a segment.
+    Klaviyo,
+    /// HubSpot: contacts.
+    Hubspot,
+    /// Shopify: customers.
+    Shopify,
+    /// Brevo: contacts.
+    Brevo,
+    /// ActiveCampaign: contacts.
+    Activecampaign,
+    /// listmonk: subscribers.
+    Listmonk,
+    /// Ghost: members.
+    Ghost,
+    /// Stripe: customers.
+    Stripe,
+    /// Kit, which was ConvertKit: subscribers.
+    Kit,
+    /// Substack: an e-mail list.
+    Substack,
+    /// MailerLite: subscribers.
+    Mailerlite,
+    /// beehiiv: subscribers.
+    Beehiiv,
+    /// MailPoet: subscribers.
+    Mailpoet,
+    /// Mautic: contacts.
+    Mautic,
+    /// WooCommerce: customers.
+    Woocommerce,
+    /// Constant Contact: contacts.
+    Constantcontact,
+    /// Campaign Monitor: subscribers.
+    Campaignmonitor,
+    /// Eventbrite: attendees.
+    Eventbrite,
+    /// LinkedIn: connections.
+    Linkedin,
+    /// Discourse: users.
+    Discourse,
+}
+
+impl ImportProgram {
+    /// The name of its preset.
+    pub fn preset(self) -> &'static str {
+        match self {
+            ImportProgram::Mailchimp => "mailchimp",
+            ImportProgram::Klaviyo => "klaviyo",
+            ImportProgram::Hubspot => "hubspot",
+            ImportProgram::Shopify => "shopify",
+            ImportProgram::Brevo => "brevo",
+            ImportProgram::Activecampaign => "activecampaign",
+            ImportProgram::Listmonk => "listmonk",
+            ImportProgram::Ghost => "ghost",
+            ImportProgram::Stripe => "stripe",
+            ImportProgram::Kit => "kit",
+            ImportProgram::Substack => "substack",
+            ImportProgram::Mailerlite => "mailerlite",
+            ImportProgram::Beehiiv => "beehiiv",
+            ImportProgram::Mailpoet => "mailpoet",
+            ImportProgram::Mautic => "mautic",
+            ImportProgram::Woocommerce => "woocommerce",
+            ImportProgram::Constantcontact => "constantcontact",
+            ImportProgram::Campaignmonitor => "campaignmonitor",
+            ImportProgram::Eventbrite => "eventbrite",
+            ImportProgram::Linkedin => "linkedin",
+            ImportProgram::Discourse => "discourse",
+        }
+    }
+
+    /// The program of a preset.
+    fn of(preset: &str) -> Option<ImportProgram> {
+        let mut programs = <ImportProgram as async_graphql::resolver_utils::EnumType>::items().iter();
+        programs.find(|item| item.value.preset() == preset).map(|item| item.value)
+    }
+}
+
+/// What becomes of all columns of which nothing is known and nothing is said.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "Others")]
+pub enum ImportOthers {
+    /// They are left out.
+    Ignore,
+    /// They become custom fields, of the types that their values have.
+    Field,
+}
+
+/// What has to be settled.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "QuestionKind")]
+pub enum ImportQuestionKind {
+    /// A column that speaks of consent.
+    Consent,
+    /// A file that lists people who left.
+    AboutLeft,
+    /// A column whose name means nothing here.
+    Unknown,
+    /// A column that would mean what another one means already.
+    Again,
+    /// A column of which most cells cannot be read.
+    Unreadable,
+    /// A status column with words that are not understood.
+    StatusWords,
+    /// The file has no column with addresses.
+    NoEmail,
+}
+
+/// The option of `CreateImportInput` that a change is about.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOption {
+    /// `from`: read the file as a program writes it.
+    From,
+    /// `columns`: send a column to a field.
+    Columns,
+    /// `ignore`: leave a column out.
+    Ignore,
+    /// `fields`: make a custom field of a column.
+    Fields,
+    /// `statuses`: say what a word of a status column means.
+    Statuses,
+    /// `set`: give every row a value.
+    Set,
+    /// `dateFormats`: read the days and times of a column in a format.
+    DateFormats,
+    /// `decimalCommas`: read decimals of a column after a comma.
+    DecimalCommas,
+    /// `decimalPoints`: read decimals of a column after a point.
+    DecimalPoints,
+    /// `others`: say what becomes of all other columns.
+    Others,
+}
+
+/// An option that is proposed for an import.
+#[derive(SimpleObject)]
+pub struct ImportChange {
+    /// Which option.
+    pub option: ImportOption,
+    /// The option as `CreateImportInput` has it.
+    pub input: Text<String>,
+    /// The column it is about.
+    pub column: Option<Text<String>>,
+    /// The field that a column goes to, or that every row is given.
+    pub field: Option<Text<String>>,
+    /// The value that every row is given.
+    pub value: Option<Text<String>>,
+    /// The type of a custom field that is made.
+    pub r#type: Option<CustomFieldType>,
+    /// The word whose meaning is said.
+    pub word: Option<Text<String>>,
+    /// What the word means.
+    pub status: Option<SubscriberStatus>,
+    /// The format of days and times.
+    pub format: Option<Text<String>>,
+    /// The program.
+    pub from: Option<ImportProgram>,
+    /// What becomes of all other columns.
+    pub others: Option<ImportOthers>,
+}
+
+impl From<Change> for ImportChange {
+    fn from(change: Change) -> ImportChange {
+        let empty = |option| ImportChange {
+            option,
+            input: change.as_input().into(),
+            column: None,
+            field: None,
+            value: None,
+            r#type: None,
+            word: None,
+            status: None,
+            format: None,
+            from: None,
+            others: None,
+        };
+        let text = |text: &String| Some(Text(text.clone()));
+        match &change {
+            Change::From { preset } => ImportChange {
+                from: ImportProgram::of(preset),
+                ..empty(ImportOption::From)
+            },
+            Change::Column { column, field } => ImportChange {
+                column: text(column),
+                field: text(field),
+                ..empty(ImportOption::Columns)
+            },
+            Change::Ignore { column } => ImportChange {
+                column: text(column),
+                ..empty(ImportOption::Ignore)
+            },
+            Change::Field { column, field_type } => ImportChange {
+                column: text(column),
+                r#type: Some((*field_type).into()),
+                ..empty(ImportOption::Fields)
+            },
+            Change::Status { word, status } => ImportChange {
+                word: text(word),
+                status: Some((*status).into()),
+                ..empty(ImportOption::Statuses)
+            },
+            Change::Set { field, value } => ImportChange {
+                field: text(field),
+                value: text(value),
+                ..empty(ImportOption::Set)
+            },
+            Change::DateFormat { column, format } => ImportChange {
+                column: text(column),
+                format: Some(Text(format.as_str().to_owned())),
+                ..empty(ImportOption::DateFormats)
+            },
+            Change::DecimalComma { column } => ImportChange {
+                column: text(column),
+                ..empty(ImportOption::DecimalCommas)
+            },
+            Change::DecimalPoint { column } => ImportChange {
+                column: text(column),
+                ..empty(ImportOption::DecimalPoints)
+            },
+            Change::Others { others } => ImportChange {
+                others: Some((*others).into()),
+                ..empty(ImportOption::Others)
+            },
+        }
+    }
+}
+
+/// Something that has to be settled before anything is written.
+#[derive(SimpleObject)]
+pub struct ImportQuestion {
+    /// What it is about.
+    pub kind: ImportQuestionKind,
+    /// The column it is about, if it is about one.
+    pub column: Option<Text<String>>,
+    /// What was found.
+    pub message: Text<String>,
+    /// Options that settle it; empty if only the owner of the file can tell.
+    pub proposal: Vec<ImportChange>,
+}
+
+/// A value and how many cells hold it.
+#[derive(SimpleObject)]
+pub struct ImportValue {
+    /// The value, shortened.
+    pub value: Text<String>,
+    /// How many cells hold it.
+    pub count: i32,
+}
+
+/// What an import would do with a column.
+#[derive(SimpleObject)]
+pub struct ImportColumnAnalysis {
+    /// Its name in the header, or `column 1` where there is none.
+    pub name: Text<String>,
+    /// Where its cells go; null if it is left out, or not settled.
+    pub target: Option<Text<String>>,
+    /// Why.
+    pub reason: Text<String>,
+    /// How many cells hold something.
+    pub filled_count: i32,
+    /// The first different values, shortened; empty once the import has begun.
+    pub samples: Vec<Text<String>>,
+    /// How many cells cannot be read and will be left out.
+    pub unread_count: i32,
+    /// Some of them; empty once the import has begun.
+    pub unread_values: Vec<ImportValue>,
+    /// The option that makes most of them readable.
+    pub mend: Option<ImportChange>,
+    /// How many it makes readable.
+    pub mended_count: i32,
+    /// How many cells are read, but not as they stand.
+    pub remark_count: i32,
+}
+
+fn number(number: u64) -> i32 {
+    count(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+impl From<ColumnAnalysis> for ImportColumnAnalysis {
+    fn from(column: ColumnAnalysis) -> ImportColumnAnalysis {
+        let values = column.unread_values.into_iter();
+        ImportColumnAnalysis {
+            name: column.name.into(),
+            target: column.target.map(Text),
+            reason: column.why.into(),
+            filled_count: number(column.filled),
+            samples: column.samples.into_iter().map(Text).collect(),
+            unread_count: number(column.unread),
+            unread_values: values
+                .map(|(value, count)| ImportValue {
+                    value: value.into(),
+                    count: number(count),
+                })
+                .collect(),
+            mend: column.mend.map(Into::into),
+            mended_count: number(column.mended),
+            remark_count: number(column.remarks),
+        }
+    }
+}
+
+/// What an import would do with its file.
+#[derive(SimpleObject)]
+pub struct ImportAnalysis {
+    /// Rows of the file, without the header and empty lines.
+    pub rows: i32,
+    /// Rows that cannot be cut into cells and will be left out.
+    pub malformed: i32,
+    /// The program that the file seems to come from.
+    pub recognised: Option<ImportProgram>,
+    /// The program whose exports it is read as.
+    pub from: Option<ImportProgram>,
+    /// The columns in their order.
+    pub columns: Vec<ImportColumnAnalysis>,
+    /// What has to be settled before anything is written. Nothing is written as long as there is a question.
+    pub questions: Vec<ImportQuestion>,
+    /// Options that settle all questions; empty if there are none, or if only the owner of the file can tell.
+    pub proposal: Vec<ImportChange>,
+}
+
+impl From<Analysis> for ImportAnalysis {
+    fn from(analysis: Analysis) -> ImportAnalysis {
+        let program = |preset: Option<String>| preset.as_deref().and_then(ImportProgram::of);
+        let name_of = |place: usize| analysis.columns.get(place).map(|column| Text(column.name.clone()));
+        let question = |question: Question| ImportQuestion {
+            kind: question.kind.into(),
+            column: question.column.and_then(name_of),
+            message: question.message.into(),
+            proposal: question.changes.into_iter().map(Into::into).collect(),
+        };
+        ImportAnalysis {
+            rows: number(analysis.rows),
+            malformed: number(analysis.malformed),
+            recognised: program(analysis.recognised),
+            from: program(analysis.from),
+            questions: analysis.questions.into_iter().map(question).collect(),
+            columns: analysis.columns.into_iter().map(Into::into).collect(),
+            proposal: analysis.proposal.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::PRESETS;
+
+    #[test]
+    fn every_preset_has_a_program() {
+        for preset in PRESETS {
+            let program = ImportProgram::of(preset.name);
+            assert_eq!(program.map(ImportProgram::preset), Some(preset.name));
+        }
+    }
+}

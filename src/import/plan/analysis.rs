@@ -1,0 +1,332 @@
+//! What an import would do with a file, found out before a row is written: what each column becomes and why, what
+//! cannot be read, and what has to be settled, with options that settle it.
+
+use crate::import::value::cell::{CellKind, Fit};
+use super::decide::{Decider, Decisions, Why};
+use super::options::{Others, SubscriberImport};
+use super::presets::Preset;
+use super::profile::{Profile, Tally};
+use super::propose::{call, fit_change};
+use super::question::{Change, Question, QuestionKind};
+use super::target::Target;
+use crate::error::{Error, InputCode, InputProblem};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Up to so many columns that nothing is known of are proposed one by one.
+const FEW: usize = 6;
+
+/// More columns than this are not made custom fields by a proposal.
+const MANY: usize = 60;
+
+/// How often options are proposed for what earlier proposals left open.
+const ROUNDS: usize = 4;
+
+/// How many unreadable cells of a column are shown.
+const SHOWN: usize = 3;
+
+/// What an import would do with a file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Analysis {
+    /// Rows of the file, without the header and empty lines.
+    pub rows: u64,
+    /// Rows that cannot be cut into cells.
+    pub malformed: u64,
+    /// The preset that the header looks like.
+    pub recognised: Option<String>,
+    /// The preset that is used.
+    pub from: Option<String>,
+    /// The columns in their order.
+    pub columns: Vec<ColumnAnalysis>,
+    /// What has to be settled before anything is written.
+    pub questions: Vec<Question>,
+    /// Options that settle all of that; empty if nothing is open, or if only the owner of the file can tell.
+    pub proposal: Vec<Change>,
+}
+
+/// What an import would do with a column.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ColumnAnalysis {
+    /// Its name.
+    pub name: String,
+    /// Where its cells go; none for a column that is left out or not settled.
+    pub target: Option<String>,
+    /// Why.
+    pub why: String,
+    /// How many cells hold something.
+    pub filled: u64,
+    /// The first different values, as long as the import has not begun.
+    pub samples: Vec<String>,
+    /// How many cells cannot be read, and are left out.
+    pub unread: u64,
+    /// Some of them, and how many hold the same.
+    pub unread_values: Vec<(String, u64)>,
+    /// The option that makes most of them readable.
+    pub mend: Option<Change>,
+    /// How many it makes readable.
+    pub mended: u64,
+    /// How many cells are read with a remark.
+    pub remarks: u64,
+}
+
+/// What was found in a file by reading all of it.
+pub struct Looked {
+    /// The names of the columns.
+    pub names: Vec<String>,
+    /// What each holds.
+    pub profiles: Vec<Profile>,
+    /// The names of groups in the columns that name some.
+    pub groups: BTreeSet<String>,
+    /// How many rows there are.
+    pub rows: u64,
+    /// How many of them cannot be cut into cells.
+    pub malformed: u64,
+}
+
+impl Analysis {
+    /// Tells what was decided and proposes options for what is open. Every proposal is made to the decider itself, so
+    /// that it is accepted and leaves nothing open.
+    pub fn of(decider: &Decider<'_>, decisions: &Decisions, looked: &Looked) -> Analysis {
+        let recognised = Preset::recognise(&looked.names).map(|preset| preset.name.to_owned());
+        let proposal = match decisions.questions.is_empty() {
+            true => Vec::new(),
+            false => propose(decider, recognised.as_deref())
+                .or_else(|| propose(decider, None))
+                .unwrap_or_default(),
+        };
+        let columns = looked.names.iter().zip(&looked.profiles).enumerate();
+        Analysis {
+            rows: looked.rows,
+            malformed: looked.malformed,
+            recognised,
+            from: decider.options.from.clone(),
+            columns: columns
+                .map(|(position, (name, profile))| {
+                    column(decider, decisions, position, name.trim(), profile)
+                })
+                .collect(),
+            questions: decisions.questions.clone(),
+            proposal,
+        }
+    }
+
+    /// Tells what was found in a file of events, and what is wrong with its columns.
+    pub fn of_events(targets: &[Option<String>], looked: &Looked, wrong: Option<&Error>) -> Analysis {
+        let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
+        let problems: &[InputProblem] = match wrong {
+            Some(Error::Invalid(problems)) => problems,
+            _ => &[],
+        };
+        let questions = problems.iter().map(|problem| Question {
+            kind: QuestionKind::Unknown,
+            column: None,
+            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            changes: Vec::new(),
+        });
+        Analysis {
+            rows: looked.rows,
+            malformed: looked.malformed,
+            columns: columns
+                .map(|((name, profile), target)| ColumnAnalysis {
+                    name: name.trim().to_owned(),
+                    target: target.clone(),
+                    why: "as said".to_owned(),
+                    filled: profile.filled,
+                    samples: profile.samples.clone(),
+                    ..ColumnAnalysis::default()
+                })
+                .collect(),
+            questions: questions.collect(),
+            ..Analysis::default()
+        }
+    }
+
+    /// The questions as problems of the input of the API.
+    pub fn problems(&self) -> Vec<InputProblem> {
+        let problems = self.questions.iter().map(|question| {
+            let message = match question.column.and_then(|place| self.columns.get(place)) {
+                Some(column) => format!("column \"{}\" {}", column.name, question.message),
+                None => question.message.clone(),
+            };
+            let code = match question.kind {
+                QuestionKind::NoEmail => InputCode::Missing,
+                QuestionKind::Unknown => InputCode::NotFound,
+                QuestionKind::Again | QuestionKind::Unreadable | QuestionKind::StatusWords => InputCode::Invalid,
+                QuestionKind::Consent | QuestionKind::AboutLeft => InputCode::ConsentRequired,
+            };
+            let hint: Vec<String> = question.changes.iter().map(Change::as_input).collect();
+            let hint = (!hint.is_empty()).then(|| format!("proposed: {}", hint.join(", ")));
+            InputProblem::new(code, "header", message).with_hint(hint)
+        });
+        problems.collect()
+    }
+
+    /// The values of people are forgotten: they are there to decide, and that is done.
+    pub fn forget_values(&mut self) {
+        for column in &mut self.columns {
+            column.samples.clear();
+            column.unread_values.clear();
+        }
+    }
+}
+
+/// Returns the questions as an error, if there are any.
+pub fn open_questions(analysis: &Analysis) -> Option<Error> {
+    (!analysis.questions.is_empty()).then(|| Error::Invalid(analysis.problems()))
+}
+
+fn column(
+    decider: &Decider<'_>,
+    decisions: &Decisions,
+    position: usize,
+    name: &str,
+    profile: &Profile,
+) -> ColumnAnalysis {
+    let decision = &decisions.columns[position];
+    let tally = decision.target.kind().map(|kind| profile.tally(kind)).unwrap_or_default();
+    let mut unread: Vec<(String, u64)> = tally.bad_words.clone().into_iter().collect();
+    unread.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+    unread.truncate(SHOWN);
+    let mend = mend(decider, &tally, name, position);
+    ColumnAnalysis {
+        name: name.to_owned(),
+        target: decision.target.name(),
+        why: why(decision.why, &decision.target, decisions, position),
+        filled: profile.filled,
+        samples: profile.samples.clone(),
+        unread: tally.bad,
+        unread_values: unread,
+        mended: mend.as_ref().map(|(_, count)| *count).unwrap_or_default(),
+        mend: mend.map(|(change, _)| change),
+        remarks: tally.remarks,
+    }
+}
+
+fn mend(decider: &Decider<'_>, tally: &Tally, name: &str, position: usize) -> Option<(Change, u64)> {
+    let is = |said: &str| super::decide::is_column(said, name, position);
+    let options = decider.options;
+    let is_said = |fit: Fit| match fit {
+        Fit::DateFormat(_) => options.date_formats.iter().any(|(said, _)| is(said)),
+        Fit::DecimalComma | Fit::DecimalPoint => {
+            let mut said = options.decimal_commas.iter().chain(&options.decimal_points);
+            said.any(|said| is(said))
+        }
+    };
+    let fits = tally.best_fits();
+    let (fit, count) = fits.into_iter().find(|(fit, _)| !is_said(*fit))?;
+    Some((fit_change(fit, call(name, position))?, count))
+}
+
+fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> String {
+    match why {
+        Why::Said => "as said".to_owned(),
+        Why::Preset(preset) => format!("as {} has it", preset.title),
+        Why::Name => "by its name".to_owned(),
+        Why::Values => "by its values".to_owned(),
+        Why::OwnField => "a custom field".to_owned(),
+        Why::Empty => "is empty".to_owned(),
+        Why::Others if *target == Target::Nowhere => "as all others".to_owned(),
+        Why::Others => "a custom field, as all others".to_owned(),
+        Why::Refused => "why rows were refused".to_owned(),
+        Why::Open => {
+            let mut questions = decisions.questions.iter();
+            let question = questions.find(|question| question.column == Some(position));
+            question.map(|question| question.message.clone()).unwrap_or_default()
+        }
+    }
+}
+
+/// Returns options that leave no question open, if there are any: the changes in the order in which they are made.
+fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change>> {
+    let mut options = decider.options.clone();
+    let mut changes: Vec<Change> = Vec::new();
+    if let Some(preset) = recognised.filter(|_| options.from.is_none()) {
+        changes.push(Change::From {
+            preset: preset.to_owned(),
+        });
+        options.from = Some(preset.to_owned());
+    }
+    for _ in 0..ROUNDS {
+        let decisions = with(decider, &options).decide();
+        if !decisions.problems.is_empty() {
+            return None;
+        }
+        if decisions.questions.is_empty() {
+            changes.extend(mends(decider, &options, &decisions));
+            return Some(changes);
+        }
+        let more = answer(&decisions.questions, &options);
+        if more.is_empty() {
+            return None;
+        }
+        for change in more {
+            change.apply(&mut options);
+            changes.push(change);
+        }
+    }
+    None
+}
+
+/// Options that make cells readable of columns that nothing is asked of. Those of two meanings are only told.
+fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decisions) -> Vec<Change> {
+    let decider = with(decider, options);
+    let columns = decisions.columns.iter().zip(decider.profiles).enumerate();
+    let changes = columns.filter_map(|(position, (decision, profile))| {
+        let tally = profile.tally(decision.target.kind()?);
+        let is_clear = tally.best_fits().len() == 1;
+        let name = decider.names[position].trim();
+        let (change, _) = mend(&decider, &tally, name, position).filter(|_| is_clear)?;
+        Some(change)
+    });
+    changes.collect()
+}
+
+/// The same decider with other options.
+fn with<'a>(decider: &Decider<'a>, options: &'a SubscriberImport) -> Decider<'a> {
+    Decider { options, ..*decider }
+}
+
+/// Returns the changes that answer questions. Where many columns are unknown, most are answered together.
+fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
+    let is_other = |question: &&Question| {
+        let is_plain = |change: &Change| matches!(change, Change::Field { .. } | Change::Ignore { .. });
+        matches!(question.kind, QuestionKind::Unknown | QuestionKind::Again) && question.changes.iter().all(is_plain)
+    };
+    let (others, known): (Vec<&Question>, Vec<&Question>) = questions.iter().partition(is_other);
+    let mut changes: Vec<Change> = Vec::new();
+    let mut add = |change: &Change| {
+        if !changes.contains(change) {
+            changes.push(change.clone());
+        }
+    };
+    known.iter().flat_map(|question| &question.changes).for_each(&mut add);
+    let is_ignored = |question: &&&Question| matches!(question.changes.as_slice(), [Change::Ignore { .. }]);
+    let ignored: Vec<&&Question> = others.iter().filter(is_ignored).collect();
+    let fields = others.len() - ignored.len();
+    if others.len() <= FEW || options.others.is_some() {
+        others.iter().flat_map(|question| &question.changes).for_each(&mut add);
+    } else if fields == 0 || fields > MANY {
+        add(&Change::Others { others: Others::Ignore });
+    } else {
+        // Columns that hold nothing are left out with them.
+        ignored.iter().flat_map(|question| &question.changes).for_each(&mut add);
+        add(&Change::Others { others: Others::Field });
+    }
+    changes
+}
+
+/// The kinds of value that columns of this name may hold, which are counted in any case.
+pub fn kinds_to_ask(name: &str, targets: &[Target]) -> Vec<CellKind> {
+    let by_name = super::vocabulary::exact(name).or_else(|| super::vocabulary::probable(name));
+    let by_name = by_name.and_then(Target::builtin);
+    let all = targets.iter().chain(&by_name).filter_map(Target::kind);
+    let mut kinds: Vec<CellKind> = Vec::new();
+    for kind in all {
+        if kind != CellKind::Text && !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}

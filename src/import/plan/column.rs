@@ -1,0 +1,93 @@
+//! Where one column goes and how its cells are read: settled before the first row is read, and kept, so that an import
+//! that is resumed reads them in the same way.
+
+use super::decide::is_column;
+use super::options::{EventImport, SubscriberImport};
+use super::target::Target;
+use crate::import::file::table::is_own_export;
+use crate::import::value::Decimal;
+use crate::import::value::cell::CellFormat;
+use crate::import::value::dates::{DateFormat, DateReader};
+use crate::import::value::numbers::NumberReader;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// What is settled of one column.
+#[derive(Debug, Clone)]
+pub struct ColumnPlan {
+    /// Where its cells go.
+    pub target: Target,
+    /// How they are read.
+    pub format: CellFormat,
+}
+
+/// What is kept of that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredPlan {
+    /// Where its cells go, as [`Target::write`] has it.
+    pub target: String,
+    /// What stands before decimals, if its cells prove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<Decimal>,
+    /// Whether an empty cell means no, because the others hold marks.
+    #[serde(default)]
+    pub empty_is_no: bool,
+}
+
+/// How the cells of a column are read, by what was said of it and of the whole file.
+pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) -> CellFormat {
+    let name = names[position].trim();
+    let is = |said: &str| is_column(said, name, position);
+    let mut said = options.date_formats.iter().filter(|(said, _)| is(said));
+    let format = said.next().map(|(_, format)| format);
+    let mut numbers = options.file.numbers();
+    if options.decimal_commas.iter().any(|said| is(said)) {
+        numbers.decimal = Some(Decimal::Comma);
+    } else if options.decimal_points.iter().any(|said| is(said)) {
+        numbers.decimal = Some(Decimal::Point);
+    }
+    let dates = dates(format.or(options.date_format.as_ref()), options.time_zone);
+    let is_literal = is_own_export(names);
+    let split = options.splits.iter().find(|(said, _)| is(said)).map(|(_, split)| *split);
+    // Our own exports write the keys of groups so.
+    let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
+    CellFormat {
+        split,
+        is_literal,
+        ..CellFormat::new(dates, numbers)
+    }
+}
+
+/// The name of the column with the groups in our own exports.
+const GROUPS: &str = "groups";
+
+/// Whether a column names groups: because that was said, or because Rollcall wrote the file.
+pub fn names_groups(options: &SubscriberImport, names: &[String], position: usize) -> bool {
+    let name = names[position].trim();
+    let is = |said: &str| is_column(said, name, position);
+    options.groups_from.iter().any(|said| is(said))
+        || options.columns.iter().any(|(said, target)| is(said) && Target::builtin(target.trim()) == Some(Target::Groups))
+        || name == GROUPS && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
+}
+
+/// The same for a file of events.
+pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
+    CellFormat {
+        is_literal: is_own_export(names),
+        ..CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+    }
+}
+
+/// How cells are read of which nothing was said.
+pub fn plain_format() -> CellFormat {
+    CellFormat::new(dates(None, None), NumberReader::default())
+}
+
+/// How days and times are read.
+pub fn dates(format: Option<&DateFormat>, zone: Option<Tz>) -> DateReader {
+    DateReader {
+        format: format.cloned(),
+        zone: zone.unwrap_or(Tz::UTC),
+    }
+}

@@ -1,0 +1,642 @@
+//! What each column of a file of subscribers becomes, and what has to be settled before.
+//!
+//! What was said counts first, then what a preset records, then the column's name together with its values. Names alone
+//! decide where they mean one thing and the values agree. Everything about consent is asked for, unless the column is
+//! called `status` and holds words for nothing else.
+
+use super::column::names_groups;
+use crate::import::file::table::is_own_export;
+use crate::import::value::cell::{CellKind, CellOutcome};
+use super::column::plain_format;
+use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
+use super::mapping::missing_column;
+use super::header::{fold, is_made_up, words_of};
+use super::options::{Others, SubscriberImport};
+use super::presets::{PRESETS, Preset, Recorded};
+use super::profile::Profile;
+use super::propose;
+use super::question::{Change, Question, QuestionKind};
+use super::status_words::StatusWords;
+use super::target::{ConsentTarget, Target};
+use crate::import::value::read_cell;
+use super::vocabulary::{self, FULL_NAME};
+use crate::audience::custom_field;
+use crate::error::{InputCode, InputProblem};
+use crate::rule::{Catalogue, Status, nearest};
+use std::collections::HashSet;
+
+/// The first column of a file of refused rows: why each was refused. It is left out when the file is imported again.
+pub const REFUSED_BECAUSE: &str = "refused because";
+
+/// What stands before the key of a custom field in the name of a column, as exports write it.
+const CUSTOM: &str = "custom.";
+
+/// A file in which so large a share of the rows says when or why somebody left is about people who left.
+const MOST: f64 = 0.9;
+
+/// What columns are decided by.
+pub struct Decider<'a> {
+    /// The fields there are.
+    pub catalogue: &'a Catalogue,
+    /// What was said.
+    pub options: &'a SubscriberImport,
+    /// The names of the columns.
+    pub names: &'a [String],
+    /// What they hold.
+    pub profiles: &'a [Profile],
+    /// The name of the file.
+    pub file_name: &'a str,
+    /// The character between cells, for a file whose first line is no header.
+    pub delimiter: u8,
+}
+
+/// Why a column goes where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It was said.
+    Said,
+    /// A preset records it.
+    Preset(&'static Preset),
+    /// Its name means that.
+    Name,
+    /// Its values mean that.
+    Values,
+    /// It is the key of a custom field.
+    OwnField,
+    /// It holds nothing.
+    Empty,
+    /// It was said of all others.
+    Others,
+    /// It is of a file of refused rows.
+    Refused,
+    /// It has to be settled.
+    Open,
+}
+
+/// Where a column goes, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Where.
+    pub target: Target,
+    /// Why.
+    pub why: Why,
+}
+
+/// What was decided of a file.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// Of every column, in their order.
+    pub columns: Vec<Decision>,
+    /// What every row has.
+    pub constants: Vec<(Target, String)>,
+    /// What has to be settled before anything is written.
+    pub questions: Vec<Question>,
+    /// What is wrong with what was said.
+    pub problems: Vec<InputProblem>,
+    /// The keys of custom fields that columns go to.
+    keys: HashSet<String>,
+}
+
+impl Decisions {
+    fn is_taken(&self, target: &Target) -> bool {
+        self.columns.iter().any(|decision| decision.target == *target)
+    }
+
+    /// Whether a question proposes the target.
+    fn is_offered(&self, target: &Target) -> bool {
+        let name = target.name();
+        let mut changes = self.questions.iter().flat_map(|question| &question.changes);
+        changes.any(|change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()))
+    }
+
+    fn ask(&mut self, kind: QuestionKind, column: usize, message: String, changes: Vec<Change>) -> Decision {
+        self.questions.push(Question {
+            kind,
+            column: Some(column),
+            message,
+            changes,
+        });
+        Decision {
+            target: Target::Nowhere,
+            why: Why::Open,
+        }
+    }
+
+    fn refuse(&mut self, code: InputCode, message: String, hint: Option<String>) -> Decision {
+        self.problems.push(InputProblem::new(code, "header", message).with_hint(hint));
+        Decision {
+            target: Target::Nowhere,
+            why: Why::Said,
+        }
+    }
+}
+
+/// Whether a name that was said means a column: by its name, or by its place as `#3`.
+pub fn is_column(said: &str, name: &str, position: usize) -> bool {
+    let said = said.trim();
+    said == name.trim() || said.strip_prefix('#').is_some_and(|number| number.parse() == Ok(position + 1))
+}
+
+impl Decider<'_> {
+    /// Decides on all columns.
+    pub fn decide(&self) -> Decisions {
+        let mut decisions = Decisions::default();
+        let preset = self.options.from.as_deref();
+        let preset = preset.and_then(|name| {
+            let found = Preset::find(name);
+            if found.is_none() {
+                let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+                let message = format!("expected the name of a program ({}), found \"{name}\"", known.join(", "));
+                let problem = InputProblem::new(InputCode::NotFound, "from", message);
+                decisions.problems.push(problem.with_hint(nearest(name, known)));
+            }
+            found
+        });
+        self.read_constants(&mut decisions);
+        for position in 0..self.names.len() {
+            let decision = self.column(position, preset, &mut decisions);
+            if let Target::Custom(key, _) = &decision.target {
+                decisions.keys.insert(key.clone());
+            }
+            decisions.columns.push(decision);
+        }
+        self.check_said(&mut decisions);
+        self.check_email(&mut decisions);
+        self.check_status_words(&mut decisions);
+        self.check_left(&mut decisions);
+        decisions
+    }
+
+    fn column(&self, position: usize, preset: Option<&'static Preset>, decisions: &mut Decisions) -> Decision {
+        let name = self.names[position].trim();
+        if let Some(decision) = self.as_said(position, name, decisions) {
+            return decision;
+        }
+        // When a row was changed last, the import finds out by itself.
+        if name == "updated_at" && is_own_export(self.names) {
+            return decided(Target::Nowhere, Why::Name);
+        }
+        if position == 0 && name == REFUSED_BECAUSE {
+            return decided(Target::Nowhere, Why::Refused);
+        }
+        if let Some(preset) = preset
+            && let Some(recorded) = preset.recorded(name)
+        {
+            return self.as_recorded(position, name, preset, recorded, decisions);
+        }
+        if name.starts_with(CUSTOM) {
+            return self.by_key(position, name, decisions);
+        }
+        if let Some(decision) = self.by_consent(position, name, decisions) {
+            return decision;
+        }
+        match vocabulary::exact(name) {
+            Some(field) => self.by_name(position, name, field, decisions),
+            None => self.by_key(position, name, decisions),
+        }
+    }
+
+    /// A column of which something was said.
+    fn as_said(&self, position: usize, name: &str, decisions: &mut Decisions) -> Option<Decision> {
+        let is = |said: &str| is_column(said, name, position);
+        let options = self.options;
+        if let Some((_, field)) = options.columns.iter().find(|(said, _)| is(said)) {
+            return Some(match self.resolve(position, name, field.trim()) {
+                Ok(target) => decided(target, Why::Said),
+                Err((message, hint)) => decisions.refuse(InputCode::NotFound, message, hint),
+            });
+        }
+        if options.ignore.iter().any(|said| is(said)) {
+            return Some(decided(Target::Nowhere, Why::Said));
+        }
+        if names_groups(options, self.names, position) {
+            return Some(decided(Target::Groups, Why::Said));
+        }
+        let (_, asked) = options.fields.iter().find(|(said, _)| is(said))?;
+        let key = self.key_of(position, name, decisions);
+        Some(match self.catalogue.custom_fields.get(&key) {
+            Some(existing) if existing != asked => {
+                let message = format!(
+                    "expected column \"{name}\" to become a custom field of type {}, found that custom field \"{key}\" is of type {}",
+                    asked.as_str(),
+                    existing.as_str()
+                );
+                decisions.refuse(InputCode::Invalid, message, None)
+            }
+            _ => decided(Target::Custom(key, *asked), Why::Said),
+        })
+    }
+
+    /// Returns the target that was named for a column, or what is wrong with the name and a hint.
+    fn resolve(&self, position: usize, name: &str, field: &str) -> Result<Target, (String, Option<String>)> {
+        let custom = field.strip_prefix(CUSTOM);
+        if let (Some(target), None) = (Target::builtin(field), custom) {
+            return Ok(self.refined(target, position));
+        }
+        let key = custom.unwrap_or(field);
+        let is = |said: &str| is_column(said, name, position);
+        let asked = self.options.fields.iter().find(|(said, _)| is(said));
+        let existing = self.catalogue.custom_fields.get(key).copied();
+        if let Some(custom_type) = existing.or(asked.map(|(_, asked)| *asked)) {
+            return Ok(Target::Custom(key.to_owned(), custom_type));
+        }
+        let message = format!(
+            "expected column \"{name}\" to go to a built-in field or to a custom field that exists, found \"{field}\""
+        );
+        let custom = self.catalogue.custom_fields.keys().map(String::as_str);
+        let mut known: Vec<&str> = Target::names().collect();
+        known.extend(custom);
+        Err((message, nearest(key, known)))
+    }
+
+    /// An opt-in without a single no says no by saying nothing.
+    fn refined(&self, target: Target, position: usize) -> Target {
+        match target {
+            Target::Consent(ConsentTarget::OptIn { .. }) => Target::Consent(ConsentTarget::OptIn {
+                blank_is_no: propose::has_no_no(&self.profiles[position]),
+            }),
+            other => other,
+        }
+    }
+
+    fn as_recorded(
+        &self,
+        position: usize,
+        name: &str,
+        preset: &'static Preset,
+        recorded: Recorded,
+        decisions: &mut Decisions,
+    ) -> Decision {
+        let target = match recorded {
+            Recorded::Ignore => Target::Nowhere,
+            Recorded::Column(field) => match Target::builtin(field) {
+                Some(target) => self.refined(target, position),
+                None => Target::Nowhere,
+            },
+            Recorded::Field(_) if self.profiles[position].filled == 0 => {
+                return decided(Target::Nowhere, Why::Empty);
+            }
+            Recorded::Field(custom_type) => {
+                let key = self.key_of(position, name, decisions);
+                let existing = self.catalogue.custom_fields.get(&key).copied();
+                Target::Custom(key, existing.unwrap_or(custom_type))
+            }
+        };
+        self.if_readable(position, target, Why::Preset(preset), decisions)
+    }
+
+    /// A column that speaks of consent, by its name or by its values.
+    fn by_consent(&self, position: usize, name: &str, decisions: &mut Decisions) -> Option<Decision> {
+        let profile = &self.profiles[position];
+        let words = StatusWords::of(profile, &self.options.statuses);
+        let folded = fold(name);
+        let is_status = folded == "status";
+        if is_status && (profile.filled == 0 || words.is_understood() && words.has_certain()) {
+            return Some(decided(Target::Builtin("status"), Why::Name));
+        }
+        let has_status = || self.names.iter().any(|name| fold(name) == "status");
+        if ["subscribedat", "unsubscribedat", "statusreason"].contains(&folded.as_str()) && has_status() {
+            return Target::builtin(name).map(|target| decided(target, Why::Name));
+        }
+        let hint = read_header(name);
+        let is_status_name = is_status_name(name);
+        let is_other_channel = hint.is_some_and(|hint| hint.is_other_channel);
+        let speaks = words.speak_of_consent(hint.is_some() || is_status_name)
+            || is_status_name && words.is_understood() && !words.is_empty() && !self.is_about_money();
+        if speaks && !is_other_channel {
+            let mut changes = vec![Change::Column {
+                column: propose::call(name, position),
+                field: "status".to_owned(),
+            }];
+            changes.extend(words.say_unknown());
+            let message = format!("speaks of consent: {}", words.shown());
+            return Some(decisions.ask(QuestionKind::Consent, position, message, changes));
+        }
+        let hint = hint?;
+        let taken = |target: &Target| decisions.is_taken(target);
+        let new_field = || self.new_field(position, name, decisions);
+        let (message, changes) = propose::for_consent(hint, profile, &words, name, position, &taken, &new_field);
+        Some(decisions.ask(QuestionKind::Consent, position, message, changes))
+    }
+
+    /// Whether the file is about payments: a status that is no certain word of consent is that of a contract then.
+    fn is_about_money(&self) -> bool {
+        const WORDS: [&str; 18] = [
+            "plan", "currency", "card", "spend", "spent", "payment", "payments", "refunded", "invoice", "invoices", "amount",
+            "delinquent", "mrr", "price", "total", "order", "orders", "subscription",
+        ];
+        let has = |name: &&String| words_of(name).iter().any(|word| WORDS.contains(&word.as_str()));
+        self.names.iter().filter(has).count() >= 2
+    }
+
+    /// A column whose name means a field and nothing else.
+    fn by_name(&self, position: usize, name: &str, field: &'static str, decisions: &mut Decisions) -> Decision {
+        let target = if field == FULL_NAME {
+            Target::FullName
+        } else {
+            Target::Builtin(field)
+        };
+        let is_covered = || {
+            let mut names = self.names.iter();
+            names.any(|name| matches!(vocabulary::exact(name), Some("first_name" | "last_name")))
+        };
+        if decisions.is_taken(&target) || field == FULL_NAME && is_covered() {
+            return self.other(position, name, QuestionKind::Again, decisions);
+        }
+        self.if_readable(position, target, Why::Name, decisions)
+    }
+
+    /// Decides for a target, unless most cells would be lost.
+    fn if_readable(&self, position: usize, target: Target, why: Why, decisions: &mut Decisions) -> Decision {
+        let name = self.names[position].trim();
+        let is = |said: &str| is_column(said, name, position);
+        let options = self.options;
+        let is_format_said = options.date_formats.iter().any(|(said, _)| is(said))
+            || options.decimal_commas.iter().chain(&options.decimal_points).any(|said| is(said));
+        let kind = target.kind().filter(|kind| *kind != CellKind::Email && !is_format_said);
+        let Some(tally) = kind.map(|kind| self.profiles[position].tally(kind)) else {
+            return decided(target, why);
+        };
+        if !tally.is_mostly_bad() {
+            return decided(target, why);
+        }
+        let column = propose::call(name, position);
+        let fits = tally.best_fits();
+        let mut fits = fits.iter().filter(|(_, count)| count * 2 >= tally.bad);
+        let change = fits.next().and_then(|(fit, _)| propose::fit_change(*fit, column));
+        // What has two meanings is proposed in one, and the other is told.
+        let or = match (&change, fits.next()) {
+            (Some(_), Some((other, _))) => format!("; perhaps {}", other.as_text()),
+            _ => String::new(),
+        };
+        let changes = match change {
+            Some(change) => vec![change],
+            None => self.new_field(position, name, decisions),
+        };
+        let lost: Vec<String> = tally.bad_words.keys().take(3).map(|word| format!("\"{word}\"")).collect();
+        let message = format!(
+            "cannot be read as {} in {} of {} cells: {}{or}",
+            target.name().unwrap_or_default(),
+            tally.bad,
+            tally.bad + tally.good,
+            lost.join(", ")
+        );
+        decisions.ask(QuestionKind::Unreadable, position, message, changes)
+    }
+
+    /// A column that may be called by the key of a custom field.
+    fn by_key(&self, position: usize, name: &str, decisions: &mut Decisions) -> Decision {
+        let key = custom_field::suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
+        match self.catalogue.custom_fields.get(&key) {
+            Some(existing) => {
+                let target = Target::Custom(key, *existing);
+                if decisions.is_taken(&target) {
+                    return self.other(position, name, QuestionKind::Again, decisions);
+                }
+                self.if_readable(position, target, Why::OwnField, decisions)
+            }
+            // Keys of JSON objects that become fields, and the fields of a file that Rollcall wrote.
+            None if name.starts_with(CUSTOM) && self.makes_fields() => {
+                let profile = &self.profiles[position];
+                if profile.filled == 0 {
+                    return decided(Target::Nowhere, Why::Empty);
+                }
+                let key = self.key_of(position, name, decisions);
+                decided(Target::Custom(key, propose::type_of(profile, name)), Why::OwnField)
+            }
+            None => self.other(position, name, QuestionKind::Unknown, decisions),
+        }
+    }
+
+    fn makes_fields(&self) -> bool {
+        !self.options.file.fields_from.is_empty() || is_own_export(self.names)
+    }
+
+    /// A column whose name says nothing.
+    fn other(&self, position: usize, name: &str, kind: QuestionKind, decisions: &mut Decisions) -> Decision {
+        let profile = &self.profiles[position];
+        let is_nameless = is_made_up(name);
+        if profile.filled == 0 && is_nameless {
+            return decided(Target::Nowhere, Why::Empty);
+        }
+        match self.options.others {
+            Some(Others::Ignore) => decided(Target::Nowhere, Why::Others),
+            Some(Others::Field) if profile.filled == 0 => decided(Target::Nowhere, Why::Empty),
+            Some(Others::Field) => {
+                let key = self.key_of(position, name, decisions);
+                let existing = self.catalogue.custom_fields.get(&key).copied();
+                let custom_type = existing.unwrap_or_else(|| propose::type_of(profile, name));
+                decided(Target::Custom(key, custom_type), Why::Others)
+            }
+            None => {
+                let taken = |target: &Target| decisions.is_taken(target) || decisions.is_offered(target);
+                let has_email = || self.names.iter().any(|name| vocabulary::exact(name) == Some("email"));
+                let new_field = || self.new_field(position, name, decisions);
+                let (message, changes) =
+                    propose::for_unknown(profile, name, position, kind, &taken, &has_email, &new_field);
+                decisions.ask(kind, position, message, changes)
+            }
+        }
+    }
+
+    /// Proposes to make a custom field of a column; under another key where a field of another type has that of its name.
+    fn new_field(&self, position: usize, name: &str, decisions: &Decisions) -> Vec<Change> {
+        let profile = &self.profiles[position];
+        let key = self.key_of(position, name, decisions);
+        let asked = propose::type_of(profile, name);
+        let existing = self.catalogue.custom_fields.get(&key);
+        let mut changes = propose::field(profile, name, position);
+        if existing.is_some_and(|existing| *existing != asked) {
+            let free = (1..).map(|number| format!("{key}_{}{number}", asked.as_str()));
+            let mut free = free.filter(|key| !self.catalogue.custom_fields.contains_key(key) && !decisions.keys.contains(key));
+            let field = free.next().unwrap_or_default();
+            let column = propose::call(name, position);
+            changes.insert(0, Change::Column { column, field });
+        }
+        changes
+    }
+
+    /// Returns a key for a custom field of a column, which no other column of the file has.
+    fn key_of(&self, position: usize, name: &str, decisions: &Decisions) -> String {
+        let key = custom_field::suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
+        let key = match key.is_empty() {
+            true => format!("column_{}", position + 1),
+            false => key,
+        };
+        let mut unique = key.clone();
+        let mut number = 1;
+        while decisions.keys.contains(&unique) {
+            number += 1;
+            let end = format!("_{number}");
+            let start: String = key.chars().take(63 - end.len()).collect();
+            unique = format!("{start}{end}");
+        }
+        unique
+    }
+
+    /// Reads what every row has.
+    fn read_constants(&self, decisions: &mut Decisions) {
+        for (field, value) in &self.options.set {
+            let problem = |code, message| InputProblem::new(code, "set", message);
+            let custom = field.strip_prefix(CUSTOM);
+            let key = custom.unwrap_or(field);
+            let builtin = Target::builtin(field).filter(|_| custom.is_none());
+            let existing = self.catalogue.custom_fields.get(key);
+            let target = builtin.or(existing.map(|custom_type| Target::Custom(key.to_owned(), *custom_type)));
+            let Some(target) = target else {
+                let message = format!("expected a built-in field or a custom field that exists, found \"{field}\"");
+                let hint = nearest(field, Target::names());
+                decisions.problems.push(problem(InputCode::NotFound, message).with_hint(hint));
+                continue;
+            };
+            match check_constant(&target, value) {
+                Ok(value) => decisions.constants.push((target, value)),
+                Err(message) => decisions.problems.push(problem(InputCode::Invalid, message)),
+            }
+        }
+    }
+
+    /// Columns that were spoken of have to be there.
+    fn check_said(&self, decisions: &mut Decisions) {
+        let options = self.options;
+        let said = options.columns.iter().map(|(column, _)| column);
+        let said = said.chain(options.fields.iter().map(|(column, _)| column));
+        let said = said.chain(options.date_formats.iter().map(|(column, _)| column));
+        for said in said.chain(&options.decimal_commas).chain(&options.decimal_points) {
+            let mut names = self.names.iter().enumerate();
+            if names.any(|(position, name)| is_column(said, name, position)) {
+                continue;
+            }
+            let message = format!("expected a column \"{said}\", of which something was said, found none");
+            let hint = nearest(said, self.names.iter().map(String::as_str));
+            let problem = InputProblem::new(InputCode::Missing, "header", message);
+            decisions.problems.push(problem.with_hint(hint));
+        }
+    }
+
+    /// Without addresses there are no subscribers. Where not a single name means anything, the line is no header.
+    fn check_email(&self, decisions: &mut Decisions) {
+        let email = Target::Builtin("email");
+        if decisions.is_taken(&email) {
+            return;
+        }
+        let offers = |question: &Question| {
+            let mut changes = question.changes.iter();
+            changes.any(|change| matches!(change, Change::Column { field, .. } if field == "email"))
+        };
+        if decisions.questions.iter().any(offers) {
+            return;
+        }
+        let is_header = self.names.iter().any(|name| vocabulary::exact(name).is_some());
+        if !is_header && decisions.columns.iter().all(|decision| decision.target == Target::Nowhere) {
+            decisions.questions.clear();
+        }
+        let problem = missing_column("email", self.names, self.delimiter);
+        decisions.questions.push(Question {
+            kind: QuestionKind::NoEmail,
+            column: None,
+            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            changes: Vec::new(),
+        });
+    }
+
+    /// Every word of a status has to be understood: who is not known to be subscribed must not become so.
+    fn check_status_words(&self, decisions: &mut Decisions) {
+        for position in 0..self.names.len() {
+            if decisions.columns[position].target != Target::Builtin("status") {
+                continue;
+            }
+            let preset = self.options.from.as_deref().and_then(Preset::find);
+            let mut statuses = self.options.statuses.clone();
+            let recorded = preset.map(|preset| preset.statuses).unwrap_or_default();
+            statuses.extend(recorded.iter().map(|(word, status)| ((*word).to_owned(), *status)));
+            let words = StatusWords::of(&self.profiles[position], &statuses);
+            if words.are_too_many() {
+                let name = self.names[position].trim();
+                let message = format!("expected column \"{name}\" to hold the words of a status, found too many different values");
+                decisions.problems.push(InputProblem::new(InputCode::Invalid, "header", message));
+            } else if !words.is_understood() {
+                decisions.questions.push(Question {
+                    kind: QuestionKind::StatusWords,
+                    column: Some(position),
+                    message: format!("has words that mean no status: {}", words.shown_unknown()),
+                    changes: words.say_unknown(),
+                });
+            }
+        }
+    }
+
+    /// A file about people who left must not make subscribers of them, where it says of some rows only when that was, or
+    /// where its name alone says so.
+    fn check_left(&self, decisions: &mut Decisions) {
+        let is_said = decisions.constants.iter().any(|(target, _)| *target == Target::Builtin("status"));
+        let decides = |decision: &Decision| {
+            let is_time = decision.target == Target::Consent(ConsentTarget::UnsubscribedAt);
+            decision.target.decides_consent() && !is_time
+        };
+        if is_said || decisions.columns.iter().any(decides) {
+            return;
+        }
+        let mut found: Option<(Status, String)> = None;
+        for (position, name) in self.names.iter().enumerate() {
+            let decision = &decisions.columns[position];
+            let is_ignored = decision.why == Why::Said && decision.target == Target::Nowhere;
+            let Some(status) = read_header(name).and_then(propose::left_status).filter(|_| !is_ignored) else {
+                continue;
+            };
+            let profile = &self.profiles[position];
+            let rows = profile.filled + profile.empty;
+            let share = profile.filled as f64 / rows.max(1) as f64;
+            let is_settled = decision.target == Target::Consent(ConsentTarget::UnsubscribedAt);
+            if is_settled && profile.empty == 0 {
+                return;
+            }
+            if share >= MOST && found.is_none() {
+                let message = format!("{} of {rows} rows have \"{}\": the file lists people who left", profile.filled, name.trim());
+                found = Some((status, message));
+            }
+        }
+        let by_name = || {
+            let status = read_file_name(self.file_name)?;
+            Some((status, "the name of the file says that it lists people who left".to_owned()))
+        };
+        if let Some((status, message)) = found.or_else(by_name) {
+            decisions.questions.push(Question {
+                kind: QuestionKind::AboutLeft,
+                column: None,
+                message,
+                changes: vec![Change::Set {
+                    field: "status".to_owned(),
+                    value: status.as_str().to_owned(),
+                }],
+            });
+        }
+    }
+}
+
+fn decided(target: Target, why: Why) -> Decision {
+    Decision { target, why }
+}
+
+/// Returns a value that every row is to have, in the form in which cells have it.
+fn check_constant(target: &Target, value: &str) -> Result<String, String> {
+    let refused = |what: &str| Err(format!("expected {what}, found \"{value}\""));
+    match target {
+        Target::Builtin("email") => refused("a field that several subscribers can share"),
+        Target::Builtin("status") => {
+            let word = read_word(value).filter(|word| word.is_certain);
+            match Status::parse(value.trim()).or(word.map(|word| word.status)) {
+                Some(status) => Ok(status.as_str().to_owned()),
+                None => refused("a status (subscribed, unsubscribed, bounced, complained, pending)"),
+            }
+        }
+        target => match target.kind() {
+            Some(kind) => match read_cell(kind, value, &plain_format()) {
+                CellOutcome::Bad(bad) => Err(bad.reason),
+                CellOutcome::Nothing => refused("a value"),
+                _ => Ok(value.to_owned()),
+            },
+            None => refused("a built-in field, status_reason, subscribed_at, unsubscribed_at or a custom field"),
+        },
+    }
+}

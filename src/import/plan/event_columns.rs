@@ -1,0 +1,248 @@
+//! Which column of a file of events goes where.
+
+use super::mapping::{Columns, missing_column};
+use super::options::EventImport;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::import::value::cell::CellKind;
+use crate::rule::nearest;
+
+const COLUMNS: [&str; 6] = [
+    "email",
+    "event",
+    "occurred_at",
+    "value",
+    "dedupe_key",
+    "properties",
+];
+const PROPERTIES: &str = "properties.";
+
+/// What the exports of shops and payment services call the columns, folded; the likelier comes first. Of several columns that
+/// are called so, the likeliest is taken.
+const SYNONYMS: [(&str, &[&str]); 5] = [
+    (
+        "email",
+        &[
+            "customeremail", "emailaddress", "buyeremail", "emailbilling", "billingemail", "billingemailaddress", "contactemail", "useremail",
+            "customeremailaddress", "payeremail", "fromemailaddress", "recipientemail", "attendeeemail", "subscriberemail", "mail", "emailadresse",
+            "courriel", "correoelectronico",
+        ],
+    ),
+    (
+        "occurred_at",
+        &[
+            "createdat", "createdateutc", "createddateutc", "createdutc", "created", "createddate", "orderdate", "datecreated", "ordercreatedat",
+            "orderedat", "purchasedat", "purchasedate", "dateofpurchase", "transactiondate", "paymentdate", "paidat", "datepaid", "eventtime", "eventdate",
+            "eventtimestamp", "timestamp", "datetime", "dateandtime", "date", "time", "occurred", "completedat", "bestelldatum", "bestelldatumzeit",
+            "datum", "fecha", "datedecommande",
+        ],
+    ),
+    (
+        "value",
+        &[
+            "total", "ordertotal", "ordertotalamount", "totalamount", "totalprice", "grandtotal", "amount", "totalpaid", "amountpaid", "gross",
+            "revenue", "ordervalue", "price", "summe", "gesamtsumme", "gesamtbetrag", "betrag", "montant", "importe",
+        ],
+    ),
+    (
+        "dedupe_key",
+        &[
+            "orderid", "ordernumber", "orderno", "order", "transactionid", "paymentid", "chargeid", "invoiceid", "invoicenumber", "eventid",
+            "receiptnumber", "bestellnummer", "name", "id",
+        ],
+    ),
+    ("event", &["eventname", "eventtype", "activity", "action", "metric", "activitytype"]),
+];
+
+/// Where the cells of a column of events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTarget {
+    /// A column of events.
+    Column(&'static str),
+    /// A property.
+    Property(String),
+    /// Nowhere.
+    Nowhere,
+}
+
+impl EventTarget {
+    /// Its name in reports, if it goes anywhere.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            EventTarget::Column(name) => Some((*name).to_owned()),
+            EventTarget::Property(name) => Some(format!("{PROPERTIES}{name}")),
+            EventTarget::Nowhere => None,
+        }
+    }
+}
+
+/// The kind of value that a column of that name holds.
+pub fn kind_of_event(name: &str) -> Option<CellKind> {
+    match find_target(name)? {
+        EventTarget::Column("email") => Some(CellKind::Email),
+        EventTarget::Column("occurred_at") => Some(CellKind::Instant),
+        EventTarget::Column("value") => Some(CellKind::Number),
+        _ => None,
+    }
+}
+
+/// Maps the columns of a file of events.
+///
+/// # Errors
+/// [`Error::Invalid`] with every column that cannot be mapped.
+pub fn map_event_columns(
+    columns: Columns<'_>,
+    options: &EventImport,
+) -> Result<Vec<EventTarget>, Error> {
+    let names: Vec<&str> = columns.names.iter().map(|name| name.trim()).collect();
+    let synonyms = find_synonyms(&names, options);
+    let mut problems = Vec::new();
+    let mut targets = Vec::with_capacity(names.len());
+    for (place, column) in names.iter().enumerate() {
+        let known = synonyms.iter().find(|(_, of)| *of == place).map(|(target, _)| EventTarget::Column(target));
+        match map(column, known, options) {
+            Some(target) if target != EventTarget::Nowhere && targets.contains(&target) => {
+                let message = format!("expected each column once, found \"{column}\" again");
+                problems.push(InputProblem::new(InputCode::Invalid, "header", message));
+            }
+            Some(target) => targets.push(target),
+            None => problems.push(unknown_column(column)),
+        }
+    }
+    let missing = |needed| missing_column(needed, columns.names, columns.delimiter);
+    if targets.is_empty() {
+        return Err(Error::Invalid(vec![missing("email")]));
+    }
+    let has = |name| targets.contains(&EventTarget::Column(name));
+    for required in ["email", "occurred_at"] {
+        if !has(required) {
+            problems.push(missing(required));
+        }
+    }
+    if !has("event") && options.event.is_none() {
+        let problem = missing("event");
+        let hint = problem.hint.clone().unwrap_or_else(|| "name the event of all rows with --event purchase".to_owned());
+        problems.push(problem.with_hint(Some(hint)));
+    }
+    if let Some(fold) = &options.fold
+        && !names.contains(&fold.trim())
+    {
+        let message = format!("expected a column \"{fold}\", as --fold says, found none");
+        let hint = nearest(fold, names.iter().copied());
+        problems.push(InputProblem::new(InputCode::Missing, "header", message).with_hint(hint));
+    }
+    if problems.is_empty() {
+        Ok(targets)
+    } else {
+        Err(Error::Invalid(problems))
+    }
+}
+
+/// Where a column goes, if that is known: by what was said, by its name, as a synonym, or as all others do.
+fn map(column: &str, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
+    if let Some((_, target)) = options.columns.iter().find(|(name, _)| name.trim() == column) {
+        return find_target(target.trim());
+    }
+    if options.ignore.iter().any(|ignored| ignored.trim() == column) {
+        return Some(EventTarget::Nowhere);
+    }
+    find_target(column).or(synonym).or_else(|| match options.others? {
+        super::options::Others::Ignore => Some(EventTarget::Nowhere),
+        super::options::Others::Field => Some(EventTarget::Property(column.to_owned())),
+    })
+}
+
+/// Finds the columns that shops call otherwise, at most one for each column of events that no column is called.
+fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, usize)> {
+    let is_said = |name: &str| {
+        options.columns.iter().any(|(said, _)| said.trim() == name) || options.ignore.iter().any(|said| said.trim() == name)
+    };
+    let is_taken = |target: &str| {
+        let said = options.columns.iter().any(|(_, said)| said.trim().eq_ignore_ascii_case(target));
+        said || names.iter().any(|name| !is_said(name) && name.eq_ignore_ascii_case(target))
+    };
+    let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
+    let free = |place: &usize| !is_said(names[*place]) && find_target(names[*place]).is_none();
+    let mut found = Vec::new();
+    for (target, words) in SYNONYMS {
+        // The lines of one order are the same in one column, which names it.
+        let of_fold = options.fold.as_ref().filter(|_| target == "dedupe_key");
+        let of_fold = of_fold.and_then(|fold| names.iter().position(|name| *name == fold.trim()));
+        let mut by_word = words.iter().filter_map(|word| (0..names.len()).filter(&free).find(|place| folded[*place] == *word));
+        if !is_taken(target)
+            && let Some(place) = of_fold.filter(&free).or_else(|| by_word.next())
+        {
+            found.push((target, place));
+        }
+    }
+    found
+}
+
+fn find_target(name: &str) -> Option<EventTarget> {
+    let mut known = COLUMNS.iter();
+    let known = known.find(|known| known.eq_ignore_ascii_case(name) || fold(known) == fold(name));
+    match (known, name.strip_prefix(PROPERTIES)) {
+        (Some(known), _) => Some(EventTarget::Column(known)),
+        (None, Some(property)) if !property.is_empty() => {
+            Some(EventTarget::Property(property.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+fn fold(name: &str) -> String {
+    let letters = name.chars().filter(|character| character.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+fn unknown_column(name: &str) -> InputProblem {
+    let message = format!(
+        "expected one of the columns {} or a column \"{PROPERTIES}NAME\", found \"{name}\"",
+        COLUMNS.join(", ")
+    );
+    let hint = nearest(name, COLUMNS).unwrap_or_else(|| {
+        let target = if super::header::is_made_up(name) {
+            "FIELD".to_owned()
+        } else {
+            format!("{PROPERTIES}{name}")
+        };
+        format!(
+            "keep it with --column \"{name}={target}\", leave it out with --ignore \"{name}\", or all such columns with --others field or --others ignore"
+        )
+    });
+    InputProblem::new(InputCode::NotFound, "header", message).with_hint(Some(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::plan::options::Others;
+
+    fn map(header: &[&str], options: &EventImport) -> Vec<String> {
+        let names: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+        let columns = Columns {
+            names: &names,
+            delimiter: b',',
+        };
+        let targets = map_event_columns(columns, options).expect("a mapping");
+        targets.iter().map(|target| target.name().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn exports_of_orders_are_understood() {
+        let options = EventImport {
+            event: Some("purchase".to_owned()),
+            others: Some(Others::Ignore),
+            ..EventImport::default()
+        };
+        let shopify = ["Name", "Email", "Paid at", "Total", "Created at", "Lineitem name", "Id"];
+        assert_eq!(map(&shopify, &options), ["dedupe_key", "email", "", "value", "occurred_at", "", ""]);
+        let stripe = ["id", "Created date (UTC)", "Amount", "Amount Refunded", "Customer Email", "Status"];
+        assert_eq!(map(&stripe, &options), ["dedupe_key", "occurred_at", "value", "", "email", ""]);
+        let folded = EventImport {
+            fold: Some("Receipt".to_owned()),
+            others: Some(Others::Field),
+            ..options
+        };
+        assert_eq!(map(&["Receipt", "email", "date", "Id", "Item"], &folded), ["dedupe_key", "email", "occurred_at", "properties.Id", "properties.Item"]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Reading a whole file before anything is written, to learn what its columns hold.
+
+use super::analysis::{Looked, kinds_to_ask};
+use super::column::{format_of, format_of_event, names_groups};
+use super::decide::is_column;
+use super::options::{EventImport, ImportOptions, SubscriberImport};
+use super::profile::Profile;
+use super::target::Target;
+use crate::error::{Error, InputCode, InputProblem};
+use crate::import::file::rows::Row;
+use crate::import::file::shape::is_address;
+use crate::import::file::source::Form;
+use crate::import::file::table::{RowSource, column_names, fit_width};
+use crate::import::value::cell::{CellFormat, CellKind, CellValue};
+use crate::import::value::read_cell;
+use super::event_columns::kind_of_event;
+use std::collections::BTreeSet;
+
+/// What stands before the key of a custom field in the name of its column.
+const CUSTOM: &str = "custom.";
+
+/// The most groups that the rows of a file may name.
+const MAX_GROUPS: usize = 1_000;
+
+/// The kinds of value that columns of unknown names are tried as.
+pub const TRIED: [CellKind; 5] = [
+    CellKind::Email,
+    CellKind::Boolean,
+    CellKind::Number,
+    CellKind::Day,
+    CellKind::Instant,
+];
+
+/// Reads all rows.
+///
+/// # Errors
+/// [`Error::Invalid`] if the header or the file cannot be read.
+pub fn look(rows: &mut dyn RowSource, form: &Form, options: &ImportOptions) -> Result<Looked, Error> {
+    let (names, first) = read_names(rows, form, options)?;
+    let mut looked = Looked {
+        profiles: profiles(&names, options),
+        names,
+        groups: BTreeSet::new(),
+        rows: 0,
+        malformed: 0,
+    };
+    let naming = naming_columns(&looked.names, options);
+    if let Some(first) = first {
+        looked.add(first, &naming)?;
+    }
+    while let Some(row) = rows.next()? {
+        looked.add(row, &naming)?;
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    fn add(&mut self, row: Row, naming: &[(usize, CellFormat)]) -> Result<(), Error> {
+        if row.is_footer {
+            return Ok(());
+        }
+        self.rows += 1;
+        match fit_width(&row, self.profiles.len()) {
+            Ok(cells) => {
+                for (cell, profile) in cells.iter().zip(&mut self.profiles) {
+                    profile.add(cell);
+                }
+                for (place, format) in naming {
+                    if let Some(CellValue::List(names)) = read_cell(CellKind::List, &cells[*place], format).value() {
+                        self.groups.extend(names);
+                    }
+                }
+            }
+            Err(_) => self.malformed += 1,
+        }
+        if self.groups.len() > MAX_GROUPS {
+            let message = format!("expected columns with the names of at most {MAX_GROUPS} groups, found more");
+            return Err(Error::invalid("groupsFrom", message));
+        }
+        Ok(())
+    }
+}
+
+/// The columns that name groups, and how they are read.
+fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, CellFormat)> {
+    let ImportOptions::Subscribers(options) = options else {
+        return Vec::new();
+    };
+    let places = (0..names.len()).filter(|place| names_groups(options, names, *place));
+    places.map(|place| (place, format_of(options, names, place))).collect()
+}
+
+/// Returns the names of the columns, and the first row where that had to be read to tell them.
+///
+/// # Errors
+/// [`Error::Invalid`] if the header cannot be read.
+pub fn read_names(
+    rows: &mut dyn RowSource,
+    form: &Form,
+    options: &ImportOptions,
+) -> Result<(Vec<String>, Option<Row>), Error> {
+    if form.has_header {
+        return Ok((read_header(rows)?, None));
+    }
+    let first = rows.next()?;
+    let cells = first.as_ref().and_then(|row| row.cells.as_ref().ok());
+    let names = made_up_names(cells.map(Vec::as_slice).unwrap_or_default(), options);
+    Ok((names, first))
+}
+
+fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {
+    match rows.next()? {
+        None => {
+            let message = "expected a header line with a column \"email\", found an empty file";
+            Err(Error::Invalid(vec![InputProblem::new(
+                InputCode::Missing,
+                "header",
+                message,
+            )]))
+        }
+        Some(row) => row
+            .cells
+            .map(|cells| column_names(&cells))
+            .map_err(|message| Error::invalid("header", format!("line {}: {message}", row.line))),
+    }
+}
+
+/// Names the columns of a file without a header: the first that holds addresses is "email".
+fn made_up_names(first: &[String], options: &ImportOptions) -> Vec<String> {
+    let is_address = |cell: &String| is_address(cell);
+    let said: &[(String, String)] = match options {
+        ImportOptions::Subscribers(SubscriberImport { columns, .. })
+        | ImportOptions::Events(EventImport { columns, .. }) => columns,
+    };
+    let email = first.iter().position(is_address);
+    let email = email.filter(|_| !said.iter().any(|(_, target)| target.trim() == "email"));
+    (0..first.len())
+        .map(|position| match email {
+            Some(email) if email == position => "email".to_owned(),
+            _ => format!("column {}", position + 1),
+        })
+        .collect()
+}
+
+fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
+    let profiles = names.iter().enumerate().map(|(position, name)| {
+        let name = name.trim();
+        let (format, asked): (CellFormat, Vec<CellKind>) = match options {
+            ImportOptions::Subscribers(options) => {
+                let targets = said_targets(options, name, position);
+                let mut format = format_of(options, names, position);
+                let mut asked = kinds_to_ask(name, &targets);
+                // Custom fields of our own export: their types are not in the file.
+                format.is_canonical = format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
+                if format.is_canonical {
+                    asked.push(CellKind::List);
+                }
+                (format, asked)
+            }
+            ImportOptions::Events(options) => {
+                (format_of_event(options, names), kind_of_event(name).into_iter().collect())
+            }
+        };
+        Profile::new(names.len(), format, &asked, &TRIED)
+    });
+    profiles.collect()
+}
+
+/// The targets that options name for a column.
+fn said_targets(options: &SubscriberImport, name: &str, position: usize) -> Vec<Target> {
+    let is = |said: &str| is_column(said, name, position);
+    let columns = options.columns.iter().filter(|(said, _)| is(said));
+    let columns = columns.filter_map(|(_, field)| Target::builtin(field.trim()));
+    let fields = options.fields.iter().filter(|(said, _)| is(said));
+    let fields = fields.map(|(_, field_type)| Target::Custom(String::new(), *field_type));
+    columns.chain(fields).collect()
+}
+

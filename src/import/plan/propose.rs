@@ -1,0 +1,321 @@
+//! What is proposed for columns that have to be settled. Every proposal errs on the side of not addressing people.
+
+use crate::import::value::cell::{CellKind, Fit};
+use super::consent_words::{Aspect, Hint, Topic, read_flag};
+use crate::import::value::dates::DateFormat;
+use super::header::{is_made_up, words_of};
+use super::profile::Profile;
+use super::question::{Change, QuestionKind};
+use super::status_words::{StatusWords, read_status};
+use super::target::Target;
+use super::vocabulary;
+use crate::audience::custom_field::is_code;
+use crate::rule::{CustomType, Status};
+
+/// A longer name of a column is not repeated in options; the column is called by its place.
+const MAX_NAME: usize = 40;
+
+/// How options call a column: by its name, or by its place where the name is long or would not stay on a line.
+pub fn call(name: &str, position: usize) -> String {
+    let is_plain = name.chars().count() <= MAX_NAME
+        && !name.chars().any(|character| character.is_control() || character == '\u{fffd}')
+        && !name.starts_with('#');
+    // What stands around "=" and ":" in an option must be told apart.
+    if is_plain && !name.is_empty() {
+        name.to_owned()
+    } else {
+        format!("#{}", position + 1)
+    }
+}
+
+/// Proposes to make a custom field of a column.
+pub fn field(profile: &Profile, name: &str, position: usize) -> Vec<Change> {
+    let field_type = type_of(profile, name);
+    let column = call(name, position);
+    let groups = field_type == CustomType::Number && profile.tally(CellKind::Number).has_groups_only();
+    let point = groups.then(|| Change::DecimalPoint {
+        column: column.clone(),
+    });
+    let field = Change::Field { column, field_type };
+    std::iter::once(field).chain(point).collect()
+}
+
+/// Proposes to leave a column out.
+fn ignore(name: &str, position: usize) -> Change {
+    Change::Ignore {
+        column: call(name, position),
+    }
+}
+
+fn column(name: &str, position: usize, field: &str) -> Change {
+    Change::Column {
+        column: call(name, position),
+        field: field.to_owned(),
+    }
+}
+
+/// Proposes the option that makes cells readable, if an option of one column does.
+pub fn fit_change(fit: Fit, column: String) -> Option<Change> {
+    match fit {
+        Fit::DateFormat(format) => {
+            let format = DateFormat::parse(format).ok()?;
+            Some(Change::DateFormat { column, format })
+        }
+        Fit::DecimalComma => Some(Change::DecimalComma { column }),
+        Fit::DecimalPoint => Some(Change::DecimalPoint { column }),
+    }
+}
+
+/// Returns the type that a custom field of a column should have, so that all values can be read.
+pub fn type_of(profile: &Profile, name: &str) -> CustomType {
+    let is_good = |kind| profile.tally(kind).is_all_good();
+    if is_list(profile, name) {
+        return CustomType::List;
+    }
+    // A second column of texts holds texts too, whatever they look like.
+    let plain = name.rsplit_once(" (").map_or(name, |(plain, _)| plain);
+    let field = vocabulary::exact(plain).and_then(Target::builtin);
+    let is_text = |kind| matches!(kind, CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email);
+    match () {
+        () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => CustomType::Text,
+        () if is_good(CellKind::Boolean) && !is_count(profile, name) => CustomType::Boolean,
+        // Codes keep their leading zeros, and long numbers their last digits, only as text.
+        () if !profile.has_codes && (is_good(CellKind::Number) || profile.tally(CellKind::Number).has_groups_only()) => {
+            CustomType::Number
+        }
+        () if !profile.has_codes && is_good(CellKind::Day) => CustomType::Date,
+        () if !profile.has_codes && is_good(CellKind::Instant) => CustomType::Datetime,
+        () => CustomType::Text,
+    }
+}
+
+/// Whether a value is a code rather than a number.
+pub fn is_key(value: &str) -> bool {
+    let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
+    let has_zero = || is_code(value) && value.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) && is_digits();
+    value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
+}
+
+/// Says in short what a column looks like: a field, or the type of a new one.
+pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
+    if let Some(field) = vocabulary::exact(name).or_else(|| vocabulary::probable(name)) {
+        return Some(field.to_owned());
+    }
+    match profile.filled {
+        0 => None,
+        _ if profile.tally(CellKind::Email).is_all_good() => Some("email".to_owned()),
+        _ => Some(format!("custom:{}", type_of(profile, name).as_str())),
+    }
+}
+
+fn is_list(profile: &Profile, name: &str) -> bool {
+    if profile.is_canonical() && !profile.tally(CellKind::List).is_all_good() {
+        return false;
+    }
+    let is_array = |sample: &String| sample.starts_with("[\"");
+    let has_bars = |sample: &String| sample.contains('|');
+    let samples = &profile.samples;
+    if !samples.is_empty() && samples.iter().all(is_array) {
+        return true;
+    }
+    let marks = ["tag", "tags", "label", "labels", "group", "groups", "list", "lists", "segments", "interests", "categories"];
+    let is_named = words_of(name).iter().any(|word| marks.contains(&word.as_str()));
+    is_named && samples.iter().any(has_bars) || samples.len() > 1 && samples.iter().all(has_bars)
+}
+
+/// Whether zeros and ones are counts: there is only one of them, or the column is called so.
+fn is_count(profile: &Profile, name: &str) -> bool {
+    const COUNTS: [&str; 16] = [
+        "count", "number", "orders", "points", "visits", "quantity", "qty", "total", "score", "amount", "level", "rating", "sum",
+        "num", "clicks", "opens",
+    ];
+    let words = profile.words();
+    let are_digits = words.is_some_and(|words| words.keys().all(|word| ["0", "1"].contains(&word.as_str())));
+    let is_named = words_of(name).iter().any(|word| COUNTS.contains(&word.as_str()));
+    are_digits && (is_named || words.is_some_and(|words| words.len() < 2))
+}
+
+/// Whether no cell of an opt-in says no: those without a yes are left empty then.
+pub fn has_no_no(profile: &Profile) -> bool {
+    let is_yes = |word: &String| read_flag(word) == Some(true);
+    profile.words().is_some_and(|words| !words.is_empty() && words.keys().all(is_yes))
+}
+
+/// The status of people of whom a column tells when or why they left.
+pub fn left_status(hint: Hint) -> Option<Status> {
+    if hint.is_other_channel || hint.aspect == Aspect::Fact {
+        return None;
+    }
+    match hint.topic {
+        Topic::OptOut => Some(Status::Unsubscribed),
+        Topic::Bounced => Some(Status::Bounced),
+        Topic::Complained => Some(Status::Complained),
+        Topic::OptIn | Topic::Confirmed => None,
+    }
+}
+
+/// What the cells of a column about consent are.
+enum Content {
+    Empty,
+    Status,
+    Flags,
+    Times(Option<Fit>),
+    Numbers,
+    Texts,
+}
+
+fn content_of(profile: &Profile, words: &StatusWords) -> Content {
+    if profile.filled == 0 {
+        return Content::Empty;
+    }
+    let count = |is: &dyn Fn(&str) -> bool| {
+        let words = profile.words().into_iter().flatten();
+        let fitting = words.filter(|(word, _)| is(word));
+        fitting.map(|(_, count)| *count).sum::<u64>()
+    };
+    let half = profile.filled.div_ceil(2);
+    if count(&|word| read_flag(word).is_some()) >= half {
+        return Content::Flags;
+    }
+    if !words.is_empty() && count(&|word| read_status(word, &[]).is_some()) >= half {
+        return Content::Status;
+    }
+    let numbers = profile.tally(CellKind::Number);
+    let times = profile.tally(CellKind::Instant);
+    if times.good >= half && !(numbers.good >= half && numbers.good > times.good) {
+        return Content::Times(None);
+    }
+    if let Some((fit @ Fit::DateFormat(_), fitting)) = times.best_fits().first().copied()
+        && times.good + fitting >= half
+    {
+        return Content::Times(Some(fit));
+    }
+    if numbers.good >= half {
+        return Content::Numbers;
+    }
+    Content::Texts
+}
+
+/// Says what a column about consent holds, and proposes what becomes of it.
+pub fn for_consent(
+    hint: Hint,
+    profile: &Profile,
+    words: &StatusWords,
+    name: &str,
+    position: usize,
+    is_taken: &dyn Fn(&Target) -> bool,
+    new_field: &dyn Fn() -> Vec<Change>,
+) -> (String, Vec<Change>) {
+    let leave = |message: &str| (message.to_owned(), vec![ignore(name, position)]);
+    let to = |field: &str| vec![column(name, position, field)];
+    if hint.is_other_channel {
+        return leave("speaks of consent, but not to e-mail");
+    }
+    let content = content_of(profile, words);
+    let speaks = match content {
+        Content::Times(_) | Content::Texts | Content::Numbers | Content::Empty => {
+            let samples: Vec<&str> = profile.samples.iter().map(String::as_str).take(2).collect();
+            match samples.is_empty() {
+                true => "speaks of consent and is empty".to_owned(),
+                false => format!("speaks of consent: {}", samples.join(", ")),
+            }
+        }
+        Content::Flags | Content::Status => format!("speaks of consent: {}", words.shown()),
+    };
+    let is_reason_taken = Target::builtin("status_reason").is_some_and(|reason| is_taken(&reason));
+    let changes = match (hint.topic, hint.aspect, content) {
+        (Topic::OptIn, Aspect::Fact, Content::Empty) => to("opt_in"),
+        (_, _, Content::Empty) => vec![ignore(name, position)],
+        // Whatever it is called, a time says since when.
+        (topic, aspect, Content::Times(fit)) if aspect != Aspect::Detail => {
+            let mut changes = to(match topic {
+                Topic::OptIn | Topic::Confirmed => "subscribed_at",
+                Topic::OptOut => "unsubscribed_at",
+                Topic::Bounced => "bounced",
+                Topic::Complained => "complained",
+            });
+            changes.extend(fit.and_then(|fit| fit_change(fit, call(name, position))));
+            changes
+        }
+        (Topic::OptOut | Topic::Bounced | Topic::Complained, Aspect::Reason, _) if !is_reason_taken => to("status_reason"),
+        (_, Aspect::Reason | Aspect::Detail, _) => vec![ignore(name, position)],
+        (Topic::OptIn | Topic::Confirmed, _, Content::Status) => {
+            let mut changes = to("status");
+            changes.extend(words.say_unknown());
+            changes
+        }
+        (Topic::OptIn, _, Content::Flags) => to("opt_in"),
+        (Topic::Confirmed, _, Content::Flags) => to("confirmed"),
+        // What agreement was given to is not told by a text or a number.
+        (Topic::OptIn | Topic::Confirmed, ..) => new_field(),
+        (Topic::OptOut, ..) => to("opt_out"),
+        // How often a message came back does not tell whether the address works.
+        (Topic::Bounced, _, Content::Numbers) => vec![ignore(name, position)],
+        (Topic::Bounced, ..) => to("bounced"),
+        (Topic::Complained, ..) => to("complained"),
+    };
+    (speaks, changes)
+}
+
+/// Says what a column of an unknown name holds, and proposes what becomes of it.
+pub fn for_unknown(
+    profile: &Profile,
+    name: &str,
+    position: usize,
+    kind: QuestionKind,
+    is_taken: &dyn Fn(&Target) -> bool,
+    has_email: &dyn Fn() -> bool,
+    new_field: &dyn Fn() -> Vec<Change>,
+) -> (String, Vec<Change>) {
+    let probable = vocabulary::probable(name).and_then(Target::builtin);
+    let is_free = |target: &Target| {
+        let fits = target.kind().is_none_or(|kind| !profile.tally(kind).is_mostly_bad());
+        kind == QuestionKind::Unknown && profile.filled > 0 && fits && !is_taken(target)
+    };
+    if let Some(target) = probable.filter(|target| is_free(target))
+        && let Some(field) = target.name()
+    {
+        return (format!("is probably {field}"), vec![column(name, position, &field)]);
+    }
+    let email = Target::Builtin("email");
+    if !has_email() && is_free(&email) && profile.tally(CellKind::Email).is_all_good() {
+        return ("holds e-mail addresses".to_owned(), vec![column(name, position, "email")]);
+    }
+    if profile.filled == 0 {
+        return ("is empty".to_owned(), vec![ignore(name, position)]);
+    }
+    if vocabulary::is_technical(name) {
+        return ("is of use to its own program only".to_owned(), vec![ignore(name, position)]);
+    }
+    let message = match kind {
+        QuestionKind::Again => "means what another column means",
+        _ => "has a name that says nothing here",
+    };
+    if is_made_up(name)
+        && let Some(name_field) = name_field(profile, &is_free)
+    {
+        return ("holds names, it seems".to_owned(), vec![column(name, position, name_field)]);
+    }
+    (message.to_owned(), new_field())
+}
+
+/// Returns the name that a column without a header seems to hold: of people, as far as its first values tell.
+fn name_field(profile: &Profile, is_free: &dyn Fn(&Target) -> bool) -> Option<&'static str> {
+    let looks_like_name = |sample: &String| {
+        let is_letter = |character: char| character.is_alphabetic() || " '-.’".contains(character);
+        sample.chars().all(is_letter) && sample.chars().next().is_some_and(char::is_uppercase)
+    };
+    let samples = &profile.samples;
+    if samples.is_empty() || !samples.iter().all(looks_like_name) {
+        return None;
+    }
+    let has_two_words = samples.iter().any(|sample| sample.trim().contains(' '));
+    let [first, last] = ["first_name", "last_name"].map(Target::Builtin);
+    match () {
+        () if has_two_words && is_free(&Target::FullName) && is_free(&first) && is_free(&last) => Some(vocabulary::FULL_NAME),
+        () if has_two_words => None,
+        () if is_free(&first) && is_free(&Target::FullName) => Some("first_name"),
+        () if is_free(&last) && !is_free(&first) => Some("last_name"),
+        () => None,
+    }
+}

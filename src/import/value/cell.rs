@@ -1,0 +1,167 @@
+//! What becomes of one cell: the border between reading values and deciding what a file means.
+
+use super::dates::DateReader;
+use super::numbers::NumberReader;
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// What kind of value a cell is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellKind {
+    /// An e-mail address.
+    Email,
+    /// A text.
+    Text,
+    /// A phone number.
+    Phone,
+    /// A postal code.
+    PostalCode,
+    /// A country, stored as its ISO 3166-1 code.
+    Country,
+    /// A language tag.
+    Language,
+    /// A time zone.
+    Timezone,
+    /// A day.
+    Day,
+    /// A moment.
+    Instant,
+    /// Degrees from -90 to 90.
+    Latitude,
+    /// Degrees from -180 to 180.
+    Longitude,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list of texts.
+    List,
+}
+
+/// A value that was read from a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellValue {
+    /// A text in its normal form, which also an address, a country, a language and a time zone are.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+    /// A day.
+    Day(NaiveDate),
+    /// A moment.
+    Instant(DateTime<Utc>),
+    /// A list, which is not empty.
+    List(Vec<String>),
+}
+
+/// What came of reading a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CellOutcome<T> {
+    /// A value.
+    Value(T),
+    /// The cell is empty, or a word for nothing.
+    Nothing,
+    /// A value, and something that is to be said of how it was found.
+    Remark(T, String),
+    /// The cell cannot be read.
+    Bad(BadCell),
+}
+
+impl<T> CellOutcome<T> {
+    /// Changes the value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CellOutcome<U> {
+        match self {
+            CellOutcome::Value(value) => CellOutcome::Value(change(value)),
+            CellOutcome::Nothing => CellOutcome::Nothing,
+            CellOutcome::Remark(value, remark) => CellOutcome::Remark(change(value), remark),
+            CellOutcome::Bad(bad) => CellOutcome::Bad(bad),
+        }
+    }
+
+    /// Returns the value, if there is one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            CellOutcome::Value(value) | CellOutcome::Remark(value, _) => Some(value),
+            CellOutcome::Nothing | CellOutcome::Bad(_) => None,
+        }
+    }
+}
+
+/// Why a cell cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadCell {
+    /// What was expected and what was found.
+    pub reason: String,
+    /// The options of which each would make the cell readable.
+    pub fits: Vec<Fit>,
+}
+
+impl BadCell {
+    /// A cell that no option makes readable.
+    pub fn new(reason: impl Into<String>) -> BadCell {
+        BadCell {
+            reason: reason.into(),
+            fits: Vec::new(),
+        }
+    }
+}
+
+/// An option that makes a cell readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fit {
+    /// This format of days or times.
+    DateFormat(&'static str),
+    /// Decimals that follow a comma.
+    DecimalComma,
+    /// Decimals that follow a point, and commas between groups of digits.
+    DecimalPoint,
+}
+
+impl Fit {
+    /// Says in short what the option says.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Fit::DateFormat(format) => format,
+            Fit::DecimalComma => "decimals after a comma",
+            Fit::DecimalPoint => "decimals after a point",
+        }
+    }
+}
+
+/// How the cells of one column are read: what was said about it, or about the whole file.
+#[derive(Debug, Clone)]
+pub struct CellFormat {
+    /// How days and times are written.
+    pub dates: DateReader,
+    /// How numbers are written.
+    pub numbers: NumberReader,
+    /// What stands between the items of a list, if that was said.
+    pub split: Option<char>,
+    /// Whether every text means itself, as in the files that Rollcall writes: there are no words for nothing then.
+    pub is_literal: bool,
+    /// Whether only the form is read in which Rollcall writes a value, so that a field of the type that all cells have is
+    /// written as they are.
+    pub is_canonical: bool,
+    /// Whether an empty cell of a column of truth values means no: the others hold marks.
+    pub empty_is_no: bool,
+}
+
+impl CellFormat {
+    /// The format of a column of which nothing else was said.
+    pub fn new(dates: DateReader, numbers: NumberReader) -> CellFormat {
+        CellFormat {
+            dates,
+            numbers,
+            split: None,
+            is_literal: false,
+            is_canonical: false,
+            empty_is_no: false,
+        }
+    }
+}
+
+impl From<String> for BadCell {
+    fn from(reason: String) -> BadCell {
+        BadCell::new(reason)
+    }
+}

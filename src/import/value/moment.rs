@@ -1,0 +1,522 @@
+//! Reading a day or a time in the forms that programs write, without being told which form it is.
+//!
+//! A form that has one meaning only is read. Where the order of day and month could be the one or the other, or the century
+//! is missing, both meanings are returned and the owner has to tell.
+
+use super::bare::fold_word;
+use super::clock::{Zone, find_clock};
+use super::months::{find_month, is_weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+
+/// What a text says of a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// A day, perhaps with a time and a zone.
+    Local(Local),
+    /// An instant: seconds or parts of a second since 1970.
+    Instant(DateTime<Utc>),
+    /// A placeholder such as `0000-00-00`.
+    Nothing,
+    /// Day and month could stand in either order.
+    EitherOrder {
+        /// What stands between day, month and year.
+        separator: char,
+        /// Whether the year has two digits.
+        is_short_year: bool,
+        /// The orders that give a day which exists.
+        orders: Vec<Order>,
+    },
+    /// The day has no year.
+    NoYear,
+    /// The year has two digits, and two centuries are possible.
+    ShortYear,
+    /// A number that may count the days since 1900, as spreadsheets do.
+    Serial,
+    /// Something else.
+    Unknown,
+}
+
+/// A day on the clocks of some zone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Local {
+    /// The day.
+    pub date: NaiveDate,
+    /// The time, if there is one.
+    pub time: Option<NaiveTime>,
+    /// The zone, if there is one.
+    pub zone: Option<Zone>,
+}
+
+/// In which order day, month and year stand where all three are numbers and the year does not come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// 31/12/2026.
+    DayFirst,
+    /// 12/31/2026.
+    MonthFirst,
+}
+
+/// How what has several meanings is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Hints {
+    /// The order of day and month where this character stands between them, if it was said.
+    pub order: Option<(Order, char)>,
+    /// Whether a day is read, which may be a birthday of either century. Programs write times of this century only.
+    pub is_day: bool,
+    /// Whether it was said that there are years of two digits.
+    pub reads_short_years: bool,
+}
+
+/// Texts longer than this are no moments.
+const MAX_LENGTH: usize = 80;
+
+/// Reads a text.
+pub fn read_moment(text: &str, hints: &Hints) -> Reading {
+    let text = text.trim().trim_matches('"').trim();
+    if text.is_empty() || text.len() > MAX_LENGTH || !text.bytes().any(|byte| byte.is_ascii_digit()) && text.is_ascii() {
+        return Reading::Unknown;
+    }
+    if is_placeholder(text) {
+        return Reading::Nothing;
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() <= 1 {
+        return read_digits(text);
+    }
+    let tokens = tokenize(&prepare(text));
+    let Some(clock) = find_clock(tokens) else {
+        return Reading::Unknown;
+    };
+    read_date(&clock.date, hints).map_or_else(
+        |reading| reading,
+        |date| {
+            Reading::Local(Local {
+                date,
+                time: clock.time,
+                zone: clock.zone,
+            })
+        },
+    )
+}
+
+/// Placeholders of databases and programs: all digits are zeros, or it is the first moment that a program knows.
+fn is_placeholder(text: &str) -> bool {
+    const FIRST: [&str; 8] = [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00",
+        "0001-01-01 00:00:00",
+        "0001-01-01 00:00:00 +0000 UTC",
+        "01/01/0001 00:00:00",
+        "1/1/0001 12:00:00 AM",
+        "01.01.0001 00:00:00",
+        "1/1/0001 0:00:00",
+    ];
+    let digits = text.bytes().filter(u8::is_ascii_digit);
+    let mut letters = text.chars().filter(|character| character.is_alphabetic());
+    digits.clone().count() >= 4 && digits.clone().all(|digit| digit == b'0') && letters.all(|letter| "TZ".contains(letter))
+        || FIRST.contains(&text)
+}
+
+/// Reads a text of digits, perhaps with a point.
+fn read_digits(text: &str) -> Reading {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let Ok(number) = whole.parse::<i64>() else {
+        return Reading::Unknown;
+    };
+    let local = |format: &str| {
+        let moment = NaiveDateTime::parse_from_str(whole, format).ok()?;
+        (1_900..2_100).contains(&moment.year()).then_some(Reading::Local(Local {
+            date: moment.date(),
+            time: Some(moment.time()),
+            zone: None,
+        }))
+    };
+    let instant = |instant: Option<DateTime<Utc>>| instant.map(Reading::Instant);
+    let has_fraction = text.contains('.');
+    let read = match whole.len() {
+        5 => Some(Reading::Serial),
+        8 if !has_fraction => {
+            let date = NaiveDate::parse_from_str(whole, "%Y%m%d").ok();
+            let date = date.filter(|date| (1_900..2_100).contains(&date.year()));
+            date.map(|date| {
+                Reading::Local(Local {
+                    date,
+                    time: None,
+                    zone: None,
+                })
+            })
+        }
+        9 | 10 => {
+            let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+            instant(DateTime::from_timestamp(number, digits.parse().unwrap_or(0)))
+        }
+        12 if !has_fraction => local("%Y%m%d%H%M"),
+        13 => instant(DateTime::from_timestamp_millis(number)),
+        14 if !has_fraction => local("%Y%m%d%H%M%S"),
+        16 if !has_fraction => instant(DateTime::from_timestamp_micros(number)),
+        19 if !has_fraction => Some(Reading::Instant(DateTime::from_timestamp_nanos(number))),
+        _ => None,
+    };
+    read.unwrap_or(Reading::Unknown)
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// Digits.
+    Number(String),
+    /// Letters, folded.
+    Word(String),
+    /// A blank, or several.
+    Blank,
+    /// Any other character.
+    Mark(char),
+}
+
+impl Token {
+    /// Returns the digits, if these are some.
+    pub fn digits(&self) -> Option<&str> {
+        match self {
+            Token::Number(digits) => Some(digits),
+            _ => None,
+        }
+    }
+
+    /// Returns the word, if this is one.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Token::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Whether this is that character.
+    pub fn is(&self, mark: char) -> bool {
+        *self == Token::Mark(mark)
+    }
+}
+
+/// Writes the forms of East Asia and of some programs as those of others.
+fn prepare(text: &str) -> String {
+    // Go writes the reading of its monotonic clock behind the time.
+    let text = text.split(" m=").next().unwrap_or(text);
+    let mut prepared = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '年' | '月' | '년' | '월' => prepared.push('-'),
+            '日' | '일' => prepared.push(' '),
+            '時' | '时' | '点' | '點' | '시' => prepared.push(':'),
+            '分' | '분' | '秒' | '초' => prepared.push(' '),
+            '\u{2212}' | '\u{2013}' => prepared.push('-'),
+            other => prepared.push(other),
+        }
+    }
+    prepared
+}
+
+fn tokenize(text: &str) -> Vec<Token> {
+    let folded = fold_word(text);
+    let mut tokens: Vec<Token> = Vec::new();
+    for character in folded.chars() {
+        match (tokens.last_mut(), character) {
+            (Some(Token::Number(digits)), character) if character.is_ascii_digit() => digits.push(character),
+            (_, character) if character.is_ascii_digit() => tokens.push(Token::Number(character.to_string())),
+            (Some(Token::Word(word)), character) if character.is_alphabetic() => word.push(character),
+            (_, character) if character.is_alphabetic() => tokens.push(Token::Word(character.to_string())),
+            (Some(Token::Blank), character) if character.is_whitespace() => {}
+            (_, character) if character.is_whitespace() => tokens.push(Token::Blank),
+            (_, character) => tokens.push(Token::Mark(character)),
+        }
+    }
+    tokens
+}
+
+/// Words between the parts of a day: "6 de mayo de 2023", "May 6th", "2023 m. gegužės 6 d.", "6 мая 2023 г.".
+const FILLERS: [&str; 24] = [
+    "de", "del", "of", "the", "st", "nd", "rd", "th", "er", "º", "ª", "o", "a", "m", "d", "g", "г", "года", "року", "р", "di", "den", "den.",
+    "um",
+];
+
+/// Reads the tokens of a day.
+fn read_date(tokens: &[Token], hints: &Hints) -> Result<NaiveDate, Reading> {
+    let mut numbers: Vec<&str> = Vec::new();
+    let mut months: Vec<(u32, bool)> = Vec::new();
+    let mut separator = None;
+    for token in tokens {
+        match token {
+            Token::Number(digits) => numbers.push(digits),
+            Token::Blank => {}
+            Token::Mark(mark) if "-/.,'’".contains(*mark) => {
+                separator = separator.or((numbers.len() == 1).then_some(*mark));
+            }
+            Token::Mark(_) => return Err(Reading::Unknown),
+            Token::Word(word) => match find_month(word) {
+                Some(month) => months.push((month, is_weekday(word))),
+                None if is_weekday(word) || FILLERS.contains(&word.as_str()) => {}
+                None => return Err(Reading::Unknown),
+            },
+        }
+    }
+    // "mar" is March, and Tuesday in several languages.
+    if months.len() > 1 {
+        months.retain(|(_, is_day)| !is_day);
+    }
+    match (months.as_slice(), numbers.as_slice()) {
+        ([(month, _)], [first, second]) => with_name(*month, first, second, hints),
+        ([_], [_]) => Err(Reading::NoYear),
+        ([], [first, second, third]) => {
+            let separator = separator.unwrap_or(' ');
+            of_numbers([first, second, third], separator, hints)
+        }
+        ([], [first, second]) if first.len() <= 2 && second.len() <= 2 => Err(Reading::NoYear),
+        ([], [digits]) if digits.len() == 8 => match read_digits(digits) {
+            Reading::Local(local) => Ok(local.date),
+            other => Err(other),
+        },
+        _ => Err(Reading::Unknown),
+    }
+}
+
+/// A day whose month has a name.
+fn with_name(month: u32, first: &str, second: &str, hints: &Hints) -> Result<NaiveDate, Reading> {
+    match (first.len(), second.len()) {
+        (1 | 2, 4) => day_of(second, month, first),
+        (4, 1 | 2) => day_of(first, month, second),
+        (1 | 2, 2) => short_year(second, hints).and_then(|year| day_of(&year.to_string(), month, first)),
+        _ => Err(Reading::Unknown),
+    }
+}
+
+fn day_of(year: &str, month: u32, day: &str) -> Result<NaiveDate, Reading> {
+    let date = (|| NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?))();
+    date.filter(|date| date.year() > 0).ok_or(Reading::Unknown)
+}
+
+/// A day of three numbers.
+fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<NaiveDate, Reading> {
+    let [first, second, third] = numbers;
+    let day = |year: &str, month: &str, day: &str| day_of(year, month.parse().unwrap_or(0), day);
+    match numbers.map(str::len) {
+        [4, 1 | 2, 1 | 2] => day(first, second, third),
+        [1 | 2, 1 | 2, 2 | 4] => {
+            // No country writes the month first and points between: that order need not be said.
+            let said = hints.order.filter(|(_, between)| *between == separator).map(|(order, _)| order);
+            let order = said.or((separator == '.').then_some(Order::DayFirst));
+            let read = |order| match order {
+                Order::DayFirst => (second, first),
+                Order::MonthFirst => (first, second),
+            };
+            let is_short_year = third.len() == 2;
+            if let Some(order) = order {
+                let (month, day_of_month) = read(order);
+                let year = match is_short_year {
+                    true => short_year(third, hints)?.to_string(),
+                    false => third.to_owned(),
+                };
+                let read_day = day(&year, month, day_of_month);
+                if read_day.is_ok() || said.is_some() {
+                    return read_day;
+                }
+            }
+            let orders = [Order::DayFirst, Order::MonthFirst].into_iter().filter(|order| {
+                let (month, day_of_month) = read(*order);
+                let year = if is_short_year { "2000" } else { third };
+                day(year, month, day_of_month).is_ok()
+            });
+            let orders: Vec<Order> = orders.collect();
+            Err(match orders.is_empty() {
+                true => Reading::Unknown,
+                false => Reading::EitherOrder {
+                    separator,
+                    is_short_year,
+                    orders,
+                },
+            })
+        }
+        _ => Err(Reading::Unknown),
+    }
+}
+
+/// The year of two digits. Those from 31 to 49 could be of either century, and so could smaller ones where days of birth are
+/// read.
+fn short_year(digits: &str, hints: &Hints) -> Result<i32, Reading> {
+    let year = full_year(digits.parse().map_err(|_| Reading::Unknown)?);
+    let is_clear = year < 2_000 || year <= 2_030 && !hints.is_day;
+    if is_clear || hints.reads_short_years { Ok(year) } else { Err(Reading::ShortYear) }
+}
+
+/// The year that two digits stand for: one from 1950 to 2049.
+pub fn full_year(digits: i32) -> i32 {
+    if digits < 50 { 2_000 + digits } else { 1_900 + digits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{SecondsFormat, TimeZone};
+
+    fn hints(order: Option<(Order, char)>) -> Hints {
+        Hints {
+            order,
+            is_day: false,
+            reads_short_years: false,
+        }
+    }
+
+    fn shown(text: &str, order: Option<(Order, char)>) -> String {
+        match read_moment(text, &hints(order)) {
+            Reading::Local(Local { date, time, zone }) => {
+                let local = date.and_time(time.unwrap_or_default());
+                match zone {
+                    Some(Zone::Offset(offset)) => {
+                        let instant = offset.from_local_datetime(&local).single().expect("an instant");
+                        instant.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+                    }
+                    Some(Zone::Named(zone)) => {
+                        let instant = zone.from_local_datetime(&local).single().expect("an instant");
+                        instant.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+                    }
+                    None if time.is_none() => date.to_string(),
+                    None => local.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
+                }
+            }
+            Reading::Instant(instant) => instant.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn forms_of_one_meaning() {
+        let (local, utc) = ("2023-05-06T07:08:09", "2023-05-06T07:08:09Z");
+        for (text, meaning) in [
+            ("2023-05-06T07:08:09Z", utc),
+            ("2023-05-06T07:08:09.123Z", "2023-05-06T07:08:09.123Z"),
+            ("2023-05-06T07:08:09,123Z", "2023-05-06T07:08:09.123Z"),
+            ("2023-05-06T10:08:09+03:00", utc),
+            ("2023-05-06T10:08:09+0300", utc),
+            ("2023-05-06T07:08:09.000+0000", utc),
+            ("2023-05-06 07:08:09+00:00", utc),
+            ("2023-05-06 07:08:09+00", utc),
+            ("2023-05-06 02:08:09-05", utc),
+            ("2023-05-06 07:08:09 +0000", utc),
+            ("2023-05-06 07:08:09 UTC", utc),
+            ("2023-05-06 07:08:09Z", utc),
+            ("2023-05-06 07:08:09 GMT", utc),
+            ("2023-05-06 12:38:09 +05:30", utc),
+            ("2023-05-06T07:08:09", local),
+            ("2023-05-06t07:08:09", local),
+            ("2023-05-06 07:08:09", local),
+            ("2023-05-06 07:08", "2023-05-06T07:08:00"),
+            ("2023-05-06", "2023-05-06"),
+            ("2023-5-6", "2023-05-06"),
+            ("2023-05-06 07:08:09.123456", "2023-05-06T07:08:09.123456"),
+            ("2023-05-06 07:08:09.123456 +0000 UTC", "2023-05-06T07:08:09.123456Z"),
+            ("2023-05-06 09:08:09.5 +0200 EET", "2023-05-06T07:08:09.500Z"),
+            ("2023-05-06 07:08:09 +0000 UTC m=+0.000012", utc),
+            ("2023/05/06 07:08:09", local),
+            ("2023.05.06", "2023-05-06"),
+            ("2023. 5. 6.", "2023-05-06"),
+            ("20230506", "2023-05-06"),
+            ("20230506T070809Z", utc),
+            ("20230506T070809", local),
+            ("20230506 07:08:09", local),
+            ("20230506070809", local),
+            ("202305060708", "2023-05-06T07:08:00"),
+            ("1683356889", utc),
+            ("1683356889.25", "2023-05-06T07:08:09.250Z"),
+            ("1683356889000", utc),
+            ("1683356889000000", utc),
+            ("2023-05-06T10:08:09[Europe/Vilnius]", utc),
+            ("2023-05-06T10:08:09+03:00[Europe/Vilnius]", utc),
+            ("2023-05-06 10:08:09 Europe/Vilnius", utc),
+            ("06 May 2023", "2023-05-06"),
+            ("6-May-2023", "2023-05-06"),
+            ("2023-May-06", "2023-05-06"),
+            ("14-Mar-85", "1985-03-14"),
+            ("May 6, 2023", "2023-05-06"),
+            ("May 6th, 2023", "2023-05-06"),
+            ("Saturday, May 6, 2023", "2023-05-06"),
+            ("May 6, 2023 7:08 PM", "2023-05-06T19:08:00"),
+            ("May 6, 2023 at 7:08 PM", "2023-05-06T19:08:00"),
+            ("May 6, 2023, 7:08:09\u{202f}AM", local),
+            ("7:08 p.m., May 6, 2023", "2023-05-06T19:08:00"),
+            ("May 6, 2023 12:08 AM", "2023-05-06T00:08:00"),
+            ("May 6, 2023 7pm", "2023-05-06T19:00:00"),
+            ("Sat, 06 May 2023 07:08:09 +0000", utc),
+            ("Sat, 6 May 2023 07:08:09 GMT", utc),
+            ("Sat, 6 May 2023 03:08:09 EDT", utc),
+            ("Sat May 06 2023 10:08:09 GMT+0300 (Eastern European Summer Time)", utc),
+            ("Sat May  6 07:08:09 2023", local),
+            ("Sat May  6 07:08:09 UTC 2023", utc),
+            ("6. Mai 2023", "2023-05-06"),
+            ("6. März 2023 07:08 Uhr", "2023-03-06T07:08:00"),
+            ("samedi 6 mai 2023 à 07:08", "2023-05-06T07:08:00"),
+            ("6 mai 2023 7h08", "2023-05-06T07:08:00"),
+            ("mar. 2 mai 2023", "2023-05-02"),
+            ("1er août 2023", "2023-08-01"),
+            ("6 de mayo de 2023", "2023-05-06"),
+            ("6 de maio de 2023", "2023-05-06"),
+            ("6 maggio 2023", "2023-05-06"),
+            ("6 mei 2023", "2023-05-06"),
+            ("6 maja 2023", "2023-05-06"),
+            ("6 мая 2023 г.", "2023-05-06"),
+            ("6 травня 2023 р.", "2023-05-06"),
+            ("2023 m. gegužės 6 d.", "2023-05-06"),
+            ("6. toukokuuta 2023", "2023-05-06"),
+            ("6.5.2023 klo 7.08.09", local),
+            ("6.5.2023 7.08", "2023-05-06T07:08:00"),
+            ("2023年5月6日", "2023-05-06"),
+            ("2023年5月6日 7時8分", "2023-05-06T07:08:00"),
+            ("2023년 5월 6일 오후 7:08", "2023-05-06T19:08:00"),
+            ("06.05.2023", "2023-05-06"),
+            ("06.05.2023 07:08", "2023-05-06T07:08:00"),
+            ("06.05.2023, 07:08:09", local),
+            ("06.05.23", "2023-05-06"),
+        ] {
+            assert_eq!(shown(text, None), meaning, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_meanings_are_not_guessed() {
+        let either = |text: &str| match read_moment(text, &hints(None)) {
+            Reading::EitherOrder { orders, .. } => orders,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(either("03/04/2026"), [Order::DayFirst, Order::MonthFirst]);
+        assert_eq!(either("5/6/2023 7:08 AM"), [Order::DayFirst, Order::MonthFirst]);
+        assert_eq!(either("13/04/2026"), [Order::DayFirst]);
+        assert_eq!(either("04-13-26"), [Order::MonthFirst]);
+        let (day, month) = (Some((Order::DayFirst, '/')), Some((Order::MonthFirst, '/')));
+        assert_eq!(shown("3/4/2026 7:08 PM", day), "2026-04-03T19:08:00");
+        assert_eq!(shown("3/4/2026 7:08 PM", month), "2026-03-04T19:08:00");
+        assert_eq!(shown("3/4/26", month), "2026-03-04");
+        assert_eq!(shown("3/4/85", month), "1985-03-04");
+        assert_eq!(shown("05.13.2026", Some((Order::MonthFirst, '.'))), "2026-05-13");
+        assert_eq!(either("05.13.2026"), [Order::MonthFirst]);
+        assert_eq!(shown("45052", None), "Serial");
+        assert_eq!(shown("45052.297", None), "Serial");
+        let birth = Hints {
+            is_day: true,
+            ..hints(None)
+        };
+        assert_eq!(read_moment("14-Mar-12", &birth), Reading::ShortYear);
+        assert!(matches!(read_moment("14-Mar-85", &birth), Reading::Local(_)));
+    }
+
+    #[test]
+    fn what_is_no_moment() {
+        for nothing in ["0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "00/00/0000", "0001-01-01 00:00:00 +0000 UTC"] {
+            assert_eq!(shown(nothing, None), "Nothing", "{nothing}");
+        }
+        for text in ["03/14", "March 14", "1/1"] {
+            assert_eq!(shown(text, None), "NoYear", "{text}");
+        }
+        for text in [
+            "", "soon", "1985", "31.02.2026", "2026-13-01", "32/13/2026", "1.3.20266", "01.03.2026 x", "0.1.2026", "May 2023x",
+            "6 listopada 2023", "7:08", "2023-05-06 25:00", "2023-05-06 13:00 PM", "+37060000000", "192.168.0.1", "06052023",
+            "2023-05-06 07:08:09 IST", "2023-05-06T07:08:09+99:00", "Mai", "1-2-3-4", "12345678901",
+        ] {
+            assert_eq!(shown(text, None), "Unknown", "{text}");
+        }
+    }
+}
