@@ -110,10 +110,21 @@ fn write_files(rows: u64) -> anyhow::Result<Files> {
             "{email},purchase,2026-06-01T10:00:00Z,{visits}.5,k{row}"
         )?;
         let at = "2026-06-01T10:00:00Z";
-        writeln!(copied_events, "{row}\t{row}\tpurchase\t{at}\t{visits}.5\t{{}}\tk{row}")?;
+        writeln!(
+            copied_events,
+            "{row}\t{row}\tpurchase\t{at}\t{visits}.5\t{{}}\tk{row}"
+        )?;
         writeln!(totals, "{row}\tpurchase\t1\t{visits}.5\t{at}\t{at}")?;
     }
-    for mut file in [people, moved, copied, members, events, copied_events, totals] {
+    for mut file in [
+        people,
+        moved,
+        copied,
+        members,
+        events,
+        copied_events,
+        totals,
+    ] {
         file.flush()?;
     }
     Ok(files)
@@ -160,14 +171,31 @@ fn run(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         let copied = timed(|| copy_out(db))?;
         let exported = timed(|| export(db))?;
         peak = peak_memory().max(peak);
-        for (shortest, taken) in shortest
-            .iter_mut()
-            .zip([bare, members, ours, again, moved, bare_events, events, copied, exported])
-        {
+        for (shortest, taken) in shortest.iter_mut().zip([
+            bare,
+            members,
+            ours,
+            again,
+            moved,
+            bare_events,
+            events,
+            copied,
+            exported,
+        ]) {
             *shortest = taken.min(*shortest);
         }
     }
-    let [bare, members, ours, again, moved, bare_events, events, copied, exported] = shortest;
+    let [
+        bare,
+        members,
+        ours,
+        again,
+        moved,
+        bare_events,
+        events,
+        copied,
+        exported,
+    ] = shortest;
     let line = |name: &str, taken: Duration| {
         let ratio = taken.as_secs_f64() / bare.as_secs_f64();
         println!("{name:<52}{:>8.2} s{ratio:>8.2} times", taken.as_secs_f64());

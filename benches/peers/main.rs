@@ -21,6 +21,7 @@
 #[allow(dead_code)]
 mod audience;
 #[path = "../refresh/ground.rs"]
+#[allow(dead_code)]
 mod ground;
 mod load;
 mod nodejs;

@@ -120,7 +120,10 @@ pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Gr
     let is_named = diesel::dsl::sql::<diesel::sql_types::Bool>("lower(name) = lower(")
         .bind::<diesel::sql_types::Text, _>(name)
         .sql(")");
-    let named = groups::table.filter(is_named).order(groups::id).select(Group::as_select());
+    let named = groups::table
+        .filter(is_named)
+        .order(groups::id)
+        .select(Group::as_select());
     Ok(named.first(connection).optional()?)
 }
 

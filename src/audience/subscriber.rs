@@ -8,6 +8,7 @@ use super::removal::erase;
 use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
+use crate::db::JsonText;
 use crate::db::schema::subscribers;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
@@ -40,7 +41,7 @@ pub struct Subscriber {
     pub timezone: Option<String>,
     pub birthday: Option<NaiveDate>,
     pub source: Option<String>,
-    pub custom: Value,
+    pub custom: JsonText,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub subscribed_at: Option<DateTime<Utc>>,
@@ -455,7 +456,7 @@ fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
         timezone: None,
         birthday: None,
         source: None,
-        custom: Value::Object(Map::new()),
+        custom: JsonText::from(&Value::Object(Map::new())),
         created_at: now,
         updated_at: now,
         subscribed_at: Some(now),
@@ -483,7 +484,7 @@ struct NewRow<'s> {
     timezone: Option<&'s str>,
     birthday: Option<NaiveDate>,
     source: Option<&'s str>,
-    custom: &'s Value,
+    custom: &'s JsonText,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     subscribed_at: Option<DateTime<Utc>>,

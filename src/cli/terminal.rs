@@ -55,7 +55,8 @@ impl<W> Watched<W> {
 impl<W: Write> Write for Watched<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.inner.write(bytes);
-        self.is_closed |= matches!(&written, Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
+        self.is_closed |=
+            matches!(&written, Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe);
         written
     }
 

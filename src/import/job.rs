@@ -371,7 +371,8 @@ pub(super) fn forget_values(connection: &mut PgConnection, import: &Import) -> R
         return Ok(());
     };
     analysis.forget_values();
-    let stored = serde_json::to_value(analysis).map_err(|error| Error::Internal(error.to_string()))?;
+    let stored =
+        serde_json::to_value(analysis).map_err(|error| Error::Internal(error.to_string()))?;
     diesel::update(imports::table.find(import.id))
         .set(imports::analysis.eq(stored))
         .execute(connection)?;

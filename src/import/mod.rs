@@ -26,13 +26,13 @@ pub(crate) mod write;
 pub use control::{create, create_to, resume, set_file, start};
 pub use value::dates::DateFormat;
 
+pub use file::encoding::Encoding;
 pub use file::source::{FileFormat, Form};
 pub use file::spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
 pub use job::{
     FileForm, Import, ImportState, MappedColumn, count_problems, find_by_ids, full_report, get,
     list_page, list_unfinished,
 };
-pub use file::encoding::Encoding;
 pub use plan::analysis::{Analysis, ColumnAnalysis};
 pub use plan::options::{
     EventImport, FileOptions, ImportKind, ImportMode, ImportOptions, NO_QUOTE, Others,

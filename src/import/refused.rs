@@ -22,7 +22,9 @@ pub fn refused_csv(
     import: &Import,
     after: Option<i64>,
 ) -> Result<Option<(String, i64)>, Error> {
-    let kinds = ProblemKind::ALL.into_iter().filter(|kind| kind.is_refusal());
+    let kinds = ProblemKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_refusal());
     let names: Vec<&str> = kinds.map(ProblemKind::as_str).collect();
     let rows: Vec<(i64, i64, String, Option<Value>)> = import_problems::table
         .filter(import_problems::import_id.eq(import.id))
@@ -39,16 +41,26 @@ pub fn refused_csv(
         .load(connection)?;
     let form = import.form();
     let dialect = Dialect {
-        delimiter: form.as_ref().map_or(',', |file| char::from(file.form.delimiter)),
-        quote: form.as_ref().and_then(|file| file.form.quote).map_or('"', char::from),
+        delimiter: form
+            .as_ref()
+            .map_or(',', |file| char::from(file.form.delimiter)),
+        quote: form
+            .as_ref()
+            .and_then(|file| file.form.quote)
+            .map_or('"', char::from),
     };
     let mut text = String::new();
     if after.is_none() {
         let columns = form.map(|file| file.columns).unwrap_or_default();
         let names = columns.iter().map(|column| column.column.as_str());
         // A file that was corrected once has the column already.
-        let names = names.enumerate().filter(|(place, name)| *place > 0 || *name != REFUSED_BECAUSE);
-        dialect.write(&mut text, std::iter::once(REFUSED_BECAUSE).chain(names.map(|(_, name)| name)));
+        let names = names
+            .enumerate()
+            .filter(|(place, name)| *place > 0 || *name != REFUSED_BECAUSE);
+        dialect.write(
+            &mut text,
+            std::iter::once(REFUSED_BECAUSE).chain(names.map(|(_, name)| name)),
+        );
     }
     let is_corrected = import.form().is_some_and(|file| {
         let first = file.columns.first();
@@ -56,8 +68,15 @@ pub fn refused_csv(
     });
     for (_, line, reason, cells) in &rows {
         let why = format!("line {line}: {reason}");
-        let cells = cells.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let cells = cells.iter().skip(usize::from(is_corrected)).filter_map(Value::as_str);
+        let cells = cells
+            .as_ref()
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let cells = cells
+            .iter()
+            .skip(usize::from(is_corrected))
+            .filter_map(Value::as_str);
         dialect.write(&mut text, std::iter::once(why.as_str()).chain(cells));
     }
     match rows.last() {
@@ -71,7 +90,11 @@ pub fn refused_csv(
 ///
 /// # Errors
 /// Those of the database; [`Error::Invalid`] if they cannot be written.
-pub fn write_refused(connection: &mut PgConnection, import: &Import, output: &mut impl Write) -> Result<(), Error> {
+pub fn write_refused(
+    connection: &mut PgConnection,
+    import: &Import,
+    output: &mut impl Write,
+) -> Result<(), Error> {
     let mut after = None;
     while let Some((text, last)) = refused_csv(connection, import, after)? {
         output
@@ -94,7 +117,8 @@ impl Dialect {
             if place > 0 {
                 text.push(self.delimiter);
             }
-            let is_plain = !cell.contains([self.delimiter, self.quote, '\n', '\r']) && cell.trim() == cell;
+            let is_plain =
+                !cell.contains([self.delimiter, self.quote, '\n', '\r']) && cell.trim() == cell;
             if is_plain {
                 text.push_str(cell);
                 continue;

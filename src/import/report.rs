@@ -3,8 +3,8 @@
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::error::Error;
-use crate::rule::bounded;
 use crate::import::file::rows::Row;
+use crate::rule::bounded;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -321,7 +321,9 @@ pub(super) fn store_problems(
 
 fn stored_cells(cells: &Vec<String>) -> Value {
     let cells = cells.iter();
-    cells.map(|cell| Value::from(storable_reason(cell))).collect()
+    cells
+        .map(|cell| Value::from(storable_reason(cell)))
+        .collect()
 }
 
 fn storable_reason(reason: &str) -> String {

@@ -4,13 +4,13 @@
 
 use super::control;
 use super::file::reader::{BatchReader, Kind};
-use super::file::table::{Peeked, RowSource};
 use super::file::source;
 use super::file::source::Form;
 use super::file::spool::{Spool, in_place};
+use super::file::table::{Peeked, RowSource};
 use super::job::{self, Import, ImportState};
-use super::plan::options::ImportOptions;
 use super::plan::look::{look, read_names};
+use super::plan::options::ImportOptions;
 use super::plan::{Plan, prepare, settle};
 use super::report::{ImportReport, store_problems};
 use super::write::batch::{Batch, Context, Items, Placed};
@@ -166,7 +166,9 @@ fn finish(
     })?;
     let is_read = error.is_none() && state != ImportState::Cancelled;
     // Whoever settles what is open starts it again, with the same file.
-    let is_open = ended.analysis().is_some_and(|analysis| !analysis.questions.is_empty());
+    let is_open = ended
+        .analysis()
+        .is_some_and(|analysis| !analysis.questions.is_empty());
     if (is_read || matches!(error, Some(Error::Invalid(_)))) && !is_open {
         remove_file(connection, &ended)?;
     }
@@ -460,13 +462,18 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
             _ => events::Found::new(),
         };
         let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
-        self.turns.wait_to_place(number, batch.follows || creates_people)?;
+        self.turns
+            .wait_to_place(number, batch.follows || creates_people)?;
         let mut placed = match (&batch.items, self.kind) {
             (Items::People(people), Kind::People(_, options)) => {
                 subscribers::place(connection, people, options, self.context)?
             }
             (Items::Events(list), Kind::Events(_, options)) => {
-                let found = if creates_people { events::find_people(connection, list)? } else { found };
+                let found = if creates_people {
+                    events::find_people(connection, list)?
+                } else {
+                    found
+                };
                 events::place(connection, list, found, options, self.context)?
             }
             _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),

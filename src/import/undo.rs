@@ -234,7 +234,11 @@ fn created_ids(connection: &mut PgConnection, import: &Import) -> Result<Vec<i64
 }
 
 /// Removes the subscribers that an import of events made.
-fn remove_people(connection: &mut PgConnection, import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
+fn remove_people(
+    connection: &mut PgConnection,
+    import: &Import,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let batches: Vec<Option<Vec<u8>>> = import_batches::table
         .filter(import_batches::import_id.eq(import.id))
         .filter(import_batches::people.is_not_null())

@@ -140,7 +140,10 @@ pub fn find_country(text: &str) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(read_names);
     let folded = fold_name(text);
     let code = folded.to_uppercase();
-    let code = ALIASES.iter().find(|(alias, _)| *alias == code).map_or(code.as_str(), |(_, code)| code);
+    let code = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == code)
+        .map_or(code.as_str(), |(_, code)| code);
     if let Ok(place) = CODES.binary_search(&code) {
         return Some(CODES[place]);
     }
@@ -161,7 +164,11 @@ fn read_names() -> HashMap<String, &'static str> {
         let Some(code) = cells.next() else {
             continue;
         };
-        let codes = cells.by_ref().take(2).map(str::to_lowercase).filter(|code| code != "-");
+        let codes = cells
+            .by_ref()
+            .take(2)
+            .map(str::to_lowercase)
+            .filter(|code| code != "-");
         for code_of_three in codes {
             // Spreadsheets cut the zeros of 056 off.
             names.insert(code_of_three.trim_start_matches('0').to_owned(), code);
@@ -180,7 +187,9 @@ fn fold_name(name: &str) -> String {
     const NFD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfd();
     let visible = normalize(name).to_lowercase();
     let parts = |character: char| {
-        character.is_whitespace() || character.is_ascii_punctuation() || "\u{2018}\u{2019}\u{b4}\u{2013}\u{2014}\u{b7}\u{60c}".contains(character)
+        character.is_whitespace()
+            || character.is_ascii_punctuation()
+            || "\u{2018}\u{2019}\u{b4}\u{2013}\u{2014}\u{b7}\u{60c}".contains(character)
     };
     let folded: String = NFD
         .normalize(&visible)
@@ -256,7 +265,10 @@ mod tests {
         }
         for code in CODES {
             let line = COUNTRIES.lines().find(|line| line.starts_with(code));
-            assert!(line.is_some_and(|line| line.split('\t').count() == 4), "{code}");
+            assert!(
+                line.is_some_and(|line| line.split('\t').count() == 4),
+                "{code}"
+            );
         }
     }
 }

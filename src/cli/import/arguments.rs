@@ -125,7 +125,9 @@ impl FileArguments {
     /// The format of days and times of the whole file.
     fn date_format(&self) -> Option<DateFormat> {
         let mut formats = self.date_formats.iter();
-        formats.find(|(column, _)| column.is_none()).map(|(_, format)| format.clone())
+        formats
+            .find(|(column, _)| column.is_none())
+            .map(|(_, format)| format.clone())
     }
 }
 

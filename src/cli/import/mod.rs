@@ -75,11 +75,17 @@ fn import_file(
         .db
         .run_here(|connection| import::create(connection, &options, &name, Some(&taken), now))?;
     let ran = run_to_end(&opened.db, &import, settings);
-    let looked = opened.db.run_here(|connection| import::get(connection, import.id))?;
-    let is_open = looked.analysis().is_some_and(|analysis| !analysis.questions.is_empty());
+    let looked = opened
+        .db
+        .run_here(|connection| import::get(connection, import.id))?;
+    let is_open = looked
+        .analysis()
+        .is_some_and(|analysis| !analysis.questions.is_empty());
     let code = match ran {
         Err(_) if is_open => {
-            print_page(&looked, file).iter().for_each(|line| eprintln!("{line}"));
+            print_page(&looked, file)
+                .iter()
+                .for_each(|line| eprintln!("{line}"));
             import::discard(&opened.db, import.id)?;
             ExitCode::FAILURE
         }
@@ -87,7 +93,9 @@ fn import_file(
             print_problems(file, &problems);
             ExitCode::FAILURE
         }
-        Err(error) => return Err(error).with_context(|| format!("\"{}\" was not imported", file.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("\"{}\" was not imported", file.display()));
+        }
         Ok(imported) => {
             if options.is_dry_run() {
                 print_page(&looked, file).iter().for_each(|line| say(line));
@@ -126,7 +134,13 @@ fn print_page(import: &Import, file: &Path) -> Vec<String> {
     let analysis = import.analysis().unwrap_or_default();
     let form = import.form();
     let name = file.display().to_string();
-    page::page(&analysis, form.as_ref(), &name, &given_command(), import.kind())
+    page::page(
+        &analysis,
+        form.as_ref(),
+        &name,
+        &given_command(),
+        import.kind(),
+    )
 }
 
 /// Prints what is wrong with what was asked for, each on a line, and how to learn what can be asked for.
@@ -135,7 +149,9 @@ fn print_problems(file: &Path, problems: &[InputProblem]) {
     eprintln!("rollcall: \"{name}\" was not imported:");
     for problem in first_problems(problems.to_vec()) {
         let text = harmless(&format!("  {problem}"));
-        wrapped(&text, WIDTH).iter().for_each(|line| eprintln!("{line}"));
+        wrapped(&text, WIDTH)
+            .iter()
+            .for_each(|line| eprintln!("{line}"));
     }
     eprintln!("what can be said of a file: rollcall import subscribers --help");
 }
@@ -149,11 +165,15 @@ fn keep_refused(db: &Db, import: &Import, file: &Path) -> anyhow::Result<()> {
     let path = file.with_file_name(format!("{stem}.refused-{}.csv", import.id));
     let written = File::create_new(&path).is_ok_and(|output| {
         let mut output = std::io::BufWriter::new(output);
-        let written = db.run_here(|connection| import::write_refused(connection, import, &mut output));
+        let written =
+            db.run_here(|connection| import::write_refused(connection, import, &mut output));
         written.is_ok() && std::io::Write::flush(&mut output).is_ok()
     });
     if !written {
-        say(&format!("the refused rows: rollcall import refused {}", import.id));
+        say(&format!(
+            "the refused rows: rollcall import refused {}",
+            import.id
+        ));
         return Ok(());
     }
     let mut command = given_command();
@@ -162,14 +182,19 @@ fn keep_refused(db: &Db, import: &Import, file: &Path) -> anyhow::Result<()> {
         *word = path.display().to_string();
     }
     say("the refused rows are in a file: correct them there and import it:");
-    page::command_text(&command).iter().for_each(|line| say(&harmless(line)));
+    page::command_text(&command)
+        .iter()
+        .for_each(|line| say(&harmless(line)));
     Ok(())
 }
 
 /// Hands standard output to something that writes. That nobody reads any more is no error.
 fn to_output(
     db: &Db,
-    mut write: impl FnMut(&mut diesel::PgConnection, &mut Watched<Box<dyn std::io::Write>>) -> Result<(), Error>,
+    mut write: impl FnMut(
+        &mut diesel::PgConnection,
+        &mut Watched<Box<dyn std::io::Write>>,
+    ) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut output = Watched::new(output_of_others());
     let written = db.run_here(|connection| write(connection, &mut output));

@@ -18,13 +18,22 @@ const NAME: usize = 28;
 const WORDS: usize = 3;
 
 /// Writes the page.
-pub fn page(analysis: &Analysis, form: Option<&FileForm>, file: &str, command: &[String], kind: ImportKind) -> Vec<String> {
+pub fn page(
+    analysis: &Analysis,
+    form: Option<&FileForm>,
+    file: &str,
+    command: &[String],
+    kind: ImportKind,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let form = form.map(super::printing::form_of).unwrap_or_default();
     let rows = count(analysis.rows, "row");
     lines.push(cut(&format!("{file}: {rows}, {form}")));
     if analysis.malformed > 0 {
-        lines.push(format!("{} cannot be cut into cells and will be refused", count(analysis.malformed, "row")));
+        lines.push(format!(
+            "{} cannot be cut into cells and will be refused",
+            count(analysis.malformed, "row")
+        ));
     }
     if let Some(preset) = &analysis.from {
         lines.push(format!("read as {preset} writes it"));
@@ -59,11 +68,20 @@ fn grouped(number: u64) -> String {
 }
 
 fn columns(analysis: &Analysis) -> Vec<String> {
-    let asked = |place: usize| analysis.questions.iter().any(|question| question.column == Some(place));
+    let asked = |place: usize| {
+        analysis
+            .questions
+            .iter()
+            .any(|question| question.column == Some(place))
+    };
     let columns = || analysis.columns.iter().enumerate();
     // Those that are open and those that are lost in part come first where there is no room for all.
     let matters = |place: usize, column: &ColumnAnalysis| asked(place) || column.unread > 0;
-    let mut left = SHOWN.saturating_sub(columns().filter(|(place, column)| matters(*place, column)).count());
+    let mut left = SHOWN.saturating_sub(
+        columns()
+            .filter(|(place, column)| matters(*place, column))
+            .count(),
+    );
     let mut shown = Vec::new();
     for (place, column) in columns() {
         if shown.len() < SHOWN && (matters(place, column) || left > 0) {
@@ -71,7 +89,9 @@ fn columns(analysis: &Analysis) -> Vec<String> {
             shown.push((place, column));
         }
     }
-    let width = shown.iter().map(|(_, column)| console::measure_text_width(&harmless(&column.name)));
+    let width = shown
+        .iter()
+        .map(|(_, column)| console::measure_text_width(&harmless(&column.name)));
     let width = width.max().unwrap_or_default().min(NAME);
     let mut lines: Vec<String> = Vec::new();
     for (place, column) in &shown {
@@ -84,7 +104,11 @@ fn columns(analysis: &Analysis) -> Vec<String> {
         let open = open - shown_open;
         lines.push(match open {
             0 => format!("  and {}", count(hidden as u64, "more column")),
-            open => format!("  and {}, {} of them open", count(hidden as u64, "more column"), grouped(open as u64)),
+            open => format!(
+                "  and {}, {} of them open",
+                count(hidden as u64, "more column"),
+                grouped(open as u64)
+            ),
         });
     }
     lines
@@ -97,20 +121,31 @@ fn column_lines(column: &ColumnAnalysis, is_open: bool, width: usize) -> Vec<Str
     lines.push(match (&column.target, is_open) {
         (_, true) => cut(&format!("? {name} {}", column.why)),
         (Some(target), false) => {
-            let samples = if samples.is_empty() { String::new() } else { format!(": {samples}") };
+            let samples = if samples.is_empty() {
+                String::new()
+            } else {
+                format!(": {samples}")
+            };
             cut(&format!("  {name} -> {target}, {}{samples}", column.why))
         }
         (None, false) => cut(&format!("  {name} left out, {}", column.why)),
     });
     if column.unread > 0 && !is_open {
-        let mut text = format!("    {} cannot be read and will be left out", count(column.unread, "cell"));
+        let mut text = format!(
+            "    {} cannot be read and will be left out",
+            count(column.unread, "cell")
+        );
         for (place, (value, count)) in column.unread_values.iter().take(WORDS).enumerate() {
             let before = if place == 0 { ": " } else { ", " };
             let _ = write!(text, "{before}{value} ({count})");
         }
         lines.push(cut(&text));
         if let Some(mend) = &column.mend {
-            lines.push(format!("    {} reads {} of them", flag(mend), grouped(column.mended)));
+            lines.push(format!(
+                "    {} reads {} of them",
+                flag(mend),
+                grouped(column.mended)
+            ));
         }
     }
     lines
@@ -118,8 +153,13 @@ fn column_lines(column: &ColumnAnalysis, is_open: bool, width: usize) -> Vec<Str
 
 /// Questions that are about no single column.
 fn questions(analysis: &Analysis) -> Vec<String> {
-    let others = analysis.questions.iter().filter(|question| question.column.is_none());
-    others.map(|question| cut(&format!("? {}", question.message))).collect()
+    let others = analysis
+        .questions
+        .iter()
+        .filter(|question| question.column.is_none());
+    others
+        .map(|question| cut(&format!("? {}", question.message)))
+        .collect()
 }
 
 fn ending(analysis: &Analysis, command: &[String], kind: ImportKind) -> Vec<String> {
@@ -196,10 +236,14 @@ pub fn flag(change: &Change) -> String {
         Change::From { preset } => with("--from", preset.clone()),
         Change::Column { column, field } => with("--column", format!("{column}={field}")),
         Change::Ignore { column } => with("--ignore", column.clone()),
-        Change::Field { column, field_type } => with("--field", format!("{column}:{}", field_type.as_str())),
+        Change::Field { column, field_type } => {
+            with("--field", format!("{column}:{}", field_type.as_str()))
+        }
         Change::Status { word, status } => with("--status", format!("{word}={}", status.as_str())),
         Change::Set { field, value } => with("--set", format!("{field}={value}")),
-        Change::DateFormat { column, format } => with("--date-format", format!("{column}={}", format.as_str())),
+        Change::DateFormat { column, format } => {
+            with("--date-format", format!("{column}={}", format.as_str()))
+        }
         Change::DecimalComma { column } => format!("--decimal-comma={}", quoted(column)),
         Change::DecimalPoint { column } => with("--decimal-point", column.clone()),
         Change::Others { others } => with("--others", others.as_str().to_owned()),
@@ -208,7 +252,8 @@ pub fn flag(change: &Change) -> String {
 
 /// Writes a word so that a shell takes it as it is.
 pub fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./=:,@%+".contains(character);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./=:,@%+".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
@@ -248,7 +293,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        for (number, written) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+        for (number, written) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(grouped(number), written);
         }
     }

@@ -3,7 +3,9 @@
 use super::page::flag;
 use crate::cli::terminal::{Screen, harmless, say};
 use crate::db::Db;
-use crate::import::{FileForm, FileFormat, Import, ImportKind, ImportReport, ImportState, full_report};
+use crate::import::{
+    FileForm, FileFormat, Import, ImportKind, ImportReport, ImportState, full_report,
+};
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
@@ -55,13 +57,25 @@ pub fn print_result(db: &Db, import: &Import, now: DateTime<Utc>) -> anyhow::Res
 
 /// Which columns lost cells, and what would keep them.
 fn left_out(import: &Import) -> Vec<String> {
-    let columns = import.analysis().map(|analysis| analysis.columns).unwrap_or_default();
-    let lost = columns.iter().filter(|column| column.unread > 0 && column.target.as_deref() != Some("email"));
+    let columns = import
+        .analysis()
+        .map(|analysis| analysis.columns)
+        .unwrap_or_default();
+    let lost = columns
+        .iter()
+        .filter(|column| column.unread > 0 && column.target.as_deref() != Some("email"));
     let lost = lost.take(LOST).map(|column| {
         let noun = if column.unread == 1 { "cell" } else { "cells" };
         let name: String = column.name.chars().take(NAME).collect();
-        let mend = column.mend.as_ref().map(|mend| format!("; {} reads {}", flag(mend), column.mended));
-        format!("  {name}: {} {noun} left out{}", column.unread, mend.unwrap_or_default())
+        let mend = column
+            .mend
+            .as_ref()
+            .map(|mend| format!("; {} reads {}", flag(mend), column.mended));
+        format!(
+            "  {name}: {} {noun} left out{}",
+            column.unread,
+            mend.unwrap_or_default()
+        )
     });
     lost.collect()
 }
@@ -76,7 +90,11 @@ fn print_lines(lines: &[String]) {
 fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
     let id = import.id;
     let mut lines = Vec::new();
-    let remarks = report.repeated + report.suppressed + report.role_addresses + report.dropped_cells + report.remarks;
+    let remarks = report.repeated
+        + report.suppressed
+        + report.role_addresses
+        + report.dropped_cells
+        + report.remarks;
     if report.refused + remarks > 0 {
         lines.push(format!(
             "every row with a remark: rollcall import problems {id}"
@@ -232,7 +250,11 @@ pub fn form_of(file: &FileForm) -> String {
     } else {
         "no header"
     };
-    let part = file.form.part.as_ref().map(|part| format!("\"{}\", ", harmless(part)));
+    let part = file
+        .form
+        .part
+        .as_ref()
+        .map(|part| format!("\"{}\", ", harmless(part)));
     let part = part.unwrap_or_default();
     let skipped = match file.form.skipped_lines {
         0 => String::new(),
@@ -257,6 +279,9 @@ fn print_form(file: &FileForm) {
             (None, Some(suggestion)) => format!("nowhere (looks like {suggestion})"),
             (None, None) => "nowhere".to_owned(),
         };
-        say(&format!("  {}", harmless(&format!("{} -> {target}", column.column))));
+        say(&format!(
+            "  {}",
+            harmless(&format!("{} -> {target}", column.column))
+        ));
     }
 }

@@ -2,8 +2,8 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, CoderResult, Decoder, GBK, ISO_8859_2, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
-    WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
+    BIG5, CoderResult, Decoder, GBK, ISO_8859_2, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE,
+    WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
 };
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
@@ -62,11 +62,15 @@ impl Encoding {
             "ansi" | "western" => "windows-1252",
             other => other,
         };
-        let code_page = name.strip_prefix("cp").map(|page| format!("windows-{page}"));
+        let code_page = name
+            .strip_prefix("cp")
+            .map(|page| format!("windows-{page}"));
         let found = encoding_rs::Encoding::for_label(alias.as_bytes());
         let found = found.or_else(|| encoding_rs::Encoding::for_label(code_page?.as_bytes()));
         // The standard gives hostile encodings this one, which decodes nothing.
-        found.filter(|found| *found != encoding_rs::REPLACEMENT).map(Encoding)
+        found
+            .filter(|found| *found != encoding_rs::REPLACEMENT)
+            .map(Encoding)
     }
 
     /// Whether it is UTF-8, which is read without being decoded.
@@ -89,7 +93,8 @@ impl TryFrom<String> for Encoding {
     type Error = String;
 
     fn try_from(text: String) -> Result<Encoding, String> {
-        Encoding::parse(&text).ok_or_else(|| format!("expected the name of an encoding, found \"{text}\""))
+        Encoding::parse(&text)
+            .ok_or_else(|| format!("expected the name of an encoding, found \"{text}\""))
     }
 }
 
@@ -128,7 +133,9 @@ pub fn guess_encoding(sample: &[u8]) -> Guess {
         match std::str::from_utf8(line) {
             Ok(text) => well_formed += usize::from(!text.is_ascii()),
             // The sample may end within a character.
-            Err(error) if error.error_len().is_none() && line.as_ptr_range().end == sample.as_ptr_range().end => {}
+            Err(error)
+                if error.error_len().is_none()
+                    && line.as_ptr_range().end == sample.as_ptr_range().end => {}
             Err(_) => {
                 others.extend_from_slice(line);
                 others.push(b'\n');
@@ -156,7 +163,14 @@ pub fn guess_encoding(sample: &[u8]) -> Guess {
 /// Finds UTF-16 without a byte order mark: every second byte of its ASCII characters is NUL.
 fn guess_utf16(sample: &[u8]) -> Option<Encoding> {
     let start = &sample[..sample.len().min(4_096)];
-    let nuls = |odd: usize| start.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    let nuls = |odd: usize| {
+        start
+            .iter()
+            .skip(odd)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
     let (even, odd, pairs) = (nuls(0), nuls(1), start.len() / 2);
     if pairs < 4 {
         return None;
@@ -173,8 +187,13 @@ fn guess_legacy(lines: &[u8], sample: &[u8]) -> Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(lines, true);
     let country = country_of_addresses(sample);
-    let guessed = Encoding(detector.guess(country.as_ref().map(<[u8; 2]>::as_slice), Utf8Detection::Deny));
-    if guessed == Encoding::WINDOWS_1252 && misplaced(MACINTOSH, lines) * 4 < misplaced(WINDOWS_1252, lines) {
+    let guessed = Encoding(detector.guess(
+        country.as_ref().map(<[u8; 2]>::as_slice),
+        Utf8Detection::Deny,
+    ));
+    if guessed == Encoding::WINDOWS_1252
+        && misplaced(MACINTOSH, lines) * 4 < misplaced(WINDOWS_1252, lines)
+    {
         return Encoding::MACINTOSH;
     }
     guessed
@@ -185,7 +204,9 @@ fn misplaced(encoding: &'static encoding_rs::Encoding, lines: &[u8]) -> usize {
     let text = encoding.decode_without_bom_handling(lines).0;
     let pairs = text.chars().zip(text.chars().skip(1));
     pairs
-        .filter(|(before, after)| before.is_ascii_lowercase() && !after.is_ascii() && !after.is_lowercase())
+        .filter(|(before, after)| {
+            before.is_ascii_lowercase() && !after.is_ascii() && !after.is_lowercase()
+        })
         .count()
 }
 
@@ -210,7 +231,8 @@ fn country_of_addresses(sample: &[u8]) -> Option<[u8; 2]> {
         }
     }
     let (country, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    let is_known = country.iter().all(u8::is_ascii_lowercase) && EncodingDetector::tld_may_affect_guess(Some(&country));
+    let is_known = country.iter().all(u8::is_ascii_lowercase)
+        && EncodingDetector::tld_may_affect_guess(Some(&country));
     (is_known && count * 4 >= total).then_some(country)
 }
 
@@ -281,7 +303,8 @@ mod tests {
     fn encodings_are_told_by_their_bytes() {
         let lithuanian = "email;vardas;pavarde\r\nona@example.lt;Eglė;Žukauskaitė\r\njonas@example.lt;Jonas;Šiaučiūnas\r\n";
         let russian = "email;Имя;Город\r\na@example.ru;Иван;Москва\r\nb@example.com;Ольга;Тула\r\n";
-        let polish = "email;imię\r\na@example.pl;Łukasz Wiśniewski\r\nb@example.pl;Małgorzata Żółć\r\n";
+        let polish =
+            "email;imię\r\na@example.pl;Łukasz Wiśniewski\r\nb@example.pl;Małgorzata Żółć\r\n";
         let german = "email;name\r\na@example.de;Jörg Müller\r\nb@example.de;Größe Straße\r\n";
         let japanese = "email,名前\r\na@example.jp,山田太郎\r\nb@example.jp,さとうはなこ\r\n";
         for (name, text) in [
@@ -305,11 +328,16 @@ mod tests {
 
     #[test]
     fn a_broken_line_does_not_change_a_file() {
-        let mut file = "email,name\na@example.de,Jörg\nb@example.de,Größe\n".as_bytes().to_vec();
+        let mut file = "email,name\na@example.de,Jörg\nb@example.de,Größe\n"
+            .as_bytes()
+            .to_vec();
         file.extend_from_slice(b"c@example.de,M\xfcller\n");
         let guess = guess_encoding(&file);
         assert_eq!(guess.encoding, Encoding::UTF_8);
-        assert_eq!(guess.of_other_lines.map(Encoding::as_str), Some("windows-1252"));
+        assert_eq!(
+            guess.of_other_lines.map(Encoding::as_str),
+            Some("windows-1252")
+        );
     }
 
     #[test]
@@ -322,7 +350,11 @@ mod tests {
             ("sjis", "Shift_JIS"),
             ("mac", "macintosh"),
         ] {
-            assert_eq!(Encoding::parse(name).map(Encoding::as_str), Some(usual), "{name}");
+            assert_eq!(
+                Encoding::parse(name).map(Encoding::as_str),
+                Some(usual),
+                "{name}"
+            );
         }
         assert_eq!(Encoding::parse("utf-7"), None);
         assert_eq!(Encoding::parse("hz-gb-2312"), None);

@@ -1,8 +1,8 @@
 //! Newline-delimited JSON: an object a line, whose keys are the columns.
 
 use super::rows::{MAX_ROW, Row};
-use super::table::RowSource;
 use super::source::unreadable;
+use super::table::RowSource;
 use crate::error::Error;
 use crate::rule::find_lost_digits;
 use serde_json::{Map, Value};
@@ -17,7 +17,10 @@ pub fn is_json_lines(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let mut lines = start.split(|byte| *byte == b'\n');
     let first = lines.find(|line| !line.trim_ascii().is_empty());
-    first.is_some_and(|line| line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Map<String, Value>>(line).is_ok())
+    first.is_some_and(|line| {
+        line.trim_ascii_start().starts_with(b"{")
+            && serde_json::from_slice::<Map<String, Value>>(line).is_ok()
+    })
 }
 
 /// Collects the keys of all objects, in the order in which they first stand.
@@ -38,7 +41,10 @@ pub fn collect_keys(source: impl BufRead) -> Result<Vec<String>, Error> {
                 continue;
             }
             if keys.len() == MAX_KEYS {
-                return Err(Error::invalid("file", format!("expected objects with at most {MAX_KEYS} different keys, found more")));
+                return Err(Error::invalid(
+                    "file",
+                    format!("expected objects with at most {MAX_KEYS} different keys, found more"),
+                ));
             }
             known.insert(key.clone(), keys.len());
             keys.push(key);
@@ -57,7 +63,10 @@ pub struct JsonLines<R> {
 impl<R: BufRead> JsonLines<R> {
     /// Reads a file whose objects have these keys.
     pub fn new(source: R, keys: Vec<String>) -> JsonLines<R> {
-        let places = keys.iter().enumerate().map(|(place, key)| (key.clone(), place));
+        let places = keys
+            .iter()
+            .enumerate()
+            .map(|(place, key)| (key.clone(), place));
         JsonLines {
             lines: Lines::new(source),
             places: places.collect(),
@@ -68,7 +77,10 @@ impl<R: BufRead> JsonLines<R> {
     fn cells(&self, text: &[u8]) -> Result<Vec<String>, String> {
         let object: Map<String, Value> = serde_json::from_slice(text)
             .map_err(|error| format!("expected a JSON object, found something else: {error}"))?;
-        if let Some((path, message)) = std::str::from_utf8(text).ok().and_then(|text| find_lost_digits(text, &[])) {
+        if let Some((path, message)) = std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| find_lost_digits(text, &[]))
+        {
             return Err(format!("{path}: {message}"));
         }
         let mut cells = vec![String::new(); self.places.len()];
@@ -95,7 +107,9 @@ impl<R: BufRead> RowSource for JsonLines<R> {
             return Ok(None);
         };
         let cells = match text.len() > MAX_ROW {
-            true => Err(format!("expected a row of at most {MAX_ROW} bytes, found more")),
+            true => Err(format!(
+                "expected a row of at most {MAX_ROW} bytes, found more"
+            )),
             false => self.cells(&text),
         };
         Ok(Some(Row::of(line, cells)))
@@ -110,10 +124,7 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     fn new(source: R) -> Lines<R> {
-        Lines {
-            source,
-            line: 0,
-        }
+        Lines { source, line: 0 }
     }
 
     /// Returns the next line; of one that is too long to be a row, one byte more than a row may have.
@@ -121,7 +132,10 @@ impl<R: BufRead> Lines<R> {
         loop {
             let mut text = Vec::new();
             let bound = MAX_ROW as u64 + 1;
-            let read = Read::by_ref(&mut self.source).take(bound).read_until(b'\n', &mut text).map_err(unreadable)?;
+            let read = Read::by_ref(&mut self.source)
+                .take(bound)
+                .read_until(b'\n', &mut text)
+                .map_err(unreadable)?;
             if read == 0 {
                 return Ok(None);
             }
@@ -152,10 +166,21 @@ mod tests {
         let mut rows = JsonLines::new(&text[..], keys);
         let mut next = || rows.next().expect("memory can be read");
         let cells = |row: Option<Row>| row.map(|row| (row.line, row.cells)).expect("a row");
-        assert_eq!(cells(next()).1, Ok(vec!["email".to_owned(), "age".to_owned(), "tags".to_owned(), "vip".to_owned()]));
+        assert_eq!(
+            cells(next()).1,
+            Ok(vec![
+                "email".to_owned(),
+                "age".to_owned(),
+                "tags".to_owned(),
+                "vip".to_owned()
+            ])
+        );
         let row = |cells: [&str; 4]| Ok(cells.map(str::to_owned).to_vec());
         assert_eq!(cells(next()), (1, row(["a@example.com", "42", "", ""])));
-        assert_eq!(cells(next()), (3, row(["b@example.com", "", "[\"x\"]", "true"])));
+        assert_eq!(
+            cells(next()),
+            (3, row(["b@example.com", "", "[\"x\"]", "true"]))
+        );
         let (line, refused) = cells(next());
         assert!(line == 4 && refused.is_err_and(|message| message.contains("JSON object")));
         assert_eq!(next(), None);
@@ -163,7 +188,12 @@ mod tests {
 
     #[test]
     fn other_files_are_none() {
-        for other in [&b"email,name\n"[..], b"[{\"email\":1}]", b"{\n\"a\":1}", b""] {
+        for other in [
+            &b"email,name\n"[..],
+            b"[{\"email\":1}]",
+            b"{\n\"a\":1}",
+            b"",
+        ] {
             assert!(!is_json_lines(other));
         }
     }

@@ -105,7 +105,8 @@ impl<'a> BatchReader<'a> {
                 break;
             };
             if row.is_footer {
-                let message = "it stands below the table and is no part of it; it was left out".to_owned();
+                let message =
+                    "it stands below the table and is no part of it; it was left out".to_owned();
                 gathering.say(RowProblem::new(row.line, ProblemKind::Remark, message));
                 continue;
             }
@@ -117,7 +118,9 @@ impl<'a> BatchReader<'a> {
             match self.kind {
                 Kind::People(reader, options) => match reader.read(&row) {
                     Ok(read) => {
-                        read.remarks.into_iter().for_each(|remark| gathering.say(remark));
+                        read.remarks
+                            .into_iter()
+                            .for_each(|remark| gathering.say(remark));
                         self.gather_person(read.person, options, &mut gathering);
                     }
                     Err(problem) => gathering.say(problem.of_row(row)),
@@ -159,7 +162,12 @@ impl<'a> BatchReader<'a> {
     }
 
     /// Reads the further lines of an order, if lines are folded.
-    fn next_lines(&mut self, reader: &EventReader, first: &Row, rows: &mut dyn RowSource) -> Result<Vec<Row>, Error> {
+    fn next_lines(
+        &mut self,
+        reader: &EventReader,
+        first: &Row,
+        rows: &mut dyn RowSource,
+    ) -> Result<Vec<Row>, Error> {
         let mut lines = Vec::new();
         let Some(order) = reader.order_of(first) else {
             return Ok(lines);
@@ -177,14 +185,23 @@ impl<'a> BatchReader<'a> {
         Ok(lines)
     }
 
-    fn gather_event(&mut self, reader: &EventReader, row: Row, others: &[Row], gathering: &mut Gathering) {
+    fn gather_event(
+        &mut self,
+        reader: &EventReader,
+        row: Row,
+        others: &[Row],
+        gathering: &mut Gathering,
+    ) {
         let (event, remarks) = match reader.fold_rows(&row, others) {
             Ok(read) => read,
             Err(problem) => {
                 // Every line of the order is left out with the first.
                 gathering.report.folded -= others.len() as u64;
                 for other in others {
-                    let message = format!("it is a line of the same order as line {}, which was left out", row.line);
+                    let message = format!(
+                        "it is a line of the same order as line {}, which was left out",
+                        row.line
+                    );
                     let other_problem = RowProblem::new(other.line, problem.kind, message);
                     gathering.say(other_problem.of_row(other.clone()));
                 }
@@ -297,7 +314,9 @@ impl Gathering {
 
 /// How many bytes the cells of a row hold.
 fn size(row: &Row) -> usize {
-    row.cells.as_ref().map_or(0, |cells| cells.iter().map(String::len).sum())
+    row.cells
+        .as_ref()
+        .map_or(0, |cells| cells.iter().map(String::len).sum())
 }
 
 fn hash(text: &str) -> u64 {

@@ -111,7 +111,8 @@ impl<R: BufRead> Rows<R> {
             };
             self.line += 1;
             let line = self.line;
-            if line <= self.dialect.skipped_lines || first.text.iter().all(u8::is_ascii_whitespace) {
+            if line <= self.dialect.skipped_lines || first.text.iter().all(u8::is_ascii_whitespace)
+            {
                 continue;
             }
             let (cells, is_mixed) = if first.length > first.text.len() {
@@ -119,12 +120,18 @@ impl<R: BufRead> Rows<R> {
             } else {
                 self.read_row(&first.text)?
             };
-            if cells.as_ref().is_ok_and(|cells| cells.iter().all(|cell| is_blank(cell))) {
+            if cells
+                .as_ref()
+                .is_ok_and(|cells| cells.iter().all(|cell| is_blank(cell)))
+            {
                 continue;
             }
             let mut row = Row::of(line, cells);
             if let Some(encoding) = self.dialect.of_other_cells.filter(|_| is_mixed) {
-                row.remark = Some(format!("the line is not in UTF-8 as the file is; it was read as {}", encoding.as_str()));
+                row.remark = Some(format!(
+                    "the line is not in UTF-8 as the file is; it was read as {}",
+                    encoding.as_str()
+                ));
             }
             return Ok(Some(row));
         }
@@ -136,7 +143,9 @@ impl<R: BufRead> Rows<R> {
         let mut row = Cutter::new(self.dialect);
         row.take(first);
         if let Place::Broken(_) = row.place
-            && let Some(escaped) = self.read_escaped(first).filter(|row| [Place::End, Place::Quoted].contains(&row.place))
+            && let Some(escaped) = self
+                .read_escaped(first)
+                .filter(|row| [Place::End, Place::Quoted].contains(&row.place))
         {
             row = escaped;
         }
@@ -159,7 +168,10 @@ impl<R: BufRead> Rows<R> {
             // The quote is not closed where it should be: what was joined to it are rows of their own.
             _ => {
                 self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
-                match self.read_escaped(first).filter(|row| row.place == Place::End) {
+                match self
+                    .read_escaped(first)
+                    .filter(|row| row.place == Place::End)
+                {
                     Some(row) => self.finish(row),
                     None => (Err(unclosed(self.dialect.quote.unwrap_or(b'"'))), false),
                 }
@@ -182,7 +194,9 @@ impl<R: BufRead> Rows<R> {
     fn finish(&self, row: Cutter) -> (Result<Vec<String>, String>, bool) {
         let mut is_mixed = false;
         let cells = row.cells.into_iter().enumerate();
-        let cells = cells.map(|cell| read_cell(cell, self.dialect, &mut is_mixed)).collect();
+        let cells = cells
+            .map(|cell| read_cell(cell, self.dialect, &mut is_mixed))
+            .collect();
         (cells, is_mixed)
     }
 
@@ -212,7 +226,9 @@ impl<R: BufRead> Rows<R> {
         let mut skipped = 0;
         loop {
             let available = self.source.fill_buf()?;
-            let end = available.iter().position(|byte| *byte == self.dialect.line_end);
+            let end = available
+                .iter()
+                .position(|byte| *byte == self.dialect.line_end);
             let used = end.map_or(available.len(), |end| end + 1);
             self.source.consume(used);
             skipped += used;
@@ -365,7 +381,11 @@ impl Cutter {
 }
 
 /// Reads the characters of a cell, and notes whether they are in another encoding than the file.
-fn read_cell((position, cell): (usize, Vec<u8>), dialect: Dialect, is_mixed: &mut bool) -> Result<String, String> {
+fn read_cell(
+    (position, cell): (usize, Vec<u8>),
+    dialect: Dialect,
+    is_mixed: &mut bool,
+) -> Result<String, String> {
     let text = match (String::from_utf8(cell), dialect.of_other_cells) {
         (Ok(text), _) => text,
         (Err(error), Some(encoding)) => {
@@ -373,7 +393,10 @@ fn read_cell((position, cell): (usize, Vec<u8>), dialect: Dialect, is_mixed: &mu
             encoding.decode(error.as_bytes())
         }
         (Err(error), None) => {
-            let shown: String = String::from_utf8_lossy(error.as_bytes()).chars().take(40).collect();
+            let shown: String = String::from_utf8_lossy(error.as_bytes())
+                .chars()
+                .take(40)
+                .collect();
             return Err(format!(
                 "expected UTF-8 text, found other bytes in cell {}: \"{shown}\"; save the file as UTF-8 or name its encoding",
                 position + 1
@@ -535,7 +558,11 @@ mod tests {
         let (first, second) = (next(), next());
         assert_eq!((first.cells, first.remark), (cells(&["Müller"]), None));
         assert_eq!(second.cells, cells(&["Müller"]));
-        assert!(second.remark.is_some_and(|remark| remark.contains("windows-1252")));
+        assert!(
+            second
+                .remark
+                .is_some_and(|remark| remark.contains("windows-1252"))
+        );
     }
 
     #[test]
@@ -545,18 +572,33 @@ mod tests {
             ..Dialect::default()
         };
         let rows = read_as(b"a,b\r\"x\ry\",2\r\rz,3", dialect);
-        assert_eq!(rows, [(1, cells(&["a", "b"])), (2, cells(&["x\ry", "2"])), (5, cells(&["z", "3"]))]);
+        assert_eq!(
+            rows,
+            [
+                (1, cells(&["a", "b"])),
+                (2, cells(&["x\ry", "2"])),
+                (5, cells(&["z", "3"]))
+            ]
+        );
     }
 
     #[test]
     fn blanks_may_stand_before_a_quote() {
         let rows = read(b"\"a\", \"b, c\",  d\n e , \"{\"\"x\"\": 1}\"\n");
-        assert_eq!(rows, [(1, cells(&["a", "b, c", "  d"])), (2, cells(&[" e ", "{\"x\": 1}"]))]);
+        assert_eq!(
+            rows,
+            [
+                (1, cells(&["a", "b, c", "  d"])),
+                (2, cells(&[" e ", "{\"x\": 1}"]))
+            ]
+        );
     }
 
     #[test]
     fn quotes_may_stand_behind_a_backslash() {
-        let rows = read(b"\"say \\\"hi\\\" now\",1\n\"a\\\"\",2\n\"C:\\\",3\n\"{\\\"a\\\": \\\"b\\\"}\",4\n");
+        let rows = read(
+            b"\"say \\\"hi\\\" now\",1\n\"a\\\"\",2\n\"C:\\\",3\n\"{\\\"a\\\": \\\"b\\\"}\",4\n",
+        );
         assert_eq!(
             rows,
             [
@@ -576,6 +618,9 @@ mod tests {
             skipped_lines: 2,
             ..Dialect::default()
         };
-        assert_eq!(read_as(b"Report\n\na,b\n", dialect), [(3, cells(&["a", "b"]))]);
+        assert_eq!(
+            read_as(b"Report\n\na,b\n", dialect),
+            [(3, cells(&["a", "b"]))]
+        );
     }
 }

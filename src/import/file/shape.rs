@@ -3,8 +3,8 @@
 use super::rows::{Dialect, Row, Rows};
 use super::table::{Peeked, RowSource, is_blank};
 use crate::error::Error;
-use crate::import::value::read_email;
 use crate::import::value::cell::CellOutcome;
+use crate::import::value::read_email;
 use std::collections::HashMap;
 
 /// The delimiters that are looked for, the likelier first.
@@ -20,7 +20,9 @@ const MAX_BEFORE_HEADER: usize = 20;
 pub fn read_separator(text: &str) -> Option<u8> {
     let line = text.split(['\n', '\r']).next()?.trim_matches('"');
     let begin = line.get(..4)?;
-    let rest = begin.eq_ignore_ascii_case("sep=").then(|| line[4..].trim_end_matches([',', ';']))?;
+    let rest = begin
+        .eq_ignore_ascii_case("sep=")
+        .then(|| line[4..].trim_end_matches([',', ';']))?;
     match rest.as_bytes() {
         [delimiter] => Some(*delimiter),
         b"\\t" => Some(b'\t'),
@@ -32,7 +34,11 @@ pub fn read_separator(text: &str) -> Option<u8> {
 
 /// Returns what ends lines: CR alone in files of old Macs, LF or CR LF in others.
 pub fn find_line_end(text: &str) -> u8 {
-    if !text.contains('\n') && text.contains('\r') { b'\r' } else { b'\n' }
+    if !text.contains('\n') && text.contains('\r') {
+        b'\r'
+    } else {
+        b'\n'
+    }
 }
 
 /// Guesses the delimiter: the one that cuts most of the first rows into the same number of cells, as many as possible.
@@ -49,7 +55,10 @@ pub fn guess_delimiter(text: &str, dialect: Dialect) -> u8 {
                 *counts.entry(cells.len()).or_default() += 1;
             }
         }
-        let most = counts.into_iter().filter(|(width, _)| *width > 1).max_by_key(|(width, count)| (*count, *width));
+        let most = counts
+            .into_iter()
+            .filter(|(width, _)| *width > 1)
+            .max_by_key(|(width, count)| (*count, *width));
         most.map_or((0, 0), |(width, count)| (count, width))
     };
     let mut best = (b',', (0, 0));
@@ -108,7 +117,9 @@ pub fn skip_titles<'r>(
     }
     let mut header = find_header_in(&first, names_address);
     if skip_lines.is_some() {
-        let holds_address = first.first().is_some_and(|row| row.cells.iter().flatten().any(|cell| is_address(cell)));
+        let holds_address = first
+            .first()
+            .is_some_and(|row| row.cells.iter().flatten().any(|cell| is_address(cell)));
         header.exists = !holds_address;
         header.skipped_lines = before;
     }
@@ -131,14 +142,19 @@ fn find_header_in(rows: &[Row], names_address: impl Fn(&str) -> bool) -> Header 
     let first_address = rows.iter().position(holds_address);
     let before = &rows[..first_address.unwrap_or(rows.len())];
     let names = |row: &Row| cells(row).iter().any(|cell| names_address(cell));
-    if let Some(place) = before.iter().position(|row| names(row) && !is_sentence(&cells(row))) {
+    if let Some(place) = before
+        .iter()
+        .position(|row| names(row) && !is_sentence(&cells(row)))
+    {
         return at(place, true);
     }
     let widest = rows.iter().map(width).max().unwrap_or(0);
     match first_address {
         Some(0) => at(0, false),
         // Titles are narrower than the table whose first row holds an address.
-        Some(place) if width(&rows[place]) > 1 && before.iter().all(|row| width(row) == 1) => at(place, false),
+        Some(place) if width(&rows[place]) > 1 && before.iter().all(|row| width(row) == 1) => {
+            at(place, false)
+        }
         _ if before.first().is_some_and(|row| width(row) <= 1) && widest > 2 => {
             let place = before.iter().position(|row| width(row) * 4 >= widest * 3);
             at(place.unwrap_or(0), true)
@@ -156,7 +172,11 @@ fn is_sentence(cells: &[String]) -> bool {
 
 /// Whether a cell holds an address.
 pub fn is_address(cell: &str) -> bool {
-    cell.contains('@') && matches!(read_email(cell), CellOutcome::Value(_) | CellOutcome::Remark(..))
+    cell.contains('@')
+        && matches!(
+            read_email(cell),
+            CellOutcome::Value(_) | CellOutcome::Remark(..)
+        )
 }
 
 #[cfg(test)]
@@ -173,14 +193,27 @@ mod tests {
     #[test]
     fn delimiters_are_found() {
         for (text, delimiter) in [
-            ("email;first_name;note\na@example.com;Ona;\"a, b, c, d\"\nb@example.com;Jo;x, y\n", b';'),
+            (
+                "email;first_name;note\na@example.com;Ona;\"a, b, c, d\"\nb@example.com;Jo;x, y\n",
+                b';',
+            ),
             ("email|first_name\na@example.com|Ona\n", b'|'),
             ("email\tname\na@example.com\tOna, Petraite\n", b'\t'),
             ("email\na@example.com\n", b','),
-            ("Report of members\n\nemail,name,city\na@example.com,Ona,Vilnius\nb@example.com,Jo,Riga\n", b','),
-            ("email,first_name,city\na@example.com,Ona\nb@example.com,Jo,Kaunas,extra\nc@example.com,Al,Riga,\n", b','),
+            (
+                "Report of members\n\nemail,name,city\na@example.com,Ona,Vilnius\nb@example.com,Jo,Riga\n",
+                b',',
+            ),
+            (
+                "email,first_name,city\na@example.com,Ona\nb@example.com,Jo,Kaunas,extra\nc@example.com,Al,Riga,\n",
+                b',',
+            ),
         ] {
-            assert_eq!(guess_delimiter(text, Dialect::default()), delimiter, "{text}");
+            assert_eq!(
+                guess_delimiter(text, Dialect::default()),
+                delimiter,
+                "{text}"
+            );
         }
         for (line, separator) in [
             ("sep=;\r\nemail;x", Some(b';')),
@@ -198,7 +231,9 @@ mod tests {
     #[test]
     fn headers_are_found() {
         let find = |text: &str| {
-            let header = find_header(text, dialect(b','), |cell| cell.to_lowercase().contains("email"));
+            let header = find_header(text, dialect(b','), |cell| {
+                cell.to_lowercase().contains("email")
+            });
             (header.exists, header.skipped_lines)
         };
         for (text, header) in [
@@ -206,9 +241,18 @@ mod tests {
             ("a@example.com\nb@example.com\n", (false, 0)),
             ("Ona <a@example.com>\nb@example.com\n", (false, 0)),
             ("Ona,Petraite,a@example.com,2023-05-06\n", (false, 0)),
-            ("Notes:\n\"When exporting, note that email addresses are missing.\"\n\nFirst Name,Email Address\nOna,a@example.com\n", (true, 3)),
-            ("Members of the club\nas of 2026-11-28\nEmail,Name\na@example.com,Ona\n", (true, 2)),
-            ("Members of the club\nwho,what,when\nx,a@example.com,y\n", (true, 1)),
+            (
+                "Notes:\n\"When exporting, note that email addresses are missing.\"\n\nFirst Name,Email Address\nOna,a@example.com\n",
+                (true, 3),
+            ),
+            (
+                "Members of the club\nas of 2026-11-28\nEmail,Name\na@example.com,Ona\n",
+                (true, 2),
+            ),
+            (
+                "Members of the club\nwho,what,when\nx,a@example.com,y\n",
+                (true, 1),
+            ),
             ("Members\nOna,a@example.com\n", (false, 1)),
             ("who,what\n1,2\n", (true, 0)),
             ("", (true, 0)),

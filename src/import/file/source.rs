@@ -4,7 +4,9 @@ use super::encoding::{Decoding, Encoding, Guess, guess_encoding};
 use super::foreign::find_foreign;
 use super::json_lines::{JsonLines, collect_keys, is_json_lines};
 use super::rows::{Dialect, Rows};
-use super::shape::{Header, find_header, find_line_end, guess_delimiter, is_address, read_separator};
+use super::shape::{
+    Header, find_header, find_line_end, guess_delimiter, is_address, read_separator,
+};
 use super::spread::{Spread, collect_keys as collect_spread_keys};
 use super::table::{RowSource, WithFooter};
 use super::unpack::{Packing, find_packing, unpack};
@@ -106,7 +108,10 @@ fn read_plain<T>(
     }
     let start = read_start(path, &packing)?;
     if let Some(words) = find_foreign(&start) {
-        return Err(Error::invalid("file", format!("expected a table such as a CSV file, {words}")));
+        return Err(Error::invalid(
+            "file",
+            format!("expected a table such as a CSV file, {words}"),
+        ));
     }
     let part = match &packing {
         Packing::Zip(_, name) => Some(name.clone()),
@@ -116,10 +121,7 @@ fn read_plain<T>(
         return read_json_lines(path, &packing, part, read_bytes, work);
     }
     let (form, dialect) = find_form(path, &packing, options, &start)?;
-    let form = Form {
-        part,
-        ..form
-    };
+    let form = Form { part, ..form };
     unpack(path, &packing, read_bytes, |source| {
         if form.encoding.is_utf8() {
             let mut rows = Rows::new(BufReader::with_capacity(1 << 16, source), dialect);
@@ -141,20 +143,30 @@ pub fn unreadable(error: io::Error) -> Error {
 fn read_start(path: &Path, packing: &Packing) -> Result<Vec<u8>, Error> {
     unpack(path, packing, &Arc::default(), |source| {
         let mut start = Vec::new();
-        source.take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        source
+            .take(SAMPLE as u64)
+            .read_to_end(&mut start)
+            .map_err(unreadable)?;
         Ok(start)
     })
 }
 
 /// Finds out how a file of text is read.
-fn find_form(path: &Path, packing: &Packing, options: &FileOptions, start: &[u8]) -> Result<(Form, Dialect), Error> {
+fn find_form(
+    path: &Path,
+    packing: &Packing,
+    options: &FileOptions,
+    start: &[u8],
+) -> Result<(Form, Dialect), Error> {
     let is_whole = start.len() < SAMPLE;
     let guess = match options.encoding {
         Some(encoding) => Guess {
             encoding,
             of_other_lines: None,
         },
-        None if start.is_ascii() && !is_whole && !start.contains(&0) => guess_encoding(&find_other_bytes(path, packing)?),
+        None if start.is_ascii() && !is_whole && !start.contains(&0) => {
+            guess_encoding(&find_other_bytes(path, packing)?)
+        }
         None => guess_encoding(start),
     };
     let mut text = guess.encoding.decode(start);
@@ -165,7 +177,10 @@ fn find_form(path: &Path, packing: &Packing, options: &FileOptions, start: &[u8]
     }
     let separator = read_separator(&text);
     let quote = Some(options.quote.unwrap_or(b'"')).filter(|quote| *quote != NO_QUOTE);
-    let before = options.skip_lines.unwrap_or_default().max(u64::from(separator.is_some()));
+    let before = options
+        .skip_lines
+        .unwrap_or_default()
+        .max(u64::from(separator.is_some()));
     let mut dialect = Dialect {
         quote,
         line_end,
@@ -174,7 +189,10 @@ fn find_form(path: &Path, packing: &Packing, options: &FileOptions, start: &[u8]
         skipped_lines: before,
         ..Dialect::default()
     };
-    dialect.delimiter = options.delimiter.or(separator).unwrap_or_else(|| guess_delimiter(&text, dialect));
+    dialect.delimiter = options
+        .delimiter
+        .or(separator)
+        .unwrap_or_else(|| guess_delimiter(&text, dialect));
     let header = match options.skip_lines {
         // What was said counts; only whether the next row is a header is found out.
         Some(_) => Header {
@@ -198,7 +216,12 @@ fn find_form(path: &Path, packing: &Packing, options: &FileOptions, start: &[u8]
 
 fn first_row_holds_address(text: &str, dialect: Dialect) -> bool {
     let first = Rows::new(text.as_bytes(), dialect).next_row();
-    first.is_ok_and(|row| row.is_some_and(|row| row.cells.is_ok_and(|cells| cells.iter().any(|cell| is_address(cell)))))
+    first.is_ok_and(|row| {
+        row.is_some_and(|row| {
+            row.cells
+                .is_ok_and(|cells| cells.iter().any(|cell| is_address(cell)))
+        })
+    })
 }
 
 /// Collects pieces with bytes beyond ASCII from all over a file whose beginning has none.
@@ -230,7 +253,9 @@ fn read_sheet<T>(
     work: impl FnOnce(&mut dyn RowSource, Form) -> Result<T, Error>,
 ) -> Result<T, Error> {
     read_workbook(file, sheet, |rows, name| {
-        let (mut rows, header) = super::shape::skip_titles(rows, options.skip_lines, |cell| exact(cell) == Some("email"))?;
+        let (mut rows, header) = super::shape::skip_titles(rows, options.skip_lines, |cell| {
+            exact(cell) == Some("email")
+        })?;
         let form = Form {
             encoding: Encoding::UTF_8,
             delimiter: b',',
@@ -251,7 +276,9 @@ fn read_json_lines<T>(
     read_bytes: &Arc<AtomicU64>,
     work: impl FnOnce(&mut dyn RowSource, Form) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let keys = unpack(path, packing, &Arc::default(), |source| collect_keys(BufReader::new(source)))?;
+    let keys = unpack(path, packing, &Arc::default(), |source| {
+        collect_keys(BufReader::new(source))
+    })?;
     let form = Form {
         encoding: Encoding::UTF_8,
         delimiter: b',',

@@ -24,11 +24,20 @@ pub struct Spreading {
 ///
 /// # Errors
 /// [`Error::Invalid`] if a column is not there or has too many keys; those of the source.
-pub fn collect_keys(rows: &mut dyn RowSource, wanted: &[String], has_header: bool) -> Result<Spreading, Error> {
-    let first = rows.next()?.and_then(|row| row.cells.ok()).unwrap_or_default();
+pub fn collect_keys(
+    rows: &mut dyn RowSource,
+    wanted: &[String],
+    has_header: bool,
+) -> Result<Spreading, Error> {
+    let first = rows
+        .next()?
+        .and_then(|row| row.cells.ok())
+        .unwrap_or_default();
     let names = match has_header {
         true => column_names(&first),
-        false => (1..=first.len()).map(|number| format!("column {number}")).collect(),
+        false => (1..=first.len())
+            .map(|number| format!("column {number}"))
+            .collect(),
     };
     let mut spreading = Spreading {
         width: names.len(),
@@ -39,7 +48,9 @@ pub fn collect_keys(rows: &mut dyn RowSource, wanted: &[String], has_header: boo
             let message = format!("expected a column \"{name}\" with JSON objects, found none");
             return Err(Error::invalid("fieldsFrom", message));
         };
-        spreading.columns.push((place, names[place].clone(), Vec::new()));
+        spreading
+            .columns
+            .push((place, names[place].clone(), Vec::new()));
     }
     let mut known: Vec<HashMap<String, ()>> = vec![HashMap::new(); spreading.columns.len()];
     while let Some(row) = rows.next()? {
@@ -52,7 +63,9 @@ pub fn collect_keys(rows: &mut dyn RowSource, wanted: &[String], has_header: boo
                     continue;
                 }
                 if keys.len() == MAX_KEYS {
-                    let message = format!("expected objects with at most {MAX_KEYS} different keys in column \"{name}\", found more");
+                    let message = format!(
+                        "expected objects with at most {MAX_KEYS} different keys in column \"{name}\", found more"
+                    );
                     return Err(Error::invalid("fieldsFrom", message));
                 }
                 keys.push(key);
@@ -79,7 +92,11 @@ pub struct Spread<'s> {
 
 impl<'s> Spread<'s> {
     /// Spreads the columns of a source.
-    pub fn new(inner: &'s mut dyn RowSource, spreading: &'s Spreading, has_header: bool) -> Spread<'s> {
+    pub fn new(
+        inner: &'s mut dyn RowSource,
+        spreading: &'s Spreading,
+        has_header: bool,
+    ) -> Spread<'s> {
         Spread {
             inner,
             spreading,
@@ -94,7 +111,8 @@ impl<'s> Spread<'s> {
         let mut spread = Vec::with_capacity(cells.len());
         let mut remark = row.remark.clone();
         for (place, cell) in cells.iter().enumerate() {
-            let Some((_, name, keys)) = self.spreading.columns.iter().find(|(of, ..)| *of == place) else {
+            let Some((_, name, keys)) = self.spreading.columns.iter().find(|(of, ..)| *of == place)
+            else {
                 spread.push(cell.clone());
                 continue;
             };
@@ -147,18 +165,28 @@ mod tests {
     fn source() -> Listed {
         let rows = [
             ["email", "attributes", "x"],
-            ["a@example.com", "{\"city\": \"Vilnius\", \"tags\": [\"a\"]}", "1"],
+            [
+                "a@example.com",
+                "{\"city\": \"Vilnius\", \"tags\": [\"a\"]}",
+                "1",
+            ],
             ["b@example.com", "{\"age\": 42, \"city\": null}", "2"],
             ["c@example.com", "none", "3"],
             ["d@example.com", "", "4"],
         ];
-        let rows = rows.iter().zip(1..).map(|(cells, line)| Row::of(line, Ok(cells.iter().map(|cell| (*cell).to_owned()).collect())));
+        let rows = rows.iter().zip(1..).map(|(cells, line)| {
+            Row::of(
+                line,
+                Ok(cells.iter().map(|cell| (*cell).to_owned()).collect()),
+            )
+        });
         Listed(rows.collect())
     }
 
     #[test]
     fn keys_become_columns() {
-        let spreading = collect_keys(&mut source(), &["attributes".to_owned()], true).expect("keys");
+        let spreading =
+            collect_keys(&mut source(), &["attributes".to_owned()], true).expect("keys");
         let mut listed = source();
         let mut rows = Spread::new(&mut listed, &spreading, true);
         let mut found = Vec::new();
@@ -172,7 +200,10 @@ mod tests {
             ("c@example.com;;;;3", true),
             ("d@example.com;;;;4", false),
         ];
-        assert_eq!(found, expected.map(|(cells, remark)| (cells.to_owned(), remark)));
+        assert_eq!(
+            found,
+            expected.map(|(cells, remark)| (cells.to_owned(), remark))
+        );
         assert!(collect_keys(&mut source(), &["other".to_owned()], true).is_err());
     }
 }

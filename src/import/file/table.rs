@@ -64,7 +64,10 @@ pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
     if cells.len() == width {
         return Ok(Cow::Borrowed(cells));
     }
-    let used = cells.iter().rposition(|cell| !is_blank(cell)).map_or(0, |place| place + 1);
+    let used = cells
+        .iter()
+        .rposition(|cell| !is_blank(cell))
+        .map_or(0, |place| place + 1);
     if used > width {
         return Err(format!("expected {width} cells, found {used}"));
     }
@@ -75,14 +78,41 @@ pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
 
 /// The first columns of the files that Rollcall writes: of subscribers, and of events.
 const OWN_SUBSCRIBERS: [&str; 16] = [
-    "email", "status", "first_name", "last_name", "phone", "country", "region", "city", "postal_code", "latitude", "longitude", "language",
-    "timezone", "birthday", "source", "created_at",
+    "email",
+    "status",
+    "first_name",
+    "last_name",
+    "phone",
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "latitude",
+    "longitude",
+    "language",
+    "timezone",
+    "birthday",
+    "source",
+    "created_at",
 ];
-const OWN_EVENTS: [&str; 6] = ["email", "event", "occurred_at", "value", "dedupe_key", "properties"];
+const OWN_EVENTS: [&str; 6] = [
+    "email",
+    "event",
+    "occurred_at",
+    "value",
+    "dedupe_key",
+    "properties",
+];
 
 /// Whether a file is one that Rollcall wrote, in which every text means itself.
 pub fn is_own_export(names: &[String]) -> bool {
-    let begins = |columns: &[&str]| names.len() >= columns.len() && names.iter().zip(columns).all(|(name, column)| name == column);
+    let begins = |columns: &[&str]| {
+        names.len() >= columns.len()
+            && names
+                .iter()
+                .zip(columns)
+                .all(|(name, column)| name == column)
+    };
     begins(&OWN_SUBSCRIBERS) || begins(&OWN_EVENTS)
 }
 
@@ -92,7 +122,9 @@ pub fn is_own_export(names: &[String]) -> bool {
 /// Whether a cell holds nothing that is seen.
 pub fn is_blank(cell: &str) -> bool {
     // The last is the mark for the end of a file of before.
-    cell.chars().all(|character| character.is_whitespace() || "\0\u{feff}\u{200b}\u{1a}".contains(character))
+    cell.chars().all(|character| {
+        character.is_whitespace() || "\0\u{feff}\u{200b}\u{1a}".contains(character)
+    })
 }
 
 /// The most lines at the end of a file that are taken for a footer.
@@ -133,7 +165,12 @@ impl RowSource for WithFooter<'_> {
         }
         loop {
             match self.inner.next()? {
-                Some(row) if self.read >= 2 && self.width > 1 && looks_like_footer(&row) && self.held.len() < MAX_FOOTER => {
+                Some(row)
+                    if self.read >= 2
+                        && self.width > 1
+                        && looks_like_footer(&row)
+                        && self.held.len() < MAX_FOOTER =>
+                {
                     self.held.push_back(row);
                 }
                 Some(row) => {
@@ -184,10 +221,26 @@ mod tests {
 
     #[test]
     fn columns_have_names_of_their_own() {
-        let header = cells(&[" Email ", "name", "name", "", "First \u{a0} Name", "\u{feff}Last Name", ""]);
+        let header = cells(&[
+            " Email ",
+            "name",
+            "name",
+            "",
+            "First \u{a0} Name",
+            "\u{feff}Last Name",
+            "",
+        ]);
         assert_eq!(
             column_names(&header),
-            ["Email", "name", "name (2)", "column 4", "First Name", "Last Name", "column 7"]
+            [
+                "Email",
+                "name",
+                "name (2)",
+                "column 4",
+                "First Name",
+                "Last Name",
+                "column 7"
+            ]
         );
     }
 
@@ -196,7 +249,10 @@ mod tests {
         let fit = |row: &[&str]| fit_width(&Row::of(1, Ok(cells(row))), 3).map(Cow::into_owned);
         assert_eq!(fit(&["a"]), Ok(cells(&["a", "", ""])));
         assert_eq!(fit(&["a", "b", "c", "", " "]), Ok(cells(&["a", "b", "c"])));
-        assert_eq!(fit(&["a", "b", "c", "d"]), Err("expected 3 cells, found 4".to_owned()));
+        assert_eq!(
+            fit(&["a", "b", "c", "d"]),
+            Err("expected 3 cells, found 4".to_owned())
+        );
     }
 
     #[test]
@@ -209,7 +265,10 @@ mod tests {
             &["Total: 2"],
             &["", "Page 1 of 1"],
         ];
-        let rows = rows.iter().zip(1..).map(|(row, line)| Row::of(line, Ok(cells(row))));
+        let rows = rows
+            .iter()
+            .zip(1..)
+            .map(|(row, line)| Row::of(line, Ok(cells(row))));
         let mut listed = Listed(rows.collect());
         let mut rows = WithFooter::new(&mut listed);
         let mut footers = Vec::new();

@@ -93,14 +93,19 @@ fn list_entries<R: Read + Seek>(archive: &zip::ZipArchive<R>) -> Vec<(usize, Str
         .filter_map(|(position, name)| Some((position, name.ok()?.into_owned())))
         .filter(|(_, name)| {
             let last = name.rsplit('/').next().unwrap_or_default();
-            let is_hidden = last.is_empty() || last.starts_with('.') || ["Thumbs.db", "desktop.ini"].contains(&last);
+            let is_hidden = last.is_empty()
+                || last.starts_with('.')
+                || ["Thumbs.db", "desktop.ini"].contains(&last);
             !is_hidden && !name.starts_with("__MACOSX/")
         })
         .collect()
 }
 
 /// Finds the part of an archive to import.
-fn find_entry<R: Read + Seek>(archive: &zip::ZipArchive<R>, part: Option<&str>) -> Result<Packing, Error> {
+fn find_entry<R: Read + Seek>(
+    archive: &zip::ZipArchive<R>,
+    part: Option<&str>,
+) -> Result<Packing, Error> {
     let entries = list_entries(archive);
     let names: Vec<String> = entries.iter().map(|(_, name)| name.clone()).collect();
     if let Some(packing) = find_document(&names)? {
@@ -112,11 +117,15 @@ fn find_entry<R: Read + Seek>(archive: &zip::ZipArchive<R>, part: Option<&str>) 
     };
     if let Some(part) = part {
         let name = find_part(&names, part)?;
-        return entry(name).ok_or_else(|| Error::invalid("file", "expected a file in the ZIP archive, found none"));
+        return entry(name).ok_or_else(|| {
+            Error::invalid("file", "expected a file in the ZIP archive, found none")
+        });
     }
     let is_table = |name: &&String| {
         let lower = name.to_ascii_lowercase();
-        [".csv", ".tsv", ".tab", ".xlsx", ".ndjson", ".jsonl"].iter().any(|end| lower.ends_with(end))
+        [".csv", ".tsv", ".tab", ".xlsx", ".ndjson", ".jsonl"]
+            .iter()
+            .any(|end| lower.ends_with(end))
     };
     let tables: Vec<&String> = names.iter().filter(is_table).collect();
     match (names.as_slice(), tables.as_slice()) {
@@ -144,10 +153,18 @@ fn find_document(names: &[String]) -> Result<Option<Packing>, Error> {
     let refused = |words: &str| Err(Error::invalid("file", words));
     match () {
         () if has("xl/workbook.xml") => Ok(Some(Packing::Workbook)),
-        () if has("xl/workbook.bin") => refused("found a binary Excel workbook (.xlsb); save it as .xlsx or as CSV UTF-8"),
-        () if has("content.xml") && has("mimetype") => refused("found a document of LibreOffice; save it as .xlsx or as CSV UTF-8"),
-        () if names.iter().any(|name| name.ends_with(".iwa")) => refused("found a document of Numbers; export it as Excel or as CSV"),
-        () if has("word/document.xml") => refused("found a Word document; save the list as CSV, or copy it to a spreadsheet"),
+        () if has("xl/workbook.bin") => {
+            refused("found a binary Excel workbook (.xlsb); save it as .xlsx or as CSV UTF-8")
+        }
+        () if has("content.xml") && has("mimetype") => {
+            refused("found a document of LibreOffice; save it as .xlsx or as CSV UTF-8")
+        }
+        () if names.iter().any(|name| name.ends_with(".iwa")) => {
+            refused("found a document of Numbers; export it as Excel or as CSV")
+        }
+        () if has("word/document.xml") => {
+            refused("found a Word document; save the list as CSV, or copy it to a spreadsheet")
+        }
         () => Ok(None),
     }
 }
@@ -158,8 +175,13 @@ fn find_document(names: &[String]) -> Result<Option<Packing>, Error> {
 /// [`Error::Invalid`] with the names that there are.
 pub fn find_part<'n>(names: &'n [String], wanted: &str) -> Result<&'n str, Error> {
     let lower = wanted.trim().to_lowercase();
-    let exact = names.iter().find(|name| name.to_lowercase() == lower || name.to_lowercase().ends_with(&format!("/{lower}")));
-    let near: Vec<&String> = names.iter().filter(|name| !lower.is_empty() && name.to_lowercase().contains(&lower)).collect();
+    let exact = names.iter().find(|name| {
+        name.to_lowercase() == lower || name.to_lowercase().ends_with(&format!("/{lower}"))
+    });
+    let near: Vec<&String> = names
+        .iter()
+        .filter(|name| !lower.is_empty() && name.to_lowercase().contains(&lower))
+        .collect();
     match (exact, near.as_slice()) {
         (Some(name), _) => Ok(name),
         (None, [only]) => Ok(only),
@@ -241,10 +263,17 @@ mod tests {
 
     #[test]
     fn parts_are_found_by_name() {
-        let names = ["a/subscribed_1.csv", "a/unsubscribed_1.csv", "cleaned.csv"].map(str::to_owned);
-        assert_eq!(find_part(&names, "subscribed_1.csv").ok(), Some("a/subscribed_1.csv"));
+        let names =
+            ["a/subscribed_1.csv", "a/unsubscribed_1.csv", "cleaned.csv"].map(str::to_owned);
+        assert_eq!(
+            find_part(&names, "subscribed_1.csv").ok(),
+            Some("a/subscribed_1.csv")
+        );
         assert_eq!(find_part(&names, "Cleaned").ok(), Some("cleaned.csv"));
-        assert_eq!(find_part(&names, "unsub").ok(), Some("a/unsubscribed_1.csv"));
+        assert_eq!(
+            find_part(&names, "unsub").ok(),
+            Some("a/unsubscribed_1.csv")
+        );
         for unclear in ["subscribed", "", "other"] {
             assert!(find_part(&names, unclear).is_err(), "{unclear}");
         }

@@ -23,9 +23,12 @@ pub fn read_workbook<T>(
     work: impl FnOnce(&mut dyn RowSource, String) -> Result<T, Error>,
 ) -> Result<T, Error> {
     check_size(&file)?;
-    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(|error| not_read(&error))?;
+    let mut workbook: Xlsx<_> =
+        Xlsx::new(BufReader::new(file)).map_err(|error| not_read(&error))?;
     let name = find_sheet(&mut workbook, sheet)?;
-    let reader = workbook.worksheet_cells_reader(&name).map_err(|error| not_read(&error))?;
+    let reader = workbook
+        .worksheet_cells_reader(&name)
+        .map_err(|error| not_read(&error))?;
     let mut rows = SheetRows {
         reader,
         ahead: None,
@@ -37,9 +40,14 @@ pub fn read_workbook<T>(
 fn not_read(error: &XlsxError) -> Error {
     let reason = match error {
         XlsxError::Password => "it is protected by a password; save it without one".to_owned(),
-        other => format!("{other}; open it in a spreadsheet and save it again, or save it as CSV UTF-8"),
+        other => {
+            format!("{other}; open it in a spreadsheet and save it again, or save it as CSV UTF-8")
+        }
     };
-    Error::invalid("file", format!("the Excel workbook cannot be read: {reason}"))
+    Error::invalid(
+        "file",
+        format!("the Excel workbook cannot be read: {reason}"),
+    )
 }
 
 /// Refuses workbooks that would fill the memory: their texts are unpacked as a whole.
@@ -55,7 +63,9 @@ fn check_size(file: &File) -> Result<(), Error> {
         // What is unpacked counts, not what the archive says of itself.
         let unpacked = io::copy(&mut part.take(MAX_TEXTS + 1), &mut io::sink()).unwrap_or_default();
         if unpacked > MAX_TEXTS {
-            let message = format!("expected a workbook with at most {MAX_TEXTS} bytes of texts, found more; save the sheet as CSV UTF-8");
+            let message = format!(
+                "expected a workbook with at most {MAX_TEXTS} bytes of texts, found more; save the sheet as CSV UTF-8"
+            );
             return Err(Error::invalid("file", message));
         }
     }
@@ -87,7 +97,10 @@ fn find_sheet(workbook: &mut Xlsx<BufReader<File>>, wanted: Option<&str>) -> Res
             }
         }
     }
-    Err(Error::invalid("file", "expected a workbook with a sheet that has rows, found none"))
+    Err(Error::invalid(
+        "file",
+        "expected a workbook with a sheet that has rows, found none",
+    ))
 }
 
 fn is_blank(value: &DataRef<'_>) -> bool {
@@ -118,7 +131,10 @@ impl SheetRows<'_> {
             };
             let (row, column) = cell.get_position();
             if column >= MAX_COLUMNS {
-                return Err(Error::invalid("file", format!("expected a sheet of at most {MAX_COLUMNS} columns, found more")));
+                return Err(Error::invalid(
+                    "file",
+                    format!("expected a sheet of at most {MAX_COLUMNS} columns, found more"),
+                ));
             }
             if !is_blank(cell.get_value()) {
                 return Ok(Some((row, column, text_of(cell.get_value()))));
@@ -166,7 +182,11 @@ fn text_of(value: &DataRef<'_>) -> String {
         DataRef::DateTime(_) => match value.as_datetime() {
             Some(moment) if moment.time() == chrono::NaiveTime::MIN => moment.date().to_string(),
             // A spreadsheet counts in doubles, which are right to the millisecond.
-            Some(moment) => moment.format("%Y-%m-%dT%H:%M:%S%.3f").to_string().trim_end_matches(".000").to_owned(),
+            Some(moment) => moment
+                .format("%Y-%m-%dT%H:%M:%S%.3f")
+                .to_string()
+                .trim_end_matches(".000")
+                .to_owned(),
             None => Data::from(value.clone()).to_string(),
         },
         DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),

@@ -1,7 +1,6 @@
 //! What an import would do with a file, found out before a row is written: what each column becomes and why, what
 //! cannot be read, and what has to be settled, with options that settle it.
 
-use crate::import::value::cell::{CellKind, Fit};
 use super::decide::{Decider, Decisions, Why};
 use super::options::{Others, SubscriberImport};
 use super::presets::Preset;
@@ -10,6 +9,7 @@ use super::propose::{call, fit_change};
 use super::question::{Change, Question, QuestionKind};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
+use crate::import::value::cell::{CellKind, Fit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -113,7 +113,11 @@ impl Analysis {
     }
 
     /// Tells what was found in a file of events, and what is wrong with its columns.
-    pub fn of_events(targets: &[Option<String>], looked: &Looked, wrong: Option<&Error>) -> Analysis {
+    pub fn of_events(
+        targets: &[Option<String>],
+        looked: &Looked,
+        wrong: Option<&Error>,
+    ) -> Analysis {
         let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
         let problems: &[InputProblem] = match wrong {
             Some(Error::Invalid(problems)) => problems,
@@ -122,7 +126,10 @@ impl Analysis {
         let questions = problems.iter().map(|problem| Question {
             kind: QuestionKind::Unknown,
             column: None,
-            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            message: problem
+                .to_string()
+                .trim_start_matches("header: ")
+                .to_owned(),
             changes: Vec::new(),
         });
         Analysis {
@@ -153,7 +160,9 @@ impl Analysis {
             let code = match question.kind {
                 QuestionKind::NoEmail => InputCode::Missing,
                 QuestionKind::Unknown => InputCode::NotFound,
-                QuestionKind::Again | QuestionKind::Unreadable | QuestionKind::StatusWords => InputCode::Invalid,
+                QuestionKind::Again | QuestionKind::Unreadable | QuestionKind::StatusWords => {
+                    InputCode::Invalid
+                }
                 QuestionKind::Consent | QuestionKind::AboutLeft => InputCode::ConsentRequired,
             };
             let hint: Vec<String> = question.changes.iter().map(Change::as_input).collect();
@@ -185,7 +194,11 @@ fn column(
     profile: &Profile,
 ) -> ColumnAnalysis {
     let decision = &decisions.columns[position];
-    let tally = decision.target.kind().map(|kind| profile.tally(kind)).unwrap_or_default();
+    let tally = decision
+        .target
+        .kind()
+        .map(|kind| profile.tally(kind))
+        .unwrap_or_default();
     let mut unread: Vec<(String, u64)> = tally.bad_words.clone().into_iter().collect();
     unread.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
     unread.truncate(SHOWN);
@@ -204,7 +217,12 @@ fn column(
     }
 }
 
-fn mend(decider: &Decider<'_>, tally: &Tally, name: &str, position: usize) -> Option<(Change, u64)> {
+fn mend(
+    decider: &Decider<'_>,
+    tally: &Tally,
+    name: &str,
+    position: usize,
+) -> Option<(Change, u64)> {
     let is = |said: &str| super::decide::is_column(said, name, position);
     let options = decider.options;
     let is_said = |fit: Fit| match fit {
@@ -233,7 +251,9 @@ fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> Str
         Why::Open => {
             let mut questions = decisions.questions.iter();
             let question = questions.find(|question| question.column == Some(position));
-            question.map(|question| question.message.clone()).unwrap_or_default()
+            question
+                .map(|question| question.message.clone())
+                .unwrap_or_default()
         }
     }
 }
@@ -285,14 +305,19 @@ fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decision
 
 /// The same decider with other options.
 fn with<'a>(decider: &Decider<'a>, options: &'a SubscriberImport) -> Decider<'a> {
-    Decider { options, ..*decider }
+    Decider {
+        options,
+        ..*decider
+    }
 }
 
 /// Returns the changes that answer questions. Where many columns are unknown, most are answered together.
 fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
     let is_other = |question: &&Question| {
-        let is_plain = |change: &Change| matches!(change, Change::Field { .. } | Change::Ignore { .. });
-        matches!(question.kind, QuestionKind::Unknown | QuestionKind::Again) && question.changes.iter().all(is_plain)
+        let is_plain =
+            |change: &Change| matches!(change, Change::Field { .. } | Change::Ignore { .. });
+        matches!(question.kind, QuestionKind::Unknown | QuestionKind::Again)
+            && question.changes.iter().all(is_plain)
     };
     let (others, known): (Vec<&Question>, Vec<&Question>) = questions.iter().partition(is_other);
     let mut changes: Vec<Change> = Vec::new();
@@ -301,18 +326,32 @@ fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
             changes.push(change.clone());
         }
     };
-    known.iter().flat_map(|question| &question.changes).for_each(&mut add);
-    let is_ignored = |question: &&&Question| matches!(question.changes.as_slice(), [Change::Ignore { .. }]);
+    known
+        .iter()
+        .flat_map(|question| &question.changes)
+        .for_each(&mut add);
+    let is_ignored =
+        |question: &&&Question| matches!(question.changes.as_slice(), [Change::Ignore { .. }]);
     let ignored: Vec<&&Question> = others.iter().filter(is_ignored).collect();
     let fields = others.len() - ignored.len();
     if others.len() <= FEW || options.others.is_some() {
-        others.iter().flat_map(|question| &question.changes).for_each(&mut add);
+        others
+            .iter()
+            .flat_map(|question| &question.changes)
+            .for_each(&mut add);
     } else if fields == 0 || fields > MANY {
-        add(&Change::Others { others: Others::Ignore });
+        add(&Change::Others {
+            others: Others::Ignore,
+        });
     } else {
         // Columns that hold nothing are left out with them.
-        ignored.iter().flat_map(|question| &question.changes).for_each(&mut add);
-        add(&Change::Others { others: Others::Field });
+        ignored
+            .iter()
+            .flat_map(|question| &question.changes)
+            .for_each(&mut add);
+        add(&Change::Others {
+            others: Others::Field,
+        });
     }
     changes
 }

@@ -49,7 +49,11 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
     }
     let dates = dates(format.or(options.date_format.as_ref()), options.time_zone);
     let is_literal = is_own_export(names);
-    let split = options.splits.iter().find(|(said, _)| is(said)).map(|(_, split)| *split);
+    let split = options
+        .splits
+        .iter()
+        .find(|(said, _)| is(said))
+        .map(|(_, split)| *split);
     // Our own exports write the keys of groups so.
     let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
     CellFormat {
@@ -67,7 +71,9 @@ pub fn names_groups(options: &SubscriberImport, names: &[String], position: usiz
     let name = names[position].trim();
     let is = |said: &str| is_column(said, name, position);
     options.groups_from.iter().any(|said| is(said))
-        || options.columns.iter().any(|(said, target)| is(said) && Target::builtin(target.trim()) == Some(Target::Groups))
+        || options.columns.iter().any(|(said, target)| {
+            is(said) && Target::builtin(target.trim()) == Some(Target::Groups)
+        })
         || name == GROUPS && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
 }
 
@@ -75,7 +81,10 @@ pub fn names_groups(options: &SubscriberImport, names: &[String], position: usiz
 pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
     CellFormat {
         is_literal: is_own_export(names),
-        ..CellFormat::new(dates(options.date_format.as_ref(), options.time_zone), options.file.numbers())
+        ..CellFormat::new(
+            dates(options.date_format.as_ref(), options.time_zone),
+            options.file.numbers(),
+        )
     }
 }
 

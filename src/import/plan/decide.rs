@@ -5,12 +5,10 @@
 //! called `status` and holds words for nothing else.
 
 use super::column::names_groups;
-use crate::import::file::table::is_own_export;
-use crate::import::value::cell::{CellKind, CellOutcome};
 use super::column::plain_format;
 use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
-use super::mapping::missing_column;
 use super::header::{fold, is_made_up, words_of};
+use super::mapping::missing_column;
 use super::options::{Others, SubscriberImport};
 use super::presets::{PRESETS, Preset, Recorded};
 use super::profile::Profile;
@@ -18,10 +16,12 @@ use super::propose;
 use super::question::{Change, Question, QuestionKind};
 use super::status_words::StatusWords;
 use super::target::{ConsentTarget, Target};
-use crate::import::value::read_cell;
 use super::vocabulary::{self, FULL_NAME};
 use crate::audience::custom_field;
 use crate::error::{InputCode, InputProblem};
+use crate::import::file::table::is_own_export;
+use crate::import::value::cell::{CellKind, CellOutcome};
+use crate::import::value::read_cell;
 use crate::rule::{Catalogue, Status, nearest};
 use std::collections::HashSet;
 
@@ -99,17 +99,27 @@ pub struct Decisions {
 
 impl Decisions {
     fn is_taken(&self, target: &Target) -> bool {
-        self.columns.iter().any(|decision| decision.target == *target)
+        self.columns
+            .iter()
+            .any(|decision| decision.target == *target)
     }
 
     /// Whether a question proposes the target.
     fn is_offered(&self, target: &Target) -> bool {
         let name = target.name();
         let mut changes = self.questions.iter().flat_map(|question| &question.changes);
-        changes.any(|change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()))
+        changes.any(
+            |change| matches!(change, Change::Column { field, .. } if Some(field) == name.as_ref()),
+        )
     }
 
-    fn ask(&mut self, kind: QuestionKind, column: usize, message: String, changes: Vec<Change>) -> Decision {
+    fn ask(
+        &mut self,
+        kind: QuestionKind,
+        column: usize,
+        message: String,
+        changes: Vec<Change>,
+    ) -> Decision {
         self.questions.push(Question {
             kind,
             column: Some(column),
@@ -123,7 +133,8 @@ impl Decisions {
     }
 
     fn refuse(&mut self, code: InputCode, message: String, hint: Option<String>) -> Decision {
-        self.problems.push(InputProblem::new(code, "header", message).with_hint(hint));
+        self.problems
+            .push(InputProblem::new(code, "header", message).with_hint(hint));
         Decision {
             target: Target::Nowhere,
             why: Why::Said,
@@ -134,7 +145,10 @@ impl Decisions {
 /// Whether a name that was said means a column: by its name, or by its place as `#3`.
 pub fn is_column(said: &str, name: &str, position: usize) -> bool {
     let said = said.trim();
-    said == name.trim() || said.strip_prefix('#').is_some_and(|number| number.parse() == Ok(position + 1))
+    said == name.trim()
+        || said
+            .strip_prefix('#')
+            .is_some_and(|number| number.parse() == Ok(position + 1))
 }
 
 impl Decider<'_> {
@@ -146,9 +160,14 @@ impl Decider<'_> {
             let found = Preset::find(name);
             if found.is_none() {
                 let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-                let message = format!("expected the name of a program ({}), found \"{name}\"", known.join(", "));
+                let message = format!(
+                    "expected the name of a program ({}), found \"{name}\"",
+                    known.join(", ")
+                );
                 let problem = InputProblem::new(InputCode::NotFound, "from", message);
-                decisions.problems.push(problem.with_hint(nearest(name, known)));
+                decisions
+                    .problems
+                    .push(problem.with_hint(nearest(name, known)));
             }
             found
         });
@@ -167,7 +186,12 @@ impl Decider<'_> {
         decisions
     }
 
-    fn column(&self, position: usize, preset: Option<&'static Preset>, decisions: &mut Decisions) -> Decision {
+    fn column(
+        &self,
+        position: usize,
+        preset: Option<&'static Preset>,
+        decisions: &mut Decisions,
+    ) -> Decision {
         let name = self.names[position].trim();
         if let Some(decision) = self.as_said(position, name, decisions) {
             return decision;
@@ -228,7 +252,12 @@ impl Decider<'_> {
     }
 
     /// Returns the target that was named for a column, or what is wrong with the name and a hint.
-    fn resolve(&self, position: usize, name: &str, field: &str) -> Result<Target, (String, Option<String>)> {
+    fn resolve(
+        &self,
+        position: usize,
+        name: &str,
+        field: &str,
+    ) -> Result<Target, (String, Option<String>)> {
         let custom = field.strip_prefix(CUSTOM);
         if let (Some(target), None) = (Target::builtin(field), custom) {
             return Ok(self.refined(target, position));
@@ -286,7 +315,12 @@ impl Decider<'_> {
     }
 
     /// A column that speaks of consent, by its name or by its values.
-    fn by_consent(&self, position: usize, name: &str, decisions: &mut Decisions) -> Option<Decision> {
+    fn by_consent(
+        &self,
+        position: usize,
+        name: &str,
+        decisions: &mut Decisions,
+    ) -> Option<Decision> {
         let profile = &self.profiles[position];
         let words = StatusWords::of(profile, &self.options.statuses);
         let folded = fold(name);
@@ -295,14 +329,19 @@ impl Decider<'_> {
             return Some(decided(Target::Builtin("status"), Why::Name));
         }
         let has_status = || self.names.iter().any(|name| fold(name) == "status");
-        if ["subscribedat", "unsubscribedat", "statusreason"].contains(&folded.as_str()) && has_status() {
+        if ["subscribedat", "unsubscribedat", "statusreason"].contains(&folded.as_str())
+            && has_status()
+        {
             return Target::builtin(name).map(|target| decided(target, Why::Name));
         }
         let hint = read_header(name);
         let is_status_name = is_status_name(name);
         let is_other_channel = hint.is_some_and(|hint| hint.is_other_channel);
         let speaks = words.speak_of_consent(hint.is_some() || is_status_name)
-            || is_status_name && words.is_understood() && !words.is_empty() && !self.is_about_money();
+            || is_status_name
+                && words.is_understood()
+                && !words.is_empty()
+                && !self.is_about_money();
         if speaks && !is_other_channel {
             let mut changes = vec![Change::Column {
                 column: propose::call(name, position),
@@ -315,22 +354,49 @@ impl Decider<'_> {
         let hint = hint?;
         let taken = |target: &Target| decisions.is_taken(target);
         let new_field = || self.new_field(position, name, decisions);
-        let (message, changes) = propose::for_consent(hint, profile, &words, name, position, &taken, &new_field);
+        let (message, changes) =
+            propose::for_consent(hint, profile, &words, name, position, &taken, &new_field);
         Some(decisions.ask(QuestionKind::Consent, position, message, changes))
     }
 
     /// Whether the file is about payments: a status that is no certain word of consent is that of a contract then.
     fn is_about_money(&self) -> bool {
         const WORDS: [&str; 18] = [
-            "plan", "currency", "card", "spend", "spent", "payment", "payments", "refunded", "invoice", "invoices", "amount",
-            "delinquent", "mrr", "price", "total", "order", "orders", "subscription",
+            "plan",
+            "currency",
+            "card",
+            "spend",
+            "spent",
+            "payment",
+            "payments",
+            "refunded",
+            "invoice",
+            "invoices",
+            "amount",
+            "delinquent",
+            "mrr",
+            "price",
+            "total",
+            "order",
+            "orders",
+            "subscription",
         ];
-        let has = |name: &&String| words_of(name).iter().any(|word| WORDS.contains(&word.as_str()));
+        let has = |name: &&String| {
+            words_of(name)
+                .iter()
+                .any(|word| WORDS.contains(&word.as_str()))
+        };
         self.names.iter().filter(has).count() >= 2
     }
 
     /// A column whose name means a field and nothing else.
-    fn by_name(&self, position: usize, name: &str, field: &'static str, decisions: &mut Decisions) -> Decision {
+    fn by_name(
+        &self,
+        position: usize,
+        name: &str,
+        field: &'static str,
+        decisions: &mut Decisions,
+    ) -> Decision {
         let target = if field == FULL_NAME {
             Target::FullName
         } else {
@@ -347,13 +413,25 @@ impl Decider<'_> {
     }
 
     /// Decides for a target, unless most cells would be lost.
-    fn if_readable(&self, position: usize, target: Target, why: Why, decisions: &mut Decisions) -> Decision {
+    fn if_readable(
+        &self,
+        position: usize,
+        target: Target,
+        why: Why,
+        decisions: &mut Decisions,
+    ) -> Decision {
         let name = self.names[position].trim();
         let is = |said: &str| is_column(said, name, position);
         let options = self.options;
         let is_format_said = options.date_formats.iter().any(|(said, _)| is(said))
-            || options.decimal_commas.iter().chain(&options.decimal_points).any(|said| is(said));
-        let kind = target.kind().filter(|kind| *kind != CellKind::Email && !is_format_said);
+            || options
+                .decimal_commas
+                .iter()
+                .chain(&options.decimal_points)
+                .any(|said| is(said));
+        let kind = target
+            .kind()
+            .filter(|kind| *kind != CellKind::Email && !is_format_said);
         let Some(tally) = kind.map(|kind| self.profiles[position].tally(kind)) else {
             return decided(target, why);
         };
@@ -363,7 +441,9 @@ impl Decider<'_> {
         let column = propose::call(name, position);
         let fits = tally.best_fits();
         let mut fits = fits.iter().filter(|(_, count)| count * 2 >= tally.bad);
-        let change = fits.next().and_then(|(fit, _)| propose::fit_change(*fit, column));
+        let change = fits
+            .next()
+            .and_then(|(fit, _)| propose::fit_change(*fit, column));
         // What has two meanings is proposed in one, and the other is told.
         let or = match (&change, fits.next()) {
             (Some(_), Some((other, _))) => format!("; perhaps {}", other.as_text()),
@@ -373,7 +453,12 @@ impl Decider<'_> {
             Some(change) => vec![change],
             None => self.new_field(position, name, decisions),
         };
-        let lost: Vec<String> = tally.bad_words.keys().take(3).map(|word| format!("\"{word}\"")).collect();
+        let lost: Vec<String> = tally
+            .bad_words
+            .keys()
+            .take(3)
+            .map(|word| format!("\"{word}\""))
+            .collect();
         let message = format!(
             "cannot be read as {} in {} of {} cells: {}{or}",
             target.name().unwrap_or_default(),
@@ -402,7 +487,10 @@ impl Decider<'_> {
                     return decided(Target::Nowhere, Why::Empty);
                 }
                 let key = self.key_of(position, name, decisions);
-                decided(Target::Custom(key, propose::type_of(profile, name)), Why::OwnField)
+                decided(
+                    Target::Custom(key, propose::type_of(profile, name)),
+                    Why::OwnField,
+                )
             }
             None => self.other(position, name, QuestionKind::Unknown, decisions),
         }
@@ -413,7 +501,13 @@ impl Decider<'_> {
     }
 
     /// A column whose name says nothing.
-    fn other(&self, position: usize, name: &str, kind: QuestionKind, decisions: &mut Decisions) -> Decision {
+    fn other(
+        &self,
+        position: usize,
+        name: &str,
+        kind: QuestionKind,
+        decisions: &mut Decisions,
+    ) -> Decision {
         let profile = &self.profiles[position];
         let is_nameless = is_made_up(name);
         if profile.filled == 0 && is_nameless {
@@ -429,11 +523,17 @@ impl Decider<'_> {
                 decided(Target::Custom(key, custom_type), Why::Others)
             }
             None => {
-                let taken = |target: &Target| decisions.is_taken(target) || decisions.is_offered(target);
-                let has_email = || self.names.iter().any(|name| vocabulary::exact(name) == Some("email"));
+                let taken =
+                    |target: &Target| decisions.is_taken(target) || decisions.is_offered(target);
+                let has_email = || {
+                    self.names
+                        .iter()
+                        .any(|name| vocabulary::exact(name) == Some("email"))
+                };
                 let new_field = || self.new_field(position, name, decisions);
-                let (message, changes) =
-                    propose::for_unknown(profile, name, position, kind, &taken, &has_email, &new_field);
+                let (message, changes) = propose::for_unknown(
+                    profile, name, position, kind, &taken, &has_email, &new_field,
+                );
                 decisions.ask(kind, position, message, changes)
             }
         }
@@ -448,7 +548,9 @@ impl Decider<'_> {
         let mut changes = propose::field(profile, name, position);
         if existing.is_some_and(|existing| *existing != asked) {
             let free = (1..).map(|number| format!("{key}_{}{number}", asked.as_str()));
-            let mut free = free.filter(|key| !self.catalogue.custom_fields.contains_key(key) && !decisions.keys.contains(key));
+            let mut free = free.filter(|key| {
+                !self.catalogue.custom_fields.contains_key(key) && !decisions.keys.contains(key)
+            });
             let field = free.next().unwrap_or_default();
             let column = propose::call(name, position);
             changes.insert(0, Change::Column { column, field });
@@ -482,16 +584,23 @@ impl Decider<'_> {
             let key = custom.unwrap_or(field);
             let builtin = Target::builtin(field).filter(|_| custom.is_none());
             let existing = self.catalogue.custom_fields.get(key);
-            let target = builtin.or(existing.map(|custom_type| Target::Custom(key.to_owned(), *custom_type)));
+            let target = builtin
+                .or(existing.map(|custom_type| Target::Custom(key.to_owned(), *custom_type)));
             let Some(target) = target else {
-                let message = format!("expected a built-in field or a custom field that exists, found \"{field}\"");
+                let message = format!(
+                    "expected a built-in field or a custom field that exists, found \"{field}\""
+                );
                 let hint = nearest(field, Target::names());
-                decisions.problems.push(problem(InputCode::NotFound, message).with_hint(hint));
+                decisions
+                    .problems
+                    .push(problem(InputCode::NotFound, message).with_hint(hint));
                 continue;
             };
             match check_constant(&target, value) {
                 Ok(value) => decisions.constants.push((target, value)),
-                Err(message) => decisions.problems.push(problem(InputCode::Invalid, message)),
+                Err(message) => decisions
+                    .problems
+                    .push(problem(InputCode::Invalid, message)),
             }
         }
     }
@@ -502,12 +611,16 @@ impl Decider<'_> {
         let said = options.columns.iter().map(|(column, _)| column);
         let said = said.chain(options.fields.iter().map(|(column, _)| column));
         let said = said.chain(options.date_formats.iter().map(|(column, _)| column));
-        for said in said.chain(&options.decimal_commas).chain(&options.decimal_points) {
+        for said in said
+            .chain(&options.decimal_commas)
+            .chain(&options.decimal_points)
+        {
             let mut names = self.names.iter().enumerate();
             if names.any(|(position, name)| is_column(said, name, position)) {
                 continue;
             }
-            let message = format!("expected a column \"{said}\", of which something was said, found none");
+            let message =
+                format!("expected a column \"{said}\", of which something was said, found none");
             let hint = nearest(said, self.names.iter().map(String::as_str));
             let problem = InputProblem::new(InputCode::Missing, "header", message);
             decisions.problems.push(problem.with_hint(hint));
@@ -527,15 +640,26 @@ impl Decider<'_> {
         if decisions.questions.iter().any(offers) {
             return;
         }
-        let is_header = self.names.iter().any(|name| vocabulary::exact(name).is_some());
-        if !is_header && decisions.columns.iter().all(|decision| decision.target == Target::Nowhere) {
+        let is_header = self
+            .names
+            .iter()
+            .any(|name| vocabulary::exact(name).is_some());
+        if !is_header
+            && decisions
+                .columns
+                .iter()
+                .all(|decision| decision.target == Target::Nowhere)
+        {
             decisions.questions.clear();
         }
         let problem = missing_column("email", self.names, self.delimiter);
         decisions.questions.push(Question {
             kind: QuestionKind::NoEmail,
             column: None,
-            message: problem.to_string().trim_start_matches("header: ").to_owned(),
+            message: problem
+                .to_string()
+                .trim_start_matches("header: ")
+                .to_owned(),
             changes: Vec::new(),
         });
     }
@@ -549,12 +673,20 @@ impl Decider<'_> {
             let preset = self.options.from.as_deref().and_then(Preset::find);
             let mut statuses = self.options.statuses.clone();
             let recorded = preset.map(|preset| preset.statuses).unwrap_or_default();
-            statuses.extend(recorded.iter().map(|(word, status)| ((*word).to_owned(), *status)));
+            statuses.extend(
+                recorded
+                    .iter()
+                    .map(|(word, status)| ((*word).to_owned(), *status)),
+            );
             let words = StatusWords::of(&self.profiles[position], &statuses);
             if words.are_too_many() {
                 let name = self.names[position].trim();
-                let message = format!("expected column \"{name}\" to hold the words of a status, found too many different values");
-                decisions.problems.push(InputProblem::new(InputCode::Invalid, "header", message));
+                let message = format!(
+                    "expected column \"{name}\" to hold the words of a status, found too many different values"
+                );
+                decisions
+                    .problems
+                    .push(InputProblem::new(InputCode::Invalid, "header", message));
             } else if !words.is_understood() {
                 decisions.questions.push(Question {
                     kind: QuestionKind::StatusWords,
@@ -569,7 +701,10 @@ impl Decider<'_> {
     /// A file about people who left must not make subscribers of them, where it says of some rows only when that was, or
     /// where its name alone says so.
     fn check_left(&self, decisions: &mut Decisions) {
-        let is_said = decisions.constants.iter().any(|(target, _)| *target == Target::Builtin("status"));
+        let is_said = decisions
+            .constants
+            .iter()
+            .any(|(target, _)| *target == Target::Builtin("status"));
         let decides = |decision: &Decision| {
             let is_time = decision.target == Target::Consent(ConsentTarget::UnsubscribedAt);
             decision.target.decides_consent() && !is_time
@@ -581,7 +716,10 @@ impl Decider<'_> {
         for (position, name) in self.names.iter().enumerate() {
             let decision = &decisions.columns[position];
             let is_ignored = decision.why == Why::Said && decision.target == Target::Nowhere;
-            let Some(status) = read_header(name).and_then(propose::left_status).filter(|_| !is_ignored) else {
+            let Some(status) = read_header(name)
+                .and_then(propose::left_status)
+                .filter(|_| !is_ignored)
+            else {
                 continue;
             };
             let profile = &self.profiles[position];
@@ -592,13 +730,20 @@ impl Decider<'_> {
                 return;
             }
             if share >= MOST && found.is_none() {
-                let message = format!("{} of {rows} rows have \"{}\": the file lists people who left", profile.filled, name.trim());
+                let message = format!(
+                    "{} of {rows} rows have \"{}\": the file lists people who left",
+                    profile.filled,
+                    name.trim()
+                );
                 found = Some((status, message));
             }
         }
         let by_name = || {
             let status = read_file_name(self.file_name)?;
-            Some((status, "the name of the file says that it lists people who left".to_owned()))
+            Some((
+                status,
+                "the name of the file says that it lists people who left".to_owned(),
+            ))
         };
         if let Some((status, message)) = found.or_else(by_name) {
             decisions.questions.push(Question {
@@ -627,7 +772,9 @@ fn check_constant(target: &Target, value: &str) -> Result<String, String> {
             let word = read_word(value).filter(|word| word.is_certain);
             match Status::parse(value.trim()).or(word.map(|word| word.status)) {
                 Some(status) => Ok(status.as_str().to_owned()),
-                None => refused("a status (subscribed, unsubscribed, bounced, complained, pending)"),
+                None => {
+                    refused("a status (subscribed, unsubscribed, bounced, complained, pending)")
+                }
             }
         }
         target => match target.kind() {
@@ -636,7 +783,9 @@ fn check_constant(target: &Target, value: &str) -> Result<String, String> {
                 CellOutcome::Nothing => refused("a value"),
                 _ => Ok(value.to_owned()),
             },
-            None => refused("a built-in field, status_reason, subscribed_at, unsubscribed_at or a custom field"),
+            None => refused(
+                "a built-in field, status_reason, subscribed_at, unsubscribed_at or a custom field",
+            ),
         },
     }
 }

@@ -22,35 +22,117 @@ const SYNONYMS: [(&str, &[&str]); 5] = [
     (
         "email",
         &[
-            "customeremail", "emailaddress", "buyeremail", "emailbilling", "billingemail", "billingemailaddress", "contactemail", "useremail",
-            "customeremailaddress", "payeremail", "fromemailaddress", "recipientemail", "attendeeemail", "subscriberemail", "mail", "emailadresse",
-            "courriel", "correoelectronico",
+            "customeremail",
+            "emailaddress",
+            "buyeremail",
+            "emailbilling",
+            "billingemail",
+            "billingemailaddress",
+            "contactemail",
+            "useremail",
+            "customeremailaddress",
+            "payeremail",
+            "fromemailaddress",
+            "recipientemail",
+            "attendeeemail",
+            "subscriberemail",
+            "mail",
+            "emailadresse",
+            "courriel",
+            "correoelectronico",
         ],
     ),
     (
         "occurred_at",
         &[
-            "createdat", "createdateutc", "createddateutc", "createdutc", "created", "createddate", "orderdate", "datecreated", "ordercreatedat",
-            "orderedat", "purchasedat", "purchasedate", "dateofpurchase", "transactiondate", "paymentdate", "paidat", "datepaid", "eventtime", "eventdate",
-            "eventtimestamp", "timestamp", "datetime", "dateandtime", "date", "time", "occurred", "completedat", "bestelldatum", "bestelldatumzeit",
-            "datum", "fecha", "datedecommande",
+            "createdat",
+            "createdateutc",
+            "createddateutc",
+            "createdutc",
+            "created",
+            "createddate",
+            "orderdate",
+            "datecreated",
+            "ordercreatedat",
+            "orderedat",
+            "purchasedat",
+            "purchasedate",
+            "dateofpurchase",
+            "transactiondate",
+            "paymentdate",
+            "paidat",
+            "datepaid",
+            "eventtime",
+            "eventdate",
+            "eventtimestamp",
+            "timestamp",
+            "datetime",
+            "dateandtime",
+            "date",
+            "time",
+            "occurred",
+            "completedat",
+            "bestelldatum",
+            "bestelldatumzeit",
+            "datum",
+            "fecha",
+            "datedecommande",
         ],
     ),
     (
         "value",
         &[
-            "total", "ordertotal", "ordertotalamount", "totalamount", "totalprice", "grandtotal", "amount", "totalpaid", "amountpaid", "gross",
-            "revenue", "ordervalue", "price", "summe", "gesamtsumme", "gesamtbetrag", "betrag", "montant", "importe",
+            "total",
+            "ordertotal",
+            "ordertotalamount",
+            "totalamount",
+            "totalprice",
+            "grandtotal",
+            "amount",
+            "totalpaid",
+            "amountpaid",
+            "gross",
+            "revenue",
+            "ordervalue",
+            "price",
+            "summe",
+            "gesamtsumme",
+            "gesamtbetrag",
+            "betrag",
+            "montant",
+            "importe",
         ],
     ),
     (
         "dedupe_key",
         &[
-            "orderid", "ordernumber", "orderno", "order", "transactionid", "paymentid", "chargeid", "invoiceid", "invoicenumber", "eventid",
-            "receiptnumber", "bestellnummer", "name", "id",
+            "orderid",
+            "ordernumber",
+            "orderno",
+            "order",
+            "transactionid",
+            "paymentid",
+            "chargeid",
+            "invoiceid",
+            "invoicenumber",
+            "eventid",
+            "receiptnumber",
+            "bestellnummer",
+            "name",
+            "id",
         ],
     ),
-    ("event", &["eventname", "eventtype", "activity", "action", "metric", "activitytype"]),
+    (
+        "event",
+        &[
+            "eventname",
+            "eventtype",
+            "activity",
+            "action",
+            "metric",
+            "activitytype",
+        ],
+    ),
 ];
 
 /// Where the cells of a column of events go.
@@ -98,7 +180,10 @@ pub fn map_event_columns(
     let mut problems = Vec::new();
     let mut targets = Vec::with_capacity(names.len());
     for (place, column) in names.iter().enumerate() {
-        let known = synonyms.iter().find(|(_, of)| *of == place).map(|(target, _)| EventTarget::Column(target));
+        let known = synonyms
+            .iter()
+            .find(|(_, of)| *of == place)
+            .map(|(target, _)| EventTarget::Column(target));
         match map(column, known, options) {
             Some(target) if target != EventTarget::Nowhere && targets.contains(&target) => {
                 let message = format!("expected each column once, found \"{column}\" again");
@@ -120,7 +205,10 @@ pub fn map_event_columns(
     }
     if !has("event") && options.event.is_none() {
         let problem = missing("event");
-        let hint = problem.hint.clone().unwrap_or_else(|| "name the event of all rows with --event purchase".to_owned());
+        let hint = problem
+            .hint
+            .clone()
+            .unwrap_or_else(|| "name the event of all rows with --event purchase".to_owned());
         problems.push(problem.with_hint(Some(hint)));
     }
     if let Some(fold) = &options.fold
@@ -139,26 +227,42 @@ pub fn map_event_columns(
 
 /// Where a column goes, if that is known: by what was said, by its name, as a synonym, or as all others do.
 fn map(column: &str, synonym: Option<EventTarget>, options: &EventImport) -> Option<EventTarget> {
-    if let Some((_, target)) = options.columns.iter().find(|(name, _)| name.trim() == column) {
+    if let Some((_, target)) = options
+        .columns
+        .iter()
+        .find(|(name, _)| name.trim() == column)
+    {
         return find_target(target.trim());
     }
-    if options.ignore.iter().any(|ignored| ignored.trim() == column) {
+    if options
+        .ignore
+        .iter()
+        .any(|ignored| ignored.trim() == column)
+    {
         return Some(EventTarget::Nowhere);
     }
-    find_target(column).or(synonym).or_else(|| match options.others? {
-        super::options::Others::Ignore => Some(EventTarget::Nowhere),
-        super::options::Others::Field => Some(EventTarget::Property(column.to_owned())),
-    })
+    find_target(column)
+        .or(synonym)
+        .or_else(|| match options.others? {
+            super::options::Others::Ignore => Some(EventTarget::Nowhere),
+            super::options::Others::Field => Some(EventTarget::Property(column.to_owned())),
+        })
 }
 
 /// Finds the columns that shops call otherwise, at most one for each column of events that no column is called.
 fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, usize)> {
     let is_said = |name: &str| {
-        options.columns.iter().any(|(said, _)| said.trim() == name) || options.ignore.iter().any(|said| said.trim() == name)
+        options.columns.iter().any(|(said, _)| said.trim() == name)
+            || options.ignore.iter().any(|said| said.trim() == name)
     };
     let is_taken = |target: &str| {
-        let said = options.columns.iter().any(|(_, said)| said.trim().eq_ignore_ascii_case(target));
-        said || names.iter().any(|name| !is_said(name) && name.eq_ignore_ascii_case(target))
+        let said = options
+            .columns
+            .iter()
+            .any(|(_, said)| said.trim().eq_ignore_ascii_case(target));
+        said || names
+            .iter()
+            .any(|name| !is_said(name) && name.eq_ignore_ascii_case(target))
     };
     let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
     let free = |place: &usize| !is_said(names[*place]) && find_target(names[*place]).is_none();
@@ -167,7 +271,11 @@ fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, us
         // The lines of one order are the same in one column, which names it.
         let of_fold = options.fold.as_ref().filter(|_| target == "dedupe_key");
         let of_fold = of_fold.and_then(|fold| names.iter().position(|name| *name == fold.trim()));
-        let mut by_word = words.iter().filter_map(|word| (0..names.len()).filter(&free).find(|place| folded[*place] == *word));
+        let mut by_word = words.iter().filter_map(|word| {
+            (0..names.len())
+                .filter(&free)
+                .find(|place| folded[*place] == *word)
+        });
         if !is_taken(target)
             && let Some(place) = of_fold.filter(&free).or_else(|| by_word.next())
         {
@@ -224,7 +332,10 @@ mod tests {
             delimiter: b',',
         };
         let targets = map_event_columns(columns, options).expect("a mapping");
-        targets.iter().map(|target| target.name().unwrap_or_default()).collect()
+        targets
+            .iter()
+            .map(|target| target.name().unwrap_or_default())
+            .collect()
     }
 
     #[test]
@@ -234,15 +345,45 @@ mod tests {
             others: Some(Others::Ignore),
             ..EventImport::default()
         };
-        let shopify = ["Name", "Email", "Paid at", "Total", "Created at", "Lineitem name", "Id"];
-        assert_eq!(map(&shopify, &options), ["dedupe_key", "email", "", "value", "occurred_at", "", ""]);
-        let stripe = ["id", "Created date (UTC)", "Amount", "Amount Refunded", "Customer Email", "Status"];
-        assert_eq!(map(&stripe, &options), ["dedupe_key", "occurred_at", "value", "", "email", ""]);
+        let shopify = [
+            "Name",
+            "Email",
+            "Paid at",
+            "Total",
+            "Created at",
+            "Lineitem name",
+            "Id",
+        ];
+        assert_eq!(
+            map(&shopify, &options),
+            ["dedupe_key", "email", "", "value", "occurred_at", "", ""]
+        );
+        let stripe = [
+            "id",
+            "Created date (UTC)",
+            "Amount",
+            "Amount Refunded",
+            "Customer Email",
+            "Status",
+        ];
+        assert_eq!(
+            map(&stripe, &options),
+            ["dedupe_key", "occurred_at", "value", "", "email", ""]
+        );
         let folded = EventImport {
             fold: Some("Receipt".to_owned()),
             others: Some(Others::Field),
             ..options
         };
-        assert_eq!(map(&["Receipt", "email", "date", "Id", "Item"], &folded), ["dedupe_key", "email", "occurred_at", "properties.Id", "properties.Item"]);
+        assert_eq!(
+            map(&["Receipt", "email", "date", "Id", "Item"], &folded),
+            [
+                "dedupe_key",
+                "email",
+                "occurred_at",
+                "properties.Id",
+                "properties.Item"
+            ]
+        );
     }
 }

@@ -3,6 +3,7 @@
 use super::analysis::{Looked, kinds_to_ask};
 use super::column::{format_of, format_of_event, names_groups};
 use super::decide::is_column;
+use super::event_columns::kind_of_event;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::Profile;
 use super::target::Target;
@@ -13,7 +14,6 @@ use crate::import::file::source::Form;
 use crate::import::file::table::{RowSource, column_names, fit_width};
 use crate::import::value::cell::{CellFormat, CellKind, CellValue};
 use crate::import::value::read_cell;
-use super::event_columns::kind_of_event;
 use std::collections::BTreeSet;
 
 /// What stands before the key of a custom field in the name of its column.
@@ -35,7 +35,11 @@ pub const TRIED: [CellKind; 5] = [
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header or the file cannot be read.
-pub fn look(rows: &mut dyn RowSource, form: &Form, options: &ImportOptions) -> Result<Looked, Error> {
+pub fn look(
+    rows: &mut dyn RowSource,
+    form: &Form,
+    options: &ImportOptions,
+) -> Result<Looked, Error> {
     let (names, first) = read_names(rows, form, options)?;
     let mut looked = Looked {
         profiles: profiles(&names, options),
@@ -66,7 +70,9 @@ impl Looked {
                     profile.add(cell);
                 }
                 for (place, format) in naming {
-                    if let Some(CellValue::List(names)) = read_cell(CellKind::List, &cells[*place], format).value() {
+                    if let Some(CellValue::List(names)) =
+                        read_cell(CellKind::List, &cells[*place], format).value()
+                    {
                         self.groups.extend(names);
                     }
                 }
@@ -74,7 +80,9 @@ impl Looked {
             Err(_) => self.malformed += 1,
         }
         if self.groups.len() > MAX_GROUPS {
-            let message = format!("expected columns with the names of at most {MAX_GROUPS} groups, found more");
+            let message = format!(
+                "expected columns with the names of at most {MAX_GROUPS} groups, found more"
+            );
             return Err(Error::invalid("groupsFrom", message));
         }
         Ok(())
@@ -87,7 +95,9 @@ fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, Cell
         return Vec::new();
     };
     let places = (0..names.len()).filter(|place| names_groups(options, names, *place));
-    places.map(|place| (place, format_of(options, names, place))).collect()
+    places
+        .map(|place| (place, format_of(options, names, place)))
+        .collect()
 }
 
 /// Returns the names of the columns, and the first row where that had to be read to tell them.
@@ -151,15 +161,17 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
                 let mut format = format_of(options, names, position);
                 let mut asked = kinds_to_ask(name, &targets);
                 // Custom fields of our own export: their types are not in the file.
-                format.is_canonical = format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
+                format.is_canonical =
+                    format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
                 if format.is_canonical {
                     asked.push(CellKind::List);
                 }
                 (format, asked)
             }
-            ImportOptions::Events(options) => {
-                (format_of_event(options, names), kind_of_event(name).into_iter().collect())
-            }
+            ImportOptions::Events(options) => (
+                format_of_event(options, names),
+                kind_of_event(name).into_iter().collect(),
+            ),
         };
         Profile::new(names.len(), format, &asked, &TRIED)
     });
@@ -175,4 +187,3 @@ fn said_targets(options: &SubscriberImport, name: &str, position: usize) -> Vec<
     let fields = fields.map(|(_, field_type)| Target::Custom(String::new(), *field_type));
     columns.chain(fields).collect()
 }
-

@@ -33,8 +33,8 @@ use self::options::{EventImport, ImportOptions, SubscriberImport};
 use self::target::Target;
 use super::file::reader::Kind;
 use super::file::source::Form;
-use super::job::{self, FileForm, Import, Made, MappedColumn};
 use super::file::table::is_own_export;
+use super::job::{self, FileForm, Import, Made, MappedColumn};
 use super::write::event_row::EventReader;
 use super::write::person::PersonReader;
 use crate::audience::catalogue::load_catalogue;
@@ -77,7 +77,13 @@ pub struct Settled {
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong with the options, or that has to be settled.
-pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, looked: &Looked) -> Result<(), Error> {
+pub fn settle(
+    db: &Db,
+    import: &Import,
+    options: &ImportOptions,
+    form: &Form,
+    looked: &Looked,
+) -> Result<(), Error> {
     let delimiter = form.delimiter;
     let failed = db.run_here(|connection| match options {
         ImportOptions::Subscribers(options) => {
@@ -96,7 +102,11 @@ pub fn settle(db: &Db, import: &Import, options: &ImportOptions, form: &Form, lo
                 false => Some(Error::Invalid(decisions.problems.clone())),
                 true => open_questions(&analysis),
             };
-            let targets: Vec<Option<String>> = decisions.columns.iter().map(|decision| decision.target.name()).collect();
+            let targets: Vec<Option<String>> = decisions
+                .columns
+                .iter()
+                .map(|decision| decision.target.name())
+                .collect();
             let settled = failed.is_none().then(|| settled_of(&decisions, looked));
             let form = file_form(form, looked, &targets, settled);
             job::store_analysis(connection, import.id, &form, &analysis)?;
@@ -139,12 +149,19 @@ fn settled_of(decisions: &Decisions, looked: &Looked) -> Settled {
     let constants = decisions.constants.iter();
     Settled {
         columns: columns.collect(),
-        constants: constants.map(|(target, value)| (target.write(), value.clone())).collect(),
+        constants: constants
+            .map(|(target, value)| (target.write(), value.clone()))
+            .collect(),
         groups: looked.groups.iter().cloned().collect(),
     }
 }
 
-fn file_form(form: &Form, looked: &Looked, targets: &[Option<String>], settled: Option<Settled>) -> FileForm {
+fn file_form(
+    form: &Form,
+    looked: &Looked,
+    targets: &[Option<String>],
+    settled: Option<Settled>,
+) -> FileForm {
     let columns = looked.names.iter().zip(&looked.profiles).zip(targets);
     FileForm {
         form: form.clone(),
@@ -172,7 +189,8 @@ pub fn prepare(
     moment: DateTime<Utc>,
 ) -> Result<Plan, Error> {
     let settled = import.form().and_then(|form| form.settled);
-    let settled = settled.ok_or_else(|| Error::Internal("an import that is not settled is to be run".to_owned()))?;
+    let settled = settled
+        .ok_or_else(|| Error::Internal("an import that is not settled is to be run".to_owned()))?;
     db.run_here(|connection| {
         connection.transaction(|connection| match options {
             ImportOptions::Subscribers(options) => {
@@ -183,7 +201,14 @@ pub fn prepare(
                     creates_groups,
                     moment,
                 };
-                let (groups, named_groups) = make(connection, import, names, &reader.columns, &settled.groups, &making)?;
+                let (groups, named_groups) = make(
+                    connection,
+                    import,
+                    names,
+                    &reader.columns,
+                    &settled.groups,
+                    &making,
+                )?;
                 let kind = Kind::People(Box::new(reader), Box::new(cleaned(options)?));
                 Ok(Plan {
                     kind,
@@ -208,7 +233,11 @@ pub fn prepare(
     })
 }
 
-fn event_reader(targets: Vec<EventTarget>, names: &[String], options: &EventImport) -> Result<EventReader, Error> {
+fn event_reader(
+    targets: Vec<EventTarget>,
+    names: &[String],
+    options: &EventImport,
+) -> Result<EventReader, Error> {
     let name = |text: &String| clean_name(text).map_err(|message| Error::invalid("event", message));
     let fold = options.fold.as_ref();
     Ok(EventReader {
@@ -226,7 +255,8 @@ fn person_reader(
     options: &SubscriberImport,
     now: DateTime<Utc>,
 ) -> Result<PersonReader, Error> {
-    let unknown = |text: &String| Error::Internal(format!("an import goes to {text}, which is unknown"));
+    let unknown =
+        |text: &String| Error::Internal(format!("an import goes to {text}, which is unknown"));
     let read = |text: &String| Target::read(text).ok_or_else(|| unknown(text));
     let mut columns = Vec::with_capacity(names.len());
     for (position, stored) in settled.columns.iter().enumerate().take(names.len()) {
@@ -248,7 +278,9 @@ fn person_reader(
     }
     let preset = options.from.as_deref().and_then(presets::Preset::find);
     let recorded = preset.map(|preset| preset.statuses).unwrap_or_default();
-    let recorded = recorded.iter().map(|(word, status)| ((*word).to_owned(), *status));
+    let recorded = recorded
+        .iter()
+        .map(|(word, status)| ((*word).to_owned(), *status));
     Ok(PersonReader {
         header: names.iter().map(|name| name.trim().to_owned()).collect(),
         columns,
@@ -316,12 +348,18 @@ fn make(
 }
 
 impl Making<'_> {
-    fn find_group(&self, connection: &mut PgConnection, key: &str, made: &mut Made) -> Result<Option<i64>, Error> {
+    fn find_group(
+        &self,
+        connection: &mut PgConnection,
+        key: &str,
+        made: &mut Made,
+    ) -> Result<Option<i64>, Error> {
         if self.options.create_groups && group::find_by_key(connection, key)?.is_none() {
             if self.options.dry_run {
                 return Ok(None);
             }
-            let created = group::create(connection, key, None, None, self.moment).map_err(of_group)?;
+            let created =
+                group::create(connection, key, None, None, self.moment).map_err(of_group)?;
             made.groups.push(created.id);
             return Ok(Some(created.id));
         }
@@ -331,7 +369,8 @@ impl Making<'_> {
                     .into_iter()
                     .map(|problem| {
                         let hint = problem.hint.clone();
-                        let hint = hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
+                        let hint =
+                            hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
                         problem.with_hint(Some(hint))
                     })
                     .collect(),
@@ -360,7 +399,8 @@ impl Making<'_> {
                 }
                 None => {
                     let key = group::free_key(connection, name)?;
-                    let created = group::create(connection, &key, Some(name), None, self.moment).map_err(of_group)?;
+                    let created = group::create(connection, &key, Some(name), None, self.moment)
+                        .map_err(of_group)?;
                     made.groups.push(created.id);
                     found.insert(name.clone(), Some(created.id));
                 }
@@ -369,9 +409,15 @@ impl Making<'_> {
         if missing.is_empty() {
             return Ok(found);
         }
-        let message = format!("expected groups that exist, found the names of {} that do not: {}", missing.len(), join_first(&missing, ", "));
+        let message = format!(
+            "expected groups that exist, found the names of {} that do not: {}",
+            missing.len(),
+            join_first(&missing, ", ")
+        );
         let hint = "they can be made (create groups)".to_owned();
-        Err(Error::Invalid(vec![InputProblem::new(InputCode::NotFound, "groupsFrom", message).with_hint(Some(hint))]))
+        Err(Error::Invalid(vec![
+            InputProblem::new(InputCode::NotFound, "groupsFrom", message).with_hint(Some(hint)),
+        ]))
     }
 }
 

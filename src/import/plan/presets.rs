@@ -49,15 +49,30 @@ pub const PRESETS: &[Preset] = &[
             ("TAGS", List),
         ],
         ignore: &[
-            "OPTIN_IP", "CONFIRM_IP", "GMTOFF", "DSTOFF", "LAST_CHANGED", "LEID", "EUID", "UNSUB_CAMPAIGN_TITLE",
-            "UNSUB_CAMPAIGN_ID", "CLEAN_CAMPAIGN_TITLE", "CLEAN_CAMPAIGN_ID",
+            "OPTIN_IP",
+            "CONFIRM_IP",
+            "GMTOFF",
+            "DSTOFF",
+            "LAST_CHANGED",
+            "LEID",
+            "EUID",
+            "UNSUB_CAMPAIGN_TITLE",
+            "UNSUB_CAMPAIGN_ID",
+            "CLEAN_CAMPAIGN_TITLE",
+            "CLEAN_CAMPAIGN_ID",
         ],
         statuses: &[],
     },
     Preset {
         name: "klaviyo",
         title: "Klaviyo",
-        marks: &[&["Klaviyo ID"], &["Email Marketing Consent", "Email Marketing Consent Timestamp"]],
+        marks: &[
+            &["Klaviyo ID"],
+            &[
+                "Email Marketing Consent",
+                "Email Marketing Consent Timestamp",
+            ],
+        ],
         columns: &[
             ("Email Marketing Consent", "status"),
             ("Email Marketing Consent Timestamp", "subscribed_at"),
@@ -67,10 +82,25 @@ pub const PRESETS: &[Preset] = &[
             ("Zip Code", "postal_code"),
             ("Initial Source", "source"),
         ],
-        fields: &[("Organization", Text), ("Title", Text), ("Tags", List), ("Predicted Gender", Text), ("Last Active", Datetime)],
+        fields: &[
+            ("Organization", Text),
+            ("Title", Text),
+            ("Tags", List),
+            ("Predicted Gender", Text),
+            ("Last Active", Datetime),
+        ],
         ignore: &[
-            "Klaviyo ID", "IP Address", "Source", "SMS Consent", "SMS Consent Timestamp", "Date Added", "Last Open", "Last Click",
-            "Address", "Address 2", "Phone Number Region",
+            "Klaviyo ID",
+            "IP Address",
+            "Source",
+            "SMS Consent",
+            "SMS Consent Timestamp",
+            "Date Added",
+            "Last Open",
+            "Last Click",
+            "Address",
+            "Address 2",
+            "Phone Number Region",
         ],
         statuses: &[],
     },
@@ -102,7 +132,13 @@ pub const PRESETS: &[Preset] = &[
             ("Contact owner", Text),
             ("Last Activity Date", Datetime),
         ],
-        ignore: &["Record ID", "Contact ID", "Associated Company ID", "Associated Company IDs", "Last Modified Date"],
+        ignore: &[
+            "Record ID",
+            "Contact ID",
+            "Associated Company ID",
+            "Associated Company IDs",
+            "Last Modified Date",
+        ],
         statuses: &[],
     },
     Preset {
@@ -137,15 +173,26 @@ pub const PRESETS: &[Preset] = &[
             ("Tags", List),
         ],
         ignore: &[
-            "Customer ID", "Accepts SMS Marketing", "Default Address Address1", "Default Address Address2", "Address1", "Address2",
-            "Province", "Country",
+            "Customer ID",
+            "Accepts SMS Marketing",
+            "Default Address Address1",
+            "Default Address Address2",
+            "Address1",
+            "Address2",
+            "Province",
+            "Country",
         ],
         statuses: &[],
     },
     Preset {
         name: "brevo",
         title: "Brevo",
-        marks: &[&["EMAIL_BLACKLISTED"], &["BLACKLISTED", "ADDED_TIME"], &["CONTACT ID", "DOUBLE_OPT-IN"], &["OPT_IN", "DOUBLE_OPT-IN"]],
+        marks: &[
+            &["EMAIL_BLACKLISTED"],
+            &["BLACKLISTED", "ADDED_TIME"],
+            &["CONTACT ID", "DOUBLE_OPT-IN"],
+            &["OPT_IN", "DOUBLE_OPT-IN"],
+        ],
         columns: &[
             ("BLACKLISTED", "opt_out"),
             ("EMAIL_BLACKLISTED", "opt_out"),
@@ -159,40 +206,90 @@ pub const PRESETS: &[Preset] = &[
             ("SMS", "phone"),
         ],
         fields: &[("LISTS", Text)],
-        ignore: &["CONTACT ID", "SMS_BLACKLISTED", "WHATSAPP", "MODIFIED_TIME", "LAST_CHANGED", "EXT_ID", "LANDLINE_NUMBER"],
+        ignore: &[
+            "CONTACT ID",
+            "SMS_BLACKLISTED",
+            "WHATSAPP",
+            "MODIFIED_TIME",
+            "LAST_CHANGED",
+            "EXT_ID",
+            "LANDLINE_NUMBER",
+        ],
         statuses: &[],
     },
     Preset {
         name: "activecampaign",
         title: "ActiveCampaign",
-        marks: &[&["Date Created", "IP", "Status", "Score"], &["Date Created", "IP Address", "Status", "Score"], &["ContactID", "Tags", "Date Created"]],
+        marks: &[
+            &["Date Created", "IP", "Status", "Score"],
+            &["Date Created", "IP Address", "Status", "Score"],
+            &["ContactID", "Tags", "Date Created"],
+        ],
         columns: &[("Status", "status"), ("Date Created", "created_at")],
-        fields: &[("Tags", List), ("Score", Number), ("Organization", Text), ("Job Title", Text)],
+        fields: &[
+            ("Tags", List),
+            ("Score", Number),
+            ("Organization", Text),
+            ("Job Title", Text),
+        ],
         ignore: &["IP", "IP Address", "ContactID", "ID"],
         statuses: &[("active", Subscribed)],
     },
     Preset {
         name: "listmonk",
         title: "listmonk",
-        marks: &[&["uuid", "attributes", "status"], &["uuid", "attribs", "status"]],
-        columns: &[("name", "full_name"), ("status", "status"), ("created_at", "created_at")],
+        marks: &[
+            &["uuid", "attributes", "status"],
+            &["uuid", "attribs", "status"],
+        ],
+        columns: &[
+            ("name", "full_name"),
+            ("status", "status"),
+            ("created_at", "created_at"),
+        ],
         fields: &[("attributes", Text), ("attribs", Text)],
         ignore: &["uuid", "updated_at", "id"],
-        statuses: &[("enabled", Subscribed), ("disabled", Unsubscribed), ("blocklisted", Unsubscribed)],
+        statuses: &[
+            ("enabled", Subscribed),
+            ("disabled", Unsubscribed),
+            ("blocklisted", Unsubscribed),
+        ],
     },
     Preset {
         name: "ghost",
         title: "Ghost",
-        marks: &[&["subscribed_to_emails", "complimentary_plan"], &["subscribed_to_emails", "stripe_customer_id"]],
-        columns: &[("subscribed_to_emails", "opt_in"), ("name", "full_name"), ("created_at", "created_at")],
-        fields: &[("note", Text), ("complimentary_plan", Boolean), ("labels", List), ("tiers", Text)],
-        ignore: &["id", "stripe_customer_id", "gift_id", "deleted_at", "products"],
+        marks: &[
+            &["subscribed_to_emails", "complimentary_plan"],
+            &["subscribed_to_emails", "stripe_customer_id"],
+        ],
+        columns: &[
+            ("subscribed_to_emails", "opt_in"),
+            ("name", "full_name"),
+            ("created_at", "created_at"),
+        ],
+        fields: &[
+            ("note", Text),
+            ("complimentary_plan", Boolean),
+            ("labels", List),
+            ("tiers", Text),
+        ],
+        ignore: &[
+            "id",
+            "stripe_customer_id",
+            "gift_id",
+            "deleted_at",
+            "products",
+        ],
         statuses: &[],
     },
     Preset {
         name: "stripe",
         title: "Stripe",
-        marks: &[&["Delinquent", "Card ID"], &["Created (UTC)", "Delinquent"], &["Delinquent", "Total Spend", "Payment Count"]],
+        marks: &[
+            &["Delinquent", "Card ID"],
+            &["Created (UTC)", "Delinquent"],
+            &["Delinquent", "Total Spend", "Payment Count"],
+        ],
         columns: &[("Name", "full_name"), ("Created (UTC)", "created_at")],
         fields: &[
             ("Description", Text),
@@ -213,11 +310,25 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "kit",
         title: "Kit (ConvertKit)",
-        marks: &[&["first_name", "email", "created_at", "status", "tags", "referrer"], &["created_at", "status", "tags", "utm_source"]],
+        marks: &[
+            &[
+                "first_name",
+                "email",
+                "created_at",
+                "status",
+                "tags",
+                "referrer",
+            ],
+            &["created_at", "status", "tags", "utm_source"],
+        ],
         columns: &[("status", "status"), ("created_at", "created_at")],
         fields: &[("tags", List), ("referrer", Text)],
         ignore: &["id", "subscriber_id"],
-        statuses: &[("active", Subscribed), ("inactive", Pending), ("cancelled", Unsubscribed)],
+        statuses: &[
+            ("active", Subscribed),
+            ("inactive", Pending),
+            ("cancelled", Unsubscribed),
+        ],
     },
     Preset {
         name: "substack",
@@ -236,26 +347,80 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "mailerlite",
         title: "MailerLite",
-        marks: &[&["Subscriber", "Status", "Subscribed"], &["Subscriber", "Sent", "Opens", "Clicks"], &["Email", "Subscribed", "Sent", "Opens"]],
-        columns: &[("Subscriber", "email"), ("Status", "status"), ("Subscribed", "subscribed_at"), ("Unsubscribed", "unsubscribed_at")],
+        marks: &[
+            &["Subscriber", "Status", "Subscribed"],
+            &["Subscriber", "Sent", "Opens", "Clicks"],
+            &["Email", "Subscribed", "Sent", "Opens"],
+        ],
+        columns: &[
+            ("Subscriber", "email"),
+            ("Status", "status"),
+            ("Subscribed", "subscribed_at"),
+            ("Unsubscribed", "unsubscribed_at"),
+        ],
         fields: &[("Groups", List), ("Company", Text)],
-        ignore: &["Sent", "Opens", "Clicks", "Location", "IP address", "Opt-in IP", "ID"],
-        statuses: &[("active", Subscribed), ("unconfirmed", Pending), ("junk", Status::Complained)],
+        ignore: &[
+            "Sent",
+            "Opens",
+            "Clicks",
+            "Location",
+            "IP address",
+            "Opt-in IP",
+            "ID",
+        ],
+        statuses: &[
+            ("active", Subscribed),
+            ("unconfirmed", Pending),
+            ("junk", Status::Complained),
+        ],
     },
     Preset {
         name: "beehiiv",
         title: "beehiiv",
-        marks: &[&["subscription_tier", "utm_source"], &["subscriber_id", "subscription_tier"], &["referral_code", "subscription_tier"]],
-        columns: &[("status", "status"), ("subscribed_at", "subscribed_at"), ("created", "created_at"), ("created_at", "created_at")],
-        fields: &[("subscription_tier", Text), ("utm_source", Text), ("tags", List)],
-        ignore: &["id", "subscriber_id", "referral_code", "utm_medium", "utm_campaign", "utm_channel", "referring_site"],
-        statuses: &[("active", Subscribed), ("inactive", Unsubscribed), ("validating", Pending), ("pending", Pending)],
+        marks: &[
+            &["subscription_tier", "utm_source"],
+            &["subscriber_id", "subscription_tier"],
+            &["referral_code", "subscription_tier"],
+        ],
+        columns: &[
+            ("status", "status"),
+            ("subscribed_at", "subscribed_at"),
+            ("created", "created_at"),
+            ("created_at", "created_at"),
+        ],
+        fields: &[
+            ("subscription_tier", Text),
+            ("utm_source", Text),
+            ("tags", List),
+        ],
+        ignore: &[
+            "id",
+            "subscriber_id",
+            "referral_code",
+            "utm_medium",
+            "utm_campaign",
+            "utm_channel",
+            "referring_site",
+        ],
+        statuses: &[
+            ("active", Subscribed),
+            ("inactive", Unsubscribed),
+            ("validating", Pending),
+            ("pending", Pending),
+        ],
     },
     Preset {
         name: "mailpoet",
         title: "MailPoet",
-        marks: &[&["Global status", "List status"], &["Subscription status", "Lists"]],
-        columns: &[("Subscription status", "status"), ("Global status", "status"), ("List status", "status")],
+        marks: &[
+            &["Global status", "List status"],
+            &["Subscription status", "Lists"],
+        ],
+        columns: &[
+            ("Subscription status", "status"),
+            ("Global status", "status"),
+            ("List status", "status"),
+        ],
         fields: &[("Lists", Text)],
         ignore: &["IP", "IP address", "Subscribed IP"],
         statuses: &[("inactive", Pending)],
@@ -263,16 +428,42 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "mautic",
         title: "Mautic",
-        marks: &[&["doNotEmail"], &["preferred_locale", "points"], &["dateIdentified", "firstname"]],
-        columns: &[("doNotEmail", "opt_out"), ("preferred_locale", "language"), ("dateIdentified", "created_at"), ("zipcode", "postal_code")],
-        fields: &[("company", Text), ("position", Text), ("points", Number), ("tags", List), ("title", Text)],
-        ignore: &["id", "mobile", "address1", "address2", "fax", "ownedBy", "ip_address"],
+        marks: &[
+            &["doNotEmail"],
+            &["preferred_locale", "points"],
+            &["dateIdentified", "firstname"],
+        ],
+        columns: &[
+            ("doNotEmail", "opt_out"),
+            ("preferred_locale", "language"),
+            ("dateIdentified", "created_at"),
+            ("zipcode", "postal_code"),
+        ],
+        fields: &[
+            ("company", Text),
+            ("position", Text),
+            ("points", Number),
+            ("tags", List),
+            ("title", Text),
+        ],
+        ignore: &[
+            "id",
+            "mobile",
+            "address1",
+            "address2",
+            "fax",
+            "ownedBy",
+            "ip_address",
+        ],
         statuses: &[],
     },
     Preset {
         name: "woocommerce",
         title: "WooCommerce",
-        marks: &[&["AOV", "Total Spend"], &["Sign Up", "Total Spend", "Orders"]],
+        marks: &[
+            &["AOV", "Total Spend"],
+            &["Sign Up", "Total Spend", "Orders"],
+        ],
         columns: &[
             ("Name", "full_name"),
             ("Sign Up", "created_at"),
@@ -281,14 +472,22 @@ pub const PRESETS: &[Preset] = &[
             ("Region", "region"),
             ("Postal Code", "postal_code"),
         ],
-        fields: &[("Last Active", Datetime), ("Orders", Number), ("Total Spend", Number), ("AOV", Number)],
+        fields: &[
+            ("Last Active", Datetime),
+            ("Orders", Number),
+            ("Total Spend", Number),
+            ("AOV", Number),
+        ],
         ignore: &["Username"],
         statuses: &[],
     },
     Preset {
         name: "constantcontact",
         title: "Constant Contact",
-        marks: &[&["Email status", "Email permission status"], &["Email address - other", "Email Lists"]],
+        marks: &[
+            &["Email status", "Email permission status"],
+            &["Email address - other", "Email Lists"],
+        ],
         columns: &[
             ("Email status", "status"),
             ("Email permission status", "status"),
@@ -296,15 +495,28 @@ pub const PRESETS: &[Preset] = &[
             ("Confirmed Opt-Out Source", "status_reason"),
             ("Confirmed Opt-Out Reason", "status_reason"),
         ],
-        fields: &[("Company", Text), ("Job title", Text), ("Email Lists", Text), ("Tags", List)],
+        fields: &[
+            ("Company", Text),
+            ("Job title", Text),
+            ("Email Lists", Text),
+            ("Tags", List),
+        ],
         ignore: &["Email update source", "Source Name", "Updated At"],
         statuses: &[],
     },
     Preset {
         name: "campaignmonitor",
         title: "Campaign Monitor",
-        marks: &[&["Email Address", "Date", "Consent to Track"], &["Email Address", "Subscribe Date", "Status"]],
-        columns: &[("Name", "full_name"), ("Subscribe Date", "subscribed_at"), ("Date", "subscribed_at"), ("Status", "status")],
+        marks: &[
+            &["Email Address", "Date", "Consent to Track"],
+            &["Email Address", "Subscribe Date", "Status"],
+        ],
+        columns: &[
+            ("Name", "full_name"),
+            ("Subscribe Date", "subscribed_at"),
+            ("Date", "subscribed_at"),
+            ("Status", "status"),
+        ],
         fields: &[],
         ignore: &["Consent to Track", "Consent to Send SMS"],
         statuses: &[("active", Subscribed), ("deleted", Unsubscribed)],
@@ -312,7 +524,11 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "eventbrite",
         title: "Eventbrite",
-        marks: &[&["Order #", "Attendee #"], &["Order ID", "Attendee Status"], &["Ticket Type", "Attendee Status"]],
+        marks: &[
+            &["Order #", "Attendee #"],
+            &["Order ID", "Attendee Status"],
+            &["Ticket Type", "Attendee Status"],
+        ],
         columns: &[
             ("Home City", "city"),
             ("Home State", "region"),
@@ -328,7 +544,15 @@ pub const PRESETS: &[Preset] = &[
             ("Attendee Status", Text),
             ("Quantity", Number),
         ],
-        ignore: &["Order #", "Order ID", "Attendee #", "Fees Paid", "Price Tier", "Group", "Order Type"],
+        ignore: &[
+            "Order #",
+            "Order ID",
+            "Attendee #",
+            "Fees Paid",
+            "Price Tier",
+            "Group",
+            "Order Type",
+        ],
         statuses: &[],
     },
     Preset {
@@ -336,7 +560,11 @@ pub const PRESETS: &[Preset] = &[
         title: "LinkedIn",
         marks: &[&["Connected On", "Email Address"]],
         columns: &[],
-        fields: &[("Company", Text), ("Position", Text), ("Connected On", Date)],
+        fields: &[
+            ("Company", Text),
+            ("Position", Text),
+            ("Connected On", Date),
+        ],
         ignore: &["URL"],
         statuses: &[],
     },
@@ -345,9 +573,23 @@ pub const PRESETS: &[Preset] = &[
         title: "Discourse",
         marks: &[&["trust_level", "last_seen_at"]],
         columns: &[("name", "full_name"), ("created_at", "created_at")],
-        fields: &[("username", Text), ("title", Text), ("last_seen_at", Datetime), ("trust_level", Number), ("group_names", Text)],
+        fields: &[
+            ("username", Text),
+            ("title", Text),
+            ("last_seen_at", Datetime),
+            ("trust_level", Number),
+            ("group_names", Text),
+        ],
         ignore: &[
-            "id", "suspended_at", "suspended_till", "silenced_till", "active", "admin", "moderator", "ip_address", "staged",
+            "id",
+            "suspended_at",
+            "suspended_till",
+            "silenced_till",
+            "active",
+            "admin",
+            "moderator",
+            "ip_address",
+            "staged",
             "secondary_emails",
         ],
         statuses: &[],
@@ -374,7 +616,13 @@ impl Preset {
     pub fn recorded(&self, column: &str) -> Option<Recorded> {
         // A second column of the same name is called `NAME (2)`.
         let plain = match column.rsplit_once(" (") {
-            Some((name, number)) if number.strip_suffix(')').is_some_and(|n| n.parse::<u32>().is_ok()) => name,
+            Some((name, number))
+                if number
+                    .strip_suffix(')')
+                    .is_some_and(|n| n.parse::<u32>().is_ok()) =>
+            {
+                name
+            }
             _ => column,
         };
         let folded = fold(plain);
@@ -385,7 +633,10 @@ impl Preset {
         if let Some((_, custom_type)) = self.fields.iter().find(|(name, _)| is(name)) {
             return Some(Recorded::Field(*custom_type));
         }
-        self.ignore.iter().any(|name| is(name)).then_some(Recorded::Ignore)
+        self.ignore
+            .iter()
+            .any(|name| is(name))
+            .then_some(Recorded::Ignore)
     }
 }
 
@@ -408,7 +659,11 @@ mod tests {
     #[test]
     fn presets_name_fields_that_exist_and_each_column_once() {
         for preset in PRESETS {
-            let mut named: Vec<String> = preset.columns.iter().map(|(column, _)| fold(column)).collect();
+            let mut named: Vec<String> = preset
+                .columns
+                .iter()
+                .map(|(column, _)| fold(column))
+                .collect();
             named.extend(preset.fields.iter().map(|(column, _)| fold(column)));
             named.extend(preset.ignore.iter().map(|column| fold(column)));
             named.sort();

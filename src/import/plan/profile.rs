@@ -1,8 +1,8 @@
 //! What the cells of a column hold, over a whole file. A column with few different values is counted value by value;
 //! one with many is read as every kind of value that it may be, and what can be read is counted.
 
-use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
 use super::propose::is_key;
+use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
 use crate::import::value::{Decimal, decimal_proof, is_mark, read_cell};
 use std::collections::{BTreeMap, HashMap};
 
@@ -144,7 +144,12 @@ impl Tally {
 impl Profile {
     /// A column of a file with so many columns. Every cell is read as each of the kinds that are asked for; the kinds to
     /// try are given up when they do not fit.
-    pub fn new(columns: usize, format: CellFormat, asked: &[CellKind], tried: &[CellKind]) -> Profile {
+    pub fn new(
+        columns: usize,
+        format: CellFormat,
+        asked: &[CellKind],
+        tried: &[CellKind],
+    ) -> Profile {
         let tally = |kind: &CellKind, is_tried| Tally {
             kind: Some(*kind),
             is_tried,
@@ -163,7 +168,9 @@ impl Profile {
                 _ => MAX_WORDS_OF_WIDE,
             },
             format,
-            tallies: asked_for.chain(others.map(|kind| tally(kind, true))).collect(),
+            tallies: asked_for
+                .chain(others.map(|kind| tally(kind, true)))
+                .collect(),
         }
     }
 
@@ -270,5 +277,8 @@ impl Profile {
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().filter(|character| *character != '\0').take(MAX_WORD / 4).collect()
+    text.chars()
+        .filter(|character| *character != '\0')
+        .take(MAX_WORD / 4)
+        .collect()
 }

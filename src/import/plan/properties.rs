@@ -14,25 +14,123 @@ use proptest::prelude::*;
 
 /// Names of columns: of fields, of consent, of programs, and others.
 const NAMES: &[&str] = &[
-    "email", "E-Mail", "Email Address", "Secondary Email", "Work Email", "status", "Status", "State", "Subscription status",
-    "List status", "first_name", "Vorname", "Name", "Full Name", "Last Name", "phone", "Mobile", "country", "CC", "Birthday",
-    "Created", "created_at", "OPTIN_TIME", "CONFIRM_TIME", "UNSUB_TIME", "UNSUB_REASON", "CLEAN_TIME", "Accepts Marketing",
-    "Accepts SMS Marketing", "Newsletter", "Opt-out", "Opt-out date", "Abgemeldet am", "Désinscrit", "Bounced", "Bounces",
-    "Spam complaint", "Double Opt-In", "Consent text", "subscribed_at", "unsubscribed_at", "Tags", "LEID", "EUID", "Plan",
-    "Total Spend", "Delinquent", "Card ID", "uuid", "attributes", "points", "plan", "Points:x", "a=b", "#3", "q\"x", "Имя", "", "x",
-    "custom.points", "custom.nothing", "a very long name of a column, as the questions of a survey are, with a comma",
+    "email",
+    "E-Mail",
+    "Email Address",
+    "Secondary Email",
+    "Work Email",
+    "status",
+    "Status",
+    "State",
+    "Subscription status",
+    "List status",
+    "first_name",
+    "Vorname",
+    "Name",
+    "Full Name",
+    "Last Name",
+    "phone",
+    "Mobile",
+    "country",
+    "CC",
+    "Birthday",
+    "Created",
+    "created_at",
+    "OPTIN_TIME",
+    "CONFIRM_TIME",
+    "UNSUB_TIME",
+    "UNSUB_REASON",
+    "CLEAN_TIME",
+    "Accepts Marketing",
+    "Accepts SMS Marketing",
+    "Newsletter",
+    "Opt-out",
+    "Opt-out date",
+    "Abgemeldet am",
+    "Désinscrit",
+    "Bounced",
+    "Bounces",
+    "Spam complaint",
+    "Double Opt-In",
+    "Consent text",
+    "subscribed_at",
+    "unsubscribed_at",
+    "Tags",
+    "LEID",
+    "EUID",
+    "Plan",
+    "Total Spend",
+    "Delinquent",
+    "Card ID",
+    "uuid",
+    "attributes",
+    "points",
+    "plan",
+    "Points:x",
+    "a=b",
+    "#3",
+    "q\"x",
+    "Имя",
+    "",
+    "x",
+    "custom.points",
+    "custom.nothing",
+    "a very long name of a column, as the questions of a survey are, with a comma",
 ];
 
 /// Values of cells.
 const VALUES: &[&str] = &[
-    "", "", "a@example.com", "ona@example.org", "yes", "no", "1", "0", "TRUE", "x", "✓", "subscribed", "Unsubscribed", "active",
-    "Inactive", "bounced", "Cleaned", "NEVER_SUBSCRIBED", "past_due", "TX", "Archived", "2024-02-03 04:05:06", "2024-02-03",
-    "03/04/2024", "13/04/2024", "12", "12.5", "1.234,5", "1,234", "007", "+37060000000", "Ona", "Lithuania", "LT", "nowhere",
-    "a|b", "[\"a\", \"b\"]", "hard", "soft", "No longer interested", "long long text", "n/a", "NULL",
+    "",
+    "",
+    "a@example.com",
+    "ona@example.org",
+    "yes",
+    "no",
+    "1",
+    "0",
+    "TRUE",
+    "x",
+    "✓",
+    "subscribed",
+    "Unsubscribed",
+    "active",
+    "Inactive",
+    "bounced",
+    "Cleaned",
+    "NEVER_SUBSCRIBED",
+    "past_due",
+    "TX",
+    "Archived",
+    "2024-02-03 04:05:06",
+    "2024-02-03",
+    "03/04/2024",
+    "13/04/2024",
+    "12",
+    "12.5",
+    "1.234,5",
+    "1,234",
+    "007",
+    "+37060000000",
+    "Ona",
+    "Lithuania",
+    "LT",
+    "nowhere",
+    "a|b",
+    "[\"a\", \"b\"]",
+    "hard",
+    "soft",
+    "No longer interested",
+    "long long text",
+    "n/a",
+    "NULL",
 ];
 
 fn options() -> impl Strategy<Value = SubscriberImport> {
-    let others = prop_oneof![Just(None), Just(Some(Others::Ignore)), Just(Some(Others::Field))];
+    let others = prop_oneof![
+        Just(None),
+        Just(Some(Others::Ignore)),
+        Just(Some(Others::Field))
+    ];
     let from = prop_oneof![4 => Just(None), 1 => Just(Some("mailchimp".to_owned())), 1 => Just(Some("stripe".to_owned()))];
     (others, from).prop_map(|(others, from)| SubscriberImport {
         others,
@@ -43,12 +141,21 @@ fn options() -> impl Strategy<Value = SubscriberImport> {
 
 /// A file: the places of its names and of its values in the lists above. A column holds few different values, as columns do.
 fn file() -> impl Strategy<Value = (Vec<String>, Vec<Vec<String>>)> {
-    let column = (0..NAMES.len(), prop::collection::vec(0..VALUES.len(), 1..4), prop::collection::vec(0_usize..4, 0..6));
+    let column = (
+        0..NAMES.len(),
+        prop::collection::vec(0..VALUES.len(), 1..4),
+        prop::collection::vec(0_usize..4, 0..6),
+    );
     prop::collection::vec(column, 1..12).prop_map(|columns| {
-        let names: Vec<String> = columns.iter().map(|(name, ..)| NAMES[*name].to_owned()).collect();
+        let names: Vec<String> = columns
+            .iter()
+            .map(|(name, ..)| NAMES[*name].to_owned())
+            .collect();
         let values = columns.iter().map(|(_, words, cells)| {
             let cells = cells.iter();
-            cells.map(|cell| VALUES[words[cell % words.len()]].to_owned()).collect()
+            cells
+                .map(|cell| VALUES[words[cell % words.len()]].to_owned())
+                .collect()
         });
         (column_names(&names), values.collect())
     })
@@ -73,8 +180,12 @@ fn looked(names: &[String], values: &[Vec<String>], options: &SubscriberImport) 
 
 fn catalogue() -> Catalogue {
     let mut catalogue = Catalogue::default();
-    catalogue.custom_fields.insert("points".to_owned(), CustomType::Number);
-    catalogue.custom_fields.insert("plan".to_owned(), CustomType::Text);
+    catalogue
+        .custom_fields
+        .insert("points".to_owned(), CustomType::Number);
+    catalogue
+        .custom_fields
+        .insert("plan".to_owned(), CustomType::Text);
     catalogue
 }
 

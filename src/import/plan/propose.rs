@@ -1,8 +1,6 @@
 //! What is proposed for columns that have to be settled. Every proposal errs on the side of not addressing people.
 
-use crate::import::value::cell::{CellKind, Fit};
 use super::consent_words::{Aspect, Hint, Topic, read_flag};
-use crate::import::value::dates::DateFormat;
 use super::header::{is_made_up, words_of};
 use super::profile::Profile;
 use super::question::{Change, QuestionKind};
@@ -10,6 +8,8 @@ use super::status_words::{StatusWords, read_status};
 use super::target::Target;
 use super::vocabulary;
 use crate::audience::custom_field::is_code;
+use crate::import::value::cell::{CellKind, Fit};
+use crate::import::value::dates::DateFormat;
 use crate::rule::{CustomType, Status};
 
 /// A longer name of a column is not repeated in options; the column is called by its place.
@@ -18,7 +18,9 @@ const MAX_NAME: usize = 40;
 /// How options call a column: by its name, or by its place where the name is long or would not stay on a line.
 pub fn call(name: &str, position: usize) -> String {
     let is_plain = name.chars().count() <= MAX_NAME
-        && !name.chars().any(|character| character.is_control() || character == '\u{fffd}')
+        && !name
+            .chars()
+            .any(|character| character.is_control() || character == '\u{fffd}')
         && !name.starts_with('#');
     // What stands around "=" and ":" in an option must be told apart.
     if is_plain && !name.is_empty() {
@@ -32,7 +34,8 @@ pub fn call(name: &str, position: usize) -> String {
 pub fn field(profile: &Profile, name: &str, position: usize) -> Vec<Change> {
     let field_type = type_of(profile, name);
     let column = call(name, position);
-    let groups = field_type == CustomType::Number && profile.tally(CellKind::Number).has_groups_only();
+    let groups =
+        field_type == CustomType::Number && profile.tally(CellKind::Number).has_groups_only();
     let point = groups.then(|| Change::DecimalPoint {
         column: column.clone(),
     });
@@ -75,12 +78,21 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
     // A second column of texts holds texts too, whatever they look like.
     let plain = name.rsplit_once(" (").map_or(name, |(plain, _)| plain);
     let field = vocabulary::exact(plain).and_then(Target::builtin);
-    let is_text = |kind| matches!(kind, CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email);
+    let is_text = |kind| {
+        matches!(
+            kind,
+            CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email
+        )
+    };
     match () {
-        () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => CustomType::Text,
+        () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => {
+            CustomType::Text
+        }
         () if is_good(CellKind::Boolean) && !is_count(profile, name) => CustomType::Boolean,
         // Codes keep their leading zeros, and long numbers their last digits, only as text.
-        () if !profile.has_codes && (is_good(CellKind::Number) || profile.tally(CellKind::Number).has_groups_only()) => {
+        () if !profile.has_codes
+            && (is_good(CellKind::Number) || profile.tally(CellKind::Number).has_groups_only()) =>
+        {
             CustomType::Number
         }
         () if !profile.has_codes && is_good(CellKind::Day) => CustomType::Date,
@@ -92,7 +104,14 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
 /// Whether a value is a code rather than a number.
 pub fn is_key(value: &str) -> bool {
     let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
-    let has_zero = || is_code(value) && value.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) && is_digits();
+    let has_zero = || {
+        is_code(value)
+            && value
+                .bytes()
+                .nth(1)
+                .is_some_and(|byte| byte.is_ascii_digit())
+            && is_digits()
+    };
     value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }
 
@@ -118,27 +137,46 @@ fn is_list(profile: &Profile, name: &str) -> bool {
     if !samples.is_empty() && samples.iter().all(is_array) {
         return true;
     }
-    let marks = ["tag", "tags", "label", "labels", "group", "groups", "list", "lists", "segments", "interests", "categories"];
-    let is_named = words_of(name).iter().any(|word| marks.contains(&word.as_str()));
+    let marks = [
+        "tag",
+        "tags",
+        "label",
+        "labels",
+        "group",
+        "groups",
+        "list",
+        "lists",
+        "segments",
+        "interests",
+        "categories",
+    ];
+    let is_named = words_of(name)
+        .iter()
+        .any(|word| marks.contains(&word.as_str()));
     is_named && samples.iter().any(has_bars) || samples.len() > 1 && samples.iter().all(has_bars)
 }
 
 /// Whether zeros and ones are counts: there is only one of them, or the column is called so.
 fn is_count(profile: &Profile, name: &str) -> bool {
     const COUNTS: [&str; 16] = [
-        "count", "number", "orders", "points", "visits", "quantity", "qty", "total", "score", "amount", "level", "rating", "sum",
-        "num", "clicks", "opens",
+        "count", "number", "orders", "points", "visits", "quantity", "qty", "total", "score",
+        "amount", "level", "rating", "sum", "num", "clicks", "opens",
     ];
     let words = profile.words();
-    let are_digits = words.is_some_and(|words| words.keys().all(|word| ["0", "1"].contains(&word.as_str())));
-    let is_named = words_of(name).iter().any(|word| COUNTS.contains(&word.as_str()));
+    let are_digits =
+        words.is_some_and(|words| words.keys().all(|word| ["0", "1"].contains(&word.as_str())));
+    let is_named = words_of(name)
+        .iter()
+        .any(|word| COUNTS.contains(&word.as_str()));
     are_digits && (is_named || words.is_some_and(|words| words.len() < 2))
 }
 
 /// Whether no cell of an opt-in says no: those without a yes are left empty then.
 pub fn has_no_no(profile: &Profile) -> bool {
     let is_yes = |word: &String| read_flag(word) == Some(true);
-    profile.words().is_some_and(|words| !words.is_empty() && words.keys().all(is_yes))
+    profile
+        .words()
+        .is_some_and(|words| !words.is_empty() && words.keys().all(is_yes))
 }
 
 /// The status of people of whom a column tells when or why they left.
@@ -237,7 +275,11 @@ pub fn for_consent(
             changes.extend(fit.and_then(|fit| fit_change(fit, call(name, position))));
             changes
         }
-        (Topic::OptOut | Topic::Bounced | Topic::Complained, Aspect::Reason, _) if !is_reason_taken => to("status_reason"),
+        (Topic::OptOut | Topic::Bounced | Topic::Complained, Aspect::Reason, _)
+            if !is_reason_taken =>
+        {
+            to("status_reason")
+        }
         (_, Aspect::Reason | Aspect::Detail, _) => vec![ignore(name, position)],
         (Topic::OptIn | Topic::Confirmed, _, Content::Status) => {
             let mut changes = to("status");
@@ -269,23 +311,34 @@ pub fn for_unknown(
 ) -> (String, Vec<Change>) {
     let probable = vocabulary::probable(name).and_then(Target::builtin);
     let is_free = |target: &Target| {
-        let fits = target.kind().is_none_or(|kind| !profile.tally(kind).is_mostly_bad());
+        let fits = target
+            .kind()
+            .is_none_or(|kind| !profile.tally(kind).is_mostly_bad());
         kind == QuestionKind::Unknown && profile.filled > 0 && fits && !is_taken(target)
     };
     if let Some(target) = probable.filter(|target| is_free(target))
         && let Some(field) = target.name()
     {
-        return (format!("is probably {field}"), vec![column(name, position, &field)]);
+        return (
+            format!("is probably {field}"),
+            vec![column(name, position, &field)],
+        );
     }
     let email = Target::Builtin("email");
     if !has_email() && is_free(&email) && profile.tally(CellKind::Email).is_all_good() {
-        return ("holds e-mail addresses".to_owned(), vec![column(name, position, "email")]);
+        return (
+            "holds e-mail addresses".to_owned(),
+            vec![column(name, position, "email")],
+        );
     }
     if profile.filled == 0 {
         return ("is empty".to_owned(), vec![ignore(name, position)]);
     }
     if vocabulary::is_technical(name) {
-        return ("is of use to its own program only".to_owned(), vec![ignore(name, position)]);
+        return (
+            "is of use to its own program only".to_owned(),
+            vec![ignore(name, position)],
+        );
     }
     let message = match kind {
         QuestionKind::Again => "means what another column means",
@@ -294,7 +347,10 @@ pub fn for_unknown(
     if is_made_up(name)
         && let Some(name_field) = name_field(profile, &is_free)
     {
-        return ("holds names, it seems".to_owned(), vec![column(name, position, name_field)]);
+        return (
+            "holds names, it seems".to_owned(),
+            vec![column(name, position, name_field)],
+        );
     }
     (message.to_owned(), new_field())
 }
@@ -312,7 +368,9 @@ fn name_field(profile: &Profile, is_free: &dyn Fn(&Target) -> bool) -> Option<&'
     let has_two_words = samples.iter().any(|sample| sample.trim().contains(' '));
     let [first, last] = ["first_name", "last_name"].map(Target::Builtin);
     match () {
-        () if has_two_words && is_free(&Target::FullName) && is_free(&first) && is_free(&last) => Some(vocabulary::FULL_NAME),
+        () if has_two_words && is_free(&Target::FullName) && is_free(&first) && is_free(&last) => {
+            Some(vocabulary::FULL_NAME)
+        }
         () if has_two_words => None,
         () if is_free(&first) && is_free(&Target::FullName) => Some("first_name"),
         () if is_free(&last) && !is_free(&first) => Some("last_name"),

@@ -1,8 +1,8 @@
 //! What has to be settled before an import writes anything, and the options that would settle it. The options are
 //! typed: the command line shows them as flags, the API as fields of its input.
 
-use crate::import::value::dates::DateFormat;
 use super::options::{Others, SubscriberImport};
+use crate::import::value::dates::DateFormat;
 use crate::rule::{CustomType, Status};
 use serde::{Deserialize, Serialize};
 
@@ -157,7 +157,11 @@ impl Change {
         match self {
             Change::From { preset } => format!("from: {}", preset.to_uppercase()),
             Change::Column { column, field } => {
-                format!("columns: [{{column: {}, field: {}}}]", quoted(column), quoted(field))
+                format!(
+                    "columns: [{{column: {}, field: {}}}]",
+                    quoted(column),
+                    quoted(field)
+                )
             }
             Change::Ignore { column } => format!("ignore: [{}]", quoted(column)),
             Change::Field { column, field_type } => {
@@ -169,7 +173,11 @@ impl Change {
                 format!("statuses: [{{word: {}, status: {name}}}]", quoted(word))
             }
             Change::Set { field, value } => {
-                format!("set: [{{field: {}, value: {}}}]", quoted(field), quoted(value))
+                format!(
+                    "set: [{{field: {}, value: {}}}]",
+                    quoted(field),
+                    quoted(value)
+                )
             }
             Change::DateFormat { column, format } => format!(
                 "dateFormats: [{{column: {}, format: {}}}]",

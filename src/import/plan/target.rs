@@ -1,8 +1,8 @@
 //! Where the cells of a column go.
 
-use crate::import::value::cell::CellKind;
 use super::header::fold;
 use super::vocabulary::FULL_NAME;
+use crate::import::value::cell::CellKind;
 use crate::rule::CustomType;
 
 /// The columns that go to built-in fields. Case, blanks, `-` and `_` in a header do not matter.
@@ -52,7 +52,10 @@ pub enum ConsentTarget {
 /// The names of the targets about consent, as options have them.
 const CONSENT_NAMES: [(&str, ConsentTarget); 9] = [
     ("opt_in", ConsentTarget::OptIn { blank_is_no: false }),
-    ("opt_in_or_blank", ConsentTarget::OptIn { blank_is_no: true }),
+    (
+        "opt_in_or_blank",
+        ConsentTarget::OptIn { blank_is_no: true },
+    ),
     ("opt_out", ConsentTarget::OptOut),
     ("confirmed", ConsentTarget::Confirmed),
     ("bounced", ConsentTarget::Bounced),
@@ -104,7 +107,10 @@ impl Target {
     pub fn names() -> impl Iterator<Item = &'static str> {
         let consent = CONSENT_NAMES.into_iter().map(|(name, _)| name);
         let consent = consent.filter(|name| *name != "opt_in_or_blank");
-        BUILTIN_COLUMNS.into_iter().chain([FULL_NAME, GROUPS]).chain(consent)
+        BUILTIN_COLUMNS
+            .into_iter()
+            .chain([FULL_NAME, GROUPS])
+            .chain(consent)
     }
 
     /// Its name in reports, if it goes anywhere.
@@ -127,7 +133,9 @@ impl Target {
     /// Writes all that has to be known to go on with an import later.
     pub fn write(&self) -> String {
         match self {
-            Target::Consent(ConsentTarget::OptIn { blank_is_no: true }) => "opt_in_or_blank".to_owned(),
+            Target::Consent(ConsentTarget::OptIn { blank_is_no: true }) => {
+                "opt_in_or_blank".to_owned()
+            }
             Target::Custom(key, custom_type) => format!("custom.{key}:{}", custom_type.as_str()),
             other => other.name().unwrap_or_default(),
         }
@@ -141,7 +149,10 @@ impl Target {
         match text.strip_prefix("custom.") {
             Some(custom) => {
                 let (key, type_name) = custom.rsplit_once(':')?;
-                Some(Target::Custom(key.to_owned(), CustomType::parse(type_name)?))
+                Some(Target::Custom(
+                    key.to_owned(),
+                    CustomType::parse(type_name)?,
+                ))
             }
             None => Target::builtin(text),
         }
@@ -159,10 +170,14 @@ impl Target {
             Target::Builtin("timezone") => CellKind::Timezone,
             Target::Builtin("birthday") => CellKind::Day,
             Target::Builtin("created_at")
-            | Target::Consent(ConsentTarget::SubscribedAt | ConsentTarget::UnsubscribedAt) => CellKind::Instant,
+            | Target::Consent(ConsentTarget::SubscribedAt | ConsentTarget::UnsubscribedAt) => {
+                CellKind::Instant
+            }
             Target::Builtin("latitude") => CellKind::Latitude,
             Target::Builtin("longitude") => CellKind::Longitude,
-            Target::Builtin(_) | Target::FullName | Target::Consent(ConsentTarget::Reason) => CellKind::Text,
+            Target::Builtin(_) | Target::FullName | Target::Consent(ConsentTarget::Reason) => {
+                CellKind::Text
+            }
             Target::Consent(_) => return None,
             Target::Custom(_, custom_type) => kind_of(*custom_type),
             Target::Groups => CellKind::List,
@@ -173,7 +188,9 @@ impl Target {
     pub fn decides_consent(&self) -> bool {
         match self {
             Target::Builtin(name) => *name == "status",
-            Target::Consent(consent) => !matches!(consent, ConsentTarget::SubscribedAt | ConsentTarget::Reason),
+            Target::Consent(consent) => {
+                !matches!(consent, ConsentTarget::SubscribedAt | ConsentTarget::Reason)
+            }
             _ => false,
         }
     }
@@ -204,15 +221,24 @@ mod tests {
 
     #[test]
     fn targets_are_read_as_they_were_written() {
-        let consent = CONSENT_NAMES.into_iter().map(|(_, target)| Target::Consent(target));
+        let consent = CONSENT_NAMES
+            .into_iter()
+            .map(|(_, target)| Target::Consent(target));
         let builtins = BUILTIN_COLUMNS.into_iter().map(Target::Builtin);
         let custom = Target::Custom("a_b".to_owned(), CustomType::Datetime);
         let others = [Target::FullName, Target::Groups, Target::Nowhere, custom];
         for target in consent.chain(builtins).chain(others) {
-            assert_eq!(Target::read(&target.write()), Some(target.clone()), "{target:?}");
+            assert_eq!(
+                Target::read(&target.write()),
+                Some(target.clone()),
+                "{target:?}"
+            );
         }
         for name in Target::names() {
-            assert!(Target::builtin(name).is_some_and(|target| target.name().as_deref() == Some(name)), "{name}");
+            assert!(
+                Target::builtin(name).is_some_and(|target| target.name().as_deref() == Some(name)),
+                "{name}"
+            );
         }
     }
 }

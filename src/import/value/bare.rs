@@ -18,7 +18,9 @@ pub fn bare(cell: &str) -> Cow<'_, str> {
 
 fn undress(text: &str) -> &str {
     let text = text.trim();
-    let formula = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    let formula = text
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
     if let Some(inner) = formula.filter(|inner| !inner.contains('"')) {
         return inner.trim();
     }
@@ -36,14 +38,60 @@ fn begins_number(text: &str) -> bool {
 
 /// Words that stand for nothing in every column, in exactly this spelling: people are called Null, Nan and Nil.
 const NOTHING: [&str; 26] = [
-    "NULL", "null", "(null)", "<null>", "[null]", "\\N", "N/A", "n/a", "N/a", "#N/A", "#N/A N/A", "NaN", "nan", "<NA>", "<nil>",
-    "undefined", "(none)", "(empty)", "(blank)", "(not set)", "-", "--", "---", "\u{2013}", "\u{2014}", "#NULL!",
+    "NULL",
+    "null",
+    "(null)",
+    "<null>",
+    "[null]",
+    "\\N",
+    "N/A",
+    "n/a",
+    "N/a",
+    "#N/A",
+    "#N/A N/A",
+    "NaN",
+    "nan",
+    "<NA>",
+    "<nil>",
+    "undefined",
+    "(none)",
+    "(empty)",
+    "(blank)",
+    "(not set)",
+    "-",
+    "--",
+    "---",
+    "\u{2013}",
+    "\u{2014}",
+    "#NULL!",
 ];
 
 /// Words that stand for nothing where a text of this kind is no value, in lower case.
 const NOTHING_TYPED: [&str; 24] = [
-    "none", "nil", "na", "n.a.", "nul", "nat", "empty", "blank", "unknown", "not set", "not specified", "not available", "missing",
-    "?", "??", ".", "/", "*", "_", "k.a.", "keine angabe", "unbekannt", "inconnu", "desconocido",
+    "none",
+    "nil",
+    "na",
+    "n.a.",
+    "nul",
+    "nat",
+    "empty",
+    "blank",
+    "unknown",
+    "not set",
+    "not specified",
+    "not available",
+    "missing",
+    "?",
+    "??",
+    ".",
+    "/",
+    "*",
+    "_",
+    "k.a.",
+    "keine angabe",
+    "unbekannt",
+    "inconnu",
+    "desconocido",
 ];
 
 /// Whether a bare text is a word for nothing.
@@ -57,14 +105,15 @@ pub fn is_nothing_typed(text: &str) -> bool {
     is_nothing(text)
         || text.chars().count() <= 16 && {
             let folded = text.to_lowercase();
-            NOTHING_TYPED.contains(&folded.as_str()) || NOTHING.iter().any(|word| word.to_lowercase() == folded)
+            NOTHING_TYPED.contains(&folded.as_str())
+                || NOTHING.iter().any(|word| word.to_lowercase() == folded)
         }
 }
 
 /// What a spreadsheet shows in place of a value that it could not work out.
 const ERRORS: [&str; 13] = [
-    "#ERROR!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#WERT!", "#BEZUG!", "#VALEUR!", "#NOMBRE?",
-    "#VALOR!",
+    "#ERROR!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#WERT!",
+    "#BEZUG!", "#VALEUR!", "#NOMBRE?", "#VALOR!",
 ];
 
 /// Whether a bare text is the mark of an error of a spreadsheet, or a number that the column was too narrow for.
@@ -89,7 +138,8 @@ pub fn is_cut_number(text: &str) -> bool {
 
 /// Returns a text in the form that words are compared in: lower case, no accents, points or blanks around it.
 pub fn fold_word(text: &str) -> String {
-    const NFD: icu_normalizer::DecomposingNormalizerBorrowed<'static> = icu_normalizer::DecomposingNormalizerBorrowed::new_nfd();
+    const NFD: icu_normalizer::DecomposingNormalizerBorrowed<'static> =
+        icu_normalizer::DecomposingNormalizerBorrowed::new_nfd();
     let lower = text.to_lowercase();
     if lower.is_ascii() {
         return lower;

@@ -37,10 +37,28 @@ mod tests {
 
     #[test]
     fn words_of_many_languages() {
-        for yes in ["Yes", "TRUE", "1", "ja", "oui", "Sí", "WAHR", "VRAI", "ИСТИНА", "✓", "✔️", "x", "X", "Да", "EVET"] {
+        for yes in [
+            "Yes",
+            "TRUE",
+            "1",
+            "ja",
+            "oui",
+            "Sí",
+            "WAHR",
+            "VRAI",
+            "ИСТИНА",
+            "✓",
+            "✔️",
+            "x",
+            "X",
+            "Да",
+            "EVET",
+        ] {
             assert_eq!(find_boolean(yes), Some(true), "{yes}");
         }
-        for no in ["No", "false", "0", "nein", "Não", "FALSCH", "ЛОЖЬ", "✗", "FAŁSZ", "HAYIR", "nie"] {
+        for no in [
+            "No", "false", "0", "nein", "Não", "FALSCH", "ЛОЖЬ", "✗", "FAŁSZ", "HAYIR", "nie",
+        ] {
             assert_eq!(find_boolean(no), Some(false), "{no}");
         }
         for neither in ["maybe", "2", "", "yes no", "-"] {

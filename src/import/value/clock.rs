@@ -37,7 +37,10 @@ pub fn find_clock(mut tokens: Vec<Token>) -> Option<Clock> {
     };
     let mut rest = end;
     if let Some((offset, after)) = read_zone(&tokens, end)? {
-        zone = Some(zone.filter(|_| offset.is_none()).unwrap_or(Zone::Offset(offset.unwrap_or(FixedOffset::east_opt(0)?))));
+        zone = Some(
+            zone.filter(|_| offset.is_none())
+                .unwrap_or(Zone::Offset(offset.unwrap_or(FixedOffset::east_opt(0)?))),
+        );
         rest = after;
     }
     let mut date: Vec<Token> = tokens[..start].to_vec();
@@ -56,7 +59,10 @@ pub fn find_clock(mut tokens: Vec<Token>) -> Option<Clock> {
     }
     let after = tokens[rest..].iter();
     let after = after.skip_while(|token| {
-        **token == Token::Blank || token.is('.') || token.is(',') || token.word().is_some_and(|word| AFTER.contains(&word))
+        **token == Token::Blank
+            || token.is('.')
+            || token.is(',')
+            || token.word().is_some_and(|word| AFTER.contains(&word))
     });
     date.extend(after.cloned());
     Some(Clock {
@@ -67,7 +73,9 @@ pub fn find_clock(mut tokens: Vec<Token>) -> Option<Clock> {
 }
 
 /// Words between a day and its time.
-const JOINTS: [&str; 14] = ["t", "at", "um", "a", "alle", "ore", "kl", "klo", "om", "o", "в", "godz", "g", "u"];
+const JOINTS: [&str; 14] = [
+    "t", "at", "um", "a", "alle", "ore", "kl", "klo", "om", "o", "в", "godz", "g", "u",
+];
 
 /// Words behind a time.
 const AFTER: [&str; 5] = ["uhr", "h", "hrs", "uur", "val"];
@@ -95,7 +103,9 @@ fn take_named_zone(tokens: &mut Vec<Token>) -> Option<Zone> {
     if !name.contains('/') {
         return None;
     }
-    let zone = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name))?;
+    let zone = chrono_tz::TZ_VARIANTS
+        .iter()
+        .find(|zone| zone.name().eq_ignore_ascii_case(name))?;
     tokens.truncate(start);
     while tokens.last() == Some(&Token::Blank) {
         tokens.pop();
@@ -120,7 +130,8 @@ fn join_half_days(tokens: &mut Vec<Token>) {
             Some("下午" | "오후" | "午後" | "μμ") => Some(("pm", 1)),
             Some(letter @ ("a" | "p")) => {
                 let rest: Vec<&Token> = tokens[place + 1..].iter().take(4).collect();
-                let has_m = |index: usize| rest.get(index).and_then(|token| token.word()) == Some("m");
+                let has_m =
+                    |index: usize| rest.get(index).and_then(|token| token.word()) == Some("m");
                 let length = match rest.as_slice() {
                     [point, ..] if point.is('.') && has_m(1) => Some(3),
                     [point, Token::Blank, ..] if point.is('.') && has_m(2) => Some(4),
@@ -128,8 +139,13 @@ fn join_half_days(tokens: &mut Vec<Token>) {
                     _ => None,
                 };
                 length.map(|length| {
-                    let has_point = tokens.get(place + length).is_some_and(|token| token.is('.'));
-                    (if letter == "a" { "am" } else { "pm" }, length + usize::from(has_point))
+                    let has_point = tokens
+                        .get(place + length)
+                        .is_some_and(|token| token.is('.'));
+                    (
+                        if letter == "a" { "am" } else { "pm" },
+                        length + usize::from(has_point),
+                    )
                 })
             }
             _ => None,
@@ -144,13 +160,23 @@ fn join_half_days(tokens: &mut Vec<Token>) {
 type Found = (usize, usize, NaiveTime);
 
 /// Finds the time of day: where it starts and ends, and what it is. The outer `None` says that it is no time that there is.
-#[expect(clippy::option_option, reason = "no time at all is another thing than a time that does not exist")]
+#[expect(
+    clippy::option_option,
+    reason = "no time at all is another thing than a time that does not exist"
+)]
 fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
-    let short = |place: usize| tokens.get(place).and_then(Token::digits).filter(|digits| digits.len() <= 2);
+    let short = |place: usize| {
+        tokens
+            .get(place)
+            .and_then(Token::digits)
+            .filter(|digits| digits.len() <= 2)
+    };
     let half_day = |place: usize| {
         let place = place + usize::from(tokens.get(place) == Some(&Token::Blank));
         let word = tokens.get(place).and_then(Token::word)?;
-        ["am", "pm"].contains(&word).then_some((word == "pm", place + 1))
+        ["am", "pm"]
+            .contains(&word)
+            .then_some((word == "pm", place + 1))
     };
     for place in 0..tokens.len() {
         let Some(hour) = short(place) else {
@@ -167,9 +193,14 @@ fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
         };
         let next = tokens.get(place + 1);
         let is_colon = next.is_some_and(|token| token.is(':'));
-        let is_h = next.and_then(Token::word).is_some_and(|word| ["h", "u"].contains(&word));
+        let is_h = next
+            .and_then(Token::word)
+            .is_some_and(|word| ["h", "u"].contains(&word));
         if (is_colon || is_h)
-            && let Some(minute) = tokens.get(place + 2).and_then(Token::digits).filter(|digits| digits.len() == 2 || is_colon && digits.len() == 1)
+            && let Some(minute) = tokens
+                .get(place + 2)
+                .and_then(Token::digits)
+                .filter(|digits| digits.len() == 2 || is_colon && digits.len() == 1)
         {
             let mut end = place + 3;
             let mut second = None;
@@ -179,7 +210,9 @@ fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
             }
             let mut fraction = None;
             if second.is_some()
-                && tokens.get(end).is_some_and(|token| token.is('.') || token.is(','))
+                && tokens
+                    .get(end)
+                    .is_some_and(|token| token.is('.') || token.is(','))
                 && let Some(digits) = tokens.get(end + 1).and_then(Token::digits)
             {
                 fraction = Some(digits);
@@ -187,9 +220,13 @@ fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
             }
             let after = half_day(end);
             let before = before_half_day(tokens, place);
-            let half = after.map(|(is_pm, _)| is_pm).or(before.map(|(is_pm, _)| is_pm));
+            let half = after
+                .map(|(is_pm, _)| is_pm)
+                .or(before.map(|(is_pm, _)| is_pm));
             let end = after.map_or(end, |(_, end)| end);
-            let start = before.filter(|_| after.is_none()).map_or(place, |(_, start)| start);
+            let start = before
+                .filter(|_| after.is_none())
+                .map_or(place, |(_, start)| start);
             let time = make_time(hour, minute, second, fraction, half)?;
             return Some(Some((start, end, time)));
         }
@@ -208,13 +245,18 @@ fn before_half_day(tokens: &[Token], place: usize) -> Option<(bool, usize)> {
         _ => before,
     };
     let word = tokens[before].word()?;
-    ["am", "pm"].contains(&word).then_some((word == "pm", before))
+    ["am", "pm"]
+        .contains(&word)
+        .then_some((word == "pm", before))
 }
 
 /// Finds a time with points, as Finland writes it behind a day: `6.5.2023 7.08`.
 fn find_pointed_time(tokens: &[Token]) -> Option<Found> {
     let start = tokens.iter().rposition(|token| *token == Token::Blank)? + 1;
-    let days = tokens[..start].iter().filter(|token| token.digits().is_some()).count();
+    let days = tokens[..start]
+        .iter()
+        .filter(|token| token.digits().is_some())
+        .count();
     let digits = |place: usize| tokens.get(start + place).and_then(Token::digits);
     let is_point = |place: usize| tokens.get(start + place).is_some_and(|token| token.is('.'));
     let (hour, minute) = (digits(0)?, digits(2).filter(|minute| minute.len() == 2)?);
@@ -227,7 +269,11 @@ fn find_pointed_time(tokens: &[Token]) -> Option<Found> {
         5 if is_point(3) => Some(digits(4)?),
         _ => return None,
     };
-    Some((start, tokens.len(), make_time(hour, minute, second, None, None)?))
+    Some((
+        start,
+        tokens.len(),
+        make_time(hour, minute, second, None, None)?,
+    ))
 }
 
 fn make_time(
@@ -243,8 +289,18 @@ fn make_time(
         Some(is_pm) if (1..=12).contains(&hour) => hour % 12 + if is_pm { 12 } else { 0 },
         Some(_) => return None,
     };
-    let nanos: String = fraction.unwrap_or_default().chars().chain("000000000".chars()).take(9).collect();
-    NaiveTime::from_hms_nano_opt(hour, minute.parse().ok()?, second.unwrap_or("0").parse().ok()?, nanos.parse().ok()?)
+    let nanos: String = fraction
+        .unwrap_or_default()
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
+    NaiveTime::from_hms_nano_opt(
+        hour,
+        minute.parse().ok()?,
+        second.unwrap_or("0").parse().ok()?,
+        nanos.parse().ok()?,
+    )
 }
 
 /// Abbreviations of zones that stand for one distance from UTC, in hours: those of RFC 2822, and those of Europe.
@@ -272,7 +328,10 @@ const ABBREVIATIONS: [(&str, i32); 19] = [
 
 /// Reads the zone behind a time: its distance from UTC, and where it ends. The outer `None` says that it is no distance
 /// that there is.
-#[expect(clippy::option_option, reason = "no zone at all is another thing than a zone that does not exist")]
+#[expect(
+    clippy::option_option,
+    reason = "no zone at all is another thing than a zone that does not exist"
+)]
 fn read_zone(tokens: &[Token], start: usize) -> Option<Option<(Option<FixedOffset>, usize)>> {
     let blank = usize::from(tokens.get(start) == Some(&Token::Blank));
     let mut place = start + blank;
@@ -311,5 +370,8 @@ fn read_zone(tokens: &[Token], start: usize) -> Option<Option<(Option<FixedOffse
     {
         end += 2;
     }
-    Some(Some((FixedOffset::east_opt(sign * (hours * 3_600 + minutes * 60)), end)))
+    Some(Some((
+        FixedOffset::east_opt(sign * (hours * 3_600 + minutes * 60)),
+        end,
+    )))
 }

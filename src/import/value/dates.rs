@@ -77,7 +77,9 @@ impl DateFormat {
             let (length, part) = match word {
                 Some((word, part)) => (word.len(), *part),
                 None if character.is_alphanumeric() => {
-                    return refused("its words are yyyy, yy, mm (month), dd, HH, MM (minutes) and SS");
+                    return refused(
+                        "its words are yyyy, yy, mm (month), dd, HH, MM (minutes) and SS",
+                    );
                 }
                 None => (character.len_utf8(), Part::Character(character)),
             };
@@ -160,9 +162,14 @@ impl DateFormat {
         let year = place(Part::Year).or(place(Part::ShortYear))?;
         let first = day.min(month);
         match self.parts.get(first + 1) {
-            Some(Part::Character(separator)) if year > first => {
-                Some((if day < month { Order::DayFirst } else { Order::MonthFirst }, *separator))
-            }
+            Some(Part::Character(separator)) if year > first => Some((
+                if day < month {
+                    Order::DayFirst
+                } else {
+                    Order::MonthFirst
+                },
+                *separator,
+            )),
             _ => None,
         }
     }
@@ -174,14 +181,18 @@ impl DateFormat {
 
 /// Reads days since a day, with a fraction for the time.
 fn read_serial(text: &str, since: NaiveDate) -> Option<NaiveDateTime> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',');
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',');
     let days: f64 = text.replace(',', ".").parse().ok()?;
     let milliseconds = (days * 86_400_000.0).round();
     // A spreadsheet takes no year beyond 9999.
     if !is_number || !(1.0..2_958_466.0).contains(&days) {
         return None;
     }
-    since.and_hms_opt(0, 0, 0)?.checked_add_signed(Duration::milliseconds(milliseconds as i64))
+    since
+        .and_hms_opt(0, 0, 0)?
+        .checked_add_signed(Duration::milliseconds(milliseconds as i64))
 }
 
 impl TryFrom<String> for DateFormat {
@@ -243,7 +254,8 @@ impl DateReader {
             return Ok(instant);
         }
         if let Some(moment) = self.as_named(text) {
-            let has_time = self.format.as_ref().is_some_and(DateFormat::has_time) || moment.time() != NaiveTime::MIN;
+            let has_time = self.format.as_ref().is_some_and(DateFormat::has_time)
+                || moment.time() != NaiveTime::MIN;
             let local = Local {
                 date: moment.date(),
                 time: has_time.then(|| moment.time()),
@@ -289,10 +301,14 @@ impl DateReader {
         };
         match zone.from_local_datetime(&moment) {
             // The zone may carry a day at the border out of the range.
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => Ok(check_moment(instant.to_utc())?),
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
+                Ok(check_moment(instant.to_utc())?)
+            }
             LocalResult::None if local.time.is_none() => {
                 // A day that begins later than midnight, as some do when clocks are changed.
-                let later = zone.from_local_datetime(&(moment + Duration::hours(1))).earliest();
+                let later = zone
+                    .from_local_datetime(&(moment + Duration::hours(1)))
+                    .earliest();
                 later
                     .map(|instant| instant.to_utc())
                     .ok_or_else(|| BadCell::new(format!("expected a time, found \"{text}\"")))
@@ -304,10 +320,23 @@ impl DateReader {
     }
 
     /// Why a cell cannot be read, with the formats in which it could be.
-    fn bad(&self, reading: &Reading, text: &str, what: &str, example: &str, plain: Option<String>) -> BadCell {
-        let named = self.format.as_ref().filter(|format| format.order().is_some());
+    fn bad(
+        &self,
+        reading: &Reading,
+        text: &str,
+        what: &str,
+        example: &str,
+        plain: Option<String>,
+    ) -> BadCell {
+        let named = self
+            .format
+            .as_ref()
+            .filter(|format| format.order().is_some());
         let expected = match (named, plain) {
-            (Some(format), _) => format!("expected {what} as {} or such as {example}, found \"{text}\"", format.as_str()),
+            (Some(format), _) => format!(
+                "expected {what} as {} or such as {example}, found \"{text}\"",
+                format.as_str()
+            ),
             (None, Some(plain)) => plain,
             (None, None) => format!("expected {what} such as {example}, found \"{text}\""),
         };
@@ -316,7 +345,10 @@ impl DateReader {
                 separator,
                 is_short_year,
                 orders,
-            } => orders.iter().filter_map(|order| format_of(*order, *separator, *is_short_year)).collect(),
+            } => orders
+                .iter()
+                .filter_map(|order| format_of(*order, *separator, *is_short_year))
+                .collect(),
             Reading::ShortYear => vec!["yy"],
             Reading::Serial => vec!["excel"],
             Reading::NoYear => return BadCell::new(format!("{expected}, which has no year")),
@@ -363,10 +395,7 @@ mod tests {
 
     fn reader(format: Option<&str>, zone: Tz) -> DateReader {
         let format = format.map(|format| DateFormat::parse(format).expect("a format"));
-        DateReader {
-            format,
-            zone,
-        }
+        DateReader { format, zone }
     }
 
     fn fits(bad: &BadCell) -> Vec<&'static str> {
@@ -385,7 +414,14 @@ mod tests {
             assert_eq!(german.day(text), Ok(day), "{text}");
         }
         assert_eq!(german.day(""), Ok(None));
-        for wrong in ["01/03/2026", "31.02.2026", "1.3.26", "1.3.20266", "01.03.2026 x", "0.1.2026"] {
+        for wrong in [
+            "01/03/2026",
+            "31.02.2026",
+            "1.3.26",
+            "1.3.20266",
+            "01.03.2026 x",
+            "0.1.2026",
+        ] {
             assert!(german.day(wrong).is_err(), "{wrong}");
         }
         let american = reader(Some("mm/dd/yyyy"), Tz::UTC);
@@ -397,10 +433,26 @@ mod tests {
     fn an_ambiguous_day_is_not_guessed() {
         let none = reader(None, Tz::UTC);
         for (text, formats, end) in [
-            ("03/04/2026", &["dd/mm/yyyy", "mm/dd/yyyy"][..], "is it dd/mm/yyyy or mm/dd/yyyy? name the date format"),
-            ("13/04/2026", &["dd/mm/yyyy"], "is it dd/mm/yyyy? name the date format"),
-            ("4-13-26", &["mm-dd-yy"], "is it mm-dd-yy? name the date format"),
-            ("14-Mar-12", &["yy"], "which century is it? name the date format"),
+            (
+                "03/04/2026",
+                &["dd/mm/yyyy", "mm/dd/yyyy"][..],
+                "is it dd/mm/yyyy or mm/dd/yyyy? name the date format",
+            ),
+            (
+                "13/04/2026",
+                &["dd/mm/yyyy"],
+                "is it dd/mm/yyyy? name the date format",
+            ),
+            (
+                "4-13-26",
+                &["mm-dd-yy"],
+                "is it mm-dd-yy? name the date format",
+            ),
+            (
+                "14-Mar-12",
+                &["yy"],
+                "which century is it? name the date format",
+            ),
             ("45052", &["excel"], "is it excel? name the date format"),
             ("03/14", &[], "which has no year"),
             ("soon", &[], "found \"soon\""),
@@ -409,7 +461,10 @@ mod tests {
             assert_eq!(fits(&bad), formats, "{text}");
             assert!(bad.reason.ends_with(end), "{}", bad.reason);
             for format in formats {
-                assert!(reader(Some(format), Tz::UTC).day(text).is_ok(), "{text} {format}");
+                assert!(
+                    reader(Some(format), Tz::UTC).day(text).is_ok(),
+                    "{text} {format}"
+                );
             }
         }
     }
@@ -417,7 +472,11 @@ mod tests {
     #[test]
     fn times_are_of_the_zone() {
         let vilnius = reader(Some("dd.mm.yyyy HH:MM"), Tz::Europe__Vilnius);
-        let read = |text: &str| vilnius.instant(text).map(|instant| instant.map(|i| i.to_rfc3339()));
+        let read = |text: &str| {
+            vilnius
+                .instant(text)
+                .map(|instant| instant.map(|i| i.to_rfc3339()))
+        };
         for (text, instant) in [
             ("01.07.2026 12:00", "2026-07-01T09:00:00+00:00"),
             ("2026-07-01T12:00:00Z", "2026-07-01T12:00:00+00:00"),
@@ -437,8 +496,15 @@ mod tests {
     #[test]
     fn days_that_a_spreadsheet_counts() {
         let excel = reader(Some("excel"), Tz::UTC);
-        let read = |text: &str| excel.instant(text).map(|instant| instant.map(|i| i.to_rfc3339()));
-        assert_eq!(read("45052.297"), Ok(Some("2023-05-06T07:07:40.800+00:00".to_owned())));
+        let read = |text: &str| {
+            excel
+                .instant(text)
+                .map(|instant| instant.map(|i| i.to_rfc3339()))
+        };
+        assert_eq!(
+            read("45052.297"),
+            Ok(Some("2023-05-06T07:07:40.800+00:00".to_owned()))
+        );
         assert_eq!(excel.day("31120"), Ok(NaiveDate::from_ymd_opt(1985, 3, 14)));
         let mac = reader(Some("excel-1904"), Tz::UTC);
         assert_eq!(mac.day("29658"), Ok(NaiveDate::from_ymd_opt(1985, 3, 14)));
@@ -447,7 +513,15 @@ mod tests {
 
     #[test]
     fn formats_that_make_no_sense() {
-        for wrong in ["", "dd.mm", "dd.mm.yy yyyy", "yyyy-mm-dd dd", "yyyy-mm-dd MM", "Day m yyyy", "yyyy mm dd HH:SS"] {
+        for wrong in [
+            "",
+            "dd.mm",
+            "dd.mm.yy yyyy",
+            "yyyy-mm-dd dd",
+            "yyyy-mm-dd MM",
+            "Day m yyyy",
+            "yyyy mm dd HH:SS",
+        ] {
             assert!(DateFormat::parse(wrong).is_err(), "{wrong}");
         }
         let kept = serde_json::to_string(&DateFormat::parse("d/m/yyyy").expect("a format"));

@@ -12,9 +12,14 @@ pub fn read_email(text: &str) -> CellOutcome<String> {
     let several = split(text);
     if several.len() > 1
         && several.iter().all(|part| part.contains('@'))
-        && let Some(first) = several.iter().find_map(|part| read_one(part).and_then(CellOutcome::value))
+        && let Some(first) = several
+            .iter()
+            .find_map(|part| read_one(part).and_then(CellOutcome::value))
     {
-        let message = format!("found {} addresses in one cell; {first}, the first, is used", several.len());
+        let message = format!(
+            "found {} addresses in one cell; {first}, the first, is used",
+            several.len()
+        );
         return CellOutcome::Remark(first, message);
     }
     let reason = clean_email(peel(text)).err();
@@ -44,10 +49,17 @@ fn peel(text: &str) -> &str {
     }
     loop {
         let start = rest.len();
-        rest = rest.trim_matches(|character: char| character.is_whitespace() || AROUND.contains(character));
-        rest = rest.trim_end_matches(['.', ',', ';', ':']).trim_start_matches([',', ';', ':']);
+        rest = rest.trim_matches(|character: char| {
+            character.is_whitespace() || AROUND.contains(character)
+        });
+        rest = rest
+            .trim_end_matches(['.', ',', ';', ':'])
+            .trim_start_matches([',', ';', ':']);
         for scheme in ["mailto:", "email:", "e-mail:", "smtp:"] {
-            if rest.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)) {
+            if rest
+                .get(..scheme.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+            {
                 rest = &rest[scheme.len()..];
                 rest = rest.split('?').next().unwrap_or(rest);
             }
@@ -59,13 +71,20 @@ fn peel(text: &str) -> &str {
 }
 
 /// What people put around an address.
-const AROUND: &str = "\"'`\u{b4}\u{2018}\u{2019}\u{201a}\u{201c}\u{201d}\u{201e}\u{ab}\u{bb}<>()[]{}";
+const AROUND: &str =
+    "\"'`\u{b4}\u{2018}\u{2019}\u{201a}\u{201c}\u{201d}\u{201e}\u{ab}\u{bb}<>()[]{}";
 
 /// Cuts a text with several addresses into them.
 fn split(text: &str) -> Vec<String> {
-    let as_json = text.starts_with('[').then(|| serde_json::from_str::<Vec<Value>>(text).ok()).flatten();
+    let as_json = text
+        .starts_with('[')
+        .then(|| serde_json::from_str::<Vec<Value>>(text).ok())
+        .flatten();
     if let Some(items) = as_json {
-        return items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+        return items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect();
     }
     // Names in quotes may hold commas.
     let mut is_quoted = false;
@@ -78,20 +97,53 @@ fn split(text: &str) -> Vec<String> {
             _ => parts.push(String::new()),
         }
     }
-    let mut parts: Vec<String> = parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<String> = parts
+        .iter()
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect();
     if let [only] = parts.as_slice()
         && !only.contains('<')
     {
         parts = only.split_whitespace().map(str::to_owned).collect();
     }
-    parts.iter().map(|part| part.trim_matches(':').trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    parts
+        .iter()
+        .map(|part| part.trim_matches(':').trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 /// The domains of the largest providers, of which others are slips of the finger.
 const PROVIDERS: [&str; 28] = [
-    "gmail.com", "googlemail.com", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "outlook.com", "live.com", "msn.com", "yahoo.com", "yahoo.co.uk",
-    "yahoo.fr", "yahoo.de", "ymail.com", "icloud.com", "me.com", "mac.com", "aol.com", "gmx.de", "gmx.net", "gmx.at", "web.de",
-    "t-online.de", "orange.fr", "free.fr", "mail.com", "mail.ru", "protonmail.com", "proton.me",
+    "gmail.com",
+    "googlemail.com",
+    "hotmail.com",
+    "hotmail.co.uk",
+    "hotmail.fr",
+    "outlook.com",
+    "live.com",
+    "msn.com",
+    "yahoo.com",
+    "yahoo.co.uk",
+    "yahoo.fr",
+    "yahoo.de",
+    "ymail.com",
+    "icloud.com",
+    "me.com",
+    "mac.com",
+    "aol.com",
+    "gmx.de",
+    "gmx.net",
+    "gmx.at",
+    "web.de",
+    "t-online.de",
+    "orange.fr",
+    "free.fr",
+    "mail.com",
+    "mail.ru",
+    "protonmail.com",
+    "proton.me",
 ];
 
 /// Ends of domains that no domain has, and what was meant.
@@ -113,12 +165,33 @@ fn suspicion(email: &str) -> Option<String> {
     if PROVIDERS.contains(&domain) {
         return None;
     }
-    let end = ENDS.iter().find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
+    let end = ENDS
+        .iter()
+        .find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
     let near = || {
-        let is_near = |provider: &&&str| provider.len() >= 8 && strsim::damerau_levenshtein(provider, domain) == 1;
+        let is_near = |provider: &&&str| {
+            provider.len() >= 8 && strsim::damerau_levenshtein(provider, domain) == 1
+        };
         // "email.com" and others that exist differ from a provider by one letter.
-        let exists = ["email.com", "gmx.com", "ymail.com", "hotmail.de", "hotmail.it", "hotmail.es", "yahoo.it", "yahoo.es", "yahoo.ca", "yahoo.in", "yahoo.co", "fmail.com"];
-        PROVIDERS.iter().find(is_near).filter(|_| !exists.contains(&domain)).map(|provider| (*provider).to_owned())
+        let exists = [
+            "email.com",
+            "gmx.com",
+            "ymail.com",
+            "hotmail.de",
+            "hotmail.it",
+            "hotmail.es",
+            "yahoo.it",
+            "yahoo.es",
+            "yahoo.ca",
+            "yahoo.in",
+            "yahoo.co",
+            "fmail.com",
+        ];
+        PROVIDERS
+            .iter()
+            .find(is_near)
+            .filter(|_| !exists.contains(&domain))
+            .map(|provider| (*provider).to_owned())
     };
     if let Some(meant) = end.or_else(near) {
         return Some(format!("is {email} mistyped? {local}@{meant} is likelier"));
@@ -126,9 +199,14 @@ fn suspicion(email: &str) -> Option<String> {
     let shown = crate::text::show_domain(domain);
     let mixes = shown.split('.').any(|label| {
         let has_latin = label.bytes().any(|byte| byte.is_ascii_alphabetic());
-        has_latin && label.chars().any(|letter| ('\u{370}'..='\u{52f}').contains(&letter))
+        has_latin
+            && label
+                .chars()
+                .any(|letter| ('\u{370}'..='\u{52f}').contains(&letter))
     });
-    mixes.then(|| format!("the domain of {email} mixes letters of two scripts, as only forged ones do"))
+    mixes.then(|| {
+        format!("the domain of {email} mixes letters of two scripts, as only forged ones do")
+    })
 }
 
 #[cfg(test)]
@@ -154,14 +232,22 @@ mod tests {
             "(ona@example.com)",
             "ona@example.com\r\n",
         ] {
-            assert_eq!(read_email(text), CellOutcome::Value("ona@example.com".to_owned()), "{text}");
+            assert_eq!(
+                read_email(text),
+                CellOutcome::Value("ona@example.com".to_owned()),
+                "{text}"
+            );
         }
         for (text, email) in [
             ("o'na@example.com", "o'na@example.com"),
             ("ona@žuvis.example.com", "ona@xn--uvis-kbb.example.com"),
             ("ona+tag@example.com", "ona+tag@example.com"),
         ] {
-            assert_eq!(read_email(text), CellOutcome::Value(email.to_owned()), "{text}");
+            assert_eq!(
+                read_email(text),
+                CellOutcome::Value(email.to_owned()),
+                "{text}"
+            );
         }
     }
 
@@ -189,10 +275,23 @@ mod tests {
     #[test]
     fn what_is_no_address() {
         for text in [
-            "ona@example", "ona@@example.com", "ona @example.com", "ona b@example.com", "ona(at)example.com", "ona@example..com", "ona@example,com",
-            "Ona", "@example.com", "a@example.com and others", "http://example.com/@ona",
+            "ona@example",
+            "ona@@example.com",
+            "ona @example.com",
+            "ona b@example.com",
+            "ona(at)example.com",
+            "ona@example..com",
+            "ona@example,com",
+            "Ona",
+            "@example.com",
+            "a@example.com and others",
+            "http://example.com/@ona",
         ] {
-            assert!(matches!(read_email(text), CellOutcome::Bad(_)), "{text}: {:?}", read_email(text));
+            assert!(
+                matches!(read_email(text), CellOutcome::Bad(_)),
+                "{text}: {:?}",
+                read_email(text)
+            );
         }
     }
 
@@ -212,9 +311,15 @@ mod tests {
                 other => panic!("{text}: {other:?}"),
             }
         }
-        assert!(matches!(read_email("ona29@exаmple.com"), CellOutcome::Remark(..)));
+        assert!(matches!(
+            read_email("ona29@exаmple.com"),
+            CellOutcome::Remark(..)
+        ));
         for right in ["a@email.com", "a@mail.com", "a@gmx.com", "a@žuvis.lt"] {
-            assert!(matches!(read_email(right), CellOutcome::Value(_)), "{right}");
+            assert!(
+                matches!(read_email(right), CellOutcome::Value(_)),
+                "{right}"
+            );
         }
     }
 }

@@ -9,18 +9,26 @@ pub fn read_items(text: &str, split: Option<char>) -> Result<Vec<String>, String
         return items;
     }
     if split.is_none() && (text.starts_with('"') || text.starts_with('{') && text.ends_with('}')) {
-        let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let inner = text
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
         let is_quoted = inner.is_none();
         let cut = cut(inner.unwrap_or(text), &[',', ';', '|']);
         // One text that begins with a quote is a list of one, unless items follow it without quotes.
-        if let Some(items) = cut.filter(|items| !is_quoted || items.iter().all(|(_, quoted)| *quoted)) {
+        if let Some(items) =
+            cut.filter(|items| !is_quoted || items.iter().all(|(_, quoted)| *quoted))
+        {
             return Ok(kept(items));
         }
     }
     let split = split.unwrap_or('|');
     Ok(match cut(text, &[split]) {
         Some(items) => kept(items),
-        None => kept(text.split(split).map(|item| (item.to_owned(), false)).collect()),
+        None => kept(
+            text.split(split)
+                .map(|item| (item.to_owned(), false))
+                .collect(),
+        ),
     })
 }
 
@@ -33,9 +41,18 @@ fn kept(items: Vec<(String, bool)>) -> Vec<String> {
 fn read_array(text: &str) -> Option<Result<Vec<String>, String>> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
     if let Ok(items) = serde_json::from_str::<Vec<Value>>(text) {
-        return Some(items.iter().map(item_of).filter(|item| !matches!(item, Ok(text) if text.trim().is_empty())).collect());
+        return Some(
+            items
+                .iter()
+                .map(item_of)
+                .filter(|item| !matches!(item, Ok(text) if text.trim().is_empty()))
+                .collect(),
+        );
     }
-    let items = cut(&inner.replace("', '", "\", \"").replace(['\''], "\""), &[','])?;
+    let items = cut(
+        &inner.replace("', '", "\", \"").replace(['\''], "\""),
+        &[','],
+    )?;
     Some(Ok(kept(items)))
 }
 
@@ -47,8 +64,11 @@ fn item_of(item: &Value) -> Result<String, String> {
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Null => Ok(String::new()),
         Value::Object(object) => {
-            let name = ["name", "title", "label", "value", "slug", "key"].iter().find_map(|key| object.get(*key)?.as_str());
-            name.map(str::to_owned).ok_or_else(|| format!("expected a list of texts, found {item} in it"))
+            let name = ["name", "title", "label", "value", "slug", "key"]
+                .iter()
+                .find_map(|key| object.get(*key)?.as_str());
+            name.map(str::to_owned)
+                .ok_or_else(|| format!("expected a list of texts, found {item} in it"))
         }
         Value::Array(_) => Err(format!("expected a list of texts, found {item} in it")),
     }
@@ -116,7 +136,11 @@ mod tests {
             ("retail, vip,", Some(','), &["retail", "vip"]),
             ("a;b;;c", Some(';'), &["a", "b", "c"]),
             ("\"VIP\",\"Blog, weekly\"", None, &["VIP", "Blog, weekly"]),
-            ("\"VIP\", \"Blog, weekly\"", Some(','), &["VIP", "Blog, weekly"]),
+            (
+                "\"VIP\", \"Blog, weekly\"",
+                Some(','),
+                &["VIP", "Blog, weekly"],
+            ),
             ("\"VIP\"", None, &["VIP"]),
             ("VIP,\"Blog, weekly\"", Some(','), &["VIP", "Blog, weekly"]),
             ("[\"vip\", \"blog\"]", None, &["vip", "blog"]),

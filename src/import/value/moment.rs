@@ -73,13 +73,20 @@ const MAX_LENGTH: usize = 80;
 /// Reads a text.
 pub fn read_moment(text: &str, hints: &Hints) -> Reading {
     let text = text.trim().trim_matches('"').trim();
-    if text.is_empty() || text.len() > MAX_LENGTH || !text.bytes().any(|byte| byte.is_ascii_digit()) && text.is_ascii() {
+    if text.is_empty()
+        || text.len() > MAX_LENGTH
+        || !text.bytes().any(|byte| byte.is_ascii_digit()) && text.is_ascii()
+    {
         return Reading::Unknown;
     }
     if is_placeholder(text) {
         return Reading::Nothing;
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.matches('.').count() <= 1 {
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.matches('.').count() <= 1
+    {
         return read_digits(text);
     }
     let tokens = tokenize(&prepare(text));
@@ -112,7 +119,9 @@ fn is_placeholder(text: &str) -> bool {
     ];
     let digits = text.bytes().filter(u8::is_ascii_digit);
     let mut letters = text.chars().filter(|character| character.is_alphabetic());
-    digits.clone().count() >= 4 && digits.clone().all(|digit| digit == b'0') && letters.all(|letter| "TZ".contains(letter))
+    digits.clone().count() >= 4
+        && digits.clone().all(|digit| digit == b'0')
+        && letters.all(|letter| "TZ".contains(letter))
         || FIRST.contains(&text)
 }
 
@@ -124,11 +133,13 @@ fn read_digits(text: &str) -> Reading {
     };
     let local = |format: &str| {
         let moment = NaiveDateTime::parse_from_str(whole, format).ok()?;
-        (1_900..2_100).contains(&moment.year()).then_some(Reading::Local(Local {
-            date: moment.date(),
-            time: Some(moment.time()),
-            zone: None,
-        }))
+        (1_900..2_100)
+            .contains(&moment.year())
+            .then_some(Reading::Local(Local {
+                date: moment.date(),
+                time: Some(moment.time()),
+                zone: None,
+            }))
     };
     let instant = |instant: Option<DateTime<Utc>>| instant.map(Reading::Instant);
     let has_fraction = text.contains('.');
@@ -146,8 +157,15 @@ fn read_digits(text: &str) -> Reading {
             })
         }
         9 | 10 => {
-            let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-            instant(DateTime::from_timestamp(number, digits.parse().unwrap_or(0)))
+            let digits: String = fraction
+                .chars()
+                .chain("000000000".chars())
+                .take(9)
+                .collect();
+            instant(DateTime::from_timestamp(
+                number,
+                digits.parse().unwrap_or(0),
+            ))
         }
         12 if !has_fraction => local("%Y%m%d%H%M"),
         13 => instant(DateTime::from_timestamp_millis(number)),
@@ -218,10 +236,18 @@ fn tokenize(text: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for character in folded.chars() {
         match (tokens.last_mut(), character) {
-            (Some(Token::Number(digits)), character) if character.is_ascii_digit() => digits.push(character),
-            (_, character) if character.is_ascii_digit() => tokens.push(Token::Number(character.to_string())),
-            (Some(Token::Word(word)), character) if character.is_alphabetic() => word.push(character),
-            (_, character) if character.is_alphabetic() => tokens.push(Token::Word(character.to_string())),
+            (Some(Token::Number(digits)), character) if character.is_ascii_digit() => {
+                digits.push(character)
+            }
+            (_, character) if character.is_ascii_digit() => {
+                tokens.push(Token::Number(character.to_string()))
+            }
+            (Some(Token::Word(word)), character) if character.is_alphabetic() => {
+                word.push(character)
+            }
+            (_, character) if character.is_alphabetic() => {
+                tokens.push(Token::Word(character.to_string()))
+            }
             (Some(Token::Blank), character) if character.is_whitespace() => {}
             (_, character) if character.is_whitespace() => tokens.push(Token::Blank),
             (_, character) => tokens.push(Token::Mark(character)),
@@ -232,8 +258,8 @@ fn tokenize(text: &str) -> Vec<Token> {
 
 /// Words between the parts of a day: "6 de mayo de 2023", "May 6th", "2023 m. gegužės 6 d.", "6 мая 2023 г.".
 const FILLERS: [&str; 24] = [
-    "de", "del", "of", "the", "st", "nd", "rd", "th", "er", "º", "ª", "o", "a", "m", "d", "g", "г", "года", "року", "р", "di", "den", "den.",
-    "um",
+    "de", "del", "of", "the", "st", "nd", "rd", "th", "er", "º", "ª", "o", "a", "m", "d", "g", "г",
+    "года", "року", "р", "di", "den", "den.", "um",
 ];
 
 /// Reads the tokens of a day.
@@ -281,7 +307,9 @@ fn with_name(month: u32, first: &str, second: &str, hints: &Hints) -> Result<Nai
     match (first.len(), second.len()) {
         (1 | 2, 4) => day_of(second, month, first),
         (4, 1 | 2) => day_of(first, month, second),
-        (1 | 2, 2) => short_year(second, hints).and_then(|year| day_of(&year.to_string(), month, first)),
+        (1 | 2, 2) => {
+            short_year(second, hints).and_then(|year| day_of(&year.to_string(), month, first))
+        }
         _ => Err(Reading::Unknown),
     }
 }
@@ -299,7 +327,10 @@ fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<Naiv
         [4, 1 | 2, 1 | 2] => day(first, second, third),
         [1 | 2, 1 | 2, 2 | 4] => {
             // No country writes the month first and points between: that order need not be said.
-            let said = hints.order.filter(|(_, between)| *between == separator).map(|(order, _)| order);
+            let said = hints
+                .order
+                .filter(|(_, between)| *between == separator)
+                .map(|(order, _)| order);
             let order = said.or((separator == '.').then_some(Order::DayFirst));
             let read = |order| match order {
                 Order::DayFirst => (second, first),
@@ -317,11 +348,13 @@ fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<Naiv
                     return read_day;
                 }
             }
-            let orders = [Order::DayFirst, Order::MonthFirst].into_iter().filter(|order| {
-                let (month, day_of_month) = read(*order);
-                let year = if is_short_year { "2000" } else { third };
-                day(year, month, day_of_month).is_ok()
-            });
+            let orders = [Order::DayFirst, Order::MonthFirst]
+                .into_iter()
+                .filter(|order| {
+                    let (month, day_of_month) = read(*order);
+                    let year = if is_short_year { "2000" } else { third };
+                    day(year, month, day_of_month).is_ok()
+                });
             let orders: Vec<Order> = orders.collect();
             Err(match orders.is_empty() {
                 true => Reading::Unknown,
@@ -341,12 +374,20 @@ fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<Naiv
 fn short_year(digits: &str, hints: &Hints) -> Result<i32, Reading> {
     let year = full_year(digits.parse().map_err(|_| Reading::Unknown)?);
     let is_clear = year < 2_000 || year <= 2_030 && !hints.is_day;
-    if is_clear || hints.reads_short_years { Ok(year) } else { Err(Reading::ShortYear) }
+    if is_clear || hints.reads_short_years {
+        Ok(year)
+    } else {
+        Err(Reading::ShortYear)
+    }
 }
 
 /// The year that two digits stand for: one from 1950 to 2049.
 pub fn full_year(digits: i32) -> i32 {
-    if digits < 50 { 2_000 + digits } else { 1_900 + digits }
+    if digits < 50 {
+        2_000 + digits
+    } else {
+        1_900 + digits
+    }
 }
 
 #[cfg(test)]
@@ -368,12 +409,22 @@ mod tests {
                 let local = date.and_time(time.unwrap_or_default());
                 match zone {
                     Some(Zone::Offset(offset)) => {
-                        let instant = offset.from_local_datetime(&local).single().expect("an instant");
-                        instant.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+                        let instant = offset
+                            .from_local_datetime(&local)
+                            .single()
+                            .expect("an instant");
+                        instant
+                            .to_utc()
+                            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
                     }
                     Some(Zone::Named(zone)) => {
-                        let instant = zone.from_local_datetime(&local).single().expect("an instant");
-                        instant.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
+                        let instant = zone
+                            .from_local_datetime(&local)
+                            .single()
+                            .expect("an instant");
+                        instant
+                            .to_utc()
+                            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
                     }
                     None if time.is_none() => date.to_string(),
                     None => local.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
@@ -409,8 +460,14 @@ mod tests {
             ("2023-05-06", "2023-05-06"),
             ("2023-5-6", "2023-05-06"),
             ("2023-05-06 07:08:09.123456", "2023-05-06T07:08:09.123456"),
-            ("2023-05-06 07:08:09.123456 +0000 UTC", "2023-05-06T07:08:09.123456Z"),
-            ("2023-05-06 09:08:09.5 +0200 EET", "2023-05-06T07:08:09.500Z"),
+            (
+                "2023-05-06 07:08:09.123456 +0000 UTC",
+                "2023-05-06T07:08:09.123456Z",
+            ),
+            (
+                "2023-05-06 09:08:09.5 +0200 EET",
+                "2023-05-06T07:08:09.500Z",
+            ),
             ("2023-05-06 07:08:09 +0000 UTC m=+0.000012", utc),
             ("2023/05/06 07:08:09", local),
             ("2023.05.06", "2023-05-06"),
@@ -444,7 +501,10 @@ mod tests {
             ("Sat, 06 May 2023 07:08:09 +0000", utc),
             ("Sat, 6 May 2023 07:08:09 GMT", utc),
             ("Sat, 6 May 2023 03:08:09 EDT", utc),
-            ("Sat May 06 2023 10:08:09 GMT+0300 (Eastern European Summer Time)", utc),
+            (
+                "Sat May 06 2023 10:08:09 GMT+0300 (Eastern European Summer Time)",
+                utc,
+            ),
             ("Sat May  6 07:08:09 2023", local),
             ("Sat May  6 07:08:09 UTC 2023", utc),
             ("6. Mai 2023", "2023-05-06"),
@@ -483,7 +543,10 @@ mod tests {
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(either("03/04/2026"), [Order::DayFirst, Order::MonthFirst]);
-        assert_eq!(either("5/6/2023 7:08 AM"), [Order::DayFirst, Order::MonthFirst]);
+        assert_eq!(
+            either("5/6/2023 7:08 AM"),
+            [Order::DayFirst, Order::MonthFirst]
+        );
         assert_eq!(either("13/04/2026"), [Order::DayFirst]);
         assert_eq!(either("04-13-26"), [Order::MonthFirst]);
         let (day, month) = (Some((Order::DayFirst, '/')), Some((Order::MonthFirst, '/')));
@@ -491,7 +554,10 @@ mod tests {
         assert_eq!(shown("3/4/2026 7:08 PM", month), "2026-03-04T19:08:00");
         assert_eq!(shown("3/4/26", month), "2026-03-04");
         assert_eq!(shown("3/4/85", month), "1985-03-04");
-        assert_eq!(shown("05.13.2026", Some((Order::MonthFirst, '.'))), "2026-05-13");
+        assert_eq!(
+            shown("05.13.2026", Some((Order::MonthFirst, '.'))),
+            "2026-05-13"
+        );
         assert_eq!(either("05.13.2026"), [Order::MonthFirst]);
         assert_eq!(shown("45052", None), "Serial");
         assert_eq!(shown("45052.297", None), "Serial");
@@ -500,21 +566,49 @@ mod tests {
             ..hints(None)
         };
         assert_eq!(read_moment("14-Mar-12", &birth), Reading::ShortYear);
-        assert!(matches!(read_moment("14-Mar-85", &birth), Reading::Local(_)));
+        assert!(matches!(
+            read_moment("14-Mar-85", &birth),
+            Reading::Local(_)
+        ));
     }
 
     #[test]
     fn what_is_no_moment() {
-        for nothing in ["0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "00/00/0000", "0001-01-01 00:00:00 +0000 UTC"] {
+        for nothing in [
+            "0000-00-00",
+            "0000-00-00 00:00:00",
+            "00-00-0000",
+            "00/00/0000",
+            "0001-01-01 00:00:00 +0000 UTC",
+        ] {
             assert_eq!(shown(nothing, None), "Nothing", "{nothing}");
         }
         for text in ["03/14", "March 14", "1/1"] {
             assert_eq!(shown(text, None), "NoYear", "{text}");
         }
         for text in [
-            "", "soon", "1985", "31.02.2026", "2026-13-01", "32/13/2026", "1.3.20266", "01.03.2026 x", "0.1.2026", "May 2023x",
-            "6 listopada 2023", "7:08", "2023-05-06 25:00", "2023-05-06 13:00 PM", "+37060000000", "192.168.0.1", "06052023",
-            "2023-05-06 07:08:09 IST", "2023-05-06T07:08:09+99:00", "Mai", "1-2-3-4", "12345678901",
+            "",
+            "soon",
+            "1985",
+            "31.02.2026",
+            "2026-13-01",
+            "32/13/2026",
+            "1.3.20266",
+            "01.03.2026 x",
+            "0.1.2026",
+            "May 2023x",
+            "6 listopada 2023",
+            "7:08",
+            "2023-05-06 25:00",
+            "2023-05-06 13:00 PM",
+            "+37060000000",
+            "192.168.0.1",
+            "06052023",
+            "2023-05-06 07:08:09 IST",
+            "2023-05-06T07:08:09+99:00",
+            "Mai",
+            "1-2-3-4",
+            "12345678901",
         ] {
             assert_eq!(shown(text, None), "Unknown", "{text}");
         }

@@ -72,7 +72,9 @@ const WEEKDAYS: &str = "an antradienis ar asteartea asteazkena astelehena az car
 
 /// Returns the month, from 1, of a folded name.
 pub fn find_month(word: &str) -> Option<u32> {
-    let place = MONTHS.iter().position(|names| names.split(' ').any(|name| name == word))?;
+    let place = MONTHS
+        .iter()
+        .position(|names| names.split(' ').any(|name| name == word))?;
     u32::try_from(place + 1).ok()
 }
 
@@ -92,7 +94,14 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        for (word, month) in [("may", 5), ("mai", 5), ("marz", 3), ("августа", 8), ("geguzes", 5), ("sept", 9)] {
+        for (word, month) in [
+            ("may", 5),
+            ("mai", 5),
+            ("marz", 3),
+            ("августа", 8),
+            ("geguzes", 5),
+            ("sept", 9),
+        ] {
             assert_eq!(find_month(word), Some(month), "{word}");
         }
         assert_eq!(find_month("listopad"), None);

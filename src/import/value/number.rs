@@ -51,17 +51,27 @@ fn undress(text: &str) -> Option<(bool, &str)> {
     let mut rest = text.trim();
     let mut is_negative = false;
     let mut has_sign = false;
-    if let Some(inner) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(inner) = rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
         (rest, is_negative, has_sign) = (inner.trim(), true, true);
     }
     // Sign and currency stand in either order before the digits, and behind them.
     for _ in 0..4 {
         let start = rest.len();
         // "12,-" says that there are no cents.
-        let whole = [",--", ",-", ".-"].into_iter().find_map(|cents| rest.strip_suffix(cents));
+        let whole = [",--", ",-", ".-"]
+            .into_iter()
+            .find_map(|cents| rest.strip_suffix(cents));
         rest = whole.unwrap_or(rest);
-        let signed = rest.strip_prefix(['-', '\u{2212}', '+']).map(|inner| (inner, !rest.starts_with('+')));
-        let signed = signed.or_else(|| rest.strip_suffix(['-', '\u{2212}']).map(|inner| (inner, true)));
+        let signed = rest
+            .strip_prefix(['-', '\u{2212}', '+'])
+            .map(|inner| (inner, !rest.starts_with('+')));
+        let signed = signed.or_else(|| {
+            rest.strip_suffix(['-', '\u{2212}'])
+                .map(|inner| (inner, true))
+        });
         if let Some((inner, minus)) = signed {
             if has_sign {
                 return None;
@@ -80,15 +90,21 @@ fn undress(text: &str) -> Option<(bool, &str)> {
 /// Takes a currency or a percent sign away from either end.
 fn strip_unit(text: &str) -> &str {
     let is_symbol = |character: char| SYMBOLS.contains(character);
-    if let Some(rest) = text.strip_prefix(is_symbol).or_else(|| text.strip_suffix(is_symbol)) {
+    if let Some(rest) = text
+        .strip_prefix(is_symbol)
+        .or_else(|| text.strip_suffix(is_symbol))
+    {
         return rest.trim();
     }
-    let is_digit = |character: char| character.is_ascii_digit() || ",.-\u{2212}'(".contains(character);
+    let is_digit =
+        |character: char| character.is_ascii_digit() || ",.-\u{2212}'(".contains(character);
     let start = text.find(is_digit).unwrap_or(text.len());
     if start > 0 && is_currency(&text[..start]) {
         return text[start..].trim();
     }
-    let end = text.rfind(|character: char| character.is_ascii_digit()).map_or(0, |end| end + 1);
+    let end = text
+        .rfind(|character: char| character.is_ascii_digit())
+        .map_or(0, |end| end + 1);
     if end > 0 && is_currency(&text[end..]) {
         return text[..end].trim();
     }
@@ -98,7 +114,10 @@ fn strip_unit(text: &str) -> &str {
 fn is_currency(text: &str) -> bool {
     let is_symbol = |character: char| SYMBOLS.contains(character);
     let word = text.trim().trim_matches(is_symbol).trim().to_uppercase();
-    !word.is_empty() && CURRENCIES.split_ascii_whitespace().any(|known| known == word || format!("{known}.") == word)
+    !word.is_empty()
+        && CURRENCIES
+            .split_ascii_whitespace()
+            .any(|known| known == word || format!("{known}.") == word)
 }
 
 fn are_digits(text: &str) -> bool {
@@ -155,13 +174,18 @@ fn join(core: &str, decimal: Option<char>, between: Option<char>) -> Option<Stri
     if decimal.is_some() && !decimals.is_empty() && !are_digits(decimals) {
         return None;
     }
-    let between = between.filter(|mark| whole.contains(*mark)).or_else(|| whole.chars().find(|character| BETWEEN.contains(character)));
+    let between = between
+        .filter(|mark| whole.contains(*mark))
+        .or_else(|| whole.chars().find(|character| BETWEEN.contains(character)));
     let groups: Vec<&str> = match between {
         Some(between) => whole.split(between).collect(),
         None => vec![whole],
     };
     let (first, others) = groups.split_first()?;
-    if groups.iter().any(|group| !group.is_empty() && !are_digits(group)) {
+    if groups
+        .iter()
+        .any(|group| !group.is_empty() && !are_digits(group))
+    {
         return None;
     }
     let (last, middle) = match others.split_last() {
@@ -171,13 +195,24 @@ fn join(core: &str, decimal: Option<char>, between: Option<char>) -> Option<Stri
     // India groups the digits before the last three by twos.
     let is_grouped = last.is_none_or(|last| {
         let are_three = middle.iter().all(|group| group.len() == 3);
-        let are_two = between == Some(',') && first.len() <= 2 && middle.iter().all(|group| group.len() == 2);
-        last.len() == 3 && (1..=3).contains(&first.len()) && !first.starts_with('0') && (are_three || are_two)
+        let are_two =
+            between == Some(',') && first.len() <= 2 && middle.iter().all(|group| group.len() == 2);
+        last.len() == 3
+            && (1..=3).contains(&first.len())
+            && !first.starts_with('0')
+            && (are_three || are_two)
     });
-    if !is_grouped || first.is_empty() && (decimals.is_empty() || last.is_some()) || decimal.is_some() && decimals.is_empty() && decimal != Some('.') {
+    if !is_grouped
+        || first.is_empty() && (decimals.is_empty() || last.is_some())
+        || decimal.is_some() && decimals.is_empty() && decimal != Some('.')
+    {
         return None;
     }
-    let whole = if first.is_empty() { "0".to_owned() } else { groups.concat() };
+    let whole = if first.is_empty() {
+        "0".to_owned()
+    } else {
+        groups.concat()
+    };
     Some(match decimals {
         "" => whole,
         decimals => format!("{whole}.{decimals}"),
@@ -245,7 +280,13 @@ mod tests {
         assert_eq!(read("1,204", comma), "1.204");
         assert_eq!(read("$1,204", None), "EitherDecimal");
         assert_eq!(read("1.234", comma), "1234");
-        for (text, decimal) in [("12.5", comma), ("0.123", comma), ("12,5", point), ("1.234.567", point), ("1,234.5", comma)] {
+        for (text, decimal) in [
+            ("12.5", comma),
+            ("0.123", comma),
+            ("12,5", point),
+            ("1.234.567", point),
+            ("1,234.5", comma),
+        ] {
             assert_eq!(read(text, decimal), "Unknown", "{text}");
         }
     }
@@ -266,8 +307,27 @@ mod tests {
     #[test]
     fn what_is_no_number() {
         for text in [
-            "", "x", "-", "--1", "1,2,3", "12,", ",", ".", "1.234 567", "1234.567,8", "1.2345,6", "12 34", "5 apples", "$", "(5", "+-5",
-            "192.168.0.1", "2026-03-01", "NaN", "0x10", "1,23,45",
+            "",
+            "x",
+            "-",
+            "--1",
+            "1,2,3",
+            "12,",
+            ",",
+            ".",
+            "1.234 567",
+            "1234.567,8",
+            "1.2345,6",
+            "12 34",
+            "5 apples",
+            "$",
+            "(5",
+            "+-5",
+            "192.168.0.1",
+            "2026-03-01",
+            "NaN",
+            "0x10",
+            "1,23,45",
         ] {
             assert_eq!(read(text, None), "Unknown", "{text}");
         }

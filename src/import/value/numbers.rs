@@ -30,7 +30,9 @@ impl NumberReader {
         match read_written(text, self.decimal) {
             Written::Number(written, _) => Ok(clean_number(&written)?),
             Written::EitherDecimal => Err(BadCell {
-                reason: format!("expected a number of one meaning, found \"{text}\": does its comma stand before decimals or between thousands?"),
+                reason: format!(
+                    "expected a number of one meaning, found \"{text}\": does its comma stand before decimals or between thousands?"
+                ),
                 fits: vec![Fit::DecimalComma, Fit::DecimalPoint],
             }),
             Written::Unknown => {
@@ -39,7 +41,8 @@ impl NumberReader {
                     Some(Decimal::Point) => ("1,234.5", Decimal::Comma),
                     None => ("12.5", Decimal::Comma),
                 };
-                let is_other = self.decimal.is_some() && matches!(read_written(text, Some(other)), Written::Number(..));
+                let is_other = self.decimal.is_some()
+                    && matches!(read_written(text, Some(other)), Written::Number(..));
                 let fit = match other {
                     Decimal::Comma => Fit::DecimalComma,
                     Decimal::Point => Fit::DecimalPoint,
@@ -90,9 +93,26 @@ mod tests {
         assert_eq!(comma.read(" "), Ok(None));
         let between = comma.read("9.007.199.254.740.993,0");
         assert!(between.is_err_and(|bad| bad.reason.contains("that a double holds")));
-        for cell in ["12.5", "0.123", "-0.128", "1.2345", "1.234 567", "1,2,3", "12,", "1234.567,8", "1e3", "x", "-", "--1", "NaN"] {
+        for cell in [
+            "12.5",
+            "0.123",
+            "-0.128",
+            "1.2345",
+            "1.234 567",
+            "1,2,3",
+            "12,",
+            "1234.567,8",
+            "1e3",
+            "x",
+            "-",
+            "--1",
+            "NaN",
+        ] {
             let said = comma.read(cell).expect_err(cell).reason;
-            assert_eq!(said, format!("expected a number such as 1.234,5, found \"{cell}\""));
+            assert_eq!(
+                said,
+                format!("expected a number such as 1.234,5, found \"{cell}\"")
+            );
         }
     }
 

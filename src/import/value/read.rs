@@ -9,7 +9,10 @@ use super::cell::{BadCell, CellFormat, CellKind, CellOutcome, CellValue};
 use super::email::read_email;
 use super::list::read_items;
 use super::mojibake::mend;
-use crate::audience::clean::{clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_text, clean_timezone};
+use crate::audience::clean::{
+    clean_boolean, clean_country, clean_degrees, clean_email, clean_language, clean_text,
+    clean_timezone,
+};
 use crate::audience::custom_field::{clean_cell, clean_list, write_list};
 use crate::rule::CustomType;
 use crate::text::find_country;
@@ -23,14 +26,22 @@ pub fn read_cell(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome
     let text = bare(cell);
     if text.is_empty() {
         let is_no = format.empty_is_no && kind == CellKind::Boolean;
-        return if is_no { CellOutcome::Value(CellValue::Boolean(false)) } else { CellOutcome::Nothing };
+        return if is_no {
+            CellOutcome::Value(CellValue::Boolean(false))
+        } else {
+            CellOutcome::Nothing
+        };
     }
     let text = text.as_ref();
-    if is_nothing(text) || kind != CellKind::Text && kind != CellKind::List && is_nothing_of(kind, text) {
+    if is_nothing(text)
+        || kind != CellKind::Text && kind != CellKind::List && is_nothing_of(kind, text)
+    {
         return CellOutcome::Nothing;
     }
     if is_spreadsheet_error(text) {
-        let message = format!("expected a value, found \"{text}\", which a spreadsheet writes in place of one that it cannot show");
+        let message = format!(
+            "expected a value, found \"{text}\", which a spreadsheet writes in place of one that it cannot show"
+        );
         return CellOutcome::Bad(BadCell::new(message));
     }
     match kind {
@@ -40,18 +51,32 @@ pub fn read_cell(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome
         CellKind::PostalCode => read_postal_code(text),
         CellKind::Country => match find_country(text) {
             Some(code) => CellOutcome::Value(CellValue::Text(code.to_owned())),
-            None => bad(format!("expected a country, by its name or its code, found \"{text}\"")),
+            None => bad(format!(
+                "expected a country, by its name or its code, found \"{text}\""
+            )),
         },
         CellKind::Language => outcome(clean_language(text).map(|tag| tag.map(CellValue::Text))),
         CellKind::Timezone => outcome(clean_timezone(text).map(|zone| zone.map(CellValue::Text))),
         CellKind::Day => outcome(format.dates.day(text).map(|day| day.map(CellValue::Day))),
-        CellKind::Instant => outcome(format.dates.instant(text).map(|at| at.map(CellValue::Instant))),
+        CellKind::Instant => outcome(
+            format
+                .dates
+                .instant(text)
+                .map(|at| at.map(CellValue::Instant)),
+        ),
         CellKind::Latitude => read_degrees(text, format, 90.0),
         CellKind::Longitude => read_degrees(text, format, 180.0),
-        CellKind::Number => outcome(format.numbers.read(text).map(|number| number.map(CellValue::Number))),
+        CellKind::Number => outcome(
+            format
+                .numbers
+                .read(text)
+                .map(|number| number.map(CellValue::Number)),
+        ),
         CellKind::Boolean => match find_boolean(text) {
             Some(flag) => CellOutcome::Value(CellValue::Boolean(flag)),
-            None => bad(format!("expected true or false (or yes, no, 1, 0), found \"{text}\"")),
+            None => bad(format!(
+                "expected true or false (or yes, no, 1, 0), found \"{text}\""
+            )),
         },
         CellKind::List => outcome(read_items(text, format.split).and_then(list_of)),
     }
@@ -68,9 +93,12 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
     if cell.trim().is_empty() {
         return CellOutcome::Nothing;
     }
-    let text = |read: Result<Option<String>, String>| outcome(read.map(|text| text.map(CellValue::Text)));
+    let text =
+        |read: Result<Option<String>, String>| outcome(read.map(|text| text.map(CellValue::Text)));
     if format.is_canonical && !is_canonical(kind, cell) {
-        return bad(format!("expected a value as Rollcall writes it, found \"{cell}\""));
+        return bad(format!(
+            "expected a value as Rollcall writes it, found \"{cell}\""
+        ));
     }
     match kind {
         CellKind::Email => text(clean_email(cell).map(Some)),
@@ -79,10 +107,20 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
         CellKind::Language => text(clean_language(cell)),
         CellKind::Timezone => text(clean_timezone(cell)),
         CellKind::Day => outcome(format.dates.day(cell).map(|day| day.map(CellValue::Day))),
-        CellKind::Instant => outcome(format.dates.instant(cell).map(|at| at.map(CellValue::Instant))),
+        CellKind::Instant => outcome(
+            format
+                .dates
+                .instant(cell)
+                .map(|at| at.map(CellValue::Instant)),
+        ),
         CellKind::Latitude => read_degrees(cell, format, 90.0),
         CellKind::Longitude => read_degrees(cell, format, 180.0),
-        CellKind::Number => outcome(format.numbers.read(cell).map(|number| number.map(CellValue::Number))),
+        CellKind::Number => outcome(
+            format
+                .numbers
+                .read(cell)
+                .map(|number| number.map(CellValue::Number)),
+        ),
         CellKind::Boolean => outcome(clean_boolean(cell).map(|flag| flag.map(CellValue::Boolean))),
         CellKind::List => match clean_cell(CustomType::List, cell) {
             Ok(Some(list)) => outcome(Ok::<_, String>(texts_of(list))),
@@ -117,7 +155,8 @@ fn read_text(text: &str) -> CellOutcome<CellValue> {
         Err(reason) => return bad(reason),
     };
     if is_cut_number(&cleaned) {
-        let remark = format!("a spreadsheet shortened a number to {cleaned}: its last digits are lost");
+        let remark =
+            format!("a spreadsheet shortened a number to {cleaned}: its last digits are lost");
         return CellOutcome::Remark(CellValue::Text(cleaned), remark);
     }
     match mend(&cleaned) {
@@ -130,19 +169,32 @@ fn read_text(text: &str) -> CellOutcome<CellValue> {
 }
 
 fn read_phone(text: &str) -> CellOutcome<CellValue> {
-    let peeled = ["tel:", "phone:", "callto:", "sms:"].into_iter().find_map(|scheme| {
-        let begin = text.get(..scheme.len())?;
-        begin.eq_ignore_ascii_case(scheme).then(|| text[scheme.len()..].trim())
-    });
+    let peeled = ["tel:", "phone:", "callto:", "sms:"]
+        .into_iter()
+        .find_map(|scheme| {
+            let begin = text.get(..scheme.len())?;
+            begin
+                .eq_ignore_ascii_case(scheme)
+                .then(|| text[scheme.len()..].trim())
+        });
     let text = peeled.unwrap_or(text);
     if is_cut_number(text) {
-        return bad(format!("expected a phone number, found {text}: a spreadsheet cut its last digits off"));
+        return bad(format!(
+            "expected a phone number, found {text}: a spreadsheet cut its last digits off"
+        ));
     }
-    let mut parts = text.split(" ::: ").flat_map(|part| part.split([';', '\n'])).map(str::trim).filter(|part| !part.is_empty());
+    let mut parts = text
+        .split(" ::: ")
+        .flat_map(|part| part.split([';', '\n']))
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let first = parts.next().unwrap_or(text);
     let others = parts.count();
     if others > 0 {
-        let remark = format!("found {} phone numbers in one cell; {first}, the first, is used", others + 1);
+        let remark = format!(
+            "found {} phone numbers in one cell; {first}, the first, is used",
+            others + 1
+        );
         return with_remark(first, remark);
     }
     without_fraction(first)
@@ -150,15 +202,23 @@ fn read_phone(text: &str) -> CellOutcome<CellValue> {
 
 fn read_postal_code(text: &str) -> CellOutcome<CellValue> {
     if is_cut_number(text) {
-        return bad(format!("expected a postal code, found {text}: a spreadsheet cut its last digits off"));
+        return bad(format!(
+            "expected a postal code, found {text}: a spreadsheet cut its last digits off"
+        ));
     }
     without_fraction(text)
 }
 
 /// Reads a text of digits that a program took for a number, and wrote with a fraction of zero: `370600000000.0`.
 fn without_fraction(text: &str) -> CellOutcome<CellValue> {
-    match text.strip_suffix(".0").filter(|digits| digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some(digits) => with_remark(digits, format!("a program made a number of it, {text}; {digits} is used")),
+    match text
+        .strip_suffix(".0")
+        .filter(|digits| digits.len() > 3 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        Some(digits) => with_remark(
+            digits,
+            format!("a program made a number of it, {text}; {digits} is used"),
+        ),
         None => read_text(text),
     }
 }
@@ -244,13 +304,19 @@ mod tests {
 
     #[test]
     fn cells_of_every_kind() {
-        use CellKind::{Boolean, Country, Day, Email, Instant, Latitude, List, Number, Phone, PostalCode, Text};
+        use CellKind::{
+            Boolean, Country, Day, Email, Instant, Latitude, List, Number, Phone, PostalCode, Text,
+        };
         for (kind, cell, value) in [
             (Phone, "3.7E+11", "bad"),
             (Phone, "3,70601E+11", "bad"),
             (Phone, "370600000000.0", "370600000000 (remarked)"),
             (Phone, "'+37060000000", "+37060000000"),
-            (Phone, "+37060000000 ::: +37060000001", "+37060000000 (remarked)"),
+            (
+                Phone,
+                "+37060000000 ::: +37060000001",
+                "+37060000000 (remarked)",
+            ),
             (Phone, "tel:+370-600-00000", "+370-600-00000"),
             (Phone, "860000000", "860000000"),
             (Phone, "n/a", "nothing"),
@@ -316,6 +382,9 @@ mod tests {
         };
         let no = CellOutcome::Value(CellValue::Boolean(false));
         assert_eq!(read_cell(CellKind::Boolean, " ", &format), no);
-        assert_eq!(read_cell(CellKind::Text, " ", &format), CellOutcome::Nothing);
+        assert_eq!(
+            read_cell(CellKind::Text, " ", &format),
+            CellOutcome::Nothing
+        );
     }
 }

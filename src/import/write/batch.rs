@@ -64,9 +64,11 @@ impl Members {
     /// Adds the members that another name of the group has.
     pub fn extend(&mut self, others: &Members) {
         let mut known: BTreeSet<i64> = self.new.iter().copied().collect();
-        self.new.extend(others.new.iter().filter(|id| known.insert(**id)));
+        self.new
+            .extend(others.new.iter().filter(|id| known.insert(**id)));
         let mut known: BTreeSet<i64> = self.known.iter().copied().collect();
-        self.known.extend(others.known.iter().filter(|id| known.insert(**id)));
+        self.known
+            .extend(others.known.iter().filter(|id| known.insert(**id)));
         self.would_be_new = self.would_be_new.max(others.would_be_new);
     }
 }

@@ -46,10 +46,12 @@ impl Consent {
     pub fn read(&mut self, target: ConsentTarget, cell: &str, format: &CellFormat) {
         let text = cell.trim();
         let time = || match read_cell(CellKind::Instant, text, format) {
-            CellOutcome::Value(CellValue::Instant(at)) | CellOutcome::Remark(CellValue::Instant(at), _) => Some(at),
+            CellOutcome::Value(CellValue::Instant(at))
+            | CellOutcome::Remark(CellValue::Instant(at), _) => Some(at),
             _ => None,
         };
-        let is_nothing = text.is_empty() || read_cell(CellKind::Text, text, format) == CellOutcome::Nothing;
+        let is_nothing =
+            text.is_empty() || read_cell(CellKind::Text, text, format) == CellOutcome::Nothing;
         match target {
             ConsentTarget::OptIn { blank_is_no } => match (is_nothing, blank_is_no) {
                 (true, true) => self.say(Status::Unsubscribed),
@@ -66,7 +68,8 @@ impl Consent {
             ConsentTarget::OptOut => self.leave(Status::Unsubscribed, time()),
             ConsentTarget::Bounced => self.leave(Status::Bounced, time()),
             ConsentTarget::Complained => self.leave(Status::Complained, time()),
-            ConsentTarget::SubscribedAt | ConsentTarget::UnsubscribedAt | ConsentTarget::Reason => {}
+            ConsentTarget::SubscribedAt | ConsentTarget::UnsubscribedAt | ConsentTarget::Reason => {
+            }
         }
     }
 
@@ -97,7 +100,11 @@ impl Consent {
             return;
         };
         let came_back = self.subscribed_at.is_some_and(|at| at > left);
-        if !came_back && self.status.is_none_or(|status| status == Status::Subscribed) {
+        if !came_back
+            && self
+                .status
+                .is_none_or(|status| status == Status::Subscribed)
+        {
             self.status = Some(Status::Unsubscribed);
         }
     }
@@ -107,6 +114,7 @@ impl Consent {
 fn is_no(text: &str) -> bool {
     let is_zero = || text.parse::<f64>().is_ok_and(|number| number == 0.0);
     let is_soft = || text.to_lowercase().starts_with("soft");
-    let says_subscribed = || read_word(text).is_some_and(|word| word.is_certain && word.status == Status::Subscribed);
+    let says_subscribed =
+        || read_word(text).is_some_and(|word| word.is_certain && word.status == Status::Subscribed);
     read_flag(text) == Some(false) || is_zero() || is_soft() || says_subscribed()
 }

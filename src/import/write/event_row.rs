@@ -72,23 +72,33 @@ impl EventReader {
         };
         let mut remarks = Vec::new();
         for ((cell, target), column) in cells.iter().zip(&self.targets).zip(&self.header) {
-            let remark = self.read_cell(&mut event, target, cell).map_err(|message| {
-                let kind = match target {
-                    EventTarget::Column("email") => ProblemKind::InvalidEmail,
-                    _ => ProblemKind::Mistyped,
-                };
-                RowProblem::new(line, kind, message).of_cell(column, cell)
-            })?;
-            remarks.extend(remark.map(|message| RowProblem::new(line, ProblemKind::Remark, message).of_cell(column, cell)));
+            let remark = self
+                .read_cell(&mut event, target, cell)
+                .map_err(|message| {
+                    let kind = match target {
+                        EventTarget::Column("email") => ProblemKind::InvalidEmail,
+                        _ => ProblemKind::Mistyped,
+                    };
+                    RowProblem::new(line, kind, message).of_cell(column, cell)
+                })?;
+            remarks.extend(remark.map(|message| {
+                RowProblem::new(line, ProblemKind::Remark, message).of_cell(column, cell)
+            }));
         }
         event.properties = clean_properties(event.properties);
         // Not cell by cell: the bounds are those of all properties together.
-        check_properties(&event.properties).map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
+        check_properties(&event.properties)
+            .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
         Ok((event, remarks))
     }
 
     /// Reads a cell into an event; returns what is to be said of it.
-    fn read_cell(&self, event: &mut ReadEvent, target: &EventTarget, cell: &str) -> Result<Option<String>, String> {
+    fn read_cell(
+        &self,
+        event: &mut ReadEvent,
+        target: &EventTarget,
+        cell: &str,
+    ) -> Result<Option<String>, String> {
         match target {
             EventTarget::Nowhere => {}
             EventTarget::Column("email") => {
@@ -107,7 +117,10 @@ impl EventReader {
                 let (value, remark) = self.value(CellKind::Instant, cell)?;
                 match value {
                     Some(CellValue::Instant(moment)) => event.occurred_at = check_moment(moment)?,
-                    _ => return Err("expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell".to_owned()),
+                    _ => return Err(
+                        "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell"
+                            .to_owned(),
+                    ),
                 }
                 return Ok(remark);
             }
@@ -132,7 +145,11 @@ impl EventReader {
         Ok(None)
     }
 
-    fn value(&self, kind: CellKind, cell: &str) -> Result<(Option<CellValue>, Option<String>), String> {
+    fn value(
+        &self,
+        kind: CellKind,
+        cell: &str,
+    ) -> Result<(Option<CellValue>, Option<String>), String> {
         match read_cell(kind, cell, &self.format) {
             CellOutcome::Value(value) => Ok((Some(value), None)),
             CellOutcome::Remark(value, remark) => Ok((Some(value), Some(remark))),
@@ -174,7 +191,11 @@ impl EventReader {
     ///
     /// # Errors
     /// As [`EventReader::read`].
-    pub fn fold_rows(&self, first: &Row, others: &[Row]) -> Result<(ReadEvent, Vec<RowProblem>), RowProblem> {
+    pub fn fold_rows(
+        &self,
+        first: &Row,
+        others: &[Row],
+    ) -> Result<(ReadEvent, Vec<RowProblem>), RowProblem> {
         if others.is_empty() {
             return self.read(first);
         }
@@ -195,16 +216,25 @@ impl EventReader {
             let EventTarget::Property(property) = target else {
                 continue;
             };
-            let mut used = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty());
+            let mut used = items
+                .iter()
+                .map(|item| item.trim())
+                .filter(|item| !item.is_empty());
             let first = used.next();
             if used.any(|item| Some(item) != first) {
-                let items = items.iter().map(|item| item.trim()).filter(|item| !item.is_empty());
+                let items = items
+                    .iter()
+                    .map(|item| item.trim())
+                    .filter(|item| !item.is_empty());
                 let list: Vec<Value> = items.map(|item| self.guess(item)).collect();
-                event.properties.insert(property.clone(), Value::Array(list));
+                event
+                    .properties
+                    .insert(property.clone(), Value::Array(list));
             }
         }
         event.properties = clean_properties(event.properties);
-        check_properties(&event.properties).map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
+        check_properties(&event.properties)
+            .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
         Ok((event, remarks))
     }
 }

@@ -100,8 +100,12 @@ fn create_people(
     placed: &mut Placed,
 ) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    let unknown = events.iter().filter(|event| !found.contains_key(&event.email) && seen.insert(event.email.as_str()));
-    let people: Vec<Person> = unknown.map(|event| Person::with_status(event.line, &event.email, Status::Pending)).collect();
+    let unknown = events
+        .iter()
+        .filter(|event| !found.contains_key(&event.email) && seen.insert(event.email.as_str()));
+    let people: Vec<Person> = unknown
+        .map(|event| Person::with_status(event.line, &event.email, Status::Pending))
+        .collect();
     if people.is_empty() {
         return Ok(());
     }
@@ -115,13 +119,20 @@ fn create_people(
     placed.problems.extend(made.problems);
     placed.new_people = made.new_ids;
     // Somebody else may have added some of them meanwhile.
-    let emails: Vec<String> = people.iter().map(|person| person.email().to_owned()).collect();
+    let emails: Vec<String> = people
+        .iter()
+        .map(|person| person.email().to_owned())
+        .collect();
     found.extend(find_ids_by_emails(connection, &emails)?);
     Ok(())
 }
 
 /// Records events, of which probably none is known; returns the ids of those that were new.
-fn record_new(connection: &mut PgConnection, known: &[(i64, &ReadEvent)], context: &Context) -> Result<Vec<i64>, Error> {
+fn record_new(
+    connection: &mut PgConnection,
+    known: &[(i64, &ReadEvent)],
+    context: &Context,
+) -> Result<Vec<i64>, Error> {
     let mut keys = HashSet::new();
     let first_of_key = |(id, event): &&(i64, &ReadEvent)| {
         let key = event.dedupe_key.as_deref();
@@ -157,7 +168,12 @@ fn copy(connection: &mut PgConnection, new: &[(i64, &ReadEvent)]) -> Result<Vec<
     let mut order: Vec<usize> = (0..new.len()).collect();
     order.sort_by_key(|place| {
         let (subscriber, event) = new[*place];
-        (subscriber, event.name.as_str(), event.dedupe_key.as_deref(), *place)
+        (
+            subscriber,
+            event.name.as_str(),
+            event.dedupe_key.as_deref(),
+            *place,
+        )
     });
     let mut text = CopyText::default();
     for place in &order {
@@ -190,7 +206,9 @@ fn write_event(text: &mut CopyText, (subscriber, event): &(i64, &ReadEvent)) -> 
         text.cell(Some("{}"));
     } else {
         let properties = serde_json::to_string(&event.properties);
-        text.cell(Some(&properties.map_err(|error| Error::Internal(error.to_string()))?));
+        text.cell(Some(
+            &properties.map_err(|error| Error::Internal(error.to_string()))?,
+        ));
     }
     text.cell(event.dedupe_key.as_deref());
     text.end_row();
@@ -207,7 +225,10 @@ struct Total {
 }
 
 /// Adds events, which come in the order of subscribers and names, to the totals.
-fn add_totals<'e>(connection: &mut PgConnection, new: impl Iterator<Item = (i64, &'e ReadEvent)>) -> Result<(), Error> {
+fn add_totals<'e>(
+    connection: &mut PgConnection,
+    new: impl Iterator<Item = (i64, &'e ReadEvent)>,
+) -> Result<(), Error> {
     let mut keys: Vec<(i64, &str)> = Vec::new();
     let mut totals: Vec<Total> = Vec::new();
     for (subscriber, event) in new {
@@ -260,7 +281,11 @@ fn millionths(value: f64) -> i128 {
     let digits = written.trim_start_matches('-');
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
     let number: i128 = format!("{whole}{decimals:0<6}").parse().unwrap_or_default();
-    if written.starts_with('-') { -number } else { number }
+    if written.starts_with('-') {
+        -number
+    } else {
+        number
+    }
 }
 
 fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(), Error> {
@@ -284,10 +309,15 @@ fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(
 }
 
 /// Records those events of a batch that are not known; returns their ids.
-fn merge(connection: &mut PgConnection, known: &[(i64, &ReadEvent)], context: &Context) -> Result<Vec<i64>, Error> {
+fn merge(
+    connection: &mut PgConnection,
+    known: &[(i64, &ReadEvent)],
+    context: &Context,
+) -> Result<Vec<i64>, Error> {
     stage(connection, known)?;
     let recorded: Recorded =
-        diesel::sql_query(merge_sql("import_staging_events e", "ORDER BY e.ctid")).get_result(connection)?;
+        diesel::sql_query(merge_sql("import_staging_events e", "ORDER BY e.ctid"))
+            .get_result(connection)?;
     if recorded.ids.len() == known.len() {
         context.meets_known_events.store(false, Ordering::Relaxed);
     }

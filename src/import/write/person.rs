@@ -106,7 +106,8 @@ impl Person {
         let (earlier, later) = (&mut self.consent, later.consent);
         let is_kept = !raises && is_raised(earlier.status, later.status);
         // A wish not to be addressed counts however values are filled.
-        let counts = !fills || earlier.status.is_none() || later.status.is_some_and(Status::withholds);
+        let counts =
+            !fills || earlier.status.is_none() || later.status.is_some_and(Status::withholds);
         if later.status.is_some() && counts && !is_kept {
             earlier.status = later.status;
         }
@@ -116,7 +117,9 @@ impl Person {
             if later.subscribed_at.is_some() && !is_earlier_kept(earlier.subscribed_at.is_some()) {
                 earlier.subscribed_at = later.subscribed_at;
             }
-            if later.unsubscribed_at.is_some() && !is_earlier_kept(earlier.unsubscribed_at.is_some()) {
+            if later.unsubscribed_at.is_some()
+                && !is_earlier_kept(earlier.unsubscribed_at.is_some())
+            {
                 earlier.unsubscribed_at = later.unsubscribed_at;
             }
             if later.reason.is_some() && !is_earlier_kept(earlier.reason.is_some()) {
@@ -175,7 +178,9 @@ impl PersonReader {
             match self.read_cell(&mut read, plan, cell, column) {
                 Ok(()) => {}
                 // Another column may have an address.
-                Err(problem) if problem.kind == ProblemKind::InvalidEmail => no_email = no_email.or(Some(problem)),
+                Err(problem) if problem.kind == ProblemKind::InvalidEmail => {
+                    no_email = no_email.or(Some(problem))
+                }
                 Err(problem) => return Err(problem),
             }
         }
@@ -195,10 +200,18 @@ impl PersonReader {
 
     /// Returns the address of a row that may be used.
     pub fn email_of(&self, row: &Row) -> Option<String> {
-        self.read(row).ok().map(|read| read.person.email().to_owned())
+        self.read(row)
+            .ok()
+            .map(|read| read.person.email().to_owned())
     }
 
-    fn read_cell(&self, read: &mut ReadPerson, plan: &ColumnPlan, cell: &str, column: &str) -> Result<(), RowProblem> {
+    fn read_cell(
+        &self,
+        read: &mut ReadPerson,
+        plan: &ColumnPlan,
+        cell: &str,
+        column: &str,
+    ) -> Result<(), RowProblem> {
         let line = read.person.line;
         match &plan.target {
             Target::Nowhere => return Ok(()),
@@ -209,7 +222,10 @@ impl PersonReader {
                 }
                 // Whoever has an unknown status must not become a subscriber for want of it.
                 let Some(word) = read_status(text, &self.statuses) else {
-                    return Err(RowProblem::new(line, ProblemKind::Mistyped, unknown_status(text)).of_cell(column, cell));
+                    return Err(
+                        RowProblem::new(line, ProblemKind::Mistyped, unknown_status(text))
+                            .of_cell(column, cell),
+                    );
                 };
                 read.person.consent.say(word.status);
                 return Ok(());
@@ -227,7 +243,10 @@ impl PersonReader {
             CellOutcome::Nothing => Ok(()),
             CellOutcome::Value(value) => self.take(read, plan, value, cell, column),
             CellOutcome::Remark(value, remark) => {
-                remark_on(read, RowProblem::new(line, ProblemKind::Remark, remark).of_cell(column, cell));
+                remark_on(
+                    read,
+                    RowProblem::new(line, ProblemKind::Remark, remark).of_cell(column, cell),
+                );
                 self.take(read, plan, value, cell, column)
             }
             CellOutcome::Bad(bad) => self.drop_cell(read, kind, bad, cell, column),
@@ -243,7 +262,10 @@ impl PersonReader {
         cell: &str,
         column: &str,
     ) -> Result<(), RowProblem> {
-        let problem = |problem_kind| RowProblem::new(read.person.line, problem_kind, bad.reason.clone()).of_cell(column, cell);
+        let problem = |problem_kind| {
+            RowProblem::new(read.person.line, problem_kind, bad.reason.clone())
+                .of_cell(column, cell)
+        };
         if kind == CellKind::Email {
             return Err(problem(ProblemKind::InvalidEmail));
         }
@@ -271,7 +293,13 @@ impl PersonReader {
                     match clean_birthday(day, self.now) {
                         Ok(day) => put(person, "birthday", day.to_string()),
                         Err(reason) => {
-                            return self.drop_cell(read, CellKind::Day, BadCell::new(reason), cell, column);
+                            return self.drop_cell(
+                                read,
+                                CellKind::Day,
+                                BadCell::new(reason),
+                                cell,
+                                column,
+                            );
                         }
                     }
                 }
@@ -303,7 +331,10 @@ impl PersonReader {
                 }
             }
             Target::Custom(key, _) => {
-                person.custom.entry(key.clone()).or_insert_with(|| as_json(value));
+                person
+                    .custom
+                    .entry(key.clone())
+                    .or_insert_with(|| as_json(value));
             }
             Target::Nowhere => {}
         }
@@ -395,7 +426,8 @@ fn split_name(name: &str) -> (String, String) {
 
 /// Returns the cells of a row that has as many as its header.
 pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, RowProblem> {
-    fit_width(row, width).map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
+    fit_width(row, width)
+        .map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
 }
 
 /// What stands before the @ of addresses that are no person's.

@@ -42,8 +42,11 @@ pub fn remember_reasons(
             .values(first)
             .execute(connection)?;
     }
-    let changed = merged.iter().filter(|known| known.status.is_some_and(Status::withholds));
-    let changed = changed.filter_map(|known| Some((known.id, known.person.consent.reason.as_deref()?)));
+    let changed = merged
+        .iter()
+        .filter(|known| known.status.is_some_and(Status::withholds));
+    let changed =
+        changed.filter_map(|known| Some((known.id, known.person.consent.reason.as_deref()?)));
     let (ids, reasons): (Vec<i64>, Vec<&str>) = changed.unzip();
     if !ids.is_empty() {
         // Their changes were written by the trigger in this transaction.

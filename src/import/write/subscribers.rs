@@ -10,8 +10,8 @@ use crate::audience::consent::lift_suppressions;
 use crate::audience::group;
 use crate::db::schema::{import_additions, subscribers};
 use crate::error::Error;
-use crate::import::plan::target::BUILTIN_COLUMNS;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
+use crate::import::plan::target::BUILTIN_COLUMNS;
 use crate::import::report::{ProblemKind, RowProblem};
 use crate::rule::Status;
 use chrono::{DateTime, Utc};
@@ -98,7 +98,14 @@ pub fn place(
         placed.report.updated = merge(connection, &merged, options, context)?;
     }
     if !context.is_dry_run {
-        remember_reasons(connection, &fresh, &placed.new_ids, &merged, &cause(options, context), context.moment)?;
+        remember_reasons(
+            connection,
+            &fresh,
+            &placed.new_ids,
+            &merged,
+            &cause(options, context),
+            context.moment,
+        )?;
     }
     placed.report.unchanged = asked.saturating_sub(placed.report.updated);
     Ok(placed)
@@ -110,12 +117,19 @@ fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], 
         for name in &new.person.groups {
             let members = placed.named.entry(name.clone()).or_default();
             members.would_be_new += u64::from(!new.person.is_again);
-            members.new.extend(placed.new_ids.get(place).filter(|_| !context.is_dry_run));
+            members
+                .new
+                .extend(placed.new_ids.get(place).filter(|_| !context.is_dry_run));
         }
     }
     for known in merged {
         for name in &known.person.groups {
-            placed.named.entry(name.clone()).or_default().known.push(known.id);
+            placed
+                .named
+                .entry(name.clone())
+                .or_default()
+                .known
+                .push(known.id);
         }
     }
 }
@@ -236,14 +250,23 @@ fn insert(
         } = new;
         let consent = &person.consent;
         let left = consent.unsubscribed_at.filter(|_| status.withholds());
-        let since = kept.map(|kept| kept.since).or(left).unwrap_or(context.moment);
+        let since = kept
+            .map(|kept| kept.since)
+            .or(left)
+            .unwrap_or(context.moment);
         let unsubscribed_at = match status.withholds() {
             true => Some(since),
             false => consent.unsubscribed_at,
         };
         // Nobody agreed before there was anything of them.
-        let agreed = consent.subscribed_at.filter(|at| *at < context.moment).map(|at| at.to_rfc3339());
-        let created_at = person.values[created].as_deref().or(agreed.as_deref()).unwrap_or(&moment);
+        let agreed = consent
+            .subscribed_at
+            .filter(|at| *at < context.moment)
+            .map(|at| at.to_rfc3339());
+        let created_at = person.values[created]
+            .as_deref()
+            .or(agreed.as_deref())
+            .unwrap_or(&moment);
         let subscribed_at = match (consent.subscribed_at, *status == Status::Subscribed) {
             (Some(at), _) => Some(at.to_rfc3339()),
             (None, true) => Some(created_at.to_owned()),
@@ -314,7 +337,8 @@ fn merge(
     let mut text = CopyText::default();
     for known in people {
         let person = known.person;
-        let time = |at: Option<DateTime<Utc>>| at.filter(|_| !known.is_kept).map(|at| at.to_rfc3339());
+        let time =
+            |at: Option<DateTime<Utc>>| at.filter(|_| !known.is_kept).map(|at| at.to_rfc3339());
         text.number(known.id);
         text.flag(person.is_again);
         for (place, _) in plain_columns() {
@@ -530,11 +554,7 @@ fn join_known(
     Ok(added.into_iter().map(|row| row.id).collect())
 }
 
-fn count_outside(
-    connection: &mut PgConnection,
-    group: i64,
-    ids: &[i64],
-) -> Result<u64, Error> {
+fn count_outside(connection: &mut PgConnection, group: i64, ids: &[i64]) -> Result<u64, Error> {
     let outside: Affected = diesel::sql_query(
         "SELECT count(*) AS affected FROM unnest($2) AS known (id) WHERE NOT EXISTS \
          (SELECT FROM group_memberships WHERE group_id = $1 AND subscriber_id = known.id)",

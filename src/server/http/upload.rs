@@ -7,7 +7,9 @@ use super::routes::{State, refuse};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::{ErrorCode, parse_import_id};
-use crate::import::{Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file};
+use crate::import::{
+    Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file,
+};
 use crate::server::door::access;
 use crate::server::door::access::{Caller, retry_after};
 use crate::server::door::claims::Busy;
@@ -319,30 +321,27 @@ async fn send(request: &HttpRequest, state: &web::Data<State>, about: About) -> 
         Ok(import) => import,
         Err(error) => return answer_error(&error),
     };
-    let parts = unfold(
-        (db, None, false),
-        move |(db, after, has_failed)| {
-            let import = import.clone();
-            async move {
-                if has_failed {
-                    return None;
-                }
-                let part = db.run(move |connection| match about {
-                    About::Problems => problems_csv(connection, import.id, after),
-                    About::Refused => refused_csv(connection, &import, after),
-                });
-                match part.await {
-                    Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
-                    Ok(None) => None,
-                    // The body ends without its end, by which the client sees that something is missing.
-                    Err(error) => {
-                        let failure = std::io::Error::other(error.to_string());
-                        Some((Err(failure), (db, after, true)))
-                    }
+    let parts = unfold((db, None, false), move |(db, after, has_failed)| {
+        let import = import.clone();
+        async move {
+            if has_failed {
+                return None;
+            }
+            let part = db.run(move |connection| match about {
+                About::Problems => problems_csv(connection, import.id, after),
+                About::Refused => refused_csv(connection, &import, after),
+            });
+            match part.await {
+                Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
+                Ok(None) => None,
+                // The body ends without its end, by which the client sees that something is missing.
+                Err(error) => {
+                    let failure = std::io::Error::other(error.to_string());
+                    Some((Err(failure), (db, after, true)))
                 }
             }
-        },
-    );
+        }
+    });
     let what = match about {
         About::Problems => "problems",
         About::Refused => "refused",
@@ -351,7 +350,9 @@ async fn send(request: &HttpRequest, state: &web::Data<State>, about: About) -> 
         .content_type("text/csv; charset=utf-8")
         .insert_header(ContentDisposition {
             disposition: DispositionType::Attachment,
-            parameters: vec![DispositionParam::Filename(format!("import-{id}-{what}.csv"))],
+            parameters: vec![DispositionParam::Filename(format!(
+                "import-{id}-{what}.csv"
+            ))],
         })
         .streaming(parts)
 }

@@ -194,7 +194,13 @@ fn an_export_of_everything_needs_no_option() {
         app.subscriber(&email, values);
         addresses.push(email);
     }
-    let some = |step: usize| addresses.iter().step_by(step).map(String::as_str).collect::<Vec<&str>>();
+    let some = |step: usize| {
+        addresses
+            .iter()
+            .step_by(step)
+            .map(String::as_str)
+            .collect::<Vec<&str>>()
+    };
     app.group("staff", &some(3));
     app.group("vip", &some(4));
     // People agreed and left at different times.
@@ -204,7 +210,10 @@ fn an_export_of_everything_needs_no_option() {
              unsubscribed_at = CASE WHEN status IN ('unsubscribed', 'bounced', 'complained') THEN created_at - id * interval '1 minute' END",
     );
     times.commit();
-    let everything = columns(Content::Subscribers, &["all", "subscribed_at", "unsubscribed_at", "groups"]);
+    let everything = columns(
+        Content::Subscribers,
+        &["all", "subscribed_at", "unsubscribed_at", "groups"],
+    );
     let first = export(&app, &everything);
     let empty = TestApp::at("2027-01-01T00:00:00Z");
     import_again_without_fields(&empty, &first);

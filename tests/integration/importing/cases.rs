@@ -4,8 +4,8 @@
 
 use crate::support::TestApp;
 use rollcall::import::{
-    Analysis, Change, EventImport, Import, ImportOptions, ImportState, SubscriberImport, create_to, get,
-    problems_csv, start, try_run,
+    Analysis, Change, EventImport, Import, ImportOptions, ImportState, SubscriberImport, create_to,
+    get, problems_csv, start, try_run,
 };
 use serde_json::json;
 use std::fmt::Write;
@@ -15,8 +15,14 @@ const NOW: &str = "2026-11-01T09:30:00Z";
 
 /// Cases that are about events. Their people are known before.
 const EVENTS: [(&str, &[&str]); 2] = [
-    ("80-shopify-orders", &["koper@example.com", "ona@example.com"]),
-    ("81-stripe-payments", &["elena@example.com", "john@example.com"]),
+    (
+        "80-shopify-orders",
+        &["koper@example.com", "ona@example.com"],
+    ),
+    (
+        "81-stripe-payments",
+        &["elena@example.com", "john@example.com"],
+    ),
 ];
 
 /// Subscribers who opted out, bounced, complained or never agreed, by case: none of them may come in as subscribed.
@@ -24,13 +30,24 @@ const NOT_SUBSCRIBED: [(&str, &[&str]); 16] = [
     ("02-mailchimp-unsubscribed", &["gone@example.com"]),
     ("05-klaviyo", &["never@example.com", "gone@example.com"]),
     ("07-shopify-customers", &["hollis@example.org"]),
-    ("10-activecampaign", &["alice@example.com", "carl@example.com", "dora@example.com"]),
+    (
+        "10-activecampaign",
+        &["alice@example.com", "carl@example.com", "dora@example.com"],
+    ),
     ("103-dup-consent", &["a@example.com"]),
     ("111-zip-of-semicolon-preset", &["b@example.com"]),
     ("119-pipedrive", &["jo@example.com"]),
     ("12-substack", &["carol@example.com"]),
     ("14-ghost", &["bob@example.com"]),
-    ("16-kit", &["lee@example.com", "moe@example.com", "ned@example.com", "oli@example.com"]),
+    (
+        "16-kit",
+        &[
+            "lee@example.com",
+            "moe@example.com",
+            "ned@example.com",
+            "oli@example.com",
+        ],
+    ),
     ("17-listmonk", &["gone@example.com", "dis@example.com"]),
     ("18-mautic", &["jo@example.com"]),
     ("28-mailpoet", &["unc@example.com", "ina@example.com"]),
@@ -55,15 +72,24 @@ pub(super) fn cases() -> Vec<PathBuf> {
 
 /// The file of a case and its name.
 pub(super) fn input(case: &Path) -> (String, Vec<u8>) {
-    let mut files = std::fs::read_dir(case).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files = std::fs::read_dir(case)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
     let file = files.find(|file| file.file_stem().is_some_and(|stem| stem == "input"));
     let file = file.expect("a file");
-    let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
     (name, std::fs::read(&file).expect("a file"))
 }
 
 pub(super) fn name_of(case: &Path) -> String {
-    case.file_name().expect("a name").to_string_lossy().into_owned()
+    case.file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn app_for(case: &str) -> (TestApp, ImportOptions) {
@@ -80,7 +106,12 @@ fn app_for(case: &str) -> (TestApp, ImportOptions) {
 }
 
 /// Imports a file as far as it goes; returns the import and why it failed.
-fn import_as(app: &TestApp, options: &ImportOptions, name: &str, bytes: &[u8]) -> (Import, Option<String>) {
+fn import_as(
+    app: &TestApp,
+    options: &ImportOptions,
+    name: &str,
+    bytes: &[u8],
+) -> (Import, Option<String>) {
     let file = app.app.imports.spool.store(bytes).expect("a spool");
     let now = app.clock.now();
     let made = app
@@ -97,13 +128,20 @@ fn import_as(app: &TestApp, options: &ImportOptions, name: &str, bytes: &[u8]) -
 fn accepted(options: &ImportOptions, analysis: &Analysis) -> ImportOptions {
     let mut options = options.clone();
     if let ImportOptions::Subscribers(options) = &mut options {
-        analysis.proposal.iter().for_each(|change| change.apply(options));
+        analysis
+            .proposal
+            .iter()
+            .for_each(|change| change.apply(options));
     }
     options
 }
 
 fn write_analysis(text: &mut String, analysis: &Analysis) {
-    let _ = writeln!(text, "{} rows, {} malformed", analysis.rows, analysis.malformed);
+    let _ = writeln!(
+        text,
+        "{} rows, {} malformed",
+        analysis.rows, analysis.malformed
+    );
     if let Some(recognised) = &analysis.recognised {
         let _ = writeln!(text, "recognised: {recognised}");
     }
@@ -112,7 +150,11 @@ fn write_analysis(text: &mut String, analysis: &Analysis) {
         let target = column.target.as_deref().unwrap_or("-");
         let _ = write!(text, "  {} -> {target} ({})", column.name, column.why);
         if column.unread > 0 {
-            let _ = write!(text, "; unread {}: {:?}", column.unread, column.unread_values);
+            let _ = write!(
+                text,
+                "; unread {}: {:?}",
+                column.unread, column.unread_values
+            );
         }
         if let Some(mend) = &column.mend {
             let _ = write!(text, "; {} reads {}", mend.as_input(), column.mended);
@@ -122,7 +164,12 @@ fn write_analysis(text: &mut String, analysis: &Analysis) {
     if analysis.columns.len() > shown {
         let _ = writeln!(text, "  and {} more", analysis.columns.len() - shown);
     }
-    for question in analysis.questions.iter().take(shown).filter(|question| question.column.is_none()) {
+    for question in analysis
+        .questions
+        .iter()
+        .take(shown)
+        .filter(|question| question.column.is_none())
+    {
         let _ = writeln!(text, "  ? {}", question.message);
     }
     let proposal: Vec<String> = analysis.proposal.iter().map(Change::as_input).collect();
@@ -133,7 +180,11 @@ fn write_analysis(text: &mut String, analysis: &Analysis) {
 
 fn write_result(text: &mut String, app: &TestApp, import: &Import, failure: Option<&str>) {
     if let Some(failure) = failure {
-        let _ = writeln!(text, "failed: {}", failure.replace("; header: ", "\n  header: "));
+        let _ = writeln!(
+            text,
+            "failed: {}",
+            failure.replace("; header: ", "\n  header: ")
+        );
     }
     let counts = import.counts.as_object().expect("an object").iter();
     let counts: Vec<String> = counts
@@ -141,8 +192,14 @@ fn write_result(text: &mut String, app: &TestApp, import: &Import, failure: Opti
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     let _ = writeln!(text, "{}: {}", import.state().as_str(), counts.join(", "));
-    let problems = app.db().run_here(|connection| problems_csv(connection, import.id, None));
-    let problems = problems.expect("problems").expect("a header at least").0.replace('\r', "");
+    let problems = app
+        .db()
+        .run_here(|connection| problems_csv(connection, import.id, None));
+    let problems = problems
+        .expect("problems")
+        .expect("a header at least")
+        .0
+        .replace('\r', "");
     if problems.lines().count() > 1 {
         text.push_str(&problems);
     }
@@ -174,9 +231,9 @@ fn write_result(text: &mut String, app: &TestApp, import: &Import, failure: Opti
 fn assert_nobody_is_subscribed_who_left(app: &TestApp, case: &str) {
     let left = NOT_SUBSCRIBED.iter().find(|(name, _)| *name == case);
     for email in left.map(|(_, emails)| *emails).unwrap_or_default() {
-        let status = app
-            .database
-            .ask(&format!("SELECT coalesce((SELECT status FROM subscribers WHERE email = '{email}'), 'nobody')"));
+        let status = app.database.ask(&format!(
+            "SELECT coalesce((SELECT status FROM subscribers WHERE email = '{email}'), 'nobody')"
+        ));
         assert_ne!(status, "subscribed", "{case}: {email}");
     }
 }
@@ -197,7 +254,11 @@ fn every_case_comes_out_as_its_readme_says() {
         write_result(&mut text, &app, &import, failure.as_deref());
         assert_nobody_is_subscribed_who_left(&app, &case_name);
         if !analysis.questions.is_empty() {
-            assert_eq!(app.database.ask("SELECT count(*) FROM custom_fields"), "0", "nothing is written");
+            assert_eq!(
+                app.database.ask("SELECT count(*) FROM custom_fields"),
+                "0",
+                "nothing is written"
+            );
             assert_eq!(import.state(), ImportState::Failed);
         }
         if !analysis.proposal.is_empty() {
@@ -205,7 +266,11 @@ fn every_case_comes_out_as_its_readme_says() {
             let (app, _) = app_for(&case_name);
             let (import, failure) = import_as(&app, &accepted(&options, &analysis), &name, &bytes);
             let analysis = import.analysis().unwrap_or_default();
-            assert!(analysis.questions.is_empty(), "{case_name}: {:?}", analysis.questions);
+            assert!(
+                analysis.questions.is_empty(),
+                "{case_name}: {:?}",
+                analysis.questions
+            );
             write_analysis(&mut text, &analysis);
             write_result(&mut text, &app, &import, failure.as_deref());
             assert_nobody_is_subscribed_who_left(&app, &case_name);
@@ -251,10 +316,18 @@ fn a_proposal_is_accepted_with_one_word() {
     let options = ImportOptions::Subscribers(SubscriberImport::default());
     let (import, failure) = import_as(&app, &options, &name, &bytes);
     assert!(failure.is_some());
-    let started = app.db().run_here(|connection| start(connection, import.id, None, true));
-    assert_eq!(started.expect("it can be started").state(), ImportState::Ready);
+    let started = app
+        .db()
+        .run_here(|connection| start(connection, import.id, None, true));
+    assert_eq!(
+        started.expect("it can be started").state(),
+        ImportState::Ready
+    );
     let done = try_run(app.db(), import.id, &app.app.imports, |_| {}).expect("an import");
-    assert_eq!(done.expect("no other import").state(), ImportState::Succeeded);
+    assert_eq!(
+        done.expect("no other import").state(),
+        ImportState::Succeeded
+    );
     assert_eq!(
         app.database
             .ask("SELECT concat_ws(' ', email, status, unsubscribed_at) FROM subscribers"),
@@ -266,6 +339,8 @@ fn a_proposal_is_accepted_with_one_word() {
         "unsubscribed No longer interested"
     );
     // An import that has ended is not started again.
-    let again = app.db().run_here(|connection| start(connection, import.id, None, true));
+    let again = app
+        .db()
+        .run_here(|connection| start(connection, import.id, None, true));
     assert!(again.is_err());
 }

@@ -2,7 +2,9 @@
 
 use super::run_job;
 use crate::support::TestApp;
-use rollcall::import::{EventImport, ImportOptions, ImportReport, ImportState, Others, import_events, undo};
+use rollcall::import::{
+    EventImport, ImportOptions, ImportReport, ImportState, Others, import_events, undo,
+};
 use serde_json::json;
 
 const NOW: &str = "2026-06-01T09:30:00Z";
@@ -80,8 +82,12 @@ fn people_can_be_made_of_their_events_and_unmade() {
     assert_eq!(failure, None);
     let report = imported.report();
     assert_eq!((report.created, report.created_people), (2, 1));
-    let people = "SELECT string_agg(s.email || ' ' || s.status, ', ' ORDER BY s.id) FROM subscribers s";
-    assert_eq!(app.database.ask(people), "ona@example.com subscribed, new@example.com pending");
+    let people =
+        "SELECT string_agg(s.email || ' ' || s.status, ', ' ORDER BY s.id) FROM subscribers s";
+    assert_eq!(
+        app.database.ask(people),
+        "ona@example.com subscribed, new@example.com pending"
+    );
     let undone = undo(app.db(), imported.id, app.clock.now()).expect("it can be undone");
     assert_eq!(undone.state(), ImportState::Undone);
     assert_eq!(app.database.ask(people), "ona@example.com subscribed");
@@ -94,7 +100,11 @@ fn known_and_new_events_of_one_file_are_told_apart() {
     let app = app();
     let mut csv = "email,event,occurred_at,value,dedupe_key\n".to_owned();
     for number in 0..40 {
-        csv.push_str(&format!("ona@example.com,visit,{},{number}.5,k{}\n", 1_683_356_889 + number, number % 30));
+        csv.push_str(&format!(
+            "ona@example.com,visit,{},{number}.5,k{}\n",
+            1_683_356_889 + number,
+            number % 30
+        ));
     }
     let options = EventImport::default();
     let report = import(&app, &csv, &options);
@@ -103,7 +113,8 @@ fn known_and_new_events_of_one_file_are_told_apart() {
     let report = import(&app, &csv, &options);
     assert_eq!((report.created, report.unchanged), (2, 40));
     assert_eq!(
-        app.database.ask("SELECT concat_ws(' ', count, trim_scale(value_sum)) FROM event_totals"),
+        app.database
+            .ask("SELECT concat_ws(' ', count, trim_scale(value_sum)) FROM event_totals"),
         "32 452"
     );
 }
@@ -111,7 +122,16 @@ fn known_and_new_events_of_one_file_are_told_apart() {
 #[test]
 fn what_a_file_of_orders_lacks_is_said() {
     let app = app();
-    let refused = import_events(app.db(), SHOP.as_bytes(), &EventImport::default(), app.clock.now(), |_| {});
+    let refused = import_events(
+        app.db(),
+        SHOP.as_bytes(),
+        &EventImport::default(),
+        app.clock.now(),
+        |_| {},
+    );
     let said = refused.expect_err("no event").to_string();
-    assert!(said.contains("a column \"event\"") && said.contains("Lineitem name"), "{said}");
+    assert!(
+        said.contains("a column \"event\"") && said.contains("Lineitem name"),
+        "{said}"
+    );
 }

@@ -13,8 +13,14 @@ fn type_in(text: &str, directory: &Path, database: &TestDatabase) -> Finished {
     let bin = program.parent().expect("a directory");
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let mut command = Command::new("sh");
-    let command = command.args(["-c", text]).current_dir(directory).env_clear();
-    run(command.env("PATH", path).env("DATABASE_URL", &database.url).env("HOME", directory))
+    let command = command
+        .args(["-c", text])
+        .current_dir(directory)
+        .env_clear();
+    run(command
+        .env("PATH", path)
+        .env("DATABASE_URL", &database.url)
+        .env("HOME", directory))
 }
 
 /// The command at the end of a message.
@@ -32,7 +38,9 @@ fn assert_fits(text: &str, of: &str) {
 
 /// How many columns of a terminal a line takes.
 fn console_width(line: &str) -> usize {
-    line.chars().filter(|character| !('\u{300}'..='\u{36f}').contains(character)).count()
+    line.chars()
+        .filter(|character| !('\u{300}'..='\u{36f}').contains(character))
+        .count()
 }
 
 #[test]
@@ -49,7 +57,9 @@ fn every_message_fits_and_what_it_says_to_type_works() {
             "subscribers"
         };
         let mut command = rollcall(&["import", what, &file, "--dry-run"]);
-        let command = command.env("DATABASE_URL", &database.url).current_dir(directory.path());
+        let command = command
+            .env("DATABASE_URL", &database.url)
+            .current_dir(directory.path());
         let finished = run(command);
         let said = format!("{}{}", finished.stdout, finished.stderr);
         assert_fits(&said, &name);
@@ -57,10 +67,18 @@ fn every_message_fits_and_what_it_says_to_type_works() {
             continue;
         }
         let last = said.trim_end().lines().last().unwrap_or_default();
-        assert!(last.contains("rollcall ") || last.starts_with("  --"), "{name}: {said}");
-        let Some(command) = command_in(&said) else { continue };
+        assert!(
+            last.contains("rollcall ") || last.starts_with("  --"),
+            "{name}: {said}"
+        );
+        let Some(command) = command_in(&said) else {
+            continue;
+        };
         let typed = type_in(&command, directory.path(), &database);
-        assert!(matches!(typed.status.code(), Some(0 | 2)), "{name}: {command}\n{typed}");
+        assert!(
+            matches!(typed.status.code(), Some(0 | 2)),
+            "{name}: {command}\n{typed}"
+        );
         assert_fits(&format!("{}{}", typed.stdout, typed.stderr), &name);
     }
 }
@@ -85,7 +103,9 @@ fn refused_rows_are_in_a_file_that_can_be_corrected_and_imported() {
     std::fs::write(directory.path().join("people.csv"), csv).expect("the file can be written");
     let import = |file: &str| {
         let mut command = rollcall(&["import", "subscribers", file, "--field", "note:text"]);
-        run(command.env("DATABASE_URL", &database.url).current_dir(directory.path()))
+        run(command
+            .env("DATABASE_URL", &database.url)
+            .current_dir(directory.path()))
     };
     let first = import("people.csv");
     assert_eq!(first.status.code(), Some(2), "{first}");
@@ -97,7 +117,9 @@ fn refused_rows_are_in_a_file_that_can_be_corrected_and_imported() {
     line 4: expected an e-mail address, found an empty cell;;Ann;
     "#);
     assert!(first.stdout.contains("people.refused-1.csv"), "{first}");
-    let corrected = refused.replace(";nobody;", ";jo@example.com;").replace(";;Ann;", ";ann@example.com;Ann;");
+    let corrected = refused
+        .replace(";nobody;", ";jo@example.com;")
+        .replace(";;Ann;", ";ann@example.com;Ann;");
     std::fs::write(&path, corrected).expect("the file can be written");
     let second = import("people.refused-1.csv");
     assert_eq!(second.status.code(), Some(0), "{second}");
@@ -112,7 +134,10 @@ fn an_import_that_refused_everything_has_failed() {
     let database = TestDatabase::new();
     let finished = import_text(&database, "subscribers", "email\nnobody\n\n,\nnone\n", &[]);
     assert_eq!(finished.status.code(), Some(1), "{finished}");
-    assert!(finished.stdout.contains("nothing was imported: all of its"), "{finished}");
+    assert!(
+        finished.stdout.contains("nothing was imported: all of its"),
+        "{finished}"
+    );
     assert_eq!(database.ask("SELECT state FROM imports"), "failed");
 }
 
@@ -125,7 +150,11 @@ fn nobody_reading_on_is_no_error() {
     assert_eq!(done.status.code(), Some(2), "{done}");
     for what in ["problems", "refused", "show"] {
         let directory = tempfile::tempdir().expect("a directory");
-        let finished = type_in(&format!("(rollcall import {what} 1; echo code $? >&2) | head -1"), directory.path(), &database);
+        let finished = type_in(
+            &format!("(rollcall import {what} 1; echo code $? >&2) | head -1"),
+            directory.path(),
+            &database,
+        );
         let expected = if what == "show" { "code 2" } else { "code 0" };
         assert!(finished.stderr.contains(expected), "{what}: {finished}");
         assert!(!finished.stderr.contains("panicked"), "{what}: {finished}");

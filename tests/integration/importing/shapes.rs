@@ -2,7 +2,9 @@
 
 use crate::support::TestApp;
 use rollcall::error::Error;
-use rollcall::import::{FileFormat, FileOptions, ImportReport, ImportState, SubscriberImport, import_subscribers};
+use rollcall::import::{
+    FileFormat, FileOptions, ImportReport, ImportState, SubscriberImport, import_subscribers,
+};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 
@@ -55,13 +57,34 @@ fn encode(name: &str, text: &str) -> Vec<u8> {
 #[test]
 fn the_encoding_of_a_file_is_found() {
     let lithuanian = "email;first_name;last_name\r\nona@example.lt;Eglė;Žukauskaitė\r\njonas@example.lt;Šarūnas;Šiaučiūnas\r\n";
-    let russian = "email;first_name;last_name\r\na@example.ru;Иван;Петров\r\nb@example.ru;Ольга;Иванова\r\n";
+    let russian =
+        "email;first_name;last_name\r\na@example.ru;Иван;Петров\r\nb@example.ru;Ольга;Иванова\r\n";
     for (encoding, text, expected) in [
-        ("windows-1257", lithuanian, "ona@example.lt Eglė Žukauskaitė; jonas@example.lt Šarūnas Šiaučiūnas"),
-        ("utf-16le", lithuanian, "ona@example.lt Eglė Žukauskaitė; jonas@example.lt Šarūnas Šiaučiūnas"),
-        ("utf-16be", russian, "a@example.ru Иван Петров; b@example.ru Ольга Иванова"),
-        ("windows-1251", russian, "a@example.ru Иван Петров; b@example.ru Ольга Иванова"),
-        ("koi8-r", russian, "a@example.ru Иван Петров; b@example.ru Ольга Иванова"),
+        (
+            "windows-1257",
+            lithuanian,
+            "ona@example.lt Eglė Žukauskaitė; jonas@example.lt Šarūnas Šiaučiūnas",
+        ),
+        (
+            "utf-16le",
+            lithuanian,
+            "ona@example.lt Eglė Žukauskaitė; jonas@example.lt Šarūnas Šiaučiūnas",
+        ),
+        (
+            "utf-16be",
+            russian,
+            "a@example.ru Иван Петров; b@example.ru Ольга Иванова",
+        ),
+        (
+            "windows-1251",
+            russian,
+            "a@example.ru Иван Петров; b@example.ru Ольга Иванова",
+        ),
+        (
+            "koi8-r",
+            russian,
+            "a@example.ru Иван Петров; b@example.ru Ольга Иванова",
+        ),
     ] {
         let app = TestApp::at(NOW);
         import(&app, &encode(encoding, text), FileOptions::default());
@@ -78,17 +101,23 @@ fn letters_that_come_late_in_a_file_are_read_as_well() {
     text.push_str("last@example.de,Jörg Großmüller\nend@example.de,Jürgen\n");
     let app = TestApp::at(NOW);
     import(&app, &encode("windows-1252", &text), FileOptions::default());
-    let last = "SELECT string_agg(s.first_name, ',' ORDER BY s.id) FROM subscribers s WHERE s.id > 20000";
+    let last =
+        "SELECT string_agg(s.first_name, ',' ORDER BY s.id) FROM subscribers s WHERE s.id > 20000";
     assert_eq!(app.database.ask(last), "Jörg Großmüller,Jürgen");
 }
 
 #[test]
 fn a_line_of_another_encoding_is_read_with_a_remark() {
-    let mut file = "email,first_name\na@example.com,Jörg\nb@example.com,Zoë\n".as_bytes().to_vec();
+    let mut file = "email,first_name\na@example.com,Jörg\nb@example.com,Zoë\n"
+        .as_bytes()
+        .to_vec();
     file.extend_from_slice(b"c@example.com,M\xfcller\n");
     let app = TestApp::at(NOW);
     let report = import(&app, &file, FileOptions::default());
-    assert_eq!(people(&app), "a@example.com Jörg; b@example.com Zoë; c@example.com Müller");
+    assert_eq!(
+        people(&app),
+        "a@example.com Jörg; b@example.com Zoë; c@example.com Müller"
+    );
     assert_eq!(report.remarks, 1);
     assert_eq!(report.problems[0].line, 4);
 }
@@ -130,11 +159,20 @@ fn lines_before_the_header_can_be_counted() {
 #[test]
 fn files_of_other_kinds_are_named() {
     for (bytes, words) in [
-        (&b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0"[..], "an old Excel workbook (.xls)"),
+        (
+            &b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0"[..],
+            "an old Excel workbook (.xls)",
+        ),
         (b"[{\"email\":\"a@example.com\"}]", "a JSON array"),
         (b"{\n  \"email\": \"a@example.com\"\n}\n", "a JSON document"),
-        (b"BEGIN:VCARD\r\nVERSION:3.0\r\nEMAIL:a@example.com\r\nEND:VCARD\r\n", "a vCard file"),
-        (b"<html><table><tr><td>email</td></tr></table></html>", "a web page"),
+        (
+            b"BEGIN:VCARD\r\nVERSION:3.0\r\nEMAIL:a@example.com\r\nEND:VCARD\r\n",
+            "a vCard file",
+        ),
+        (
+            b"<html><table><tr><td>email</td></tr></table></html>",
+            "a web page",
+        ),
         (b"%PDF-1.7\n", "a PDF"),
     ] {
         let said = refusal(bytes, FileOptions::default());
@@ -145,7 +183,9 @@ fn files_of_other_kinds_are_named() {
 fn packed(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in files {
-        archive.start_file(*name, SimpleFileOptions::default()).expect("an entry");
+        archive
+            .start_file(*name, SimpleFileOptions::default())
+            .expect("an entry");
         archive.write_all(text.as_bytes()).expect("memory");
     }
     archive.finish().expect("an archive").into_inner()
@@ -154,13 +194,25 @@ fn packed(files: &[(&str, &str)]) -> Vec<u8> {
 #[test]
 fn one_file_of_an_archive_is_imported_by_its_name() {
     let archive = packed(&[
-        ("export/subscribed_1.csv", "email,first_name\nona@example.com,Ona\n"),
-        ("export/cleaned_1.csv", "email,first_name\njo@example.com,Jo\n"),
+        (
+            "export/subscribed_1.csv",
+            "email,first_name\nona@example.com,Ona\n",
+        ),
+        (
+            "export/cleaned_1.csv",
+            "email,first_name\njo@example.com,Jo\n",
+        ),
         ("__MACOSX/export/._subscribed_1.csv", "x"),
     ]);
     let said = refusal(&archive, FileOptions::default());
-    assert!(said.contains("export/subscribed_1.csv, export/cleaned_1.csv"), "{said}");
-    for (part, expected) in [("subscribed_1.csv", "ona@example.com Ona"), ("cleaned", "jo@example.com Jo")] {
+    assert!(
+        said.contains("export/subscribed_1.csv, export/cleaned_1.csv"),
+        "{said}"
+    );
+    for (part, expected) in [
+        ("subscribed_1.csv", "ona@example.com Ona"),
+        ("cleaned", "jo@example.com Jo"),
+    ] {
         let app = TestApp::at(NOW);
         let file = FileOptions {
             part: Some(part.to_owned()),
@@ -169,7 +221,10 @@ fn one_file_of_an_archive_is_imported_by_its_name() {
         import(&app, &archive, file);
         assert_eq!(people(&app), expected);
     }
-    let with_notes = packed(&[("people.csv", "email\nona@example.com\n"), ("README.txt", "hello")]);
+    let with_notes = packed(&[
+        ("people.csv", "email\nona@example.com\n"),
+        ("README.txt", "hello"),
+    ]);
     let app = TestApp::at(NOW);
     import(&app, &with_notes, FileOptions::default());
     assert_eq!(people(&app), "ona@example.com");
@@ -180,7 +235,11 @@ fn workbook(rows: &str) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
-    let sheet = |rows: &str| format!("<?xml version=\"1.0\"?><worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>");
+    let sheet = |rows: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><worksheet xmlns=\"{MAIN}\"><sheetData>{rows}</sheetData></worksheet>"
+        )
+    };
     packed(&[
         (
             "[Content_Types].xml",
@@ -188,7 +247,9 @@ fn workbook(rows: &str) -> Vec<u8> {
         ),
         (
             "_rels/.rels",
-            &format!("<?xml version=\"1.0\"?><Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"r1\" Type=\"{RELATIONS}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"),
+            &format!(
+                "<?xml version=\"1.0\"?><Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"r1\" Type=\"{RELATIONS}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+            ),
         ),
         (
             "xl/workbook.xml",
@@ -208,7 +269,9 @@ fn workbook(rows: &str) -> Vec<u8> {
         ),
         (
             "xl/styles.xml",
-            &format!("<?xml version=\"1.0\"?><styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"3\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/></cellXfs></styleSheet>"),
+            &format!(
+                "<?xml version=\"1.0\"?><styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"3\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/></cellXfs></styleSheet>"
+            ),
         ),
         (
             "xl/sharedStrings.xml",
@@ -221,7 +284,9 @@ fn workbook(rows: &str) -> Vec<u8> {
 
 #[test]
 fn a_workbook_is_read_with_the_types_of_its_values() {
-    let text = |cell: &str, text: &str| format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let text = |cell: &str, text: &str| {
+        format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+    };
     let rows = [
         format!("<row r=\"1\">{}</row>", text("A1", "Members of the club")),
         format!(
@@ -257,7 +322,10 @@ fn a_workbook_is_read_with_the_types_of_its_values() {
         part: Some("Notes".to_owned()),
         ..FileOptions::default()
     };
-    assert!(refusal(&bytes, file).contains("empty file"), "an empty sheet");
+    assert!(
+        refusal(&bytes, file).contains("empty file"),
+        "an empty sheet"
+    );
     let broken = packed(&[("xl/workbook.xml", "<?xml version=\"1.0\"?><workbook/>")]);
     assert!(refusal(&broken, FileOptions::default()).contains("save it as CSV UTF-8"));
 }
@@ -266,10 +334,17 @@ fn a_workbook_is_read_with_the_types_of_its_values() {
 fn lines_of_json_are_read() {
     let text = "{\"email\":\"ona@example.com\",\"first_name\":\"Ona\"}\n{\"city\":\"Kaunas\",\"email\":\"jo@example.com\"}\n";
     let app = TestApp::at(NOW);
-    let (import, failure) = super::run_job(&app, &super::subscribers(SubscriberImport::default()), text.as_bytes());
+    let (import, failure) = super::run_job(
+        &app,
+        &super::subscribers(SubscriberImport::default()),
+        text.as_bytes(),
+    );
     assert_eq!(failure, None);
     assert_eq!(import.state(), ImportState::Succeeded);
-    assert_eq!(import.form().map(|file| file.form.format), Some(FileFormat::JsonLines));
+    assert_eq!(
+        import.form().map(|file| file.form.format),
+        Some(FileFormat::JsonLines)
+    );
     assert_eq!(people(&app), "ona@example.com Ona; jo@example.com Kaunas");
 }
 
@@ -293,9 +368,15 @@ fn objects_of_a_column_become_fields_and_its_names_groups() {
     app.group("vip", &[]);
     let report = import_subscribers(app.db(), csv.as_bytes(), &options, app.clock.now(), |_| {});
     let report = report.expect("the file can be imported");
-    assert_eq!((report.created, report.added_to_group), (2, 3), "{:?}", report.problems);
     assert_eq!(
-        app.database.ask("SELECT string_agg(s.custom::text, ' ' ORDER BY s.id) FROM subscribers s"),
+        (report.created, report.added_to_group),
+        (2, 3),
+        "{:?}",
+        report.problems
+    );
+    assert_eq!(
+        app.database
+            .ask("SELECT string_agg(s.custom::text, ' ' ORDER BY s.id) FROM subscribers s"),
         "{\"age\": 42, \"city\": \"Vilnius\", \"tags\": [\"a\", \"b\"]} {}"
     );
     let members = "SELECT string_agg(g.key || '=' || g.name || ':' || s.email, ' ' ORDER BY g.key, s.id) FROM group_memberships m \
@@ -310,6 +391,12 @@ fn objects_of_a_column_become_fields_and_its_names_groups() {
         ..options
     };
     let other = TestApp::at(NOW);
-    let refused = import_subscribers(other.db(), csv.as_bytes(), &refused, other.clock.now(), |_| {});
+    let refused = import_subscribers(
+        other.db(),
+        csv.as_bytes(),
+        &refused,
+        other.clock.now(),
+        |_| {},
+    );
     assert!(refused.is_err_and(|error| error.to_string().contains("Weekly news")));
 }

@@ -84,8 +84,11 @@ impl ImportProgram {
 
     /// The program of a preset.
     fn of(preset: &str) -> Option<ImportProgram> {
-        let mut programs = <ImportProgram as async_graphql::resolver_utils::EnumType>::items().iter();
-        programs.find(|item| item.value.preset() == preset).map(|item| item.value)
+        let mut programs =
+            <ImportProgram as async_graphql::resolver_utils::EnumType>::items().iter();
+        programs
+            .find(|item| item.value.preset() == preset)
+            .map(|item| item.value)
     }
 }
 
@@ -333,7 +336,12 @@ pub struct ImportAnalysis {
 impl From<Analysis> for ImportAnalysis {
     fn from(analysis: Analysis) -> ImportAnalysis {
         let program = |preset: Option<String>| preset.as_deref().and_then(ImportProgram::of);
-        let name_of = |place: usize| analysis.columns.get(place).map(|column| Text(column.name.clone()));
+        let name_of = |place: usize| {
+            analysis
+                .columns
+                .get(place)
+                .map(|column| Text(column.name.clone()))
+        };
         let question = |question: Question| ImportQuestion {
             kind: question.kind.into(),
             column: question.column.and_then(name_of),

@@ -302,7 +302,10 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         let mut characters = split.character.chars();
         match (characters.next(), characters.next()) {
             (Some(character), None) => splits.push((split.column.clone(), character)),
-            _ => reading.refuse(&format!("splits.{place}.character"), "expected one character"),
+            _ => reading.refuse(
+                &format!("splits.{place}.character"),
+                "expected one character",
+            ),
         }
     }
     let columns = input.columns.iter();
@@ -312,42 +315,42 @@ fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserErro
         ImportKindName::Subscribers => {
             refuse_of_events(input, &mut reading);
             ImportOptions::Subscribers(SubscriberImport {
-            file,
-            groups: input.groups.clone(),
-            create_groups: input.create_groups,
-            fields: input
-                .fields
-                .iter()
-                .map(|field| (field.column.clone(), field.r#type.into()))
-                .collect(),
-            columns,
-            ignore: input.ignore.clone(),
-            others: input.others.map(Into::into),
-            from: input.from.map(|from| from.preset().to_owned()),
-            set: input
-                .set
-                .iter()
-                .map(|set| (set.field.clone(), set.value.clone()))
-                .collect(),
-            date_format,
-            date_formats,
-            decimal_commas: input.decimal_commas.clone(),
-            splits,
-            groups_from: input.groups_from.clone(),
-            decimal_points: input.decimal_points.clone(),
-            time_zone,
-            statuses: input
-                .statuses
-                .iter()
-                .map(|status| (status.word.clone(), status.status.into()))
-                .collect(),
-            source: input.source.clone(),
-            mode: input.mode.map(Into::into).unwrap_or_default(),
-            fill_missing: input.fill_missing,
-            strict: input.strict,
-            raise_consent: input.raise_consent.clone(),
-            dry_run: input.dry_run,
-        })
+                file,
+                groups: input.groups.clone(),
+                create_groups: input.create_groups,
+                fields: input
+                    .fields
+                    .iter()
+                    .map(|field| (field.column.clone(), field.r#type.into()))
+                    .collect(),
+                columns,
+                ignore: input.ignore.clone(),
+                others: input.others.map(Into::into),
+                from: input.from.map(|from| from.preset().to_owned()),
+                set: input
+                    .set
+                    .iter()
+                    .map(|set| (set.field.clone(), set.value.clone()))
+                    .collect(),
+                date_format,
+                date_formats,
+                decimal_commas: input.decimal_commas.clone(),
+                splits,
+                groups_from: input.groups_from.clone(),
+                decimal_points: input.decimal_points.clone(),
+                time_zone,
+                statuses: input
+                    .statuses
+                    .iter()
+                    .map(|status| (status.word.clone(), status.status.into()))
+                    .collect(),
+                source: input.source.clone(),
+                mode: input.mode.map(Into::into).unwrap_or_default(),
+                fill_missing: input.fill_missing,
+                strict: input.strict,
+                raise_consent: input.raise_consent.clone(),
+                dry_run: input.dry_run,
+            })
         }
         ImportKindName::Events => {
             refuse_of_subscribers(input, &mut reading);
@@ -388,7 +391,10 @@ fn refuse_of_events(input: &CreateImportInput, reading: &mut Reading) {
         ("createPeople", input.create_people),
     ] {
         if is_there {
-            reading.refuse(path, "expected nothing here for an import of subscribers, found something");
+            reading.refuse(
+                path,
+                "expected nothing here for an import of subscribers, found something",
+            );
         }
     }
 }
@@ -453,9 +459,9 @@ impl ImportMutation {
         let now = app.now();
         let name = input.file_name.unwrap_or_default();
         let review = input.review;
-        let created = app
-            .db
-            .run(move |connection| import::create_to(connection, &options, &name, None, review, now));
+        let created = app.db.run(move |connection| {
+            import::create_to(connection, &options, &name, None, review, now)
+        });
         Ok(match split(created.await)? {
             Ok(import) => CreateImportPayload {
                 import: Some(ImportNode(import)),
