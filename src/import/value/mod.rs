@@ -17,10 +17,9 @@ mod number;
 pub(in crate::import) mod numbers;
 mod read;
 
-pub(in crate::import) use bare::{bare, is_nothing_typed};
 pub(in crate::import) use boolean::{find_boolean, is_mark};
 pub(in crate::import) use email::read_email;
-pub(in crate::import) use list::read_items;
+
 pub(in crate::import) use number::Decimal;
 pub(in crate::import) use numbers::decimal_proof;
 pub(in crate::import) use read::read_cell;
