@@ -2,11 +2,11 @@
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
+use crate::db::JsonText;
 use crate::db::schema::subscribers;
 use crate::error::Error;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A subscriber as stored.
@@ -33,7 +33,7 @@ pub struct Subscriber {
     pub timezone: Option<String>,
     pub birthday: Option<NaiveDate>,
     pub source: Option<String>,
-    pub custom: Value,
+    pub custom: JsonText,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub subscribed_at: Option<DateTime<Utc>>,

@@ -350,7 +350,7 @@ impl SegmentNode {
         context: &Context<'_>,
         #[graphql(desc = "The other segment or the group.")] with: MembershipTarget,
     ) -> async_graphql::Result<SegmentOverlap> {
-        let (kind, other) = with.find(context).await?;
+        let (kind, other) = Box::pin(with.find(context)).await?;
         let id = self.0.id;
         let loader = context.loader()?;
         let overlap = match kind {
