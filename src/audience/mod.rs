@@ -34,6 +34,7 @@ pub mod runs;
 pub mod segment;
 pub mod setting;
 pub mod status_change;
+pub mod status_count;
 pub mod subscriber;
 pub mod subscriber_changes;
 pub mod subscriber_status;

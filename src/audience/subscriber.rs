@@ -232,11 +232,3 @@ pub fn list_page(
         },
     )
 }
-
-/// Returns how many subscribers there are.
-///
-/// # Errors
-/// Those of the database.
-pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
-    Ok(subscribers::table.count().get_result(connection)?)
-}

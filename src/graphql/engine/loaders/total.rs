@@ -2,7 +2,7 @@
 
 use super::pages::{DefinitionCount, ProblemCount, RefreshCount};
 use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
-use crate::audience::subscriber;
+use crate::audience::status_count::count_everybody;
 use crate::db::schema::{
     api_keys, bulk_actions, custom_fields, groups, imports, refreshes, segments,
 };
@@ -96,7 +96,7 @@ impl Total {
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
-                _ => subscriber::count(connection)?,
+                _ => count_everybody(connection)?,
             })
         });
         counted.await.map_err(to_graphql)
