@@ -1,5 +1,6 @@
 //! How many subscribers there are, by status: kept by triggers, so that nobody has to count them.
 
+use crate::db::statement;
 use crate::error::Error;
 use crate::rule::Status;
 use diesel::prelude::*;
@@ -23,7 +24,7 @@ pub fn count_by_status(connection: &mut PgConnection) -> Result<BTreeMap<Status,
         #[diesel(sql_type = BigInt)]
         count: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status HAVING sum(count) <> 0",
     )
     .load(connection)?;
@@ -46,7 +47,7 @@ pub fn count_everybody(connection: &mut PgConnection) -> Result<i64, Error> {
 /// # Errors
 /// Those of the database.
 pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
-    diesel::sql_query(
+    statement(
         "WITH summed AS ( \
              SELECT id FROM subscriber_counts \
              WHERE (SELECT count(*) FROM (SELECT FROM subscriber_counts LIMIT $1) AS many) = $1 \

@@ -23,6 +23,7 @@ use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{
     GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, Total, TotalsOf, load_one,
 };
+use crate::graphql::engine::quick::{Items, Quick};
 use crate::graphql::engine::scalar::Date;
 use crate::graphql::types::subscriber::status_change::{
     StatusChangeConnection, page_of_status_changes,
@@ -170,15 +171,15 @@ impl SubscriberNode {
     }
 
     /// The values of custom fields that the subscriber has, by key.
-    async fn custom_fields(&self) -> Vec<CustomFieldValue> {
+    async fn custom_fields(&self) -> Items<Quick<CustomFieldValue>> {
         let Value::Object(values) = self.0.custom.read() else {
-            return Vec::new();
+            return Items(Vec::new());
         };
         let values = values.into_iter().map(|(key, value)| CustomFieldValue {
             key: key.into(),
             value: Document(value),
         });
-        values.collect()
+        Items(values.map(Quick).collect())
     }
 
     /// The value of one custom field, or null if the subscriber has none.
