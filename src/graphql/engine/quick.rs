@@ -2,8 +2,9 @@
 //!
 //! async-graphql makes a future for every field of every object, gathers them and drives all of them as one. Most fields
 //! have their value at hand: here each is polled once when it is made, and only those that wait for something are kept and
-//! driven together.
+//! driven together. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is done here.
 
+use super::error_paths::remember_path;
 use async_graphql::futures_util::future::try_join_all;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
@@ -133,8 +134,8 @@ fn ask<'r, T: ContainerType>(
             return Ok(Value::String(T::type_name().into_owned()));
         }
         let context = context.with_field(field);
-        let value = object.resolve_field(&context).await?;
-        Ok(value.unwrap_or_default())
+        let value = object.resolve_field(&context).await;
+        Ok(value.map_err(remember_path)?.unwrap_or_default())
     })
 }
 
@@ -147,7 +148,7 @@ fn ask_item<'r, T: OutputType>(
     Box::pin(async move {
         let context = context.with_index(place);
         let value = item.resolve(&context, field).await;
-        value.map_err(|error| context.set_error_path(error))
+        value.map_err(|error| remember_path(context.set_error_path(error)))
     })
 }
 

@@ -199,7 +199,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
-    ) -> async_graphql::Result<SubscriberGroupConnection> {
+    ) -> async_graphql::Result<Quick<SubscriberGroupConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
         let groups = load_one(context.loader()?, GroupsOf(self.0.id)).await?;
         let groups = groups.unwrap_or_default();
@@ -208,10 +208,8 @@ impl SubscriberNode {
             node: super::group::GroupNode(group),
             added_at,
         });
-        Ok(SubscriberGroupConnection::new(
-            edges,
-            Total::Known(groups.len()),
-        ))
+        let total = Total::Known(groups.len());
+        Ok(Quick(SubscriberGroupConnection::new(edges, total)))
     }
 
     /// The segments the subscriber belongs to because their rules say so, by key.
@@ -222,7 +220,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
-    ) -> async_graphql::Result<SubscriberSegmentConnection> {
+    ) -> async_graphql::Result<Quick<SubscriberSegmentConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
         let segments = load_one(context.loader()?, SegmentsOf(self.0.id)).await?;
         let segments = segments.unwrap_or_default();
@@ -235,10 +233,8 @@ impl SubscriberNode {
             },
             node: SegmentNode(segment),
         });
-        Ok(SubscriberSegmentConnection::new(
-            edges,
-            Total::Known(segments.len()),
-        ))
+        let total = Total::Known(segments.len());
+        Ok(Quick(SubscriberSegmentConnection::new(edges, total)))
     }
 
     /// Every membership in a group or a segment: groups first, each kind by key.
