@@ -25,7 +25,7 @@ pub struct Query(
     types::node::NodeQuery,
     types::subscriber::list::SubscriberQuery,
     types::group::GroupQuery,
-    types::segment::SegmentQuery,
+    types::segment::list::SegmentQuery,
     types::preview::PreviewQuery,
     types::rule::field::RuleFieldQuery,
     types::rule::query_builder::QueryBuilderQuery,
@@ -33,6 +33,8 @@ pub struct Query(
     types::refresh::RefreshQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
+    types::viewer::ViewerQuery,
+    types::status_count::StatusCountQuery,
     types::import::ImportQuery,
     types::bulk_action::BulkActionQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
@@ -48,6 +50,7 @@ pub struct Mutation(
     types::group::members::GroupMemberMutation,
     types::segment::copy::CopyMutation,
     types::segment::input::SegmentMutation,
+    types::segment::reuse::SegmentReuseMutation,
     types::custom_field::CustomFieldMutation,
     types::event::EventMutation,
     types::refresh::RefreshMutation,
@@ -76,10 +79,11 @@ fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
 }
 
 /// Makes the schema that answers from this application.
-fn build_schema(app: App, is_subgraph: bool) -> RollcallSchema {
+fn build_schema(app: App, is_subgraph: bool, base_path: String) -> RollcallSchema {
     // Documents come here validated, and so bounded that no way through them is too long.
     builder(is_subgraph)
         .data(app)
+        .data(engine::context::BasePath(base_path))
         .extension(engine::error_paths::ErrorPaths)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(1_000)

@@ -29,6 +29,7 @@ mod inputs;
 mod instant;
 mod kept_counts;
 mod keys;
+mod lists;
 mod memberships;
 mod moments;
 mod nested;

@@ -2,10 +2,13 @@
 
 mod address;
 mod api;
+mod base_path;
 mod command;
 mod http;
 mod limits;
 mod running;
+mod sessions;
+mod signing_in;
 mod sockets;
 
 use crate::support::{Finished, Server, TestDatabase, rollcall, run};

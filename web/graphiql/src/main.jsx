@@ -12,8 +12,8 @@ import { createRoot } from 'react-dom/client';
 import { API_KEY_PLUGIN, withApiKey } from './api-key.jsx';
 import { storageWithoutHeaders } from './storage.js';
 
-/** Where queries go, and over a WebSocket at the same address, subscriptions. */
-const ENDPOINT = '/graphql';
+/** Where queries go, below the base path that the server writes into the page, and over a WebSocket at the same address, subscriptions. */
+const ENDPOINT = `${document.querySelector('meta[name="rollcall-base"]').content}/graphql`;
 
 const subscriptionUrl = new URL(ENDPOINT, window.location.href);
 subscriptionUrl.protocol = subscriptionUrl.protocol === 'https:' ? 'wss:' : 'ws:';
