@@ -2,12 +2,17 @@
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use super::narrowing::put;
-use crate::db::schema::subscribers;
+use crate::db::statement;
 use crate::error::Error;
 use crate::rule::Status;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
 use std::collections::HashMap;
+
+/// From how many rows on the changes of counts are added up: reading so many takes no time worth mentioning.
+const MANY: i64 = 500;
+/// How many are added up at once.
+const AT_ONCE: i64 = 100_000;
 
 /// Counts by status, in the order of [`Status::ALL`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,6 +24,11 @@ impl StatusCounts {
         Status::ALL.into_iter().zip(self.0)
     }
 
+    /// Returns the sum of all counts.
+    pub fn total(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
     /// Adds to the count of a status, given by its name in the database.
     fn add(&mut self, status: &str, count: i64) {
         let mut known = Status::ALL.into_iter().zip(&mut self.0);
@@ -28,20 +38,48 @@ impl StatusCounts {
     }
 }
 
-/// Counts all subscribers.
+/// Counts all subscribers: from what triggers keep, so that nobody has to be read.
 ///
 /// # Errors
 /// Those of the database.
 pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Error> {
-    let rows: Vec<(String, i64)> = subscribers::table
-        .group_by(subscribers::status)
-        .select((subscribers::status, diesel::dsl::count_star()))
-        .load(connection)?;
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        status: String,
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let rows: Vec<Row> = statement(
+        "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status",
+    )
+    .load(connection)?;
     let mut counts = StatusCounts::default();
-    for (status, count) in rows {
-        counts.add(&status, count);
+    for row in rows {
+        counts.add(&row.status, row.count);
     }
     Ok(counts)
+}
+
+/// Adds up what statements have changed of the counts of all subscribers, if there is much. Several servers may do this at
+/// the same time, beside statements that count.
+///
+/// # Errors
+/// Those of the database.
+pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
+    statement(
+        "WITH summed AS ( \
+             SELECT id FROM subscriber_counts \
+             WHERE (SELECT count(*) FROM (SELECT FROM subscriber_counts LIMIT $1) AS many) = $1 \
+             ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED \
+         ), gone AS ( \
+             DELETE FROM subscriber_counts USING summed WHERE subscriber_counts.id = summed.id RETURNING status, count \
+         ) INSERT INTO subscriber_counts (status, count) SELECT status, sum(count) FROM gone GROUP BY status",
+    )
+    .bind::<BigInt, _>(MANY)
+    .bind::<BigInt, _>(AT_ONCE)
+    .execute(connection)?;
+    Ok(())
 }
 
 /// Counts the members of each of these groups.
@@ -61,7 +99,7 @@ pub fn count_groups(
         #[diesel(sql_type = BigInt)]
         members: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT m.group_id, coalesce(s.status, 'subscribed') AS status, count(*) AS members \
          FROM group_memberships m LEFT JOIN subscribers s ON s.id = m.subscriber_id AND s.status <> 'subscribed' \
          WHERE m.group_id = ANY($1) GROUP BY 1, 2",
@@ -122,7 +160,7 @@ fn load_others(connection: &mut PgConnection) -> Result<HashMap<String, IdSet>, 
         #[diesel(sql_type = Array<SmallInt>)]
         offsets: Vec<i16>,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT status, (id >> 13)::integer AS block, array_agg((id & 8191)::smallint) AS offsets \
          FROM subscribers WHERE status <> 'subscribed' GROUP BY 1, 2",
     )

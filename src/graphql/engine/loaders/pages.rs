@@ -202,11 +202,8 @@ load!(
 );
 
 /// Returns how many bytes the rows of these pages may take. A page by itself is loaded whatever it takes.
-fn most_bytes(pages: &[Vec<i64>]) -> i64 {
-    match pages.len() {
-        ..=1 => i64::MAX,
-        _ => LARGEST_TOGETHER,
-    }
+fn most_bytes(pages: &[Vec<i64>]) -> Option<i64> {
+    (pages.len() > 1).then_some(LARGEST_TOGETHER)
 }
 
 /// Puts rows onto the pages that are made of their ids, and leaves out those that were deleted meanwhile. Returns no page
