@@ -18,7 +18,7 @@ use diesel::prelude::*;
 pub enum Total {
     /// Known already.
     Known(usize),
-    /// All subscribers, or those whom a narrowing by the address leaves.
+    /// All subscribers, or those whose address fits a narrowing.
     Subscribers(Narrowing),
     /// The versions of the rule of a segment.
     Definitions(i64),
