@@ -88,9 +88,10 @@ fn a_pool_recovers_from_a_cut_at_once() {
         }
     });
     let count = || {
-        database
+        let counts = database
             .db
-            .run_here(rollcall::audience::status_count::count_everybody)
+            .run_here(rollcall::audience::status_count::count_everybody);
+        counts.map(|counts| counts.total())
     };
     database.cut();
     let first = count();
