@@ -2,8 +2,9 @@
 
 use crate::support::{TestApp, TestDatabase};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
-use rollcall::db::{list_pending_migrations, migrate, revert_all_migrations};
+use diesel::sql_types::{BigInt, Bool, Text};
+use rollcall::db::{list_pending_migrations, migrate, revert_all_migrations, statement};
+use rollcall::error::Error;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -255,4 +256,28 @@ fn plain_sql_stays_fast() {
     };
     assert_eq!(of(8192 + 7), "7");
     assert_eq!(of(8192 + 101), "");
+}
+
+#[test]
+fn statements_of_our_own_text_are_planned_once() {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        twice: i64,
+    }
+    let database = TestDatabase::new();
+    let ask = |connection: &mut PgConnection, number: i64, more: i64| {
+        let row: Row = statement("SELECT $2 + $1 + $1 AS twice")
+            .bind::<BigInt, _>(number)
+            .bind::<BigInt, _>(more)
+            .get_result(connection)?;
+        Ok::<_, Error>(row.twice)
+    };
+    let kept = "SELECT count(*) AS twice FROM pg_prepared_statements WHERE statement LIKE '%$2 + $1 + $1%'";
+    let found = database.db.run_here(|connection| {
+        let sums = [ask(connection, 1, 5)?, ask(connection, 20, 2)?];
+        let kept: Row = diesel::sql_query(kept).get_result(connection)?;
+        Ok((sums, kept.twice))
+    });
+    assert_eq!(found.expect("sums"), ([7, 42], 1));
 }
