@@ -1,0 +1,1 @@
+export function GroupPage(_: Record<string, unknown>) { return null; }

@@ -1,0 +1,1 @@
+export function NewImport(_: Record<string, unknown>) { return null; }

@@ -1,0 +1,1 @@
+export function Refreshes(_: Record<string, unknown>) { return null; }

@@ -1,0 +1,33 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  // The server writes where it is served into the page (`--base-path`); scripts find each other relative to themselves.
+  base: './',
+  // Settings of the developer's machine stay out: no .env files, no PostCSS configuration from a folder above.
+  envDir: false,
+  publicDir: false,
+  css: { postcss: { plugins: [] } },
+  build: {
+    target: 'es2022',
+    // What the bundle is made of, and under which licences.
+    license: { fileName: 'licenses.md' },
+    // The policy of the page allows no data addresses for scripts and styles.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      onwarn(warning, warn) {
+        // "use client" in a dependency: means nothing in a page without server components.
+        if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);
+      },
+    },
+  },
+  server: {
+    // For `vite` beside a running `rollcall demo`.
+    proxy: Object.fromEntries(
+      ['/graphql', '/session', '/imports', '/export', '/health', '/graphiql'].map((path) => [
+        path,
+        { target: process.env.ROLLCALL_URL ?? 'http://127.0.0.1:7655', ws: path === '/graphql' },
+      ]),
+    ),
+  },
+});
