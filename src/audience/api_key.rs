@@ -6,6 +6,7 @@
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
+use super::session::{self, Session};
 use crate::db::schema::api_keys;
 use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Duration, Utc};
@@ -101,6 +102,8 @@ impl FromIterator<Scope> for Scopes {
 pub struct Access {
     /// The key, or nothing where no key is asked for.
     pub key_id: Option<i64>,
+    /// The session by which the key came, if it did not come itself.
+    pub session_id: Option<i64>,
     /// What is allowed.
     pub scopes: Scopes,
 }
@@ -110,6 +113,7 @@ impl Access {
     pub fn local() -> Access {
         Access {
             key_id: None,
+            session_id: None,
             scopes: Scopes::all(),
         }
     }
@@ -267,17 +271,20 @@ fn check(
     }
 }
 
-/// Revokes a key for ever; one that is revoked stays so since when it was.
+/// Revokes a key for ever and ends its sessions. A key that is revoked already keeps the time of that.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<ApiKey, Error> {
-    let still_valid = api_keys::table
-        .find(id)
-        .filter(api_keys::revoked_at.is_null());
-    diesel::update(still_valid)
-        .set(api_keys::revoked_at.eq(now))
-        .execute(connection)?;
+    connection.transaction(|connection| {
+        let still_valid = api_keys::table
+            .find(id)
+            .filter(api_keys::revoked_at.is_null());
+        diesel::update(still_valid)
+            .set(api_keys::revoked_at.eq(now))
+            .execute(connection)?;
+        session::end_all_of(connection, id)
+    })?;
     let key = find_by_ids(connection, &[id])?.pop();
     key.ok_or_else(|| Error::not_found("API key", id))
 }
@@ -380,6 +387,8 @@ pub struct KeyRing {
     pub has_any: bool,
     /// Those that have not been revoked, each with the hash that it is found by.
     pub keys: Vec<(Hash, ApiKey)>,
+    /// The sessions that have not ended, each with the hash that it is found by.
+    pub sessions: Vec<(Hash, Session)>,
 }
 
 /// Loads what a server needs to check keys.
@@ -404,6 +413,7 @@ pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Ke
     Ok(KeyRing {
         has_any,
         keys: keys.collect(),
+        sessions: session::load(connection, now)?,
     })
 }
 
@@ -416,6 +426,9 @@ pub fn record_use(
     ids: &[i64],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let before = now - Duration::seconds(USE_SECONDS);
     let due = api_keys::table.filter(api_keys::id.eq_any(ids)).filter(
         api_keys::last_used_at

@@ -70,6 +70,18 @@ pub fn count_definitions(
     Ok(counted.into_iter().collect())
 }
 
+/// Returns the document of a version of the rule of a segment, if it had one of that number.
+pub(super) fn find_definition(
+    connection: &mut PgConnection,
+    segment_id: i64,
+    version: i32,
+) -> Result<Option<Value>, Error> {
+    let found = segment_definitions::table
+        .find((segment_id, version))
+        .select(segment_definitions::rule);
+    Ok(found.first(connection).optional()?)
+}
+
 /// Keeps the version of the rule that a segment has now.
 pub(super) fn record_definition(
     connection: &mut PgConnection,

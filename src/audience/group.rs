@@ -3,8 +3,11 @@
 use super::clean::clean_text;
 use super::dependency::refuse_if_used;
 use super::key::check_key;
-use super::paging::{Page, PageRequest};
+use super::member_count::count_group_members;
+use super::named_list::{Named, NamedFilter, NamedKey, NamedOrder, NamedPage, make_page};
+use super::paging::PageRequest;
 use super::rule_lock::lock_rules;
+use super::tags::Tags;
 use super::version::check_version;
 use crate::db::schema::{group_memberships, groups, subscribers};
 use crate::error::{Error, InputCode, InputProblem};
@@ -26,10 +29,26 @@ pub struct Group {
     pub description: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When its name or description last changed.
+    /// When its name, description or tags last changed.
     pub updated_at: DateTime<Utc>,
-    /// Counted by the database with every change of its name or description.
+    /// Counted by the database with every change of its name, description or tags.
     pub version: i32,
+    /// Free words by which people find it.
+    #[diesel(deserialize_as = Vec<Option<String>>)]
+    pub tags: Tags,
+}
+
+/// A group to make.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewGroup<'a> {
+    /// Its immutable name in rules and imports.
+    pub key: &'a str,
+    /// Its name for people; the key if absent.
+    pub name: Option<&'a str>,
+    /// What it is for.
+    pub description: Option<&'a str>,
+    /// Free words by which people find it.
+    pub tags: &'a [String],
 }
 
 /// What adding to or removing from a group did.
@@ -102,35 +121,30 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
     ]))
 }
 
-/// Lists a page of groups by key.
+/// Lists a page of the groups that a filter lets pass, each with its place, and says how many they are in all.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
-    request: &PageRequest<String>,
-) -> Result<Page<Group>, Error> {
-    request.fetch(
-        |group: &Group| group.key.clone(),
-        |request, limit| {
-            let mut query = groups::table
-                .select(Group::as_select())
-                .limit(limit)
-                .into_boxed();
-            if let Some(after) = &request.after {
-                query = query.filter(groups::key.gt(after));
-            }
-            if let Some(before) = &request.before {
-                query = query.filter(groups::key.lt(before));
-            }
-            query = if request.from_end {
-                query.order(groups::key.desc())
-            } else {
-                query.order(groups::key.asc())
-            };
-            Ok(query.load(connection)?)
-        },
-    )
+    filter: &NamedFilter,
+    order: NamedOrder,
+    request: &PageRequest<NamedKey>,
+) -> Result<NamedPage<Group>, Error> {
+    let rows: Vec<Group> = groups::table.select(Group::as_select()).load(connection)?;
+    let items = rows.iter().map(|group| Named {
+        id: group.id,
+        key: group.key.clone(),
+        name: group.name.clone(),
+        tags: group.tags.clone(),
+        updated_at: group.updated_at,
+    });
+    let items = items.collect();
+    let load = |_: &mut PgConnection, _: &[i64]| {
+        Ok(rows.into_iter().map(|group| (group.id, group)).collect())
+    };
+    let what = (filter, order);
+    make_page(connection, items, what, request, count_group_members, load)
 }
 
 /// Finds the group of that key or of that name, in any letter case; the first made of several.
@@ -178,10 +192,10 @@ pub fn free_key(connection: &mut PgConnection, name: &str) -> Result<String, Err
     Ok(free)
 }
 
-/// Makes a group without members.
+/// Makes a group without members and without tags.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the key is taken or not of the form `[a-z0-9][a-z0-9_-]*`.
+/// As [`create_with`].
 pub fn create(
     connection: &mut PgConnection,
     key: &str,
@@ -189,7 +203,32 @@ pub fn create(
     description: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Group, Error> {
+    let group = NewGroup {
+        key,
+        name,
+        description,
+        tags: &[],
+    };
+    create_with(connection, group, now)
+}
+
+/// Makes a group without members.
+///
+/// # Errors
+/// [`Error::Invalid`] if the key is taken or not of the form `[a-z0-9][a-z0-9_-]*`, or if a tag is wrong.
+pub fn create_with(
+    connection: &mut PgConnection,
+    group: NewGroup<'_>,
+    now: DateTime<Utc>,
+) -> Result<Group, Error> {
+    let NewGroup {
+        key,
+        name,
+        description,
+        tags,
+    } = group;
     check_key(key)?;
+    let tags = Tags::clean(tags)?;
     let name = clean_text(name.unwrap_or_default())
         .map_err(|message| Error::invalid("name", message))?
         .unwrap_or_else(|| key.to_owned());
@@ -200,6 +239,7 @@ pub fn create(
             groups::key.eq(key),
             groups::name.eq(name),
             groups::description.eq(description),
+            groups::tags.eq(tags.list()),
             groups::created_at.eq(now),
             groups::updated_at.eq(now),
         ))
@@ -207,7 +247,7 @@ pub fn create(
         .get_result(connection)?)
 }
 
-/// Changes name and description; absent values stay, a null description is cleared.
+/// Changes name, description and tags; absent values stay, a null description is cleared.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`], also if the group has another version.
@@ -217,6 +257,7 @@ pub fn update(
     if_version: Option<i32>,
     name: Option<&str>,
     description: Option<Option<&str>>,
+    tags: Option<&[String]>,
     now: DateTime<Utc>,
 ) -> Result<Group, Error> {
     #[derive(AsChangeset)]
@@ -224,8 +265,11 @@ pub fn update(
     struct Changes {
         name: Option<String>,
         description: Option<Option<String>>,
+        tags: Option<Vec<String>>,
         updated_at: DateTime<Utc>,
     }
+    let tags = tags.map(Tags::clean).transpose()?;
+    let tags = tags.map(|tags| tags.list().to_vec());
     let name = name
         .map(|name| match clean_text(name) {
             Ok(Some(name)) => Ok(name),
@@ -247,6 +291,7 @@ pub fn update(
             .set(Changes {
                 name,
                 description,
+                tags,
                 updated_at: now,
             })
             .returning(Group::as_returning())

@@ -114,6 +114,13 @@ impl IdSet {
         ones.sum()
     }
 
+    /// Returns how many subscribers are in this set and in another one.
+    pub fn count_common(&self, other: &IdSet) -> usize {
+        let bytes = self.bytes.iter().zip(&other.bytes);
+        let ones = bytes.map(|(byte, others)| (byte & others).count_ones() as usize);
+        ones.sum()
+    }
+
     /// Whether a subscriber is in the set.
     pub fn contains(&self, id: i64) -> bool {
         let byte = usize::try_from(id / 8)

@@ -148,6 +148,16 @@ impl<K> PageRequest<K> {
         Ok(pages)
     }
 
+    /// Returns the request for the same rows of the list in the opposite order. [`Page::reversed`] puts its page in order.
+    pub fn reversed(self) -> PageRequest<K> {
+        PageRequest {
+            size: self.size,
+            after: self.before,
+            before: self.after,
+            from_end: !self.from_end,
+        }
+    }
+
     /// Turns the keys into others.
     pub fn map<U>(&self, each: impl Fn(&K) -> U) -> PageRequest<U> {
         PageRequest {
@@ -187,6 +197,16 @@ impl<T> Page<T> {
             rows,
             has_previous: self.has_previous,
             has_next: self.has_next,
+        }
+    }
+
+    /// Returns the page in the opposite order of the list.
+    pub fn reversed(mut self) -> Page<T> {
+        self.rows.reverse();
+        Page {
+            rows: self.rows,
+            has_previous: self.has_next,
+            has_next: self.has_previous,
         }
     }
 
@@ -267,5 +287,22 @@ mod tests {
             (vec![2, 3], true, true)
         );
         assert!(page(request(9, Some(4), Some(2), false)).rows.is_empty());
+    }
+
+    #[test]
+    fn a_list_is_paged_in_the_opposite_order() {
+        let list = [1, 2, 3, 4, 5];
+        let page = |request: PageRequest<u32>| {
+            let page = page_of(&list, &request.reversed(), |row| *row).reversed();
+            (page.rows, page.has_previous, page.has_next)
+        };
+        let first = page(request(2, None, None, false));
+        assert_eq!(first, (vec![5, 4], false, true));
+        let second = page(request(2, Some(4), None, false));
+        assert_eq!(second, (vec![3, 2], true, true));
+        let last = page(request(2, None, None, true));
+        assert_eq!(last, (vec![2, 1], true, false));
+        let between = page(request(9, Some(5), Some(2), false));
+        assert_eq!(between, (vec![4, 3], true, true));
     }
 }

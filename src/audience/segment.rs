@@ -5,9 +5,12 @@ use super::clean::clean_text;
 use super::definition::record_definition;
 use super::dependency::{record_dependencies, refuse_if_used};
 use super::key::check_key;
+use super::member_count::count_segment_members;
 use super::member_lock::lock_against_refresh;
-use super::paging::{Page, PageRequest};
+use super::named_list::{Named, NamedFilter, NamedKey, NamedOrder, NamedPage, make_page};
+use super::paging::PageRequest;
 use super::rule_lock::lock_rules;
+use super::tags::Tags;
 use super::version::check_version;
 use crate::db::JsonText;
 use crate::db::schema::{segment_dependencies, segments};
@@ -45,6 +48,26 @@ pub struct Segment {
     pub stale_through: i64,
     /// Counted by the database with every change of the row.
     pub version: i32,
+    /// Free words by which people find it.
+    #[diesel(deserialize_as = Vec<Option<String>>)]
+    pub tags: Tags,
+}
+
+/// A segment to make.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSegment<'a> {
+    /// Its immutable name.
+    pub key: &'a str,
+    /// Its name for people; the key if absent.
+    pub name: Option<&'a str>,
+    /// What it is for.
+    pub description: Option<&'a str>,
+    /// Its rule, the root node.
+    pub rule: &'a Value,
+    /// When its members change.
+    pub mode: SegmentMode,
+    /// Free words by which people find it.
+    pub tags: &'a [String],
 }
 
 /// When the members of a segment change.
@@ -101,6 +124,8 @@ pub struct SegmentChanges {
     pub archived: Option<bool>,
     /// When its members change.
     pub mode: Option<SegmentMode>,
+    /// Free words by which people find it.
+    pub tags: Option<Vec<String>>,
 }
 
 /// Finds segments by id, in no particular order.
@@ -149,45 +174,62 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
     ]))
 }
 
-/// Lists a page of segments by key, archived ones only if asked for.
+/// Lists a page of the segments that a filter lets pass, each with its place, and says how many they are in all. Archived
+/// ones are listed only if asked for.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     with_archived: bool,
-    request: &PageRequest<String>,
-) -> Result<Page<Segment>, Error> {
-    request.fetch(
-        |segment: &Segment| segment.key.clone(),
-        |request, limit| {
-            let mut query = segments::table
-                .select(Segment::as_select())
-                .limit(limit)
-                .into_boxed();
-            if !with_archived {
-                query = query.filter(segments::archived_at.is_null());
-            }
-            if let Some(after) = &request.after {
-                query = query.filter(segments::key.gt(after));
-            }
-            if let Some(before) = &request.before {
-                query = query.filter(segments::key.lt(before));
-            }
-            query = if request.from_end {
-                query.order(segments::key.desc())
-            } else {
-                query.order(segments::key.asc())
-            };
-            Ok(query.load(connection)?)
-        },
+    filter: &NamedFilter,
+    order: NamedOrder,
+    request: &PageRequest<NamedKey>,
+) -> Result<NamedPage<Segment>, Error> {
+    // Without the rules, which may be large.
+    let mut query = segments::table
+        .select((
+            segments::id,
+            segments::key,
+            segments::name,
+            segments::tags,
+            segments::updated_at,
+        ))
+        .into_boxed();
+    if !with_archived {
+        query = query.filter(segments::archived_at.is_null());
+    }
+    let rows: Vec<(i64, String, String, Vec<Option<String>>, DateTime<Utc>)> =
+        query.load(connection)?;
+    let items = rows
+        .into_iter()
+        .map(|(id, key, name, tags, updated_at)| Named {
+            id,
+            key,
+            name,
+            tags: tags.into(),
+            updated_at,
+        });
+    let items = items.collect();
+    let load = |connection: &mut PgConnection, ids: &[i64]| {
+        let found = find_by_ids(connection, ids)?.into_iter();
+        Ok(found.map(|segment| (segment.id, segment)).collect())
+    };
+    let what = (filter, order);
+    make_page(
+        connection,
+        items,
+        what,
+        request,
+        count_segment_members,
+        load,
     )
 }
 
-/// Makes a segment. It has no members until it is refreshed.
+/// Makes a segment without tags. It has no members until it is refreshed.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the key is taken or malformed; [`Error::InvalidRule`] with every problem of the rule.
+/// As [`create_with`].
 pub fn create(
     connection: &mut PgConnection,
     key: &str,
@@ -197,7 +239,37 @@ pub fn create(
     mode: SegmentMode,
     now: DateTime<Utc>,
 ) -> Result<Segment, Error> {
+    let segment = NewSegment {
+        key,
+        name,
+        description,
+        rule,
+        mode,
+        tags: &[],
+    };
+    create_with(connection, segment, now)
+}
+
+/// Makes a segment. It has no members until it is refreshed.
+///
+/// # Errors
+/// [`Error::Invalid`] if the key is taken or malformed or a tag is wrong; [`Error::InvalidRule`] with every problem of
+/// the rule.
+pub fn create_with(
+    connection: &mut PgConnection,
+    segment: NewSegment<'_>,
+    now: DateTime<Utc>,
+) -> Result<Segment, Error> {
+    let NewSegment {
+        key,
+        name,
+        description,
+        rule,
+        mode,
+        tags,
+    } = segment;
     check_key(key)?;
+    let tags = Tags::clean(tags)?;
     let name = clean_text(name.unwrap_or_default())
         .map_err(|message| Error::invalid("name", message))?
         .unwrap_or_else(|| key.to_owned());
@@ -213,6 +285,7 @@ pub fn create(
                 segments::description.eq(description),
                 segments::rule.eq(write_document(rule)),
                 segments::mode.eq(mode.as_str()),
+                segments::tags.eq(tags.list()),
                 segments::created_at.eq(now),
                 segments::updated_at.eq(now),
             ))
@@ -255,6 +328,9 @@ pub fn update(
             segment.description = clean_text(description.as_deref().unwrap_or_default())
                 .map_err(|message| Error::invalid("description", message))?;
         }
+        if let Some(tags) = &changes.tags {
+            segment.tags = Tags::clean(tags)?;
+        }
         let was_following = segment.is_following();
         if let Some(mode) = changes.mode {
             segment.mode = mode.as_str().to_owned();
@@ -282,6 +358,7 @@ pub fn update(
                 segments::definition_version.eq(segment.definition_version),
                 segments::archived_at.eq(segment.archived_at),
                 segments::mode.eq(segment.mode),
+                segments::tags.eq(segment.tags.list()),
                 segments::updated_at.eq(now),
             ))
             .returning(Segment::as_returning())
@@ -301,7 +378,12 @@ pub fn update(
     })
 }
 
-fn lock(connection: &mut PgConnection, id: i64, version: Option<i32>) -> Result<Segment, Error> {
+/// Locks the row of a segment until the end of the transaction, and checks its version.
+pub(super) fn lock(
+    connection: &mut PgConnection,
+    id: i64,
+    version: Option<i32>,
+) -> Result<Segment, Error> {
     let found = segments::table.find(id).select(Segment::as_select());
     let found: Option<Segment> = found.for_update().first(connection).optional()?;
     let segment = found.ok_or_else(|| Error::not_found("segment", id))?;

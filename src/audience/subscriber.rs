@@ -192,12 +192,13 @@ pub fn keep_known(
     })
 }
 
-/// Lists a page of all subscribers.
+/// Lists a page of all subscribers, or of those with an address in a range: from the first text to before the second.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
+    emails: Option<&(&str, Option<String>)>,
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
 ) -> Result<Page<Subscriber>, Error> {
@@ -208,6 +209,12 @@ pub fn list_page(
                 .select(Subscriber::as_select())
                 .limit(limit)
                 .into_boxed();
+            if let Some((start, end)) = emails {
+                query = query.filter(subscribers::email.ge(*start));
+                if let Some(end) = end {
+                    query = query.filter(subscribers::email.lt(end));
+                }
+            }
             match &request.after {
                 Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
                 Some(SubscriberKey::Email(email)) => {
@@ -233,10 +240,20 @@ pub fn list_page(
     )
 }
 
-/// Returns how many subscribers there are.
+/// Returns how many subscribers there are, or how many with an address in a range as [`list_page`] takes it.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
-    Ok(subscribers::table.count().get_result(connection)?)
+pub fn count(
+    connection: &mut PgConnection,
+    emails: Option<&(&str, Option<String>)>,
+) -> Result<i64, Error> {
+    let mut query = subscribers::table.count().into_boxed();
+    if let Some((start, end)) = emails {
+        query = query.filter(subscribers::email.ge(*start));
+        if let Some(end) = end {
+            query = query.filter(subscribers::email.lt(end));
+        }
+    }
+    Ok(query.get_result(connection)?)
 }

@@ -148,6 +148,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Counts the changes of the row, as subscribers.version does; memberships are rows of their own.
         version -> Int4,
+        /// Free words for people who look for groups; each once without regard to letter case.
+        tags -> Array<Nullable<Text>>,
     }
 }
 
@@ -423,6 +425,22 @@ diesel::table! {
         stale_through -> Int8,
         /// Counts the changes of the row, as subscribers.version does; definition_version counts those of the rule.
         version -> Int4,
+        /// Free words for people who look for segments; each once without regard to letter case.
+        tags -> Array<Nullable<Text>>,
+    }
+}
+
+diesel::table! {
+    /// Browsers that signed in to the console with an API key. A session ends with its key.
+    sessions (id) {
+        id -> Int8,
+        api_key_id -> Int8,
+        /// SHA-256 of the token in the cookie, which itself is stored nowhere.
+        sha256 -> Bytea,
+        /// A session ends 7 days after it, however much it is used.
+        started_at -> Timestamptz,
+        /// Written at most once a minute. A session ends 12 hours after it.
+        last_used_at -> Timestamptz,
     }
 }
 
@@ -561,6 +579,7 @@ diesel::joinable!(segment_deletions -> segments (segment_id));
 diesel::joinable!(segment_dependencies -> segments (segment_id));
 diesel::joinable!(segment_refreshes -> refreshes (refresh_id));
 diesel::joinable!(segment_refreshes -> segments (segment_id));
+diesel::joinable!(sessions -> api_keys (api_key_id));
 diesel::joinable!(status_changes -> subscribers (subscriber_id));
 diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
 
@@ -592,6 +611,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     segment_dependencies,
     segment_refreshes,
     segments,
+    sessions,
     settings,
     status_changes,
     subscriber_deletions,

@@ -33,6 +33,8 @@ pub struct Query(
     types::refresh::RefreshQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
+    types::viewer::ViewerQuery,
+    types::status_count::StatusCountQuery,
     types::import::ImportQuery,
     types::bulk_action::BulkActionQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
@@ -48,6 +50,7 @@ pub struct Mutation(
     types::group::members::GroupMemberMutation,
     types::segment::copy::CopyMutation,
     types::segment::input::SegmentMutation,
+    types::segment::reuse::SegmentReuseMutation,
     types::custom_field::CustomFieldMutation,
     types::event::EventMutation,
     types::refresh::RefreshMutation,

@@ -10,6 +10,7 @@ use super::snapshot::in_snapshot;
 use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
 use crate::audience::id_set::{IdSet, SETS_AT_A_TIME};
+use crate::audience::narrowing::Narrowing;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::subscriber::{SubscriberKey, SubscriberOrder};
 use crate::db::schema::{
@@ -61,7 +62,8 @@ pub fn members_as_of(
     found.remove(&segment_id).unwrap_or(Ok(IdSet::default()))
 }
 
-/// Finds a page of the members of each of these segments as of a moment, and how many they are in all.
+/// Finds a page of the members of each of these segments as of a moment whom a narrowing leaves now, and how many they
+/// are in all.
 ///
 /// # Errors
 /// As [`count_members_as_of`].
@@ -69,8 +71,7 @@ pub fn find_members_as_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],
     at: DateTime<Utc>,
-    order: SubscriberOrder,
-    request: &PageRequest<SubscriberKey>,
+    (order, request, narrowing): &(SubscriberOrder, PageRequest<SubscriberKey>, Narrowing),
 ) -> Result<Each<(Page<i64>, usize)>, Error> {
     in_snapshot(connection, |connection| {
         let mut found = HashMap::new();
@@ -82,7 +83,8 @@ pub fn find_members_as_of(
                     Err(error) => drop(found.insert(id, Err(error))),
                 }
             }
-            let pages = IdSet::find_pages(connection, &sets, order, request)?;
+            narrowing.narrow(connection, &mut sets)?;
+            let pages = IdSet::find_pages(connection, &sets, *order, request)?;
             found.extend(pages.into_iter().map(|(id, page)| {
                 let count = sets.get(&id).map_or(0, IdSet::count);
                 (id, Ok((page, count)))

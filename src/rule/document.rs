@@ -30,6 +30,14 @@ pub fn read_document(document: &Value) -> Result<Node, Vec<Problem>> {
     parse_rule(&upgrade_document(document, &UPGRADES)?)
 }
 
+/// Reads a stored rule and returns its root, as the newest version writes it.
+///
+/// # Errors
+/// A problem with the document around the rule.
+pub fn read_root(document: &Value) -> Result<Value, Vec<Problem>> {
+    upgrade_document(document, &UPGRADES)
+}
+
 /// Returns the root of a stored rule as the version after the last of these steps writes it; the first leads from
 /// version 1 to version 2.
 ///

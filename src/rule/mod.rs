@@ -52,7 +52,9 @@ pub use condition::{
     Measure, NumberMeasure, NumberTest, Quantifier, RandomShare, TextTest, TimeWindow,
 };
 pub use dependency::{Dependency, DependencyKind, list_dependencies};
-pub use document::{DOCUMENT_VERSION, Upgrade, read_document, upgrade_document, write_document};
+pub use document::{
+    DOCUMENT_VERSION, Upgrade, read_document, read_root, upgrade_document, write_document,
+};
 pub use field::{
     CustomType, DateField, Field, TextField, custom_field, find_label, list_builtin_fields,
 };

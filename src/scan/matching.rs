@@ -6,20 +6,22 @@ use super::settings::RefreshSettings;
 use super::snapshot::Snapshot;
 use super::workers::scan;
 use crate::audience::id_set::IdSet;
+use crate::audience::narrowing::Narrowing;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::Db;
 use crate::error::Error;
 use crate::evaluate::combine;
 use crate::rule::{CheckedRule, Moment};
+use std::collections::HashMap;
 
-/// Lists a page of the subscribers that a rule matches, and says how many they are in all.
+/// Lists a page of the subscribers that a rule matches and a narrowing leaves, and says how many they are in all.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list_matching(
     db: &Db,
-    rule: &CheckedRule,
+    (rule, narrowing): (&CheckedRule, &Narrowing),
     moment: &Moment,
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
@@ -27,6 +29,9 @@ pub fn list_matching(
 ) -> Result<(Page<Subscriber>, usize), Error> {
     let mut snapshot = Snapshot::take(db)?;
     let matching = find_matching(db, &mut snapshot, rule, moment, settings)?;
+    let mut sets = HashMap::from([((), matching)]);
+    narrowing.narrow(&mut snapshot.connection, &mut sets)?;
+    let matching = sets.remove(&()).unwrap_or_default();
     let page = matching.list_page(&mut snapshot.connection, order, request)?;
     Ok((page, matching.count()))
 }

@@ -189,6 +189,7 @@ fn answer_connections(
         .configure(routes::configure)
         .configure(http::export::configure)
         .configure(http::upload::configure)
+        .configure(http::session::configure)
         .configure(http::graphiql::configure);
     let app = app
         .into_factory()

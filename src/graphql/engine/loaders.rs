@@ -11,6 +11,7 @@ use crate::audience::group::{self, Group};
 use crate::audience::member_count;
 use crate::audience::membership;
 use crate::audience::segment::{self, Segment};
+use crate::audience::session::{self, Session};
 use crate::audience::setting::{self, Settings};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{self, Subscriber};
@@ -124,9 +125,9 @@ mod pages;
 mod total;
 
 pub use pages::{
-    DefinitionsOf, EventsOf, GroupMembers, GrowthOf, MemberCountAsOf, OverlapWithGroup,
-    OverlapWithSegment, ProblemsOf, RefreshesOf, SegmentMembers, SegmentMembersAsOf, load_events,
-    load_people,
+    DefinitionsOf, EventsOf, GroupMembers, GroupStatusCounts, GrowthOf, MemberCountAsOf,
+    NarrowedGroupMembers, NarrowedSegmentMembers, OverlapWithGroup, OverlapWithSegment, ProblemsOf,
+    RefreshesOf, SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, load_events, load_people,
 };
 
 pub use total::Total;
@@ -232,6 +233,12 @@ load!(
     /// An API key by id.
     ApiKeyById(i64) -> ApiKey,
     |connection, ids| Ok(by_id(api_key::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A session by id.
+    SessionById(i64) -> Session,
+    |connection, ids| Ok(by_id(session::find_by_ids(connection, &ids)?, |row| row.id))
 );
 
 load!(

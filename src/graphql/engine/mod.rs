@@ -6,6 +6,7 @@ pub(in crate::graphql) mod api;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
 pub(in crate::graphql) mod context;
+pub(in crate::graphql) mod direction;
 pub(in crate::graphql) mod document;
 pub(in crate::graphql) mod error;
 pub(in crate::graphql) mod error_paths;

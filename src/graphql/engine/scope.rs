@@ -12,10 +12,12 @@ use crate::audience::api_key::Scope;
 const ADMIN_MUTATIONS: [&str; 3] = ["createApiKey", "revokeApiKey", "updateSettings"];
 
 /// Mutations whose counts or errors tell about stored values, for READ and WRITE.
-const TELLING_MUTATIONS: [&str; 6] = [
+const TELLING_MUTATIONS: [&str; 8] = [
     "cancelBulkAction",
+    "copySegment",
     "copySegmentToGroup",
     "createBulkAction",
+    "restoreSegmentDefinition",
     "undoBulkAction",
     "undoImport",
     "updateCustomField",
@@ -68,6 +70,10 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
         "Mutation" => &[Scope::Write],
         "Query" if field == "apiKeys" => &[Scope::Admin],
+        // Whoever asks may know who they are.
+        "Query" if field == "viewer" => &[],
+        "Viewer" if field == "apiKey" => &[Scope::Admin],
+        "Viewer" | "Session" => &[],
         // Of the import, fields other than those above need READ.
         "Query" if field == "import" => &[],
         "Subscription" if field == "importProgress" => &[],
@@ -128,7 +134,10 @@ mod tests {
                     assert_eq!(found, [Scope::Admin], "{field}");
                 }
                 "Mutation" => assert!(found.contains(&Scope::Write), "{field}"),
-                _ if parent.starts_with("ApiKey") || field == "apiKeys" => {
+                _ if parent.starts_with("ApiKey")
+                    || ["apiKey", "apiKeys"].contains(&&**field)
+                        && !parent.ends_with("Payload") =>
+                {
                     assert_eq!(found, [Scope::Admin], "{parent}.{field}");
                 }
                 _ => assert!(
@@ -156,8 +165,8 @@ mod tests {
             }
             let coordinate = format!("{parent}.{field}");
             let is_expected = match parent.as_str() {
-                "UserError" => true,
-                "Query" | "Subscription" => of == "Import",
+                "UserError" | "Viewer" | "Session" => true,
+                "Query" | "Subscription" => ["Import", "Viewer"].contains(&&*of),
                 "Import" => field == "id" || IMPORT_FIELDS.contains(&field.as_str()),
                 _ if parent.ends_with("Payload") => {
                     is_plain(&of) || !needed_scopes(&of, "anything").is_empty()

@@ -2,13 +2,11 @@
 
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
-use super::subscriber::{
-    SubscriberConnection, SubscriberOrderBy, page, subscriber_connection, subscriber_request,
-};
+use super::subscriber::{PeopleList, SubscriberConnection, SubscriberOrderBy, page};
 use crate::audience::id_set::IdSet;
-use crate::audience::subscriber::SubscriberOrder;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
@@ -94,9 +92,8 @@ impl SegmentChange {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let order = order_by.into();
         let arguments = page(first, after, last, before);
-        self.list(context, "SegmentChange.joined", order, arguments)
+        self.list(context, "SegmentChange.joined", order_by, arguments)
             .await
     }
 
@@ -111,9 +108,8 @@ impl SegmentChange {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let order = order_by.into();
         let arguments = page(first, after, last, before);
-        self.list(context, LEFT, order, arguments).await
+        self.list(context, LEFT, order_by, arguments).await
     }
 
     /// The ids of those who were members before the change, are not after it, and were deleted by now: a mirror removes
@@ -169,10 +165,11 @@ impl SegmentChange {
         &self,
         context: &Context<'_>,
         list: &'static str,
-        order: SubscriberOrder,
+        order_by: SubscriberOrderBy,
         arguments: crate::graphql::engine::connection::PageArguments,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let request = subscriber_request(list, order, arguments)?;
+        let people = PeopleList::new(list, order_by, SortDirection::Ascending);
+        let (order, request) = (people.order, people.request(arguments)?);
         let side: fn(Changed) -> IdSet = match list {
             LEFT => |changed| changed.left,
             _ => |changed| changed.joined,
@@ -182,12 +179,7 @@ impl SegmentChange {
             db.run_here(|connection| list_changed(connection, change, side, order, &request))
         })
         .await?;
-        Ok(subscriber_connection(
-            list,
-            page,
-            order,
-            Total::Known(total),
-        ))
+        Ok(people.connection(page, Total::Known(total)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is let in: the `Host` of a request, its API key, and where the page is from that opens a socket.
 
 use super::claims::Uploads;
+use super::cookie::{self, Cookie};
 use super::keys::{Keys, Refusal};
 use super::limits::{Limiter, RetryAfter, Seats};
 use super::standing::{GuardedBody, Standing, guard_payload};
@@ -159,14 +160,18 @@ fn refuse_host(host: &str) -> HttpResponse {
 /// Returns what the client calls this server if that is no loopback name. Browsers always say; what proxies put into
 /// headers of their own does not count, since the page that this is about could write them too.
 pub fn find_strange_host(request: &HttpRequest) -> Option<String> {
-    let host = match request.uri().authority() {
-        Some(authority) => authority.as_str().to_owned(),
+    find_host(request).filter(|host| !is_loopback_name(host))
+}
+
+/// Returns what the client calls this server, with the port if it says one.
+pub fn find_host(request: &HttpRequest) -> Option<String> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().to_owned()),
         None => {
             let host = request.headers().get(header::HOST)?;
-            String::from_utf8_lossy(host.as_bytes()).into_owned()
+            Some(String::from_utf8_lossy(host.as_bytes()).into_owned())
         }
-    };
-    (!is_loopback_name(&host)).then_some(host)
+    }
 }
 
 /// Whether a host, with or without a port, is this machine.
@@ -182,8 +187,8 @@ pub fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Lets a request to the API through with its [`Caller`], or refuses it. A WebSocket without the header goes on without a
-/// caller: its key comes with the first message.
+/// Lets a request to the API through with its [`Caller`], or refuses it. A WebSocket without a key and without a session
+/// goes on without a caller: its key comes with the first message.
 pub async fn admit<B: MessageBody + 'static>(
     state: web::Data<State>,
     request: ServiceRequest,
@@ -193,11 +198,16 @@ pub async fn admit<B: MessageBody + 'static>(
     // What is no text is no key either.
     let presented = presented.map(|value| value.to_str().unwrap_or_default().to_owned());
     let strange_host = find_strange_host(request.request());
-    let admitted = state
-        .gate
-        .keys
-        .admit(presented.as_deref(), state.api.app())
-        .await;
+    // A key that comes itself is what counts.
+    let cookie = match presented {
+        Some(_) => Cookie::Missing,
+        None => cookie::find(request.request()),
+    };
+    let (keys, app) = (&state.gate.keys, state.api.app());
+    let admitted = match cookie {
+        Cookie::Counts(hash) => keys.admit_session(hash, app).await,
+        _ => keys.admit(presented.as_deref(), app).await,
+    };
     match admitted {
         // The last key may have been forgotten since the host was looked at.
         Ok(access) if access.key_id.is_none() && strange_host.is_some() => {
@@ -214,6 +224,10 @@ pub async fn admit<B: MessageBody + 'static>(
             request.extensions_mut().insert(Caller { access, peer });
         }
         Err(Refusal::Unauthenticated) if presented.is_none() && is_socket(&request) => {}
+        Err(Refusal::Unauthenticated) if cookie == Cookie::Foreign => {
+            let refused = refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, cookie::FOREIGN);
+            return Ok(request.into_response(refused).map_into_right_body());
+        }
         Err(refusal) => {
             let refused = answer(refusal);
             return Ok(request.into_response(refused).map_into_right_body());
@@ -285,7 +299,8 @@ pub fn peer(address: Option<SocketAddr>) -> IpAddr {
     ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-fn answer(refusal: Refusal) -> HttpResponse {
+/// Answers a client that is not let in.
+pub fn answer(refusal: Refusal) -> HttpResponse {
     match refusal {
         Refusal::Unauthenticated => {
             let status = StatusCode::UNAUTHORIZED;

@@ -1,4 +1,4 @@
-//! API keys as a server checks them: all of them in memory, looked at anew when somebody asks and the last look is more
+//! API keys and sessions as a server checks them: all of them in memory, looked at anew when somebody asks and the last look is more
 //! than a second ago, and every two seconds for those whose sockets are open. While nobody asks, nobody looks.
 //!
 //! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here
@@ -7,6 +7,7 @@
 
 use crate::app::App;
 use crate::audience::api_key::{self, Access, ApiKey, Hash, KeyRing, MAX_KEYS};
+use crate::audience::session::{self, Session};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -27,13 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long between two looks for those whose sockets are open.
 const FOR_SOCKETS: Duration = Duration::from_secs(2);
-/// How long between two notes of the use of a key.
+/// How long between two notes of the use of a key or session.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No key, or one that is unknown, expired or revoked: which, is not told.
+    /// No key and no session, or one that is unknown or has ended: which, is not told.
     Unauthenticated,
     /// The keys cannot be looked up now.
     Unavailable,
@@ -53,6 +54,8 @@ struct Seen {
     has_any: bool,
     ids: HashMap<Hash, i64>,
     keys: HashMap<i64, ApiKey>,
+    session_ids: HashMap<Hash, i64>,
+    sessions: HashMap<i64, Session>,
     /// When the look began.
     at: Instant,
 }
@@ -60,9 +63,18 @@ struct Seen {
 impl Seen {
     fn new(ring: KeyRing, at: Instant) -> Seen {
         let ids = ring.keys.iter().map(|(hash, key)| (*hash, key.id));
+        let sessions = ring.sessions.iter();
         Seen {
             has_any: ring.has_any,
             ids: ids.collect(),
+            session_ids: sessions
+                .map(|(hash, session)| (*hash, session.id))
+                .collect(),
+            sessions: ring
+                .sessions
+                .into_iter()
+                .map(|(_, session)| (session.id, session))
+                .collect(),
             keys: ring
                 .keys
                 .into_iter()
@@ -77,8 +89,31 @@ impl Seen {
         let key = key.filter(|key| key.is_usable(now))?;
         Some(Access {
             key_id: Some(key.id),
+            session_id: None,
             scopes: key.scopes,
         })
+    }
+
+    fn find_session(&self, hash: &Hash, now: DateTime<Utc>) -> Option<Access> {
+        let session = self
+            .session_ids
+            .get(hash)
+            .and_then(|id| self.sessions.get(id));
+        let session = session.filter(|session| session.is_usable(now))?;
+        let key = self.keys.get(&session.api_key_id)?;
+        key.is_usable(now).then_some(Access {
+            key_id: Some(key.id),
+            session_id: Some(session.id),
+            scopes: key.scopes,
+        })
+    }
+
+    /// Whether the key of an access is usable, and its session if it has one.
+    fn allows(&self, key_id: i64, session_id: Option<i64>, now: DateTime<Utc>) -> bool {
+        let key = self.keys.get(&key_id);
+        let session = session_id.map(|id| self.sessions.get(&id));
+        key.is_some_and(|key| key.is_usable(now))
+            && session.is_none_or(|session| session.is_some_and(|session| session.is_usable(now)))
     }
 }
 
@@ -95,11 +130,41 @@ impl Looks {
     }
 }
 
-/// Which keys were used since that was noted in the database.
+/// A key or a session that was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Used {
+    Key(i64),
+    Session(i64),
+}
+
+/// How many uses are remembered before those of more than a minute ago are forgotten.
+const MOST_USES: usize = 2 * MAX_KEYS;
+
+/// Which keys and sessions were used since that was noted in the database.
 #[derive(Default)]
 struct Uses {
-    noted: HashMap<i64, Instant>,
-    due: Vec<i64>,
+    noted: HashMap<Used, Instant>,
+    due_keys: Vec<i64>,
+    due_sessions: Vec<i64>,
+}
+
+impl Uses {
+    /// Adds a use to those that are due, unless one was noted within the minute. Returns whether it did.
+    fn add(&mut self, used: Used) -> bool {
+        let noted = self.noted.get(&used);
+        if noted.is_some_and(|at| at.elapsed() < NOTE_EVERY) {
+            return false;
+        }
+        if self.noted.len() >= MOST_USES {
+            self.noted.retain(|_, at| at.elapsed() < NOTE_EVERY);
+        }
+        self.noted.insert(used, Instant::now());
+        match used {
+            Used::Key(id) => self.due_keys.push(id),
+            Used::Session(id) => self.due_sessions.push(id),
+        }
+        true
+    }
 }
 
 impl Keys {
@@ -135,12 +200,34 @@ impl Keys {
         }
         let hash = presented.and_then(read_bearer).and_then(api_key::hash);
         let hash = hash.ok_or(Refusal::Unauthenticated)?;
-        let found = self.seen.borrow().find(&hash, app.now());
+        self.find_or_wait(|seen| seen.find(&hash, app.now())).await
+    }
+
+    /// Tells who comes with the token of a session, given by its hash; `None` is a text that cannot be a token.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub async fn admit_session(&self, hash: Option<Hash>, app: &App) -> Result<Access, Refusal> {
+        self.look_recently().await?;
+        if self.is_open() {
+            return Ok(Access::local());
+        }
+        let hash = hash.ok_or(Refusal::Unauthenticated)?;
+        self.find_or_wait(|seen| seen.find_session(&hash, app.now()))
+            .await
+    }
+
+    /// Finds an access in what was seen, or else in what the next look sees.
+    async fn find_or_wait(
+        &self,
+        find: impl Fn(&Seen) -> Option<Access>,
+    ) -> Result<Access, Refusal> {
+        let found = find(&self.seen.borrow());
         let access = match found {
             Some(access) => access,
             None => {
-                self.wait_for_look(Instant::now(), PATIENCE).await?;
-                let found = self.seen.borrow().find(&hash, app.now());
+                self.look_now().await?;
+                let found = find(&self.seen.borrow());
                 found.ok_or(Refusal::Unauthenticated)?
             }
         };
@@ -148,11 +235,19 @@ impl Keys {
         Ok(access)
     }
 
+    /// Waits for a look that begins now or later.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] if it does not come in time.
+    pub async fn look_now(&self) -> Result<(), Refusal> {
+        self.wait_for_look(Instant::now(), PATIENCE).await
+    }
+
     /// Whether somebody who was let in would be so again.
     pub fn still_admit(&self, access: &Access, now: DateTime<Utc>) -> bool {
         let seen = self.seen.borrow();
         match access.key_id {
-            Some(id) => seen.keys.get(&id).is_some_and(|key| key.is_usable(now)),
+            Some(id) => seen.allows(id, access.session_id, now),
             None => self.may_be_open && !seen.has_any,
         }
     }
@@ -163,21 +258,18 @@ impl Keys {
         looked.is_ok() && self.still_admit(access, app.now())
     }
 
-    /// Remembers that a key was used.
+    /// Remembers that a key was used, and the session by which it came.
     pub fn note_use(&self, access: &Access) {
-        let Some(id) = access.key_id else { return };
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_noted = uses
-            .noted
-            .get(&id)
-            .is_some_and(|at| at.elapsed() < NOTE_EVERY);
-        if !is_noted {
-            // The keys that can be in here are usable ones; others go when there would be too many.
-            if uses.noted.len() >= MAX_KEYS {
-                uses.noted.retain(|_, at| at.elapsed() < NOTE_EVERY);
-            }
-            uses.noted.insert(id, Instant::now());
-            uses.due.push(id);
+        let used = [
+            access.key_id.map(Used::Key),
+            access.session_id.map(Used::Session),
+        ];
+        let mut is_due = false;
+        for used in used.into_iter().flatten() {
+            is_due |= uses.add(used);
+        }
+        if is_due {
             self.asked.notify_one();
         }
     }
@@ -223,15 +315,16 @@ impl Keys {
     async fn look(&self, app: &App) -> Result<(), Error> {
         let at = Instant::now();
         let now = app.now();
-        let due = {
+        let (keys, sessions) = {
             let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut uses.due)
+            let due_keys = std::mem::take(&mut uses.due_keys);
+            (due_keys, std::mem::take(&mut uses.due_sessions))
         };
         let ring = app.db.run(move |connection| {
-            if !due.is_empty()
-                && let Err(error) = api_key::record_use(connection, &due, now)
-            {
-                tracing::warn!(%error, "the last use of API keys could not be noted");
+            let noted = api_key::record_use(connection, &keys, now)
+                .and_then(|()| session::record_use(connection, &sessions, now));
+            if let Err(error) = noted {
+                tracing::warn!(%error, "the last use of API keys and sessions could not be noted");
             }
             api_key::load_ring(connection, now)
         });

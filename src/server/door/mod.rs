@@ -2,6 +2,7 @@
 
 pub(in crate::server) mod access;
 pub(in crate::server) mod claims;
+pub(in crate::server) mod cookie;
 pub(in crate::server) mod keys;
 pub(in crate::server) mod limits;
 pub(in crate::server) mod pace;

@@ -1,8 +1,8 @@
 //! The HTTP door of the API: `POST /graphql`, and `GET /graphql` for queries.
 //!
 //! It follows GraphQL over HTTP (<https://graphql.github.io/graphql-over-http/draft/>). Only `application/json` is
-//! taken: a page of another site cannot send that without asking first, and no cookies exist that could speak for
-//! somebody.
+//! taken: a page of another site cannot send that without asking first. The cookie of a session counts under further
+//! conditions (`door/cookie.rs`).
 
 use super::media_type::{MediaType, choose, is_json};
 use super::respond::{refuse, respond};

@@ -6,4 +6,5 @@ pub mod graphiql;
 pub(in crate::server) mod media_type;
 pub(in crate::server) mod respond;
 pub(in crate::server) mod routes;
+pub(in crate::server) mod session;
 pub(in crate::server) mod upload;

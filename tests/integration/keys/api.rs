@@ -16,6 +16,7 @@ fn app() -> TestApp {
 fn with(scopes: &[Scope]) -> Access {
     Access {
         key_id: Some(1),
+        session_id: None,
         scopes: scopes.iter().copied().collect(),
     }
 }

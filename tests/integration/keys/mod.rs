@@ -6,6 +6,8 @@ mod command;
 mod http;
 mod limits;
 mod running;
+mod sessions;
+mod signing_in;
 mod sockets;
 
 use crate::support::{Finished, Server, TestDatabase, rollcall, run};

@@ -28,18 +28,28 @@ const JSON: u64 = 2;
 const MUTATION: u64 = 10;
 
 /// Fields that cost more than an object, with the argument that makes them so where there is one.
-const WEIGHTS: [(&str, &str, Option<&str>, u64); 17] = [
+const WEIGHTS: [(&str, &str, Option<&str>, u64); 27] = [
     ("Mutation", "refreshSegments", None, 1_000),
     ("Mutation", "createBulkAction", None, 500),
     ("Mutation", "copySegmentToGroup", None, 500),
     ("Query", "previewSegment", None, 500),
     ("Query", "subscribers", Some("filter"), 200),
+    ("Query", "subscribers", Some("search"), 20),
+    ("Query", "statusCounts", None, 50),
+    ("Query", "groups", Some("orderBy"), 20),
+    ("Query", "segments", Some("orderBy"), 20),
     ("Query", "ruleEvents", None, 20),
+    ("Group", "members", Some("search"), 20),
+    ("Group", "members", Some("status"), 20),
+    ("Group", "statusCounts", None, 50),
     ("RuleField", "suggestedValues", None, 100),
     ("Segment", "changes", None, 20),
     ("Segment", "growth", None, 50),
     ("Segment", "memberCount", Some("asOf"), 20),
     ("Segment", "members", Some("asOf"), 20),
+    ("Segment", "members", Some("search"), 20),
+    ("Segment", "members", Some("status"), 20),
+    ("Segment", "statusCounts", None, 50),
     ("Segment", "overlap", None, 50),
     ("Subscriber", "explain", None, 100),
     ("Subscriber", "history", None, 20),

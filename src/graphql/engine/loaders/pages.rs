@@ -5,8 +5,10 @@ use crate::audience::definition::{Definition, count_definitions, list_definition
 use crate::audience::event::{self, Event, EventKey};
 use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
 use crate::audience::membership::{find_group_members, find_segment_members};
+use crate::audience::narrowing::{self, Narrowing};
 use crate::audience::paged_list::Item;
 use crate::audience::paging::{Page, PageRequest};
+use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::permit_load;
@@ -26,6 +28,9 @@ use std::sync::Arc;
 
 /// Which page of subscribers is asked for.
 type PeopleRequest = (SubscriberOrder, PageRequest<SubscriberKey>);
+
+/// Which page of some of the subscribers is asked for.
+type NarrowedRequest = (SubscriberOrder, PageRequest<SubscriberKey>, Narrowing);
 
 /// Loads once for each set of arguments.
 fn each<A: Clone + Eq + Hash, V>(
@@ -71,10 +76,38 @@ load!(
 );
 
 load!(
+    /// A page of some members of a group, and how many they are in all.
+    NarrowedGroupMembers((i64, NarrowedRequest)) -> (Page<Item>, usize),
+    |connection, keys| each(keys, |(order, request, narrowing), ids| {
+        narrowing::find_group_members(connection, ids, *order, request, narrowing)
+    })
+);
+
+load!(
+    /// A page of some members of a segment, and how many they are in all.
+    NarrowedSegmentMembers((i64, NarrowedRequest)) -> (Page<i64>, usize),
+    |connection, keys| each(keys, |(order, request, narrowing), ids| {
+        narrowing::find_segment_members(connection, ids, *order, request, narrowing)
+    })
+);
+
+load!(
+    /// How many members of a group have each status.
+    scan GroupStatusCounts(i64) -> StatusCounts,
+    |connection, ids| status_count::count_groups(connection, &ids)
+);
+
+load!(
+    /// How many members of a segment have each status.
+    scan SegmentStatusCounts(i64) -> StatusCounts,
+    |connection, ids| status_count::count_segments(connection, &ids)
+);
+
+load!(
     /// A page of the members of a segment as of a moment, and how many they are in all.
-    SegmentMembersAsOf((i64, (DateTime<Utc>, PeopleRequest))) -> Result<(Page<i64>, usize), Error>,
-    |connection, keys| each_unless_refused(keys, |(at, (order, request)), ids| {
-        find_members_as_of(connection, ids, *at, *order, request)
+    SegmentMembersAsOf((i64, (DateTime<Utc>, NarrowedRequest))) -> Result<(Page<i64>, usize), Error>,
+    |connection, keys| each_unless_refused(keys, |(at, request), ids| {
+        find_members_as_of(connection, ids, *at, request)
     })
 );
 

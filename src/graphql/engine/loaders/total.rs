@@ -2,10 +2,9 @@
 
 use super::pages::{DefinitionCount, ProblemCount, RefreshCount};
 use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
+use crate::audience::narrowing::Narrowing;
 use crate::audience::subscriber;
-use crate::db::schema::{
-    api_keys, bulk_actions, custom_fields, groups, imports, refreshes, segments,
-};
+use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::scalar::count;
@@ -18,15 +17,8 @@ use diesel::prelude::*;
 pub enum Total {
     /// Known already.
     Known(usize),
-    /// All subscribers.
-    Subscribers,
-    /// All groups.
-    Groups,
-    /// All segments, archived ones too if so.
-    Segments {
-        /// Whether archived ones count.
-        with_archived: bool,
-    },
+    /// All subscribers, or those whom a narrowing by the address leaves.
+    Subscribers(Narrowing),
     /// The versions of the rule of a segment.
     Definitions(i64),
     /// The refreshes of a segment.
@@ -83,20 +75,16 @@ impl Total {
     async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
         let counted = context.app()?.db.run(move |connection| {
             Ok(match &self {
-                Total::Groups => groups::table.count().get_result(connection)?,
-                Total::Segments {
-                    with_archived: true,
-                } => segments::table.count().get_result(connection)?,
-                Total::Segments { .. } => segments::table
-                    .filter(segments::archived_at.is_null())
-                    .count()
-                    .get_result(connection)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
-                _ => subscriber::count(connection)?,
+                Total::Subscribers(narrowing) => {
+                    subscriber::count(connection, narrowing.emails().as_ref())?
+                }
+                // The others are known or have loaders.
+                _ => 0,
             })
         });
         counted.await.map_err(to_graphql)

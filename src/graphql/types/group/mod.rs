@@ -2,19 +2,23 @@
 
 pub(in crate::graphql) mod members;
 use super::dependency::users_of;
+use super::named_list::{GroupOrderBy, NamedListArguments};
 use super::segment::SegmentNode;
+use super::status_count::{StatusCount, list_counts};
 use super::subscriber::input::{change, keep};
 use super::subscriber::{
-    SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
+    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
-use crate::audience::group::{self, Group};
+use crate::audience::group::{self, Group, NewGroup};
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{UserError, bad_input, split, to_graphql};
 use crate::graphql::engine::id::{Kind, input_id, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
-    GroupById, GroupMemberCount, GroupMembers, Total, load_one, load_people,
+    GroupById, GroupMemberCount, GroupMembers, GroupStatusCounts, NarrowedGroupMembers, Total,
+    load_one, load_people,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
@@ -50,17 +54,23 @@ impl GroupNode {
         self.0.description.as_deref().map(Text)
     }
 
+    /// Free words by which people find the group.
+    async fn tags(&self) -> Vec<Text<&str>> {
+        let tags = self.0.tags.list().iter();
+        tags.map(|tag| Text(tag.as_str())).collect()
+    }
+
     /// When the group was made.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When name or description last changed.
+    /// When name, description or tags last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.0.updated_at
     }
 
-    /// The version: it grows with every change of name or description, not with the members. Send it as `ifVersion` to
+    /// The version: it grows with every change of name, description or tags, not with the members. Send it as `ifVersion` to
     /// change nothing that you have not seen.
     async fn version(&self) -> i32 {
         self.0.version
@@ -72,21 +82,47 @@ impl GroupNode {
         Ok(count(members.unwrap_or(0)))
     }
 
-    /// The members.
+    /// How many members have each status: every status, in the order of the enum.
+    async fn status_counts(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<StatusCount>> {
+        let counts = load_one(context.loader()?, GroupStatusCounts(self.0.id)).await?;
+        Ok(list_counts(&counts.unwrap_or_default()))
+    }
+
+    /// The members, or those whom a search and a status let pass.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a search, a status and an order"
+    )]
     async fn members(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+            String,
+        >,
+        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupMemberConnection> {
-        let order = order_by.into();
-        let request = subscriber_request("Group.members", order, page(first, after, last, before))?;
-        let id = self.0.id;
-        let page = load_one(context.loader()?, GroupMembers((id, (order, request)))).await?;
-        let page = page.unwrap_or_default();
+        let list = PeopleList::new("Group.members", order_by, direction);
+        let request = list.request(page(first, after, last, before))?;
+        let narrowing = read_narrowing(search.as_deref(), status)?;
+        let (id, loader, order) = (self.0.id, context.loader()?, list.order);
+        let (page, total) = if narrowing.is_everybody() {
+            let page = load_one(loader, GroupMembers((id, (order, request)))).await?;
+            (page.unwrap_or_default(), Total::GroupMembers(id))
+        } else {
+            let asked = NarrowedGroupMembers((id, (order, request, narrowing)));
+            let (page, count) = load_one(loader, asked).await?.unwrap_or_default();
+            (page, Total::Known(count))
+        };
+        let page = list.page(page);
         let added: HashMap<i64, Option<DateTime<Utc>>> = page
             .rows
             .iter()
@@ -94,7 +130,7 @@ impl GroupNode {
             .collect();
         let people = load_people(context, page.map(|item| item.id)).await?;
         let edges = people.map(|subscriber| GroupMemberEdge {
-            cursor: subscriber_cursor("Group.members", &subscriber, order),
+            cursor: list.cursor(&subscriber),
             added_at: added
                 .get(&subscriber.id)
                 .copied()
@@ -102,7 +138,7 @@ impl GroupNode {
                 .unwrap_or_default(),
             node: SubscriberNode(subscriber),
         });
-        Ok(GroupMemberConnection::new(edges, Total::GroupMembers(id)))
+        Ok(GroupMemberConnection::new(edges, total))
     }
 
     /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.
@@ -173,23 +209,41 @@ impl GroupQuery {
         .await
     }
 
-    /// Lists the groups by key.
+    /// Lists the groups, or those that a search and a tag let pass.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a search, a tag and an order"
+    )]
     async fn groups(
         &self,
         context: &Context<'_>,
+        #[graphql(desc = "A part of name or key, in any letter case.")] search: Option<String>,
+        #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
+        #[graphql(desc = "The order of the list.", default)] order_by: GroupOrderBy,
+        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupConnection> {
-        let request = page(first, after, last, before).read("Query.groups")?;
+        let arguments = NamedListArguments {
+            search,
+            tag,
+            order: order_by.into(),
+            direction,
+        };
+        let list = arguments.list("Query.groups");
+        let request = list.request(page(first, after, last, before))?;
+        let (filter, order) = (list.filter.clone(), list.order);
         let db = &context.app()?.db;
-        let groups = db.run(move |connection| group::list_page(connection, &request));
-        let edges = groups.await.map_err(to_graphql)?.map(|group| GroupEdge {
-            cursor: write_cursor("Query.groups", &group.key),
+        let groups =
+            db.run(move |connection| group::list_page(connection, &filter, order, &request));
+        let (groups, total) = groups.await.map_err(to_graphql)?;
+        let edges = list.page(groups).map(|(place, group)| GroupEdge {
+            cursor: list.cursor(&place),
             node: GroupNode(group.into()),
         });
-        Ok(GroupConnection::new(edges, Total::Groups))
+        Ok(GroupConnection::new(edges, Total::Known(total)))
     }
 }
 
@@ -202,6 +256,9 @@ pub struct CreateGroupInput {
     pub name: Option<String>,
     /// What the group is for.
     pub description: Option<String>,
+    /// Free words by which people find the group: at most 20 of at most 50 characters each.
+    #[graphql(default)]
+    pub tags: Vec<String>,
 }
 
 /// The group, or what was wrong.
@@ -224,6 +281,8 @@ pub struct UpdateGroupInput {
     pub name: MaybeUndefined<String>,
     /// What the group is for; null clears.
     pub description: MaybeUndefined<String>,
+    /// All the tags that the group has from now on, as for `createGroup`.
+    pub tags: MaybeUndefined<Vec<String>>,
 }
 
 /// The group, or what was wrong.
@@ -269,13 +328,19 @@ impl GroupMutation {
         let now = app.now();
         let result = app.db.run(move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
-            group::create(connection, &input.key, name, description, now)
+            let group = NewGroup {
+                key: &input.key,
+                name,
+                description,
+                tags: &input.tags,
+            };
+            group::create_with(connection, group, now)
         });
         let (group, user_errors) = parts(split(result.await)?);
         Ok(CreateGroupPayload { group, user_errors })
     }
 
-    /// Changes name and description of a group.
+    /// Changes name, description and tags of a group.
     async fn update_group(
         &self,
         context: &Context<'_>,
@@ -286,6 +351,7 @@ impl GroupMutation {
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Group)?;
             let name = keep(input.name.clone(), "name")?;
+            let tags = keep(input.tags.clone(), "tags")?;
             let description = change(input.description.clone());
             let description = description.as_ref().map(Option::as_deref);
             group::update(
@@ -294,6 +360,7 @@ impl GroupMutation {
                 input.if_version,
                 name.as_deref(),
                 description,
+                tags.as_deref(),
                 now,
             )
         });

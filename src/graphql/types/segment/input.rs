@@ -1,7 +1,7 @@
 //! Segments: the mutations and their inputs.
 
 use super::{SegmentModeName, SegmentNode};
-use crate::audience::segment::{self, Segment, SegmentChanges};
+use crate::audience::segment::{self, NewSegment, Segment, SegmentChanges};
 use crate::audience::warning::find_warnings_of;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
@@ -29,6 +29,9 @@ pub struct CreateSegmentInput {
     /// When its members change.
     #[graphql(default)]
     pub mode: SegmentModeName,
+    /// Free words by which people find the segment: at most 20 of at most 50 characters each.
+    #[graphql(default)]
+    pub tags: Vec<String>,
 }
 
 /// The segment, or what was wrong.
@@ -61,6 +64,8 @@ pub struct UpdateSegmentInput {
     pub archived: MaybeUndefined<bool>,
     /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
     pub mode: MaybeUndefined<SegmentModeName>,
+    /// All the tags that the segment has from now on, as for `createSegment`.
+    pub tags: MaybeUndefined<Vec<String>>,
 }
 
 /// The segment, or what was wrong.
@@ -124,9 +129,15 @@ impl SegmentMutation {
         };
         let result = app.db.run(move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
-            let mode = input.mode.into();
-            let created =
-                segment::create(connection, &input.key, name, description, &rule, mode, now)?;
+            let segment = NewSegment {
+                key: &input.key,
+                name,
+                description,
+                rule: &rule,
+                mode: input.mode.into(),
+                tags: &input.tags,
+            };
+            let created = segment::create_with(connection, segment, now)?;
             let warnings = find_warnings_of(connection, &created)?;
             Ok((created, warnings))
         });
@@ -166,6 +177,7 @@ impl SegmentMutation {
                 rule: rule.clone(),
                 archived: keep(input.archived, "archived")?,
                 mode: keep(input.mode, "mode")?.map(Into::into),
+                tags: keep(input.tags.clone(), "tags")?,
             };
             let updated = segment::update(connection, id, &changes, now)?;
             let warnings = find_warnings_of(connection, &updated)?;
@@ -219,9 +231,9 @@ fn read_new_rule(
 }
 
 /// A segment that was saved, with the warnings about its rule.
-type Saved = (Segment, Vec<Warning>);
+pub(super) type Saved = (Segment, Vec<Warning>);
 
-fn parts(
+pub(super) fn parts(
     result: Result<Saved, Vec<UserError>>,
 ) -> (Option<SegmentNode>, Vec<UserError>, Vec<RuleWarning>) {
     match result {

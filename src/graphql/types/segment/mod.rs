@@ -2,15 +2,18 @@
 
 pub(in crate::graphql) mod copy;
 pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod reuse;
 use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::membership::MembershipTarget;
+use super::named_list::{NamedListArguments, SegmentOrderBy};
 use super::past::{
     GrowthBy, SegmentChangeConnection, SegmentGrowthPoint, SegmentOverlap, Since, change_edge,
 };
 use super::refresh::SegmentRefreshNode;
 use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
+use super::status_count::{StatusCount, list_counts};
 use super::subscriber::{
-    SubscriberNode, SubscriberOrderBy, page, subscriber_cursor, subscriber_request,
+    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
 use crate::audience::definition::Definition;
 use crate::audience::paging::Page;
@@ -19,12 +22,14 @@ use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
-    DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, OverlapWithGroup,
-    OverlapWithSegment, PositionOf, RefreshesOf, SegmentById, SegmentByKey, SegmentMemberCount,
-    SegmentMembers, SegmentMembersAsOf, SettingsInUse, Total, load_one, load_people,
+    DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, NarrowedSegmentMembers,
+    OverlapWithGroup, OverlapWithSegment, PositionOf, RefreshesOf, SegmentById, SegmentByKey,
+    SegmentMemberCount, SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, SettingsInUse,
+    Total, load_one, load_people,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::position::write_position;
@@ -155,6 +160,12 @@ impl SegmentNode {
         self.0.description.as_deref().map(Text)
     }
 
+    /// Free words by which people find the segment.
+    async fn tags(&self) -> Vec<Text<&str>> {
+        let tags = self.0.tags.list().iter();
+        tags.map(|tag| Text(tag.as_str())).collect()
+    }
+
     /// The rule, as it was put in: a node with one key.
     async fn rule(&self) -> Document<Value> {
         rule_of(&self.0.rule.read())
@@ -255,44 +266,63 @@ impl SegmentNode {
         Ok(count(members.unwrap_or(0)))
     }
 
-    /// The members now, or as of a moment. Those who were deleted since are not listed, nor in `totalCount`; an error if
-    /// the moment is in the future or longer ago than changes are kept.
+    /// How many members have each status now: every status, in the order of the enum.
+    async fn status_counts(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Vec<StatusCount>> {
+        let counts = load_one(context.loader()?, SegmentStatusCounts(self.0.id)).await?;
+        Ok(list_counts(&counts.unwrap_or_default()))
+    }
+
+    /// The members now, or as of a moment; those of them whom a search and a status let pass now. Those who were deleted
+    /// since are not listed, nor in `totalCount`; an error if the moment is in the future or longer ago than changes are
+    /// kept.
     #[expect(
         clippy::too_many_arguments,
-        reason = "the arguments of a connection, a moment and an order"
+        reason = "the arguments of a connection, a moment, a search, a status and an order"
     )]
     async fn members(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
+        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+            String,
+        >,
+        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentMemberConnection> {
-        let order = order_by.into();
-        let request =
-            subscriber_request("Segment.members", order, page(first, after, last, before))?;
-        let id = self.0.id;
-        let loader = context.loader()?;
-        let asked = (order, request);
+        let list = PeopleList::new("Segment.members", order_by, direction);
+        let request = list.request(page(first, after, last, before))?;
+        let narrowing = read_narrowing(search.as_deref(), status)?;
+        let (id, loader, order) = (self.0.id, context.loader()?, list.order);
         let (page, total) = match as_of {
-            None => {
-                let page = load_one(loader, SegmentMembers((id, asked))).await?;
+            None if narrowing.is_everybody() => {
+                let page = load_one(loader, SegmentMembers((id, (order, request)))).await?;
                 (page.unwrap_or_default(), Total::SegmentMembers(id))
+            }
+            None => {
+                let asked = NarrowedSegmentMembers((id, (order, request, narrowing)));
+                let (page, count) = load_one(loader, asked).await?.unwrap_or_default();
+                (page, Total::Known(count))
             }
             Some(as_of) => {
                 check_past(as_of, context.app()?.now()).map_err(to_graphql)?;
-                let found = load_one(loader, SegmentMembersAsOf((id, (as_of, asked)))).await?;
+                let asked = (as_of, (order, request, narrowing));
+                let found = load_one(loader, SegmentMembersAsOf((id, asked))).await?;
                 let found = found.unwrap_or(Ok(Default::default()));
                 let (page, count) = found.map_err(to_graphql)?;
                 (page, Total::Known(count))
             }
         };
-        let people = load_people(context, page).await?;
+        let people = load_people(context, list.page(page)).await?;
         let edges = people.map(|subscriber| SegmentMemberEdge {
-            cursor: subscriber_cursor("Segment.members", &subscriber, order),
+            cursor: list.cursor(&subscriber),
             since: Since {
                 segment_id: id,
                 subscriber_id: subscriber.id,
@@ -396,7 +426,7 @@ impl SegmentNode {
         self.0.created_at
     }
 
-    /// When name, description, rule or archiving last changed.
+    /// When name, description, tags, rule, mode or archiving last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.0.updated_at
     }
@@ -467,31 +497,41 @@ impl SegmentQuery {
         .await
     }
 
-    /// Lists the segments by key.
+    /// Lists the segments, or those that a search and a tag let pass.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection, a search, a tag and an order"
+    )]
     async fn segments(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Whether archived segments are listed too.", default)] with_archived: bool,
+        #[graphql(desc = "A part of name or key, in any letter case.")] search: Option<String>,
+        #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
+        #[graphql(desc = "The order of the list.", default)] order_by: SegmentOrderBy,
+        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentConnection> {
-        let request = page(first, after, last, before).read("Query.segments")?;
-        let segments = context
-            .app()?
-            .db
-            .run(move |connection| segment::list_page(connection, with_archived, &request));
-        let edges = segments
-            .await
-            .map_err(to_graphql)?
-            .map(|segment| SegmentEdge {
-                cursor: write_cursor("Query.segments", &segment.key),
-                node: SegmentNode(segment.into()),
-            });
-        Ok(SegmentConnection::new(
-            edges,
-            Total::Segments { with_archived },
-        ))
+        let arguments = NamedListArguments {
+            search,
+            tag,
+            order: order_by.into(),
+            direction,
+        };
+        let list = arguments.list("Query.segments");
+        let request = list.request(page(first, after, last, before))?;
+        let (filter, order) = (list.filter.clone(), list.order);
+        let segments = context.app()?.db.run(move |connection| {
+            segment::list_page(connection, with_archived, &filter, order, &request)
+        });
+        let (segments, total) = segments.await.map_err(to_graphql)?;
+        let edges = list.page(segments).map(|(place, segment)| SegmentEdge {
+            cursor: list.cursor(&place),
+            node: SegmentNode(segment.into()),
+        });
+        Ok(SegmentConnection::new(edges, Total::Known(total)))
     }
 }

@@ -1,13 +1,15 @@
 //! Lists of subscribers, and the queries for them.
 
-use super::SubscriberNode;
+use super::{SubscriberNode, SubscriberStatus};
 use crate::audience::catalogue::load_catalogue;
+use crate::audience::narrowing::Narrowing;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Text, permit_load};
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{bad_input, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_kind};
 use crate::graphql::engine::loaders::{SubscriberByEmail, SubscriberById, Total, load_one};
@@ -74,9 +76,11 @@ impl SubscriberFilter {
     async fn list(
         self,
         context: &Context<'_>,
-        order: SubscriberOrder,
+        list: PeopleList,
         request: PageRequest<SubscriberKey>,
+        narrowing: Narrowing,
     ) -> async_graphql::Result<SubscriberConnection> {
+        let order = list.order;
         let rule = get_rule(self.rule, self.rule_json)?;
         let (page, total) = run_scan(context, move |db, settings| {
             db.run_here(|connection| {
@@ -84,17 +88,21 @@ impl SubscriberFilter {
                 let (_, rule) =
                     parse_and_check(&rule, &catalogue, None).map_err(Error::InvalidRule)?;
                 let moment = settings.moment(connection)?;
-                list_matching(db, &rule, &moment, order, &request, settings)
+                list_matching(db, (&rule, &narrowing), &moment, order, &request, settings)
             })
         })
         .await?;
-        Ok(subscriber_connection(
-            SUBSCRIBERS,
-            page,
-            order,
-            Total::Known(total),
-        ))
+        Ok(list.connection(page, Total::Known(total)))
     }
+}
+
+/// Reads the arguments `search` and `status` of a list of subscribers.
+pub fn read_narrowing(
+    search: Option<&str>,
+    status: Option<SubscriberStatus>,
+) -> async_graphql::Result<Narrowing> {
+    let narrowing = Narrowing::new(search, status.map(Into::into));
+    narrowing.map_err(|message| bad_input(format!("\"search\": {message}")))
 }
 
 /// Questions about subscribers.
@@ -127,54 +135,91 @@ impl SubscriberQuery {
         .await
     }
 
-    /// Lists all subscribers, or those that a filter lets pass.
+    /// Lists all subscribers, or those that a filter and a search let pass.
     #[expect(
         clippy::too_many_arguments,
-        reason = "the arguments of a connection, a filter and an order"
+        reason = "the arguments of a connection, a filter, a search and an order"
     )]
     async fn subscribers(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Whom to list; everybody if absent.")] filter: Option<SubscriberFilter>,
+        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+            String,
+        >,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
+        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
-        let order = order_by.into();
-        let request = subscriber_request(SUBSCRIBERS, order, page(first, after, last, before))?;
+        let list = PeopleList::new("Query.subscribers", order_by, direction);
+        let request = list.request(page(first, after, last, before))?;
+        let narrowing = read_narrowing(search.as_deref(), None)?;
         if let Some(filter) = filter {
-            return filter.list(context, order, request).await;
+            return filter.list(context, list, request, narrowing).await;
         }
         let _permit = permit_load(context).await;
-        let page = context
-            .app()?
-            .db
-            .run(move |connection| list_page(connection, order, &request))
-            .await
-            .map_err(to_graphql)?;
-        Ok(subscriber_connection(
-            SUBSCRIBERS,
-            page,
-            order,
-            Total::Subscribers,
-        ))
+        let (order, emails) = (list.order, narrowing.clone());
+        let found = context.app()?.db.run(move |connection| {
+            list_page(connection, emails.emails().as_ref(), order, &request)
+        });
+        let page = found.await.map_err(to_graphql)?;
+        Ok(list.connection(page, Total::Subscribers(narrowing)))
     }
 }
 
-/// The list of all subscribers.
-const SUBSCRIBERS: &str = "Query.subscribers";
+/// A list of subscribers, named by its type and field, in an order and a direction. Its cursors hold an id or an e-mail.
+pub struct PeopleList {
+    name: String,
+    /// The order, ascending.
+    pub order: SubscriberOrder,
+    direction: SortDirection,
+}
 
-/// Reads paging arguments of a list of subscribers in an order; its cursors hold an id or an e-mail.
-pub fn subscriber_request(
-    list: &str,
-    order: SubscriberOrder,
-    arguments: PageArguments,
-) -> async_graphql::Result<PageRequest<SubscriberKey>> {
-    match order {
-        SubscriberOrder::Id => Ok(map_keys(arguments.read(list)?, SubscriberKey::Id)),
-        SubscriberOrder::Email => Ok(map_keys(arguments.read(list)?, SubscriberKey::Email)),
+impl PeopleList {
+    /// Makes a list.
+    pub fn new(name: &str, order: SubscriberOrderBy, direction: SortDirection) -> PeopleList {
+        PeopleList {
+            name: direction.name_list(name),
+            order: order.into(),
+            direction,
+        }
+    }
+
+    /// Reads paging arguments, and returns what to ask of the ascending list.
+    pub fn request(
+        &self,
+        arguments: PageArguments,
+    ) -> async_graphql::Result<PageRequest<SubscriberKey>> {
+        let request = match self.order {
+            SubscriberOrder::Id => map_keys(arguments.read(&self.name)?, SubscriberKey::Id),
+            SubscriberOrder::Email => map_keys(arguments.read(&self.name)?, SubscriberKey::Email),
+        };
+        Ok(self.direction.turn_request(request))
+    }
+
+    /// Puts a page of the ascending list in order.
+    pub fn page<T>(&self, page: Page<T>) -> Page<T> {
+        self.direction.turn_page(page)
+    }
+
+    /// Returns the cursor of a subscriber.
+    pub fn cursor(&self, subscriber: &Subscriber) -> Text<String> {
+        match subscriber.key(self.order) {
+            SubscriberKey::Id(id) => write_cursor(&self.name, &id),
+            SubscriberKey::Email(email) => write_cursor(&self.name, &email),
+        }
+    }
+
+    /// Makes a connection of a page of the ascending list.
+    pub fn connection(&self, page: Page<Subscriber>, total: Total) -> SubscriberConnection {
+        let edges = self.page(page).map(|subscriber| SubscriberEdge {
+            cursor: self.cursor(&subscriber),
+            node: SubscriberNode(subscriber.into()),
+        });
+        SubscriberConnection::new(edges, total)
     }
 }
 
@@ -188,30 +233,4 @@ fn map_keys<K>(
         before: request.before.map(&wrap),
         from_end: request.from_end,
     }
-}
-
-/// Returns the cursor of a subscriber in a list of that order.
-pub fn subscriber_cursor(
-    list: &str,
-    subscriber: &Subscriber,
-    order: SubscriberOrder,
-) -> Text<String> {
-    match subscriber.key(order) {
-        SubscriberKey::Id(id) => write_cursor(list, &id),
-        SubscriberKey::Email(email) => write_cursor(list, &email),
-    }
-}
-
-/// Makes a connection of a page of subscribers.
-pub fn subscriber_connection(
-    list: &str,
-    page: Page<Subscriber>,
-    order: SubscriberOrder,
-    total: Total,
-) -> SubscriberConnection {
-    let edges = page.map(|subscriber| SubscriberEdge {
-        cursor: subscriber_cursor(list, &subscriber, order),
-        node: SubscriberNode(subscriber.into()),
-    });
-    SubscriberConnection::new(edges, total)
 }

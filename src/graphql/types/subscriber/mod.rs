@@ -34,10 +34,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-pub use list::{
-    SubscriberConnection, SubscriberOrderBy, page, subscriber_connection, subscriber_cursor,
-    subscriber_request,
-};
+pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_narrowing};
 
 /// Whether a subscriber may be addressed.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,2 @@
+ALTER TABLE groups DROP COLUMN tags;
+ALTER TABLE segments DROP COLUMN tags;

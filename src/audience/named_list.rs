@@ -1,0 +1,184 @@
+//! Lists of groups and of segments: searched, filtered and in any order.
+//!
+//! There are thousands of them at most, so their names are sorted in memory. Only the rows of the page are loaded whole.
+
+use super::paging::{Page, PageRequest, page_of};
+use super::tags::Tags;
+use crate::error::Error;
+use crate::text;
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// How a list is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NamedOrder {
+    /// By key, bytewise.
+    #[default]
+    Key,
+    /// In the order in which they were made.
+    Added,
+    /// By name, without regard to letter case.
+    Name,
+    /// By when they were last changed.
+    Updated,
+    /// By how many members they have.
+    MemberCount,
+}
+
+/// The place of an item in a list. Those after the first have the id behind what may be equal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum NamedKey {
+    /// By key.
+    Key(String),
+    /// By id.
+    Id(i64),
+    /// By name in lower case.
+    Name(String, i64),
+    /// By a moment.
+    Moment(DateTime<Utc>, i64),
+    /// By a number.
+    Number(i64, i64),
+}
+
+/// What a list is filtered by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedFilter {
+    /// In lower case.
+    search: Option<String>,
+    tag: Option<String>,
+}
+
+impl NamedFilter {
+    /// Makes a filter by a part of name or key, and by a tag. Empty texts filter nothing.
+    pub fn new(search: Option<&str>, tag: Option<&str>) -> NamedFilter {
+        NamedFilter {
+            search: search
+                .and_then(text::clean)
+                .map(|search| search.to_lowercase()),
+            tag: tag.and_then(text::clean),
+        }
+    }
+
+    fn lets_pass(&self, item: &Named) -> bool {
+        let is_found = self.search.as_ref().is_none_or(|search| {
+            item.key.contains(search.as_str()) || item.name.to_lowercase().contains(search.as_str())
+        });
+        is_found && self.tag.as_ref().is_none_or(|tag| item.tags.contain(tag))
+    }
+}
+
+/// What a list is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The id.
+    pub id: i64,
+    /// The key.
+    pub key: String,
+    /// The name for people.
+    pub name: String,
+    /// The tags.
+    pub tags: Tags,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Named {
+    fn place(&self, order: NamedOrder, counts: &HashMap<i64, i64>) -> NamedKey {
+        match order {
+            NamedOrder::Key => NamedKey::Key(self.key.clone()),
+            NamedOrder::Added => NamedKey::Id(self.id),
+            NamedOrder::Name => NamedKey::Name(self.name.to_lowercase(), self.id),
+            NamedOrder::Updated => NamedKey::Moment(self.updated_at, self.id),
+            NamedOrder::MemberCount => {
+                let count = counts.get(&self.id).copied().unwrap_or_default();
+                NamedKey::Number(count, self.id)
+            }
+        }
+    }
+}
+
+/// A page of a list, each item with its place, and how many items the list has.
+pub type NamedPage<T> = (Page<(NamedKey, T)>, usize);
+
+/// Makes a page of a list of all these items. `count` counts members by id, `load` loads rows by id.
+///
+/// # Errors
+/// Those of the functions.
+pub fn make_page<T>(
+    connection: &mut PgConnection,
+    items: Vec<Named>,
+    (filter, order): (&NamedFilter, NamedOrder),
+    request: &PageRequest<NamedKey>,
+    count: impl FnOnce(&mut PgConnection, &[i64]) -> Result<HashMap<i64, i64>, Error>,
+    load: impl FnOnce(&mut PgConnection, &[i64]) -> Result<Vec<(i64, T)>, Error>,
+) -> Result<NamedPage<T>, Error> {
+    let mut items = items;
+    items.retain(|item| filter.lets_pass(item));
+    let counts = match order {
+        NamedOrder::MemberCount => {
+            let ids: Vec<i64> = items.iter().map(|item| item.id).collect();
+            count(connection, &ids)?
+        }
+        _ => HashMap::new(),
+    };
+    let places = items.iter();
+    let mut list: Vec<(NamedKey, i64)> = places
+        .map(|item| (item.place(order, &counts), item.id))
+        .collect();
+    list.sort_unstable();
+    let page = page_of(&list, request, |(place, _)| place.clone());
+    let ids: Vec<i64> = page.rows.iter().map(|(_, id)| *id).collect();
+    let mut rows: HashMap<i64, T> = load(connection, &ids)?.into_iter().collect();
+    let found = page.rows.iter();
+    let found = found.filter_map(|(place, id)| Some((place.clone(), rows.remove(id)?)));
+    let found: Vec<(NamedKey, T)> = found.collect();
+    Ok((page.with_rows(found), list.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(id: i64, key: &str, name: &str, tags: &[&str]) -> Named {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Named {
+            id,
+            key: key.to_owned(),
+            name: name.to_owned(),
+            tags: Tags::clean(&tags).expect("tags"),
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_filter_finds_parts_of_names_and_keys_and_whole_tags() {
+        let item = named(1, "spring-sale", "Žalias Pavasaris", &["Big One"]);
+        let passes = |search: Option<&str>, tag: Option<&str>| {
+            NamedFilter::new(search, tag).lets_pass(&item)
+        };
+        for search in ["ŽALIAS", " pava ", "G-SA", "spring-sale", "", "s p"] {
+            assert!(passes(Some(search), None), "{search}");
+        }
+        for search in ["zalias", "sale-", "big"] {
+            assert!(!passes(Some(search), None), "{search}");
+        }
+        assert!(passes(None, Some("big one")) && passes(None, Some("")));
+        assert!(!passes(None, Some("big")));
+        assert!(!passes(Some("spring"), Some("other")));
+    }
+
+    #[test]
+    fn equal_places_are_told_apart_by_id() {
+        let (one, other) = (named(1, "b", "Same", &[]), named(2, "a", "same", &[]));
+        let counts = HashMap::from([(1, 7)]);
+        for order in [NamedOrder::Name, NamedOrder::Updated] {
+            assert!(one.place(order, &counts) < other.place(order, &counts));
+        }
+        let order = NamedOrder::MemberCount;
+        assert!(one.place(order, &counts) > other.place(order, &counts));
+        let order = NamedOrder::Key;
+        assert!(one.place(order, &counts) > other.place(order, &counts));
+    }
+}

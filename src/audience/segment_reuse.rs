@@ -1,0 +1,69 @@
+//! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
+
+use super::definition::find_definition;
+use super::rule_lock::lock_rules;
+use super::segment::{NewSegment, Segment, SegmentChanges, create_with, lock, update};
+use crate::error::{Error, InputCode, InputProblem};
+use crate::rule;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+/// Makes another segment with the rule, mode, description and tags of one, and also its name if there is no other.
+///
+/// # Errors
+/// [`Error::NotFound`]; else as [`create_with`].
+pub fn copy(
+    connection: &mut PgConnection,
+    id: i64,
+    key: &str,
+    name: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Segment, Error> {
+    connection.transaction(|connection| {
+        // Before the row, as everywhere.
+        lock_rules(connection)?;
+        let original = lock(connection, id, None)?;
+        let rule = rule::read_root(&original.rule.read()).map_err(Error::InvalidRule)?;
+        let copied = NewSegment {
+            key,
+            name: name.or(Some(&original.name)),
+            description: original.description.as_deref(),
+            rule: &rule,
+            mode: original.mode(),
+            tags: original.tags.list(),
+        };
+        create_with(connection, copied, now)
+    })
+}
+
+/// Gives a segment a rule that it had, as its newest version. The rule that it has already makes no version.
+///
+/// # Errors
+/// [`Error::Invalid`] if it never had that version; else as [`update`].
+pub fn restore_definition(
+    connection: &mut PgConnection,
+    id: i64,
+    definition_version: i32,
+    if_version: Option<i32>,
+    now: DateTime<Utc>,
+) -> Result<Segment, Error> {
+    connection.transaction(|connection| {
+        lock_rules(connection)?;
+        let segment = lock(connection, id, if_version)?;
+        let Some(document) = find_definition(connection, id, definition_version)? else {
+            let newest = segment.definition_version;
+            let message =
+                format!("expected a version from 1 to {newest}, found {definition_version}");
+            return Err(Error::Invalid(vec![InputProblem::new(
+                InputCode::NotFound,
+                "definitionVersion",
+                message,
+            )]));
+        };
+        let changes = SegmentChanges {
+            rule: Some(rule::read_root(&document).map_err(Error::InvalidRule)?),
+            ..SegmentChanges::default()
+        };
+        update(connection, id, &changes, now)
+    })
+}

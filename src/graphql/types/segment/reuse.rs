@@ -1,0 +1,122 @@
+//! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
+
+use super::SegmentNode;
+use super::input::{Saved, parts};
+use crate::audience::segment::Segment;
+use crate::audience::segment_reuse::{copy, restore_definition};
+use crate::audience::warning::find_warnings_of;
+use crate::error::Error;
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::{UserError, split};
+use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::types::rule::node::RuleWarning;
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+
+/// A segment to copy.
+#[derive(InputObject)]
+pub struct CopySegmentInput {
+    /// The global id of the segment.
+    pub id: ID,
+    /// The immutable name of the copy: lower-case letters, digits, `-` and `_`.
+    pub key: String,
+    /// The name of the copy for people; that of the segment if absent.
+    pub name: Option<String>,
+}
+
+/// The copy, or what was wrong.
+#[derive(SimpleObject)]
+pub struct CopySegmentPayload {
+    /// The copy; its first refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The copy was saved all the same.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// Which version of its rule a segment gets back.
+#[derive(InputObject)]
+pub struct RestoreSegmentDefinitionInput {
+    /// The global id of the segment.
+    pub id: ID,
+    /// The version of the rule, as `definitions` lists it.
+    pub definition_version: i32,
+    /// The version of the segment that you have read. If the segment has another one, nothing is changed and the answer is
+    /// CONFLICT.
+    pub if_version: Option<i32>,
+}
+
+/// The segment, or what was wrong.
+#[derive(SimpleObject)]
+pub struct RestoreSegmentDefinitionPayload {
+    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    pub segment: Option<SegmentNode>,
+    /// What was wrong with the input, every problem of the rule included; empty on success.
+    pub user_errors: Vec<UserError>,
+    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// Changes of segments by rules that there are.
+#[derive(Default)]
+pub struct SegmentReuseMutation;
+
+#[Object]
+impl SegmentReuseMutation {
+    /// Makes another segment with the rule, mode, description and tags of one. It is PENDING until its first refresh, which
+    /// follows by itself.
+    async fn copy_segment(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment and the names of the copy.")] input: CopySegmentInput,
+    ) -> async_graphql::Result<CopySegmentPayload> {
+        let saved = save(context, move |connection, now| {
+            let id = input_id(&input.id, Kind::Segment)?;
+            copy(connection, id, &input.key, input.name.as_deref(), now)
+        });
+        let (segment, user_errors, warnings) = parts(saved.await?);
+        Ok(CopySegmentPayload {
+            segment,
+            user_errors,
+            warnings,
+        })
+    }
+
+    /// Gives a segment a rule that it had before, as the newest version. The rule that it has already makes no version.
+    async fn restore_segment_definition(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The segment and the version.")] input: RestoreSegmentDefinitionInput,
+    ) -> async_graphql::Result<RestoreSegmentDefinitionPayload> {
+        let saved = save(context, move |connection, now| {
+            let id = input_id(&input.id, Kind::Segment)?;
+            let (version, if_version) = (input.definition_version, input.if_version);
+            restore_definition(connection, id, version, if_version, now)
+        });
+        let (segment, user_errors, warnings) = parts(saved.await?);
+        Ok(RestoreSegmentDefinitionPayload {
+            segment,
+            user_errors,
+            warnings,
+        })
+    }
+}
+
+/// Saves a segment and finds the warnings about its rule.
+async fn save(
+    context: &Context<'_>,
+    work: impl Fn(&mut PgConnection, DateTime<Utc>) -> Result<Segment, Error> + Send + 'static,
+) -> async_graphql::Result<Result<Saved, Vec<UserError>>> {
+    let app = context.app()?;
+    let now = app.now();
+    let saved = app.db.run(move |connection| {
+        let segment = work(connection, now)?;
+        let warnings = find_warnings_of(connection, &segment)?;
+        Ok((segment, warnings))
+    });
+    let saved = split(saved.await)?;
+    app.pending.notify_one();
+    Ok(saved)
+}

@@ -1,0 +1,109 @@
+//! Sessions over HTTP: `POST /session` signs a browser in with an API key, `DELETE /session` signs it out.
+
+use super::routes::{State, refuse};
+use crate::audience::session;
+use crate::graphql::ErrorCode;
+use crate::server::door::access::{Caller, answer, peer, refuse_rate};
+use crate::server::door::cookie::{self, Cookie, Name};
+use crate::server::door::keys::Refusal;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+/// What signing in takes off the budget of a key.
+const SIGN_IN_COST: u32 = 100;
+
+/// Says that nobody has to sign in.
+const OPEN: &str = "this server has no API keys and needs no session; make a key first with `rollcall key create NAME --scope read`";
+
+/// Adds the routes of sessions.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(
+        web::resource("/session")
+            .route(web::post().to(sign_in))
+            .route(web::delete().to(sign_out))
+            .default_service(web::to(other_method)),
+    );
+}
+
+async fn other_method() -> HttpResponse {
+    let message = "expected POST with an API key to sign in, or DELETE to sign out";
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut refused = refuse(status, ErrorCode::BadRequest, message);
+    let allowed = HeaderValue::from_static("POST, DELETE");
+    refused.headers_mut().insert(header::ALLOW, allowed);
+    refused
+}
+
+/// Starts a session of the key in the header `Authorization`. A session that the browser has is ended.
+async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let Some(name) = Name::choose(&request) else {
+        let message = cookie::IN_THE_CLEAR;
+        return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
+    };
+    let presented = request.headers().get(header::AUTHORIZATION);
+    let presented = presented.map(|value| value.to_str().unwrap_or_default());
+    let (keys, app) = (&state.gate.keys, state.api.app());
+    let access = match keys.admit(presented, app).await {
+        Ok(access) => access,
+        Err(refusal) => return answer(refusal),
+    };
+    let Some(key_id) = access.key_id else {
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, OPEN);
+    };
+    let peer = peer(request.peer_addr());
+    let client = Caller { access, peer }.client();
+    if let Err(wait) = state.gate.limiter.check(client, SIGN_IN_COST) {
+        return refuse_rate(wait);
+    }
+    let replaced = match cookie::find(&request) {
+        Cookie::Counts(hash) => hash,
+        _ => None,
+    };
+    let now = app.now();
+    let started = app
+        .db
+        .run(move |connection| session::start(connection, key_id, replaced.as_ref(), now));
+    match started.await {
+        Ok(Some((_, token))) => HttpResponse::NoContent()
+            .insert_header((header::SET_COOKIE, name.set(Some(&token))))
+            .finish(),
+        Ok(None) => answer(Refusal::Unauthenticated),
+        Err(error) => {
+            tracing::warn!(%error, "a session could not be started");
+            answer(Refusal::Unavailable)
+        }
+    }
+}
+
+/// Ends the session of the cookie and removes the cookie. A browser without a session is signed out already.
+async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let hash = match cookie::find(&request) {
+        Cookie::Foreign => {
+            let message = cookie::FOREIGN;
+            return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
+        }
+        Cookie::Counts(hash) => hash,
+        Cookie::Missing => None,
+    };
+    if let Some(hash) = hash {
+        let app = state.api.app();
+        let ended = app
+            .db
+            .run(move |connection| session::end(connection, &hash));
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "a session could not be ended");
+            return answer(Refusal::Unavailable);
+        }
+        // So that the cookie is worthless here as soon as the browser knows; other servers follow within seconds.
+        if let Err(refusal) = state.gate.keys.look_now().await {
+            return answer(refusal);
+        }
+    }
+    let mut response = HttpResponse::NoContent();
+    for name in [Name::Secure, Name::Plain] {
+        response.append_header((header::SET_COOKIE, name.set(None)));
+    }
+    response.finish()
+}
