@@ -121,11 +121,12 @@ pub fn serve(
         let _ = raise(Signal::SIGTERM);
     });
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
+        println!("Console   http://{address}/console/");
         println!("GraphiQL  http://{address}/graphiql");
         println!("GraphQL   http://{address}/graphql");
         if graphiql::kind() == graphiql::Kind::Fallback {
             println!(
-                "          (the simple explorer: GraphiQL itself is built where npm is installed)"
+                "          (without the console and with a simple explorer: npm was missing when this program was built)"
             );
         }
         println!("Ctrl-C stops the server.");

@@ -190,6 +190,7 @@ fn answer_connections(
         .configure(http::export::configure)
         .configure(http::upload::configure)
         .configure(http::session::configure)
+        .configure(|config| http::console::configure(config, ""))
         .configure(http::graphiql::configure);
     let app = app
         .into_factory()

@@ -1,8 +1,27 @@
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig } from 'vite';
+
+/** Writes each asset as Brotli and as gzip too, so that the server need not compress it. */
+const compressed = {
+  name: 'compressed',
+  apply: 'build',
+  enforce: 'post',
+  generateBundle(_, bundle) {
+    for (const { fileName, code, source } of Object.values(bundle)) {
+      if (!fileName.startsWith('assets/')) continue;
+      const content = Buffer.from(code ?? source);
+      const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+      for (const [suffix, small] of [['br', brotliCompressSync(content, best)], ['gz', gzipSync(content, { level: 9 })]]) {
+        if (small.length < content.length) this.emitFile({ type: 'asset', fileName: `${fileName}.${suffix}`, source: small });
+      }
+    }
+  },
+};
 
 export default defineConfig({
   // The server writes where it is served into the page (`--base-path`); scripts find each other relative to themselves.
   base: './',
+  plugins: [compressed],
   // Settings of the developer's machine stay out: no .env files, no PostCSS configuration from a folder above.
   envDir: false,
   publicDir: false,

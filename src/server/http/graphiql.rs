@@ -32,18 +32,18 @@ const ASK_EACH_TIME: &str = "no-cache";
 #[folder = "$OUT_DIR/graphiql"]
 struct Site;
 
-/// What `/graphiql` is in this binary.
+/// What `/graphiql` and `/console/` are in this binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The whole GraphiQL.
+    /// The console and the whole GraphiQL.
     Bundle,
-    /// A plain page: there was no npm when Rollcall was built.
+    /// Plain pages: there was no npm when Rollcall was built.
     Fallback,
 }
 
-/// Says which GraphiQL this binary was built with.
+/// Says which pages this binary was built with.
 pub fn kind() -> Kind {
-    match env!("ROLLCALL_GRAPHIQL_KIND") {
+    match env!("ROLLCALL_PAGES_KIND") {
         "bundle" => Kind::Bundle,
         _ => Kind::Fallback,
     }

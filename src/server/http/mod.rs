@@ -1,6 +1,7 @@
 //! HTTP: the routes, and what stands behind each.
 
 pub(in crate::server) mod answer;
+pub(in crate::server) mod console;
 pub(in crate::server) mod export;
 pub mod graphiql;
 pub(in crate::server) mod media_type;

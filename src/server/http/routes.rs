@@ -76,7 +76,7 @@ pub fn configure(config: &mut ServiceConfig) {
             "/",
             web::get().to(async || {
                 HttpResponse::Found()
-                    .insert_header((header::LOCATION, "/graphiql"))
+                    .insert_header((header::LOCATION, "/console/"))
                     .finish()
             }),
         );

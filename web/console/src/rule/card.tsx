@@ -51,7 +51,7 @@ function BranchCard({ tree, parent, isFirst, isLast }: CardProps & { tree: Branc
       {tree.children.length > 0 && (
         <ul className={`cards ${tree.op}`} aria-labelledby={titleId}>
           {tree.children.map((child, index) => (
-            <li key={child.id}>
+            <li key={focusableId(child)}>
               {index > 0 && <span className="joiner">{joiners[tree.op]}</span>}
               <Card tree={child} parent={tree} isFirst={index === 0} isLast={index === tree.children.length - 1} />
             </li>
@@ -177,6 +177,7 @@ function Shell({ tree, parent, className, name, children }: CardProps & { classN
   );
 }
 
+/** Returns the id under which a card takes the focus. It stays the same when a condition is negated. */
 function focusableId(tree: RuleTree): number {
   return tree.kind === 'not' && tree.child.kind === 'leaf' ? tree.child.id : tree.id;
 }

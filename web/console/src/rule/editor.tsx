@@ -48,7 +48,7 @@ export function RuleEditor({ history, preview, vocabulary }: Props) {
     const card = box.current?.querySelector<HTMLElement>(`[data-node="${wanted.id}"]`);
     if (!card) return;
     wish.current = null;
-    const control = wanted.inside ? card.closest('.card')?.querySelector<HTMLElement>('.controls :is(input, select)') : null;
+    const control = wanted.inside ? firstControl(card) : null;
     (control ?? card).focus();
   });
 
@@ -101,6 +101,12 @@ export function RuleEditor({ history, preview, vocabulary }: Props) {
       {addingTo !== null && <AddCondition vocabulary={vocabulary} onChoose={choose} onClose={() => addTo(null)} />}
     </EditingContext>
   );
+}
+
+/** Returns the control of a card that is used first: that of the test, as the field is chosen already. */
+function firstControl(inCard: Element): HTMLElement | null {
+  const card = inCard.closest('.card');
+  return card?.querySelector<HTMLElement>('.controls [data-first]') ?? card?.querySelector<HTMLElement>('.controls :is(input, select)') ?? null;
 }
 
 /** Returns a node with a new id: entries of the list may be chosen more than once. */

@@ -69,7 +69,7 @@ function Chosen({ body, vocabulary, onChange, label, nothing, words, drops }: Pa
   };
   return (
     <>
-      <select aria-label={label} value={word?.name ?? ''} onChange={(event) => choose(event.target.value)}>
+      <select aria-label={label} data-first={label === 'Measure' && body.name ? true : undefined} value={word?.name ?? ''} onChange={(event) => choose(event.target.value)}>
         <option value="">{nothing}</option>
         {words.map((each) => <option key={each.name} value={each.name}>{describeWord('event', each.name)}</option>)}
       </select>

@@ -55,6 +55,9 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
 
 function Difference({ difference }: { difference: { joiningCount: number; leavingCount: number; joining: Named[]; leaving: Named[] } }) {
   const { joiningCount, leavingCount, joining, leaving } = difference;
+  if (joiningCount === 0 && leavingCount === 0) {
+    return <section className="difference"><h3>If you save this</h3><p className="hint">Nobody would join or leave.</p></section>;
+  }
   return (
     <section className="difference">
       <h3>If you save this</h3>

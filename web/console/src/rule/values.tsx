@@ -236,6 +236,7 @@ export function OneOf(props: Omit<ValueProps, 'value' | 'kind'> & { node: string
     <>
       <select
         aria-label={`${label}: test`}
+        data-first
         value={name}
         onChange={(event) => {
           const chosen = words.find((each) => each.name === event.target.value);

@@ -15,6 +15,8 @@ export function Dialog({ title, children, onClose, wide = false }: Props) {
   useEffect(() => {
     const element = dialog.current!;
     if (!element.open) element.showModal();
+    // The first field, not the button that closes.
+    element.querySelector<HTMLElement>('input, select, textarea')?.focus();
     return () => element.close();
   }, []);
   return (
