@@ -158,6 +158,10 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
 
+    /// The path below which everything is served, such as `/crm`, for a proxy that hands on whole paths; none if absent.
+    #[arg(long, env = "ROLLCALL_BASE_PATH", value_name = "PATH", value_parser = parse_base_path)]
+    base_path: Option<String>,
+
     /// An origin, such as `https://app.example.com`, whose pages may open WebSockets and ask a server without keys, besides the server's own; may be given several times, or with commas.
     #[arg(long, env = "ROLLCALL_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
@@ -185,6 +189,13 @@ pub struct ListenSettings {
         value_parser = parse_count
     )]
     pub max_sockets_per_client: NonZeroU32,
+}
+
+impl ListenSettings {
+    /// Returns the path below which everything is served; empty if there is none.
+    pub fn base_path(&self) -> String {
+        self.base_path.clone().unwrap_or_default()
+    }
 }
 
 /// What may be asked, and how it is answered.
@@ -333,6 +344,25 @@ fn parse_count(text: &str) -> Result<NonZeroU32, String> {
         .map_err(|_| format!("expected a number from 1 to {}", u32::MAX))
 }
 
+/// Reads the path below which everything is served; `/` is none.
+fn parse_base_path(text: &str) -> Result<String, String> {
+    let path = text.trim();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let is_part = |part: &str| {
+        !["", ".", ".."].contains(&part) && part.bytes().all(is_plain)
+    };
+    let is_path = path
+        .strip_prefix('/')
+        .is_some_and(|parts| parts.split('/').all(is_part));
+    match path.is_empty() || is_path {
+        true => Ok(path.to_owned()),
+        false => Err(
+            "expected a path such as /crm or /tools/crm, of letters, digits, -, _, . and ~".to_owned(),
+        ),
+    }
+}
+
 /// Reads an origin as browsers send it: no path, and no port where it is the usual one.
 fn parse_origin(text: &str) -> Result<String, String> {
     let origin = text.trim().to_ascii_lowercase();
@@ -351,4 +381,36 @@ fn parse_origin(text: &str) -> Result<String, String> {
             .then(|| origin.strip_suffix(port))?
     });
     Ok(bare.unwrap_or(&origin).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_paths_are_plain_and_have_no_end() {
+        for (text, path) in [
+            ("", ""),
+            ("/", ""),
+            ("/crm", "/crm"),
+            (" /tools/crm.v2/ ", "/tools/crm.v2"),
+        ] {
+            assert_eq!(parse_base_path(text).as_deref(), Ok(path), "{text}");
+        }
+        for text in [
+            "crm",
+            "//",
+            "/crm//x",
+            "/../x",
+            "/./x",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/{x}",
+            "/a%2fb",
+            "https://example.com/crm",
+        ] {
+            assert!(parse_base_path(text).is_err(), "{text}");
+        }
+    }
 }

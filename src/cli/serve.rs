@@ -51,12 +51,14 @@ impl ServingArguments {
             listen: self.listen.clone(),
             transfer: self.transfer.clone(),
             api: ApiSettings {
+                base_path: self.listen.base_path(),
                 is_subgraph: self.federation.federation,
                 ..self.answer.api()?
             },
             http: HttpSettings {
                 status_codes: self.answer.status_codes(),
                 request_timeout: self.answer.request_timeout(),
+                base_path: self.listen.base_path(),
             },
         })
     }
@@ -120,10 +122,11 @@ pub fn serve(
         // Ends the server in the usual way. Fails only where the process may not signal itself.
         let _ = raise(Signal::SIGTERM);
     });
+    let base_path = settings.listen.base_path();
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
-        println!("Console   http://{address}/console/");
-        println!("GraphiQL  http://{address}/graphiql");
-        println!("GraphQL   http://{address}/graphql");
+        println!("Console   http://{address}{base_path}/console/");
+        println!("GraphiQL  http://{address}{base_path}/graphiql");
+        println!("GraphQL   http://{address}{base_path}/graphql");
         if graphiql::kind() == graphiql::Kind::Fallback {
             println!(
                 "          (without the console and with a simple explorer: npm was missing when this program was built)"

@@ -25,7 +25,7 @@ pub struct Query(
     types::node::NodeQuery,
     types::subscriber::list::SubscriberQuery,
     types::group::GroupQuery,
-    types::segment::SegmentQuery,
+    types::segment::list::SegmentQuery,
     types::preview::PreviewQuery,
     types::rule::field::RuleFieldQuery,
     types::rule::query_builder::QueryBuilderQuery,
@@ -79,10 +79,11 @@ fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
 }
 
 /// Makes the schema that answers from this application.
-fn build_schema(app: App, is_subgraph: bool) -> RollcallSchema {
+fn build_schema(app: App, is_subgraph: bool, base_path: String) -> RollcallSchema {
     // Documents come here validated, and so bounded that no way through them is too long.
     builder(is_subgraph)
         .data(app)
+        .data(engine::context::BasePath(base_path))
         .extension(engine::error_paths::ErrorPaths)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(1_000)

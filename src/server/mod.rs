@@ -175,23 +175,26 @@ pub async fn serve(
 }
 
 /// Answers connections, each of which is watched while it is written to. This is what actix-web's own server does, which
-/// takes no other connections than plain ones.
+/// takes no other connections than plain ones. Everything is served below the base path, also where that is empty.
 fn answer_connections(
     state: web::Data<routes::State>,
     address: SocketAddr,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 {
+    let base_path = state.settings.base_path.clone();
+    let routes = web::scope(&base_path)
+        .configure(routes::configure)
+        .configure(http::export::configure)
+        .configure(http::upload::configure)
+        .configure(http::session::configure)
+        .configure(|config| http::console::configure(config, &base_path))
+        .configure(|config| http::graphiql::configure(config, &base_path));
     let app = WebApp::new()
         .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(door::access::check_host))
         .wrap(middleware::from_fn(routes::name_request))
         .app_data(state.clone())
-        .configure(routes::configure)
-        .configure(http::export::configure)
-        .configure(http::upload::configure)
-        .configure(http::session::configure)
-        .configure(|config| http::console::configure(config, ""))
-        .configure(http::graphiql::configure);
+        .service(routes);
     let app = app
         .into_factory()
         .map_err(|error: actix_web::Error| error.error_response());

@@ -129,6 +129,28 @@ fn with_ona(app: &TestApp) {
 }
 
 const ORDERS: &[&str] = &["orderBy: ADDED", "orderBy: EMAIL"];
+const MEMBERS: &[&str] = &[
+    "orderBy: ADDED",
+    "orderBy: ADDED, direction: DESCENDING",
+    "orderBy: EMAIL",
+    "orderBy: EMAIL, direction: DESCENDING",
+    "orderBy: ADDED, search: \"p\"",
+    "orderBy: ADDED, status: SUBSCRIBED, direction: DESCENDING",
+    "orderBy: EMAIL, search: \"P\", status: SUBSCRIBED",
+    "orderBy: EMAIL, status: SUBSCRIBED, direction: DESCENDING",
+];
+const NAMED: &[&str] = &[
+    "",
+    "direction: DESCENDING",
+    "orderBy: ADDED",
+    "orderBy: ADDED, direction: DESCENDING",
+    "orderBy: NAME",
+    "orderBy: NAME, direction: DESCENDING",
+    "orderBy: UPDATED",
+    "orderBy: UPDATED, direction: DESCENDING",
+    "orderBy: MEMBER_COUNT",
+    "orderBy: MEMBER_COUNT, direction: DESCENDING, search: \"0\"",
+];
 const ONE: &[&str] = &[""];
 
 fn lists() -> Vec<List> {
@@ -143,6 +165,14 @@ fn lists() -> Vec<List> {
                 "orderBy: EMAIL",
                 "filter: {ruleJson: {everyone: true}}",
                 "orderBy: EMAIL, filter: {ruleJson: {everyone: true}}",
+                "orderBy: ADDED, direction: DESCENDING",
+                "orderBy: EMAIL, direction: DESCENDING",
+                "orderBy: ADDED, search: \"p\"",
+                "orderBy: ADDED, search: \"p\", direction: DESCENDING",
+                "orderBy: EMAIL, search: \"p\"",
+                "orderBy: EMAIL, search: \"p\", direction: DESCENDING",
+                "orderBy: EMAIL, direction: DESCENDING, search: \"p\", filter: {ruleJson: {everyone: true}}",
+                "direction: DESCENDING, filter: {ruleJson: {everyone: true}}",
             ],
             identity: "email",
             fill: add_people,
@@ -152,7 +182,7 @@ fn lists() -> Vec<List> {
         List {
             coordinate: "Query.groups",
             around: "HERE",
-            variations: ONE,
+            variations: NAMED,
             identity: "key",
             fill: |app, count| {
                 (0..count).for_each(|number| app.group(&format!("g{:05}", scattered(number)), &[]))
@@ -163,7 +193,7 @@ fn lists() -> Vec<List> {
         List {
             coordinate: "Query.segments",
             around: "HERE",
-            variations: &["", "withArchived: true"],
+            variations: NAMED,
             identity: "key",
             fill: |app, count| (0..count).for_each(|number| add_segment(app, number)),
             add: add_segment,
@@ -229,7 +259,7 @@ fn lists() -> Vec<List> {
         List {
             coordinate: "Group.members",
             around: "group(key: \"all\") { HERE }",
-            variations: ORDERS,
+            variations: MEMBERS,
             identity: "email",
             fill: |app, count| {
                 app.group("all", &[]);
@@ -246,7 +276,7 @@ fn lists() -> Vec<List> {
         List {
             coordinate: "Segment.members",
             around: all,
-            variations: ORDERS,
+            variations: MEMBERS,
             identity: "email",
             fill: fill_members,
             add: |app, number| {
@@ -261,6 +291,7 @@ fn lists() -> Vec<List> {
             variations: &[
                 "asOf: \"2026-06-15T12:00:00Z\"",
                 "asOf: \"2026-06-15T12:00:00Z\", orderBy: EMAIL",
+                "asOf: \"2026-06-15T12:00:00Z\", orderBy: EMAIL, direction: DESCENDING, search: \"p\"",
             ],
             identity: "email",
             fill: fill_members,

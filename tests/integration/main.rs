@@ -28,6 +28,7 @@ mod importing;
 mod inputs;
 mod instant;
 mod keys;
+mod lists;
 mod memberships;
 mod moments;
 mod nested;

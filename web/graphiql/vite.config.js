@@ -1,7 +1,8 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  base: '/graphiql/',
+  // The server writes whole paths into the page (`--base-path`); scripts find each other relative to themselves.
+  base: './',
   // Settings of whoever builds stay out: no .env files, no PostCSS configuration from a folder above.
   envDir: false,
   publicDir: false,

@@ -34,6 +34,8 @@ pub struct ApiSettings {
     pub allowed: Option<AllowedDocuments>,
     /// Whether it is a subgraph of Apollo Federation too.
     pub is_subgraph: bool,
+    /// The path below which the server is reached, such as `/crm`; empty if there is none.
+    pub base_path: String,
     /// How long a statement of a request may take, if it has a bound.
     pub statement_timeout: Option<Duration>,
     /// How many scans may run and wait.
@@ -94,7 +96,7 @@ impl Api {
         }
         app.scans = Arc::new(Scans::new(settings.scans));
         Api {
-            schema: build_schema(app.clone(), settings.is_subgraph),
+            schema: build_schema(app.clone(), settings.is_subgraph, settings.base_path),
             documents: Documents::new(
                 &served_sdl(settings.is_subgraph),
                 settings.limits,

@@ -6,6 +6,9 @@ use crate::app::App;
 use crate::audience::api_key::{Access, Scope};
 use async_graphql::{Context, ErrorExtensions};
 
+/// The path below which the server is reached.
+pub struct BasePath(pub String);
+
 /// What resolvers ask their context for.
 pub trait ContextExt {
     /// Returns the application.
@@ -14,6 +17,8 @@ pub trait ContextExt {
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
     /// Returns what whoever asks may do.
     fn access(&self) -> async_graphql::Result<Access>;
+    /// Returns the address of a path on this server, without its host.
+    fn address(&self, path: &str) -> async_graphql::Result<String>;
     /// Refuses whoever may not do what a field, given by its coordinate, asks for.
     fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
 }
@@ -29,6 +34,11 @@ impl ContextExt for Context<'_> {
 
     fn access(&self) -> async_graphql::Result<Access> {
         self.data().copied()
+    }
+
+    fn address(&self, path: &str) -> async_graphql::Result<String> {
+        let BasePath(base_path) = self.data()?;
+        Ok(format!("{base_path}{path}"))
     }
 
     fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()> {

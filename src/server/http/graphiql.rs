@@ -49,8 +49,12 @@ pub fn kind() -> Kind {
     }
 }
 
-/// Adds `/graphiql` and what the page loads to an application.
-pub fn configure(config: &mut ServiceConfig) {
+/// The path below which everything is served.
+struct BasePath(String);
+
+/// Adds `/graphiql` and what the page loads to an application, whose paths begin with a base path, which may be empty.
+pub fn configure(config: &mut ServiceConfig, base_path: &str) {
+    let base_path = web::Data::new(BasePath(base_path.to_owned()));
     let headers = DefaultHeaders::new()
         .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .add((header::REFERRER_POLICY, "no-referrer"))
@@ -58,6 +62,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .add((header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"));
     config.service(
         web::scope(PATH)
+            .app_data(base_path)
             .wrap(headers)
             .service(web::resource("").route(get_or_head().to(index)))
             .service(web::resource("/").route(get_or_head().to(without_slash)))
@@ -69,13 +74,31 @@ fn get_or_head() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-async fn index() -> HttpResponse {
-    serve(Site::get("index.html"), ASK_EACH_TIME)
+/// The place of the page in which its scripts find the base path.
+const PLACE: &str = r#"<meta name="rollcall-base" content="">"#;
+
+/// How the built page names its assets: by whole paths, or from where it is.
+const ASSETS: [&str; 2] = ["\"/graphiql/assets/", "\"./assets/"];
+
+/// Answers with the page, which is told the base path.
+async fn index(base_path: web::Data<BasePath>) -> HttpResponse {
+    let BasePath(base_path) = &**base_path;
+    let mut file = Site::get("index.html");
+    if let Some(file) = &mut file {
+        let mut page = String::from_utf8_lossy(&file.data).into_owned();
+        for assets in ASSETS {
+            page = page.replace(assets, &format!("\"{base_path}{PATH}/assets/"));
+        }
+        // A base path holds no character that would have to be escaped.
+        let place = PLACE.replace("content=\"\"", &format!("content=\"{base_path}\""));
+        file.data = Cow::Owned(page.replace(PLACE, &place).into_bytes());
+    }
+    serve(file, ASK_EACH_TIME)
 }
 
-async fn without_slash() -> HttpResponse {
+async fn without_slash(base_path: web::Data<BasePath>) -> HttpResponse {
     HttpResponse::TemporaryRedirect()
-        .insert_header((header::LOCATION, PATH))
+        .insert_header((header::LOCATION, format!("{}{PATH}", base_path.0)))
         .finish()
 }
 
@@ -136,8 +159,13 @@ mod tests {
     }
 
     fn ask(method: Method, path: &str) -> Answer {
+        ask_below("", method, path)
+    }
+
+    fn ask_below(base_path: &str, method: Method, path: &str) -> Answer {
         System::new().block_on(async {
-            let app = actix::init_service(App::new().configure(configure)).await;
+            let scope = web::scope(base_path).configure(|config| configure(config, base_path));
+            let app = actix::init_service(App::new().service(scope)).await;
             let request = actix::TestRequest::with_uri(path)
                 .method(method)
                 .to_request();
@@ -191,6 +219,24 @@ mod tests {
                 "{link}"
             );
         }
+    }
+
+    #[test]
+    fn below_a_base_path_the_page_names_it() {
+        let answer = ask_below("/crm", Method::GET, "/crm/graphiql");
+        let page = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(page.contains(r#"<meta name="rollcall-base" content="/crm">"#));
+        let scripts = attributes(&page, "src");
+        assert!(!scripts.is_empty());
+        for script in scripts {
+            assert!(script.starts_with("/crm/graphiql/assets/"), "{script}");
+            let found = ask_below("/crm", Method::GET, script);
+            assert_eq!(found.status, StatusCode::OK, "{script}");
+        }
+        let redirect = ask_below("/crm", Method::GET, "/crm/graphiql/");
+        assert_eq!(redirect.header(header::LOCATION), "/crm/graphiql");
+        let outside = ask_below("/crm", Method::GET, "/graphiql");
+        assert_eq!(outside.status, StatusCode::NOT_FOUND);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct HttpSettings {
     pub status_codes: StatusCodes,
     /// How long answering may take.
     pub request_timeout: Duration,
+    /// The path below which everything is served, such as `/crm`; empty if there is none.
+    pub base_path: String,
 }
 
 /// Adds the routes of the API.
@@ -72,14 +74,15 @@ pub fn configure(config: &mut ServiceConfig) {
                 .default_service(web::to(answer::other_method)),
         )
         .route("/health", web::get().to(health))
-        .route(
-            "/",
-            web::get().to(async || {
-                HttpResponse::Found()
-                    .insert_header((header::LOCATION, "/console/"))
-                    .finish()
-            }),
-        );
+        .route("", web::get().to(show_home))
+        .route("/", web::get().to(show_home));
+}
+
+async fn show_home(state: web::Data<State>) -> HttpResponse {
+    let base_path = &state.settings.base_path;
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, format!("{base_path}/console/")))
+        .finish()
 }
 
 /// The name of a request in the log, which the client may give and is told.

@@ -12,8 +12,8 @@ import { createRoot } from 'react-dom/client';
 import { API_KEY_PLUGIN, withApiKey } from './api-key.jsx';
 import { storageWithoutHeaders } from './storage.js';
 
-/** Where queries go, and over a WebSocket at the same address, subscriptions. */
-const ENDPOINT = '/graphql';
+/** Where queries go, below the base path that the server writes into the page, and over a WebSocket at the same address, subscriptions. */
+const ENDPOINT = `${document.querySelector('meta[name="rollcall-base"]').content}/graphql`;
 
 const subscriptionUrl = new URL(ENDPOINT, window.location.href);
 subscriptionUrl.protocol = subscriptionUrl.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -33,10 +33,17 @@ const examples = Object.entries(
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([, query]) => ({ query }));
 
+/** The document in the part of the address after `#`, which the console links to. It is sent to no server. */
+const linked = new URLSearchParams(window.location.hash.slice(1));
+const given = linked.has('query')
+  ? { initialQuery: linked.get('query'), initialVariables: linked.get('variables') ?? undefined }
+  : {};
+
 createRoot(document.getElementById('root')).render(
   <GraphiQL
     fetcher={fetcher}
     defaultTabs={examples}
+    {...given}
     plugins={[HISTORY_PLUGIN, explorerPlugin(), API_KEY_PLUGIN]}
     shouldPersistHeaders={false}
     storage={storageWithoutHeaders(window.localStorage)}

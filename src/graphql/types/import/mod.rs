@@ -311,8 +311,9 @@ impl ImportNode {
     }
 
     /// Where to send the file by PUT, on this server; null when it has come. It may be packed with gzip or ZIP.
-    async fn upload_url(&self) -> Option<String> {
-        (self.0.state() == ImportState::Waiting).then(|| upload_url(self.0.id))
+    async fn upload_url(&self, context: &Context<'_>) -> Nullable<String> {
+        let is_waiting = self.0.state() == ImportState::Waiting;
+        is_waiting.then(|| context.address(&upload_url(self.0.id)))
     }
 
     /// When it was asked for.
@@ -432,16 +433,16 @@ impl ImportNode {
     }
 
     /// Where all of that can be fetched as CSV, on this server.
-    async fn problems_url(&self) -> String {
+    async fn problems_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let id = to_global(Kind::Import, self.0.id);
-        format!("/imports/{}/problems.csv", id.as_str())
+        context.address(&format!("/imports/{}/problems.csv", id.as_str()))
     }
 
     /// Where the rows that were left out can be fetched, on this server: a file of the same form with the reason as its
     /// first column, to be corrected and imported again.
-    async fn refused_url(&self) -> String {
+    async fn refused_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let id = to_global(Kind::Import, self.0.id);
-        format!("/imports/{}/refused.csv", id.as_str())
+        context.address(&format!("/imports/{}/refused.csv", id.as_str()))
     }
 }
 

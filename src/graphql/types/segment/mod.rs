@@ -2,10 +2,10 @@
 
 pub(in crate::graphql) mod copy;
 pub(in crate::graphql) mod input;
+pub(in crate::graphql) mod list;
 pub(in crate::graphql) mod reuse;
 use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::membership::MembershipTarget;
-use super::named_list::{NamedListArguments, SegmentOrderBy};
 use super::past::{
     GrowthBy, SegmentChangeConnection, SegmentGrowthPoint, SegmentOverlap, Since, change_edge,
 };
@@ -17,13 +17,13 @@ use super::subscriber::{
 };
 use crate::audience::definition::Definition;
 use crate::audience::paging::Page;
-use crate::audience::segment::{self, Segment, SegmentMode};
+use crate::audience::segment::{Segment, SegmentMode};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
-use crate::graphql::engine::error::{bad_input, to_graphql};
+use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
     DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, NarrowedSegmentMembers,
@@ -433,13 +433,6 @@ impl SegmentNode {
 }
 
 connection! {
-    /// A page of segments.
-    SegmentConnection
-    /// A segment in a list.
-    SegmentEdge { SegmentNode }
-}
-
-connection! {
     /// A page of the versions of the rule of a segment.
     SegmentDefinitionConnection
     /// A version of the rule of a segment.
@@ -468,70 +461,4 @@ connection! {
         #[graphql(flatten)]
         since: Since
     } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.0.key)
-}
-
-/// Questions about segments.
-#[derive(Default)]
-pub struct SegmentQuery;
-
-#[Object]
-impl SegmentQuery {
-    /// Returns a segment by id or by key, or null if there is none. Exactly one of the two is asked for.
-    async fn segment(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "The global id.")] id: Option<ID>,
-        #[graphql(desc = "The key.")] key: Option<String>,
-    ) -> Nullable<SegmentNode> {
-        nullable(async {
-            let found = match (id, key) {
-                (Some(id), None) => {
-                    let id = parse_kind(&id, Kind::Segment, "id")?;
-                    load_one(context.loader()?, SegmentById(id)).await?
-                }
-                (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
-                _ => return Err(bad_input("expected either \"id\" or \"key\"")),
-            };
-            Ok(found.map(SegmentNode))
-        })
-        .await
-    }
-
-    /// Lists the segments, or those that a search and a tag let pass.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the arguments of a connection, a search, a tag and an order"
-    )]
-    async fn segments(
-        &self,
-        context: &Context<'_>,
-        #[graphql(desc = "Whether archived segments are listed too.", default)] with_archived: bool,
-        #[graphql(desc = "A part of name or key, in any letter case.")] search: Option<String>,
-        #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
-        #[graphql(desc = "The order of the list.", default)] order_by: SegmentOrderBy,
-        #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
-        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
-        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
-    ) -> async_graphql::Result<SegmentConnection> {
-        let arguments = NamedListArguments {
-            search,
-            tag,
-            order: order_by.into(),
-            direction,
-        };
-        let list = arguments.list("Query.segments");
-        let request = list.request(page(first, after, last, before))?;
-        let (filter, order) = (list.filter.clone(), list.order);
-        let segments = context.app()?.db.run(move |connection| {
-            segment::list_page(connection, with_archived, &filter, order, &request)
-        });
-        let (segments, total) = segments.await.map_err(to_graphql)?;
-        let edges = list.page(segments).map(|(place, segment)| SegmentEdge {
-            cursor: list.cursor(&place),
-            node: SegmentNode(segment.into()),
-        });
-        Ok(SegmentConnection::new(edges, Total::Known(total)))
-    }
 }
