@@ -128,7 +128,8 @@ function Navigation({ shell, onSignOut }: { shell: Shell; onSignOut(): void }) {
           {shell.isOpen ? (
             <p className="hint">This server has no API key and answers this machine only, so you need not sign in.</p>
           ) : (
-            <button type="button" className="quiet" onClick={onSignOut}><Icon name="out" /> Sign out</button>
+            <>{shell.name && <p className="hint">Signed in as {shell.name}</p>}
+            <button type="button" className="quiet" onClick={onSignOut}><Icon name="out" /> Sign out</button></>
           )}
         </div>
       </nav>

@@ -4,6 +4,7 @@ import { graphql, type ResultOf } from './graphql';
 
 export const shellQuery = graphql(`
   query Shell {
+    viewer { isOpen scopes name session { expiresAt } }
     settings { timeZone refreshAt }
     previewSegment(rule: { everyone: true }, first: 0) { asOf memberCount }
   }
@@ -16,6 +17,8 @@ export interface Shell {
   audienceCount: number;
   /** Whether this server needs no key. */
   isOpen: boolean;
+  /** The name of the API key. */
+  name: string | null;
   canWrite: boolean;
   isAdmin: boolean;
   /** Returns the server's time; its clock may be another than the browser's. */
@@ -28,9 +31,10 @@ export function toShell(data: ResultOf<typeof shellQuery>): Shell {
     timeZone: data.settings.timeZone,
     refreshAt: data.settings.refreshAt,
     audienceCount: data.previewSegment.memberCount ?? 0,
-    isOpen: true,
-    canWrite: true,
-    isAdmin: true,
+    isOpen: data.viewer.isOpen,
+    name: data.viewer.name,
+    canWrite: data.viewer.scopes.includes('WRITE'),
+    isAdmin: data.viewer.scopes.includes('ADMIN'),
     now: () => new Date(Date.now() + lead),
   };
 }

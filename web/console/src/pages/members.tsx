@@ -4,18 +4,21 @@ import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
-import { StatusBadge } from '../ui/badge';
+import { StatusBadge, words } from '../ui/badge';
+import { formatNumber } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Empty } from '../ui/page';
-import { Pager, PAGE_SIZE, usePaging } from '../ui/pager';
+import { Pager, PAGE_SIZE, SearchField, usePaging } from '../ui/pager';
+import { useDebounced } from '../ui/use-debounced';
 
 const segmentMembersQuery = graphql(`
-  query SegmentMembers($key: String!, $orderBy: SubscriberOrderBy!, $first: Int!, $after: String) {
+  query SegmentMembers($key: String!, $search: String, $status: SubscriberStatus, $orderBy: SubscriberOrderBy!, $first: Int!, $after: String) {
     segment(key: $key) {
       id
-      members(orderBy: $orderBy, first: $first, after: $after) {
+      statusCounts { status count }
+      members(search: $search, status: $status, orderBy: $orderBy, first: $first, after: $after) {
         totalCount
         pageInfo { hasNextPage endCursor }
         edges { joinedAt node { id email firstName lastName status country } }
@@ -36,15 +39,25 @@ export interface Row {
 
 export function SegmentMembers({ segmentKey }: { segmentKey: string }) {
   const [orderBy, setOrder] = useState<Order>('ADDED');
+  const [text, setText] = useState('');
+  const [status, setStatus] = useState<Status | null>(null);
+  const search = useDebounced(text.trim());
   const paging = usePaging();
-  const [{ data, error }] = useQuery({ query: segmentMembersQuery, variables: { key: segmentKey, orderBy, first: PAGE_SIZE, after: paging.after } });
+  const [{ data, error }] = useQuery({
+    query: segmentMembersQuery,
+    variables: { key: segmentKey, search: search || null, status, orderBy, first: PAGE_SIZE, after: paging.after },
+  });
   const members = data?.segment?.members;
   return (
     <>
-      <div className="filters"><OrderField value={orderBy} onChange={(order) => { setOrder(order); paging.reset(); }} /></div>
+      <div className="filters">
+        <SearchField label="Find members by the beginning of their e-mail address" placeholder="E-mail address begins with" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
+        <StatusField counts={data?.segment?.statusCounts ?? []} value={status} onChange={(status) => { setStatus(status); paging.reset(); }} />
+        <OrderField value={orderBy} onChange={(order) => { setOrder(order); paging.reset(); }} />
+      </div>
       {error && <Notice kind="error" title="The members could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!members && !error && <Loading what="members" />}
-      {members && members.edges.length === 0 && <Empty>Nobody is in this segment.</Empty>}
+      {members && members.edges.length === 0 && <Empty>{search || status ? 'No member matches.' : 'Nobody is in this segment.'}</Empty>}
       {members && members.edges.length > 0 && (
         <>
           <PeopleTable rows={members.edges.map(({ joinedAt, node }) => ({ ...node, since: joinedAt }))} since="Joined" />
@@ -52,6 +65,23 @@ export function SegmentMembers({ segmentKey }: { segmentKey: string }) {
         </>
       )}
     </>
+  );
+}
+
+export type Status = 'SUBSCRIBED' | 'UNSUBSCRIBED' | 'BOUNCED' | 'COMPLAINED' | 'PENDING';
+
+/** A choice of a status, with how many have it. */
+export function StatusField({ counts, value, onChange }: { counts: readonly { status: Status; count: number }[]; value: Status | null; onChange(status: Status | null): void }) {
+  return (
+    <label className="inline-label">
+      Status
+      <select value={value ?? ''} onChange={(event) => onChange((event.target.value || null) as Status | null)}>
+        <option value="">all</option>
+        {counts.filter(({ status, count }) => count > 0 || status === value).map(({ status, count }) => (
+          <option key={status} value={status}>{words(status)} ({formatNumber(count)})</option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -12,11 +12,7 @@ import { Loading } from '../ui/loading';
 
 const overviewQuery = graphql(`
   query Overview {
-    subscribed: subscribers(filter: { rule: { status: { in: [SUBSCRIBED] } } }, first: 0) { totalCount }
-    unsubscribed: subscribers(filter: { rule: { status: { in: [UNSUBSCRIBED] } } }, first: 0) { totalCount }
-    bounced: subscribers(filter: { rule: { status: { in: [BOUNCED] } } }, first: 0) { totalCount }
-    complained: subscribers(filter: { rule: { status: { in: [COMPLAINED] } } }, first: 0) { totalCount }
-    pending: subscribers(filter: { rule: { status: { in: [PENDING] } } }, first: 0) { totalCount }
+    statusCounts { status count }
     segments(first: 100) {
       totalCount
       nodes { id key name state memberCount problems { message } nextRefreshAt lastRefresh { joinedCount leftCount } }
@@ -26,8 +22,6 @@ const overviewQuery = graphql(`
     imports(first: 5) { nodes { id number fileName state progress } }
   }
 `);
-
-const statuses = ['subscribed', 'unsubscribed', 'bounced', 'complained', 'pending'] as const;
 
 export function Overview() {
   const [{ data, error }] = useQuery({ query: overviewQuery });
@@ -44,7 +38,7 @@ type Data = ResultOf<typeof overviewQuery>;
 
 function Found({ data }: { data: Data }) {
   const { audienceCount } = useShell();
-  const counts = statuses.map((status) => ({ status, count: data[status].totalCount }));
+  const counts = data.statusCounts.map(({ status, count }) => ({ status: status.toLowerCase(), count }));
   const total = counts.reduce((sum, each) => sum + each.count, 0) || audienceCount;
   const invalid = data.segments.nodes.filter((segment) => segment.state === 'INVALID');
   const refresh = data.refreshes.nodes[0];

@@ -19,8 +19,8 @@ import { OrderField, PeopleTable, type Order } from './members';
 import { writeDraft } from '../rule/draft';
 
 const peopleQuery = graphql(`
-  query People($filter: SubscriberFilter, $orderBy: SubscriberOrderBy!, $first: Int!, $after: String) {
-    subscribers(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+  query People($filter: SubscriberFilter, $search: String, $orderBy: SubscriberOrderBy!, $first: Int!, $after: String) {
+    subscribers(filter: $filter, search: $search, orderBy: $orderBy, first: $first, after: $after) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes { id email firstName lastName status country createdAt }
@@ -35,11 +35,8 @@ export function People() {
   const [isFiltering, setFiltering] = useState(false);
   const search = useDebounced(text.trim());
   const paging = usePaging();
-  const filter = useMemo(() => {
-    const rules = [...(search ? [{ text: { field: 'email', is: { startsWith: search } } }] : []), ...(rule === null ? [] : [rule])];
-    return rules.length === 0 ? null : { ruleJson: rules.length === 1 ? rules[0] : { all: rules } };
-  }, [search, rule]);
-  const [{ data, error }] = useQuery({ query: peopleQuery, variables: { filter, orderBy, first: PAGE_SIZE, after: paging.after } });
+  const filter = useMemo(() => (rule === null ? null : { ruleJson: rule }), [rule]);
+  const [{ data, error }] = useQuery({ query: peopleQuery, variables: { filter, search: search || null, orderBy, first: PAGE_SIZE, after: paging.after } });
   const found = data?.subscribers;
   return (
     <Page title="People" lead="Everybody you can address.">
@@ -51,7 +48,7 @@ export function People() {
       {isFiltering && <Filter onChange={(rule) => { setRule(rule); paging.reset(); }} onClose={() => { setRule(null); setFiltering(false); }} />}
       {error && <Notice kind="error" title="The people could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!found && !error && <Loading what="people" />}
-      {found && found.nodes.length === 0 && <Empty>{filter ? 'Nobody matches.' : 'Nobody is here yet. Import a list to begin.'}</Empty>}
+      {found && found.nodes.length === 0 && <Empty>{filter || search ? 'Nobody matches.' : 'Nobody is here yet. Import a list to begin.'}</Empty>}
       {found && found.nodes.length > 0 && (
         <>
           <PeopleTable rows={found.nodes.map((node) => ({ ...node, since: node.createdAt }))} since="Added" />

@@ -22,8 +22,8 @@ const ruleQuery = graphql(`
 `);
 
 const restoreMutation = graphql(`
-  mutation RestoreRule($input: UpdateSegmentInput!) {
-    updateSegment(input: $input) { segment { id version } userErrors { path message hint code } }
+  mutation RestoreRule($input: RestoreSegmentDefinitionInput!) {
+    restoreSegmentDefinition(input: $input) { segment { id version } userErrors { path message hint code } }
   }
 `);
 
@@ -95,9 +95,9 @@ function RestoreDialog({ segment, version, definition, onClose, onDone }: { segm
   const client = useClient();
   const [wrong, setWrong] = useState<string | null>(null);
   const restore = async () => {
-    const input = { id: segment.id, ifVersion: version, ruleJson: definition.rule };
+    const input = { id: segment.id, ifVersion: version, definitionVersion: definition.version };
     const { data, error } = await client.mutation(restoreMutation, { input }).toPromise();
-    const problem = error ? describeError(error) : describeUserErrors(data?.updateSegment.userErrors);
+    const problem = error ? describeError(error) : describeUserErrors(data?.restoreSegmentDefinition.userErrors);
     setWrong(problem);
     if (problem !== null) return;
     toast(`Version ${definition.version} is the present rule again`);

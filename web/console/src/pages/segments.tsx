@@ -7,6 +7,7 @@ import { useShell } from '../api/shell';
 import { StateBadge, words } from '../ui/badge';
 import { Sparkline } from '../ui/chart';
 import { formatNumber } from '../ui/format';
+import { Icon } from '../ui/icon';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
@@ -15,18 +16,25 @@ import { Pager, SearchField, usePaging, PAGE_SIZE } from '../ui/pager';
 import { useDebounced } from '../ui/use-debounced';
 
 const segmentsQuery = graphql(`
-  query Segments($withArchived: Boolean!, $first: Int!, $after: String, $from: DateTime!, $to: DateTime!) {
-    segments(withArchived: $withArchived, first: $first, after: $after) {
+  query Segments($withArchived: Boolean!, $search: String, $tag: String, $orderBy: SegmentOrderBy!, $direction: SortDirection!, $first: Int!, $after: String, $from: DateTime!, $to: DateTime!) {
+    segments(withArchived: $withArchived, search: $search, tag: $tag, orderBy: $orderBy, direction: $direction, first: $first, after: $after) {
       totalCount
       pageInfo { hasNextPage endCursor }
       nodes {
-        id key name summary state mode archivedAt memberCount
+        id key name tags summary state mode archivedAt memberCount
         growth(from: $from, to: $to, by: WEEK) { start memberCount }
         lastRefresh { joinedCount leftCount refresh { id asOf } }
       }
     }
   }
 `);
+
+const orders = {
+  NAME: { label: 'by name', direction: 'ASCENDING' },
+  MEMBER_COUNT: { label: 'largest first', direction: 'DESCENDING' },
+  UPDATED: { label: 'last changed first', direction: 'DESCENDING' },
+  ADDED: { label: 'newest first', direction: 'DESCENDING' },
+} as const;
 
 /** How far back sparklines go. */
 const SPARK_DAYS = 180;
@@ -42,17 +50,30 @@ export function useSpan(days: number) {
 export function Segments() {
   const [text, setText] = useState('');
   const [withArchived, setArchived] = useState(false);
-  const search = useDebounced(text.trim().toLowerCase());
+  const [tag, setTag] = useState<string | null>(null);
+  const [orderBy, setOrder] = useState<keyof typeof orders>('NAME');
+  const search = useDebounced(text.trim());
   const paging = usePaging();
   const span = useSpan(SPARK_DAYS);
   const [{ data, error }] = useQuery({
-    query: segmentsQuery, variables: { withArchived, first: PAGE_SIZE, after: paging.after, ...span },
+    query: segmentsQuery, 
+    variables: {
+      withArchived, search: search || null, tag, orderBy, direction: orders[orderBy].direction, first: PAGE_SIZE, after: paging.after,
+      ...span,
+    },
   });
-  const shown = data?.segments.nodes.filter((each) => `${each.name} ${each.key}`.toLowerCase().includes(search)) ?? [];
+  const shown = data?.segments.nodes ?? [];
   return (
     <Page title="Segments" lead="People who belong together by a rule." actions={<Link className="button primary" href="/segments/new">New segment</Link>}>
       <div className="filters">
         <SearchField label="Find segments" placeholder="Find by name or key" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
+        <label className="inline-label">
+          Order
+          <select value={orderBy} onChange={(event) => { setOrder(event.target.value as keyof typeof orders); paging.reset(); }}>
+            {Object.entries(orders).map(([order, { label }]) => <option key={order} value={order}>{label}</option>)}
+          </select>
+        </label>
+        {tag !== null && <span className="tag">{tag}<button type="button" className="quiet icon-only" aria-label={`Show all, not only ${tag}`} onClick={() => setTag(null)}><Icon name="close" /></button></span>}
         <label className="check"><input type="checkbox" checked={withArchived} onChange={(event) => { setArchived(event.target.checked); paging.reset(); }} /> with archived</label>
       </div>
       {error && <Notice kind="error" title="The segments could not be loaded"><p>{describeError(error)}</p></Notice>}
@@ -71,6 +92,7 @@ export function Segments() {
                     <th scope="row">
                       <Link href={`/segments/${each.key}`}>{each.name}</Link>
                       {each.archivedAt ? <> <span className="badge plain">Archived</span></> : each.state !== 'READY' && <> <StateBadge state={each.state} /></>}
+                      {each.tags.map((name) => <button key={name} type="button" className="tag tag-button" aria-label={`Only segments with the tag ${name}`} onClick={() => { setTag(name); paging.reset(); }}>{name}</button>)}
                       <small className="hint clip">{each.summary ?? 'The rule has problems'}</small>
                     </th>
                     <td className="number" data-label="Members">{formatNumber(each.memberCount)}</td>
