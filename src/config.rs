@@ -284,6 +284,7 @@ impl AnswerSettings {
             is_closed: self.no_introspection,
             allowed: folder.map(AllowedDocuments::read).transpose()?,
             is_subgraph: false,
+            base_path: String::new(),
             statement_timeout: Some(self.request_timeout()),
             scans: ScanLimits {
                 at_once: self.max_scans.into(),
@@ -349,16 +350,15 @@ fn parse_base_path(text: &str) -> Result<String, String> {
     let path = text.trim();
     let path = path.strip_suffix('/').unwrap_or(path);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let is_part = |part: &str| {
-        !["", ".", ".."].contains(&part) && part.bytes().all(is_plain)
-    };
+    let is_part = |part: &str| !["", ".", ".."].contains(&part) && part.bytes().all(is_plain);
     let is_path = path
         .strip_prefix('/')
         .is_some_and(|parts| parts.split('/').all(is_part));
     match path.is_empty() || is_path {
         true => Ok(path.to_owned()),
         false => Err(
-            "expected a path such as /crm or /tools/crm, of letters, digits, -, _, . and ~".to_owned(),
+            "expected a path such as /crm or /tools/crm, of letters, digits, -, _, . and ~"
+                .to_owned(),
         ),
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod base_path;
 mod command;
 mod http;
 mod limits;

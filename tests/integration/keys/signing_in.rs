@@ -52,7 +52,27 @@ fn cookies_of(answer: &Response<String>) -> Vec<String> {
 /// Signs in and returns the cookie as the browser sends it back.
 #[track_caller]
 pub fn sign_in(server: &Server, key: &str) -> String {
-    let answer = sign_in_with(server, key, &[]);
+    sign_in_at(server, "", key)
+}
+
+/// Asks below a base path with a cookie, as a page of the server does.
+#[track_caller]
+pub fn ask_at(server: &Server, base_path: &str, cookie: &str, document: &str) -> Value {
+    let body = json!({ "query": document }).to_string();
+    let json = ("content-type", "application/json");
+    let headers = [SAME, json, ("cookie", cookie)];
+    let path = format!("{base_path}/graphql");
+    let answer = send(server, Method::POST, &path, &headers, &body);
+    serde_json::from_str(answer.body()).expect("JSON")
+}
+
+/// Signs in below a base path.
+#[track_caller]
+pub fn sign_in_at(server: &Server, base_path: &str, key: &str) -> String {
+    let bearer = format!("Bearer {key}");
+    let headers = [("authorization", bearer.as_str())];
+    let path = format!("{base_path}/session");
+    let answer = send(server, Method::POST, &path, &headers, "");
     assert_eq!(answer.status(), 204, "{answer:?}");
     let set = cookies_of(&answer);
     let pair = set[0].split(';').next().expect("a cookie");

@@ -17,7 +17,10 @@ fn nouns() -> TestApp {
     ] {
         app.set_time(&format!("2026-06-{day}T12:00:00Z"));
         app.group(key, &members);
-        app.segment(key, json!({"text": {"field": "email", "is": {"in": members}}}));
+        app.segment(
+            key,
+            json!({"text": {"field": "email", "is": {"in": members}}}),
+        );
         for noun in ["Group", "Segment"] {
             let lower = noun.to_lowercase();
             let found = app.query(
@@ -34,9 +37,10 @@ fn nouns() -> TestApp {
     }
     // The first one is changed last.
     app.set_time("2026-06-19T12:00:00Z");
-    app.database
-        .execute("UPDATE groups SET updated_at = '2026-06-19' WHERE key = 'newsletter'; \
-                  UPDATE segments SET updated_at = '2026-06-19' WHERE key = 'newsletter'");
+    app.database.execute(
+        "UPDATE groups SET updated_at = '2026-06-19' WHERE key = 'newsletter'; \
+                  UPDATE segments SET updated_at = '2026-06-19' WHERE key = 'newsletter'",
+    );
     app.refresh();
     app
 }
@@ -68,7 +72,11 @@ fn groups_and_segments_come_in_every_order() {
         ("UPDATED", ["beta", "clients", "newsletter"]),
         ("MEMBER_COUNT", ["beta", "clients", "newsletter"]),
     ] {
-        assert_eq!(keys(&app, &format!("orderBy: {order}")), expected, "{order}");
+        assert_eq!(
+            keys(&app, &format!("orderBy: {order}")),
+            expected,
+            "{order}"
+        );
         let mut reversed = expected;
         reversed.reverse();
         let descending = format!("orderBy: {order}, direction: DESCENDING");
@@ -83,7 +91,11 @@ fn groups_and_segments_come_in_every_order() {
         "{ groups(orderBy: MEMBER_COUNT, first: 1) { nodes { key } } }",
         json!({}),
     );
-    assert_eq!(data["groups"]["nodes"][0]["key"], json!("newsletter"), "it is empty");
+    assert_eq!(
+        data["groups"]["nodes"][0]["key"],
+        json!("newsletter"),
+        "it is empty"
+    );
 }
 
 #[test]

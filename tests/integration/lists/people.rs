@@ -44,7 +44,10 @@ fn names(app: &TestApp, path: &[&str], document: &str) -> (Vec<String>, i64) {
         let email = node["email"].as_str().expect("an address");
         email.split('@').next().unwrap_or_default().to_owned()
     });
-    (names.collect(), list["totalCount"].as_i64().expect("a count"))
+    (
+        names.collect(),
+        list["totalCount"].as_i64().expect("a count"),
+    )
 }
 
 /// Returns the names of the members of the group and of the segment, which must be the same, and how many there are.
@@ -78,7 +81,10 @@ fn subscribers_are_found_by_how_their_address_begins() {
     let search = |arguments: &str| subscribers(&app, arguments);
     let all = ["bo", "ana", "anna", "an", "zoe", "anton"];
     assert_eq!(search("search: \"\""), found(&all));
-    assert_eq!(search("search: \"an\""), found(&["ana", "anna", "an", "anton"]));
+    assert_eq!(
+        search("search: \"an\""),
+        found(&["ana", "anna", "an", "anton"])
+    );
     assert_eq!(search("search: \" AN@ \""), found(&["an"]));
     assert_eq!(search("search: \"ann\""), found(&["anna"]));
     assert_eq!(search("search: \"anna@example.com\""), found(&["anna"]));
@@ -113,7 +119,10 @@ fn domains_are_searched_as_they_are_stored() {
 fn members_are_narrowed_by_address_and_status() {
     let app = audience();
     let members = |arguments: &str| members(&app, arguments);
-    assert_eq!(members("first: 9"), found(&["bo", "ana", "anna", "an", "zoe"]));
+    assert_eq!(
+        members("first: 9"),
+        found(&["bo", "ana", "anna", "an", "zoe"])
+    );
     assert_eq!(members("search: \"an\""), found(&["ana", "anna", "an"]));
     assert_eq!(members("status: SUBSCRIBED"), found(&["bo", "anna", "zoe"]));
     assert_eq!(members("status: UNSUBSCRIBED"), found(&["ana"]));
@@ -128,7 +137,10 @@ fn members_are_narrowed_by_address_and_status() {
     let ordered = "status: SUBSCRIBED, orderBy: EMAIL, direction: DESCENDING";
     assert_eq!(members(ordered), found(&["zoe", "bo", "anna"]));
     let backwards = "direction: DESCENDING";
-    assert_eq!(members(backwards), found(&["zoe", "an", "anna", "ana", "bo"]));
+    assert_eq!(
+        members(backwards),
+        found(&["zoe", "an", "anna", "ana", "bo"])
+    );
 }
 
 /// The member is told with the moment, however the list was made.
@@ -160,7 +172,10 @@ fn narrowed_members_have_their_moments() {
 fn past_members_are_narrowed_by_the_present() {
     let app = audience();
     app.set_time("2026-06-17T12:00:00Z");
-    app.subscriber("bo@example.com", json!({"country": "DE", "status": "UNSUBSCRIBED"}));
+    app.subscriber(
+        "bo@example.com",
+        json!({"country": "DE", "status": "UNSUBSCRIBED"}),
+    );
     app.refresh();
     let past = |arguments: &str| {
         let document = format!(
@@ -180,8 +195,14 @@ fn cursors_are_refused_in_other_orders_and_directions() {
     let app = audience();
     let lists = [
         ("subscribers", "subscribers(ARGUMENTS) { PAGE }"),
-        ("members", "group(key: \"all\") { members(ARGUMENTS) { PAGE } }"),
-        ("members", "segment(key: \"all\") { members(ARGUMENTS) { PAGE } }"),
+        (
+            "members",
+            "group(key: \"all\") { members(ARGUMENTS) { PAGE } }",
+        ),
+        (
+            "members",
+            "segment(key: \"all\") { members(ARGUMENTS) { PAGE } }",
+        ),
         ("groups", "groups(ARGUMENTS) { PAGE }"),
         ("segments", "segments(ARGUMENTS) { PAGE }"),
     ];
@@ -265,12 +286,20 @@ fn long_lists_are_the_same_as_short_ones() {
         ("status: BOUNCED", "status = 'bounced'"),
         ("search: \"a\"", "email LIKE 'a%'"),
         ("search: \"b\"", "email LIKE 'b%'"),
-        ("search: \"b0\", status: BOUNCED", "email LIKE 'b0%' AND status = 'bounced'"),
-        ("search: \"b\", status: SUBSCRIBED", "email LIKE 'b%' AND status = 'subscribed'"),
+        (
+            "search: \"b0\", status: BOUNCED",
+            "email LIKE 'b0%' AND status = 'bounced'",
+        ),
+        (
+            "search: \"b\", status: SUBSCRIBED",
+            "email LIKE 'b%' AND status = 'subscribed'",
+        ),
     ] {
         let count: i64 = app
             .database
-            .ask(&format!("SELECT count(*) FROM subscribers WHERE {condition}"))
+            .ask(&format!(
+                "SELECT count(*) FROM subscribers WHERE {condition}"
+            ))
             .parse()
             .expect("a number");
         for (sort, order) in [

@@ -67,7 +67,10 @@ fn a_copy_has_everything_but_the_members_and_the_past() {
     let again = copy(&app, &json!({"id": id, "key": "again"}));
     assert_eq!(again["segment"]["name"], json!("In the city"));
     app.refresh();
-    let data = app.query("{ segment(key: \"copy\") { memberCount state } }", json!({}));
+    let data = app.query(
+        "{ segment(key: \"copy\") { memberCount state } }",
+        json!({}),
+    );
     assert_eq!(data["segment"], json!({"memberCount": 1, "state": "READY"}));
 }
 
@@ -78,7 +81,11 @@ fn a_copy_that_cannot_be_made_is_refused() {
     for (input, code, path) in [
         (json!({"id": id, "key": "city"}), "TAKEN", "key"),
         (json!({"id": id, "key": "In the city"}), "INVALID", "key"),
-        (json!({"id": "U2VnbWVudDo5OTk", "key": "copy"}), "NOT_FOUND", ""),
+        (
+            json!({"id": "U2VnbWVudDo5OTk", "key": "copy"}),
+            "NOT_FOUND",
+            "",
+        ),
         (json!({"id": "rubbish", "key": "copy"}), "INVALID", "id"),
     ] {
         let refused = copy(&app, &input);
@@ -92,13 +99,14 @@ fn a_copy_that_cannot_be_made_is_refused() {
     // What the rule asks about is gone.
     app.group("staff", &[]);
     app.segment("of-staff", json!({"group": {"inAny": ["staff"]}}));
-    app.database.execute(
-        "DELETE FROM segment_dependencies; DELETE FROM groups WHERE key = 'staff'",
-    );
+    app.database
+        .execute("DELETE FROM segment_dependencies; DELETE FROM groups WHERE key = 'staff'");
     let data = app.query("{ segment(key: \"of-staff\") { id } }", json!({}));
     let refused = copy(&app, &json!({"id": data["segment"]["id"], "key": "copy"}));
     assert_eq!(refused["segment"], Value::Null);
-    let path = refused["userErrors"][0]["path"].as_str().unwrap_or_default();
+    let path = refused["userErrors"][0]["path"]
+        .as_str()
+        .unwrap_or_default();
     assert!(path.contains("group.inAny[0]"), "{refused}");
 }
 
@@ -111,7 +119,11 @@ fn an_old_rule_becomes_the_newest_version() {
     let segment = &restored["segment"];
     assert_eq!(segment["rule"], in_city("Vilnius"), "{restored}");
     assert_eq!(
-        (&segment["definitionVersion"], &segment["state"], &segment["name"]),
+        (
+            &segment["definitionVersion"],
+            &segment["state"],
+            &segment["name"]
+        ),
         (&json!(4), &json!("PENDING"), &json!("In the city"))
     );
     let cities = ["Vilnius", "Riga", "Kaunas", "Vilnius"];
@@ -140,7 +152,11 @@ fn a_restoration_that_cannot_be_is_refused() {
     }
     let stale = json!({"id": id, "definitionVersion": 1, "ifVersion": 1});
     let refused = restore(&app, &stale);
-    assert_eq!(refused["userErrors"][0]["code"], json!("CONFLICT"), "{refused}");
+    assert_eq!(
+        refused["userErrors"][0]["code"],
+        json!("CONFLICT"),
+        "{refused}"
+    );
     let fresh = json!({"id": id, "definitionVersion": 1, "ifVersion": 3});
     assert_eq!(restore(&app, &fresh)["userErrors"], json!([]));
     // A rule that has become invalid is refused, and the segment keeps its own.
@@ -159,7 +175,9 @@ fn a_restoration_that_cannot_be_is_refused() {
     );
     let refused = restore(&app, &json!({"id": id, "definitionVersion": 5}));
     assert_eq!(refused["segment"], Value::Null);
-    let path = refused["userErrors"][0]["path"].as_str().unwrap_or_default();
+    let path = refused["userErrors"][0]["path"]
+        .as_str()
+        .unwrap_or_default();
     assert!(path.contains("group.inAny[0]"), "{refused}");
     assert_eq!(definitions(&app)[0]["rule"], in_city("Riga"));
 }

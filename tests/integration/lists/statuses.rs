@@ -10,7 +10,13 @@ const COUNTS: &str = "statusCounts { status count }";
 fn counts(list: &Value) -> Vec<i64> {
     let list = list.as_array().expect("a list");
     let statuses: Vec<&Value> = list.iter().map(|item| &item["status"]).collect();
-    let all = ["SUBSCRIBED", "UNSUBSCRIBED", "BOUNCED", "COMPLAINED", "PENDING"];
+    let all = [
+        "SUBSCRIBED",
+        "UNSUBSCRIBED",
+        "BOUNCED",
+        "COMPLAINED",
+        "PENDING",
+    ];
     assert_eq!(statuses, all, "every status, once");
     let counts = list.iter().map(|item| item["count"].as_i64());
     counts.map(|count| count.expect("a number")).collect()
@@ -33,7 +39,10 @@ fn ask(app: &TestApp) -> [Vec<i64>; 3] {
 fn counts_by_status_are_those_of_the_people() {
     let app = TestApp::at("2026-06-15T12:00:00Z");
     app.group("odd", &[]);
-    app.segment("odd", json!({"text": {"field": "country", "is": {"equals": "LT"}}}));
+    app.segment(
+        "odd",
+        json!({"text": {"field": "country", "is": {"equals": "LT"}}}),
+    );
     app.refresh();
     assert_eq!(ask(&app), [vec![0; 5], vec![0; 5], vec![0; 5]], "nobody");
     // Over several blocks of ids.
@@ -47,15 +56,21 @@ fn counts_by_status_are_those_of_the_people() {
     app.set_time("2026-06-16T12:00:00Z");
     app.refresh();
     let expected = |condition: &str| -> Vec<i64> {
-        ["subscribed", "unsubscribed", "bounced", "complained", "pending"]
-            .iter()
-            .map(|status| {
-                let count = format!(
-                    "SELECT count(*) FROM subscribers WHERE status = '{status}' AND {condition}"
-                );
-                app.database.ask(&count).parse().expect("a number")
-            })
-            .collect()
+        [
+            "subscribed",
+            "unsubscribed",
+            "bounced",
+            "complained",
+            "pending",
+        ]
+        .iter()
+        .map(|status| {
+            let count = format!(
+                "SELECT count(*) FROM subscribers WHERE status = '{status}' AND {condition}"
+            );
+            app.database.ask(&count).parse().expect("a number")
+        })
+        .collect()
     };
     let odd = expected("country = 'LT'");
     assert!(odd.iter().all(|count| *count > 1_000), "{odd:?}");
@@ -81,9 +96,20 @@ fn counts_cost_more_than_an_object() {
     };
     for (dear, cheap) in [
         ("{ statusCounts { count } }", "{ settings { timeZone } }"),
-        ("{ groups(first: 1) { nodes { statusCounts { count } } } }", "{ groups(first: 1) { nodes { key } } }"),
-        ("{ segments(first: 1) { nodes { statusCounts { count } } } }", "{ segments(first: 1) { nodes { key } } }"),
+        (
+            "{ groups(first: 1) { nodes { statusCounts { count } } } }",
+            "{ groups(first: 1) { nodes { key } } }",
+        ),
+        (
+            "{ segments(first: 1) { nodes { statusCounts { count } } } }",
+            "{ segments(first: 1) { nodes { key } } }",
+        ),
     ] {
-        assert!(cost(dear) >= cost(cheap) + 50, "{dear}: {}, {}", cost(dear), cost(cheap));
+        assert!(
+            cost(dear) >= cost(cheap) + 50,
+            "{dear}: {}, {}",
+            cost(dear),
+            cost(cheap)
+        );
     }
 }

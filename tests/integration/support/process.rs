@@ -155,9 +155,10 @@ impl Server {
             let line = text
                 .lines()
                 .find_map(|line| line.strip_prefix("GraphiQL  http://"));
+            // Without the base path.
             address = line
-                .and_then(|line| line.strip_suffix("/graphiql"))
-                .map(str::to_owned);
+                .and_then(|line| line.split_once('/'))
+                .map(|(address, _)| address.to_owned());
             address.is_some()
         });
         // A server that listens everywhere is reached from here too.
