@@ -20,6 +20,10 @@ export async function openPage(browser, { origin, width = 1400, height = 900, sc
     viewport: { width, height }, colorScheme: scheme, deviceScaleFactor: scale, reducedMotion: 'reduce', timezoneId: 'UTC',
   });
   const page = await context.newPage();
+  page.inFlight = 0;
+  page.on('request', () => (page.inFlight += 1));
+  page.on('requestfinished', () => (page.inFlight -= 1));
+  page.on('requestfailed', () => (page.inFlight -= 1));
   const note = (what) => faults.push(`${page.url()} (${width}px, ${scheme}): ${what}`);
   await page.route('**/*', (route) => {
     const url = new URL(route.request().url());
@@ -38,10 +42,19 @@ export async function openPage(browser, { origin, width = 1400, height = 900, sc
   return page;
 }
 
+/** How long nothing must be asked for until a page counts as loaded, in milliseconds. Live counts wait for 350. */
+const QUIET = 80;
+
 /** Waits until a page has loaded what it shows. */
 export async function settle(page) {
-  await page.waitForLoadState('networkidle');
-  await page.locator('main .loading').waitFor({ state: 'detached' });
+  await page.locator('main').waitFor();
+  for (let quietSince = null; ; ) {
+    const isBusy = page.inFlight > 0 || (await page.locator('main .loading').count()) > 0;
+    if (isBusy) quietSince = null;
+    else quietSince ??= performance.now();
+    if (quietSince !== null && performance.now() - quietSince > QUIET) return;
+    await page.waitForTimeout(20);
+  }
 }
 
 /** Asks the API. */
