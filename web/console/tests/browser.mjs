@@ -20,10 +20,11 @@ export async function openPage(browser, { origin, width = 1400, height = 900, sc
     viewport: { width, height }, colorScheme: scheme, deviceScaleFactor: scale, reducedMotion: 'reduce', timezoneId: 'UTC',
   });
   const page = await context.newPage();
-  page.inFlight = 0;
-  page.on('request', () => (page.inFlight += 1));
-  page.on('requestfinished', () => (page.inFlight -= 1));
-  page.on('requestfailed', () => (page.inFlight -= 1));
+  // An answer that no script reads never counts as finished, so that its head has to do.
+  page.inFlight = new Set();
+  page.on('request', (request) => page.inFlight.add(request));
+  page.on('response', (response) => page.inFlight.delete(response.request()));
+  page.on('requestfailed', (request) => page.inFlight.delete(request));
   const note = (what) => faults.push(`${page.url()} (${width}px, ${scheme}): ${what}`);
   await page.route('**/*', (route) => {
     const url = new URL(route.request().url());
@@ -49,7 +50,7 @@ const QUIET = 80;
 export async function settle(page) {
   await page.locator('main').waitFor();
   for (let quietSince = null; ; ) {
-    const isBusy = page.inFlight > 0 || (await page.locator('main .loading').count()) > 0;
+    const isBusy = page.inFlight.size > 0 || (await page.locator('main .loading').count()) > 0;
     if (isBusy) quietSince = null;
     else quietSince ??= performance.now();
     if (quietSince !== null && performance.now() - quietSince > QUIET) return;

@@ -1,12 +1,12 @@
 // Each screen at 1400 px, at 320 px and at 200 % zoom, light and dark: nothing that must not happen, nothing wider than
-// the window, and no finding of axe.
+// the window, and no finding of axe. Arguments: the server's address, names of screens or nothing, a folder for pictures.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { launch, openPage, settle } from './browser.mjs';
 import { listScreens } from './places.mjs';
 
-const [origin, only] = process.argv.slice(2);
+const [origin, only, pictures] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const windows = [
@@ -27,10 +27,11 @@ async function look(page, name, scheme, rules) {
     return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.target} ${node.any.concat(node.all)[0]?.message ?? ''}`).join(' | ')}`);
   }, [rules]);
   const { width } = page.viewportSize();
+  if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}-${scheme}.png`, fullPage: true });
   for (const violation of found) faults.push(`${name} (${width}px, ${scheme}): ${violation}`);
 }
 
-for (const window of windows) {
+async function lookThrough(window) {
   const page = await openPage(browser, { origin, ...window }, faults);
   for (const [name, path, act] of screens) {
     try {
@@ -52,6 +53,8 @@ for (const window of windows) {
   }
   await page.context().close();
 }
+
+await Promise.all(windows.map(lookThrough));
 await browser.close();
 assert.equal(faults.join('\n'), '');
 console.log(`${screens.length} screens in ${windows.length} windows`);

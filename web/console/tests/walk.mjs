@@ -1,9 +1,10 @@
 // With the keyboard alone: make the segment "bought at least twice, not in the last 90 days", watch its count at each
-// step, save it, and read why one person is in it and another is not. The server has the data of the demo.
+// step, save it, and read why one person is in it and another is not. The server has the data of the demo; a second argument
+// is its base path.
 import assert from 'node:assert/strict';
 import { launch, openPage, settle } from './browser.mjs';
 
-const origin = process.argv[2];
+const [origin, base = ''] = process.argv.slice(2);
 const faults = [];
 const browser = await launch();
 const page = await openPage(browser, { origin }, faults);
@@ -23,7 +24,7 @@ async function expectTotal(text) {
   await page.locator(`[data-testid=total][data-current=true]:text-is("${text}")`).waitFor({ timeout: 15_000 });
 }
 
-await page.goto(`${origin}/console/`);
+await page.goto(`${origin}${base}/console/`);
 await settle(page);
 
 await tabTo('link', 'Segments');
@@ -75,11 +76,11 @@ await keyboard.type('Bought');
 await page.getByText('Matches the rule').waitFor();
 await page.getByText('4 events').waitFor();
 
-await page.goto(`${origin}/console/people`);
+await page.goto(`${origin}${base}/console/people`);
 await settle(page);
 await tabTo('searchbox', 'Find people by the beginning of their e-mail address');
 await keyboard.type('cdnow-0003');
-await page.getByText('1 people').waitFor();
+await page.getByText('1 person', { exact: true }).waitFor();
 await tabTo('link', 'cdnow-0003@example.com');
 await keyboard.press('Enter');
 await tabTo('combobox', 'Segment');

@@ -11,6 +11,7 @@ import { usePreview } from '../rule/preview';
 import { PreviewPanel } from '../rule/preview-panel';
 import { branch, fromRule, toRule } from '../rule/tree';
 import { useVocabulary, type Vocabulary } from '../rule/vocabulary';
+import { TagsField } from '../ui/combobox';
 import { Dialog } from '../ui/dialog';
 import { count } from '../ui/format';
 import { Loading } from '../ui/loading';
@@ -20,7 +21,7 @@ import { toast } from '../ui/toasts';
 
 const editedQuery = graphql(`
   query EditedSegment($key: String!) {
-    segment(key: $key) { id key name description mode rule version summary archivedAt }
+    segment(key: $key) { id key name description mode tags rule version summary archivedAt }
   }
 `);
 
@@ -58,6 +59,7 @@ interface Details {
   key: string;
   description: string;
   mode: 'DAILY' | 'INSTANT';
+  tags: string[];
 }
 
 function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: Vocabulary }) {
@@ -66,7 +68,7 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
   const stored = useMemo(() => (segment ? fromRule(segment.rule) : branch('all', [])), [segment]);
   const [draft, setDraft] = useState(() => readDraft(segment?.key ?? null));
   const [baseVersion, setBaseVersion] = useState(draft?.version ?? segment?.version ?? null);
-  const [details, setDetails] = useState<Details>(() => draft ?? toDetails(segment));
+  const [details, setDetails] = useState<Details>(() => ({ ...toDetails(segment), ...draft }));
   const [problem, setProblem] = useState<string | null>(null);
   const [theirs, setTheirs] = useState<Edited | null>(null);
   const [isSaving, setSaving] = useState(false);
@@ -93,7 +95,7 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
     setProblem(wrong);
     if (wrong !== null) return;
     setSaving(true);
-    const common = { name: details.name.trim(), description: details.description.trim() || null, mode: details.mode, ruleJson: toRule(history.root) };
+    const common = { name: details.name.trim(), description: details.description.trim() || null, mode: details.mode, tags: details.tags, ruleJson: toRule(history.root) };
     const answer = isNew
       ? await client.mutation(createMutation, { input: { ...common, key: details.key } }).toPromise()
       : await client.mutation(updateMutation, { input: { ...common, id: segment.id, ifVersion } }).toPromise();
@@ -160,13 +162,13 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
 }
 
 function toDetails(segment: Edited | null): Details {
-  return { name: segment?.name ?? '', key: segment?.key ?? '', description: segment?.description ?? '', mode: segment?.mode ?? 'DAILY' };
+  return { name: segment?.name ?? '', key: segment?.key ?? '', description: segment?.description ?? '', mode: segment?.mode ?? 'DAILY', tags: segment?.tags ?? [] };
 }
 
 function useIsChanged(root: Parameters<typeof toRule>[0], details: Details, segment: Edited | null): boolean {
   return useMemo(() => {
     const before = toDetails(segment);
-    const isSame = (['name', 'key', 'description', 'mode'] as const).every((key) => details[key] === before[key]);
+    const isSame = (['name', 'key', 'description', 'mode'] as const).every((key) => details[key] === before[key]) && details.tags.join('\n') === before.tags.join('\n');
     const rule = JSON.stringify(toRule(root));
     return !isSame || rule !== (segment ? JSON.stringify(toRule(fromRule(segment.rule))) : '{"everyone":true}');
   }, [root, details, segment]);
@@ -199,7 +201,7 @@ function DetailFields({ details, isNew, onChange }: { details: Details; isNew: b
         <input value={details.name} required placeholder="Bought twice, not lately" onChange={(event) => rename(event.target.value)} />
       </label>
       <details className="more-details">
-        <summary>Key, description and mode</summary>
+        <summary>Key, description, tags and mode</summary>
         <div className="form">
           <label className="field">
             Key
@@ -210,6 +212,10 @@ function DetailFields({ details, isNew, onChange }: { details: Details; isNew: b
             Description
             <textarea rows={2} value={details.description} onChange={(event) => set({ description: event.target.value })} />
           </label>
+          <div className="field">
+            Tags
+            <TagsField label="Tags" values={details.tags} suggestions={[]} placeholder="Add a tag" onChange={(tags) => set({ tags })} />
+          </div>
           <label className="field">
             Mode
             <select value={details.mode} onChange={(event) => set({ mode: event.target.value === 'INSTANT' ? 'INSTANT' : 'DAILY' })}>

@@ -47,7 +47,7 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
   const client = useClient();
   const [, navigate] = useLocation();
   const [{ data }] = useQuery({ query: choicesQuery });
-  const [mapping, setMapping] = useState(() => proposeMapping(analysis));
+  const [mapping, setMapping] = useState(() => proposeMapping(analysis, shown.columns));
   const [extras, setExtras] = useState<Extras>(() => ({ groups: [...(chosenFor(shown.id)?.input.groups ?? [])], mode: 'UPSERT', source: '' }));
   const [wrong, setWrong] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);

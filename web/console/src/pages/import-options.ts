@@ -19,10 +19,13 @@ export interface Mapping {
 const placing = new Set(['COLUMNS', 'FIELDS', 'IGNORE']);
 
 /** Returns the mapping that the server proposes. */
-export function proposeMapping(analysis: Analysis): Mapping {
-  const targets = analysis.columns.map((column) => {
+export function proposeMapping(analysis: Analysis, suggestions: readonly { name: string; suggestion: string | null }[]): Mapping {
+  const targets = analysis.columns.map((column, index) => {
     const change = analysis.proposal.find((each) => placing.has(each.option) && each.column === column.name);
-    return change ? targetOf(change) : column.target ?? '';
+    if (change) return targetOf(change);
+    // A column whose cells cannot be read yet has no target; its name says where it belongs.
+    const isUnreadable = analysis.questions.some((each) => each.kind === 'UNREADABLE' && each.column === column.name);
+    return column.target ?? (isUnreadable ? fromSuggestion(suggestions[index]?.suggestion ?? '') : '');
   });
   const others = analysis.proposal
     .filter((change) => !placing.has(change.option) && change.option !== 'STATUSES')
@@ -47,6 +50,11 @@ const emptyChange: Change = {
   option: 'DATE_FORMATS', column: null, field: null, type: null, format: null, status: null, word: null, character: null, event: null,
   others: null, value: null, from: null,
 };
+
+/** `custom:text` is a new field of that type. */
+function fromSuggestion(suggestion: string): Target {
+  return suggestion.startsWith('custom:') ? `new:${suggestion.slice(7).toUpperCase()}` : suggestion;
+}
 
 function targetOf(change: Change): Target {
   if (change.option === 'IGNORE') return 'ignore';

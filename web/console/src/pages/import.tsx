@@ -20,6 +20,7 @@ const importQuery = graphql(`
     import(id: $id) {
       id number fileName kind state dryRun error progress createdAt startedAt finishedAt undoneAt undoUntil undoError canUndo uploadUrl
       problemsUrl refusedUrl
+      columns { name suggestion }
       report {
         rows created updated unchanged skipped refused malformed invalidEmail mistyped unknown repeated droppedCells remarks
         roleAddresses suppressed consentRaised createdPeople addedToGroups folded
@@ -68,7 +69,7 @@ function Shown({ shown, again }: { shown: ImportData; again(): void }) {
     <Page
       title={shown.fileName || `Import ${shown.number}`}
       parent={{ href: '/imports', label: 'Imports' }}
-      badges={<><StateBadge state={state} />{shown.dryRun && <Badge>Check only</Badge>}</>}
+      badges={<>{isOpen ? <Badge tone="warn">Nothing written yet</Badge> : <StateBadge state={state} />}{shown.dryRun && <Badge>Check only</Badge>}</>}
       lead={<p>{words(shown.kind)}, <Moment at={shown.createdAt} /></p>}
       actions={<Actions shown={shown} isOpen={isOpen} again={again} />}
     >
@@ -117,7 +118,7 @@ function Actions({ shown, isOpen, again }: { shown: ImportData; isOpen: boolean;
     <>
       {['READY', 'RUNNING', 'ANALYZED'].includes(shown.state) && <button type="button" onClick={() => void run(cancelMutation, 'The import was stopped')()}>Cancel</button>}
       {['CANCELLED', 'FAILED'].includes(shown.state) && !isOpen && <button type="button" onClick={() => void run(resumeMutation, 'The import goes on')()}>Resume</button>}
-      {shown.canUndo && <button type="button" className="danger" onClick={() => void run(undoMutation, 'The import is being undone')()}>Undo the import</button>}
+      {shown.canUndo && !isOpen && <button type="button" className="danger" onClick={() => void run(undoMutation, 'The import is being undone')()}>Undo the import</button>}
     </>
   );
 }

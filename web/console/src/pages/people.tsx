@@ -69,7 +69,7 @@ function FilterEditor({ vocabulary, onChange, onClose }: { vocabulary: Vocabular
   const preview = usePreview(history.root, null);
   const [, navigate] = useLocation();
   const saveAsSegment = (root: Branch) => {
-    writeDraft(null, { name: '', key: '', description: '', mode: 'DAILY', version: null, savedAt: Date.now(), rule: toCountable(root).rule });
+    writeDraft(null, { name: '', key: '', description: '', mode: 'DAILY', tags: [], version: null, savedAt: Date.now(), rule: toCountable(root).rule });
     navigate('/segments/new');
   };
   return (

@@ -86,24 +86,30 @@ function ReasonTree({ nodes, parent }: { nodes: readonly Node[]; parent: string 
   if (here.length === 0) return null;
   return (
     <ul className="reason-tree">
-      {here.map((node) => (
+      {here.map((node) => {
+        const only = node.kind === 'NOT' ? nodes.filter((each) => each.parentPath === node.path) : [];
+        const denied = only.length === 1 && nodes.every((each) => each.parentPath !== only[0]!.path) ? only[0]! : null;
+        // A denied condition is one line: its own mark would say the opposite of what counts.
+        const told = denied ?? node;
+        return (
         <li key={node.path}>
           <div className={`reason ${node.isTrue ? 'is' : 'not'}`}>
             <Icon name={node.isTrue ? 'yes' : 'no'} />
             <span className="reason-text">
               <span className="hidden">{node.isTrue ? 'True: ' : 'False: '}</span>
-              {node.text}
+              {denied && <span className="not">Not</span>} {told.text}
             </span>
-            {(node.seen !== null || node.wanted !== null) && (
+            {(told.seen !== null || told.wanted !== null) && (
               <span className="seen">
-                {node.seen !== null && <>found <strong>{node.seen}</strong></>}
-                {node.wanted !== null && <span className="hint"> wanted: {node.wanted}</span>}
+                {told.seen !== null && <>found <strong>{told.seen}</strong></>}
+                {told.wanted !== null && <span className="hint"> {denied ? 'not wanted' : 'wanted'}: {told.wanted}</span>}
               </span>
             )}
           </div>
-          <ReasonTree nodes={nodes} parent={node.path} />
+          {!denied && <ReasonTree nodes={nodes} parent={node.path} />}
         </li>
-      ))}
+        );
+      })}
     </ul>
   );
 }

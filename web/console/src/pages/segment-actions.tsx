@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useClient } from 'urql';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { describeError, describeUserErrors } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { download } from '../api/download';
@@ -31,8 +31,15 @@ const copyMutation = graphql(`
   }
 `);
 
+const copySegmentMutation = graphql(`
+  mutation CopySegment($input: CopySegmentInput!) {
+    copySegment(input: $input) { segment { id key } userErrors { path message hint code } }
+  }
+`);
+
 export function SegmentActions({ segment, onChanged }: { segment: SegmentData; onChanged(): void }) {
   const client = useClient();
+  const [, navigate] = useLocation();
   const [isCopying, setCopying] = useState(false);
   const refresh = async () => {
     const { data, error } = await client.mutation(refreshMutation, { input: { segments: [segment.key] } }).toPromise();
@@ -43,6 +50,14 @@ export function SegmentActions({ segment, onChanged }: { segment: SegmentData; o
   const exportMembers = async () => {
     const wrong = await download(`/export/segment/${encodeURIComponent(segment.key)}`, `${segment.key}.csv`);
     if (wrong) toast(wrong);
+  };
+  const copy = async () => {
+    const input = { id: segment.id, key: `${segment.key}-copy`, name: `${segment.name}, copy` };
+    const { data, error } = await client.mutation(copySegmentMutation, { input }).toPromise();
+    const wrong = error ? describeError(error) : describeUserErrors(data?.copySegment.userErrors);
+    if (wrong !== null) return toast(wrong);
+    navigate(`/segments/${data!.copySegment.segment!.key}/edit`);
+    return undefined;
   };
   const archive = async (archived: boolean) => {
     const { data, error } = await client.mutation(archiveMutation, { input: { id: segment.id, archived, ifVersion: segment.version } }).toPromise();
@@ -56,6 +71,7 @@ export function SegmentActions({ segment, onChanged }: { segment: SegmentData; o
         {!segment.archivedAt && <button type="button" onClick={() => void refresh()}><Icon name="refresh" /> Refresh now</button>}
         <button type="button" onClick={() => void exportMembers()}><Icon name="import" /> Export as CSV</button>
         <button type="button" onClick={() => setCopying(true)}><Icon name="group" /> Copy the members to a group</button>
+        <button type="button" onClick={() => void copy()}><Icon name="copy" /> Make a copy</button>
         <button type="button" onClick={() => void archive(!segment.archivedAt)}><Icon name="bin" /> {segment.archivedAt ? 'Take it out of the archive' : 'Archive'}</button>
       </Menu>
       <Link className="button primary" href={`/segments/${segment.key}/edit`}>Edit</Link>

@@ -7,6 +7,7 @@ export interface Draft {
   key: string;
   description: string;
   mode: 'DAILY' | 'INSTANT';
+  tags: string[];
   /** The version of the segment that the draft was begun with. */
   version: number | null;
   savedAt: number;

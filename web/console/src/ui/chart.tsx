@@ -32,6 +32,7 @@ export function Sparkline({ points, from, to }: { points: readonly Point[]; from
     <svg className="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label={`${formatNumber(points[0]!.memberCount)} at first, ${formatNumber(points.at(-1)!.memberCount)} now`}>
       <polygon className="area" points={`${drawn[0]![0]},24 ${line} 100,24`} />
       <polyline points={line} />
+      {drawn.length === 1 && <line x1="99" x2="100" y1={last[1]} y2={last[1]} className="dot" />}
     </svg>
   );
 }

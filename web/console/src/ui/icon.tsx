@@ -32,6 +32,6 @@ export type IconName = keyof typeof paths;
 
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg className="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d={paths[name]} /></svg>
+    <svg className={`icon ${name}-icon`} viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d={paths[name]} /></svg>
   );
 }

@@ -34,14 +34,15 @@ interface Props {
 }
 
 export function Pager({ paging, shown, totalCount, pageInfo, what }: Props) {
+  const named = totalCount === 1 ? singular(what) : what;
   if (totalCount <= shown && paging.index === 0) {
-    return <p className="pager hint">{formatNumber(totalCount)} {what}</p>;
+    return <p className="pager hint">{formatNumber(totalCount)} {named}</p>;
   }
   const from = paging.index * PAGE_SIZE + 1;
   return (
     <nav className="pager" aria-label={`Pages of ${what}`}>
       <span className="hint" role="status">
-        {shown > 0 ? `${formatNumber(from)}–${formatNumber(from + shown - 1)}` : 0} of {formatNumber(totalCount)} {what}
+        {shown > 0 ? `${formatNumber(from)}–${formatNumber(from + shown - 1)}` : 0} of {formatNumber(totalCount)} {named}
       </span>
       <button type="button" disabled={paging.index === 0} onClick={paging.previous}>Previous</button>
       <button
@@ -53,6 +54,11 @@ export function Pager({ paging, shown, totalCount, pageInfo, what }: Props) {
       </button>
     </nav>
   );
+}
+
+function singular(what: string): string {
+  if (what === 'people') return 'person';
+  return what.replace(/(sh)es$|s$/, '$1');
 }
 
 interface SearchProps {
