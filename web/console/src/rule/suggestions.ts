@@ -6,8 +6,8 @@ import { useDebounced } from '../ui/use-debounced';
 import type { Suggestion } from '../ui/combobox';
 
 const fieldValues = graphql(`
-  query FieldValues($prefix: String!) {
-    ruleFields { name suggestedValues(prefix: $prefix, first: 12) { value count } }
+  query FieldValues($name: String!, $prefix: String!) {
+    ruleFields(name: $name) { name suggestedValues(prefix: $prefix, first: 12) { value count } }
   }
 `);
 
@@ -26,7 +26,9 @@ export function useSuggestions(source: ValueSource, text: string): Suggestion[] 
   const field = source && 'field' in source ? source.field : null;
   const event = source && 'event' in source ? source.event : null;
   const property = source && 'property' in source ? source.property : null;
-  const [fields] = useQuery({ query: fieldValues, variables: { prefix }, pause: field === null, requestPolicy: 'cache-first' });
+  const [fields] = useQuery({
+    query: fieldValues, variables: { name: field ?? '', prefix }, pause: field === null, requestPolicy: 'cache-first',
+  });
   const [events] = useQuery({
     query: propertyValues, variables: { event: event ?? '', prefix }, pause: event === null, requestPolicy: 'cache-first',
   });
