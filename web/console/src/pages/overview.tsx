@@ -37,7 +37,7 @@ export function Overview() {
 type Data = ResultOf<typeof overviewQuery>;
 
 function Found({ data }: { data: Data }) {
-  const { audienceCount } = useShell();
+  const { audienceCount, canWrite } = useShell();
   const counts = data.statusCounts.map(({ status, count }) => ({ status: status.toLowerCase(), count }));
   const total = counts.reduce((sum, each) => sum + each.count, 0) || audienceCount;
   const invalid = data.segments.nodes.filter((segment) => segment.state === 'INVALID');
@@ -87,7 +87,7 @@ function Found({ data }: { data: Data }) {
           )}
         </Panel>
       </div>
-      <Panel title="Segments" actions={<Link className="button primary" href="/segments/new">New segment</Link>}>
+      <Panel title="Segments" actions={canWrite && <Link className="button primary" href="/segments/new">New segment</Link>}>
         {segments.length === 0 ? <Empty>No segment yet. Make the first one: its count is shown while you write the rule.</Empty> : (
           <ul className="tiles">
             {segments.slice(0, 8).map((each) => (

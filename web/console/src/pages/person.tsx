@@ -23,10 +23,10 @@ const personQuery = graphql(`
       customFields { key value }
       groups(first: 100) { edges { addedAt node { id key name } } }
       segments(first: 100) { edges { joinedAt node { id key name } } }
-      history(last: 50) { totalCount nodes { at direction segment { id key name } } }
+      history(first: 50) { totalCount nodes { at direction segment { id key name } } }
       eventTotals { name count firstAt lastAt sum }
       events(first: 50) { totalCount nodes { id name occurredAt value properties } }
-      statusHistory(last: 50) { nodes { at from to source reason consentSource } }
+      statusHistory(first: 50) { nodes { at from to source reason consentSource } }
     }
   }
 `);

@@ -56,7 +56,7 @@ export function Refreshes() {
   return (
     <Page
       title="Refreshes"
-      lead={`All segments are refreshed daily at ${refreshAt} (${timeZone}).`}
+      lead={`Daily segments are refreshed at ${refreshAt} (${timeZone}).`}
       actions={canWrite && <button type="button" className="primary" onClick={() => void start()}>Refresh all now</button>}
     >
       {running && <Notice kind="info" title="A refresh is running"><progress aria-label="Progress of the refresh" value={running.progress} /></Notice>}

@@ -16,7 +16,7 @@ const ruleQuery = graphql(`
     segment(key: $key) {
       id version definitionVersion
       ruleNodes { path parentPath kind text }
-      definitions(last: 50) { nodes { version summary rule createdAt } }
+      definitions(first: 50) { nodes { version summary rule createdAt } }
     }
   }
 `);

@@ -141,7 +141,7 @@ function LeafCard({ tree, leaf, parent, isFirst, isLast }: CardProps & { leaf: L
 
 /** The frame of a card, with its keys and drag and drop. */
 function Shell({ tree, parent, className, name, children }: CardProps & { className: string; name: string; children: ReactNode }) {
-  const { history, focus } = useEditing();
+  const { history, focus, openId } = useEditing();
   const keys = useCardActions(tree, parent);
   const onKeyDown = (event: KeyboardEvent) => {
     if (!parent || !(event.target as Element).matches('[data-node]')) return;
@@ -152,7 +152,8 @@ function Shell({ tree, parent, className, name, children }: CardProps & { classN
     action();
   };
   const drag = parent && {
-    draggable: true,
+    // Text in the fields of an open card must stay selectable.
+    draggable: openId === null,
     onDragStart: (event: DragEvent) => {
       event.stopPropagation();
       event.dataTransfer.setData('text/x-rollcall-node', String(tree.id));
