@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { useQuery } from 'urql';
 import { Link, useSearchParams } from 'wouter';
-import { describeError } from '../api/errors';
+import { capital, describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { Icon } from '../ui/icon';
 import { Loading } from '../ui/loading';
@@ -97,7 +97,7 @@ function ReasonTree({ nodes, parent }: { nodes: readonly Node[]; parent: string 
             <Icon name={node.isTrue ? 'yes' : 'no'} />
             <span className="reason-text">
               <span className="hidden">{node.isTrue ? 'True: ' : 'False: '}</span>
-              {denied && <span className="not">Not</span>} {told.text}
+              {denied ? <><span className="not">Not</span> {told.text}</> : capital(told.text)}
             </span>
             {(told.seen !== null || told.wanted !== null) && (
               <span className="seen">

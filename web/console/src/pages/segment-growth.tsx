@@ -42,7 +42,7 @@ export function SegmentGrowth({ segmentKey }: { segmentKey: string }) {
         <>
           <figure className="chart">
             <GrowthChart points={points} label={`Members by ${names[by]}: ${formatNumber(points[0]!.memberCount)} at first, ${formatNumber(points.at(-1)!.memberCount)} at last`} />
-            <figcaption className="legend"><span><span className="swatch members" />members</span><span><span className="swatch joined" />joined</span></figcaption>
+            <figcaption className="legend"><span><span className="swatch members" />members</span><span><span className="swatch joined" />joined</span><span><span className="swatch left" />left</span></figcaption>
           </figure>
           <details>
             <summary>The numbers as a table</summary>

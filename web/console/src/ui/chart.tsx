@@ -1,5 +1,5 @@
 // Charts as plain SVG. Each has the same numbers as text beside it.
-import { useId, useMemo } from 'react';
+import { useId, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { formatNumber, useMoments } from './format';
 
 export interface Point {
@@ -42,36 +42,52 @@ export interface GrowthPoint extends Point {
   leftCount: number;
 }
 
-const WIDTH = 720;
 const HEIGHT = 240;
 const LEFT = 52;
 const BOTTOM = 26;
 const TOP = 12;
 
-/** Members over time, with who joined and left as bars below. */
+/** Returns how wide an element is, so that text in a drawing keeps its size. */
+function useWidth() {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(720);
+  useLayoutEffect(() => {
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.max(240, entry.contentRect.width)));
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+  return [box, width] as const;
+}
+
+/** Members over time, with who joined and left as bars. */
 export function GrowthChart({ points, label }: { points: readonly GrowthPoint[]; label: string }) {
   const moments = useMoments();
+  const [box, width] = useWidth();
   const titleId = useId();
   const drawn = useMemo(() => thin(points), [points]);
   const most = niceMost(Math.max(1, ...drawn.map((point) => point.memberCount)));
-  const step = (WIDTH - LEFT - 12) / Math.max(1, drawn.length);
+  const step = (width - LEFT - 12) / Math.max(1, drawn.length);
   const x = (index: number) => LEFT + step * (index + 0.5);
   const y = (value: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / most);
   const line = drawn.map((point, index) => `${x(index).toFixed(1)},${y(point.memberCount).toFixed(1)}`).join(' ');
   const ticks = [0, most / 2, most];
-  const labelled = new Set([0, Math.floor((drawn.length - 1) / 2), drawn.length - 1]);
+  const bar = Math.min(9, step * 0.35);
+  const labelled = new Set([0, ...(width > 420 ? [Math.floor((drawn.length - 1) / 2)] : []), drawn.length - 1]);
   return (
-    <svg className="growth" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-labelledby={titleId}>
+    <div ref={box}>
+    <svg className="growth" viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-labelledby={titleId}>
       <title id={titleId}>{label}</title>
       {ticks.map((tick) => (
         <g key={tick}>
-          <line className="grid" x1={LEFT} x2={WIDTH} y1={y(tick)} y2={y(tick)} />
+          <line className="grid" x1={LEFT} x2={width} y1={y(tick)} y2={y(tick)} />
           <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end">{formatNumber(Math.round(tick))}</text>
         </g>
       ))}
       {drawn.map((point, index) => (
         <g key={point.start}>
-          <rect className="joined" x={x(index) - Math.min(9, step * 0.35)} width={Math.min(18, step * 0.7)} y={y(point.joinedCount)} height={Math.max(0, y(0) - y(point.joinedCount))}>
+          <Bar kind="joined" x={x(index) - bar} width={bar} top={y(point.joinedCount)} bottom={y(0)} />
+          <Bar kind="left" x={x(index)} width={bar} top={y(point.leftCount)} bottom={y(0)} />
+          <rect className="pointer" x={x(index) - step / 2} width={step} y={TOP} height={HEIGHT - TOP - BOTTOM}>
             <title>{`${moments.day(point.start)}: ${formatNumber(point.memberCount)} members, ${formatNumber(point.joinedCount)} joined, ${formatNumber(point.leftCount)} left`}</title>
           </rect>
           {labelled.has(index) && (
@@ -83,7 +99,12 @@ export function GrowthChart({ points, label }: { points: readonly GrowthPoint[];
       <polyline className="members" points={line} />
       {drawn.length <= 60 && drawn.map((point, index) => <circle key={point.start} cx={x(index)} cy={y(point.memberCount)} r="2.5" />)}
     </svg>
+    </div>
   );
+}
+
+function Bar({ kind, x, width, top, bottom }: { kind: 'joined' | 'left'; x: number; width: number; top: number; bottom: number }) {
+  return <rect className={kind} x={x} width={width} y={top} height={Math.max(0, bottom - top)} />;
 }
 
 /** Returns a round number not below the value, for the top of an axis. */
