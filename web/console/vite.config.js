@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig } from 'vite';
 
@@ -5,14 +7,14 @@ import { defineConfig } from 'vite';
 const compressed = {
   name: 'compressed',
   apply: 'build',
-  enforce: 'post',
-  generateBundle(_, bundle) {
-    for (const { fileName, code, source } of Object.values(bundle)) {
-      if (!fileName.startsWith('assets/')) continue;
-      const content = Buffer.from(code ?? source);
+  // From the written files: until then Vite still changes scripts.
+  writeBundle({ dir }) {
+    const folder = join(dir, 'assets');
+    for (const name of readdirSync(folder)) {
+      const content = readFileSync(join(folder, name));
       const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
       for (const [suffix, small] of [['br', brotliCompressSync(content, best)], ['gz', gzipSync(content, { level: 9 })]]) {
-        if (small.length < content.length) this.emitFile({ type: 'asset', fileName: `${fileName}.${suffix}`, source: small });
+        if (small.length < content.length) writeFileSync(join(folder, `${name}.${suffix}`), small);
       }
     }
   },
