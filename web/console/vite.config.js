@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { defineConfig } from 'vite';
 
-/** Writes each asset as Brotli and as gzip too, so that the server need not compress it. */
+/** Writes each asset as Brotli too, so that the server need not compress it. */
 const compressed = {
   name: 'compressed',
   apply: 'build',
@@ -12,10 +12,8 @@ const compressed = {
     const folder = join(dir, 'assets');
     for (const name of readdirSync(folder)) {
       const content = readFileSync(join(folder, name));
-      const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
-      for (const [suffix, small] of [['br', brotliCompressSync(content, best)], ['gz', gzipSync(content, { level: 9 })]]) {
-        if (small.length < content.length) writeFileSync(join(folder, `${name}.${suffix}`), small);
-      }
+      const small = brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+      if (small.length < content.length) writeFileSync(join(folder, `${name}.br`), small);
     }
   },
 };

@@ -1,14 +1,14 @@
 //! The console at `/console/`, out of the binary: a page, and files under `assets/` whose names carry a hash of their
 //! content.
 //!
-//! `build.rs` puts either the console or a plain page into `$OUT_DIR/console`. Assets are there three times: as they are,
-//! as gzip and as Brotli. Every path below `/console/` that is no asset answers with the page, which reads the path itself.
+//! `build.rs` puts either the console or a plain page into `$OUT_DIR/console`. Assets are there as they are and as
+//! Brotli. Every path below `/console/` that is no asset answers with the page, which reads the path itself.
 
+use super::site::{BasePath, FOREVER, get_or_head, serve};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route, guard};
-use rust_embed::{EmbeddedFile, RustEmbed};
-use std::borrow::Cow;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use rust_embed::RustEmbed;
 
 /// Where the console is, below the base path.
 const PATH: &str = "/console";
@@ -16,13 +16,11 @@ const PATH: &str = "/console";
 /// How the built page refers to its assets.
 const RELATIVE_ASSETS: &str = "\"./assets/";
 
-/// The places of the page that the server fills in.
-const BASE_PATH: &str = r#"<meta name="rollcall-base" content="">"#;
+/// The place of the page in which its scripts find the nonce.
 const NONCE: &str = r#"<meta property="csp-nonce" nonce="">"#;
-const GRAPHIQL_LINK: &str = r#"href="./graphiql""#;
 
-/// The content of an asset never changes: another content has another name.
-const FOREVER: &str = "public, max-age=31536000, immutable";
+/// How the fall-back page refers to GraphiQL.
+const GRAPHIQL_LINK: &str = r#"href="./graphiql""#;
 
 #[derive(RustEmbed)]
 #[folder = "$OUT_DIR/console"]
@@ -41,13 +39,6 @@ pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     );
 }
 
-/// The path before every path of this server.
-struct BasePath(String);
-
-fn get_or_head() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
 async fn with_slash(base_path: web::Data<BasePath>) -> HttpResponse {
     HttpResponse::TemporaryRedirect()
         .insert_header((header::LOCATION, format!("{}{PATH}/", base_path.0)))
@@ -58,16 +49,13 @@ async fn with_slash(base_path: web::Data<BasePath>) -> HttpResponse {
 async fn page(base_path: web::Data<BasePath>) -> HttpResponse {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let Some(file) = Site::get("index.html") else {
-        return not_found();
+        return serve(None, "no-store");
     };
-    let base_path = escape_attribute(&base_path.0);
-    let page = String::from_utf8_lossy(&file.data)
-        .replace(RELATIVE_ASSETS, &format!("\"{base_path}{PATH}/assets/"))
-        .replace(GRAPHIQL_LINK, &format!("href=\"{base_path}/graphiql\""))
-        .replace(
-            BASE_PATH,
-            &BASE_PATH.replace("content=\"\"", &format!("content=\"{base_path}\"")),
-        )
+    let BasePath(before) = &**base_path;
+    let page = base_path
+        .write_into(&String::from_utf8_lossy(&file.data))
+        .replace(RELATIVE_ASSETS, &format!("\"{before}{PATH}/assets/"))
+        .replace(GRAPHIQL_LINK, &format!("href=\"{before}/graphiql\""))
         .replace(
             NONCE,
             &NONCE.replace("nonce=\"\"", &format!("nonce=\"{nonce}\"")),
@@ -90,50 +78,27 @@ fn security_policy(nonce: &str) -> String {
     )
 }
 
-fn escape_attribute(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-}
-
+/// Answers with the Brotli form of an asset where the client takes it. Other answers are compressed as they are sent.
 async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
     let name = format!("assets/{path}");
-    let Some(plain) = Site::get(&name) else {
-        return not_found();
-    };
-    let mut content_type = plain.metadata.mimetype().to_owned();
-    if content_type.starts_with("text/") {
-        content_type.push_str("; charset=utf-8");
+    let mut file = Site::get(&name);
+    let small = Site::get(&format!("{name}.br")).filter(|_| accepts(&request, "br"));
+    let is_small = small.is_some();
+    if let (Some(file), Some(small)) = (&mut file, small) {
+        // The type stays that of the asset itself.
+        file.data = small.data;
     }
-    let (encoding, file) = choose_encoding(&request, &name, plain);
-    let body = match file.data {
-        Cow::Borrowed(content) => Bytes::from_static(content),
-        Cow::Owned(content) => Bytes::from(content),
-    };
-    HttpResponse::Ok()
-        .content_type(content_type)
-        .insert_header((header::CACHE_CONTROL, FOREVER))
-        .insert_header((header::VARY, "accept-encoding"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        // Said even for `identity`: what stands here is not compressed again.
-        .insert_header((header::CONTENT_ENCODING, encoding))
-        .body(body)
-}
-
-/// Returns the smallest form of an asset that the client takes.
-fn choose_encoding(
-    request: &HttpRequest,
-    name: &str,
-    plain: EmbeddedFile,
-) -> (HeaderValue, EmbeddedFile) {
-    for (coding, suffix) in [("br", "br"), ("gzip", "gz")] {
-        if accepts(request, coding)
-            && let Some(file) = Site::get(&format!("{name}.{suffix}"))
-        {
-            return (HeaderValue::from_static(coding), file);
-        }
+    let mut response = serve(file, FOREVER);
+    let headers = response.headers_mut();
+    if is_small {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
-    (HeaderValue::from_static("identity"), plain)
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
 }
 
 /// Returns whether the client names this coding and does not refuse it.
@@ -149,56 +114,15 @@ fn accepts(request: &HttpRequest, coding: &str) -> bool {
     })
 }
 
-fn not_found() -> HttpResponse {
-    HttpResponse::NotFound()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::graphiql::{Kind, kind};
+    use super::super::site::trial::{self, Answer};
     use super::*;
-    use actix_web::App;
-    use actix_web::http::header::{HeaderMap, HeaderName};
     use actix_web::http::{Method, StatusCode};
-    use actix_web::rt::System;
-    use actix_web::test as actix;
 
-    struct Answer {
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Bytes,
-    }
-
-    impl Answer {
-        fn header(&self, name: HeaderName) -> &str {
-            self.headers
-                .get(name)
-                .map_or("", |value| value.to_str().unwrap())
-        }
-
-        fn text(&self) -> &str {
-            std::str::from_utf8(&self.body).unwrap()
-        }
-    }
-
-    fn ask(method: Method, path: &str, base_path: &'static str, encodings: &str) -> Answer {
-        System::new().block_on(async {
-            let app = App::new().configure(|config| configure(config, base_path));
-            let app = actix::init_service(app).await;
-            let request = actix::TestRequest::with_uri(path)
-                .method(method)
-                .insert_header((header::ACCEPT_ENCODING, encodings))
-                .to_request();
-            let response = actix::call_service(&app, request).await;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Answer {
-                status,
-                headers,
-                body: actix::read_body(response).await,
-            }
-        })
+    fn ask(method: Method, path: &str, base_path: &str, encodings: &'static str) -> Answer {
+        trial::ask(configure, base_path, method, path, encodings)
     }
 
     fn get(path: &str) -> Answer {
@@ -250,7 +174,8 @@ mod tests {
     #[test]
     fn the_page_knows_the_base_path_and_loads_its_assets_below_it() {
         for base_path in ["", "/crm"] {
-            let page = ask(Method::GET, "/console/people/1", base_path, "");
+            let path = |path: &str| format!("{base_path}{path}");
+            let page = ask(Method::GET, &path("/console/people/1"), base_path, "");
             assert!(
                 page.text()
                     .contains(&format!(r#"name="rollcall-base" content="{base_path}""#))
@@ -258,7 +183,7 @@ mod tests {
             assert!(!page.text().contains("\"./"), "{}", page.text());
             let assets = format!("\"{base_path}/console/assets/");
             assert_eq!(kind() == Kind::Bundle, page.text().contains(&assets));
-            let redirect = ask(Method::GET, "/console", base_path, "");
+            let redirect = ask(Method::GET, &path("/console"), base_path, "");
             assert_eq!(
                 redirect.header(header::LOCATION),
                 format!("{base_path}/console/")
@@ -271,17 +196,23 @@ mod tests {
         let scripts = Site::iter().filter(|name| name.ends_with(".js") || name.ends_with(".css"));
         for name in scripts {
             let ask = |encodings| ask(Method::GET, &format!("/console/{name}"), "", encodings);
-            for (encodings, coding, file) in [
-                ("gzip, deflate, br, zstd", "br", format!("{name}.br")),
-                ("gzip, br;q=0", "gzip", format!("{name}.gz")),
-                ("", "identity", name.to_string()),
+            let small = Site::get(&format!("{name}.br"));
+            for (encodings, takes_brotli) in [
+                ("gzip, deflate, br, zstd", true),
+                ("gzip, br;q=0", false),
+                ("", false),
             ] {
                 let answer = ask(encodings);
-                let expected = Site::get(&file).map_or("identity", |_| coding);
-                assert_eq!(answer.header(header::CONTENT_ENCODING), expected, "{name}");
+                let sent = small.as_ref().filter(|_| takes_brotli);
+                let coding = if sent.is_some() { "br" } else { "" };
+                assert_eq!(answer.header(header::CONTENT_ENCODING), coding, "{name}");
                 assert_eq!(answer.header(header::CACHE_CONTROL), FOREVER, "{name}");
-                let file = Site::get(&file).unwrap_or_else(|| Site::get(&name).unwrap());
-                assert_eq!(*answer.body, *file.data, "{name}");
+                assert!(
+                    !answer.header(header::CONTENT_TYPE).contains("octet"),
+                    "{name}"
+                );
+                let whole = Site::get(&name).unwrap();
+                assert_eq!(*answer.body, *sent.unwrap_or(&whole).data, "{name}");
             }
         }
     }

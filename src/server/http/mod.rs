@@ -8,4 +8,5 @@ pub(in crate::server) mod media_type;
 pub(in crate::server) mod respond;
 pub(in crate::server) mod routes;
 pub(in crate::server) mod session;
+mod site;
 pub(in crate::server) mod upload;

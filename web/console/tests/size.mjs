@@ -37,5 +37,5 @@ for (const [what, [bytes, most]] of Object.entries(found)) {
   assert.ok(bytes > 1000, `${what}: ${bytes} bytes cannot be all`);
   assert.ok(bytes <= most, `${what}: ${bytes} bytes are more than ${most}`);
 }
-const others = assets.filter((name) => !/\.(js|css)(\.br|\.gz)?$/.test(name));
+const others = assets.filter((name) => !/\.(js|css)(\.br)?$/.test(name));
 assert.deepEqual(others, [], 'no fonts and no pictures');
