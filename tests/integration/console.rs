@@ -62,7 +62,7 @@ impl Stage {
 fn leave_out<T>(reason: &str) -> Option<T> {
     let required = std::env::var("ROLLCALL_CLIENTS").is_ok_and(|value| value == "required");
     assert!(!required, "ROLLCALL_CLIENTS=required, but {reason}");
-    // Not by a macro, whose text is kept from the developer while the tests succeed.
+    // Not by a macro, whose text is kept from developers while the tests succeed.
     let line = format!("\n*** NOT TESTED: the console in a browser; {reason}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
     None
@@ -96,7 +96,7 @@ fn the_console_keeps_to_its_size() {
 }
 
 #[test]
-fn every_screen_is_accessible_and_asks_nobody_else() {
+fn every_screen_is_accessible_and_loads_nothing_from_other_hosts() {
     let Some(stage) = Stage::with("demo", &[]) else {
         return;
     };

@@ -66,7 +66,7 @@ await step('a newer version opens the dialog with both rules', async () => {
     input: { id: segment.id, name: 'Lapsed buyers', ruleJson: { event: { name: 'purchase', count: { atLeast: 3 } } } },
   });
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  const dialog = page.getByRole('dialog', { name: 'Somebody else changed this segment' });
+  const dialog = page.getByRole('dialog', { name: 'This segment was changed meanwhile' });
   await dialog.getByText('at least 3 "purchase" events').waitFor();
   await dialog.getByText('at least 4 "purchase" events').waitFor();
   await dialog.getByRole('button', { name: 'Save mine over it' }).click();

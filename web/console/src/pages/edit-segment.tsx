@@ -239,8 +239,8 @@ interface ConflictProps {
 
 function ConflictDialog({ theirs, mine, onClose, onKeepMine, onTakeTheirs }: ConflictProps) {
   return (
-    <Dialog title="Somebody else changed this segment" onClose={onClose} wide>
-      <p>It was saved after you began. Nothing of yours is lost: choose which rule the segment should have.</p>
+    <Dialog title="This segment was changed meanwhile" onClose={onClose} wide>
+      <p>Another person saved it after you began. Nothing of yours is lost: choose which rule the segment should have.</p>
       <div className="versus">
         <section><h3>Stored now: version {theirs.version}</h3><p className="summary">{theirs.summary ?? 'A rule with problems'}</p></section>
         <section><h3>Yours</h3><p className="summary">{mine}</p></section>

@@ -70,7 +70,7 @@ export function GroupPage({ groupKey }: { groupKey: string }) {
     <Page
       title={group.name}
       parent={{ href: '/groups', label: 'Groups' }}
-      lead={<p>{group.description ?? `${people(group.memberCount)}, put together by hand.`}</p>}
+      lead={<p>{group.description ?? `${people(group.memberCount)}, chosen by hand.`}</p>}
       actions={<GroupActions group={group} canWrite={canWrite} onChanged={() => again({ requestPolicy: 'network-only' })} />}
     >
       {group.usedBy.length > 0 && (
@@ -79,7 +79,7 @@ export function GroupPage({ groupKey }: { groupKey: string }) {
       <div className="filters">
         <SearchField label="Find members by the beginning of their e-mail address" placeholder="E-mail address begins with" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
       </div>
-      {members.edges.length === 0 ? <Empty>{search ? 'No member matches.' : 'Nobody is in this group yet.'}</Empty> : (
+      {members.edges.length === 0 ? <Empty>{search ? 'No member matches.' : 'This group has no members yet.'}</Empty> : (
         <>
           <PeopleTable
             rows={members.edges.map(({ addedAt, node }) => ({ ...node, since: addedAt }))}
@@ -120,7 +120,7 @@ function GroupActions({ group, canWrite, onChanged }: { group: Group; canWrite: 
       {isAdding && <AddPeople group={group} onClose={() => setAdding(false)} onChanged={onChanged} />}
       {isDeleting && (
         <Dialog title={`Delete the group “${group.name}”?`} onClose={() => setDeleting(false)}>
-          <p>Its {people(group.memberCount)} stay; only their being together goes.</p>
+          <p>Its {people(group.memberCount)} stay; only the group is deleted.</p>
           <div className="actions end"><button type="button" onClick={() => setDeleting(false)}>Cancel</button><button type="button" className="danger" onClick={() => void remove()}>Delete</button></div>
         </Dialog>
       )}
@@ -152,10 +152,10 @@ function AddPeople({ group, onClose, onChanged }: { group: Group; onClose(): voi
         <label className="field">
           E-mail addresses
           <textarea rows={8} required placeholder="One on each line, or copied from anywhere" value={text} onChange={(event) => setText(event.target.value)} />
-          <small className="hint" role="status">{formatNumber(emails.length)} {emails.length === 1 ? 'address' : 'addresses'} found. Addresses that nobody has are passed over; to add new people, import a file.</small>
+          <small className="hint" role="status">{formatNumber(emails.length)} {emails.length === 1 ? 'address' : 'addresses'} found. Unknown addresses are skipped. To add new people, import a file.</small>
         </label>
         {emails.length > MOST && <Notice kind="warning" title={`At most ${formatNumber(MOST)} at a time`}><p>Import a file for more.</p></Notice>}
-        {wrong && <Notice kind="error" title="Nobody was added"><p className="lines">{wrong}</p></Notice>}
+        {wrong && <Notice kind="error" title="No person was added"><p className="lines">{wrong}</p></Notice>}
         <div className="actions end"><button type="button" onClick={onClose}>Cancel</button><button type="submit" className="primary" disabled={emails.length === 0 || emails.length > MOST}>Add</button></div>
       </form>
     </Dialog>

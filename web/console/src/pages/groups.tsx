@@ -41,7 +41,7 @@ export function Groups() {
   return (
     <Page
       title="Groups"
-      lead="People who were put together by hand. Nobody joins or leaves by themselves."
+      lead="People who were chosen by hand. A group changes only when a person changes it."
       actions={canWrite && <button type="button" className="primary" onClick={() => setMaking(true)}>New group</button>}
     >
       <div className="filters">

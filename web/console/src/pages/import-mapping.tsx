@@ -209,14 +209,14 @@ function ExtraFields({ extras, groups, onChange }: { extras: Extras; groups: rea
     <Panel title="Options">
       <div className="form grid">
         <label className="field">
-          Add everybody to a group
+          Add all people to a group
           <select value={extras.groups[0] ?? ''} onChange={(event) => onChange({ ...extras, groups: event.target.value ? [event.target.value] : [] })}>
             <option value="">no group</option>
             {groups.map(({ key, name }) => <option key={key} value={key}>{name}</option>)}
           </select>
         </label>
         <label className="field">
-          Whom to touch
+          Which people to change
           <select value={extras.mode ?? 'UPSERT'} onChange={(event) => onChange({ ...extras, mode: event.target.value as Extras['mode'] })}>
             <option value="UPSERT">add new people and change known ones</option>
             <option value="INSERT">only add new people</option>

@@ -5,10 +5,10 @@ import type { ImportData } from './import';
 type Report = ImportData['report'];
 
 const details: [keyof Report, string][] = [
-  ['unchanged', 'were so already'], ['skipped', 'were passed over'], ['repeated', 'repeat an earlier row'],
+  ['unchanged', 'were so already'], ['skipped', 'were skipped'], ['repeated', 'repeat an earlier row'],
   ['addedToGroups', 'were added to groups'], ['createdPeople', 'people were made for events'], ['folded', 'lines were joined to events'],
   ['consentRaised', 'may be addressed again'], ['suppressed', 'keep an earlier opt-out'], ['roleAddresses', 'are addresses of a role, such as info@'],
-  ['invalidEmail', 'have no valid e-mail address'], ['unknown', 'belong to nobody known'], ['malformed', 'could not be cut into cells'],
+  ['invalidEmail', 'have no valid e-mail address'], ['unknown', 'belong to unknown people'], ['malformed', 'could not be cut into cells'],
   ['mistyped', 'hold a value of another type'], ['droppedCells', 'cells were left out'], ['remarks', 'cells were read with a remark'],
 ];
 

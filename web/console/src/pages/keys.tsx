@@ -44,13 +44,13 @@ export function Keys() {
   const keys = data?.apiKeys;
   const revoke = async () => {
     const { data, error } = await client.mutation(revokeMutation, { input: { id: revoking!.id } }).toPromise();
-    toast((error ? describeError(error) : describeUserErrors(data?.revokeApiKey.userErrors)) ?? `The key “${revoking!.name}” is worthless now`);
+    toast((error ? describeError(error) : describeUserErrors(data?.revokeApiKey.userErrors)) ?? `The key “${revoking!.name}” is revoked`);
     setRevoking(null);
     again({ requestPolicy: 'network-only' });
   };
   return (
     <Page title="API keys" lead="With a key a program asks the API and a person signs in here." actions={<button type="button" className="primary" onClick={() => setMaking(true)}>New key</button>}>
-      {isOpen && <Notice kind="info" title="No key exists, so everybody on this machine may do everything"><p>Once there is a key, the API and this console need one. Make the first with the scope Admin, or you lock yourself out of this page.</p></Notice>}
+      {isOpen && <Notice kind="info" title="No key exists, so every program on this machine may do everything"><p>Once there is a key, the API and this console need one. Make the first with the scope Admin, or you lock yourself out of this page.</p></Notice>}
       {error && <Notice kind="error" title="The keys could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!keys && !error && <Loading what="keys" />}
       {keys && keys.nodes.length === 0 && <Empty>No key yet.</Empty>}

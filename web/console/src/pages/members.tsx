@@ -57,7 +57,7 @@ export function SegmentMembers({ segmentKey }: { segmentKey: string }) {
       </div>
       {error && <Notice kind="error" title="The members could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!members && !error && <Loading what="members" />}
-      {members && members.edges.length === 0 && <Empty>{search || status ? 'No member matches.' : 'Nobody is in this segment.'}</Empty>}
+      {members && members.edges.length === 0 && <Empty>{search || status ? 'No member matches.' : 'This segment has no members.'}</Empty>}
       {members && members.edges.length > 0 && (
         <>
           <PeopleTable rows={members.edges.map(({ joinedAt, node }) => ({ ...node, since: joinedAt }))} since="Joined" />

@@ -50,7 +50,7 @@ export function NewImport() {
           </label>
           <p className="hint">CSV or another table of text, Excel (.xlsx), or JSON with an object on each line; also packed with ZIP or gzip.</p>
         </div>
-        {group && <p>Everybody in the file is added to the group <strong>{group}</strong>.</p>}
+        {group && <p>All people in the file are added to the group <strong>{group}</strong>.</p>}
         {wrong && <Notice kind="error" title="The file was not sent"><p>{wrong}</p></Notice>}
         <div className="actions end"><button type="submit" className="primary" disabled={isSending || !file}>{isSending ? 'Sending…' : 'Look at the file'}</button></div>
       </form>

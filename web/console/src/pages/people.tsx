@@ -39,7 +39,7 @@ export function People() {
   const [{ data, error }] = useQuery({ query: peopleQuery, variables: { filter, search: search || null, orderBy, first: PAGE_SIZE, after: paging.after } });
   const found = data?.subscribers;
   return (
-    <Page title="People" lead="Everybody you can address.">
+    <Page title="People" lead="All people you can address.">
       <div className="filters">
         <SearchField label="Find people by the beginning of their e-mail address" placeholder="E-mail address begins with" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
         <OrderField value={orderBy} onChange={(order) => { setOrder(order); paging.reset(); }} />
@@ -48,7 +48,7 @@ export function People() {
       {isFiltering && <Filter onChange={(rule) => { setRule(rule); paging.reset(); }} onClose={() => { setRule(null); setFiltering(false); }} />}
       {error && <Notice kind="error" title="The people could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!found && !error && <Loading what="people" />}
-      {found && found.nodes.length === 0 && <Empty>{filter || search ? 'Nobody matches.' : 'Nobody is here yet. Import a list to begin.'}</Empty>}
+      {found && found.nodes.length === 0 && <Empty>{filter || search ? 'No person matches.' : 'There are no people yet. Import a list to begin.'}</Empty>}
       {found && found.nodes.length > 0 && (
         <>
           <PeopleTable rows={found.nodes.map((node) => ({ ...node, since: node.createdAt }))} since="Added" />

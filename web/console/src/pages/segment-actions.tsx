@@ -96,7 +96,7 @@ function CopyDialog({ segment, onClose }: { segment: SegmentData; onClose(): voi
   return (
     <Dialog title="Copy the members to a group" onClose={onClose}>
       <form className="form" onSubmit={(event) => { event.preventDefault(); void copy(); }}>
-        <p>A group keeps its people until somebody changes them, also when the segment goes on.</p>
+        <p>A group keeps its people until a person changes them, also when the segment changes.</p>
         <label className="field">Key of the group<input className="code" required value={group} onChange={(event) => setGroup(event.target.value)} /><small className="hint">It is made if it does not exist.</small></label>
         {wrong && <Notice kind="error" title="Nothing was copied"><p>{wrong}</p></Notice>}
         <div className="actions end"><button type="button" onClick={onClose}>Cancel</button><button type="submit" className="primary">Copy</button></div>

@@ -65,7 +65,7 @@ export function Segments() {
   });
   const shown = data?.segments.nodes ?? [];
   return (
-    <Page title="Segments" lead="People who belong together by a rule." actions={canWrite && <Link className="button primary" href="/segments/new">New segment</Link>}>
+    <Page title="Segments" lead="People who are chosen by a rule." actions={canWrite && <Link className="button primary" href="/segments/new">New segment</Link>}>
       <div className="filters">
         <SearchField label="Find segments" placeholder="Find by name or key" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
         <label className="inline-label">

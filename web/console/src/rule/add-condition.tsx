@@ -15,7 +15,7 @@ interface Entry {
 }
 
 const hints: Record<string, string> = {
-  STATUS: 'subscribed, unsubscribed, bounced …', GROUP: 'who was put into a group', SEGMENT: 'who is in another segment',
+  STATUS: 'subscribed, unsubscribed, bounced …', GROUP: 'people who were put into a group', SEGMENT: 'people who are in another segment',
   LOCATION: 'how far from a place', RANDOM: 'a stable share, for tests', EVENT: 'another event, or several',
   TEXT: 'text', NUMBER: 'number', DATE: 'date', BOOLEAN: 'yes or no', LIST: 'list',
 };

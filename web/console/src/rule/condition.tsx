@@ -15,7 +15,7 @@ export interface ConditionProps {
 export function Condition(props: ConditionProps) {
   const { leaf, vocabulary } = props;
   const field = vocabulary.fieldOf(leaf.node, leaf.body.field);
-  if (leaf.node === 'everyone') return <p className="hint">Everyone matches.</p>;
+  if (leaf.node === 'everyone') return <p className="hint">All people match.</p>;
   if (leaf.node === 'event' && field) return <EventFields {...props} field={field} />;
   if ('field' in leaf.body) return <FieldFields {...props} field={field} />;
   if (!field) return <p className="hint">This server knows no condition “{leaf.node}”. Change it in the JSON view, or remove it.</p>;

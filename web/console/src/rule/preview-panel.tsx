@@ -45,7 +45,7 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
       {isStored && answer?.difference && <Difference difference={answer.difference} />}
       {answer && answer.sample.length > 0 && (
         <section>
-          <h3>Ten of them</h3>
+          <h3>{answer.memberCount === answer.sample.length ? 'All of them' : 'Some of them'}</h3>
           <PeopleList people={answer.sample} />
         </section>
       )}
@@ -56,7 +56,7 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
 function Difference({ difference }: { difference: { joiningCount: number; leavingCount: number; joining: Named[]; leaving: Named[] } }) {
   const { joiningCount, leavingCount, joining, leaving } = difference;
   if (joiningCount === 0 && leavingCount === 0) {
-    return <section className="difference"><h3>If you save this</h3><p className="hint">Nobody would join or leave.</p></section>;
+    return <section className="difference"><h3>If you save this</h3><p className="hint">No person would join or leave.</p></section>;
   }
   return (
     <section className="difference">
