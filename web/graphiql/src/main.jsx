@@ -36,14 +36,14 @@ const examples = Object.entries(
 /** The document in the part of the address after `#`, which the console links to. It is sent to no server. */
 const linked = new URLSearchParams(window.location.hash.slice(1));
 const given = linked.has('query')
-  ? { initialQuery: linked.get('query'), initialVariables: linked.get('variables') ?? undefined }
-  : {};
+  ? { query: linked.get('query'), variables: linked.get('variables') ?? '' }
+  : null;
 
 createRoot(document.getElementById('root')).render(
   <GraphiQL
     fetcher={fetcher}
-    defaultTabs={examples}
-    {...given}
+    defaultTabs={given ? [given, ...examples] : examples}
+    {...(given && { initialQuery: given.query, initialVariables: given.variables })}
     plugins={[HISTORY_PLUGIN, explorerPlugin(), API_KEY_PLUGIN]}
     shouldPersistHeaders={false}
     storage={storageWithoutHeaders(window.localStorage)}
