@@ -396,6 +396,8 @@ pub struct KeyRing {
 /// # Errors
 /// Those of the database.
 pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
+    // Before the keys: a session whose key is not loaded opens nothing.
+    let sessions = session::load(connection, now)?;
     let rows: Vec<(Vec<u8>, ApiKey)> = api_keys::table
         .filter(api_keys::revoked_at.is_null())
         .filter(
@@ -413,7 +415,7 @@ pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Ke
     Ok(KeyRing {
         has_any,
         keys: keys.collect(),
-        sessions: session::load(connection, now)?,
+        sessions,
     })
 }
 

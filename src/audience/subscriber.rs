@@ -240,11 +240,19 @@ pub fn list_page(
     )
 }
 
-/// Returns how many subscribers there are, or how many with an address in a range as [`list_page`] takes it.
+/// Returns how many subscribers there are.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count(
+pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
+    count_within(connection, None)
+}
+
+/// Returns how many subscribers there are with an address in a range, as [`list_page`] takes it.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_within(
     connection: &mut PgConnection,
     emails: Option<&(&str, Option<String>)>,
 ) -> Result<i64, Error> {

@@ -100,7 +100,11 @@ fn it_sees_nothing_that_depends_on_stored_values() {
         format!("mutation {{ updateCustomField(input: {{id: {field}, type: NUMBER}}) {{ userErrors {{ message }} }} }}"),
         format!("mutation {{ undoImport(input: {{id: {import}}}) {{ userErrors {{ message }} }} }}"),
         format!("mutation {{ updateSegment(input: {{id: {segment}, name: \"x\"}}) {{ segment {{ memberCount }} }} }}"),
+        // The problems of a stored rule.
+        format!("mutation {{ copySegment(input: {{id: {segment}, key: \"copy\"}}) {{ userErrors {{ message }} }} }}"),
+        format!("mutation {{ restoreSegmentDefinition(input: {{id: {segment}, definitionVersion: 1}}) {{ userErrors {{ message }} }} }}"),
         format!("mutation {{ updateSubscriber(input: {{id: {person}}}) {{ subscriber {{ email }} }} }}"),
+        "{ statusCounts { count } }".to_owned(),
         "mutation { refreshSegments(input: {}) { refresh { segments { memberCount } } } }".to_owned(),
         // The counts of a dry run tell whether a value is as the file says.
         format!("{{ import(id: {import}) {{ report {{ unchanged }} }} }}"),

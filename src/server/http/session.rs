@@ -45,7 +45,15 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     let presented = request.headers().get(header::AUTHORIZATION);
     let presented = presented.map(|value| value.to_str().unwrap_or_default());
     let (keys, app) = (&state.gate.keys, state.api.app());
-    let access = match keys.admit(presented, app).await {
+    let mut admitted = keys.admit(presented, app).await;
+    if admitted.is_ok_and(|access| access.key_id.is_none()) {
+        // The first key may have been made since the last look.
+        if let Err(refusal) = keys.look_now().await {
+            return answer(refusal);
+        }
+        admitted = keys.admit(presented, app).await;
+    }
+    let access = match admitted {
         Ok(access) => access,
         Err(refusal) => return answer(refusal),
     };

@@ -191,6 +191,8 @@ fn largest(parent: &str, field: &str, argument: &str, end: &str) -> Option<Strin
         (_, "to") => "\"2027-01-01T00:00:00Z\"",
         (_, "with") => "{group: \"everybody\"}",
         (_, "compareTo") => "{key: \"everybody\"}",
+        ("groups" | "segments", "orderBy") => "MEMBER_COUNT",
+        ("members", "status") => "SUBSCRIBED",
         (_, "orderBy") if parent != "GroupMember" => "EMAIL",
         (_, "withArchived") => "true",
         (_, "prefix") => "\"\"",

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Values of the arguments that lists have beside those of paging.
-const VALUES: [(&str, &[&str]); 4] = [
+const VALUES: [(&str, &[&str]); 7] = [
     ("asOf", &["\"2026-06-13T12:00:00Z\""]),
     ("kinds", &["[MALFORMED, REMARK]"]),
     ("name", &["\"visit\""]),
     ("orderBy", &["ADDED", "EMAIL"]),
+    ("direction", &["ASCENDING", "DESCENDING"]),
+    ("search", &["\"p\"", "\"p1\""]),
+    ("status", &["SUBSCRIBED", "BOUNCED"]),
 ];
 
 /// Makes parents of every kind, each with another number of items in its lists, and some with none.

@@ -81,7 +81,7 @@ impl Total {
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
                 Total::Subscribers(narrowing) => {
-                    subscriber::count(connection, narrowing.emails().as_ref())?
+                    subscriber::count_within(connection, narrowing.emails().as_ref())?
                 }
                 // The others are known or have loaders.
                 _ => 0,
