@@ -119,6 +119,15 @@ fn run(db: &Db, url: &str, arguments: &Arguments) -> anyhow::Result<()> {
             Duration::from_secs(arguments.seconds),
         )?;
         count += 1;
+        // Whoever was added answers no later question.
+        execute(
+            db,
+            &format!(
+                "DELETE FROM group_memberships m USING groups g WHERE g.id = m.group_id AND g.key = '{0}'; \
+                 DELETE FROM peer.group_memberships m USING peer.groups g WHERE g.id = m.group_id AND g.key = '{0}'",
+                questions::EMPTY_GROUP
+            ),
+        )?;
     }
     anyhow::ensure!(count > 0, "no question has a name that contains {only:?}");
     Ok(())

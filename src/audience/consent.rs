@@ -5,6 +5,7 @@
 //! subscriber with that address gets the status back.
 
 use super::clean::clean_text;
+use crate::db::statement;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::Status;
 use chrono::{DateTime, Utc};
@@ -113,7 +114,7 @@ pub fn find_suppressions(
         return Ok(HashMap::new());
     }
     // While there are none, no hash is computed.
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT address, status, since FROM suppression_key k CROSS JOIN unnest($1) AS asked (address) \
          JOIN suppressions s ON s.address_hash = suppression_hash(k.inner_key, k.outer_key, address) \
          WHERE EXISTS (SELECT FROM suppressions)",
@@ -141,7 +142,7 @@ pub fn lift_suppressions(
         return Ok(());
     }
     // Hashes are locked in order, so that two that lift the same ones cannot wait for each other.
-    diesel::sql_query(
+    statement(
         "WITH found AS MATERIALIZED ( \
              SELECT s.address_hash FROM suppressions s WHERE address_hash IN ( \
                  SELECT suppression_hash(k.inner_key, k.outer_key, address) \
@@ -164,7 +165,7 @@ pub fn lift_suppressions(
 /// # Errors
 /// Those of the database.
 pub fn restore_suppressions(connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
-    diesel::sql_query(
+    statement(
         "INSERT INTO suppressions (address_hash, status, since) \
          SELECT address_hash, status, since FROM import_suppressions WHERE import_id = $1 ORDER BY address_hash \
          ON CONFLICT DO NOTHING",

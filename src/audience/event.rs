@@ -5,6 +5,7 @@ use super::paging::{Page, PageRequest};
 use super::row_size::are_within;
 use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
+use crate::db::statement;
 use crate::error::Error;
 use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
@@ -80,7 +81,7 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
         "ORDER BY e.place",
     );
     // Ids were given in the order of the events.
-    let rows: Vec<Row> = diesel::sql_query(format!(
+    let rows: Vec<Row> = statement(format!(
         "{merge} SELECT r.id IS NOT NULL AS is_new FROM numbered n LEFT JOIN recorded r ON r.id = n.id ORDER BY n.id"
     ))
     .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
@@ -212,8 +213,11 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
-    bytes: i64,
+    bytes: Option<i64>,
 ) -> Result<Vec<Event>, Error> {
+    let Some(bytes) = bytes else {
+        return find_by_ids(connection, ids);
+    };
     Ok(events::table
         .filter(events::id.eq_any(ids))
         .filter(are_within("events", "properties", ids, bytes))

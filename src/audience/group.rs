@@ -10,10 +10,12 @@ use super::rule_lock::lock_rules;
 use super::tags::Tags;
 use super::version::check_version;
 use crate::db::schema::{group_memberships, groups, subscribers};
+use crate::db::statement;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::DependencyKind;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, Identifiable)]
@@ -340,32 +342,37 @@ pub fn add_members(
     source: &str,
     now: DateTime<Utc>,
 ) -> Result<MemberChange, Error> {
-    connection.transaction(|connection| {
-        lock(connection, group_id)?;
-        // Rows locked against deletion, so that the foreign key cannot fail.
-        let existing: Vec<i64> = subscribers::table
-            .filter(subscribers::id.eq_any(subscriber_ids))
-            .select(subscribers::id)
-            .order(subscribers::id)
-            .for_key_share()
-            .load(connection)?;
-        let rows: Vec<_> = existing
-            .iter()
-            .map(|id| {
-                (
-                    group_memberships::group_id.eq(group_id),
-                    group_memberships::subscriber_id.eq(*id),
-                    group_memberships::added_at.eq(now),
-                    group_memberships::source.eq(source),
-                )
-            })
-            .collect();
-        let changed = diesel::insert_into(group_memberships::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .execute(connection)?;
-        Ok(MemberChange::new(subscriber_ids, existing.len(), changed))
-    })
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        groups: i64,
+        #[diesel(sql_type = BigInt)]
+        existing: i64,
+        #[diesel(sql_type = BigInt)]
+        added: i64,
+    }
+    // Rows are locked against deletion, so that no foreign key can fail: the group first, subscribers in the order of ids.
+    let row: Row = statement(
+        "WITH held AS MATERIALIZED (SELECT id FROM groups WHERE id = $1 FOR KEY SHARE), \
+         existing AS MATERIALIZED ( \
+             SELECT s.id FROM subscribers s WHERE s.id = ANY($2) AND EXISTS (SELECT FROM held) ORDER BY s.id FOR KEY SHARE \
+         ), added AS ( \
+             INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) \
+             SELECT $1, id, $3, $4 FROM existing ORDER BY id ON CONFLICT DO NOTHING RETURNING subscriber_id \
+         ) SELECT (SELECT count(*) FROM held) AS groups, (SELECT count(*) FROM existing) AS existing, \
+             (SELECT count(*) FROM added) AS added",
+    )
+    .bind::<BigInt, _>(group_id)
+    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(source)
+    .get_result(connection)?;
+    if row.groups == 0 {
+        return Err(Error::not_found("group", group_id));
+    }
+    let [existing, added] =
+        [row.existing, row.added].map(|count| usize::try_from(count).unwrap_or_default());
+    Ok(MemberChange::new(subscriber_ids, existing, added))
 }
 
 /// Removes subscribers from a group; those who are not in are counted as unchanged.

@@ -4,6 +4,7 @@ use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::{segment_blocks, subscribers};
+use crate::db::statement;
 use crate::error::Error;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
@@ -18,8 +19,11 @@ pub(super) const FEW_MEMBERS: usize = 20_000;
 /// Of how many segments the members are held in memory at a time: those of an audience of ten million take 20 MB.
 pub const SETS_AT_A_TIME: usize = 16;
 
-/// How many e-mails are read at a time while looking for the members of a page.
-const EMAILS_AT_A_TIME: i64 = 4_096;
+/// Looking a member up and sorting it takes about as long as walking over so many e-mails.
+const STEPS_OF_A_MEMBER: usize = 4;
+
+/// How many e-mails are read at a time while looking for the members of a page, at the least and at the most.
+const EMAILS_AT_A_TIME: (usize, usize) = (128, 16_384);
 
 /// A set of subscribers: bit `id`, least significant bit of a byte first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -200,9 +204,8 @@ impl IdSet {
                         .iter_mut()
                         .for_each(|part| part.find_by_id(from_end, limit)),
                     SubscriberOrder::Email => {
-                        let (mut few, mut many): (Vec<_>, Vec<_>) = parts
-                            .into_iter()
-                            .partition(|part| part.set.count() <= FEW_MEMBERS);
+                        let (mut few, mut many): (Vec<_>, Vec<_>) =
+                            parts.into_iter().partition(|part| part.has_few(limit));
                         sort_by_email(connection, &mut few, from_end, limit)?;
                         walk_by_email(connection, &mut many, from_end, limit)?;
                         few.append(&mut many);
@@ -231,6 +234,19 @@ struct Part<'s, H> {
 }
 
 impl<H> Part<'_, H> {
+    /// Whether sorting all members is cheaper than walking along the e-mails until enough of them are met.
+    fn has_few(&self, limit: usize) -> bool {
+        let count = self.set.count();
+        let sorting = count.saturating_mul(STEPS_OF_A_MEMBER);
+        count <= FEW_MEMBERS && sorting <= self.steps(limit)
+    }
+
+    /// Returns over how many e-mails one walks until so many members are met, if those of members are like all others.
+    fn steps(&self, members: usize) -> usize {
+        let ids = self.set.bytes.len() * 8;
+        members.saturating_mul(ids) / self.set.count().max(1)
+    }
+
     fn find_by_id(&mut self, from_end: bool, limit: usize) {
         let (first, last) = subscriber::id_bounds(self.stretch);
         let ids = self.set.list_between(first, last, from_end, limit);
@@ -286,7 +302,7 @@ fn sort_by_email<H>(
         keys.collect::<Vec<Option<&str>>>()
     };
     let direction = if from_end { "DESC" } else { "ASC" };
-    let rows: Vec<Row> = diesel::sql_query(format!(
+    let rows: Vec<Row> = statement(format!(
         "SELECT part, id, email FROM (SELECT member.part, s.id, s.email, \
              row_number() OVER (PARTITION BY member.part ORDER BY s.email {direction}) AS place \
          FROM unnest($1, $2) AS member (part, id) JOIN subscribers s ON s.id = member.id \
@@ -323,6 +339,14 @@ fn walk_by_email<H>(
         from_end,
     };
     while parts.iter().any(|part| part.found.len() < limit) {
+        let missing = parts.iter().filter(|part| part.found.len() < limit);
+        let steps = missing.map(|part| part.steps(limit - part.found.len()));
+        // A little more than expected, and ever more where they are not like all others.
+        let expected = steps.max().unwrap_or_default();
+        let (least, most) = EMAILS_AT_A_TIME;
+        request.size = (expected + expected / 4)
+            .max(request.size * 2)
+            .clamp(least, most);
         let emails = list_emails(connection, &request)?;
         for (email, id) in &emails {
             for part in parts.iter_mut().filter(|part| part.found.len() < limit) {
@@ -353,14 +377,14 @@ fn outermost<'k>(
     found.map(|email| SubscriberKey::Email(email.to_owned()))
 }
 
-/// Lists the next e-mails between the keys of a request, with their ids.
+/// Lists the next e-mails between the keys of a request, with their ids: as many as its size.
 fn list_emails(
     connection: &mut PgConnection,
     request: &PageRequest<SubscriberKey>,
 ) -> Result<Vec<(String, i64)>, Error> {
     let mut query = subscribers::table
         .select((subscribers::email, subscribers::id))
-        .limit(EMAILS_AT_A_TIME)
+        .limit(i64::try_from(request.size).unwrap_or(i64::MAX))
         .into_boxed();
     if let Some(after) = email_of(&request.after) {
         query = query.filter(subscribers::email.gt(after));

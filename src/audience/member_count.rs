@@ -2,6 +2,7 @@
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use crate::db::schema::group_memberships;
+use crate::db::statement;
 use crate::error::Error;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
@@ -38,7 +39,7 @@ pub fn count_segment_members(
         #[diesel(sql_type = BigInt)]
         members: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT segment_id, sum(bit_count(members))::bigint AS members FROM segment_blocks \
          WHERE segment_id = ANY($1) GROUP BY segment_id",
     )
@@ -92,7 +93,7 @@ pub fn count_overlaps_with_group(
         #[diesel(sql_type = BigInt)]
         both: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT asked.id, count(m.subscriber_id) AS others, \
          count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
          FROM unnest($1) AS asked (id) LEFT JOIN group_memberships m ON m.group_id = $2 LEFT JOIN segment_blocks b \

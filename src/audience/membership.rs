@@ -7,6 +7,7 @@ use super::paged_list::{Item, PagedList};
 use super::paging::{Page, PageRequest, Stretch};
 use super::segment::Segment;
 use super::subscriber::{self, SubscriberKey, SubscriberOrder};
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -37,7 +38,7 @@ pub fn list_groups_of(
         #[diesel(sql_type = Array<Timestamptz>)]
         added_at: Vec<DateTime<Utc>>,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT g.*, m.members, m.added_at FROM (\
              SELECT group_id, array_agg(subscriber_id) AS members, array_agg(added_at) AS added_at \
              FROM group_memberships WHERE subscriber_id = ANY($1) GROUP BY group_id) m \
@@ -71,7 +72,7 @@ pub fn list_segments_of(
         #[diesel(sql_type = Array<BigInt>)]
         members: Vec<i64>,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT s.*, m.members FROM (\
              SELECT b.segment_id, array_agg(asked.id) AS members FROM unnest($1) AS asked (id) \
              JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer \
@@ -137,7 +138,7 @@ fn filter_pairs(
         subscriber: i64,
     }
     let (holders, subscribers): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
-    let rows: Vec<Row> = diesel::sql_query(sql)
+    let rows: Vec<Row> = statement(sql)
         .bind::<Array<BigInt>, _>(holders)
         .bind::<Array<BigInt>, _>(subscribers)
         .load(connection)?;
@@ -205,7 +206,7 @@ fn filter_large_groups(
         #[diesel(sql_type = BigInt)]
         id: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT asked.id FROM unnest($1) AS asked (id) WHERE EXISTS \
          (SELECT FROM group_memberships WHERE group_id = asked.id OFFSET $2)",
     )
@@ -342,7 +343,7 @@ fn blocks_between(
           ORDER BY block {direction} LIMIT {BLOCKS_AT_A_TIME}) b ORDER BY b.block {direction}"
     );
     let of = |value: fn(&Search) -> i64| searches.iter().map(move |search| value(search));
-    let rows: Vec<Row> = diesel::sql_query(sql)
+    let rows: Vec<Row> = statement(sql)
         .bind::<Array<BigInt>, _>(of(|search| search.segment_id).collect::<Vec<i64>>())
         .bind::<Array<Integer>, _>(
             of(|search| search.first)

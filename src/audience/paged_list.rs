@@ -1,6 +1,7 @@
 //! Lists that belong to rows of a table, such as the members of each group: one statement finds a page of each.
 
 use super::paging::{Page, PageRequest, Stretch};
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -135,7 +136,7 @@ impl PagedList<'_> {
             before.iter().any(Option::is_some),
             from_end,
         );
-        Ok(diesel::sql_query(sql)
+        Ok(statement(sql)
             .bind::<Array<BigInt>, _>(holders)
             .bind::<Array<Nullable<Text>>, _>(after)
             .bind::<Array<Nullable<Text>>, _>(before)

@@ -7,6 +7,7 @@ use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
 use super::member_lock::lock_for_refresh;
 use crate::db::schema::{refreshes, segment_blocks, subscriber_deletions, subscribers};
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::dsl::max;
@@ -122,7 +123,7 @@ fn clear_block(
         diesel::delete(emptied).execute(connection)?;
     }
     if !changed.is_empty() {
-        diesel::sql_query(
+        statement(
             "UPDATE segment_blocks b SET members = kept.members FROM unnest($1, $2) AS kept (segment_id, members) \
              WHERE b.block = $3 AND b.segment_id = kept.segment_id",
         )
@@ -161,7 +162,7 @@ impl Deletion {
             .values()
             .map(|places| gaps::encode(places))
             .collect();
-        diesel::sql_query(
+        statement(
             "INSERT INTO segment_deletions (segment_id, number, deleted, chunk, deleted_at, refresh_id) \
              SELECT *, $4, $5, $6 FROM unnest($1, $2, $3)",
         )

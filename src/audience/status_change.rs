@@ -3,6 +3,7 @@
 
 use super::consent::Consent;
 use crate::db::schema::status_changes;
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -82,7 +83,7 @@ impl Cause {
     /// Those of the database.
     pub fn tell(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let moment = self.moment.map(|moment| moment.to_rfc3339());
-        diesel::sql_query(
+        statement(
             "SELECT set_config('rollcall.source', $1, true), set_config('rollcall.reason', $2, true), \
              set_config('rollcall.consent_source', $3, true), set_config('rollcall.moment', $4, true)",
         )

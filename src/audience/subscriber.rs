@@ -2,11 +2,11 @@
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
+use crate::db::JsonText;
 use crate::db::schema::subscribers;
 use crate::error::Error;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A subscriber as stored.
@@ -33,7 +33,7 @@ pub struct Subscriber {
     pub timezone: Option<String>,
     pub birthday: Option<NaiveDate>,
     pub source: Option<String>,
-    pub custom: Value,
+    pub custom: JsonText,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub subscribed_at: Option<DateTime<Utc>>,
@@ -91,15 +91,18 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
         .load(connection)?)
 }
 
-/// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
+/// Finds subscribers by id, or none of them if their rows take more than that many bytes together, if there is a bound.
 ///
 /// # Errors
 /// Those of the database.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
-    bytes: i64,
+    bytes: Option<i64>,
 ) -> Result<Vec<Subscriber>, Error> {
+    let Some(bytes) = bytes else {
+        return find_by_ids(connection, ids);
+    };
     Ok(subscribers::table
         .filter(subscribers::id.eq_any(ids))
         .filter(are_within("subscribers", "custom", ids, bytes))
@@ -240,28 +243,18 @@ pub fn list_page(
     )
 }
 
-/// Returns how many subscribers there are.
-///
-/// # Errors
-/// Those of the database.
-pub fn count(connection: &mut PgConnection) -> Result<i64, Error> {
-    count_within(connection, None)
-}
-
-/// Returns how many subscribers there are with an address in a range, as [`list_page`] takes it.
+/// Returns how many subscribers there are with an address from the first text to before the second.
 ///
 /// # Errors
 /// Those of the database.
 pub fn count_within(
     connection: &mut PgConnection,
-    emails: Option<&(&str, Option<String>)>,
+    (start, end): &(&str, Option<String>),
 ) -> Result<i64, Error> {
     let mut query = subscribers::table.count().into_boxed();
-    if let Some((start, end)) = emails {
-        query = query.filter(subscribers::email.ge(*start));
-        if let Some(end) = end {
-            query = query.filter(subscribers::email.lt(end));
-        }
+    query = query.filter(subscribers::email.ge(*start));
+    if let Some(end) = end {
+        query = query.filter(subscribers::email.lt(end));
     }
     Ok(query.get_result(connection)?)
 }

@@ -9,6 +9,7 @@ use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
 use super::type_lock::keep_types;
+use crate::db::JsonText;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -194,7 +195,11 @@ fn apply_custom(
     catalogue: &Catalogue,
     problems: &mut Vec<InputProblem>,
 ) {
-    let Value::Object(stored) = &mut subscriber.custom else {
+    if values.is_empty() {
+        return;
+    }
+    let mut custom = subscriber.custom.read();
+    let Value::Object(stored) = &mut custom else {
         return;
     };
     for (key, value) in values {
@@ -222,6 +227,7 @@ fn apply_custom(
             }
         }
     }
+    subscriber.custom = JsonText::from(&custom);
 }
 
 fn set_status(subscriber: &mut Subscriber, status: Status, now: DateTime<Utc>) {

@@ -9,6 +9,7 @@ use super::subscriber::Subscriber;
 use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
+use crate::db::JsonText;
 use crate::db::schema::subscribers;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
@@ -255,7 +256,7 @@ fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
         timezone: None,
         birthday: None,
         source: None,
-        custom: Value::Object(Map::new()),
+        custom: JsonText::from(&Value::Object(Map::new())),
         created_at: now,
         updated_at: now,
         subscribed_at: Some(now),
@@ -283,7 +284,7 @@ struct NewRow<'s> {
     timezone: Option<&'s str>,
     birthday: Option<NaiveDate>,
     source: Option<&'s str>,
-    custom: &'s Value,
+    custom: &'s JsonText,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     subscribed_at: Option<DateTime<Utc>>,

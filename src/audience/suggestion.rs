@@ -151,7 +151,10 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
                  jsonb_array_elements_text(CASE jsonb_typeof({list}) WHEN 'array' THEN {list} END) AS item GROUP BY 1"
             )
         }
-        SuggestionSource::Status => of_subscribers("upper(status)"),
+        SuggestionSource::Status => {
+            "SELECT upper(status) AS value, sum(count) AS count FROM subscriber_counts GROUP BY 1 HAVING sum(count) <> 0"
+                .to_owned()
+        }
         SuggestionSource::Group => "SELECT key AS value, \
              (SELECT count(*) FROM group_memberships WHERE group_id = groups.id) AS count FROM groups"
             .to_owned(),

@@ -123,7 +123,7 @@ impl FieldSetting {
             Error::Invalid(at_value.collect())
         })?;
         if let Some(key) = self.field.strip_prefix("custom.") {
-            let value = cleaned.custom.get(key).cloned().unwrap_or_default();
+            let value = cleaned.custom.read().get(key).cloned().unwrap_or_default();
             return Ok(Columns::Custom(key.to_owned(), value));
         }
         let (compared, values): (&'static [&'static str], Value) = match self.field.as_str() {

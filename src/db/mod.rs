@@ -17,6 +17,7 @@ mod retry;
 )]
 pub mod schema;
 mod session_lock;
+mod statement;
 
 pub use capacity::count_allowed_connections;
 pub use json_text::JsonText;
@@ -24,6 +25,7 @@ pub use lease::Lease;
 pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
 pub use retry::Attempts;
 pub use session_lock::SessionLock;
+pub use statement::statement;
 
 use crate::error::Error;
 use diesel::connection::CacheSize;

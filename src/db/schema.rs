@@ -471,6 +471,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How many subscribers have a status: the sum of its rows. Each statement adds a row with what it changes, so that statements never wait for each other; the rows are added up now and then.
+    subscriber_counts (id) {
+        id -> Int8,
+        status -> Text,
+        /// How many more subscribers have the status than before; less than zero where fewer have.
+        count -> Int8,
+    }
+}
+
+diesel::table! {
     /// Ids of deleted subscribers, written by a trigger and kept as long as the changes of segments. A refresh whose snapshot still saw one leaves it out.
     subscriber_deletions (subscriber_id) {
         subscriber_id -> Int8,
@@ -614,6 +624,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     settings,
     status_changes,
+    subscriber_counts,
     subscriber_deletions,
     subscribers,
     suppression_key,

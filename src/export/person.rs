@@ -234,7 +234,7 @@ fn subscriber_json(person: Subscriber) -> Value {
         "timezone": person.timezone,
         "birthday": person.birthday.map(|day| day.to_string()),
         "source": person.source,
-        "customFields": person.custom,
+        "customFields": person.custom.read(),
         "createdAt": instant(person.created_at),
         "updatedAt": instant(person.updated_at),
         "subscribedAt": person.subscribed_at.map(instant),

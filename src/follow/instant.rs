@@ -14,6 +14,7 @@ use crate::audience::removal::erase;
 use crate::cancel::Cancel;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segments, subscribers};
+use crate::db::statement;
 use crate::error::Error;
 use crate::evaluate::{Plan, combine, evaluate_leaves};
 use crate::past::history::{Trigger, find_last_refreshes};
@@ -277,7 +278,7 @@ fn connect(db: &Db) -> Result<PgConnection, Error> {
 
 impl Sight {
     fn take(connection: &mut PgConnection) -> Result<Sight, Error> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "SELECT ARRAY(SELECT s.id FROM segments s CROSS JOIN LATERAL \
                  (SELECT * FROM segment_refreshes r WHERE r.segment_id = s.id ORDER BY refresh_id DESC LIMIT 1) last \
                  WHERE s.mode = 'instant' AND s.archived_at IS NULL AND last.refresh_id > s.stale_through \
@@ -455,7 +456,7 @@ fn log(connection: &mut PgConnection, flips: &[Flip], moment: DateTime<Utc>) -> 
         .first(connection)?;
     let column = |value: fn(&Flip) -> i64| -> Vec<i64> { flips.iter().map(value).collect() };
     let joined: Vec<bool> = flips.iter().map(|flip| flip.joined).collect();
-    diesel::sql_query(
+    statement(
         "INSERT INTO instant_changes (segment_id, subscriber_id, joined, changed_at, refresh_id) \
          SELECT *, $4, $5 FROM unnest($1, $2, $3)",
     )

@@ -21,6 +21,7 @@ pub(crate) mod undo;
 mod undo_later;
 pub(crate) mod undo_locks;
 pub(crate) mod value;
+mod watched;
 pub(crate) mod whole;
 pub(crate) mod write;
 

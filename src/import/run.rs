@@ -12,6 +12,7 @@ use super::job::{self, Import, ImportState};
 use super::plan::look::{look, read_names};
 use super::plan::options::ImportOptions;
 use super::plan::{Plan, prepare, settle};
+use super::watched::Watched;
 use super::write::batch::Context;
 use super::write::copy::make_staging;
 use super::write::turns::{Stopped, Turns};
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::rule::shift_moment;
 use chrono::Duration;
 use diesel::prelude::*;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
@@ -223,11 +225,10 @@ fn run(
     // What an earlier run settled holds for all of the file.
     let is_settled = import.batches > 0 && import.form().is_some_and(|form| form.settled.is_some());
     if !is_settled {
-        let read_bytes = Arc::default();
-        source::read(&path, options.file(), &read_bytes, |rows, form| {
-            let looked = look(rows, &form, &options)?;
-            settle(db, import, &options, &form, &looked)
-        })?;
+        match look_at(db, import, &options, settings, &path) {
+            Err(Error::Abandoned) => return Ok(ImportState::Cancelled),
+            looked => looked?,
+        }
     }
     if import.waits_for_start {
         return Ok(ImportState::Analyzed);
@@ -245,6 +246,27 @@ fn run(
             read_bytes: &read_bytes,
         };
         run_rows(db, import, &options, settings, file, progress)
+    })
+}
+
+/// Looks at the whole file and settles how it is read.
+fn look_at(
+    db: &Db,
+    import: &Import,
+    options: &ImportOptions,
+    settings: &ImportSettings,
+    path: &Path,
+) -> Result<(), Error> {
+    source::read(path, options.file(), &Arc::default(), |rows, form| {
+        let mut rows = Watched {
+            rows,
+            db,
+            import_id: import.id,
+            settings,
+            asked_at: None,
+        };
+        let looked = look(&mut rows, &form, options)?;
+        settle(db, import, options, &form, &looked)
     })
 }
 

@@ -5,6 +5,7 @@ use super::snapshot::in_snapshot;
 use crate::audience::block::CHUNK_IDS;
 use crate::audience::gaps;
 use crate::db::schema::{history, instant_changes, refreshes};
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgRowByRowLoadingMode;
@@ -205,7 +206,7 @@ fn memberships_of(
         #[diesel(sql_type = BigInt)]
         segment_id: i64,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT asked.id AS subscriber_id, b.segment_id FROM unnest($1) AS asked (id) \
          JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer WHERE get_bit(b.members, asked.id & 8191) = 1",
     )
@@ -242,7 +243,7 @@ fn add_changes_in_refreshes(
     }
     let chunks: Vec<i32> = by_chunk.keys().copied().collect();
     // Segment by segment along the index, which begins with them.
-    let rows = diesel::sql_query(
+    let rows = statement(
         "SELECT s.id AS segment_id, asked.chunk, c.refresh_ids, c.changes FROM segments s CROSS JOIN unnest($1) AS asked (chunk) \
          CROSS JOIN LATERAL (SELECT array_agg(refresh_id) AS refresh_ids, array_agg(changed) AS changes \
           FROM segment_changes WHERE segment_id = s.id AND chunk = asked.chunk) c WHERE c.refresh_ids IS NOT NULL",
@@ -342,7 +343,7 @@ fn last_changes(
         .map(|(pair, refresh_id)| (pair, Change::of_refresh(refresh_id)))
         .collect();
     let (segments, subscribers): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
-    let instant: Vec<Row> = diesel::sql_query(
+    let instant: Vec<Row> = statement(
         "SELECT DISTINCT ON (c.segment_id, c.subscriber_id) c.* \
          FROM (SELECT DISTINCT * FROM unnest($1, $2) AS asked (segment_id, subscriber_id)) asked \
          JOIN instant_changes c USING (segment_id, subscriber_id) WHERE $3 IS NULL OR c.changed_at <= $3 \
@@ -384,7 +385,7 @@ fn last_refreshes(
         changed: Vec<u8>,
     }
     let (segments, chunks): (Vec<i64>, Vec<i64>) = by_chunk.keys().copied().unzip();
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT c.segment_id, c.chunk, c.refresh_id, c.changed FROM unnest($1, $2) AS asked (segment_id, chunk) \
          JOIN segment_changes c ON c.segment_id = asked.segment_id AND c.chunk = asked.chunk::integer \
          WHERE $3 IS NULL OR (SELECT as_of FROM refreshes WHERE id = c.refresh_id) <= $3 ORDER BY c.refresh_id DESC",

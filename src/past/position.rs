@@ -9,6 +9,7 @@
 
 use super::snapshot::in_snapshot;
 use crate::db::schema::{history, instant_changes, refreshes, segment_deletions};
+use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::dsl::max;
@@ -242,7 +243,7 @@ fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<Positio
         #[diesel(sql_type = BigInt)]
         token: i64,
     }
-    let row: Option<Row> = diesel::sql_query(
+    let row: Option<Row> = statement(
         "SELECT refresh_id, token FROM instant_changes WHERE id = $1 \
          UNION ALL SELECT refresh_id, token FROM segment_deletions WHERE id = $1",
     )

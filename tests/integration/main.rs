@@ -28,6 +28,7 @@ mod http;
 mod importing;
 mod inputs;
 mod instant;
+mod kept_counts;
 mod keys;
 mod lists;
 mod memberships;

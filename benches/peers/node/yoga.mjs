@@ -5,7 +5,8 @@ import { createSchema, createYoga } from "graphql-yoga";
 import { createServer } from "node:http";
 import pg from "pg";
 
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, options: "-c search_path=peer", max: 10 });
+const connection = { connectionString: process.env.DATABASE_URL, options: "-c search_path=peer" };
+const pool = new pg.Pool({ ...connection, max: 10 });
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 const query = async (name, text, values) => (await pool.query({ name, text, values })).rows;
@@ -92,17 +93,22 @@ const addToGroup = async (_, { input }) => {
   return { addedCount: added.rowCount };
 };
 
-/** Tells when Postgres is notified; nobody notifies it while the load is measured. */
+/** One connection listens for all subscriptions; nobody notifies it while the load is measured. */
+let listener;
+const listen = async () => {
+  const client = new pg.Client(connection);
+  client.setMaxListeners(0);
+  await client.connect();
+  await client.query("LISTEN membership");
+  return client;
+};
+
 async function* membershipChanged() {
-  const client = await pool.connect();
-  try {
-    await client.query("LISTEN membership");
-    while (true) {
-      await new Promise((resolve) => client.once("notification", resolve));
-      yield { membershipChanged: { joinedCount: 1 } };
-    }
-  } finally {
-    client.release(true);
+  listener ??= listen();
+  const client = await listener;
+  while (true) {
+    await new Promise((resolve) => client.once("notification", resolve));
+    yield { membershipChanged: { joinedCount: 1 } };
   }
 }
 

@@ -160,8 +160,8 @@ macro_rules! connection {
         #[async_graphql::Object]
         impl $edge {
             /// The item.
-            async fn node(&self) -> &$node {
-                &self.node
+            async fn node(&self) -> $crate::graphql::engine::quick::Quick<&$node> {
+                $crate::graphql::engine::quick::Quick(&self.node)
             }
 
             /// The place of the item in the list, for `after` and `before`.
@@ -194,13 +194,19 @@ macro_rules! connection {
         #[async_graphql::Object]
         impl $connection {
             /// The items of this page with their places.
-            async fn edges(&self) -> &[$edge] {
-                &self.page.rows
+            async fn edges(
+                &self,
+            ) -> $crate::graphql::engine::quick::Items<$crate::graphql::engine::quick::Quick<&$edge>> {
+                let edges = self.page.rows.iter();
+                $crate::graphql::engine::quick::Items(edges.map($crate::graphql::engine::quick::Quick).collect())
             }
 
             /// The items of this page.
-            async fn nodes(&self) -> Vec<&$node> {
-                self.page.rows.iter().map(|edge| &edge.node).collect()
+            async fn nodes(
+                &self,
+            ) -> $crate::graphql::engine::quick::Items<$crate::graphql::engine::quick::Quick<&$node>> {
+                let nodes = self.page.rows.iter().map(|edge| &edge.node);
+                $crate::graphql::engine::quick::Items(nodes.map($crate::graphql::engine::quick::Quick).collect())
             }
 
             /// Where this page stands in the list.

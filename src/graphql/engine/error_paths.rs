@@ -31,13 +31,16 @@ impl Extension for ErrorPaths {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        next.run(context, info).await.map_err(|mut error| {
-            if error.source::<FirstPath>().is_none() {
-                error.source = Some(Arc::new(FirstPath(error.path.clone())));
-            }
-            error
-        })
+        next.run(context, info).await.map_err(remember_path)
     }
+}
+
+/// Remembers the path of an error, unless an earlier one is.
+pub fn remember_path(mut error: ServerError) -> ServerError {
+    if error.source::<FirstPath>().is_none() {
+        error.source = Some(Arc::new(FirstPath(error.path.clone())));
+    }
+    error
 }
 
 /// Gives an error the path that it had first.

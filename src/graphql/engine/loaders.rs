@@ -405,7 +405,8 @@ load!(
     }
 );
 
-/// Loads one value; its failure is shared with all that were loaded with it.
+/// Loads one value; its failure is shared with all that were loaded with it. Boxed, or it would be a large part of the
+/// future of every field.
 pub async fn load_one<K>(
     loader: &RequestLoader,
     key: K,
@@ -414,7 +415,7 @@ where
     K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
     Loaders: Loader<K, Error = Error>,
 {
-    loader.load_one(key).await.map_err(to_graphql)
+    Box::pin(loader.load_one(key)).await.map_err(to_graphql)
 }
 
 /// Loads many values.
@@ -426,5 +427,6 @@ where
     K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
     Loaders: Loader<K, Error = Error>,
 {
-    loader.load_many(keys).await.map_err(to_graphql)
+    let loading = loader.load_many(keys);
+    Box::pin(loading).await.map_err(to_graphql)
 }

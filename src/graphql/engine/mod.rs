@@ -16,6 +16,7 @@ pub(in crate::graphql) mod loaders;
 pub(in crate::graphql) mod nullable;
 pub(in crate::graphql) mod parameters;
 pub(in crate::graphql) mod position;
+pub(in crate::graphql) mod quick;
 pub(in crate::graphql) mod scalar;
 pub(in crate::graphql) mod scans;
 pub(in crate::graphql) mod scope;

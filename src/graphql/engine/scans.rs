@@ -14,6 +14,7 @@ where
     W: FnOnce(&Db, &RefreshSettings) -> Result<T, Error> + Send + 'static,
 {
     let key = context.access()?.key_id;
-    let scanned = context.app()?.scan(key, work).await;
-    scanned.map_err(to_graphql)
+    // Boxed, because it is larger than most resolvers.
+    let scanning = Box::pin(context.app()?.scan(key, work));
+    scanning.await.map_err(to_graphql)
 }

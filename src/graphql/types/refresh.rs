@@ -12,6 +12,7 @@ use crate::graphql::engine::loaders::{
     RefreshById, SegmentById, SegmentByKey, SegmentsOfRefresh, Total, load_many, load_one,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
+use crate::graphql::engine::quick::Quick;
 use crate::graphql::engine::scalar::count;
 use crate::past::{
     Refresh, RefreshState, SegmentRefresh, Trigger, find_running_refresh, list_refreshes,
@@ -103,21 +104,47 @@ impl RefreshNode {
     ) -> async_graphql::Result<Vec<SegmentRefreshNode>> {
         let segments = load_one(context.loader()?, SegmentsOfRefresh(self.0.id)).await?;
         let segments = segments.unwrap_or_default();
-        Ok(segments.into_iter().map(SegmentRefreshNode).collect())
+        Ok(segments.into_iter().map(SegmentRefreshNode::of).collect())
     }
 }
 
 /// What one refresh did to one segment.
-pub struct SegmentRefreshNode(pub SegmentRefresh);
+pub struct SegmentRefreshNode {
+    of_segment: SegmentRefresh,
+    /// The refresh, where it was read too.
+    refresh: Option<Refresh>,
+}
+
+impl SegmentRefreshNode {
+    /// What a refresh did that was not read.
+    pub fn of(of_segment: SegmentRefresh) -> SegmentRefreshNode {
+        SegmentRefreshNode {
+            of_segment,
+            refresh: None,
+        }
+    }
+
+    /// What this refresh did.
+    pub fn by(refresh: Refresh, of_segment: SegmentRefresh) -> SegmentRefreshNode {
+        SegmentRefreshNode {
+            of_segment,
+            refresh: Some(refresh),
+        }
+    }
+}
 
 /// What one refresh did to one segment.
 #[Object(name = "SegmentRefresh")]
 impl SegmentRefreshNode {
     /// The refresh.
-    async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
+    async fn refresh(&self, context: &Context<'_>) -> Nullable<Quick<RefreshNode>> {
         nullable(async {
-            let refresh = load_one(context.loader()?, RefreshById(self.0.refresh_id)).await?;
-            Ok(refresh.map(RefreshNode))
+            let id = self.of_segment.refresh_id;
+            let refresh = match &self.refresh {
+                Some(refresh) => Some(refresh.clone()),
+                None => load_one(context.loader()?, RefreshById(id)).await?,
+            };
+            Ok(refresh.map(|refresh| Quick(RefreshNode(refresh))))
         })
         .await
     }
@@ -125,7 +152,8 @@ impl SegmentRefreshNode {
     /// The segment.
     async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
         nullable(async {
-            let segment = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
+            let segment =
+                load_one(context.loader()?, SegmentById(self.of_segment.segment_id)).await?;
             Ok(segment.map(SegmentNode))
         })
         .await
@@ -133,35 +161,35 @@ impl SegmentRefreshNode {
 
     /// Which version of the rule was evaluated.
     async fn definition_version(&self) -> i32 {
-        self.0.definition_version
+        self.of_segment.definition_version
     }
 
     /// How many members the segment had afterwards.
     async fn member_count(&self) -> i32 {
-        count(self.0.member_count)
+        count(self.of_segment.member_count)
     }
 
     /// How many the refresh itself found to have become members; `Segment.changes` counts what happened since the refresh
     /// before it too.
     async fn joined_count(&self) -> i32 {
-        count(self.0.joined)
+        count(self.of_segment.joined)
     }
 
     /// How many the refresh itself found to have left.
     async fn left_count(&self) -> i32 {
-        count(self.0.left)
+        count(self.of_segment.left)
     }
 
     /// How many seconds evaluating the conditions of the rule took, all parts of the audience together. A condition that
     /// several rules have counts for each. Null if the rule was not evaluated, or by an older version of the server.
     async fn evaluation_seconds(&self) -> Option<f64> {
-        let micros = self.0.evaluation_micros?;
+        let micros = self.of_segment.evaluation_micros?;
         Some(micros as f64 / 1e6)
     }
 
     /// Why the rule could not be evaluated; the members then stayed as they were.
     async fn problems(&self) -> Vec<RuleProblem> {
-        let problems = self.0.problems();
+        let problems = self.of_segment.problems();
         problems.into_iter().map(RuleProblem::from).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! How many subscribers have each status.
 
 use super::subscriber::SubscriberStatus;
-use crate::audience::status_count::{StatusCounts, count_everybody};
+use crate::audience::member_status::StatusCounts;
+use crate::audience::status_count::count_by_status;
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::scalar::count;
-use crate::graphql::engine::scans::run_scan;
 use async_graphql::{Context, Object, SimpleObject};
 
 /// How many subscribers have a status.
@@ -35,7 +37,8 @@ impl StatusCountQuery {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<StatusCount>> {
-        let counts = run_scan(context, |db, _| db.run_here(count_everybody)).await?;
-        Ok(list_counts(&counts))
+        let counts = context.app()?.db.run(count_by_status).await;
+        let counts = counts.map_err(to_graphql)?;
+        Ok(list_counts(&StatusCounts::of(&counts)))
     }
 }

@@ -6,23 +6,28 @@ use std::time::Duration;
 /// How often it is looked whether there is something to give back.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// So much more than after the last time is worth the work, in bytes.
-const WORTH: u64 = 16 << 20;
+/// So much more that is not used than after the last time is worth the work, in bytes.
+const WORTH: u64 = 8 << 20;
 
 /// Gives back for ever, where the allocator is one that has to be told.
 pub async fn run() {
-    let mut least = resident();
+    let mut least = unused();
     loop {
         tokio::time::sleep(PAUSE).await;
-        let now = resident();
+        let now = unused();
         least = least.min(now);
         if now > least + WORTH {
             // Walking through the heaps takes up to some milliseconds.
             let given = tokio::task::spawn_blocking(give_back).await;
-            least = resident();
+            least = unused();
             tracing::debug!(before = now, after = least, ?given, "gave memory back");
         }
     }
+}
+
+/// Returns how much of the memory that the process has is not taken by anything, in bytes; its code and stacks count too.
+fn unused() -> u64 {
+    resident().saturating_sub(taken())
 }
 
 /// Returns the memory that the process has, in bytes; 0 where the system does not tell.
@@ -31,6 +36,21 @@ fn resident() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kilobytes.unwrap_or_default() * 1_024
+}
+
+/// Returns how many bytes are allocated. From 4 GiB on they are counted from zero again.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "mallinfo has no safe form")]
+fn taken() -> u64 {
+    // SAFETY: it takes no pointer, and may be called at any time by any thread (mallinfo(3)). Its successor, which can count
+    // further, is not everywhere.
+    let info = unsafe { libc::mallinfo() };
+    u64::from(info.uordblks.cast_unsigned()) + u64::from(info.hblkhd.cast_unsigned())
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn taken() -> u64 {
+    0
 }
 
 /// Returns whether anything was given back.

@@ -1,6 +1,7 @@
-//! The loop of the scheduler: it sleeps, the steps of [`crate::refresh`] work.
+//! The loop of the scheduler: it sleeps, the steps of [`crate::refresh`] work. It tidies up too.
 
 use crate::app::App;
+use crate::audience::status_count::add_up;
 use crate::error::Error;
 use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
@@ -30,6 +31,7 @@ async fn step(app: &App) -> Duration {
     let done = tokio::task::spawn_blocking(move || {
         // What a dead server left must not look as if it were running.
         close_abandoned(&working.db)?;
+        working.db.run_here(add_up)?;
         // New segments first: somebody waits for them.
         let pending = refresh_pending(&working.db, &working.refresh)?;
         let daily = run_due(&working.db, &working.refresh)?;

@@ -87,7 +87,11 @@ fn a_pool_recovers_from_a_cut_at_once() {
             });
         }
     });
-    let count = || database.db.run_here(rollcall::audience::subscriber::count);
+    let count = || {
+        database
+            .db
+            .run_here(rollcall::audience::status_count::count_everybody)
+    };
     database.cut();
     let first = count();
     assert!(

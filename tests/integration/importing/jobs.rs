@@ -197,6 +197,44 @@ fn a_process_that_is_told_to_end_leaves_it_to_the_next() {
     );
 }
 
+/// The flags are there when the look begins, so that it is known where they are met.
+#[test]
+fn a_file_that_is_looked_at_is_no_reason_to_go_on() {
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), rows(2_000).as_bytes());
+    settings.is_stopping.store(true, Ordering::Relaxed);
+    assert!(try_run(app.db(), import.id, &settings, |_| {}).is_err());
+    settings.is_stopping.store(false, Ordering::Relaxed);
+    let now = || {
+        let import = app
+            .db()
+            .run_here(|connection| get(connection, import.id))
+            .expect("an import");
+        (
+            import.state(),
+            import.done_rows,
+            import.analysis().is_some(),
+        )
+    };
+    assert_eq!(now(), (ImportState::Running, 0, false));
+
+    app.database
+        .execute("UPDATE imports SET state = 'ready', cancel_requested = true");
+    let done = try_run(app.db(), import.id, &settings, |_| {}).expect("an import");
+    assert_eq!(done.expect("it ran").state(), ImportState::Cancelled);
+    assert_eq!(now(), (ImportState::Cancelled, 0, false));
+    assert_eq!(app.database.ask("SELECT count(*) FROM subscribers"), "0");
+
+    app.db()
+        .run_here(|connection| resume(connection, import.id))
+        .expect("an import");
+    let done = run_next(app.db(), &settings)
+        .expect("an import")
+        .expect("one waits");
+    assert_eq!(done.report().created, 2_000);
+}
+
 #[test]
 fn one_that_a_dead_process_left_is_cancelled_at_once() {
     let app = TestApp::at(NOW);

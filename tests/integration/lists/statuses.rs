@@ -107,7 +107,6 @@ fn counts_cost_more_than_an_object() {
             .unwrap_or_else(|| panic!("a cost: {answer}"))
     };
     for (dear, cheap) in [
-        ("{ statusCounts { count } }", "{ settings { timeZone } }"),
         (
             "{ groups(first: 1) { nodes { statusCounts { count } } } }",
             "{ groups(first: 1) { nodes { key } } }",

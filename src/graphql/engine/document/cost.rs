@@ -28,14 +28,13 @@ const JSON: u64 = 2;
 const MUTATION: u64 = 10;
 
 /// Fields that cost more than an object, with the argument that makes them so where there is one.
-const WEIGHTS: [(&str, &str, Option<&str>, u64); 27] = [
+const WEIGHTS: [(&str, &str, Option<&str>, u64); 26] = [
     ("Mutation", "refreshSegments", None, 1_000),
     ("Mutation", "createBulkAction", None, 500),
     ("Mutation", "copySegmentToGroup", None, 500),
     ("Query", "previewSegment", None, 500),
     ("Query", "subscribers", Some("filter"), 200),
     ("Query", "subscribers", Some("search"), 20),
-    ("Query", "statusCounts", None, 50),
     ("Query", "groups", Some("orderBy"), 20),
     ("Query", "segments", Some("orderBy"), 20),
     ("Query", "ruleEvents", None, 20),

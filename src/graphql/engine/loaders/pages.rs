@@ -4,11 +4,11 @@ use super::{Loaders, grouped, load_one};
 use crate::audience::definition::{Definition, count_definitions, list_definitions};
 use crate::audience::event::{self, Event, EventKey};
 use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
+use crate::audience::member_status::{self, StatusCounts};
 use crate::audience::membership::{find_group_members, find_segment_members};
 use crate::audience::narrowing::{self, Narrowing};
 use crate::audience::paged_list::Item;
 use crate::audience::paging::{Page, PageRequest};
-use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::permit_load;
@@ -94,13 +94,13 @@ load!(
 load!(
     /// How many members of a group have each status.
     scan GroupStatusCounts(i64) -> StatusCounts,
-    |connection, ids| status_count::count_groups(connection, &ids)
+    |connection, ids| member_status::count_groups(connection, &ids)
 );
 
 load!(
     /// How many members of a segment have each status.
     scan SegmentStatusCounts(i64) -> StatusCounts,
-    |connection, ids| status_count::count_segments(connection, &ids)
+    |connection, ids| member_status::count_segments(connection, &ids)
 );
 
 load!(
@@ -202,11 +202,8 @@ load!(
 );
 
 /// Returns how many bytes the rows of these pages may take. A page by itself is loaded whatever it takes.
-fn most_bytes(pages: &[Vec<i64>]) -> i64 {
-    match pages.len() {
-        ..=1 => i64::MAX,
-        _ => LARGEST_TOGETHER,
-    }
+fn most_bytes(pages: &[Vec<i64>]) -> Option<i64> {
+    (pages.len() > 1).then_some(LARGEST_TOGETHER)
 }
 
 /// Puts rows onto the pages that are made of their ids, and leaves out those that were deleted meanwhile. Returns no page

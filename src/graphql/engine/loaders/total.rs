@@ -3,7 +3,8 @@
 use super::pages::{DefinitionCount, ProblemCount, RefreshCount};
 use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
 use crate::audience::narrowing::Narrowing;
-use crate::audience::subscriber;
+use crate::audience::status_count::count_everybody;
+use crate::audience::subscriber::count_within;
 use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
@@ -80,9 +81,10 @@ impl Total {
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
-                Total::Subscribers(narrowing) => {
-                    subscriber::count_within(connection, narrowing.emails().as_ref())?
-                }
+                Total::Subscribers(narrowing) => match narrowing.emails() {
+                    Some(emails) => count_within(connection, &emails)?,
+                    None => count_everybody(connection)?,
+                },
                 // The others are known or have loaders.
                 _ => 0,
             })

@@ -33,6 +33,7 @@ use crate::graphql::engine::loaders::{
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::position::write_position;
+use crate::graphql::engine::quick::Quick;
 use crate::graphql::engine::scalar::count;
 use crate::past::{SegmentState, check_past};
 use crate::refresh::{Daily, next_run};
@@ -380,7 +381,7 @@ impl SegmentNode {
         context: &Context<'_>,
         #[graphql(desc = "The other segment or the group.")] with: MembershipTarget,
     ) -> async_graphql::Result<SegmentOverlap> {
-        let (kind, other) = with.find(context).await?;
+        let (kind, other) = Box::pin(with.find(context)).await?;
         let id = self.0.id;
         let loader = context.loader()?;
         let overlap = match kind {
@@ -392,10 +393,14 @@ impl SegmentNode {
     }
 
     /// What the last refresh did to this segment; null before the first.
-    async fn last_refresh(&self, context: &Context<'_>) -> Nullable<SegmentRefreshNode> {
+    async fn last_refresh(&self, context: &Context<'_>) -> Nullable<Quick<SegmentRefreshNode>> {
         nullable(async {
             let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
-            Ok(last.map(|(_, of_segment)| SegmentRefreshNode(of_segment)))
+            Ok(
+                last.map(|(refresh, of_segment)| {
+                    Quick(SegmentRefreshNode::by(refresh, of_segment))
+                }),
+            )
         })
         .await
     }

@@ -23,6 +23,7 @@ use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{
     GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, Total, TotalsOf, load_one,
 };
+use crate::graphql::engine::quick::{Items, Quick};
 use crate::graphql::engine::scalar::Date;
 use crate::graphql::types::subscriber::status_change::{
     StatusChangeConnection, page_of_status_changes,
@@ -167,24 +168,24 @@ impl SubscriberNode {
     }
 
     /// The values of custom fields that the subscriber has, by key.
-    async fn custom_fields(&self) -> Vec<CustomFieldValue> {
-        let values = self.0.custom.as_object();
-        values
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| CustomFieldValue {
-                key: key.clone().into(),
-                value: Document(value.clone()),
-            })
-            .collect()
+    async fn custom_fields(&self) -> Items<Quick<CustomFieldValue>> {
+        let Value::Object(values) = self.0.custom.read() else {
+            return Items(Vec::new());
+        };
+        let values = values.into_iter().map(|(key, value)| CustomFieldValue {
+            key: key.into(),
+            value: Document(value),
+        });
+        Items(values.map(Quick).collect())
     }
 
     /// The value of one custom field, or null if the subscriber has none.
     async fn custom_field(
         &self,
         #[graphql(desc = "The key of the custom field.")] key: String,
-    ) -> Option<Document<&Value>> {
-        self.0.custom.get(&key).map(Document)
+    ) -> Option<Document<Value>> {
+        let mut custom = self.0.custom.read();
+        custom.get_mut(&key).map(|value| Document(value.take()))
     }
 
     /// The groups the subscriber was put into, by key.
@@ -195,7 +196,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
-    ) -> async_graphql::Result<SubscriberGroupConnection> {
+    ) -> async_graphql::Result<Quick<SubscriberGroupConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
         let groups = load_one(context.loader()?, GroupsOf(self.0.id)).await?;
         let groups = groups.unwrap_or_default();
@@ -204,10 +205,8 @@ impl SubscriberNode {
             node: super::group::GroupNode(group),
             added_at,
         });
-        Ok(SubscriberGroupConnection::new(
-            edges,
-            Total::Known(groups.len()),
-        ))
+        let total = Total::Known(groups.len());
+        Ok(Quick(SubscriberGroupConnection::new(edges, total)))
     }
 
     /// The segments the subscriber belongs to because their rules say so, by key.
@@ -218,7 +217,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
-    ) -> async_graphql::Result<SubscriberSegmentConnection> {
+    ) -> async_graphql::Result<Quick<SubscriberSegmentConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
         let segments = load_one(context.loader()?, SegmentsOf(self.0.id)).await?;
         let segments = segments.unwrap_or_default();
@@ -231,15 +230,13 @@ impl SubscriberNode {
             },
             node: SegmentNode(segment),
         });
-        Ok(SubscriberSegmentConnection::new(
-            edges,
-            Total::Known(segments.len()),
-        ))
+        let total = Total::Known(segments.len());
+        Ok(Quick(SubscriberSegmentConnection::new(edges, total)))
     }
 
     /// Every membership in a group or a segment: groups first, each kind by key.
     async fn memberships(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Membership>> {
-        memberships_of(context, &self.0).await
+        Box::pin(memberships_of(context, &self.0)).await
     }
 
     /// Whether the subscriber is a member of that group or segment.
@@ -248,7 +245,7 @@ impl SubscriberNode {
         context: &Context<'_>,
         #[graphql(desc = "The group or segment.")] of: MembershipTarget,
     ) -> async_graphql::Result<bool> {
-        is_member(context, self.0.id, of).await
+        Box::pin(is_member(context, self.0.id, of)).await
     }
 
     /// When the subscriber joined segments and left them, newest first, as far back as changes are kept.
@@ -280,7 +277,8 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<StatusChangeConnection> {
         let request = page(first, after, last, before).read("Subscriber.statusHistory")?;
-        page_of_status_changes(context.loader()?, self.0.id, request).await
+        let listing = page_of_status_changes(context.loader()?, self.0.id, request);
+        Box::pin(listing).await
     }
 
     /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
@@ -301,7 +299,7 @@ impl SubscriberNode {
             rule_json,
             now,
         };
-        explain_for(context, self.0.id, arguments).await
+        Box::pin(explain_for(context, self.0.id, arguments)).await
     }
 
     /// What the subscriber did, newest first.
@@ -314,7 +312,8 @@ impl SubscriberNode {
         #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
-        page_of_events(context, self.0.id, name, page(first, after, last, before)).await
+        let arguments = page(first, after, last, before);
+        Box::pin(page_of_events(context, self.0.id, name, arguments)).await
     }
 
     /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments

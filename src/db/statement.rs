@@ -1,0 +1,85 @@
+//! Statements of our own text that a connection keeps prepared.
+//!
+//! diesel has a [`sql_query`](diesel::sql_query) planned anew whenever it is run, because it cannot know how many texts there
+//! are. What runs again and again is planned once with this.
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_dsl::RunQueryDsl;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Untyped};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+/// A statement with the values of its parameters.
+pub struct Statement<'t, V> {
+    text: Cow<'t, str>,
+    values: V,
+}
+
+/// Begins a statement of that text, whose parameters `$1`, `$2` and so on are bound next. A connection keeps every text, so
+/// there must be few different ones.
+pub fn statement<'t>(text: impl Into<Cow<'t, str>>) -> Statement<'t, ()> {
+    Statement {
+        text: text.into(),
+        values: (),
+    }
+}
+
+/// Values of parameters, and that of the next one.
+pub struct Bound<V, T, U> {
+    before: V,
+    value: U,
+    sql_type: PhantomData<T>,
+}
+
+impl<'t, V> Statement<'t, V> {
+    /// Binds the value of the next parameter.
+    pub fn bind<T, U>(self, value: U) -> Statement<'t, Bound<V, T, U>> {
+        Statement {
+            text: self.text,
+            values: Bound {
+                before: self.values,
+                value,
+                sql_type: PhantomData,
+            },
+        }
+    }
+}
+
+impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Statement<'_, V> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // diesel writes the name of a parameter where it is bound. In a comment that does no harm, and the text may use them
+        // in any order.
+        out.push_sql("/* ");
+        self.values.walk_ast(out.reborrow())?;
+        out.push_sql("*/ ");
+        out.push_sql(&self.text);
+        Ok(())
+    }
+}
+
+impl<V: QueryFragment<Pg>, T, U: ToSql<T, Pg>> QueryFragment<Pg> for Bound<V, T, U>
+where
+    Pg: HasSqlType<T>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.before.walk_ast(out.reborrow())?;
+        out.push_bind_param::<T, U>(&self.value)?;
+        out.push_sql(" ");
+        Ok(())
+    }
+}
+
+impl<V> QueryId for Statement<'_, V> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<V> Query for Statement<'_, V> {
+    type SqlType = Untyped;
+}
+
+impl<V, C> RunQueryDsl<C> for Statement<'_, V> {}

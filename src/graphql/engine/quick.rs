@@ -1,0 +1,175 @@
+//! Objects and lists whose fields are asked as soon as they are met.
+//!
+//! async-graphql makes a future for every field of every object, gathers them and drives all of them as one. Most fields
+//! have their value at hand: here each is polled once when it is made, and only those that wait for something are kept and
+//! driven together. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is done here.
+
+use super::error_paths::remember_path;
+use async_graphql::futures_util::future::try_join_all;
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::registry::Registry;
+use async_graphql::resolver_utils::resolve_container;
+use async_graphql::{
+    ContainerType, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+};
+use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+/// An object, as in the schema without this.
+pub struct Quick<T>(pub T);
+
+/// A list, as a [`Vec`] is in the schema.
+pub struct Items<T>(pub Vec<T>);
+
+/// A value that is resolved.
+type Resolving<'r> = Pin<Box<dyn Future<Output = ServerResult<Value>> + Send + 'r>>;
+
+impl<T: ContainerType> OutputType for Quick<T> {
+    fn type_name() -> Cow<'static, str> {
+        <T as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <T as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let set = &context.item.node;
+        let mut fields = Vec::with_capacity(set.items.len());
+        // Fields that are asked for twice are merged there, and conditions on other types decided.
+        if !list_fields::<T>(context, set, &mut fields) || has_one_twice(&fields) {
+            return resolve_container(context, &self.0).await;
+        }
+        let asked = fields.iter().map(|field| ask(context, &self.0, field));
+        let values = ask_all(asked).await?;
+        let names = fields.iter().map(|field| name_of(field).clone());
+        Ok(Value::Object(names.zip(values).collect()))
+    }
+}
+
+impl<T: OutputType> OutputType for Items<T> {
+    fn type_name() -> Cow<'static, str> {
+        <Vec<T> as OutputType>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        <Vec<T> as OutputType>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Vec<T> as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let items = self.0.iter().enumerate();
+        let asked = items.map(|(place, item)| ask_item(context, field, place, item));
+        Ok(Value::List(ask_all(asked).await?))
+    }
+}
+
+fn name_of(field: &Positioned<Field>) -> &Name {
+    &field.node.response_key().node
+}
+
+/// Lists the fields that are selected of a type, through fragments. Returns false if a fragment is on another type.
+fn list_fields<'s, T: OutputType>(
+    context: &ContextSelectionSet<'s>,
+    set: &'s SelectionSet,
+    fields: &mut Vec<&'s Positioned<Field>>,
+) -> bool {
+    set.items.iter().all(|selection| {
+        let (condition, set) = match &selection.node {
+            Selection::Field(field) => {
+                fields.push(field);
+                return true;
+            }
+            Selection::InlineFragment(fragment) => (
+                fragment.node.type_condition.as_ref(),
+                &fragment.node.selection_set,
+            ),
+            Selection::FragmentSpread(spread) => {
+                let fragments = &context.query_env.fragments;
+                let Some(fragment) = fragments.get(&spread.node.fragment_name.node) else {
+                    return false;
+                };
+                (
+                    Some(&fragment.node.type_condition),
+                    &fragment.node.selection_set,
+                )
+            }
+        };
+        condition.is_none_or(|condition| *condition.node.on.node == *T::type_name())
+            && list_fields::<T>(context, &set.node, fields)
+    })
+}
+
+fn has_one_twice(fields: &[&Positioned<Field>]) -> bool {
+    let mut rest = fields;
+    while let Some((field, others)) = rest.split_first() {
+        if others.iter().any(|other| name_of(other) == name_of(field)) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+fn ask<'r, T: ContainerType>(
+    context: &'r ContextSelectionSet<'r>,
+    object: &'r T,
+    field: &'r Positioned<Field>,
+) -> Resolving<'r> {
+    Box::pin(async move {
+        if field.node.name.node == "__typename" {
+            return Ok(Value::String(T::type_name().into_owned()));
+        }
+        let context = context.with_field(field);
+        let value = object.resolve_field(&context).await;
+        Ok(value.map_err(remember_path)?.unwrap_or_default())
+    })
+}
+
+fn ask_item<'r, T: OutputType>(
+    context: &'r ContextSelectionSet<'r>,
+    field: &'r Positioned<Field>,
+    place: usize,
+    item: &'r T,
+) -> Resolving<'r> {
+    Box::pin(async move {
+        let context = context.with_index(place);
+        let value = item.resolve(&context, field).await;
+        value.map_err(|error| remember_path(context.set_error_path(error)))
+    })
+}
+
+/// Polls each once, and drives together what is not ready then.
+async fn ask_all<'r>(
+    asked: impl ExactSizeIterator<Item = Resolving<'r>>,
+) -> ServerResult<Vec<Value>> {
+    let mut values = Vec::with_capacity(asked.len());
+    let mut waiting = Vec::new();
+    for mut value in asked {
+        match poll_fn(|context| Poll::Ready(value.as_mut().poll(context))).await {
+            Poll::Ready(ready) => values.push(ready?),
+            Poll::Pending => {
+                waiting.push((values.len(), value));
+                values.push(Value::Null);
+            }
+        }
+    }
+    let (places, waiting): (Vec<usize>, Vec<Resolving<'r>>) = waiting.into_iter().unzip();
+    for (place, value) in places.into_iter().zip(try_join_all(waiting).await?) {
+        values[place] = value;
+    }
+    Ok(values)
+}

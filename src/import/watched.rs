@@ -1,0 +1,59 @@
+//! Rows that stop coming when their import is asked to stop.
+
+use super::file::rows::Row;
+use super::file::table::RowSource;
+use super::run::ImportSettings;
+use crate::db::Db;
+use crate::db::schema::imports;
+use crate::error::Error;
+use diesel::prelude::*;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long an import goes on after somebody has asked it to stop, at the most.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// The rows of a file that is looked at, before batches ask between them.
+pub(super) struct Watched<'w> {
+    /// The rows.
+    pub rows: &'w mut dyn RowSource,
+    /// Where is written down that an import is asked to stop.
+    pub db: &'w Db,
+    /// The import.
+    pub import_id: i64,
+    /// How it is run.
+    pub settings: &'w ImportSettings,
+    /// When was asked last.
+    pub asked_at: Option<Instant>,
+}
+
+impl RowSource for Watched<'_> {
+    /// # Errors
+    /// [`Error::Abandoned`] if somebody has asked the import to stop; [`Error::Unavailable`] if the process is about to end;
+    /// those of the file.
+    fn next(&mut self) -> Result<Option<Row>, Error> {
+        if self.asked_at.is_none_or(|at| at.elapsed() >= EVERY) {
+            self.ask()?;
+            self.asked_at = Some(Instant::now());
+        }
+        self.rows.next()
+    }
+}
+
+impl Watched<'_> {
+    fn ask(&self) -> Result<(), Error> {
+        if self.settings.is_stopping.load(Ordering::Relaxed) {
+            let message = "the process ends; the import is taken up again";
+            return Err(Error::Unavailable(message.to_owned()));
+        }
+        let is_asked: Option<bool> = self.db.run_here(|connection| {
+            let import = imports::table.find(self.import_id);
+            let asked = import.select(imports::cancel_requested);
+            Ok(asked.first(connection).optional()?)
+        })?;
+        match is_asked {
+            Some(false) => Ok(()),
+            _ => Err(Error::Abandoned),
+        }
+    }
+}
