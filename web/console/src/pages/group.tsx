@@ -5,6 +5,8 @@ import { download } from '../api/download';
 import { describeError, describeUserErrors } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
+import { Badge } from '../ui/badge';
+import { TagsField } from '../ui/combobox-lazy';
 import { Dialog } from '../ui/dialog';
 import { formatNumber, people } from '../ui/format';
 import { Icon } from '../ui/icon';
@@ -20,7 +22,7 @@ import { PeopleTable } from './members';
 const groupQuery = graphql(`
   query Group($key: String!, $search: String, $first: Int!, $after: String) {
     group(key: $key) {
-      id key name description memberCount version
+      id key name description tags memberCount version
       usedBy { id key name }
       members(search: $search, first: $first, after: $after) {
         totalCount
@@ -47,6 +49,10 @@ const deleteMutation = graphql(`
   mutation DeleteGroup($input: DeleteGroupInput!) { deleteGroup(input: $input) { deletedId userErrors { path message hint code } } }
 `);
 
+const updateMutation = graphql(`
+  mutation UpdateGroup($input: UpdateGroupInput!) { updateGroup(input: $input) { group { id version } userErrors { path message hint code } } }
+`);
+
 type Group = NonNullable<ResultOf<typeof groupQuery>['group']>;
 
 export function GroupPage({ groupKey }: { groupKey: string }) {
@@ -71,6 +77,7 @@ export function GroupPage({ groupKey }: { groupKey: string }) {
       title={group.name}
       parent={{ href: '/groups', label: 'Groups' }}
       lead={<p>{group.description ?? `${people(group.memberCount)}, chosen by hand.`}</p>}
+      badges={group.tags.map((tag) => <Badge key={tag}>{tag}</Badge>)}
       actions={<GroupActions group={group} canWrite={canWrite} onChanged={() => again({ requestPolicy: 'network-only' })} />}
     >
       {group.usedBy.length > 0 && (
@@ -97,6 +104,7 @@ function GroupActions({ group, canWrite, onChanged }: { group: Group; canWrite: 
   const client = useClient();
   const [, navigate] = useLocation();
   const [isAdding, setAdding] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const [isDeleting, setDeleting] = useState(false);
   const save = async () => {
     const wrong = await download(`/export/group/${encodeURIComponent(group.key)}`, `${group.key}.csv`);
@@ -113,11 +121,13 @@ function GroupActions({ group, canWrite, onChanged }: { group: Group; canWrite: 
     <>
       <Menu label="More" name="More actions">
         <button type="button" onClick={() => void save()}><Icon name="import" /> Export as CSV</button>
+        {canWrite && <button type="button" onClick={() => setEditing(true)}><Icon name="edit" /> Edit name, description and tags</button>}
         {canWrite && <Link href={`/imports/new?group=${group.key}`}>Import a file into the group</Link>}
         {canWrite && <button type="button" className="danger" onClick={() => setDeleting(true)}><Icon name="bin" /> Delete the group</button>}
       </Menu>
       {canWrite && <button type="button" className="primary" onClick={() => setAdding(true)}>Add people</button>}
       {isAdding && <AddPeople group={group} onClose={() => setAdding(false)} onChanged={onChanged} />}
+      {isEditing && <EditDialog group={group} onClose={() => setEditing(false)} onChanged={onChanged} />}
       {isDeleting && (
         <Dialog title={`Delete the group “${group.name}”?`} onClose={() => setDeleting(false)}>
           <p>Its {people(group.memberCount)} stay; only the group is deleted.</p>
@@ -125,6 +135,35 @@ function GroupActions({ group, canWrite, onChanged }: { group: Group; canWrite: 
         </Dialog>
       )}
     </>
+  );
+}
+
+function EditDialog({ group, onClose, onChanged }: { group: Group; onClose(): void; onChanged(): void }) {
+  const client = useClient();
+  const [name, setName] = useState(group.name);
+  const [description, setDescription] = useState(group.description ?? '');
+  const [tags, setTags] = useState(group.tags);
+  const [wrong, setWrong] = useState<string | null>(null);
+  const save = async () => {
+    const input = { id: group.id, ifVersion: group.version, name: name.trim(), description: description.trim() || null, tags };
+    const { data, error } = await client.mutation(updateMutation, { input }).toPromise();
+    const problem = error ? describeError(error) : describeUserErrors(data?.updateGroup.userErrors);
+    setWrong(problem);
+    if (problem !== null) return;
+    toast('The group was saved');
+    onChanged();
+    onClose();
+  };
+  return (
+    <Dialog title={`Edit ${group.name}`} onClose={onClose}>
+      <form className="form" onSubmit={(event) => { event.preventDefault(); void save(); }}>
+        <label className="field">Name<input required value={name} onChange={(event) => setName(event.target.value)} /></label>
+        <label className="field">Description<textarea rows={2} value={description} onChange={(event) => setDescription(event.target.value)} /></label>
+        <div className="field">Tags<TagsField label="Tags" values={tags} suggestions={[]} placeholder="Add a tag" onChange={setTags} /></div>
+        {wrong && <Notice kind="error" title="The group was not saved"><p className="lines">{wrong}</p></Notice>}
+        <div className="actions end"><button type="button" onClick={onClose}>Cancel</button><button type="submit" className="primary">Save</button></div>
+      </form>
+    </Dialog>
   );
 }
 

@@ -20,7 +20,7 @@ import { SegmentRule } from './segment-rule';
 const segmentQuery = graphql(`
   query Segment($key: String!) {
     segment(key: $key) {
-      id key name description summary state mode version archivedAt memberCount nextRefreshAt
+      id key name description tags summary state mode version archivedAt memberCount nextRefreshAt
       problems { path message hint }
       lastRefresh { joinedCount leftCount evaluationSeconds refresh { id asOf } }
       usedBy { id key name }
@@ -60,7 +60,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
     <Page
       title={segment.name}
       parent={{ href: '/segments', label: 'Segments' }}
-      badges={<>{segment.archivedAt ? <Badge>Archived</Badge> : <StateBadge state={segment.state} />}<Badge>{words(segment.mode)}</Badge></>}
+      badges={<>{segment.archivedAt ? <Badge>Archived</Badge> : <StateBadge state={segment.state} />}<Badge>{words(segment.mode)}</Badge>{segment.tags.map((tag) => <Badge key={tag}>{tag}</Badge>)}</>}
       lead={<><p className="summary">{segment.summary ?? 'The rule of this segment has problems.'}</p>{segment.description && <p>{segment.description}</p>}</>}
       actions={canWrite && <SegmentActions segment={segment} onChanged={changed} />}
     >
