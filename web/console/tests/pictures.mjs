@@ -13,6 +13,12 @@ for (const [name, path, act] of await listScreens(origin)) {
   await page.goto(`${origin}/console${path}`);
   await settle(page);
   if (act) await act(page);
+  if (name === 'editor') {
+    // A change that is not saved, so that the picture shows who would leave.
+    await page.getByRole('spinbutton', { name: 'Measure: value' }).fill('4');
+    await page.getByText('would leave').waitFor();
+    await page.locator('[data-testid=total][data-current=true]').waitFor();
+  }
   await settle(page);
   await page.screenshot({ path: `${folder}/console-${shown[name]}.png` });
 }
