@@ -20,7 +20,7 @@ struct Stage {
 
 impl Stage {
     /// Returns nothing where npm, Chromium or the console is missing, which is then said.
-    fn with(command: &str, settings: &[&str]) -> Option<Stage> {
+    fn with(command: &str, base_path: &str) -> Option<Stage> {
         let scripts = Workshop::of_console()?;
         let is_there = |path: &str| Path::new(path).exists();
         let named = std::env::var("CHROMIUM").is_ok_and(|path| is_there(&path));
@@ -31,9 +31,14 @@ impl Stage {
         let server = Server::spawn(
             rollcall(&[command, "--listen", "127.0.0.1:0"])
                 .args(["--database-url", &database.url])
-                .args(settings),
+                .args(
+                    (!base_path.is_empty())
+                        .then_some(["--base-path", base_path])
+                        .into_iter()
+                        .flatten(),
+                ),
         );
-        let page = ureq::get(format!("http://{}/console/", server.address))
+        let page = ureq::get(format!("http://{}{base_path}/console/", server.address))
             .call()
             .expect("the console answers")
             .body_mut()
@@ -97,7 +102,7 @@ fn the_console_keeps_to_its_size() {
 
 #[test]
 fn every_screen_is_accessible_and_loads_nothing_from_other_hosts() {
-    let Some(stage) = Stage::with("demo", &[]) else {
+    let Some(stage) = Stage::with("demo", "") else {
         return;
     };
     stage.play("screens", &[]).succeeded();
@@ -105,7 +110,7 @@ fn every_screen_is_accessible_and_loads_nothing_from_other_hosts() {
 
 #[test]
 fn the_keyboard_alone_makes_a_segment_and_reads_reasons() {
-    let Some(stage) = Stage::with("demo", &["--base-path", "/crm"]) else {
+    let Some(stage) = Stage::with("demo", "/crm") else {
         return;
     };
     stage.play("walk", &["/crm"]).succeeded();
@@ -113,7 +118,7 @@ fn the_keyboard_alone_makes_a_segment_and_reads_reasons() {
 
 #[test]
 fn editing_survives_reloads_and_the_changes_of_others() {
-    let Some(stage) = Stage::with("demo", &[]) else {
+    let Some(stage) = Stage::with("demo", "") else {
         return;
     };
     stage.play("editing", &[]).succeeded();
@@ -121,7 +126,7 @@ fn editing_survives_reloads_and_the_changes_of_others() {
 
 #[test]
 fn a_key_signs_in_and_out() {
-    let Some(stage) = Stage::with("serve", &[]) else {
+    let Some(stage) = Stage::with("serve", "") else {
         return;
     };
     stage.play("signing-in", &[]).succeeded();
@@ -131,7 +136,7 @@ fn a_key_signs_in_and_out() {
 #[test]
 #[ignore = "it writes the pictures of the documentation"]
 fn pictures_of_the_documentation() {
-    let stage = Stage::with("demo", &[]).expect("Chromium and the console");
+    let stage = Stage::with("demo", "").expect("Chromium and the console");
     let folder = std::env::var("ROLLCALL_PICTURES").expect("a folder in ROLLCALL_PICTURES");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let folder = folder.to_str().expect("a path in UTF-8");

@@ -58,6 +58,24 @@ export async function settle(page) {
   }
 }
 
+/** How long a count may take on a busy machine, in milliseconds. */
+const PATIENCE = 30_000;
+
+/** Waits until the preview shows this number for the present rule. On a busy machine counting may need its button. */
+export async function expectTotal(page, text) {
+  const total = page.locator('[data-testid=total]');
+  const count = page.getByRole('button', { name: 'Count', exact: true });
+  const deadline = performance.now() + PATIENCE;
+  let seen;
+  while (performance.now() < deadline) {
+    seen = [await total.textContent(), await total.getAttribute('data-current')];
+    if (seen[0] === text && seen[1] === 'true') return;
+    if (await count.isVisible()) await count.press('Enter').catch(() => {});
+    await page.waitForTimeout(50);
+  }
+  throw new Error(`expected the count ${text}, found ${seen}`);
+}
+
 /** Asks the API. */
 export async function ask(origin, query, variables = {}) {
   const response = await fetch(`${origin}/graphql`, {

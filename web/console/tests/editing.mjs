@@ -1,13 +1,13 @@
 // Drafts, conflicts, moving cards, the JSON view and problems in the rule editor, and typing fast.
 import assert from 'node:assert/strict';
-import { ask, launch, openPage, settle } from './browser.mjs';
+import { ask, expectTotal, launch, openPage, settle } from './browser.mjs';
 
 const origin = process.argv[2];
 const faults = [];
 const browser = await launch();
 const page = await openPage(browser, { origin }, faults);
 const edit = `${origin}/console/segments/lapsed-buyers/edit`;
-const total = (text) => page.locator(`[data-testid=total][data-current=true]:text-is("${text}")`).waitFor({ timeout: 15_000 });
+const total = (text) => expectTotal(page, text);
 const words = () => page.locator('.card.leaf .words').allTextContents();
 
 async function step(name, act) {
@@ -96,12 +96,15 @@ await step('the JSON view changes the rule, and problems stand at their card', a
 });
 
 await step('one request runs at a time, and older ones are aborted', async () => {
-  let running = 0;
+  const running = new Set();
   let most = 0;
   const isPreview = (request) => request.postData()?.includes('query PreviewSegment') ?? false;
-  page.on('request', (request) => isPreview(request) && (most = Math.max(most, ++running)));
-  page.on('requestfinished', (request) => isPreview(request) && --running);
-  page.on('requestfailed', (request) => isPreview(request) && --running);
+  page.on('request', (request) => {
+    if (isPreview(request)) running.add(request);
+    most = Math.max(most, running.size);
+  });
+  page.on('requestfinished', (request) => running.delete(request));
+  page.on('requestfailed', (request) => running.delete(request));
   await page.locator('button.card-title').first().click();
   const value = page.getByRole('spinbutton', { name: 'Measure: value' });
   for (let count = 1; count <= 30; count += 1) {
@@ -110,7 +113,7 @@ await step('one request runs at a time, and older ones are aborted', async () =>
     await page.waitForTimeout(count % 5 === 0 ? 380 : 40);
   }
   await value.fill('3');
-  await page.waitForFunction(() => document.querySelector('[data-testid=total]').dataset.current === 'true');
+  await expectTotal(page, '353');
   assert.equal(most, 1);
   await page.getByRole('button', { name: 'Discard changes' }).click();
 });

@@ -2,7 +2,7 @@
 // step, save it, and read why one person is in it and another is not. The server has the data of the demo; a second argument
 // is its base path.
 import assert from 'node:assert/strict';
-import { launch, openPage, settle } from './browser.mjs';
+import { expectTotal, launch, openPage, settle } from './browser.mjs';
 
 const [origin, base = ''] = process.argv.slice(2);
 const faults = [];
@@ -20,10 +20,6 @@ async function tabTo(role, name, backwards = false) {
   assert.fail(`Tab never comes to the ${role} "${name}"`);
 }
 
-async function expectTotal(text) {
-  await page.locator(`[data-testid=total][data-current=true]:text-is("${text}")`).waitFor({ timeout: 15_000 });
-}
-
 await page.goto(`${origin}${base}/console/`);
 await settle(page);
 
@@ -33,16 +29,16 @@ await tabTo('link', 'New segment');
 await keyboard.press('Enter');
 await tabTo('textbox', 'Name');
 await keyboard.type('Bought twice, not lately');
-await expectTotal('2,357');
+await expectTotal(page, '2,357');
 
 await tabTo('button', 'Add the first condition');
 await keyboard.press('Enter');
 await keyboard.type('did “purchase');
 await keyboard.press('Enter');
-await expectTotal('2,357');
+await expectTotal(page, '2,357');
 await tabTo('combobox', 'Measure');
 await keyboard.type('number of t');
-await expectTotal('1,152');
+await expectTotal(page, '1,152');
 
 await tabTo('button', 'Add a condition');
 await keyboard.press('Enter');
@@ -55,13 +51,13 @@ await keyboard.press('Control+a');
 await keyboard.type('90');
 await tabTo('combobox', 'Match or do not match', true);
 await keyboard.type('do not');
-await expectTotal('853');
+await expectTotal(page, '853');
 
 // Undo and redo by keys, on a card.
 await keyboard.press('Control+z');
 await page.locator('[data-testid=total][data-current=true]:not(:text-is("853"))').waitFor();
 await keyboard.press('Control+Shift+z');
-await expectTotal('853');
+await expectTotal(page, '853');
 
 await tabTo('button', 'Save');
 await keyboard.press('Enter');
