@@ -1,7 +1,6 @@
 //! Lists of subscribers that are narrowed to a status and to those whose address begins with a text.
 //!
-//! The ids that a narrowing leaves are gathered in one statement, whatever number of lists it is for, and the lists are
-//! cut out of bitmaps.
+//! One statement gathers the ids that fit, whatever number of lists they are for. Pages are cut out of bitmaps.
 
 use super::block::BLOCK_IDS;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
@@ -18,7 +17,7 @@ use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Whom a list of subscribers is narrowed to; everybody by default.
+/// Which subscribers a list is narrowed to; all of them by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Narrowing {
     /// How the address begins, in the form in which addresses are stored.
@@ -42,7 +41,7 @@ impl Narrowing {
         Ok(Narrowing { prefix, status })
     }
 
-    /// Whether nobody is left out.
+    /// Whether no subscriber is left out.
     pub fn is_everybody(&self) -> bool {
         *self == Narrowing::default()
     }
@@ -54,7 +53,7 @@ impl Narrowing {
         Some((prefix, successor(prefix)))
     }
 
-    /// Keeps of each set those whom the narrowing leaves.
+    /// Keeps of each set the subscribers that fit.
     ///
     /// # Errors
     /// Those of the database.
@@ -111,7 +110,7 @@ impl Narrowing {
     }
 }
 
-/// Whom a narrowing leaves.
+/// Which subscribers fit a narrowing.
 enum Left {
     These(IdSet),
     NotThese(IdSet),
@@ -166,7 +165,7 @@ fn successor(prefix: &str) -> Option<String> {
     None
 }
 
-/// Finds a page of the members of each of these segments whom a narrowing leaves: their ids.
+/// Finds a page of the ids of the members of each of these segments that fit a narrowing.
 ///
 /// # Errors
 /// Those of the database.
@@ -187,7 +186,7 @@ pub fn find_segment_members(
     Ok(pages)
 }
 
-/// Finds a page of the members of each of these groups whom a narrowing leaves: their ids, and when each was added.
+/// Finds a page of the members of each of these groups that fit a narrowing: their ids, and when each was added.
 ///
 /// # Errors
 /// Those of the database.
@@ -222,7 +221,7 @@ fn count_pages(
     Ok(counted.collect())
 }
 
-/// Loads those members of groups whom a narrowing leaves. If it leaves few, only these are looked up.
+/// Loads the members of groups that fit a narrowing. If few subscribers fit, only those are looked up.
 fn load_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],

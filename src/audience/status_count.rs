@@ -1,22 +1,48 @@
-//! How many subscribers there are, by status: kept by triggers, so that nobody has to count them.
+//! How many subscribers have each status: of everybody, of groups and of segments.
 
+use super::id_set::{IdSet, SETS_AT_A_TIME};
+use super::narrowing::put;
 use crate::db::statement;
 use crate::error::Error;
 use crate::rule::Status;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
-use std::collections::BTreeMap;
+use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
+use std::collections::HashMap;
 
-/// From how many rows on the changes are added up: reading so many takes no time worth mentioning.
+/// From how many rows on the changes of counts are added up: reading so many takes no time worth mentioning.
 const MANY: i64 = 500;
 /// How many are added up at once.
 const AT_ONCE: i64 = 100_000;
 
-/// Returns how many subscribers have each status; those that nobody has are left out.
+/// Counts by status, in the order of [`Status::ALL`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatusCounts([i64; Status::ALL.len()]);
+
+impl StatusCounts {
+    /// Lists every status with its count.
+    pub fn list(&self) -> impl Iterator<Item = (Status, i64)> {
+        Status::ALL.into_iter().zip(self.0)
+    }
+
+    /// Returns the sum of all counts.
+    pub fn total(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
+    /// Adds to the count of a status, given by its name in the database.
+    fn add(&mut self, status: &str, count: i64) {
+        let mut known = Status::ALL.into_iter().zip(&mut self.0);
+        if let Some((_, of_status)) = known.find(|(known, _)| known.as_str() == status) {
+            *of_status += count;
+        }
+    }
+}
+
+/// Counts all subscribers: from what triggers keep, so that nobody has to be read.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_by_status(connection: &mut PgConnection) -> Result<BTreeMap<Status, i64>, Error> {
+pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Error> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
@@ -25,24 +51,18 @@ pub fn count_by_status(connection: &mut PgConnection) -> Result<BTreeMap<Status,
         count: i64,
     }
     let rows: Vec<Row> = statement(
-        "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status HAVING sum(count) <> 0",
+        "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status",
     )
     .load(connection)?;
-    let rows = rows.into_iter();
-    Ok(rows
-        .filter_map(|row| Some((Status::parse(&row.status)?, row.count)))
-        .collect())
+    let mut counts = StatusCounts::default();
+    for row in rows {
+        counts.add(&row.status, row.count);
+    }
+    Ok(counts)
 }
 
-/// Returns how many subscribers there are.
-///
-/// # Errors
-/// Those of the database.
-pub fn count_everybody(connection: &mut PgConnection) -> Result<i64, Error> {
-    Ok(count_by_status(connection)?.into_values().sum())
-}
-
-/// Adds the changes up, if they are many. Several servers may do this at the same time, beside statements that count.
+/// Adds up what statements have changed of the counts of all subscribers, if there is much. Several servers may do this at
+/// the same time, beside statements that count.
 ///
 /// # Errors
 /// Those of the database.
@@ -60,4 +80,95 @@ pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
     .bind::<BigInt, _>(AT_ONCE)
     .execute(connection)?;
     Ok(())
+}
+
+/// Counts the members of each of these groups.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_groups(
+    connection: &mut PgConnection,
+    group_ids: &[i64],
+) -> Result<HashMap<i64, StatusCounts>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        group_id: i64,
+        #[diesel(sql_type = Text)]
+        status: String,
+        #[diesel(sql_type = BigInt)]
+        members: i64,
+    }
+    let rows: Vec<Row> = statement(
+        "SELECT m.group_id, coalesce(s.status, 'subscribed') AS status, count(*) AS members \
+         FROM group_memberships m LEFT JOIN subscribers s ON s.id = m.subscriber_id AND s.status <> 'subscribed' \
+         WHERE m.group_id = ANY($1) GROUP BY 1, 2",
+    )
+    .bind::<Array<BigInt>, _>(group_ids)
+    .load(connection)?;
+    let mut counts: HashMap<i64, StatusCounts> = HashMap::new();
+    for row in rows {
+        let of_group = counts.entry(row.group_id).or_default();
+        of_group.add(&row.status, row.members);
+    }
+    Ok(counts)
+}
+
+/// Counts the members of each of these segments. The usual status is what is left when the others are counted, so that
+/// only those are read.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_segments(
+    connection: &mut PgConnection,
+    segment_ids: &[i64],
+) -> Result<HashMap<i64, StatusCounts>, Error> {
+    // Statuses and members are of one moment.
+    let snapshot = connection.build_transaction();
+    snapshot.repeatable_read().read_only().run(|connection| {
+        let others = load_others(connection)?;
+        let mut counts = HashMap::new();
+        for ids in segment_ids.chunks(SETS_AT_A_TIME) {
+            for (id, members) in IdSet::of_segments(connection, ids)? {
+                counts.insert(id, count_members(&members, &others));
+            }
+        }
+        Ok(counts)
+    })
+}
+
+fn count_members(members: &IdSet, others: &HashMap<String, IdSet>) -> StatusCounts {
+    let mut counts = StatusCounts::default();
+    let mut left = members.count() as i64;
+    for (status, ids) in others {
+        let count = members.count_common(ids) as i64;
+        counts.add(status, count);
+        left -= count;
+    }
+    counts.add(Status::Subscribed.as_str(), left);
+    counts
+}
+
+/// Loads the subscribers with another status than the usual one, by status.
+fn load_others(connection: &mut PgConnection) -> Result<HashMap<String, IdSet>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        status: String,
+        #[diesel(sql_type = Integer)]
+        block: i32,
+        #[diesel(sql_type = Array<SmallInt>)]
+        offsets: Vec<i16>,
+    }
+    let rows: Vec<Row> = statement(
+        "SELECT status, (id >> 13)::integer AS block, array_agg((id & 8191)::smallint) AS offsets \
+         FROM subscribers WHERE status <> 'subscribed' GROUP BY 1, 2",
+    )
+    .load(connection)?;
+    let mut others: HashMap<String, IdSet> = HashMap::new();
+    for row in rows {
+        let ids = others.entry(row.status).or_default();
+        put(ids, row.block, &row.offsets);
+    }
+    Ok(others)
 }

@@ -243,11 +243,11 @@ pub fn list_page(
     )
 }
 
-/// Returns how many subscribers there are with an address from the first text to before the second.
+/// Returns how many subscribers have an address in a range, as [`list_page`] takes it.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_within(
+pub fn count_in_range(
     connection: &mut PgConnection,
     (start, end): &(&str, Option<String>),
 ) -> Result<i64, Error> {

@@ -62,8 +62,8 @@ pub fn members_as_of(
     found.remove(&segment_id).unwrap_or(Ok(IdSet::default()))
 }
 
-/// Finds a page of the members of each of these segments as of a moment whom a narrowing leaves now, and how many they
-/// are in all.
+/// Finds a page of the members of each of these segments as of a moment that fit a narrowing now, and how many they are
+/// in all.
 ///
 /// # Errors
 /// As [`count_members_as_of`].

@@ -70,7 +70,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
         "Mutation" => &[Scope::Write],
         "Query" if field == "apiKeys" => &[Scope::Admin],
-        // Whoever asks may know who they are.
+        // Every client may know its own scopes.
         "Query" if field == "viewer" => &[],
         "Viewer" if field == "apiKey" => &[Scope::Admin],
         "Viewer" | "Session" => &[],

@@ -1,8 +1,7 @@
 //! How many subscribers have each status.
 
 use super::subscriber::SubscriberStatus;
-use crate::audience::member_status::StatusCounts;
-use crate::audience::status_count::count_by_status;
+use crate::audience::status_count::{StatusCounts, count_everybody};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::scalar::count;
@@ -37,8 +36,7 @@ impl StatusCountQuery {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<StatusCount>> {
-        let counts = context.app()?.db.run(count_by_status).await;
-        let counts = counts.map_err(to_graphql)?;
-        Ok(list_counts(&StatusCounts::of(&counts)))
+        let counts = context.app()?.db.run(count_everybody).await;
+        Ok(list_counts(&counts.map_err(to_graphql)?))
     }
 }

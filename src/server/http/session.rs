@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 /// What signing in takes off the budget of a key.
 const SIGN_IN_COST: u32 = 100;
 
-/// Says that nobody has to sign in.
+/// Says that the server takes no sessions.
 const OPEN: &str = "this server has no API keys and needs no session; make a key first with `rollcall key create NAME --scope read`";
 
 /// Adds the routes of sessions.

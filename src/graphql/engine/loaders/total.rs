@@ -4,7 +4,7 @@ use super::pages::{DefinitionCount, ProblemCount, RefreshCount};
 use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
 use crate::audience::narrowing::Narrowing;
 use crate::audience::status_count::count_everybody;
-use crate::audience::subscriber::count_within;
+use crate::audience::subscriber;
 use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
@@ -18,7 +18,7 @@ use diesel::prelude::*;
 pub enum Total {
     /// Known already.
     Known(usize),
-    /// All subscribers, or those whom a narrowing by the address leaves.
+    /// All subscribers, or those whose address fits a narrowing.
     Subscribers(Narrowing),
     /// The versions of the rule of a segment.
     Definitions(i64),
@@ -82,8 +82,8 @@ impl Total {
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
                 Total::Subscribers(narrowing) => match narrowing.emails() {
-                    Some(emails) => count_within(connection, &emails)?,
-                    None => count_everybody(connection)?,
+                    Some(range) => subscriber::count_in_range(connection, &range)?,
+                    None => count_everybody(connection)?.total(),
                 },
                 // The others are known or have loaders.
                 _ => 0,

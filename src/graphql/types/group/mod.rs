@@ -91,7 +91,7 @@ impl GroupNode {
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
-    /// The members, or those whom a search and a status let pass.
+    /// The members, or those that a search and a status let pass.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a status and an order"

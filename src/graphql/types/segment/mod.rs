@@ -276,8 +276,8 @@ impl SegmentNode {
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
-    /// The members now, or as of a moment; those of them whom a search and a status let pass now. Those who were deleted
-    /// since are not listed, nor in `totalCount`; an error if the moment is in the future or longer ago than changes are
+    /// The members now, or as of a moment. `search` and `status` are about the subscribers as they are now. Subscribers who were
+    /// deleted since are not listed, nor in `totalCount`. An error if the moment is in the future or longer ago than changes are
     /// kept.
     #[expect(
         clippy::too_many_arguments,
