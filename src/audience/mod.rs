@@ -22,7 +22,6 @@ pub mod import_trace;
 pub mod key;
 pub mod member_count;
 pub mod member_lock;
-pub mod member_status;
 pub mod membership;
 mod mentioned;
 pub mod named_list;

@@ -4,11 +4,11 @@ use super::{Loaders, grouped, load_one};
 use crate::audience::definition::{Definition, count_definitions, list_definitions};
 use crate::audience::event::{self, Event, EventKey};
 use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
-use crate::audience::member_status::{self, StatusCounts};
 use crate::audience::membership::{find_group_members, find_segment_members};
 use crate::audience::narrowing::{self, Narrowing};
 use crate::audience::paged_list::Item;
 use crate::audience::paging::{Page, PageRequest};
+use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::permit_load;
@@ -94,13 +94,13 @@ load!(
 load!(
     /// How many members of a group have each status.
     scan GroupStatusCounts(i64) -> StatusCounts,
-    |connection, ids| member_status::count_groups(connection, &ids)
+    |connection, ids| status_count::count_groups(connection, &ids)
 );
 
 load!(
     /// How many members of a segment have each status.
     scan SegmentStatusCounts(i64) -> StatusCounts,
-    |connection, ids| member_status::count_segments(connection, &ids)
+    |connection, ids| status_count::count_segments(connection, &ids)
 );
 
 load!(
