@@ -1,8 +1,8 @@
-//! Builds GraphiQL, so that the binary carries it and `/graphiql` needs no network.
+//! Builds the pages, so that the binary carries them and needs no network: the console and GraphiQL.
 //!
-//! With npm, the sources in `web/graphiql` are built into `$OUT_DIR/graphiql`; the checkout is only read. Without npm,
-//! without a network or after any other failure, the page `web/graphiql/fallback.html` takes that place and a warning
-//! says why: a build never fails because of GraphiQL, unless `ROLLCALL_GRAPHIQL=bundle` asks for that.
+//! With npm, the workspace in `web` is built into `$OUT_DIR/console` and `$OUT_DIR/graphiql`; the checkout is only read.
+//! Without npm, without a network or after any other failure, the pages `fallback.html` take their places and a warning
+//! says why: a build never fails because of the pages, unless `ROLLCALL_GRAPHIQL=bundle` asks for that.
 
 use std::{
     env,
@@ -17,18 +17,32 @@ use std::{
 };
 
 /// Where the sources are, from the package's root.
-const SOURCES: &str = "web/graphiql";
+const SOURCES: &str = "web";
 
-/// What the build takes from there. Named one by one, so that a developer's `node_modules` never counts as a change.
-const PARTS: [&str; 8] = [
+/// The pages. Each is a workspace there and a folder in `$OUT_DIR`.
+const SITES: [&str; 2] = ["console", "graphiql"];
+
+/// What npm needs of the workspace.
+const WORKSPACE: [&str; 5] = [
     "package.json",
     "package-lock.json",
     ".npmrc",
-    "vite.config.js",
-    "index.html",
-    "src",
-    "examples",
-    FALLBACK,
+    "console/package.json",
+    "graphiql/package.json",
+];
+
+/// What Vite needs of the pages. Named one by one, so that a developer's `node_modules` never counts as a change.
+const PARTS: [&str; 10] = [
+    "console/vite.config.js",
+    "console/index.html",
+    "console/src",
+    "console/fallback.html",
+    "console/tsconfig.json",
+    "graphiql/vite.config.js",
+    "graphiql/index.html",
+    "graphiql/src",
+    "graphiql/examples",
+    "graphiql/fallback.html",
 ];
 
 /// The page for builds without npm.
@@ -44,35 +58,35 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=ROLLCALL_GRAPHIQL");
-    for part in PARTS {
+    for part in WORKSPACE.iter().chain(&PARTS) {
         println!("cargo::rerun-if-changed={SOURCES}/{part}");
     }
     // The migrations are embedded by a macro, which cannot say so itself.
     println!("cargo::rerun-if-changed=migrations");
 
-    match provide_graphiql() {
-        Ok(kind) => println!("cargo::rustc-env=ROLLCALL_GRAPHIQL_KIND={kind}"),
-        Err(error) => println!("cargo::error=GraphiQL: {error}"),
+    match provide_pages() {
+        Ok(kind) => println!("cargo::rustc-env=ROLLCALL_PAGES_KIND={kind}"),
+        Err(error) => println!("cargo::error=The pages: {error}"),
     }
 }
 
-/// Fills `$OUT_DIR/graphiql` and says with what.
-fn provide_graphiql() -> Result<&'static str> {
+/// Fills the folders of the pages in `$OUT_DIR` and says with what.
+fn provide_pages() -> Result<&'static str> {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let site = out_dir.join("graphiql");
     let asked_for = env::var("ROLLCALL_GRAPHIQL").unwrap_or_default();
     let warning = match asked_for.as_str() {
-        "" | "bundle" => match build_bundle(&out_dir.join("graphiql-build"), &site) {
+        "" | "bundle" => match build_bundle(&out_dir.join("web-build"), &out_dir) {
             Ok(()) => return Ok("bundle"),
             Err(error) if asked_for == "bundle" => return Err(error),
             Err(error) => format!(
-                "{error}. /graphiql will be the plain fall-back page. For the whole GraphiQL, have Node.js 20.19 or \
-                 newer with npm and access to a package registry, and build with ROLLCALL_GRAPHIQL=bundle"
+                "{error}. /console/ and /graphiql will be plain fall-back pages. For the console and the whole \
+                 GraphiQL, have Node.js 20.19 or newer with npm and access to a package registry, and build with \
+                 ROLLCALL_GRAPHIQL=bundle"
             ),
         },
         "fallback" => {
-            "/graphiql will be the plain fall-back page, as ROLLCALL_GRAPHIQL=fallback asks. \
-                       Unset it to have the whole GraphiQL"
+            "/console/ and /graphiql will be plain fall-back pages, as ROLLCALL_GRAPHIQL=fallback asks. \
+             Unset it to have the console and the whole GraphiQL"
                 .to_owned()
         }
         other => {
@@ -82,34 +96,42 @@ fn provide_graphiql() -> Result<&'static str> {
             .into());
         }
     };
-    write_fallback(&site)?;
-    println!("cargo::warning=GraphiQL: {warning}.");
+    for site in SITES {
+        write_fallback(site, &out_dir.join(site))?;
+    }
+    println!("cargo::warning=The pages: {warning}.");
     Ok("fallback")
 }
 
 // --- The bundle ---
 
-/// Builds the bundle in `workshop` and leaves the result in `site`.
-fn build_bundle(workshop: &Path, site: &Path) -> Result<()> {
+/// Builds the bundles in `workshop` and leaves the results in the folders of `out_dir`.
+fn build_bundle(workshop: &Path, out_dir: &Path) -> Result<()> {
     let deadline = Instant::now() + TIME_LIMIT;
     let sources = Path::new(SOURCES);
-    fs::create_dir_all(workshop)?;
-    for part in PARTS {
-        remove(&workshop.join(part))?;
-        copy(&sources.join(part), &workshop.join(part))?;
+    for part in WORKSPACE.iter().chain(&PARTS) {
+        let to = workshop.join(part);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        remove(&to)?;
+        copy(&sources.join(part), &to)?;
     }
 
     // Packages stay from one build to the next: changing an example must not need the network.
     let stamp = workshop.join("installed-lock.json");
     let lock = fs::read(sources.join("package-lock.json"))?;
-    if fs::read(&stamp).is_ok_and(|installed| installed == lock)
-        && run_vite(workshop, site, deadline).is_ok()
-    {
+    let run_all = || {
+        SITES
+            .iter()
+            .try_for_each(|site| run_vite(&workshop.join(site), &out_dir.join(site), deadline))
+    };
+    if fs::read(&stamp).is_ok_and(|installed| installed == lock) && run_all().is_ok() {
         return Ok(());
     }
     remove(&stamp)?;
     run_npm(workshop, deadline)?;
-    run_vite(workshop, site, deadline)?;
+    run_all()?;
     fs::write(stamp, lock)?;
     Ok(())
 }
@@ -120,6 +142,7 @@ fn run_npm(workshop: &Path, deadline: Instant) -> Result<()> {
     npm.args([
         "ci",
         "--ignore-scripts",
+        "--omit=dev",
         "--include=optional",
         "--prefer-offline",
     ])
@@ -140,11 +163,11 @@ fn run_npm(workshop: &Path, deadline: Instant) -> Result<()> {
 }
 
 /// Builds the installed sources into `site`.
-fn run_vite(workshop: &Path, site: &Path, deadline: Instant) -> Result<()> {
+fn run_vite(sources: &Path, site: &Path, deadline: Instant) -> Result<()> {
     // Vite is started without npm and its shell between, so that stopping it at the time limit stops it.
     let mut vite = Command::new("node");
     vite.args([
-        "node_modules/vite/bin/vite.js",
+        "../node_modules/vite/bin/vite.js",
         "build",
         "--emptyOutDir",
         "--logLevel=warn",
@@ -152,7 +175,7 @@ fn run_vite(workshop: &Path, site: &Path, deadline: Instant) -> Result<()> {
     ])
     .arg(site)
     .env("NODE_ENV", "production");
-    run(&mut vite, workshop, deadline)?;
+    run(&mut vite, sources, deadline)?;
     if site.join("index.html").is_file() {
         Ok(())
     } else {
@@ -210,13 +233,18 @@ fn run(command: &mut Command, workshop: &Path, deadline: Instant) -> Result<()> 
 
 // --- The fall-back page ---
 
-/// Puts the fall-back page into `site`, with the examples in it and with its script as a file of its own.
-fn write_fallback(site: &Path) -> Result<()> {
+/// Puts a fall-back page into its folder. That of GraphiQL gets the examples, and its script as a file of its own.
+fn write_fallback(name: &str, site: &Path) -> Result<()> {
     const EXAMPLES: &str = r#"<script id="examples" type="application/json">[]</script>"#;
     const OPENING: &str = "<script>\n";
     const CLOSING: &str = "</script>";
 
-    let page = fs::read_to_string(Path::new(SOURCES).join(FALLBACK))?;
+    let page = fs::read_to_string(Path::new(SOURCES).join(name).join(FALLBACK))?;
+    remove(site)?;
+    fs::create_dir_all(site.join("assets"))?;
+    if name == "console" {
+        return Ok(fs::write(site.join("index.html"), page)?);
+    }
     let incomplete = || format!("{FALLBACK} has no script, or no place for the examples");
     let (head, rest) = page.split_once(OPENING).ok_or_else(incomplete)?;
     let (script, tail) = rest.split_once(CLOSING).ok_or_else(incomplete)?;
@@ -229,8 +257,6 @@ fn write_fallback(site: &Path) -> Result<()> {
     script.hash(&mut hasher);
     let asset = format!("assets/fallback-{:016x}.js", hasher.finish());
 
-    remove(site)?;
-    fs::create_dir_all(site.join("assets"))?;
     fs::write(site.join(&asset), script)?;
     fs::write(
         site.join("index.html"),
@@ -242,7 +268,7 @@ fn write_fallback(site: &Path) -> Result<()> {
 /// The examples as `[{"name":…,"query":…}]`, in the order of their files' names.
 fn examples_json() -> Result<String> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(Path::new(SOURCES).join("examples"))? {
+    for entry in fs::read_dir(Path::new(SOURCES).join("graphiql/examples"))? {
         let path = entry?.path();
         if path
             .extension()

@@ -15,7 +15,7 @@
 //!
 //! The chapters in `docs/` say how to use Rollcall, one chapter a file. The links lead there from `target/doc`.
 //!
-//! - [Tour](../../../docs/tour.md)
+//! - [Tour](../../../docs/tour.md) and [console](../../../docs/console.md)
 //! - [Rules](../../../docs/rules.md)
 //! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
 //! - [History and live](../../../docs/history.md)

@@ -124,11 +124,12 @@ pub fn serve(
     });
     let base_path = settings.listen.base_path();
     let served = actix_web::rt::System::new().block_on(server::serve(app, settings, |address| {
+        println!("Console   http://{address}{base_path}/console/");
         println!("GraphiQL  http://{address}{base_path}/graphiql");
         println!("GraphQL   http://{address}{base_path}/graphql");
         if graphiql::kind() == graphiql::Kind::Fallback {
             println!(
-                "          (the simple explorer: GraphiQL itself is built where npm is installed)"
+                "          (without the console and with a simple explorer: npm was missing when this program was built)"
             );
         }
         println!("Ctrl-C stops the server.");

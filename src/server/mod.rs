@@ -187,6 +187,7 @@ fn answer_connections(
         .configure(http::export::configure)
         .configure(http::upload::configure)
         .configure(http::session::configure)
+        .configure(|config| http::console::configure(config, &base_path))
         .configure(|config| http::graphiql::configure(config, &base_path));
     let app = WebApp::new()
         .wrap(middleware::Compress::default())

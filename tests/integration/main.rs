@@ -11,6 +11,7 @@ mod coercion;
 mod conflicts;
 mod connections;
 mod consent;
+mod console;
 mod converting;
 mod copying;
 mod database;

@@ -10,13 +10,14 @@ use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
-use crate::db::schema::{events, subscribers};
+use crate::db::schema::{events, refreshes, subscribers};
 use crate::error::Error;
 use crate::import::{EventImport, SubscriberImport, import_events, import_subscribers};
-use crate::refresh::refresh_pending;
+use crate::past::history::Trigger;
+use crate::refresh::{Selection, refresh, refresh_pending};
 use crate::rule::CustomType;
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -26,6 +27,9 @@ const EVENTS: &str = include_str!("events.csv");
 
 /// The day after the data ends.
 const START: &str = "1998-07-01T09:00:00Z";
+
+/// How many weeks before that the demo begins: segments are refreshed weekly from then on.
+const WEEKS: i64 = 26;
 
 /// The group that holds everybody of the sample.
 const SAMPLE_GROUP: &str = "cdnow-sample";
@@ -74,16 +78,29 @@ pub fn run(
 /// Loads what is missing of the sample; each step can be cut off and done again.
 fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<()> {
     let has_strangers: bool = db.run_here(|connection| {
-        let strangers =
-            subscribers::table.filter(subscribers::email.not_like("cdnow-%@example.com"));
-        Ok(diesel::select(diesel::dsl::exists(strangers)).get_result(connection)?)
+        let ours = subscribers::table.filter(subscribers::email.like("cdnow-%@example.com"));
+        let has_ours: bool = diesel::select(diesel::dsl::exists(ours)).get_result(connection)?;
+        let anyone = subscribers::table.select(subscribers::id);
+        let has_anyone: bool =
+            diesel::select(diesel::dsl::exists(anyone)).get_result(connection)?;
+        // People who were added to those of the demo do not matter.
+        Ok(has_anyone && !has_ours)
     })?;
     if has_strangers {
         bail!(
             "this database has subscribers who are not of the demo; run the demo without DATABASE_URL and --data-dir, or serve this one with `rollcall serve`"
         );
     }
-    let now = clock.now();
+    let is_refreshed: bool = db.run_here(|connection| {
+        let any = refreshes::table.select(refreshes::id);
+        Ok(diesel::select(diesel::dsl::exists(any)).get_result(connection)?)
+    })?;
+    // The first start begins in the past, so that there is a history to look at.
+    let began = if is_refreshed {
+        clock.now()
+    } else {
+        clock.now() - Duration::weeks(WEEKS)
+    };
     let has_events: bool = db.run_here(|connection| {
         Ok(
             diesel::select(diesel::dsl::exists(events::table.select(events::id)))
@@ -100,13 +117,36 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
             ],
             ..SubscriberImport::default()
         };
-        import_subscribers(db, SUBSCRIBERS.as_bytes(), &options, now, |_| {})?;
-        import_events(db, EVENTS.as_bytes(), &EventImport::default(), now, |_| {})?;
+        import_subscribers(db, SUBSCRIBERS.as_bytes(), &options, began, |_| {})?;
+        import_events(
+            db,
+            EVENTS.as_bytes(),
+            &EventImport::default(),
+            began,
+            |_| {},
+        )?;
         db.run_here(event::analyze)?;
     }
-    make_groups(db, now)?;
-    make_segments(db, now)?;
+    make_groups(db, began)?;
+    make_segments(db, began)?;
+    if !is_refreshed {
+        refresh_weekly(db, schedule, began)?;
+    }
     refresh_pending(db, &schedule.refresh(clock.clone()))?;
+    Ok(())
+}
+
+/// Refreshes all segments once a week from this moment on until the demo's start.
+fn refresh_weekly(db: &Db, schedule: &ScheduleSettings, began: DateTime<Utc>) -> Result<(), Error> {
+    for week in 0..=WEEKS {
+        let clock = Clock::standing_at(began + Duration::weeks(week));
+        refresh(
+            db,
+            &Selection::All,
+            Trigger::Daily,
+            &schedule.refresh(clock),
+        )?;
+    }
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 //! `build.rs` puts either the whole GraphiQL or a plain page that needs no package into `$OUT_DIR/graphiql`.
 //! Both are an index page and files under `assets/` whose names carry a hash of their content.
 
+use super::site::{BasePath, FOREVER, get_or_head, serve};
 use actix_web::{
-    HttpResponse, Route, guard,
+    HttpResponse,
     http::header,
     middleware::DefaultHeaders,
-    web::{self, Bytes, ServiceConfig},
+    web::{self, ServiceConfig},
 };
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
 use std::borrow::Cow;
 
 /// Where GraphiQL is. `web/graphiql/vite.config.js` has the same path in it.
@@ -22,9 +23,6 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; wo
      style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The content of an asset never changes: another content has another name.
-const FOREVER: &str = "public, max-age=31536000, immutable";
-
 /// Everything else may be kept, but is asked for each time.
 const ASK_EACH_TIME: &str = "no-cache";
 
@@ -32,25 +30,22 @@ const ASK_EACH_TIME: &str = "no-cache";
 #[folder = "$OUT_DIR/graphiql"]
 struct Site;
 
-/// What `/graphiql` is in this binary.
+/// What `/graphiql` and `/console/` are in this binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The whole GraphiQL.
+    /// The console and the whole GraphiQL.
     Bundle,
-    /// A plain page: there was no npm when Rollcall was built.
+    /// Plain pages: there was no npm when Rollcall was built.
     Fallback,
 }
 
-/// Says which GraphiQL this binary was built with.
+/// Says which pages this binary was built with.
 pub fn kind() -> Kind {
-    match env!("ROLLCALL_GRAPHIQL_KIND") {
+    match env!("ROLLCALL_PAGES_KIND") {
         "bundle" => Kind::Bundle,
         _ => Kind::Fallback,
     }
 }
-
-/// The path below which everything is served.
-struct BasePath(String);
 
 /// Adds `/graphiql` and what the page loads to an application, whose paths begin with a base path, which may be empty.
 pub fn configure(config: &mut ServiceConfig, base_path: &str) {
@@ -70,28 +65,18 @@ pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     );
 }
 
-fn get_or_head() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
-/// The place of the page in which its scripts find the base path.
-const PLACE: &str = r#"<meta name="rollcall-base" content="">"#;
-
 /// How the built page names its assets: by whole paths, or from where it is.
 const ASSETS: [&str; 2] = ["\"/graphiql/assets/", "\"./assets/"];
 
 /// Answers with the page, which is told the base path.
 async fn index(base_path: web::Data<BasePath>) -> HttpResponse {
-    let BasePath(base_path) = &**base_path;
     let mut file = Site::get("index.html");
     if let Some(file) = &mut file {
-        let mut page = String::from_utf8_lossy(&file.data).into_owned();
+        let mut page = base_path.write_into(&String::from_utf8_lossy(&file.data));
         for assets in ASSETS {
-            page = page.replace(assets, &format!("\"{base_path}{PATH}/assets/"));
+            page = page.replace(assets, &format!("\"{}{PATH}/assets/", base_path.0));
         }
-        // A base path holds no character that would have to be escaped.
-        let place = PLACE.replace("content=\"\"", &format!("content=\"{base_path}\""));
-        file.data = Cow::Owned(page.replace(PLACE, &place).into_bytes());
+        file.data = Cow::Owned(page.into_bytes());
     }
     serve(file, ASK_EACH_TIME)
 }
@@ -110,73 +95,18 @@ async fn file(path: web::Path<String>) -> HttpResponse {
     }
 }
 
-fn serve(file: Option<EmbeddedFile>, cache_control: &str) -> HttpResponse {
-    let Some(file) = file else {
-        return HttpResponse::NotFound()
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .finish();
-    };
-    let mut content_type = file.metadata.mimetype().to_owned();
-    if content_type.starts_with("text/") {
-        content_type.push_str("; charset=utf-8");
-    }
-    let body = match file.data {
-        Cow::Borrowed(content) => Bytes::from_static(content),
-        Cow::Owned(content) => Bytes::from(content),
-    };
-    HttpResponse::Ok()
-        .content_type(content_type)
-        .insert_header((header::CACHE_CONTROL, cache_control))
-        .body(body)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::site::trial::{self, Answer};
     use super::*;
-    use actix_web::{
-        App,
-        http::{
-            Method, StatusCode,
-            header::{HeaderMap, HeaderName},
-        },
-        rt::System,
-        test as actix,
-    };
-
-    struct Answer {
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Bytes,
-    }
-
-    impl Answer {
-        /// A header's value, empty where it is missing.
-        fn header(&self, name: HeaderName) -> &str {
-            self.headers
-                .get(name)
-                .map_or("", |value| value.to_str().unwrap())
-        }
-    }
+    use actix_web::http::{Method, StatusCode};
 
     fn ask(method: Method, path: &str) -> Answer {
         ask_below("", method, path)
     }
 
     fn ask_below(base_path: &str, method: Method, path: &str) -> Answer {
-        System::new().block_on(async {
-            let scope = web::scope(base_path).configure(|config| configure(config, base_path));
-            let app = actix::init_service(App::new().service(scope)).await;
-            let request = actix::TestRequest::with_uri(path)
-                .method(method)
-                .to_request();
-            let response = actix::call_service(&app, request).await;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Answer {
-                status,
-                headers,
-                body: actix::read_body(response).await,
-            }
-        })
+        trial::ask(configure, base_path, method, path, "")
     }
 
     fn get(path: &str) -> Answer {

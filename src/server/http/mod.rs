@@ -1,10 +1,12 @@
 //! HTTP: the routes, and what stands behind each.
 
 pub(in crate::server) mod answer;
+pub(in crate::server) mod console;
 pub(in crate::server) mod export;
 pub mod graphiql;
 pub(in crate::server) mod media_type;
 pub(in crate::server) mod respond;
 pub(in crate::server) mod routes;
 pub(in crate::server) mod session;
+mod site;
 pub(in crate::server) mod upload;

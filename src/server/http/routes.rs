@@ -81,7 +81,7 @@ pub fn configure(config: &mut ServiceConfig) {
 async fn show_home(state: web::Data<State>) -> HttpResponse {
     let base_path = &state.settings.base_path;
     HttpResponse::Found()
-        .insert_header((header::LOCATION, format!("{base_path}/graphiql")))
+        .insert_header((header::LOCATION, format!("{base_path}/console/")))
         .finish()
 }
 

@@ -134,6 +134,7 @@ tested! {
     readme: "README.md", Demo;
     index: "docs/README.md", Empty;
     tour: "docs/tour.md", Demo;
+    console: "docs/console.md", Small;
     rules: "docs/rules.md", Small;
     import: "docs/import.md", Small;
     export: "docs/export.md", Small;

@@ -1,5 +1,5 @@
-//! Tools that others wrote, for tests: the npm packages of `tests/clients` and the Python packages of its
-//! `requirements.txt`. They are installed once into cargo's target directory and kept there for as long as the lock
+//! Tools that others wrote, for tests: the npm packages of `tests/clients`, the Python packages of its
+//! `requirements.txt`, and the npm packages of `web` with those that only its tests need. They are installed once into cargo's target directory and kept there for as long as the lock
 //! files stay the same; every test works in a copy of `tests/clients` of its own.
 
 use super::process::{Finished, run_within};
@@ -44,8 +44,12 @@ enum Absent {
     Broken(String),
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+    root().join("tests/clients")
 }
 
 /// Returns where the packages are, or nothing where they cannot be had, which is then said.
@@ -59,7 +63,7 @@ fn provide(
     let installed = installed.get_or_init(|| {
         let mut wanted = name.to_owned();
         for lock in locks {
-            wanted += &fs::read_to_string(sources().join(lock)).expect("a lock file");
+            wanted += &fs::read_to_string(root().join(lock)).expect("a lock file");
         }
         match look_for_tool().and_then(|()| install_once(name, &wanted, install)) {
             Ok(installed) => Some(installed),
@@ -68,13 +72,11 @@ fn provide(
                     std::env::var("ROLLCALL_CLIENTS").is_ok_and(|value| value == "required");
                 assert!(!required, "ROLLCALL_CLIENTS=required, but {reason}");
                 // Not by a macro, whose text is kept from whoever runs the tests while they succeed.
-                let line = format!(
-                    "\n*** NOT TESTED: what needs the {name} packages of tests/clients; {reason}\n"
-                );
+                let line = format!("\n*** NOT TESTED: what needs the {name} packages; {reason}\n");
                 let _ = std::io::stderr().write_all(line.as_bytes());
                 None
             }
-            Err(Absent::Broken(reason)) => panic!("the {name} packages of tests/clients: {reason}"),
+            Err(Absent::Broken(reason)) => panic!("the {name} packages: {reason}"),
         }
     });
     installed.as_ref().map(|installed| installed.dir.as_path())
@@ -150,31 +152,65 @@ fn look_for(tool: &str, script: [&str; 2], wanted: &str) -> Result<(), Absent> {
     }
 }
 
+fn look_for_node() -> Result<(), Absent> {
+    let script = "process.exit(parseInt(process.versions.node) < 20 ? 3 : 0)";
+    look_for("node", ["-e", script], "Node.js, 20 or newer, with npm")
+}
+
+/// Copies these files into a directory and installs what they name.
+fn install_npm(from: &Path, files: &[&str], dir: &Path) -> Result<(), Absent> {
+    for name in files {
+        let to = dir.join(name);
+        fs::create_dir_all(to.parent().expect("a directory")).expect("a directory");
+        fs::copy(from.join(name), to).expect("a copy");
+    }
+    install_step(
+        Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--prefer-offline"])
+            .args(["--no-audit", "--no-fund", "--no-progress"])
+            .args(["--no-update-notifier", "--loglevel=error"])
+            .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"])
+            .current_dir(dir),
+    )
+}
+
 fn npm_packages() -> Option<&'static Path> {
     static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
-    let look_for_node = || {
-        let script = "process.exit(parseInt(process.versions.node) < 20 ? 3 : 0)";
-        look_for("node", ["-e", script], "Node.js, 20 or newer, with npm")
-    };
-    let install = |dir: &Path| {
-        for name in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(sources().join(name), dir.join(name)).expect("a copy");
-        }
-        install_step(
-            Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--prefer-offline"])
-                .args(["--no-audit", "--no-fund", "--no-progress"])
-                .args(["--no-update-notifier", "--loglevel=error"])
-                .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"])
-                .current_dir(dir),
-        )
-    };
     provide(
         &INSTALLED,
         "npm",
         look_for_node,
-        install,
-        &["package.json", "package-lock.json"],
+        |dir| {
+            install_npm(
+                &sources(),
+                &["package.json", "package-lock.json", ".npmrc"],
+                dir,
+            )
+        },
+        &[
+            "tests/clients/package.json",
+            "tests/clients/package-lock.json",
+        ],
+    )
+}
+
+/// What npm needs of the workspace of the pages.
+const WEB_FILES: [&str; 5] = [
+    "package.json",
+    "package-lock.json",
+    ".npmrc",
+    "console/package.json",
+    "graphiql/package.json",
+];
+
+fn web_packages() -> Option<&'static Path> {
+    static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+    provide(
+        &INSTALLED,
+        "web",
+        look_for_node,
+        |dir| install_npm(&root().join("web"), &WEB_FILES, dir),
+        &["web/package.json", "web/package-lock.json"],
     )
 }
 
@@ -206,7 +242,7 @@ pub fn python() -> Option<PathBuf> {
         "Python",
         look_for_python,
         install,
-        &["requirements.txt"],
+        &["tests/clients/requirements.txt"],
     )?;
     Some(dir.join("venv/bin/python"))
 }
@@ -214,7 +250,9 @@ pub fn python() -> Option<PathBuf> {
 /// A copy of `tests/clients` for one test, with the npm packages in it and these beside the sources: the committed
 /// schema as `schema.graphql` and the examples of GraphiQL as `examples`.
 pub struct Workshop {
-    dir: TempDir,
+    /// Where programs run.
+    place: PathBuf,
+    _dir: TempDir,
 }
 
 impl Workshop {
@@ -228,9 +266,28 @@ impl Workshop {
         Some(workshop)
     }
 
+    /// A new copy of `web` in place of `tests/clients`, with the schema beside it; nothing where npm is missing. Programs
+    /// run in `web/console`.
+    pub fn of_console() -> Option<Workshop> {
+        let packages = web_packages()?;
+        let dir = tempfile::tempdir().expect("a directory");
+        let web = dir.path().join("web");
+        copy(&root().join("web"), &web);
+        copy(
+            &root().join("schema.graphql"),
+            &dir.path().join("schema.graphql"),
+        );
+        std::os::unix::fs::symlink(packages.join("node_modules"), web.join("node_modules"))
+            .expect("a symbolic link");
+        Some(Workshop {
+            place: web.join("console"),
+            _dir: dir,
+        })
+    }
+
     /// A new copy for what needs no npm.
     pub fn without_packages() -> Workshop {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = root();
         let dir = tempfile::tempdir().expect("a directory");
         copy(&sources(), dir.path());
         copy(
@@ -241,11 +298,14 @@ impl Workshop {
             &root.join("web/graphiql/examples"),
             &dir.path().join("examples"),
         );
-        Workshop { dir }
+        Workshop {
+            place: dir.path().to_owned(),
+            _dir: dir,
+        }
     }
 
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        &self.place
     }
 
     /// Runs a script, or a program of the npm packages, and returns what it said.

@@ -33,10 +33,17 @@ const examples = Object.entries(
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([, query]) => ({ query }));
 
+/** The document in the part of the address after `#`, which the console links to. It is sent to no server. */
+const linked = new URLSearchParams(window.location.hash.slice(1));
+const given = linked.has('query')
+  ? { query: linked.get('query'), variables: linked.get('variables') ?? '' }
+  : null;
+
 createRoot(document.getElementById('root')).render(
   <GraphiQL
     fetcher={fetcher}
-    defaultTabs={examples}
+    defaultTabs={given ? [given, ...examples] : examples}
+    {...(given && { initialQuery: given.query, initialVariables: given.variables })}
     plugins={[HISTORY_PLUGIN, explorerPlugin(), API_KEY_PLUGIN]}
     shouldPersistHeaders={false}
     storage={storageWithoutHeaders(window.localStorage)}

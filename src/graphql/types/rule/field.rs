@@ -281,7 +281,14 @@ pub struct RuleFieldQuery;
 impl RuleFieldQuery {
     /// Lists everything that a condition can ask about: the built-in fields, the custom fields by key, then what has a
     /// node of its own.
-    async fn rule_fields(&self, context: &Context<'_>) -> async_graphql::Result<Vec<RuleField>> {
+    async fn rule_fields(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "The name of a field, such as `city` or `custom.visits`: only this one is listed. All if absent."
+        )]
+        name: Option<String>,
+    ) -> async_graphql::Result<Vec<RuleField>> {
         let db = &context.app()?.db;
         let custom = db.run(custom_field::list_all).await.map_err(to_graphql)?;
         let builtin = list_builtin_fields().into_iter().map(|(name, field)| {
@@ -309,7 +316,9 @@ impl RuleFieldQuery {
             node,
             source,
         });
-        Ok(builtin.chain(custom).chain(subjects).collect())
+        let is_wanted = |field: &RuleField| name.is_none() || field.name == name;
+        let fields = builtin.chain(custom).chain(subjects);
+        Ok(fields.filter(is_wanted).collect())
     }
 
     /// Lists the names of events that occurred, the most frequent first.

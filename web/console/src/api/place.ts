@@ -1,0 +1,18 @@
+// Where the console is served. The server writes its base path into the page.
+
+const meta = document.querySelector<HTMLMetaElement>('meta[name="rollcall-base"]');
+
+/** The path before every path of this server: empty, or such as `/crm`. */
+export const base = meta?.content ?? '';
+
+/** The path of the console itself, without a slash at the end. */
+export const home = `${base}/console`;
+
+/** The header that tells the server that a page of its own asks; with it the session's cookie counts. */
+export const consoleHeader = { 'X-Rollcall-Console': '1' };
+
+/** Returns the address of GraphiQL with this document and these variables in it. */
+export function graphiqlAddress(query: string, variables: unknown): string {
+  const parameters = new URLSearchParams({ query, variables: JSON.stringify(variables, null, 2) });
+  return `${base}/graphiql#${parameters}`;
+}

@@ -1,0 +1,197 @@
+// The frame of the console: who is signed in, the navigation, and the page of the present address.
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Provider, useQuery } from 'urql';
+import { Link, Route, Switch, useLocation } from 'wouter';
+import { createApiClient } from './api/client';
+import { signOut } from './api/session';
+import { ShellContext, shellQuery, toShell, type Shell } from './api/shell';
+import { SignIn } from './pages/sign-in';
+import { Notice } from './ui/notice';
+import { ErrorBoundary } from './ui/error-boundary';
+import { Loading } from './ui/loading';
+import { Toasts } from './ui/toasts';
+import { Icon, type IconName } from './ui/icon';
+import { describeError } from './api/errors';
+
+const Overview = lazy(() => import('./pages/overview').then((page) => ({ default: page.Overview })));
+const Segments = lazy(() => import('./pages/segments').then((page) => ({ default: page.Segments })));
+const SegmentPage = lazy(() => import('./pages/segment').then((page) => ({ default: page.SegmentPage })));
+const EditSegment = lazy(() => import('./pages/edit-segment').then((page) => ({ default: page.EditSegment })));
+const People = lazy(() => import('./pages/people').then((page) => ({ default: page.People })));
+const Person = lazy(() => import('./pages/person').then((page) => ({ default: page.Person })));
+const Groups = lazy(() => import('./pages/groups').then((page) => ({ default: page.Groups })));
+const GroupPage = lazy(() => import('./pages/group').then((page) => ({ default: page.GroupPage })));
+const Imports = lazy(() => import('./pages/imports').then((page) => ({ default: page.Imports })));
+const NewImport = lazy(() => import('./pages/new-import').then((page) => ({ default: page.NewImport })));
+const ImportPage = lazy(() => import('./pages/import').then((page) => ({ default: page.ImportPage })));
+const Fields = lazy(() => import('./pages/fields').then((page) => ({ default: page.Fields })));
+const Refreshes = lazy(() => import('./pages/refreshes').then((page) => ({ default: page.Refreshes })));
+const Keys = lazy(() => import('./pages/keys').then((page) => ({ default: page.Keys })));
+const SettingsPage = lazy(() => import('./pages/settings').then((page) => ({ default: page.SettingsPage })));
+
+interface Place {
+  path: string;
+  label: string;
+  icon: IconName;
+}
+
+const places: Place[] = [
+  { path: '/', label: 'Overview', icon: 'overview' },
+  { path: '/segments', label: 'Segments', icon: 'segment' },
+  { path: '/people', label: 'People', icon: 'person' },
+  { path: '/groups', label: 'Groups', icon: 'group' },
+  { path: '/imports', label: 'Imports', icon: 'import' },
+];
+
+const administration: Place[] = [
+  { path: '/fields', label: 'Fields', icon: 'field' },
+  { path: '/refreshes', label: 'Refreshes', icon: 'refresh' },
+  { path: '/keys', label: 'API keys', icon: 'key' },
+  { path: '/settings', label: 'Settings', icon: 'settings' },
+];
+
+export function App() {
+  const [generation, setGeneration] = useState(0);
+  const [isSignedOut, setSignedOut] = useState(false);
+  // A new client after each sign-in: nothing that another key was shown stays in its cache.
+  const client = useMemo(() => createApiClient(() => setSignedOut(true)), [generation]);
+  const restart = useCallback(() => {
+    setSignedOut(false);
+    setGeneration((generation) => generation + 1);
+  }, []);
+
+  if (isSignedOut) return <SignIn onSignedIn={restart} />;
+  return (
+    <Provider value={client}>
+      <Frame
+        key={generation}
+        onSignOut={() => void signOut().finally(() => setSignedOut(true))}
+      />
+    </Provider>
+  );
+}
+
+function Frame({ onSignOut }: { onSignOut(): void }) {
+  const [{ data, error }, again] = useQuery({ query: shellQuery });
+  const shell = useMemo(() => (data ? toShell(data) : null), [data]);
+  if (!shell) {
+    return (
+      <main className="lonely">
+        {error ? (
+          <Notice kind="error" title="The console cannot start">
+            <p>{describeError(error)}</p>
+            <button type="button" onClick={() => again({ requestPolicy: 'network-only' })}>Try again</button>
+          </Notice>
+        ) : (
+          <Loading what="the console" />
+        )}
+      </main>
+    );
+  }
+  return (
+    <ShellContext value={shell}>
+      <a className="skip" href="#content" onClick={focusContent}>Skip to the content</a>
+      <div className="frame">
+        <Navigation shell={shell} onSignOut={onSignOut} />
+        <Content />
+      </div>
+      <Toasts />
+    </ShellContext>
+  );
+}
+
+function focusContent(event: { preventDefault(): void }) {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
+}
+
+function Navigation({ shell, onSignOut }: { shell: Shell; onSignOut(): void }) {
+  const [isOpen, setOpen] = useState(false);
+  const [location] = useLocation();
+  useEffect(() => setOpen(false), [location]);
+  return (
+    <header className="side" data-open={isOpen}>
+      <div className="brand">
+        <Link href="/" className="wordmark">
+          <svg viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" rx="3.5" /><path d="M3.5 8.5l3 3 6-7" /></svg>
+          Rollcall
+        </Link>
+        <button type="button" className="quiet menu-button" aria-expanded={isOpen} aria-controls="navigation" onClick={() => setOpen(!isOpen)}>
+          <Icon name={isOpen ? 'close' : 'menu'} /> Menu
+        </button>
+      </div>
+      <nav id="navigation" aria-label="Main">
+        <PlaceList places={places} />
+        <h2>Administration</h2>
+        <PlaceList places={administration} />
+        <div className="side-foot">
+          {shell.isOpen ? (
+            <p className="hint">This server has no API key and answers this machine only, so you need not sign in.</p>
+          ) : (
+            <>{shell.name && <p className="hint">Signed in as {shell.name}</p>}
+            <button type="button" className="quiet" onClick={onSignOut}><Icon name="out" /> Sign out</button></>
+          )}
+        </div>
+      </nav>
+    </header>
+  );
+}
+
+function PlaceList({ places }: { places: Place[] }) {
+  const [location] = useLocation();
+  return (
+    <ul>
+      {places.map(({ path, label, icon }) => {
+        const isHere = path === '/' ? location === '/' : location === path || location.startsWith(`${path}/`);
+        return (
+          <li key={path}>
+            <Link href={path} aria-current={isHere ? 'page' : undefined}><Icon name={icon} />{label}</Link>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Content() {
+  const [location] = useLocation();
+  const content = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  // A screen reader hears that the page changed, and Tab goes on from its top.
+  useEffect(() => {
+    if (!isFirst.current) {
+      content.current?.focus({ preventScroll: true });
+      window.scrollTo(0, 0);
+    }
+    isFirst.current = false;
+  }, [location]);
+  return (
+    <main id="content" tabIndex={-1} ref={content}>
+      <ErrorBoundary key={location}>
+        <Suspense fallback={<Loading what="the page" />}>
+          <Switch>
+            <Route path="/" component={Overview} />
+            <Route path="/segments" component={Segments} />
+            <Route path="/segments/new"><EditSegment segmentKey={null} /></Route>
+            <Route path="/segments/:key/edit">{({ key }) => <EditSegment key={key} segmentKey={decodeURIComponent(key)} />}</Route>
+            <Route path="/segments/:key">{({ key }) => <SegmentPage key={key} segmentKey={decodeURIComponent(key)} />}</Route>
+            <Route path="/people" component={People} />
+            <Route path="/people/:id">{({ id }) => <Person key={id} id={decodeURIComponent(id)} />}</Route>
+            <Route path="/groups" component={Groups} />
+            <Route path="/groups/:key">{({ key }) => <GroupPage key={key} groupKey={decodeURIComponent(key)} />}</Route>
+            <Route path="/imports" component={Imports} />
+            <Route path="/imports/new" component={NewImport} />
+            <Route path="/imports/:id">{({ id }) => <ImportPage key={id} id={decodeURIComponent(id)} />}</Route>
+            <Route path="/fields" component={Fields} />
+            <Route path="/refreshes" component={Refreshes} />
+            <Route path="/keys" component={Keys} />
+            <Route path="/settings" component={SettingsPage} />
+            <Route>
+              <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>
+            </Route>
+          </Switch>
+        </Suspense>
+      </ErrorBoundary>
+    </main>
+  );
+}
