@@ -199,8 +199,8 @@ pub fn list_page(
     if !with_archived {
         query = query.filter(segments::archived_at.is_null());
     }
-    let rows: Vec<(i64, String, String, Vec<Option<String>>, DateTime<Utc>)> =
-        query.load(connection)?;
+    type Row = (i64, String, String, Vec<Option<String>>, DateTime<Utc>);
+    let rows = query.load::<Row>(connection)?;
     let items = rows
         .into_iter()
         .map(|(id, key, name, tags, updated_at)| Named {

@@ -1,10 +1,10 @@
 // Files from the server. They are fetched by script, because the session's cookie counts with the console's header only.
-import { base, consoleHeader } from './place';
+import { consoleHeader } from './place';
 
-/** Saves what the server answers at a path as a file. Returns what was wrong, or null. */
-export async function download(path: string, fileName: string): Promise<string | null> {
+/** Saves what the server answers at an address as a file. Returns what was wrong, or null. */
+export async function download(address: string, fileName: string): Promise<string | null> {
   try {
-    const response = await fetch(base + path, { headers: consoleHeader });
+    const response = await fetch(address, { headers: consoleHeader });
     if (!response.ok) return `The server answered with ${response.status} ${response.statusText}.`;
     saveFile(await response.blob(), fileName);
     return null;

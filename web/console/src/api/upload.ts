@@ -1,6 +1,6 @@
 // Sending files of imports. A chosen file is kept in memory, so that a check and the import after it need one choice.
 import { graphql, type VariablesOf } from './graphql';
-import { base, consoleHeader } from './place';
+import { consoleHeader } from './place';
 import type { Client } from 'urql';
 import { describeError, describeUserErrors } from './errors';
 
@@ -31,8 +31,7 @@ export async function sendImport(client: Client, file: File, input: ImportInput)
   const made = data?.createImport.import;
   if (wrong !== null || !made?.uploadUrl) return { wrong: wrong ?? 'The server gave no address for the file.' };
   try {
-    const url = made.uploadUrl.startsWith(base) ? made.uploadUrl : base + made.uploadUrl;
-    const response = await fetch(url, {
+    const response = await fetch(made.uploadUrl, {
       method: 'PUT', headers: { ...consoleHeader, 'Content-Type': 'application/octet-stream' }, body: file,
     });
     if (!response.ok) return { wrong: await whatIsWrong(response) };

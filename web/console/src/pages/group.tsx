@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useClient, useQuery } from 'urql';
 import { Link, useLocation } from 'wouter';
 import { download } from '../api/download';
+import { base } from '../api/place';
 import { describeError, describeUserErrors } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
@@ -107,7 +108,7 @@ function GroupActions({ group, canWrite, onChanged }: { group: Group; canWrite: 
   const [isEditing, setEditing] = useState(false);
   const [isDeleting, setDeleting] = useState(false);
   const save = async () => {
-    const wrong = await download(`/export/group/${encodeURIComponent(group.key)}`, `${group.key}.csv`);
+    const wrong = await download(`${base}/export/group/${encodeURIComponent(group.key)}`, `${group.key}.csv`);
     if (wrong) toast(wrong);
   };
   const remove = async () => {

@@ -1,6 +1,5 @@
 import { useQuery } from 'urql';
 import { download } from '../api/download';
-import { base } from '../api/place';
 import { describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { words } from '../ui/badge';
@@ -27,9 +26,8 @@ export function ImportProblems({ shown }: { shown: ImportData }) {
   const paging = usePaging();
   const [{ data, error }] = useQuery({ query: problemsQuery, variables: { id: shown.id, first: PAGE_SIZE, after: paging.after } });
   const problems = data?.import?.problems;
-  const save = async (url: string, name: string) => {
-    const path = url.startsWith('http') ? new URL(url).pathname : url;
-    const wrong = await download(path.startsWith(base) ? path.slice(base.length) : path, name);
+  const save = async (address: string, name: string) => {
+    const wrong = await download(address, name);
     if (wrong) toast(wrong);
   };
   if (error) return <Notice kind="error" title="The problems could not be loaded"><p>{describeError(error)}</p></Notice>;

@@ -4,6 +4,7 @@ import { Link, useLocation } from 'wouter';
 import { describeError, describeUserErrors } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { download } from '../api/download';
+import { base } from '../api/place';
 import { Dialog } from '../ui/dialog';
 import { people } from '../ui/format';
 import { Icon } from '../ui/icon';
@@ -48,7 +49,7 @@ export function SegmentActions({ segment, onChanged }: { segment: SegmentData; o
     setTimeout(onChanged, 500);
   };
   const exportMembers = async () => {
-    const wrong = await download(`/export/segment/${encodeURIComponent(segment.key)}`, `${segment.key}.csv`);
+    const wrong = await download(`${base}/export/segment/${encodeURIComponent(segment.key)}`, `${segment.key}.csv`);
     if (wrong) toast(wrong);
   };
   const copy = async () => {
