@@ -65,7 +65,8 @@ fn input_with(schema: &Schema, input: &str, way: &[String], value: &str) -> Stri
             [] => value.to_owned(),
             below => input_with(schema, &bare(&of), below, value),
         };
-        let inner = match of.starts_with('[') {
+        // Null stands for the whole list.
+        let inner = match of.starts_with('[') && inner != "null" {
             true => format!("[{inner}]"),
             false => inner,
         };
