@@ -6,8 +6,7 @@
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
-use super::session::{self, Session};
-use crate::db::schema::api_keys;
+use crate::db::schema::{api_keys, sessions};
 use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
@@ -283,7 +282,9 @@ pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
         diesel::update(still_valid)
             .set(api_keys::revoked_at.eq(now))
             .execute(connection)?;
-        session::end_all_of(connection, id)
+        let started = sessions::table.filter(sessions::api_key_id.eq(id));
+        diesel::delete(started).execute(connection)?;
+        Ok::<_, Error>(())
     })?;
     let key = find_by_ids(connection, &[id])?.pop();
     key.ok_or_else(|| Error::not_found("API key", id))
@@ -378,45 +379,6 @@ pub fn list_page(
             Ok(query.load(connection)?)
         },
     )
-}
-
-/// The keys as a server checks them.
-#[derive(Debug, Default)]
-pub struct KeyRing {
-    /// Whether any key was ever made, usable or not.
-    pub has_any: bool,
-    /// Those that have not been revoked, each with the hash that it is found by.
-    pub keys: Vec<(Hash, ApiKey)>,
-    /// The sessions that have not ended, each with the hash that it is found by.
-    pub sessions: Vec<(Hash, Session)>,
-}
-
-/// Loads what a server needs to check keys.
-///
-/// # Errors
-/// Those of the database.
-pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
-    // Before the keys: a session whose key is not loaded opens nothing.
-    let sessions = session::load(connection, now)?;
-    let rows: Vec<(Vec<u8>, ApiKey)> = api_keys::table
-        .filter(api_keys::revoked_at.is_null())
-        .filter(
-            api_keys::expires_at
-                .is_null()
-                .or(api_keys::expires_at.gt(now)),
-        )
-        .select((api_keys::sha256, ApiKey::as_select()))
-        .load(connection)?;
-    let has_any = !rows.is_empty()
-        || diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))
-            .get_result(connection)?;
-    let keys = rows.into_iter();
-    let keys = keys.filter_map(|(hash, key)| Some((hash.try_into().ok()?, key)));
-    Ok(KeyRing {
-        has_any,
-        keys: keys.collect(),
-        sessions,
-    })
 }
 
 /// Notes that keys were used, each at most once a minute.

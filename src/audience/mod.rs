@@ -20,6 +20,7 @@ pub mod group_changes;
 pub mod id_set;
 pub mod import_trace;
 pub mod key;
+pub mod key_ring;
 pub mod member_count;
 pub mod member_lock;
 pub mod membership;

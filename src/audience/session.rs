@@ -141,16 +141,6 @@ pub fn end(connection: &mut PgConnection, hash: &Hash) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends all sessions of a key.
-///
-/// # Errors
-/// Those of the database.
-pub fn end_all_of(connection: &mut PgConnection, api_key_id: i64) -> Result<(), Error> {
-    let ended = sessions::table.filter(sessions::api_key_id.eq(api_key_id));
-    diesel::delete(ended).execute(connection)?;
-    Ok(())
-}
-
 /// Finds sessions by id, in no particular order.
 ///
 /// # Errors

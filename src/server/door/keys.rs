@@ -6,7 +6,8 @@
 //! together and which comes at most ten times a second. So long a stranger waits to be refused.
 
 use crate::app::App;
-use crate::audience::api_key::{self, Access, ApiKey, Hash, KeyRing, MAX_KEYS};
+use crate::audience::api_key::{self, Access, ApiKey, Hash, MAX_KEYS};
+use crate::audience::key_ring::{KeyRing, load_ring};
 use crate::audience::session::{self, Session};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -326,7 +327,7 @@ impl Keys {
             if let Err(error) = noted {
                 tracing::warn!(%error, "the last use of API keys and sessions could not be noted");
             }
-            api_key::load_ring(connection, now)
+            load_ring(connection, now)
         });
         self.seen.send_replace(Seen::new(ring.await?, at));
         Ok(())

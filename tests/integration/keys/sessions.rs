@@ -3,6 +3,7 @@
 use crate::support::TestApp;
 use chrono::{DateTime, TimeDelta, Utc};
 use rollcall::audience::api_key::{self, Access, Scope, Scopes};
+use rollcall::audience::key_ring::load_ring;
 use rollcall::audience::session::{self, Session};
 use serde_json::json;
 
@@ -30,9 +31,7 @@ fn start(app: &TestApp, key: i64) -> Option<Session> {
 /// Returns the ids of the sessions that are usable.
 fn usable(app: &TestApp) -> Vec<i64> {
     let now = app.app.now();
-    let ring = app
-        .db()
-        .run_here(|connection| api_key::load_ring(connection, now));
+    let ring = app.db().run_here(|connection| load_ring(connection, now));
     let sessions = ring.expect("the keys").sessions.into_iter();
     sessions.map(|(_, session)| session.id).collect()
 }

@@ -1,0 +1,47 @@
+//! All that opens a server: its keys, and the sessions that were started with them.
+
+use super::api_key::{ApiKey, Hash};
+use super::session::{self, Session};
+use crate::db::schema::api_keys;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+/// The keys as a server checks them.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    /// Whether any key was ever made, usable or not.
+    pub has_any: bool,
+    /// Those that have not been revoked, each with the hash that it is found by.
+    pub keys: Vec<(Hash, ApiKey)>,
+    /// The sessions that have not ended, each with the hash that it is found by.
+    pub sessions: Vec<(Hash, Session)>,
+}
+
+/// Loads what a server needs to check keys.
+///
+/// # Errors
+/// Those of the database.
+pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
+    // Before the keys: a session whose key is not loaded opens nothing.
+    let sessions = session::load(connection, now)?;
+    let rows: Vec<(Vec<u8>, ApiKey)> = api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(
+            api_keys::expires_at
+                .is_null()
+                .or(api_keys::expires_at.gt(now)),
+        )
+        .select((api_keys::sha256, ApiKey::as_select()))
+        .load(connection)?;
+    let has_any = !rows.is_empty()
+        || diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))
+            .get_result(connection)?;
+    let keys = rows.into_iter();
+    let keys = keys.filter_map(|(hash, key)| Some((hash.try_into().ok()?, key)));
+    Ok(KeyRing {
+        has_any,
+        keys: keys.collect(),
+        sessions,
+    })
+}
