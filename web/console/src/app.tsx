@@ -1,5 +1,5 @@
 // The frame of the console: who is signed in, the navigation, and the page of the present address.
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Provider, useQuery } from 'urql';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { createApiClient } from './api/client';
@@ -8,26 +8,40 @@ import { ShellContext, shellQuery, toShell, type Shell } from './api/shell';
 import { SignIn } from './pages/sign-in';
 import { Notice } from './ui/notice';
 import { ErrorBoundary } from './ui/error-boundary';
+import { later } from './ui/later';
 import { Loading } from './ui/loading';
 import { Toasts } from './ui/toasts';
 import { Icon, type IconName } from './ui/icon';
 import { describeError } from './api/errors';
 
-const Overview = lazy(() => import('./pages/overview').then((page) => ({ default: page.Overview })));
-const Segments = lazy(() => import('./pages/segments').then((page) => ({ default: page.Segments })));
-const SegmentPage = lazy(() => import('./pages/segment').then((page) => ({ default: page.SegmentPage })));
-const EditSegment = lazy(() => import('./pages/edit-segment').then((page) => ({ default: page.EditSegment })));
-const People = lazy(() => import('./pages/people').then((page) => ({ default: page.People })));
-const Person = lazy(() => import('./pages/person').then((page) => ({ default: page.Person })));
-const Groups = lazy(() => import('./pages/groups').then((page) => ({ default: page.Groups })));
-const GroupPage = lazy(() => import('./pages/group').then((page) => ({ default: page.GroupPage })));
-const Imports = lazy(() => import('./pages/imports').then((page) => ({ default: page.Imports })));
-const NewImport = lazy(() => import('./pages/new-import').then((page) => ({ default: page.NewImport })));
-const ImportPage = lazy(() => import('./pages/import').then((page) => ({ default: page.ImportPage })));
-const Fields = lazy(() => import('./pages/fields').then((page) => ({ default: page.Fields })));
-const Refreshes = lazy(() => import('./pages/refreshes').then((page) => ({ default: page.Refreshes })));
-const Keys = lazy(() => import('./pages/keys').then((page) => ({ default: page.Keys })));
-const SettingsPage = lazy(() => import('./pages/settings').then((page) => ({ default: page.SettingsPage })));
+const Overview = later(() => import('./pages/overview').then((page) => page.Overview));
+const Segments = later(() => import('./pages/segments').then((page) => page.Segments));
+const SegmentPage = later(() => import('./pages/segment').then((page) => page.SegmentPage));
+const EditSegment = later(() => import('./pages/edit-segment').then((page) => page.EditSegment));
+const People = later(() => import('./pages/people').then((page) => page.People));
+const Person = later(() => import('./pages/person').then((page) => page.Person));
+const Groups = later(() => import('./pages/groups').then((page) => page.Groups));
+const GroupPage = later(() => import('./pages/group').then((page) => page.GroupPage));
+const Imports = later(() => import('./pages/imports').then((page) => page.Imports));
+const NewImport = later(() => import('./pages/new-import').then((page) => page.NewImport));
+const ImportPage = later(() => import('./pages/import').then((page) => page.ImportPage));
+const Fields = later(() => import('./pages/fields').then((page) => page.Fields));
+const Refreshes = later(() => import('./pages/refreshes').then((page) => page.Refreshes));
+const Keys = later(() => import('./pages/keys').then((page) => page.Keys));
+const SettingsPage = later(() => import('./pages/settings').then((page) => page.SettingsPage));
+
+/** Which page an address has, to load its script while the server is still asked who is there. */
+const pages: [RegExp, { begin(): Promise<void> }][] = [
+  [/^\/$/, Overview],
+  [/^\/segments$/, Segments],
+  [/^\/segments\/(new|[^/]+\/edit)$/, EditSegment],
+  [/^\/segments\/[^/]+$/, SegmentPage],
+  [/^\/people$/, People],
+  [/^\/people\/[^/]+$/, Person],
+  [/^\/groups$/, Groups],
+  [/^\/groups\/[^/]+$/, GroupPage],
+  [/^\/imports$/, Imports],
+];
 
 interface Place {
   path: string;
@@ -73,6 +87,12 @@ export function App() {
 
 function Frame({ onSignOut }: { onSignOut(): void }) {
   const [{ data, error }, again] = useQuery({ query: shellQuery });
+  const [location] = useLocation();
+  useEffect(() => {
+    const page = pages.find(([path]) => path.test(location));
+    // Where it fails, the page itself says so.
+    page?.[1].begin().catch(() => {});
+  }, []);
   const shell = useMemo(() => (data ? toShell(data) : null), [data]);
   if (!shell) {
     return (
@@ -168,29 +188,27 @@ function Content() {
   return (
     <main id="content" tabIndex={-1} ref={content}>
       <ErrorBoundary key={location}>
-        <Suspense fallback={<Loading what="the page" />}>
-          <Switch>
-            <Route path="/" component={Overview} />
-            <Route path="/segments" component={Segments} />
-            <Route path="/segments/new"><EditSegment segmentKey={null} /></Route>
-            <Route path="/segments/:key/edit">{({ key }) => <EditSegment key={key} segmentKey={decodeURIComponent(key)} />}</Route>
-            <Route path="/segments/:key">{({ key }) => <SegmentPage key={key} segmentKey={decodeURIComponent(key)} />}</Route>
-            <Route path="/people" component={People} />
-            <Route path="/people/:id">{({ id }) => <Person key={id} id={decodeURIComponent(id)} />}</Route>
-            <Route path="/groups" component={Groups} />
-            <Route path="/groups/:key">{({ key }) => <GroupPage key={key} groupKey={decodeURIComponent(key)} />}</Route>
-            <Route path="/imports" component={Imports} />
-            <Route path="/imports/new" component={NewImport} />
-            <Route path="/imports/:id">{({ id }) => <ImportPage key={id} id={decodeURIComponent(id)} />}</Route>
-            <Route path="/fields" component={Fields} />
-            <Route path="/refreshes" component={Refreshes} />
-            <Route path="/keys" component={Keys} />
-            <Route path="/settings" component={SettingsPage} />
-            <Route>
-              <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>
-            </Route>
-          </Switch>
-        </Suspense>
+        <Switch>
+          <Route path="/" component={Overview} />
+          <Route path="/segments" component={Segments} />
+          <Route path="/segments/new"><EditSegment segmentKey={null} /></Route>
+          <Route path="/segments/:key/edit">{({ key }) => <EditSegment key={key} segmentKey={decodeURIComponent(key)} />}</Route>
+          <Route path="/segments/:key">{({ key }) => <SegmentPage key={key} segmentKey={decodeURIComponent(key)} />}</Route>
+          <Route path="/people" component={People} />
+          <Route path="/people/:id">{({ id }) => <Person key={id} id={decodeURIComponent(id)} />}</Route>
+          <Route path="/groups" component={Groups} />
+          <Route path="/groups/:key">{({ key }) => <GroupPage key={key} groupKey={decodeURIComponent(key)} />}</Route>
+          <Route path="/imports" component={Imports} />
+          <Route path="/imports/new" component={NewImport} />
+          <Route path="/imports/:id">{({ id }) => <ImportPage key={id} id={decodeURIComponent(id)} />}</Route>
+          <Route path="/fields" component={Fields} />
+          <Route path="/refreshes" component={Refreshes} />
+          <Route path="/keys" component={Keys} />
+          <Route path="/settings" component={SettingsPage} />
+          <Route>
+            <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>
+          </Route>
+        </Switch>
       </ErrorBoundary>
     </main>
   );
