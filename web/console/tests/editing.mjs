@@ -118,6 +118,34 @@ await step('one request runs at a time, and older ones are aborted', async () =>
   await page.getByRole('button', { name: 'Discard changes' }).click();
 });
 
+await step('where counting is slow it waits for its button', async () => {
+  let asked = 0;
+  const delay = async (route) => {
+    if (!route.request().postData()?.includes('query PreviewSegment')) return route.fallback();
+    asked += 1;
+    await new Promise((resolve) => setTimeout(resolve, 2_200));
+    return route.fallback();
+  };
+  await page.route('**/graphql', delay);
+  await page.goto(edit);
+  const count = page.getByRole('button', { name: 'Count', exact: true });
+  await page.locator('[data-testid=total][data-current=true]').waitFor();
+  await page.locator('button.card-title').first().click();
+  const value = page.getByRole('spinbutton', { name: 'Measure: value' });
+  const before = asked;
+  await value.fill('7');
+  await count.waitFor();
+  await page.waitForTimeout(600);
+  assert.equal(asked, before, 'nothing is asked before the button is pressed');
+  await page.unroute('**/graphql', delay);
+  await count.click();
+  await page.locator('[data-testid=total][data-current=true]').waitFor();
+  // Fast again, it counts by itself.
+  await value.fill('3');
+  await expectTotal(page, '301');
+  await page.getByRole('button', { name: 'Discard changes' }).click();
+});
+
 await step('values are suggested with their counts', async () => {
   await page.goto(`${origin}/console/segments/new`);
   await settle(page);
