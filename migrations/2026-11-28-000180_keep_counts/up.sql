@@ -18,6 +18,8 @@ BEGIN
             SELECT status, 1 AS more FROM changed UNION ALL SELECT status, -1 FROM former
         ) AS both_sides GROUP BY status HAVING sum(more) <> 0;
     ELSE
+        -- A sum that is just being made must not stay.
+        LOCK TABLE subscriber_counts IN EXCLUSIVE MODE;
         DELETE FROM subscriber_counts;
     END IF;
     RETURN NULL;

@@ -88,7 +88,7 @@ impl IdSet {
         })
     }
 
-    /// Puts whoever is in the set out of it, and whoever is not in.
+    /// Toggles whether a subscriber is in the set.
     pub fn flip(&mut self, id: i64) {
         let place = usize::try_from(id / 8).unwrap_or_default();
         if self.bytes.len() <= place {
@@ -196,6 +196,7 @@ impl IdSet {
                         stretch,
                         set: set_of(&stretch.holder)?,
                         found: Vec::new(),
+                        is_done: false,
                     })
                 });
                 let mut parts: Vec<Part<H>> = parts.collect();
@@ -231,14 +232,25 @@ struct Part<'s, H> {
     stretch: &'s Stretch<H, SubscriberKey>,
     set: &'s IdSet,
     found: Vec<(i64, SubscriberKey)>,
+    /// Whether all that there is was found.
+    is_done: bool,
 }
 
 impl<H> Part<'_, H> {
     /// Whether sorting all members is cheaper than walking along the e-mails until enough of them are met.
     fn has_few(&self, limit: usize) -> bool {
+        self.has_few_for(self.steps(limit))
+    }
+
+    /// Whether sorting all members is cheaper than walking over so many e-mails.
+    fn has_few_for(&self, steps: usize) -> bool {
         let count = self.set.count();
-        let sorting = count.saturating_mul(STEPS_OF_A_MEMBER);
-        count <= FEW_MEMBERS && sorting <= self.steps(limit)
+        count <= FEW_MEMBERS && count.saturating_mul(STEPS_OF_A_MEMBER) <= steps
+    }
+
+    /// Whether members are still to be found.
+    fn lacks(&self, limit: usize) -> bool {
+        !self.is_done && self.found.len() < limit
     }
 
     /// Returns over how many e-mails one walks until so many members are met, if those of members are like all others.
@@ -338,8 +350,20 @@ fn walk_by_email<H>(
         before: outermost(parts.iter().map(|part| &part.stretch.before), true),
         from_end,
     };
-    while parts.iter().any(|part| part.found.len() < limit) {
-        let missing = parts.iter().filter(|part| part.found.len() < limit);
+    let mut walked = 0;
+    loop {
+        // Where members are not like all others, such as those whose addresses begin alike, sorting ends the walk.
+        for part in parts.iter_mut().filter(|part| part.lacks(limit)) {
+            if part.has_few_for(walked) {
+                part.found.clear();
+                sort_by_email(connection, std::slice::from_mut(part), from_end, limit)?;
+                part.is_done = true;
+            }
+        }
+        let missing = parts.iter().filter(|part| part.lacks(limit));
+        if missing.clone().next().is_none() {
+            break;
+        }
         let steps = missing.map(|part| part.steps(limit - part.found.len()));
         // A little more than expected, and ever more where they are not like all others.
         let expected = steps.max().unwrap_or_default();
@@ -348,8 +372,9 @@ fn walk_by_email<H>(
             .max(request.size * 2)
             .clamp(least, most);
         let emails = list_emails(connection, &request)?;
+        walked += emails.len();
         for (email, id) in &emails {
-            for part in parts.iter_mut().filter(|part| part.found.len() < limit) {
+            for part in parts.iter_mut().filter(|part| part.lacks(limit)) {
                 part.take(email, *id);
             }
         }

@@ -1,4 +1,4 @@
-//! All that opens a server: its keys, and the sessions that were started with them.
+//! The API keys and sessions that a server accepts.
 
 use super::api_key::{ApiKey, Hash};
 use super::session::{self, Session};

@@ -29,7 +29,7 @@ pub struct Narrowing {
 pub type CountedPages<T> = HashMap<i64, (Page<T>, usize)>;
 
 impl Narrowing {
-    /// Makes a narrowing. An empty search is none.
+    /// Makes a narrowing. An empty search does not narrow.
     ///
     /// # Errors
     /// If the search holds a NUL character.

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
 use std::collections::HashMap;
 
-/// From how many rows on the changes of counts are added up: reading so many takes no time worth mentioning.
+/// Changes of counts are added up once there are this many rows: reading so many takes no time worth mentioning.
 const MANY: i64 = 500;
 /// How many are added up at once.
 const AT_ONCE: i64 = 100_000;
@@ -38,7 +38,7 @@ impl StatusCounts {
     }
 }
 
-/// Counts all subscribers: from what triggers keep, so that nobody has to be read.
+/// Returns the counts of all subscribers, which triggers keep: no subscriber is read.
 ///
 /// # Errors
 /// Those of the database.

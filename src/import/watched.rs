@@ -17,13 +17,13 @@ const EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Watched<'w> {
     /// The rows.
     pub rows: &'w mut dyn RowSource,
-    /// Where is written down that an import is asked to stop.
+    /// The database, where a request to stop is stored.
     pub db: &'w Db,
     /// The import.
     pub import_id: i64,
     /// How it is run.
     pub settings: &'w ImportSettings,
-    /// When was asked last.
+    /// When the database was last asked.
     pub asked_at: Option<Instant>,
 }
 

@@ -15,7 +15,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 /// The header that a page of this server sends with requests that have no JSON body.
 const CONSOLE: HeaderName = HeaderName::from_static("x-rollcall-console");
 
-/// Where the browser says that a page is from that makes a request.
+/// The header in which the browser says which site made the request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Headers of proxies. A request with any of them came over a network.
@@ -58,6 +58,14 @@ impl Name {
         match self {
             Name::Secure => "__Host-rollcall",
             Name::Plain => "rollcall",
+        }
+    }
+
+    /// Returns the name that this one is not.
+    pub fn other(self) -> Name {
+        match self {
+            Name::Secure => Name::Plain,
+            Name::Plain => Name::Secure,
         }
     }
 

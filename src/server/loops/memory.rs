@@ -6,23 +6,30 @@ use std::time::Duration;
 /// How often it is looked whether there is something to give back.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// So much more that is not used than after the last time is worth the work, in bytes.
+/// By how many bytes unused memory has to grow until it is given back.
 const WORTH: u64 = 8 << 20;
 
 /// Gives back for ever, where the allocator is one that has to be told.
 pub async fn run() {
-    let mut least = unused();
+    let mut least = u64::MAX;
     loop {
+        // Walking through the heaps takes up to some milliseconds.
+        let looked = tokio::task::spawn_blocking(move || look(least)).await;
+        least = looked.unwrap_or(least);
         tokio::time::sleep(PAUSE).await;
-        let now = unused();
-        least = least.min(now);
-        if now > least + WORTH {
-            // Walking through the heaps takes up to some milliseconds.
-            let given = tokio::task::spawn_blocking(give_back).await;
-            least = unused();
-            tracing::debug!(before = now, after = least, ?given, "gave memory back");
-        }
     }
+}
+
+/// Gives back what is not used if that has grown enough; returns the least that was not used since the last time.
+fn look(least: u64) -> u64 {
+    let now = unused();
+    if now <= least.saturating_add(WORTH) {
+        return least.min(now);
+    }
+    let given = give_back();
+    let after = unused();
+    tracing::debug!(before = now, after, given, "gave memory back");
+    after
 }
 
 /// Returns how much of the memory that the process has is not taken by anything, in bytes; its code and stacks count too.

@@ -10,7 +10,7 @@ import { Notice } from './ui/notice';
 import { ErrorBoundary } from './ui/error-boundary';
 import { later } from './ui/later';
 import { Loading } from './ui/loading';
-import { Toasts } from './ui/toasts';
+import { toast, Toasts } from './ui/toasts';
 import { Icon, type IconName } from './ui/icon';
 import { describeError } from './api/errors';
 
@@ -79,7 +79,7 @@ export function App() {
     <Provider value={client}>
       <Frame
         key={generation}
-        onSignOut={() => void signOut().finally(() => setSignedOut(true))}
+        onSignOut={() => void signOut().then((wrong) => (wrong === null ? setSignedOut(true) : toast(wrong)))}
       />
     </Provider>
   );

@@ -11,6 +11,10 @@ function lazySocket(): () => Promise<SocketClient> {
       const url = new URL(`${base}/graphql`, location.href);
       url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
       return createClient({ url: url.href, retryAttempts: 20, shouldRetry: () => true });
+    }).catch((error: unknown) => {
+      // The next subscription tries again.
+      socket = undefined;
+      throw error;
     });
     return socket;
   };
@@ -46,7 +50,7 @@ export function createApiClient(onSignedOut: () => void): Client {
                 error: (error) => sink.error(error),
                 complete: () => sink.complete(),
               });
-            });
+            }).catch((error: unknown) => sink.error(error));
             return {
               unsubscribe() {
                 isOver = true;

@@ -17,7 +17,12 @@ export async function signIn(key: string): Promise<string | null> {
   }
 }
 
-/** Ends the session. */
-export async function signOut(): Promise<void> {
-  await fetch(`${base}/session`, { method: 'DELETE', headers: consoleHeader });
+/** Ends the session. Returns what was wrong, or null; the session goes on then. */
+export async function signOut(): Promise<string | null> {
+  try {
+    const response = await fetch(`${base}/session`, { method: 'DELETE', headers: consoleHeader });
+    return response.ok ? null : `You are still signed in: the server answered with ${response.status} ${response.statusText}.`;
+  } catch {
+    return 'You are still signed in: the server cannot be reached.';
+  }
 }

@@ -86,10 +86,14 @@ export function usePreview(root: Branch, compareTo: string | null): Preview {
       { rule: countable.rule, compareTo: compareTo === null ? null : { key: compareTo } },
       { requestPolicy: 'network-only' },
     );
+    let stop: (() => void) | null = null;
     let isOver = false;
-    const { unsubscribe } = source.subscribe(({ data, error }) => {
+    const { unsubscribe } = source.subscribe(({ data, error, stale }) => {
+      if (isOver || stale) return;
       isOver = true;
       running.current = null;
+      // Or every change of a person would count anew for each rule that was looked at.
+      stop?.();
       setCounting(false);
       setManual(performance.now() - startedAt > SLOW);
       setKnown((before) => ({
@@ -99,7 +103,9 @@ export function usePreview(root: Branch, compareTo: string | null): Preview {
         error: error ?? null,
       }));
     });
-    running.current = isOver ? null : { stop: unsubscribe };
+    stop = unsubscribe;
+    if (isOver) unsubscribe();
+    else running.current = { stop: unsubscribe };
   }, [client, compareTo]);
 
   const isFirst = useRef(true);
