@@ -91,7 +91,9 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
   }, [history, stored, segment]);
 
   const save = async (ifVersion: number | null) => {
-    const wrong = whatIsMissing(details, isNew, preview.incomplete.length, preview.problems.length);
+    // The problems of an older rule say nothing; the server finds those of this one.
+    const problems = preview.isOld ? 0 : preview.problems.length;
+    const wrong = whatIsMissing(details, isNew, preview.incomplete.length, problems);
     setProblem(wrong);
     if (wrong !== null) return;
     setSaving(true);

@@ -1,5 +1,6 @@
 // Drafts of rules, which survive a reload. They are kept in the browser until they are saved or discarded.
 import { base } from '../api/place';
+import { fromRule } from './tree';
 
 export interface Draft {
   rule: unknown;
@@ -21,7 +22,11 @@ function place(segment: string | null): string {
 export function readDraft(segment: string | null): Draft | null {
   try {
     const text = localStorage.getItem(place(segment));
-    return text === null ? null : (JSON.parse(text) as Draft);
+    if (text === null) return null;
+    const draft = JSON.parse(text) as Draft;
+    // What is no rule of this version is dropped, or the editor could not be opened.
+    fromRule(draft.rule);
+    return draft;
   } catch {
     return null;
   }

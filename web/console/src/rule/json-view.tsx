@@ -10,6 +10,7 @@ export function JsonView({ history }: { history: RuleHistory }) {
   // Undo and redo change the rule from outside.
   useEffect(() => {
     setText((text) => (isSame(text, stored) ? text : stored));
+    setWrong(null);
   }, [stored]);
   return (
     <label className="json-view">
@@ -37,9 +38,10 @@ export function JsonView({ history }: { history: RuleHistory }) {
   );
 }
 
+/** Whether a text says the rule that is stored, perhaps in other words: an outer `all` of one condition is that condition. */
 function isSame(text: string, stored: string): boolean {
   try {
-    return JSON.stringify(JSON.parse(text)) === JSON.stringify(JSON.parse(stored));
+    return JSON.stringify(toRule(fromRule(JSON.parse(text)))) === JSON.stringify(JSON.parse(stored));
   } catch {
     return false;
   }
