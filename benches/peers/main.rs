@@ -119,7 +119,7 @@ fn run(db: &Db, url: &str, arguments: &Arguments) -> anyhow::Result<()> {
             Duration::from_secs(arguments.seconds),
         )?;
         count += 1;
-        // Whoever was added answers no later question.
+        // The people added by this question must not show in a later answer.
         execute(
             db,
             &format!(

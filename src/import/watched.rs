@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How long an import goes on after somebody has asked it to stop, at the most.
+/// How often the database is asked whether the import should stop.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// The rows of a file that is looked at, before batches ask between them.

@@ -1,5 +1,5 @@
-//! API keys and sessions as a server checks them: all of them in memory, looked at anew when somebody asks and the last look is more
-//! than a second ago, and every two seconds for those whose sockets are open. While nobody asks, nobody looks.
+//! API keys and sessions as a server checks them. All of them are in memory. They are loaded again when a request comes and
+//! the last load is more than a second ago, and every two seconds while sockets are open.
 //!
 //! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here
 //! soon after. A key that is not known may have been made since: it waits for the next look, which many wait for

@@ -100,7 +100,7 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
         Cookie::Missing => None,
     };
     if let Some(hash) = hash {
-        // Whoever asks may have no session at all.
+        // A request without a session costs a statement too.
         let client = Client::Peer(peer(request.peer_addr()));
         if let Err(wait) = state.gate.limiter.check(client, SIGN_IN_COST) {
             return refuse_rate(wait);
