@@ -114,6 +114,7 @@ pub fn serve(
         imports,
         import_ready: Arc::default(),
         bulk_ready: Arc::default(),
+        refusals: Arc::default(),
     };
     let failure: Arc<Mutex<Option<EmbeddedError>>> = Arc::default();
     let noted = Arc::clone(&failure);

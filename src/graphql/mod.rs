@@ -33,6 +33,7 @@ pub struct Query(
     types::refresh::RefreshQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
+    types::audit::AuditQuery,
     types::viewer::ViewerQuery,
     types::status_count::StatusCountQuery,
     types::import::ImportQuery,

@@ -7,6 +7,7 @@ use super::run::{LOCK, remove_file};
 use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::consent::restore_suppressions;
 use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
@@ -141,7 +142,7 @@ pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
 /// [`Error::Invalid`] if the import is not one that can be undone now, or if later changes would be lost, with their
 /// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
 /// [`Error::NotFound`].
-pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
+pub fn undo(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Import, Error> {
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Err(Error::invalid(
             "id",
@@ -151,6 +152,7 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
     let undone = lock.connection.transaction(|connection| {
         lock_made(connection, id)?;
         lock_for_refresh(connection)?;
+        audit::write(connection, entry, &Trace::of(TargetKind::Import, id))?;
         undo_within(connection, id, Moments { asked: now, now })
     })?;
     end(&mut lock, undone)
@@ -177,6 +179,8 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
         }
     }
     job::forget_before(connection, &[id])?;
+    let entry = Entry::of_system("endUndoOfImport", moments.now);
+    audit::write(connection, &entry, &Trace::of(TargetKind::Import, id))?;
     diesel::update(imports::table.find(id))
         .set((
             imports::undone_at.eq(moments.now),

@@ -162,6 +162,7 @@ pub async fn serve(
         tokio::spawn(loops::bulk::run(app.clone())),
         tokio::spawn(loops::hub::run(app.clone())),
         tokio::spawn(loops::memory::run()),
+        tokio::spawn(loops::refusals::run(app.clone())),
     ];
     ready(address);
     let result = server.await;
@@ -171,6 +172,7 @@ pub async fn serve(
     for running in loops {
         running.abort();
     }
+    loops::refusals::write(&app).await;
     Ok(result?)
 }
 

@@ -23,8 +23,16 @@ const TELLING_MUTATIONS: [&str; 8] = [
     "updateCustomField",
 ];
 
-/// The types about API keys, for ADMIN as the keys themselves.
-const ADMIN_TYPES: [&str; 3] = ["ApiKey", "ApiKeyConnection", "ApiKeyEdge"];
+/// The types about API keys and the audit log, for ADMIN as the keys themselves.
+const ADMIN_TYPES: [&str; 7] = [
+    "ApiKey",
+    "ApiKeyConnection",
+    "ApiKeyEdge",
+    "AuditEntry",
+    "AuditEntryConnection",
+    "AuditEntryEdge",
+    "AuditEntryTarget",
+];
 
 /// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
 /// it made or changed. Of the objects only `id` is open.
@@ -70,6 +78,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
         "Mutation" => &[Scope::Write],
         "Query" if field == "apiKeys" => &[Scope::Admin],
+        "Query" | "Segment" if field == "auditLog" => &[Scope::Admin],
         // Every client may know its own scopes.
         "Query" if field == "viewer" => &[],
         "Viewer" if field == "apiKey" => &[Scope::Admin],
@@ -135,7 +144,8 @@ mod tests {
                 }
                 "Mutation" => assert!(found.contains(&Scope::Write), "{field}"),
                 _ if parent.starts_with("ApiKey")
-                    || ["apiKey", "apiKeys"].contains(&&**field)
+                    || parent.starts_with("AuditEntry")
+                    || ["apiKey", "apiKeys", "auditLog"].contains(&&**field)
                         && !parent.ends_with("Payload") =>
                 {
                     assert_eq!(found, [Scope::Admin], "{parent}.{field}");
@@ -211,7 +221,8 @@ mod tests {
     fn nothing_leads_to_keys_without_admin() {
         for (parent, field, of) in coordinates() {
             let is_payload = parent.ends_with("Payload");
-            if of.starts_with("ApiKey") && !is_payload && of != "ApiKeyScope" {
+            let is_about_keys = of.starts_with("ApiKey") || of.starts_with("AuditEntry");
+            if is_about_keys && !is_payload && of != "ApiKeyScope" {
                 let found = needed_scopes(&parent, &field);
                 assert_eq!(found, [Scope::Admin], "{parent}.{field}");
             }

@@ -1,5 +1,7 @@
 //! Copying the members of a segment into a group.
 
+use crate::audience::audit::{TargetKind, Trace};
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::scalar::count;
@@ -71,9 +73,13 @@ impl CopyMutation {
                 });
             }
         }
-        let copied = app
-            .db
-            .run(move |connection| copy_segment_to_group(connection, &copy, now));
+        let copied = change(context, move |connection| {
+            let copied = copy_segment_to_group(connection, &copy, now)?;
+            let trace = Trace::of(TargetKind::Group, copied.group.id)
+                .with_key(&copied.group.key)
+                .with_count(usize::try_from(copied.added).unwrap_or_default());
+            Ok((copied, trace))
+        });
         Ok(match split(copied.await)? {
             Ok(copied) => CopySegmentToGroupPayload {
                 group: Some(GroupNode(copied.group.into())),
