@@ -142,7 +142,15 @@ pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
 /// [`Error::Invalid`] if the import is not one that can be undone now, or if later changes would be lost, with their
 /// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
 /// [`Error::NotFound`].
-pub fn undo(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Import, Error> {
+pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
+    undo_as(db, id, now, &Entry::of_system("undoImport", now))
+}
+
+/// The same, with what the audit log says of who asks for it.
+///
+/// # Errors
+/// As [`undo`].
+pub fn undo_as(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Import, Error> {
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Err(Error::invalid(
             "id",

@@ -310,7 +310,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             }
         }
         Command::Undo(one) => {
-            let undone = import::undo(db, one.id, now, &entry("undoImport", now));
+            let undone = import::undo_as(db, one.id, now, &entry("undoImport", now));
             undone.with_context(|| format!("import {} was not undone", one.id))?;
             say(&format!("import {} is undone", one.id));
         }
