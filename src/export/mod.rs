@@ -159,8 +159,7 @@ pub fn prepare(
     let fields = custom_field::list_all(&mut snapshot.connection)?;
     let chosen = columns::choose(request, &fields)?;
     let (parts, trace) = find_parts(db, &mut snapshot, &request.content, settings)?;
-    let columns = chosen.columns.iter();
-    let trace = trace.with_fields(columns.map(|column| column.name.clone()).collect());
+    let trace = trace.with_fields(chosen.known_names());
     db.run_here(|connection| write_entry(connection, entry, &trace))?;
     prefer_indexes(&mut snapshot.connection)?;
     // A page is a few thousand rows along an index; anything but a look-up for each would read a whole table for it.

@@ -105,7 +105,7 @@ fn columns_are_chosen_by_name() {
             app.db(),
             &columns(Content::Subscribers, names),
             &app.app.refresh,
-        &app.entry(),
+            &app.entry(),
         );
         refused
             .map(|_| ())

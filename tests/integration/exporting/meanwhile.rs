@@ -150,7 +150,7 @@ fn an_export_that_cannot_be_written_ends_and_lets_go_of_its_snapshot() {
         app.db(),
         &ExportRequest::of(Content::Subscribers),
         &app.app.refresh,
-    &app.entry(),
+        &app.entry(),
     )
     .expect("an export");
     let error = export
