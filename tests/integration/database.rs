@@ -47,6 +47,7 @@ fn columns_of_database(database: &TestDatabase) -> BTreeMap<String, Vec<String>>
             "bytea" => "Bytea",
             "numeric" => "Numeric",
             "bool" => "Bool",
+            "_int8" => "Array<Nullable<Int8>>",
             "_text" => "Array<Nullable<Text>>",
             other => panic!("a type that this test does not know: {other}"),
         };

@@ -60,7 +60,7 @@ fn the_daily_job_removes_entries_that_are_older_than_keep_audit() {
         "mutation { updateSettings(input: {keepAudit: 30}) { userErrors { message } } }",
         json!({}),
     );
-    let (old, young) = ("2026-05-14T00:00:00Z", "2026-05-16T00:00:00Z");
+    let (old, young) = ("2026-05-14T00:00:00+00:00", "2026-05-16T00:00:00+00:00");
     write_at(&app, &[old, young]);
     app.set_time("2026-06-15T04:00:00Z");
     run_due(app.db(), &app.app.refresh)

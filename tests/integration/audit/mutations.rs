@@ -432,7 +432,7 @@ fn every_mutation_leaves_an_entry_if_it_succeeds_and_none_if_it_does_not() {
         assert_eq!(entry["fields"], json!(call.fields), "{name}");
         assert_eq!(entry["actor"]["kind"], "NOBODY", "{name}");
         assert_eq!(entry["requestId"], "test", "{name}");
-        assert_eq!(entry["at"], "2026-06-15T12:00:00Z", "{name}");
+        assert_eq!(entry["at"], "2026-06-15T12:00:00+00:00", "{name}");
 
         let input = (call.bad)(&app);
         let before = entries(&app);

@@ -1,7 +1,6 @@
 //! Copying the members of a segment into a group.
 
-use crate::audience::audit::{TargetKind, Trace};
-use crate::graphql::engine::change::change;
+use crate::graphql::engine::change::entry;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::scalar::count;
@@ -73,13 +72,10 @@ impl CopyMutation {
                 });
             }
         }
-        let copied = change(context, move |connection| {
-            let copied = copy_segment_to_group(connection, &copy, now)?;
-            let trace = Trace::of(TargetKind::Group, copied.group.id)
-                .with_key(&copied.group.key)
-                .with_count(usize::try_from(copied.added).unwrap_or_default());
-            Ok((copied, trace))
-        });
+        let entry = entry(context)?;
+        let copied = app
+            .db
+            .run(move |connection| copy_segment_to_group(connection, &copy, now, &entry));
         Ok(match split(copied.await)? {
             Ok(copied) => CopySegmentToGroupPayload {
                 group: Some(GroupNode(copied.group.into())),
