@@ -6,7 +6,7 @@ use diesel::{Connection, PgConnection};
 
 /// Does something in the transaction that is open, or in one of its own if none is.
 ///
-/// An open transaction gets no savepoint, which would be two more statements. So whoever opened it must roll it back if
+/// An open transaction gets no savepoint, which would be two more statements. So the caller that opened it must roll it back if
 /// the work fails.
 ///
 /// # Errors

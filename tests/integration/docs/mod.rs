@@ -141,6 +141,7 @@ tested! {
     rights: "docs/rights.md", Small;
     history: "docs/history.md", Small;
     keys: "docs/keys.md", Small;
+    audit: "docs/audit.md", Small;
     federation: "docs/federation.md", Small;
     api: "docs/api.md", Small;
     settings: "docs/settings.md", Small;
