@@ -163,7 +163,16 @@ fn values_that_cannot_be_used_are_user_errors_and_change_nothing() {
         .iter()
         .filter_map(|error| error["path"].as_str())
         .collect();
-    assert_eq!(paths, ["timeZone", "refreshAt", "keepChanges", "keepUndo", "keepAudit"]);
+    assert_eq!(
+        paths,
+        [
+            "timeZone",
+            "refreshAt",
+            "keepChanges",
+            "keepUndo",
+            "keepAudit"
+        ]
+    );
     assert!(
         errors.iter().all(|error| error["code"] == "INVALID"),
         "{payload}"
