@@ -4,7 +4,7 @@ use super::source::{Module, modules, read};
 use std::path::Path;
 
 /// The floors, lowest first. A file may use its own room and the floors below.
-const FLOORS: [&[&str]; 15] = [
+const FLOORS: [&[&str]; 16] = [
     &["text"],
     &["rule", "error", "clock"],
     &["evaluate"],
@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 15] = [
     &["refresh"],
     &["follow"],
     &["import", "export", "bulk"],
+    &["webhook"],
     &["live"],
     &["app"],
     &["graphql"],
@@ -28,7 +29,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
         "diesel",
         &[
             "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "bulk",
-            "graphql", "cli",
+            "webhook", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

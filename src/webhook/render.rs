@@ -1,0 +1,219 @@
+//! What messages say of the changes they tell: the segment or group, the refresh, and the people.
+
+use super::endpoint::Webhook;
+use super::message::Entry;
+use super::person::Fields;
+use crate::audience::global_id::write_global_id;
+use crate::audience::subscriber::{Subscriber, find_by_ids, find_within};
+use crate::audience::{group, segment};
+use crate::changes::{Change, Kind, Noun};
+use crate::db::schema::segment_refreshes;
+use crate::error::Error;
+use crate::past::as_of::find_first_fill;
+use chrono::SecondsFormat;
+use diesel::prelude::*;
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
+
+/// How many bytes of people are loaded for a message at most. A message has less room.
+const LOADED: i64 = 4 << 20;
+
+/// Returns what the data of a message says beside people, or `None` if the segment or group was deleted since.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_subject(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    base_path: &str,
+) -> Result<Option<Map<String, Value>>, Error> {
+    let mut data = Map::new();
+    let (first, last) = (&changes[0], &changes[changes.len() - 1]);
+    let is_deletion = matches!(first.kind, Kind::GroupDeleted | Kind::SegmentDeleted);
+    let mut key = String::new();
+    if let (Some(noun), Some(about)) = (first.kind.noun(), first.about) {
+        let (name, found) = match noun {
+            Noun::Segment => {
+                let found = segment::find_by_ids(connection, &[about])?.pop();
+                ("segment", found.map(|found| (found.key, found.name)))
+            }
+            Noun::Group => {
+                let found = group::find_by_ids(connection, &[about])?.pop();
+                ("group", found.map(|found| (found.key, found.name)))
+            }
+            Noun::CustomField => return Ok(None),
+        };
+        let id = match noun {
+            Noun::Segment => write_global_id("Segment", about),
+            _ => write_global_id("Group", about),
+        };
+        let subject = match found {
+            Some((found, label)) => {
+                key.clone_from(&found);
+                json!({"id": id, "key": found, "name": label})
+            }
+            None if is_deletion => json!({"id": id}),
+            None => return Ok(None),
+        };
+        data.insert(name.to_owned(), subject);
+    }
+    match first.kind {
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => {
+            let refresh = first.refresh_id.map(|id| write_global_id("Refresh", id));
+            let as_of = last.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            data.insert("refresh".to_owned(), json!(refresh));
+            data.insert("asOf".to_owned(), json!(as_of));
+        }
+        Kind::SubscriberUpdated | Kind::SegmentUpdated | Kind::GroupUpdated => {
+            let fields = first.fields.iter().map(|column| api_name(column));
+            data.insert("fields".to_owned(), fields.collect());
+        }
+        _ => {}
+    }
+    if first.is_fill {
+        add_counts(connection, changes, &mut data)?;
+        let path = format!("{base_path}/export/segment/{key}");
+        data.insert("exportPath".to_owned(), json!(path));
+    }
+    Ok(Some(data))
+}
+
+/// Adds how a segment was filled.
+fn add_counts(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    data: &mut Map<String, Value>,
+) -> Result<(), Error> {
+    let count = |kind: Kind| {
+        let counts = changes.iter().filter(|change| change.kind == kind);
+        counts.map(|change| change.number).sum::<usize>()
+    };
+    let (segment_id, refresh_id) = (
+        changes[0].about.unwrap_or_default(),
+        changes[0].refresh_id.unwrap_or_default(),
+    );
+    let members: Option<i64> = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq(segment_id))
+        .filter(segment_refreshes::refresh_id.eq(refresh_id))
+        .select(segment_refreshes::member_count)
+        .first(connection)
+        .optional()?;
+    let first = find_first_fill(connection, &[segment_id])?;
+    let is_first = first.get(&segment_id) == Some(&refresh_id);
+    let counts = [
+        ("memberCount", json!(members)),
+        ("joinedCount", json!(count(Kind::SegmentMembersJoined))),
+        ("leftCount", json!(count(Kind::SegmentMembersLeft))),
+        ("isFirst", json!(is_first)),
+    ];
+    data.extend(counts.map(|(name, value)| (name.to_owned(), value)));
+    Ok(())
+}
+
+/// Lists the people of changes, as many as one message may tell and as may be loaded at once.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_entries(
+    connection: &mut PgConnection,
+    webhook: &Webhook,
+    changes: &[Change],
+) -> Result<Vec<Entry>, Error> {
+    let most = usize::try_from(webhook.people_per_message).unwrap_or(1).max(1);
+    let people = changes.iter().flat_map(|change| {
+        let ids = change.subscriber_ids.iter();
+        ids.map(move |id| (change.kind, *id))
+    });
+    let mut people: Vec<(Kind, i64)> = people.take(most).collect();
+    if changes[0].kind == Kind::SubscriberDeleted {
+        let entries = people.into_iter().map(|(_, id)| Entry {
+            side: "deletedIds",
+            value: Some(json!(write_global_id("Subscriber", id))),
+        });
+        return Ok(entries.collect());
+    }
+    let found = load(connection, &mut people)?;
+    let fields = match changes[0].kind {
+        Kind::SubscriberStatusChanged => &with_status(&webhook.fields),
+        _ => &webhook.fields,
+    };
+    // Who changed several times is told once.
+    let mut told = HashSet::new();
+    let entries = people.into_iter().map(|(kind, id)| Entry {
+        side: side_of(kind),
+        value: match told.insert((side_of(kind), id)) {
+            true => found.get(&id).map(|person| fields.write(person)),
+            false => None,
+        },
+    });
+    Ok(entries.collect())
+}
+
+/// Loads people; leaves the last ones out while the rows take too many bytes together.
+fn load(
+    connection: &mut PgConnection,
+    people: &mut Vec<(Kind, i64)>,
+) -> Result<HashMap<i64, Subscriber>, Error> {
+    loop {
+        let ids: Vec<i64> = people.iter().map(|(_, id)| *id).collect();
+        let found = match ids.len() {
+            0 | 1 => find_by_ids(connection, &ids)?,
+            _ => find_within(connection, &ids, Some(LOADED))?,
+        };
+        if ids.len() <= 1 || !found.is_empty() {
+            let found = found.into_iter();
+            return Ok(found.map(|person| (person.id, person)).collect());
+        }
+        people.truncate(ids.len() / 2);
+    }
+}
+
+fn with_status(fields: &Fields) -> Fields {
+    let mut names = fields.0.clone();
+    if !names.iter().any(|name| name == "status") {
+        names.insert(0, "status".to_owned());
+    }
+    Fields(names)
+}
+
+fn side_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::SegmentMembersJoined => "joined",
+        Kind::SegmentMembersLeft => "left",
+        Kind::GroupMembersAdded => "added",
+        Kind::GroupMembersRemoved => "removed",
+        _ => "people",
+    }
+}
+
+/// Returns the name that a column has in the API, such as `firstName`.
+fn api_name(column: &str) -> String {
+    if column.starts_with("custom.") {
+        return column.to_owned();
+    }
+    let mut words = column.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.extend(letters);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_have_the_names_of_the_api() {
+        for (column, name) in [
+            ("email", "email"),
+            ("first_name", "firstName"),
+            ("unsubscribed_at", "unsubscribedAt"),
+            ("custom.last_visit", "custom.last_visit"),
+        ] {
+            assert_eq!(api_name(column), name);
+        }
+    }
+}
