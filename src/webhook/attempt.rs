@@ -34,7 +34,6 @@ pub struct Attempt {
 /// An attempt to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
 #[diesel(table_name = webhook_attempts)]
-#[expect(missing_docs, reason = "the columns, described in the migration")]
 pub struct NewAttempt {
     pub webhook_id: i64,
     pub message_id: String,
