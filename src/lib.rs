@@ -40,6 +40,7 @@
 //! | [`follow`] | what instant segments do right after a change | diesel |
 //! | [`refresh`] | the step, its schedule, and writing what it found | diesel |
 //! | [`scan`] | evaluating rules over the audience: snapshot, column loading, blocks; previews and explanations | diesel |
+//! | [`changes`] | the log of all changes in one order, positions in it, reading it | diesel |
 //! | [`past`] | members at a moment, growth, what is new, positions | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
@@ -118,6 +119,7 @@ pub mod bulk;
 pub mod export;
 pub mod import;
 
+pub mod changes;
 pub mod follow;
 pub mod past;
 pub mod refresh;

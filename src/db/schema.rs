@@ -75,6 +75,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What changed, in the order in which readers are told. Rows are moved here from waiting_changes under one lock, so that they become visible in the order of seq and nothing ever appears before a place that was read.
+    changes (seq) {
+        /// The place in the order of changes. A change comes after those that its transaction could see.
+        seq -> Int8,
+        /// When the transaction of the change began.
+        at -> Timestamptz,
+        /// As waiting_changes.kind. The members that a refresh or the follower changed are read from segment_changes and instant_changes.
+        kind -> Text,
+        /// As waiting_changes.about.
+        about -> Nullable<Int8>,
+        /// As waiting_changes.fields.
+        fields -> Array<Nullable<Text>>,
+        /// How many subscribers it is about. Deleted subscribers are taken out of every row but the one of their deletion.
+        number -> Int4,
+        /// As waiting_changes.first_id; null if no subscriber is left.
+        first_id -> Nullable<Int8>,
+        /// As waiting_changes.last_id.
+        last_id -> Nullable<Int8>,
+        /// The places after first_id, as Rice-coded gaps; see src/audience/gaps.rs. Null if they are all from first_id to last_id.
+        ids -> Nullable<Bytea>,
+        /// Random. Positions carry it, so that those of another database or of a restored backup are noticed.
+        token -> Int8,
+    }
+}
+
+diesel::table! {
     /// Typed fields that the owner added to subscribers.
     custom_fields (id) {
         id -> Int8,
@@ -159,8 +185,10 @@ diesel::table! {
         id -> Int8,
         /// The last refresh whose changes are not kept any more: membership is known since then.
         folded_through -> Int8,
-        /// Random: stands for the time before the first refresh, as refreshes.token for that after one.
+        /// Random: the id of this history, which positions carry. renew_history() draws another. It also stands for the time before the first refresh and the first change.
         token -> Int8,
+        /// The row of changes after which all are kept; older rows are removed.
+        changes_kept_after -> Int8,
     }
 }
 
@@ -569,6 +597,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What changed and has no place in the order of changes yet: written by triggers in the transaction of the change, one row per statement, kind and chunk of 131,072 ids. See src/changes.
+    waiting_changes (id) {
+        /// Drawn when the change is made. Transactions commit in another order, which is why readers read the table changes.
+        id -> Int8,
+        /// When the transaction of the change began.
+        at -> Timestamptz,
+        /// refreshed: a refresh wrote its members; followed: instant segments followed changes; the others are what their names say.
+        kind -> Text,
+        /// The id of the group, segment, custom field or refresh.
+        about -> Nullable<Int8>,
+        /// The columns that changed in any of the rows; custom fields as custom.KEY.
+        fields -> Array<Nullable<Text>>,
+        /// How many subscribers it is about.
+        number -> Int4,
+        /// The least id of these subscribers; for followed, of the rows of instant_changes.
+        first_id -> Nullable<Int8>,
+        /// The greatest of these ids.
+        last_id -> Nullable<Int8>,
+        /// The ids, in any order; null if they are all from first_id to last_id.
+        ids -> Nullable<Array<Nullable<Int8>>>,
+    }
+}
+
+diesel::table! {
     /// The last attempts to deliver messages, 100 of each endpoint for 30 days at most. Messages themselves are not stored.
     webhook_attempts (id) {
         id -> Int8,
@@ -668,6 +720,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bulk_action_changes,
     bulk_action_people,
     bulk_actions,
+    changes,
     custom_fields,
     event_names,
     event_totals,
@@ -701,6 +754,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     suppressions,
     touches,
     unclean_addresses,
+    waiting_changes,
     webhook_attempts,
     webhooks,
 );

@@ -4,13 +4,14 @@ use super::source::{Module, modules, read};
 use std::path::Path;
 
 /// The floors, lowest first. A file may use its own room and the floors below.
-const FLOORS: [&[&str]; 16] = [
+const FLOORS: [&[&str]; 17] = [
     &["text"],
     &["rule", "error", "clock"],
     &["evaluate"],
     &["db"],
     &["audience"],
     &["past"],
+    &["changes"],
     &["scan"],
     &["refresh"],
     &["follow"],
@@ -28,8 +29,8 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "diesel",
         &[
-            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "bulk",
-            "webhook", "graphql", "cli",
+            "db", "audience", "past", "changes", "scan", "refresh", "follow", "import", "export",
+            "bulk", "webhook", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),
