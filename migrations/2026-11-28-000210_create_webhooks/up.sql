@@ -70,7 +70,7 @@ COMMENT ON COLUMN webhook_attempts.error IS 'Why there was no answer.';
 COMMENT ON COLUMN webhook_attempts.answer IS 'The beginning of the answer, without what the message said about people. A deletion of subscribers removes it.';
 
 -- A receiver may send back what it got, in a form that is not recognised: the answers go with the first deletion.
-CREATE FUNCTION forget_webhook_answers() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION forget_webhook_answers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     UPDATE webhook_attempts SET answer = NULL WHERE answer IS NOT NULL AND type <> 'webhook.test';
     RETURN NULL;

@@ -21,6 +21,10 @@ pub enum Kind {
     CustomFieldCreated,
     CustomFieldUpdated,
     CustomFieldDeleted,
+    SegmentInvalid,
+    RefreshFinished,
+    RefreshFailed,
+    ImportFinished,
 }
 
 /// What kinds of things a change can be about, beside subscribers.
@@ -30,11 +34,13 @@ pub enum Noun {
     Group,
     Segment,
     CustomField,
+    Refresh,
+    Import,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 21] = [
         Kind::SubscriberCreated,
         Kind::SubscriberUpdated,
         Kind::SubscriberStatusChanged,
@@ -52,6 +58,10 @@ impl Kind {
         Kind::CustomFieldCreated,
         Kind::CustomFieldUpdated,
         Kind::CustomFieldDeleted,
+        Kind::SegmentInvalid,
+        Kind::RefreshFinished,
+        Kind::RefreshFailed,
+        Kind::ImportFinished,
     ];
 
     /// Returns the name, as rows have it.
@@ -74,6 +84,10 @@ impl Kind {
             Kind::CustomFieldCreated => "custom_field_created",
             Kind::CustomFieldUpdated => "custom_field_updated",
             Kind::CustomFieldDeleted => "custom_field_deleted",
+            Kind::SegmentInvalid => "segment_invalid",
+            Kind::RefreshFinished => "refresh_finished",
+            Kind::RefreshFailed => "refresh_failed",
+            Kind::ImportFinished => "import_finished",
         }
     }
 
@@ -98,7 +112,10 @@ impl Kind {
             | Kind::SegmentMembersLeft
             | Kind::SegmentCreated
             | Kind::SegmentUpdated
-            | Kind::SegmentDeleted => Some(Noun::Segment),
+            | Kind::SegmentDeleted
+            | Kind::SegmentInvalid => Some(Noun::Segment),
+            Kind::RefreshFinished | Kind::RefreshFailed => Some(Noun::Refresh),
+            Kind::ImportFinished => Some(Noun::Import),
             Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
                 Some(Noun::CustomField)
             }

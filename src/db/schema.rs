@@ -605,7 +605,7 @@ diesel::table! {
         at -> Timestamptz,
         /// refreshed: a refresh wrote its members; followed: instant segments followed changes; the others are what their names say.
         kind -> Text,
-        /// The id of the group, segment, custom field or refresh.
+        /// The id of the group, segment, custom field, refresh or import.
         about -> Nullable<Int8>,
         /// The columns that changed in any of the rows; custom fields as custom.KEY.
         fields -> Array<Nullable<Text>>,

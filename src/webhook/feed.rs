@@ -116,6 +116,10 @@ fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
         Kind::SegmentCreated => MessageType::SegmentCreated,
         Kind::SegmentUpdated => MessageType::SegmentUpdated,
         Kind::SegmentDeleted => MessageType::SegmentDeleted,
+        Kind::SegmentInvalid => MessageType::SegmentInvalid,
+        Kind::RefreshFinished => MessageType::RefreshFinished,
+        Kind::RefreshFailed => MessageType::RefreshFailed,
+        Kind::ImportFinished => MessageType::ImportFinished,
         Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
             return None;
         }

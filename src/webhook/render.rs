@@ -9,8 +9,10 @@ use crate::audience::{group, segment};
 use crate::changes::{Change, Kind, Noun};
 use crate::db::schema::segment_refreshes;
 use crate::error::Error;
+use crate::import;
 use crate::past::as_of::find_first_fill;
-use chrono::SecondsFormat;
+use crate::past::find_refreshes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
@@ -18,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 /// How many bytes of people are loaded for a message at most. A message has less room.
 const LOADED: i64 = 4 << 20;
 
-/// Returns what the data of a message says beside people, or `None` if the segment or group was deleted since.
+/// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
 ///
 /// # Errors
 /// Those of the database.
@@ -27,46 +29,29 @@ pub fn find_subject(
     changes: &[Change],
     base_path: &str,
 ) -> Result<Option<Map<String, Value>>, Error> {
-    let mut data = Map::new();
     let (first, last) = (&changes[0], &changes[changes.len() - 1]);
-    let is_deletion = matches!(first.kind, Kind::GroupDeleted | Kind::SegmentDeleted);
+    let mut data = Map::new();
     let mut key = String::new();
     if let (Some(noun), Some(about)) = (first.kind.noun(), first.about) {
-        let (name, found) = match noun {
-            Noun::Segment => {
-                let found = segment::find_by_ids(connection, &[about])?.pop();
-                ("segment", found.map(|found| (found.key, found.name)))
-            }
-            Noun::Group => {
-                let found = group::find_by_ids(connection, &[about])?.pop();
-                ("group", found.map(|found| (found.key, found.name)))
-            }
-            Noun::CustomField => return Ok(None),
+        let Some((name, subject)) = describe(connection, first.kind, noun, about)? else {
+            return Ok(None);
         };
-        let id = match noun {
-            Noun::Segment => write_global_id("Segment", about),
-            _ => write_global_id("Group", about),
-        };
-        let subject = match found {
-            Some((found, label)) => {
-                key.clone_from(&found);
-                json!({"id": id, "key": found, "name": label})
-            }
-            None if is_deletion => json!({"id": id}),
-            None => return Ok(None),
-        };
+        key.push_str(subject["key"].as_str().unwrap_or_default());
         data.insert(name.to_owned(), subject);
     }
     match first.kind {
         Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => {
             let refresh = first.refresh_id.map(|id| write_global_id("Refresh", id));
-            let as_of = last.at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
             data.insert("refresh".to_owned(), json!(refresh));
-            data.insert("asOf".to_owned(), json!(as_of));
+            data.insert("asOf".to_owned(), instant(last.at));
         }
         Kind::SubscriberUpdated | Kind::SegmentUpdated | Kind::GroupUpdated => {
             let fields = first.fields.iter().map(|column| api_name(column));
             data.insert("fields".to_owned(), fields.collect());
+        }
+        Kind::SegmentInvalid => {
+            let problems = find_problems(connection, first.about.unwrap_or_default())?;
+            data.insert("problems".to_owned(), problems);
         }
         _ => {}
     }
@@ -76,6 +61,83 @@ pub fn find_subject(
         data.insert("exportPath".to_owned(), json!(path));
     }
     Ok(Some(data))
+}
+
+/// Returns what a change is about, with the name that it has in messages, or `None` if it was deleted since.
+fn describe(
+    connection: &mut PgConnection,
+    kind: Kind,
+    noun: Noun,
+    about: i64,
+) -> Result<Option<(&'static str, Value)>, Error> {
+    let (name, of, found) = match noun {
+        Noun::Segment => {
+            let found = segment::find_by_ids(connection, &[about])?.pop();
+            let found = found.map(|found| json!({"key": found.key, "name": found.name}));
+            ("segment", "Segment", found)
+        }
+        Noun::Group => {
+            let found = group::find_by_ids(connection, &[about])?.pop();
+            let found = found.map(|found| json!({"key": found.key, "name": found.name}));
+            ("group", "Group", found)
+        }
+        Noun::Refresh => ("refresh", "Refresh", find_run(connection, about)?),
+        Noun::Import => ("import", "Import", find_import(connection, about)?),
+        Noun::CustomField => return Ok(None),
+    };
+    let is_deletion = matches!(kind, Kind::GroupDeleted | Kind::SegmentDeleted);
+    let mut subject = Map::new();
+    subject.insert("id".to_owned(), json!(write_global_id(of, about)));
+    match found {
+        Some(Value::Object(found)) => subject.extend(found),
+        _ if is_deletion => {}
+        _ => return Ok(None),
+    }
+    Ok(Some((name, Value::Object(subject))))
+}
+
+/// Returns what is told of a refresh.
+fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
+    let found = find_refreshes(connection, &[id])?.pop();
+    Ok(found.map(|refresh| {
+        json!({
+            "trigger": refresh.trigger.to_uppercase(),
+            "asOf": instant(refresh.as_of),
+            "startedAt": instant(refresh.started_at),
+            "finishedAt": refresh.finished_at.map(instant),
+            "error": refresh.error,
+        })
+    }))
+}
+
+/// Returns what is told of an import. The name of its file is not: people write names into it.
+fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
+    let found = import::find_by_ids(connection, &[id])?.pop();
+    Ok(found.map(|import| {
+        json!({
+            "kind": import.kind.to_uppercase(),
+            "state": import.state.to_uppercase(),
+            "rows": import.done_rows,
+            "createdAt": instant(import.created_at),
+            "finishedAt": import.finished_at.map(instant),
+        })
+    }))
+}
+
+/// Returns the last problems of a segment that could not be evaluated.
+fn find_problems(connection: &mut PgConnection, segment_id: i64) -> Result<Value, Error> {
+    let problems: Option<Value> = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq(segment_id))
+        .filter(segment_refreshes::problems.ne(json!([])))
+        .order(segment_refreshes::refresh_id.desc())
+        .select(segment_refreshes::problems)
+        .first(connection)
+        .optional()?;
+    Ok(problems.unwrap_or(json!([])))
+}
+
+fn instant(time: DateTime<Utc>) -> Value {
+    json!(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
 /// Adds how a segment was filled.

@@ -95,15 +95,11 @@ fn many_people_come_in_parts_and_many_changes_in_few_messages() {
         json!({"peoplePerMessage": 500}),
     );
     app.group("all", &[]);
-    app.db()
-        .run_here(|connection| {
-            connection.batch_execute(
-                "INSERT INTO subscribers (email, status) SELECT 'p' || lpad(n::text, 4, '0') || '@example.com', 'subscribed' FROM generate_series(1, 1700) n; \
-                 INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) SELECT (SELECT id FROM groups), id, now(), 'api' FROM subscribers;",
-            )?;
-            Ok(())
-        })
-        .expect("people");
+    execute(
+        &app,
+        "INSERT INTO subscribers (email, status) SELECT 'p' || lpad(n::text, 4, '0') || '@example.com', 'subscribed' FROM generate_series(1, 1700) n; \
+         INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) SELECT (SELECT id FROM groups), id, now(), 'api' FROM subscribers",
+    );
     deliver(&app);
     let received = receiver.take();
     let parts: Vec<(String, Value, Value)> = received
@@ -145,15 +141,11 @@ fn large_people_take_more_messages_and_none_is_too_large() {
         json!({}),
     );
     create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"fields": ["custom.note"]}));
-    app.db()
-        .run_here(|connection| {
-            connection.batch_execute(
-                "INSERT INTO subscribers (email, status, custom) SELECT 'p' || n || '@example.com', 'subscribed', \
-                 jsonb_build_object('note', repeat('ž', 10000)) FROM generate_series(1, 100) n",
-            )?;
-            Ok(())
-        })
-        .expect("people");
+    execute(
+        &app,
+        "INSERT INTO subscribers (email, status, custom) SELECT 'p' || n || '@example.com', 'subscribed', \
+         jsonb_build_object('note', repeat('ž', 10000)) FROM generate_series(1, 100) n",
+    );
     deliver(&app);
     let received = receiver.take();
     assert!(received.iter().all(|one| one.body.len() <= 256_000));
@@ -165,6 +157,15 @@ fn large_people_take_more_messages_and_none_is_too_large() {
     assert_eq!(last[last.len() - 1], json!(true));
 }
 
+/// Runs statements.
+#[track_caller]
+fn execute(app: &TestApp, sql: &str) {
+    let executed = app
+        .db()
+        .run_here(|connection| Ok(connection.batch_execute(sql)?));
+    executed.expect("the statements run");
+}
+
 #[test]
 fn every_type_is_told() {
     let app = TestApp::at(super::NOW);
@@ -173,39 +174,74 @@ fn every_type_is_told() {
     let all = all["__type"]["enumValues"].as_array().expect("a list");
     let all: Vec<&str> = all.iter().map(|value| value["name"].as_str().expect("a name")).collect();
     create(&app, &receiver.url, &all, json!({}));
+    let tell = |mutation: &str, variables: Value| {
+        app.mutate(mutation, variables);
+        deliver(&app);
+    };
+    let ona = app.subscriber("ona@example.com", json!({"country": "DE"}));
+    deliver(&app);
     move_to(&app, "ona@example.com", "LT");
-    move_to(&app, "ona@example.com", "DE");
-    app.mutate(
-        "mutation { upsertSubscriber(input: {email: \"ona@example.com\", values: {status: UNSUBSCRIBED}}) { userErrors { message } } }",
-        json!({}),
-    );
+    deliver(&app);
+    app.subscriber("ona@example.com", json!({"status": "UNSUBSCRIBED"}));
+    deliver(&app);
     app.group("staff", &["ona@example.com"]);
-    app.mutate(
-        "mutation { removeFromGroup(input: {group: \"staff\", emails: [\"ona@example.com\"]}) { userErrors { message } } }",
-        json!({}),
+    deliver(&app);
+    let staff = app.query("{ group(key: \"staff\") { id } }", json!({}))["group"]["id"].take();
+    tell(
+        "mutation ($id: ID!) { updateGroup(input: {id: $id, name: \"Staff\"}) { userErrors { message } } }",
+        json!({ "id": staff }),
     );
-    let segment = app.segment("de", json!({"text": {"field": "country", "is": {"equals": "DE"}}}));
+    tell(
+        "mutation ($id: ID!) { deleteGroup(input: {id: $id}) { userErrors { message } } }",
+        json!({ "id": staff }),
+    );
+    let segment = app.segment("lt", in_lithuania());
     app.refresh();
-    move_to(&app, "ona@example.com", "LT");
+    deliver(&app);
+    move_to(&app, "ona@example.com", "DE");
     app.refresh();
-    app.mutate(
-        "mutation ($id: ID!) { updateSegment(input: {id: $id, name: \"Germany\"}) { userErrors { message } } }",
+    deliver(&app);
+    tell(
+        "mutation ($id: ID!) { updateSegment(input: {id: $id, name: \"Lithuania\"}) { userErrors { message } } }",
         json!({ "id": segment }),
     );
-    app.mutate(
+    execute(&app, "UPDATE segments SET rule = '{\"v\": 1, \"root\": {\"weather\": {}}}'");
+    app.refresh();
+    app.refresh();
+    deliver(&app);
+    tell(
         "mutation ($id: ID!) { deleteSegment(input: {id: $id}) { userErrors { message } } }",
         json!({ "id": segment }),
     );
-    app.mutate(
-        "mutation { deleteSubscribers(input: {emails: [\"ona@example.com\"]}) { userErrors { message } } }",
-        json!({}),
+    execute(
+        &app,
+        "INSERT INTO refreshes (trigger, as_of, started_at, state) VALUES ('manual', now(), now(), 'running'); \
+         UPDATE refreshes SET state = 'failed', finished_at = now(), error = 'no disk' WHERE state = 'running'",
     );
     deliver(&app);
+    let options = rollcall::import::SubscriberImport::default();
+    let file = "email\njonas@example.com\n";
+    let imported = rollcall::import::import_subscribers(app.db(), file.as_bytes(), &options, app.app.now(), |_| {});
+    assert_eq!(imported.expect("an import").refused, 0);
+    deliver(&app);
+    super::delete(&app, &ona);
+    deliver(&app);
     let told = types_of(&receiver);
-    // People who are deleted before they are told of are told of as deleted only.
-    assert!(told.contains(&"subscriber.deleted".to_owned()), "{told:?}");
+    let distinct: BTreeSet<&str> = told.iter().map(String::as_str).collect();
+    let expected: BTreeSet<&str> = rollcall::webhook::MessageType::CHOICES.iter().map(|of| of.name()).collect();
+    assert_eq!(distinct, expected);
+    let invalid = told.iter().filter(|of| *of == "segment.invalid").count();
+    assert_eq!(invalid, 1, "a segment that stays invalid is told once");
+    let mut seen = BTreeSet::new();
     for message in receiver.received() {
-        assert!(!message.body.contains("ona@"), "{}", message.body);
+        if seen.insert(message.message_type()) {
+            let mut body = message.json();
+            body["timestamp"] = json!("TIME");
+            let name = message.message_type();
+            insta::with_settings!({filters => vec![
+                (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+            ]}, { insta::assert_json_snapshot!(name, body) });
+        }
     }
 }
 
@@ -342,9 +378,7 @@ fn lost_history_is_told() {
     let receiver = Receiver::start();
     let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
     move_to(&app, "ona@example.com", "LT");
-    app.db()
-        .run_here(|connection| Ok(connection.batch_execute("SELECT renew_history()")?))
-        .expect("another history");
+    execute(&app, "SELECT renew_history()");
     // Until it is accepted, it is the same message.
     receiver.reply([Reply::Status(500, "")]);
     deliver(&app);

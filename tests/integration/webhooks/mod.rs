@@ -64,3 +64,12 @@ fn types_of(receiver: &Receiver) -> Vec<String> {
     let received = receiver.received().into_iter();
     received.map(|message| message.message_type()).collect()
 }
+
+/// Deletes a subscriber.
+#[track_caller]
+fn delete(app: &TestApp, id: &str) {
+    app.mutate(
+        "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
+        json!({ "id": id }),
+    );
+}
