@@ -109,12 +109,7 @@ pub fn run(
 }
 
 /// Prints the secret alone on standard output, so that `SECRET=$(rollcall webhook create ...)` works.
-fn create(
-    db: &Db,
-    arguments: &Create,
-    rules: SendRules,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
+fn create(db: &Db, arguments: &Create, rules: SendRules, now: DateTime<Utc>) -> anyhow::Result<()> {
     let filter = |keys: &[String]| (!keys.is_empty()).then(|| keys.to_vec());
     let draft = Draft {
         name: Some(arguments.name.clone()),
@@ -189,8 +184,14 @@ fn print_attempt(webhook: &Webhook, attempt: &Attempt) {
         harmless(&outcome),
         attempt.took_ms
     );
-    if let Some(answer) = attempt.answer.as_deref().filter(|answer| !answer.is_empty()) {
-        answer.lines().for_each(|line| println!("{}", harmless(line)));
+    if let Some(answer) = attempt
+        .answer
+        .as_deref()
+        .filter(|answer| !answer.is_empty())
+    {
+        answer
+            .lines()
+            .for_each(|line| println!("{}", harmless(line)));
     }
 }
 

@@ -67,13 +67,18 @@ impl SendRules {
             other => return Err(problem(format!("expected https, found {other}"), None)),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            let hint = "receivers know us by the signature; a token can stand in the path or the query";
-            return Err(problem("expected no user or password in the URL".to_owned(), Some(hint)));
+            let hint =
+                "receivers know us by the signature; a token can stand in the path or the query";
+            return Err(problem(
+                "expected no user or password in the URL".to_owned(),
+                Some(hint),
+            ));
         }
         if url.fragment().is_some() {
             return Err(problem("expected no # in the URL".to_owned(), None));
         }
-        self.check_host(&url).map_err(|(message, hint)| problem(message, Some(hint)))?;
+        self.check_host(&url)
+            .map_err(|(message, hint)| problem(message, Some(hint)))?;
         Ok(url.into())
     }
 
@@ -89,17 +94,31 @@ impl SendRules {
                     return Ok(());
                 }
             }
-            None => return Err(("expected a host in the URL".to_owned(), "write it as https://example.com/path")),
+            None => {
+                return Err((
+                    "expected a host in the URL".to_owned(),
+                    "write it as https://example.com/path",
+                ));
+            }
         };
         if self.allow(address) {
             return Ok(());
         }
         let message = format!("expected a public address, found {address}");
-        let could = SendRules { allow_private: true, ..self }.allow(address);
-        Err((message, match could {
-            true => "start the server with --webhook-allow-private to reach receivers in a private network",
-            false => "no setting allows this kind of address",
-        }))
+        let could = SendRules {
+            allow_private: true,
+            ..self
+        }
+        .allow(address);
+        Err((
+            message,
+            match could {
+                true => {
+                    "start the server with --webhook-allow-private to reach receivers in a private network"
+                }
+                false => "no setting allows this kind of address",
+            },
+        ))
     }
 }
 
@@ -142,13 +161,17 @@ fn is_within_v6(address: Ipv6Addr, (network, length): (Ipv6Addr, u32)) -> bool {
 }
 
 fn is_global_v4(address: Ipv4Addr) -> bool {
-    !CLOSED_V4.into_iter().any(|network| is_within_v4(address, network))
+    !CLOSED_V4
+        .into_iter()
+        .any(|network| is_within_v4(address, network))
 }
 
 fn is_global_v6(address: Ipv6Addr) -> bool {
     let unicast = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
     is_within_v6(address, unicast)
-        && !CLOSED_V6.into_iter().any(|network| is_within_v6(address, network))
+        && !CLOSED_V6
+            .into_iter()
+            .any(|network| is_within_v6(address, network))
 }
 
 /// What `--webhook-allow-private` opens. Link-local addresses stay closed: clouds hand out credentials there.
@@ -260,7 +283,14 @@ mod tests {
 
     #[test]
     fn private_networks_can_be_opened_and_link_local_ones_cannot() {
-        for text in ["10.0.0.1", "127.0.0.1", "100.64.0.1", "192.168.0.1", "::1", "fd00::1"] {
+        for text in [
+            "10.0.0.1",
+            "127.0.0.1",
+            "100.64.0.1",
+            "192.168.0.1",
+            "::1",
+            "fd00::1",
+        ] {
             assert!(OPEN.allow(address(text)), "{text}");
         }
         for text in [
@@ -309,7 +339,10 @@ mod tests {
             let url = format!("https://{host}/hook");
             let problem = STRICT.check_url(&url).expect_err(&url);
             assert_eq!(problem.path, "url", "{url}");
-            assert!(problem.message.contains("expected a public address"), "{url}: {problem}");
+            assert!(
+                problem.message.contains("expected a public address"),
+                "{url}: {problem}"
+            );
             assert!(problem.hint.is_some(), "{url}");
         }
     }
@@ -318,7 +351,10 @@ mod tests {
     fn urls_are_checked_and_normalised() {
         for (text, normal) in [
             ("https://Example.com", "https://example.com/"),
-            (" https://example.com:443/a?b=c ", "https://example.com/a?b=c"),
+            (
+                " https://example.com:443/a?b=c ",
+                "https://example.com/a?b=c",
+            ),
             ("https://žirgas.lt/x", "https://xn--irgas-ceb.lt/x"),
             ("https://1.1.1.1/x", "https://1.1.1.1/x"),
         ] {
@@ -342,7 +378,10 @@ mod tests {
         }
         let plain = "http://127.0.0.1:8080/hook";
         assert_eq!(OPEN.check_url(plain).as_deref(), Ok(plain));
-        let hint = STRICT.check_url("http://example.com/").expect_err("http").hint;
+        let hint = STRICT
+            .check_url("http://example.com/")
+            .expect_err("http")
+            .hint;
         assert!(hint.is_some_and(|hint| hint.contains("--webhook-allow-http")));
     }
 

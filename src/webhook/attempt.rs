@@ -94,7 +94,10 @@ pub fn list_last(
         .load(connection)?;
     let mut by_webhook: HashMap<i64, Vec<Attempt>> = HashMap::new();
     for attempt in attempts {
-        by_webhook.entry(attempt.webhook_id).or_default().push(attempt);
+        by_webhook
+            .entry(attempt.webhook_id)
+            .or_default()
+            .push(attempt);
     }
     Ok(by_webhook)
 }

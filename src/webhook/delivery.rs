@@ -3,9 +3,9 @@
 //! Reading, sending and recording are steps of their own. While a message is on its way no connection to the database is
 //! held, and nothing is written: a server that dies then leaves the message to be sent again with the same id.
 
+use super::WebhookSettings;
 use super::answer::without_people;
 use super::attempt::{self, Attempt, NewAttempt};
-use super::WebhookSettings;
 use super::endpoint::{self, Webhook};
 use super::feed::{Next, Reader, position_now};
 use super::lease::{self, Claim};
@@ -66,6 +66,9 @@ impl Delivery {
     /// Those of the database.
     pub fn claim(&self) -> Result<Option<Claim>, Error> {
         let now = self.clock.now();
+        if !self.db.run_here(lease::has_enabled)? {
+            return Ok(None);
+        }
         let newest = self.db.run_here(position_now)?;
         self.db
             .run_here(|connection| lease::claim(connection, &newest, now))
@@ -156,7 +159,13 @@ impl Delivery {
             status: sent.status,
             retry_after: sent.retry_after.as_deref(),
         };
-        let verdict = judge(outcome, failures, webhook.failing_since, now, rand::random());
+        let verdict = judge(
+            outcome,
+            failures,
+            webhook.failing_since,
+            now,
+            rand::random(),
+        );
         let attempt = describe(webhook, ready, sent, at, verdict == Verdict::Delivered);
         let (position, part) = (&*ready.after.0, ready.after.1);
         let is_recorded = self.db.run_here(|connection| {
@@ -199,7 +208,9 @@ impl Delivery {
             body: head.whole(),
         };
         let sent = self.settings.sender.send(&envelope, &secrets);
-        let is_delivered = sent.status.is_some_and(|status| (200..300).contains(&status));
+        let is_delivered = sent
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
         let attempt = NewAttempt {
             webhook_id,
             message_id: envelope.id,

@@ -202,8 +202,9 @@ pub fn update(
                 webhooks::segment_ids.eq(followed(checked.segment_ids, &before.segment_ids)),
                 webhooks::group_ids.eq(followed(checked.group_ids, &before.group_ids)),
                 webhooks::fields.eq(checked.fields.unwrap_or(before.fields).0),
-                webhooks::people_per_message
-                    .eq(checked.people_per_message.unwrap_or(before.people_per_message)),
+                webhooks::people_per_message.eq(checked
+                    .people_per_message
+                    .unwrap_or(before.people_per_message)),
                 webhooks::disabled_reason.eq(reason),
                 webhooks::disabled_since.eq(since),
                 webhooks::failures.eq(if is_tried_anew { 0 } else { before.failures }),
@@ -222,13 +223,12 @@ pub fn update(
     })
 }
 
-fn check(
-    connection: &mut PgConnection,
-    draft: &Draft,
-    rules: SendRules,
-) -> Result<Checked, Error> {
+fn check(connection: &mut PgConnection, draft: &Draft, rules: SendRules) -> Result<Checked, Error> {
     let mut problems = Vec::new();
-    let name = draft.name.as_deref().map(|name| check_name(name, &mut problems));
+    let name = draft
+        .name
+        .as_deref()
+        .map(|name| check_name(name, &mut problems));
     let url = draft.url.as_deref().map(|url| {
         let checked = rules.check_url(url);
         checked.unwrap_or_else(|problem| {
@@ -236,7 +236,10 @@ fn check(
             String::new()
         })
     });
-    let types = draft.types.as_ref().map(|types| check_types(types, &mut problems));
+    let types = draft
+        .types
+        .as_ref()
+        .map(|types| check_types(types, &mut problems));
     let mut followed = |keys: Option<&Option<Vec<String>>>, what: What| -> Result<_, Error> {
         keys.map(|keys| match keys {
             None => Ok(Followed(None)),
@@ -260,7 +263,11 @@ fn check(
         && !(1..=MAX_PEOPLE as i32).contains(&people)
     {
         let message = format!("expected 1 to {MAX_PEOPLE} people, found {people}");
-        problems.push(InputProblem::new(InputCode::Invalid, "peoplePerMessage", message));
+        problems.push(InputProblem::new(
+            InputCode::Invalid,
+            "peoplePerMessage",
+            message,
+        ));
     }
     match problems.is_empty() {
         true => Ok(Checked {
@@ -420,12 +427,13 @@ pub fn replay(
         let message = format!("expected a time that is past, found {since}");
         return Err(Error::invalid("since", message));
     }
+    get(connection, id)?;
+    let position = feed::position_at(connection, since)?;
     connection.transaction(|connection| {
         let before = lock(connection, id)?;
-        let position = feed::position_at(connection, since)?;
         Ok(diesel::update(webhooks::table.find(id))
             .set((
-                webhooks::position.eq(position),
+                webhooks::position.eq(&position),
                 webhooks::part.eq(0),
                 webhooks::round.eq(before.round + 1),
                 webhooks::failures.eq(0),
@@ -487,9 +495,7 @@ pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<Webhook,
         .load(connection)?;
     match <[Webhook; 1]>::try_from(found) {
         Ok([webhook]) => Ok(webhook),
-        Err(found) if found.is_empty() => {
-            Err(Error::not_found("webhook", format!("\"{name}\"")))
-        }
+        Err(found) if found.is_empty() => Err(Error::not_found("webhook", format!("\"{name}\""))),
         Err(found) => {
             let message = format!("expected the name of one webhook, found {}", found.len());
             Err(Error::invalid("", message + " of that name; use the id"))

@@ -18,7 +18,7 @@ use serde_json::{Map, json};
 use std::collections::VecDeque;
 
 /// How many changes are read at once.
-const READ: usize = 20;
+const READ: usize = 100;
 
 /// A message, and where the endpoint is when it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,7 +248,9 @@ impl Reader {
     /// Takes the changes of the next message from those that wait. They stay until the
     /// message is delivered.
     fn take(&self, webhook: &Webhook, parts: i32) -> Option<Group> {
-        let most = usize::try_from(webhook.people_per_message).unwrap_or(1).max(1);
+        let most = usize::try_from(webhook.people_per_message)
+            .unwrap_or(1)
+            .max(1);
         let mut waiting = self.waiting.iter().peekable();
         let first = waiting.next()?.clone();
         let (mut count, mut changes) = (first.subscriber_ids.len(), vec![first]);
@@ -263,7 +265,9 @@ impl Reader {
             let is_fill = last.is_fill && next.is_fill && is_same(last, next);
             let fits = count + next.subscriber_ids.len() <= most;
             let may_follow = is_same(last, next) || begins_anew;
-            if !is_fill && !(fits && may_follow && are_alike(last, next) && are_apart(&changes, next)) {
+            if !is_fill
+                && !(fits && may_follow && are_alike(last, next) && are_apart(&changes, next))
+            {
                 break;
             }
             count += next.subscriber_ids.len();
@@ -300,7 +304,11 @@ impl Reader {
             return Ok(Some(message(webhook, message_type, head.whole(), after)));
         }
         let entries = list_entries(connection, webhook, &group.changes)?;
-        let all: usize = group.changes.iter().map(|change| change.subscriber_ids.len()).sum();
+        let all: usize = group
+            .changes
+            .iter()
+            .map(|change| change.subscriber_ids.len())
+            .sum();
         let number = u32::try_from(parts).unwrap_or_default().saturating_add(1);
         let behind = all - entries.len() + usize::from(group.goes_on);
         let part = head.part(sides_of(message_type), &entries, Place { number, behind });
@@ -315,7 +323,12 @@ impl Reader {
         let is_last = part.told == all && !group.goes_on;
         let after = position_behind(&group.changes, part.told).to_text();
         let delivered = if is_last { 0 } else { parts.saturating_add(1) };
-        Ok(Some(message(webhook, message_type, part.body, (after, delivered))))
+        Ok(Some(message(
+            webhook,
+            message_type,
+            part.body,
+            (after, delivered),
+        )))
     }
 
     /// Leaves out the changes of a group, and returns the position behind them.
@@ -331,13 +344,18 @@ impl Reader {
         let Some(position) = Position::parse(after) else {
             return;
         };
-        let told = self.waiting.iter().position(|change| change.position == position);
+        let told = self
+            .waiting
+            .iter()
+            .position(|change| change.position == position);
         match told {
             Some(told) => {
                 self.waiting.drain(..=told);
                 self.at = Some(position);
             }
-            None => self.advance_within(position),
+            None if position.within.is_some() => self.advance_within(position),
+            // What was read is of another history.
+            None => *self = Reader::new(std::mem::take(&mut self.base_path)),
         }
     }
 
@@ -347,7 +365,9 @@ impl Reader {
         while let Some(change) = self.waiting.front_mut() {
             let place = |id: &i64| Some(within_of(change.kind, change.about, *id));
             let told = match change.position.seq == position.seq {
-                true => change.subscriber_ids.partition_point(|id| place(id) <= within),
+                true => change
+                    .subscriber_ids
+                    .partition_point(|id| place(id) <= within),
                 false => 0,
             };
             if told == 0 {
@@ -388,7 +408,11 @@ fn position_behind(changes: &[Change], told: usize) -> Position {
         if rest < here {
             let last = rest.checked_sub(1).map(|last| change.subscriber_ids[last]);
             return Position {
-                within: Some(within_of(change.kind, change.about, last.unwrap_or_default())),
+                within: Some(within_of(
+                    change.kind,
+                    change.about,
+                    last.unwrap_or_default(),
+                )),
                 ..change.position
             };
         }

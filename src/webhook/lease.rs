@@ -3,9 +3,12 @@
 use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};
 use super::retry::Verdict;
+use super::signature::Secret;
+use crate::db::schema::webhooks;
 use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::{exists, min};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 
@@ -25,6 +28,15 @@ pub struct Claim {
 struct Found {
     #[diesel(sql_type = BigInt)]
     id: i64,
+}
+
+/// Whether any endpoint is enabled.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
+    let enabled = webhooks::table.filter(webhooks::disabled_reason.is_null());
+    Ok(diesel::select(exists(enabled)).get_result(connection)?)
 }
 
 /// Claims the endpoint whose attempt has been due for longest, of those that have not read to `newest`. Returns `None` if
@@ -64,11 +76,10 @@ pub fn next_due(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Error> {
-    use crate::db::schema::webhooks;
     Ok(webhooks::table
         .filter(webhooks::disabled_reason.is_null())
         .filter(webhooks::next_attempt_at.gt(now))
-        .select(diesel::dsl::min(webhooks::next_attempt_at))
+        .select(min(webhooks::next_attempt_at))
         .first(connection)?)
 }
 
@@ -78,7 +89,6 @@ impl Claim {
     /// # Errors
     /// Those of the database.
     pub fn load(self, connection: &mut PgConnection) -> Result<Option<Webhook>, Error> {
-        use crate::db::schema::webhooks;
         Ok(webhooks::table
             .find(self.webhook_id)
             .filter(webhooks::lease_token.eq(self.token))
@@ -141,9 +151,17 @@ impl Claim {
         let moved: Option<Found> = statement(RECORD)
             .bind::<BigInt, _>(self.webhook_id)
             .bind::<BigInt, _>(self.token)
-            .bind::<Text, _>(if is_delivered { position } else { &webhook.position })
+            .bind::<Text, _>(if is_delivered {
+                position
+            } else {
+                &webhook.position
+            })
             .bind::<Integer, _>(if is_delivered { part } else { webhook.part })
-            .bind::<Integer, _>(if is_delivered { 0 } else { webhook.failures.saturating_add(1) })
+            .bind::<Integer, _>(if is_delivered {
+                0
+            } else {
+                webhook.failures.saturating_add(1)
+            })
             .bind::<Nullable<Timestamptz>, _>((!is_delivered).then_some(failing_since))
             .bind::<Timestamptz, _>(next)
             .bind::<Nullable<Text>, _>(reason)
@@ -187,7 +205,7 @@ pub fn load_for_test(
     connection: &mut PgConnection,
     id: i64,
     now: DateTime<Utc>,
-) -> Result<(Webhook, Vec<super::signature::Secret>), Error> {
+) -> Result<(Webhook, Vec<Secret>), Error> {
     let webhook = endpoint::get(connection, id)?;
     let secrets = endpoint::find_secrets(connection, id, now)?;
     Ok((webhook, secrets))

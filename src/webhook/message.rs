@@ -86,7 +86,13 @@ impl Head {
         }
     }
 
-    fn render(&self, sides: &[&'static str], entries: &[Entry], part: u32, is_last: bool) -> String {
+    fn render(
+        &self,
+        sides: &[&'static str],
+        entries: &[Entry],
+        part: u32,
+        is_last: bool,
+    ) -> String {
         let mut data = self.data.clone();
         for side in sides {
             let people = entries.iter().filter(|entry| entry.side == *side);
@@ -144,7 +150,9 @@ mod tests {
     fn person(number: usize, note: &str) -> Entry {
         Entry {
             side: SIDES[number % 2],
-            value: Some(json!({"id": number.to_string(), "email": format!("{number}@example.com"), "custom.note": note})),
+            value: Some(
+                json!({"id": number.to_string(), "email": format!("{number}@example.com"), "custom.note": note}),
+            ),
         }
     }
 
@@ -165,8 +173,14 @@ mod tests {
         let entries = [
             person(2, "x"),
             person(1, ""),
-            Entry { side: "deletedIds", value: Some(json!("9")) },
-            Entry { side: "joined", value: None },
+            Entry {
+                side: "deletedIds",
+                value: Some(json!("9")),
+            },
+            Entry {
+                side: "joined",
+                value: None,
+            },
         ];
         insta::assert_snapshot!(
             head().part(&SIDES, &entries, place(2, 0)).body,

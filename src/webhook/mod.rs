@@ -40,7 +40,7 @@ pub use endpoint::{
     replay, rotate, update,
 };
 pub use feed::Reader;
-pub use lease::{Claim, next_due};
+pub use lease::{Claim, has_enabled, next_due};
 pub use message::{DEFAULT_PEOPLE, MAX_PEOPLE};
 pub use message_type::{Choice, MessageType};
 pub use retry::DisabledReason;

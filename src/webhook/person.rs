@@ -69,7 +69,10 @@ impl Fields {
         let known = list_known(&custom);
         let mut problems = Vec::new();
         if names.len() > MAX_FIELDS {
-            let message = format!("expected at most {MAX_FIELDS} fields, found {}", names.len());
+            let message = format!(
+                "expected at most {MAX_FIELDS} fields, found {}",
+                names.len()
+            );
             problems.push(InputProblem::new(InputCode::Invalid, "fields", message));
             return Ok(Err(problems));
         }
@@ -94,7 +97,10 @@ impl Fields {
     /// Returns a person as messages have it. A custom field that was deleted is null.
     pub fn write(&self, person: &Subscriber) -> Value {
         let mut written = Map::new();
-        written.insert("id".to_owned(), json!(write_global_id("Subscriber", person.id)));
+        written.insert(
+            "id".to_owned(),
+            json!(write_global_id("Subscriber", person.id)),
+        );
         written.insert("email".to_owned(), json!(show_email(&person.email)));
         let mut custom = None;
         for name in &self.0 {
@@ -184,8 +190,14 @@ mod tests {
     fn names_that_do_not_exist_have_a_hint() {
         let known = ["firstName".to_owned(), "custom.plan".to_owned()];
         let hint = |name| unknown("fields[0]".to_owned(), name, &known).hint;
-        assert_eq!(hint("plan").as_deref(), Some("did you mean \"custom.plan\"?"));
-        assert_eq!(hint("firstname").as_deref(), Some("did you mean \"firstName\"?"));
+        assert_eq!(
+            hint("plan").as_deref(),
+            Some("did you mean \"custom.plan\"?")
+        );
+        assert_eq!(
+            hint("firstname").as_deref(),
+            Some("did you mean \"firstName\"?")
+        );
         assert!(hint("weather").is_some_and(|hint| hint.contains("custom.plan")));
     }
 }

@@ -181,7 +181,9 @@ pub fn list_entries(
     webhook: &Webhook,
     changes: &[Change],
 ) -> Result<Vec<Entry>, Error> {
-    let most = usize::try_from(webhook.people_per_message).unwrap_or(1).max(1);
+    let most = usize::try_from(webhook.people_per_message)
+        .unwrap_or(1)
+        .max(1);
     let people = changes.iter().flat_map(|change| {
         let ids = change.subscriber_ids.iter();
         ids.map(move |id| (change.kind, *id))

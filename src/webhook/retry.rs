@@ -182,9 +182,14 @@ mod tests {
     #[test]
     fn any_2xx_delivers_and_nothing_else_does() {
         for code in [200, 201, 202, 204, 299] {
-            assert_eq!(judge(status(code), 4, Some(now()), now(), 0.5), Verdict::Delivered);
+            assert_eq!(
+                judge(status(code), 4, Some(now()), now(), 0.5),
+                Verdict::Delivered
+            );
         }
-        for code in [100, 199, 300, 301, 307, 400, 401, 404, 408, 429, 500, 503, 599] {
+        for code in [
+            100, 199, 300, 301, 307, 400, 401, 404, 408, 429, 500, 503, 599,
+        ] {
             let judged = judge(status(code), 0, None, now(), 0.5);
             assert!(matches!(judged, Verdict::Again(_)), "{code}: {judged:?}");
         }
@@ -192,7 +197,10 @@ mod tests {
             status: None,
             retry_after: None,
         };
-        assert!(matches!(judge(silent, 0, None, now(), 0.5), Verdict::Again(_)));
+        assert!(matches!(
+            judge(silent, 0, None, now(), 0.5),
+            Verdict::Again(_)
+        ));
     }
 
     #[test]

@@ -171,7 +171,10 @@ impl Resolver for Guard {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.names.resolve(uri, config, timeout)?;
         let mut allowed = self.empty();
-        for address in found.iter().filter(|address| self.rules.allow(address.ip())) {
+        for address in found
+            .iter()
+            .filter(|address| self.rules.allow(address.ip()))
+        {
             allowed.push(*address);
         }
         match allowed.is_empty() {
@@ -260,7 +263,10 @@ mod tests {
         let sent = send(OPEN, address);
         assert_eq!((sent.status, sent.error), (Some(204), None));
         let request = received.join().expect("a receiver").to_lowercase();
-        assert!(request.starts_with("post /hook?a=b http/1.1\r\n"), "{request}");
+        assert!(
+            request.starts_with("post /hook?a=b http/1.1\r\n"),
+            "{request}"
+        );
         for header in [
             "webhook-id: msg_1\r\n",
             "webhook-timestamp: ",
@@ -302,7 +308,10 @@ mod tests {
         assert_eq!(first.status, Some(200));
         received.join().expect("a receiver");
         let second = sender.send(&envelope, &secrets);
-        assert_eq!(second.status, None, "the name was resolved anew and refused");
+        assert_eq!(
+            second.status, None,
+            "the name was resolved anew and refused"
+        );
     }
 
     /// The other addresses of a name are not tried where the allowed one fails.

@@ -43,7 +43,10 @@ impl Secret {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body.as_bytes());
-        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+        Some(format!(
+            "v1,{}",
+            STANDARD.encode(mac.finalize().into_bytes())
+        ))
     }
 }
 
@@ -98,7 +101,9 @@ mod tests {
             assert!(other.is_err(), "another body must not be accepted");
         }
         let stranger = standardwebhooks::Webhook::new(&Secret::random().reveal());
-        let judged = stranger.expect("a secret").verify(body.as_bytes(), &headers);
+        let judged = stranger
+            .expect("a secret")
+            .verify(body.as_bytes(), &headers);
         assert!(judged.is_err(), "another secret must not be accepted");
     }
 

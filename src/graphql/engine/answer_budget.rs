@@ -243,11 +243,7 @@ mod tests {
         ("Import", "problemsUrl", "a path with an id"),
         ("Import", "refusedUrl", "a path with an id"),
         ("Import", "uploadUrl", "a path with an id"),
-        (
-            "RotateWebhookSecretPayload",
-            "secret",
-            "made by the server",
-        ),
+        ("RotateWebhookSecretPayload", "secret", "made by the server"),
         ("RuleWord", "name", "a key of the rule language"),
         ("Settings", "refreshAt", "a time of day"),
         ("Settings", "timeZone", "the name of a time zone"),

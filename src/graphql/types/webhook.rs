@@ -171,7 +171,12 @@ impl WebhookNode {
 
     /// The fields that people have in messages, beside `id` and `email`.
     async fn fields(&self) -> Vec<Text<&str>> {
-        self.0.fields.0.iter().map(|name| Text(name.as_str())).collect()
+        self.0
+            .fields
+            .0
+            .iter()
+            .map(|name| Text(name.as_str()))
+            .collect()
     }
 
     /// How many people a message has at most.
@@ -223,7 +228,9 @@ impl WebhookNode {
     ) -> async_graphql::Result<Vec<WebhookAttempt>> {
         let number = usize::try_from(first).ok().filter(|number| *number <= KEPT);
         let number = number.ok_or_else(|| {
-            bad_input(format!("expected \"first\" from 0 to {KEPT}, found {first}"))
+            bad_input(format!(
+                "expected \"first\" from 0 to {KEPT}, found {first}"
+            ))
         })?;
         let key = WebhookAttemptsOf((self.0.id, number));
         let attempts = load_one(context.loader()?, key).await?;

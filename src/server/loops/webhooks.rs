@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::error::Error;
-use crate::webhook::{Claim, Delivery, Turn, next_due, tidy};
+use crate::webhook::{Claim, Delivery, Turn, has_enabled, next_due, tidy};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
@@ -16,7 +16,7 @@ pub const CONNECTIONS: u32 = 2;
 const AT_ONCE: usize = 16;
 /// How soon to look for changes that others made.
 const SOON: Duration = Duration::from_secs(1);
-/// How soon to try again after a failure of the database.
+/// How soon to look whether another process made a webhook, and to try again after a failure of the database.
 const LATER: Duration = Duration::from_secs(10);
 /// How often old attempts are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
@@ -64,10 +64,7 @@ pub async fn run(app: App) {
 }
 
 /// Claims an endpoint that has something to be told, or returns how long there is none.
-async fn claim(
-    delivery: &Delivery,
-    tidies: bool,
-) -> Result<Result<Claim, Duration>, Error> {
+async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Duration>, Error> {
     let delivery = delivery.clone();
     let claimed = tokio::task::spawn_blocking(move || {
         let now = delivery.clock.now();
@@ -77,9 +74,15 @@ async fn claim(
         if let Some(claim) = delivery.claim()? {
             return Ok(Ok(claim));
         }
-        let due = delivery.db.run_here(|connection| next_due(connection, now))?;
+        let due = delivery
+            .db
+            .run_here(|connection| next_due(connection, now))?;
         let until_due = due.and_then(|due| (due - now).to_std().ok());
-        Ok(Err(until_due.unwrap_or(SOON).min(SOON)))
+        let longest = match delivery.db.run_here(has_enabled)? {
+            true => SOON,
+            false => LATER,
+        };
+        Ok(Err(until_due.unwrap_or(longest).min(longest)))
     });
     match claimed.await {
         Ok(claimed) => claimed,

@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 /// The addresses of people.
 fn emails(people: &Value) -> Vec<&str> {
     let people = people.as_array().expect("a list").iter();
-    people.map(|person| person["email"].as_str().expect("an address")).collect()
+    people
+        .map(|person| person["email"].as_str().expect("an address"))
+        .collect()
 }
 
 #[test]
@@ -20,7 +22,11 @@ fn members_are_told_with_the_chosen_fields() {
     let receiver = Receiver::start();
     let segment = app.segment("lt", in_lithuania());
     for name in ["ona", "jonas", "anna"] {
-        move_to(&app, &format!("{name}@example.com"), if name == "anna" { "DE" } else { "LT" });
+        move_to(
+            &app,
+            &format!("{name}@example.com"),
+            if name == "anna" { "DE" } else { "LT" },
+        );
     }
     let (_, secret) = create(
         &app,
@@ -51,7 +57,11 @@ fn members_are_told_with_the_chosen_fields() {
     let mut data = changed[0].data();
     for side in ["joined", "left"] {
         for person in data[side].as_array_mut().expect("a list") {
-            person.as_object_mut().expect("an object").remove("id").expect("an id");
+            person
+                .as_object_mut()
+                .expect("an object")
+                .remove("id")
+                .expect("an id");
         }
     }
     assert_eq!(
@@ -79,7 +89,12 @@ fn a_changed_rule_is_told_as_a_filling() {
     deliver(&app);
     let data = receiver.take().remove(0).data();
     assert_eq!(
-        [&data["memberCount"], &data["joinedCount"], &data["leftCount"], &data["isFirst"]],
+        [
+            &data["memberCount"],
+            &data["joinedCount"],
+            &data["leftCount"],
+            &data["isFirst"]
+        ],
         [&json!(2), &json!(1), &json!(0), &json!(false)]
     );
 }
@@ -97,26 +112,42 @@ fn many_people_come_in_parts_and_many_changes_in_few_messages() {
     app.group("all", &[]);
     execute(
         &app,
-        "INSERT INTO subscribers (email, status) SELECT 'p' || lpad(n::text, 4, '0') || '@example.com', 'subscribed' FROM generate_series(1, 1700) n; \
+        "INSERT INTO subscribers (email, status, created_at, updated_at) SELECT 'p' || lpad(n::text, 4, '0') || '@example.com', 'subscribed', now(), now() FROM generate_series(1, 1700) n; \
          INSERT INTO group_memberships (group_id, subscriber_id, added_at, source) SELECT (SELECT id FROM groups), id, now(), 'api' FROM subscribers",
     );
     deliver(&app);
     let received = receiver.take();
     let parts: Vec<(String, Value, Value)> = received
         .iter()
-        .map(|one| (one.message_type(), one.data()["part"].take(), one.data()["isLast"].take()))
+        .map(|one| {
+            (
+                one.message_type(),
+                one.data()["part"].take(),
+                one.data()["isLast"].take(),
+            )
+        })
         .collect();
     let expected: Vec<(String, Value, Value)> = ["subscriber.created", "group.members.changed"]
         .iter()
         .flat_map(|of| (1..=4).map(|part| ((*of).to_owned(), json!(part), json!(part == 4))))
         .collect();
     assert_eq!(parts, expected);
-    for (of, side) in [("subscriber.created", "people"), ("group.members.changed", "added")] {
+    for (of, side) in [
+        ("subscriber.created", "people"),
+        ("group.members.changed", "added"),
+    ] {
         let told = received.iter().filter(|one| one.message_type() == of);
         let told: Vec<String> = told
-            .flat_map(|one| emails(&one.data()[side]).into_iter().map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(|one| {
+                emails(&one.data()[side])
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
             .collect();
-        let expected: Vec<String> = (1..=1_700).map(|n| format!("p{n:04}@example.com")).collect();
+        let expected: Vec<String> = (1..=1_700)
+            .map(|n| format!("p{n:04}@example.com"))
+            .collect();
         assert_eq!(told, expected);
     }
     let ids: BTreeSet<&str> = received.iter().map(|one| one.id()).collect();
@@ -140,18 +171,29 @@ fn large_people_take_more_messages_and_none_is_too_large() {
         "mutation { createCustomField(input: {key: \"note\", type: TEXT}) { userErrors { message } } }",
         json!({}),
     );
-    create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"fields": ["custom.note"]}));
+    create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"fields": ["custom.note"]}),
+    );
     execute(
         &app,
-        "INSERT INTO subscribers (email, status, custom) SELECT 'p' || n || '@example.com', 'subscribed', \
+        "INSERT INTO subscribers (email, status, created_at, updated_at, custom) SELECT 'p' || n || '@example.com', 'subscribed', now(), now(), \
          jsonb_build_object('note', repeat('ž', 10000)) FROM generate_series(1, 100) n",
     );
     deliver(&app);
     let received = receiver.take();
     assert!(received.iter().all(|one| one.body.len() <= 256_000));
-    let told: usize = received.iter().map(|one| emails(&one.data()["people"]).len()).sum();
+    let told: usize = received
+        .iter()
+        .map(|one| emails(&one.data()["people"]).len())
+        .sum();
     assert_eq!(told, 100);
-    let last: Vec<Value> = received.iter().map(|one| one.data()["isLast"].take()).collect();
+    let last: Vec<Value> = received
+        .iter()
+        .map(|one| one.data()["isLast"].take())
+        .collect();
     let before = &last[..last.len() - 1];
     assert!(before.iter().all(|is_last| *is_last == json!(false)));
     assert_eq!(last[last.len() - 1], json!(true));
@@ -170,9 +212,15 @@ fn execute(app: &TestApp, sql: &str) {
 fn every_type_is_told() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    let all = app.query("{ __type(name: \"WebhookType\") { enumValues { name } } }", json!({}));
+    let all = app.query(
+        "{ __type(name: \"WebhookType\") { enumValues { name } } }",
+        json!({}),
+    );
     let all = all["__type"]["enumValues"].as_array().expect("a list");
-    let all: Vec<&str> = all.iter().map(|value| value["name"].as_str().expect("a name")).collect();
+    let all: Vec<&str> = all
+        .iter()
+        .map(|value| value["name"].as_str().expect("a name"))
+        .collect();
     create(&app, &receiver.url, &all, json!({}));
     let tell = |mutation: &str, variables: Value| {
         app.mutate(mutation, variables);
@@ -205,7 +253,10 @@ fn every_type_is_told() {
         "mutation ($id: ID!) { updateSegment(input: {id: $id, name: \"Lithuania\"}) { userErrors { message } } }",
         json!({ "id": segment }),
     );
-    execute(&app, "UPDATE segments SET rule = '{\"v\": 1, \"root\": {\"weather\": {}}}'");
+    execute(
+        &app,
+        "UPDATE segments SET rule = '{\"v\": 1, \"root\": {\"weather\": {}}}'",
+    );
     app.refresh();
     app.refresh();
     deliver(&app);
@@ -221,14 +272,23 @@ fn every_type_is_told() {
     deliver(&app);
     let options = rollcall::import::SubscriberImport::default();
     let file = "email\njonas@example.com\n";
-    let imported = rollcall::import::import_subscribers(app.db(), file.as_bytes(), &options, app.app.now(), |_| {});
+    let imported = rollcall::import::import_subscribers(
+        app.db(),
+        file.as_bytes(),
+        &options,
+        app.app.now(),
+        |_| {},
+    );
     assert_eq!(imported.expect("an import").refused, 0);
     deliver(&app);
     super::delete(&app, &ona);
     deliver(&app);
     let told = types_of(&receiver);
     let distinct: BTreeSet<&str> = told.iter().map(String::as_str).collect();
-    let expected: BTreeSet<&str> = rollcall::webhook::MessageType::CHOICES.iter().map(|of| of.name()).collect();
+    let expected: BTreeSet<&str> = rollcall::webhook::MessageType::CHOICES
+        .iter()
+        .map(|of| of.name())
+        .collect();
     assert_eq!(distinct, expected);
     let invalid = told.iter().filter(|of| *of == "segment.invalid").count();
     assert_eq!(invalid, 1, "a segment that stays invalid is told once");
@@ -250,7 +310,10 @@ fn an_endpoint_is_told_only_what_it_follows() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
     app.segment("lt", in_lithuania());
-    app.segment("de", json!({"text": {"field": "country", "is": {"equals": "DE"}}}));
+    app.segment(
+        "de",
+        json!({"text": {"field": "country", "is": {"equals": "DE"}}}),
+    );
     app.refresh();
     app.group("staff", &[]);
     app.group("press", &[]);
@@ -273,7 +336,13 @@ fn an_endpoint_is_told_only_what_it_follows() {
     let about: Vec<Value> = receiver
         .received()
         .iter()
-        .map(|one| json!([one.message_type(), one.data()["segment"]["key"], one.data()["group"]["key"]]))
+        .map(|one| {
+            json!([
+                one.message_type(),
+                one.data()["segment"]["key"],
+                one.data()["group"]["key"]
+            ])
+        })
         .collect();
     assert_eq!(
         about,
@@ -310,7 +379,10 @@ fn what_was_sent_and_not_recorded_is_sent_again_with_the_same_id() {
     assert_eq!(received[0].body, received[1].body);
     // A process that was only slow records nothing any more.
     assert_eq!(dying.record(&ready, &sent, at).expect("a turn"), Turn::Lost);
-    assert_eq!(app.database.ask("SELECT count(*) FROM webhook_attempts"), "1");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM webhook_attempts"),
+        "1"
+    );
     move_to(&app, "jonas@example.com", "LT");
     deliver(&app);
     assert_eq!(receiver.take().len(), 1);
@@ -320,7 +392,12 @@ fn what_was_sent_and_not_recorded_is_sent_again_with_the_same_id() {
 fn two_servers_deliver_each_message_once_in_order() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"peoplePerMessage": 1}));
+    create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
     let servers: Vec<TestApp> = (0..2).map(|_| app.beside()).collect();
     let is_done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -343,7 +420,9 @@ fn two_servers_deliver_each_message_once_in_order() {
         .iter()
         .map(|one| emails(&one.data()["people"])[0].to_owned())
         .collect();
-    let expected: Vec<String> = (0..60).map(|number| format!("p{number:02}@example.com")).collect();
+    let expected: Vec<String> = (0..60)
+        .map(|number| format!("p{number:02}@example.com"))
+        .collect();
     assert_eq!(told, expected);
 }
 
@@ -358,7 +437,10 @@ fn a_slow_receiver_holds_no_connection_and_stops_no_other() {
     // All of this shares one connection.
     let only = app.beside_with(1);
     let delivery = only.app.delivery();
-    let claim = delivery.claim().expect("a claim").expect("the slow endpoint");
+    let claim = delivery
+        .claim()
+        .expect("a claim")
+        .expect("the slow endpoint");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| delivery.deliver(claim).expect("a turn"));
         crate::support::eventually("the message is on its way", || slow.received().len() == 1);
@@ -400,7 +482,12 @@ fn a_replay_sends_everything_again_with_new_ids() {
     // Changes are dated by the clock of the database, which is not as late.
     let app = TestApp::at("2099-01-01T00:00:00Z");
     let receiver = Receiver::start();
-    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"peoplePerMessage": 1}));
+    let (id, _) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
     for name in ["ona", "jonas"] {
         move_to(&app, &format!("{name}@example.com"), "LT");
     }
@@ -427,5 +514,8 @@ fn a_replay_sends_everything_again_with_new_ids() {
     deliver(&app);
     assert_eq!(receiver.take().len(), 0);
     let later = replay("2099-01-01T00:00:01Z");
-    assert_eq!(later["userErrors"], json!([{"code": "INVALID", "path": "since"}]));
+    assert_eq!(
+        later["userErrors"],
+        json!([{"code": "INVALID", "path": "since"}])
+    );
 }

@@ -14,6 +14,15 @@ fn later(app: &TestApp, by: Duration) {
     app.set_time(&then.to_rfc3339_opts(SecondsFormat::Micros, true));
 }
 
+/// Enables a webhook: its next attempt is due at once.
+#[track_caller]
+fn enable(app: &TestApp, id: &str) {
+    app.mutate(
+        "mutation ($id: ID!) { updateWebhook(input: {id: $id, isEnabled: true}) { userErrors { message } } }",
+        json!({ "id": id }),
+    );
+}
+
 /// How long it is until the next attempt.
 #[track_caller]
 fn wait(app: &TestApp, id: &str) -> Duration {
@@ -26,19 +35,31 @@ fn wait(app: &TestApp, id: &str) -> Duration {
 fn a_failed_message_is_sent_again_by_the_table_and_then_the_order_goes_on() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"peoplePerMessage": 1}));
+    let (id, _) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
     for name in ["ona", "jonas"] {
         move_to(&app, &format!("{name}@example.com"), "LT");
     }
     receiver.reply([Reply::Status(503, ""), Reply::Nothing, Reply::Half]);
-    let table = [Duration::seconds(5), Duration::minutes(5), Duration::minutes(30)];
+    let table = [
+        Duration::seconds(5),
+        Duration::minutes(5),
+        Duration::minutes(30),
+    ];
     for (failures, expected) in (1..).zip(table) {
         assert_eq!(deliver(&app), [Turn::Failed]);
         let state = ask(&app, &id, STATE);
         assert_eq!(state["failureCount"], failures);
-        assert_eq!(state["failingSince"], "2026-06-15T12:00:00Z");
+        assert_eq!(state["failingSince"], "2026-06-15T12:00:00+00:00");
         let wait = wait(&app, &id);
-        assert!(wait >= expected && wait <= expected + expected / 10, "{wait}");
+        assert!(
+            wait >= expected && wait <= expected + expected / 10,
+            "{wait}"
+        );
         later(&app, wait - Duration::milliseconds(1));
         assert_eq!(deliver(&app), [], "not before its time");
         later(&app, Duration::milliseconds(1));
@@ -50,7 +71,10 @@ fn a_failed_message_is_sent_again_by_the_table_and_then_the_order_goes_on() {
     assert!(ids[..4].iter().all(|id| *id == ids[0]) && ids[4] != ids[0]);
     let state = ask(&app, &id, STATE);
     assert_eq!(state["failureCount"], 0);
-    assert_eq!((&state["failingSince"], &state["nextAttemptAt"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&state["failingSince"], &state["nextAttemptAt"]),
+        (&Value::Null, &Value::Null)
+    );
     let attempts = ask(&app, &id, "attempts { attempt isDelivered status error }");
     assert_eq!(
         attempts["attempts"],
@@ -79,26 +103,21 @@ fn retry_after_is_honoured() {
     later(&app, Duration::seconds(120));
     deliver(&app);
     let next = ask(&app, &id, STATE)["nextAttemptAt"].take();
-    assert_eq!(next, "2026-06-15T13:00:00Z");
+    assert_eq!(next, "2026-06-15T13:00:00+00:00");
 }
 
 #[test]
 fn redirects_and_refusals_are_failures() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
+    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
     move_to(&app, "ona@example.com", "LT");
     let other = Receiver::start();
     let redirect: &'static str = format!("location: {}\r\n", other.url).leak();
     for status in [301, 302, 307, 308, 400, 401, 404, 500] {
         receiver.reply([Reply::Status(status, redirect)]);
         assert_eq!(deliver(&app), [Turn::Failed], "{status}");
-        later(&app, Duration::hours(27));
-        if status == 307 {
-            // Otherwise three days of failures would disable it.
-            assert_eq!(deliver(&app), [Turn::Idle]);
-            move_to(&app, "jonas@example.com", "LT");
-        }
+        enable(&app, &id);
     }
     assert_eq!(other.received().len(), 0);
 }
@@ -107,21 +126,26 @@ fn redirects_and_refusals_are_failures() {
 fn gone_disables_and_enabling_goes_on_where_it_stopped() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"peoplePerMessage": 1}));
+    let (id, _) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
     move_to(&app, "ona@example.com", "LT");
     receiver.reply([Reply::Status(410, "")]);
     assert_eq!(deliver(&app), [Turn::Failed]);
     let state = ask(&app, &id, STATE);
-    assert_eq!((&state["isEnabled"], &state["disabledReason"]), (&json!(false), &json!("GONE")));
+    assert_eq!(
+        (&state["isEnabled"], &state["disabledReason"]),
+        (&json!(false), &json!("GONE"))
+    );
     assert_eq!(state["nextAttemptAt"], Value::Null);
     later(&app, Duration::days(30));
     move_to(&app, "jonas@example.com", "LT");
     assert_eq!(deliver(&app), []);
     let first = receiver.take().remove(0);
-    app.mutate(
-        "mutation ($id: ID!) { updateWebhook(input: {id: $id, isEnabled: true}) { userErrors { message } } }",
-        json!({ "id": id }),
-    );
+    enable(&app, &id);
     assert_eq!(deliver(&app), [Turn::Idle]);
     let received = receiver.take();
     assert_eq!(received.len(), 2);
@@ -145,9 +169,16 @@ fn three_days_of_failures_disable() {
             later(&app, wait(&app, &id));
         }
     }
-    assert_eq!(attempts, 10, "the tenth attempt is more than three days after the first");
+    assert_eq!(
+        attempts, 10,
+        "the tenth attempt is more than three days after the first"
+    );
     assert_eq!(ask(&app, &id, STATE)["disabledReason"], "FAILING");
-    let ids: Vec<String> = receiver.take().iter().map(|one| one.id().to_owned()).collect();
+    let ids: Vec<String> = receiver
+        .take()
+        .iter()
+        .map(|one| one.id().to_owned())
+        .collect();
     assert!(ids.iter().all(|id| *id == ids[0]));
 }
 
@@ -181,13 +212,24 @@ fn answers_keep_nothing_of_people_who_are_deleted() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
     receiver.always(Reply::Echo);
-    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"fields": ["country", "firstName"]}));
-    let zuzana = app.subscriber("zuzana.traceable@example.com", json!({"country": "CZ", "firstName": "Zuzanamark"}));
+    let (id, _) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"fields": ["country", "firstName"]}),
+    );
+    let zuzana = app.subscriber(
+        "zuzana.traceable@example.com",
+        json!({"country": "CZ", "firstName": "Zuzanamark"}),
+    );
     deliver(&app);
     let kept = ask(&app, &id, "attempts { answer }");
     let answer = kept["attempts"][0]["answer"].as_str().expect("an answer");
     assert!(answer.contains("subscriber.created"), "{answer}");
-    assert!(!answer.contains("zuzana") && !answer.contains("Zuzanamark"), "{answer}");
+    assert!(
+        !answer.contains("zuzana") && !answer.contains("Zuzanamark"),
+        "{answer}"
+    );
     super::delete(&app, &zuzana);
     let kept = ask(&app, &id, "attempts { answer status }");
     assert_eq!(kept["attempts"], json!([{"answer": null, "status": 200}]));

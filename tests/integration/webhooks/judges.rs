@@ -12,12 +12,20 @@ fn two_libraries_from_npm_verify_messages() {
     };
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    let (id, first) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"fields": ["firstName"]}));
+    let (id, first) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"fields": ["firstName"]}),
+    );
     let rotated = app.mutate(
         "mutation ($id: ID!) { rotateWebhookSecret(input: {id: $id}) { secret userErrors { message } } }",
         json!({ "id": id }),
     );
-    app.subscriber("žygis@žirgas.lt", json!({"firstName": "Žygimantas 🎉 \"Ž\""}));
+    app.subscriber(
+        "žygis@žirgas.lt",
+        json!({"firstName": "Žygimantas 🎉 \"Ž\""}),
+    );
     deliver(&app);
     move_to(&app, "ona@example.com", "LT");
     deliver(&app);

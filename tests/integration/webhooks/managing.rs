@@ -30,7 +30,11 @@ fn a_webhook_is_made_shown_changed_and_deleted() {
     let (id, secret) = create(
         &app,
         "HTTPS://Example.com/hook",
-        &["SEGMENT_MEMBERS_CHANGED", "SUBSCRIBER_CREATED", "SUBSCRIBER_CREATED"],
+        &[
+            "SEGMENT_MEMBERS_CHANGED",
+            "SUBSCRIBER_CREATED",
+            "SUBSCRIBER_CREATED",
+        ],
         json!({"segments": ["lt"], "groups": ["staff"], "fields": ["email", "firstName"], "peoplePerMessage": 10}),
     );
     assert!(secret.starts_with("whsec_"), "{secret}");
@@ -40,7 +44,10 @@ fn a_webhook_is_made_shown_changed_and_deleted() {
         &format!("{{ webhooks {{ totalCount nodes {{ {ALL} }} }} }}"),
         json!({}),
     );
-    assert_eq!(listed["webhooks"], json!({"totalCount": 1, "nodes": [made]}));
+    assert_eq!(
+        listed["webhooks"],
+        json!({"totalCount": 1, "nodes": [made]})
+    );
     app.set_time("2026-06-15T13:00:00Z");
     let changed = app.mutate(
         &format!(
@@ -55,19 +62,31 @@ fn a_webhook_is_made_shown_changed_and_deleted() {
         "mutation ($id: ID!) { updateWebhook(input: {id: $id, ifVersion: 1, name: \"x\"}) { userErrors { code path } } }",
         json!({ "id": id }),
     );
-    assert_eq!(stale["userErrors"], json!([{"code": "CONFLICT", "path": "ifVersion"}]));
+    assert_eq!(
+        stale["userErrors"],
+        json!([{"code": "CONFLICT", "path": "ifVersion"}])
+    );
     let deleted = app.mutate(
         "mutation ($id: ID!) { deleteWebhook(input: {id: $id}) { deletedId userErrors { message } } }",
         json!({ "id": id }),
     );
     assert_eq!(deleted["deletedId"], json!(id));
     assert_eq!(ask(&app, &id, "id"), Value::Null);
-    for mutation in ["deleteWebhook", "rotateWebhookSecret", "sendTestWebhook", "updateWebhook"] {
+    for mutation in [
+        "deleteWebhook",
+        "rotateWebhookSecret",
+        "sendTestWebhook",
+        "updateWebhook",
+    ] {
         let payload = app.payload(
             &format!("mutation ($id: ID!) {{ {mutation}(input: {{id: $id}}) {{ userErrors {{ code path }} }} }}"),
             json!({ "id": id }),
         );
-        assert_eq!(payload["userErrors"], json!([{"code": "NOT_FOUND", "path": "id"}]), "{mutation}");
+        assert_eq!(
+            payload["userErrors"],
+            json!([{"code": "NOT_FOUND", "path": "id"}]),
+            "{mutation}"
+        );
     }
 }
 
@@ -99,7 +118,10 @@ fn a_secret_is_shown_once_and_rotated() {
     );
     let second = rotated["secret"].as_str().expect("a secret").to_owned();
     assert_ne!(first, second);
-    assert_eq!(rotated["webhook"]["previousSecretUntil"], "2026-06-16T12:00:00Z");
+    assert_eq!(
+        rotated["webhook"]["previousSecretUntil"],
+        "2026-06-16T12:00:00+00:00"
+    );
     app.set_time("2026-06-16T11:59:59Z");
     move_to(&app, "ona@example.com", "LT");
     deliver(&app);
@@ -113,7 +135,9 @@ fn a_secret_is_shown_once_and_rotated() {
     assert!(!one.is_signed_by(&first) && one.is_signed_by(&second));
     let stored = app.database.ask("SELECT string_agg(w::text || a::text, '') FROM webhooks w JOIN webhook_attempts a ON a.webhook_id = w.id");
     assert!(stored.contains(&second) && !stored.is_empty());
-    let attempts = app.database.ask("SELECT string_agg(a::text, '') FROM webhook_attempts a");
+    let attempts = app
+        .database
+        .ask("SELECT string_agg(a::text, '') FROM webhook_attempts a");
     assert!(!attempts.contains("whsec_"), "{attempts}");
 }
 
@@ -139,10 +163,18 @@ fn a_test_shows_what_the_receiver_answers() {
         json!({"type": "webhook.test", "attempt": 1, "isDelivered": true, "status": 200, "error": null, "answer": received.body})
     );
     let refused = test(Reply::Status(401, ""));
-    assert_eq!((&refused["status"], &refused["isDelivered"]), (&json!(401), &json!(false)));
+    assert_eq!(
+        (&refused["status"], &refused["isDelivered"]),
+        (&json!(401), &json!(false))
+    );
     let silent = test(Reply::Nothing);
     assert_eq!(silent["status"], Value::Null);
-    assert!(silent["error"].as_str().is_some_and(|error| error.contains("without an answer")), "{silent}");
+    assert!(
+        silent["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("without an answer")),
+        "{silent}"
+    );
     let kept = ask(&app, &id, "failureCount attempts { status }");
     let kept_statuses = json!([{"status": null}, {"status": 401}, {"status": 200}]);
     assert_eq!(kept, json!({"failureCount": 0, "attempts": kept_statuses}));
@@ -154,7 +186,12 @@ fn a_test_shows_what_the_receiver_answers() {
 fn a_hundred_attempts_are_kept_for_a_month() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();
-    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({"peoplePerMessage": 1}));
+    let (id, _) = create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
     for number in 0..105 {
         move_to(&app, &format!("{number}@example.com"), "LT");
     }
@@ -163,21 +200,40 @@ fn a_hundred_attempts_are_kept_for_a_month() {
     let kept = ask(&app, &id, "attempts(first: 100) { messageId }");
     let ids: Vec<Value> = kept["attempts"].as_array().expect("a list").clone();
     let told = receiver.received().into_iter().rev();
-    let told: Vec<Value> = told.map(|one| json!({"messageId": one.id()})).take(100).collect();
+    let told: Vec<Value> = told
+        .map(|one| json!({"messageId": one.id()}))
+        .take(100)
+        .collect();
     assert_eq!(ids, told);
-    assert_eq!(app.database.ask("SELECT count(*) FROM webhook_attempts"), "100");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM webhook_attempts"),
+        "100"
+    );
     app.db()
-        .run_here(|connection| rollcall::webhook::tidy(connection, crate::support::instant("2026-07-15T12:00:01Z")))
+        .run_here(|connection| {
+            rollcall::webhook::tidy(connection, crate::support::instant("2026-07-15T12:00:01Z"))
+        })
         .expect("old attempts go");
-    assert_eq!(app.database.ask("SELECT count(*) FROM webhook_attempts"), "0");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM webhook_attempts"),
+        "0"
+    );
 }
 
 #[test]
 fn there_are_at_most_a_hundred_webhooks() {
     let app = TestApp::at(super::NOW);
     for _ in 0..100 {
-        create(&app, "https://example.com/", &["REFRESH_FINISHED"], json!({}));
+        create(
+            &app,
+            "https://example.com/",
+            &["REFRESH_FINISHED"],
+            json!({}),
+        );
     }
-    let wrong = errors(&app, json!({"name": "one more", "url": "https://example.com/", "types": ["REFRESH_FINISHED"]}));
+    let wrong = errors(
+        &app,
+        json!({"name": "one more", "url": "https://example.com/", "types": ["REFRESH_FINISHED"]}),
+    );
     assert_eq!(wrong[0]["hint"], "delete those that are not used any more");
 }

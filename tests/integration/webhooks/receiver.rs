@@ -132,7 +132,10 @@ impl Shared {
             Reply::Status(status, headers) => {
                 format!("HTTP/1.1 {status} Told\r\n{headers}content-length: 0\r\n\r\n")
             }
-            Reply::Echo => format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
+            Reply::Echo => format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
             Reply::Nothing => String::new(),
             Reply::Half => "HTTP/1.1 2".to_owned(),
             Reply::Gate => {

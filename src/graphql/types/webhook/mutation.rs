@@ -325,7 +325,11 @@ type WithSecret = (Option<WebhookNode>, Option<String>, Vec<UserError>);
 
 fn with_secret(result: Result<(Webhook, Secret), Vec<UserError>>) -> WithSecret {
     match result {
-        Ok((webhook, secret)) => (Some(WebhookNode(webhook)), Some(secret.reveal()), Vec::new()),
+        Ok((webhook, secret)) => (
+            Some(WebhookNode(webhook)),
+            Some(secret.reveal()),
+            Vec::new(),
+        ),
         Err(user_errors) => (None, None, user_errors),
     }
 }
