@@ -146,7 +146,7 @@ mod tests {
         let added = DateTime::UNIX_EPOCH;
         Subscriber {
             id: 7,
-            email: "ona@xn--irgas-ceb.lt".to_owned(),
+            email: "ona@xn--irgas-tib.lt".to_owned(),
             status: "subscribed".to_owned(),
             first_name: Some("Ona".to_owned()),
             last_name: None,
