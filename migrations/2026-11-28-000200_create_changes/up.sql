@@ -99,7 +99,7 @@ BEGIN
         )
         INSERT INTO waiting_changes (kind, number, first_id, last_id, ids)
         SELECT 'subscriber_created', number, first_id, last_id, CASE WHEN last_id - first_id >= number THEN ids END
-        FROM added;
+        FROM added ORDER BY first_id;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO subscriber_deletions (subscriber_id, deleted_at) SELECT id, now() FROM former ON CONFLICT DO NOTHING;
         WITH removed AS MATERIALIZED (
@@ -110,7 +110,7 @@ BEGIN
         )
         INSERT INTO waiting_changes (kind, number, first_id, last_id, ids)
         SELECT 'subscriber_deleted', number, first_id, last_id, CASE WHEN last_id - first_id >= number THEN ids END
-        FROM removed;
+        FROM removed ORDER BY first_id;
     ELSE
         -- A full join is a hash or merge join, also in a plan that was made for one row. A status that is null is of a row
         -- that got another id. That updated_at changes is told only where nothing else does.
@@ -173,7 +173,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT count(*) AS number, min(id) AS first_id, max(id) AS last_id FROM unnest(v.ids) AS id
         ) AS r
-        WHERE r.number > 0;
+        WHERE r.number > 0 ORDER BY v.kind, r.first_id;
     END IF;
     RETURN NULL;
 END $$;
@@ -215,7 +215,7 @@ BEGIN
             SELECT group_id, count(*) AS number, min(subscriber_id) AS first_id, max(subscriber_id) AS last_id,
                 array_agg(subscriber_id) AS ids
             FROM changed GROUP BY group_id, subscriber_id >> 17
-        ) AS added;
+        ) AS added ORDER BY group_id, first_id;
     ELSIF TG_OP = 'DELETE' THEN
         IF is_followed THEN
             INSERT INTO touches (subscriber_id) SELECT DISTINCT subscriber_id FROM former;
@@ -229,7 +229,7 @@ BEGIN
                 array_agg(subscriber_id) AS ids
             FROM former WHERE (SELECT true FROM subscribers WHERE id = subscriber_id)
             GROUP BY group_id, subscriber_id >> 17
-        ) AS removed WHERE (SELECT true FROM groups WHERE id = group_id);
+        ) AS removed WHERE (SELECT true FROM groups WHERE id = group_id) ORDER BY group_id, first_id;
     ELSE
         IF is_followed THEN
             INSERT INTO touches (subscriber_id) SELECT subscriber_id FROM former UNION SELECT subscriber_id FROM changed;
@@ -242,7 +242,7 @@ BEGIN
                 array_agg(subscriber_id) AS ids
             FROM former o FULL JOIN changed n USING (group_id, subscriber_id)
             WHERE n.added_at IS DISTINCT FROM o.added_at GROUP BY 1, group_id, subscriber_id >> 17
-        ) AS moved;
+        ) AS moved ORDER BY kind DESC, group_id, first_id;
     END IF;
     RETURN NULL;
 END $$;

@@ -3,13 +3,13 @@
 use super::kind::{FOLLOWED, Kind, REFRESHED};
 use super::position::Within;
 use super::row::Row;
-use crate::db::schema::{instant_changes, refreshes};
+use crate::db::schema::refreshes;
 use crate::db::statement;
 use crate::error::Error;
 use crate::past::{Changed, changed_in};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable};
+use diesel::sql_types::{Array, BigInt, Bool, Timestamptz};
 
 /// The most people of one change.
 pub const PEOPLE: usize = 1_000;
@@ -24,12 +24,31 @@ pub enum Fills {
     Counts,
 }
 
+/// How much is told at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// How many parts.
+    pub parts: usize,
+    /// After how many subscribers no further part is told.
+    pub people: usize,
+}
+
+impl Room {
+    pub fn is_none(&self) -> bool {
+        self.parts == 0 || self.people == 0
+    }
+
+    fn is_taken_by(&self, parts: &[Part]) -> bool {
+        let people: usize = parts.iter().map(|part| part.ids.len()).sum();
+        parts.len() >= self.parts || people >= self.people
+    }
+}
+
 /// What to tell of a row.
 pub(super) struct Wanted<'k> {
     pub kinds: &'k [Kind],
     pub fills: Fills,
-    /// How many parts are told at most.
-    pub room: usize,
+    pub room: Room,
     /// Where to go on in the row.
     pub after: Option<Within>,
 }
@@ -172,7 +191,7 @@ fn add_refresh(
             if count == 0 || !wanted.kinds.contains(&side.kind) {
                 continue;
             }
-            if parts.len() >= wanted.room {
+            if wanted.room.is_taken_by(parts) {
                 return Ok(false);
             }
             if is_counted {
@@ -204,6 +223,17 @@ fn add_followed(
     wanted: &Wanted<'_>,
     parts: &mut Vec<Part>,
 ) -> Result<bool, Error> {
+    #[derive(QueryableByName)]
+    struct Followed {
+        #[diesel(sql_type = BigInt)]
+        segment_id: i64,
+        #[diesel(sql_type = Bool)]
+        joined: bool,
+        #[diesel(sql_type = Timestamptz)]
+        at: DateTime<Utc>,
+        #[diesel(sql_type = Array<BigInt>)]
+        ids: Vec<i64>,
+    }
     let Some((first, last)) = row.first_id.zip(row.last_id) else {
         return Ok(true);
     };
@@ -214,62 +244,36 @@ fn add_followed(
     ];
     let sides = sides.into_iter().filter(|(is_wanted, _)| *is_wanted);
     let sides: Vec<bool> = sides.map(|(_, joined)| joined).collect();
-    // More than there is room for, so that what is cut off is never told.
-    let most = wanted.room.saturating_add(1).saturating_mul(PEOPLE);
-    let rows: Vec<(i64, bool, i64, DateTime<Utc>)> = instant_changes::table
-        .filter(instant_changes::id.between(first, last))
-        .filter(instant_changes::segment_id.ge(wanted.after.map_or(0, |after| after.segment)))
-        .order((
-            instant_changes::segment_id,
-            instant_changes::joined.desc(),
-            instant_changes::subscriber_id,
-        ))
-        .select((
-            instant_changes::segment_id,
-            instant_changes::joined,
-            instant_changes::subscriber_id,
-            instant_changes::changed_at,
-        ))
-        .filter(is_after(wanted.after))
-        .filter(instant_changes::joined.eq_any(sides))
-        .limit(i64::try_from(most).unwrap_or(i64::MAX))
-        .load(connection)?;
-    for people in rows.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-        let (segment, joined, _, at) = people[0];
+    // One more than there is room for.
+    let most = i64::try_from(wanted.room.parts.saturating_add(1)).unwrap_or(i64::MAX);
+    let rows: Vec<Followed> = statement(
+        "SELECT segment_id, joined, max(changed_at) AS at, array_agg(subscriber_id ORDER BY subscriber_id) AS ids \
+         FROM instant_changes WHERE id BETWEEN $1 AND $2 AND segment_id >= $3 AND joined = ANY ($4) \
+         GROUP BY segment_id, joined ORDER BY segment_id, joined DESC LIMIT $5",
+    )
+    .bind::<BigInt, _>(first)
+    .bind::<BigInt, _>(last)
+    .bind::<BigInt, _>(wanted.after.map_or(0, |after| after.segment))
+    .bind::<Array<Bool>, _>(sides)
+    .bind::<BigInt, _>(most)
+    .load(connection)?;
+    for row in rows {
         let side = Side {
-            kind: match joined {
+            kind: match row.joined {
                 true => Kind::SegmentMembersJoined,
                 false => Kind::SegmentMembersLeft,
             },
-            at,
-            about: Some(segment),
+            at: row.at,
+            about: Some(row.segment_id),
             refresh_id: None,
             is_fill: false,
-            segment,
+            segment: row.segment_id,
         };
-        let ids: Vec<i64> = people.iter().map(|(_, _, id, _)| *id).collect();
-        if !add_people(side, &ids, wanted, parts) {
+        if !add_people(side, &row.ids, wanted, parts) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-type IsAfter =
-    Box<dyn BoxableExpression<instant_changes::table, diesel::pg::Pg, SqlType = Nullable<Bool>>>;
-
-/// The condition that a row of `instant_changes` comes after what was told of them.
-fn is_after(after: Option<Within>) -> IsAfter {
-    use instant_changes::{joined, segment_id, subscriber_id};
-    let Some(after) = after else {
-        return Box::new(segment_id.ge(0).nullable());
-    };
-    let is_further = joined
-        .eq(!after.has_left)
-        .and(subscriber_id.gt(after.subscriber));
-    let is_other_side = joined.lt(!after.has_left);
-    let is_later = segment_id.gt(after.segment);
-    Box::new(is_later.or(is_other_side).or(is_further).nullable())
 }
 
 /// Adds people in parts, those who were told before left out; returns whether there was room for all.
@@ -285,7 +289,7 @@ fn add_people(side: Side, ids: &[i64], wanted: &Wanted<'_>, parts: &mut Vec<Part
     };
     let rest = &ids[told..];
     for (number, some) in rest.chunks(PEOPLE).enumerate() {
-        if parts.len() >= wanted.room {
+        if wanted.room.is_taken_by(parts) {
             return false;
         }
         let last = some.last().copied().unwrap_or_default();

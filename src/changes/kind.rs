@@ -154,3 +154,33 @@ pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
     }
     names
 }
+
+/// Returns the name of a column as the API has it: `firstName` of `first_name`. Custom fields keep theirs.
+pub fn api_name(column: &str) -> String {
+    if column.starts_with("custom.") {
+        return column.to_owned();
+    }
+    let mut words = column.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_columns_have_their_names() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::parse(REFRESHED), None);
+        let names = ["first_name", "email", "custom.first_visit"].map(api_name);
+        assert_eq!(names, ["firstName", "email", "custom.first_visit"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Reading the log.
 
-use super::expand::{Fills, Parts, Wanted, expand};
+use super::expand::{Fills, Parts, Room, Wanted, expand};
 use super::kind::{Kind, row_kinds};
 use super::position::{Position, Within};
 use super::row::Row;
@@ -27,6 +27,8 @@ pub struct Reading {
     pub kinds: Vec<Kind>,
     /// How many changes at most; at least one.
     pub first: usize,
+    /// After how many subscribers the page ends; the last change may have more.
+    pub people: usize,
     /// What to tell of segments that are filled by a new rule.
     pub fills: Fills,
 }
@@ -129,8 +131,21 @@ impl<'r> Collector<'r> {
         }
     }
 
-    fn room(&self) -> usize {
-        self.reading.first.max(1) - self.changes.len()
+    fn room(&self) -> Room {
+        let told = self
+            .changes
+            .iter()
+            .map(|change| change.subscriber_ids.len());
+        let told: usize = told.sum();
+        Room {
+            parts: self.reading.first.max(1).saturating_sub(self.changes.len()),
+            people: self.reading.people.max(1).saturating_sub(told),
+        }
+    }
+
+    /// Whether the page is complete.
+    fn is_full(&self) -> bool {
+        self.end.within.is_some() || self.room().is_none()
     }
 
     fn collect(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
@@ -141,7 +156,7 @@ impl<'r> Collector<'r> {
         }
         let last = find_last(connection, self.end.seq)?;
         while let Some((last_seq, last_token)) = last {
-            if self.room() == 0 || self.end.within.is_some() || self.end.seq >= last_seq {
+            if self.is_full() || self.end.seq >= last_seq {
                 break;
             }
             let rows: Vec<Row> = changes::table
@@ -156,7 +171,7 @@ impl<'r> Collector<'r> {
                 self.end_after(last_seq, last_token);
             }
             for row in rows {
-                if self.room() == 0 || self.end.within.is_some() {
+                if self.is_full() {
                     break;
                 }
                 self.add(connection, &row, None)?;

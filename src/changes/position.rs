@@ -2,6 +2,7 @@
 
 use crate::db::schema::{changes, history};
 use crate::error::Error;
+use crate::past::position::{too_old, unknown};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
@@ -141,18 +142,6 @@ impl Position {
             within,
         })
     }
-}
-
-/// The error for a position after which some changes are not kept any more.
-pub(super) fn too_old() -> Error {
-    Error::Resync("it is longer ago than changes are kept".to_owned())
-}
-
-fn unknown() -> Error {
-    Error::Resync(
-        "this database does not have it: it is from another server, or a backup was restored"
-            .to_owned(),
-    )
 }
 
 #[cfg(test)]

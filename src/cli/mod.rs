@@ -6,6 +6,7 @@ mod export;
 mod export_file;
 mod import;
 mod key;
+mod listen;
 mod migrate;
 mod refresh;
 mod schema;
@@ -58,6 +59,8 @@ enum Command {
     /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
     #[command(subcommand)]
     Export(export::Command),
+    /// Print what changes, one JSON object a line, as it happens or since a position.
+    Listen(listen::Arguments),
     /// Print the GraphQL schema.
     Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Key(command) => key::run(&line.database, &command),
         Command::Webhook(command) => webhook::run(&line.database, &line.webhooks, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
+        Command::Listen(arguments) => listen::run(&line.database, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

@@ -9,6 +9,7 @@ mod types;
 pub use engine::api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
+pub use engine::id::{Kind as IdKind, to_global};
 pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;
@@ -31,6 +32,7 @@ pub struct Query(
     types::rule::query_builder::QueryBuilderQuery,
     types::custom_field::CustomFieldQuery,
     types::refresh::RefreshQuery,
+    types::change::ChangeQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
     types::viewer::ViewerQuery,

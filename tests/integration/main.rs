@@ -6,6 +6,7 @@ mod bad_input;
 mod bounds;
 mod bulk;
 mod cdnow;
+mod changes;
 mod clients;
 mod coercion;
 mod conflicts;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A kind of thing that has a global id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the noun of that name")]
 pub enum Kind {
     Subscriber,
     Group,

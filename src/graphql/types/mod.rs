@@ -2,6 +2,7 @@
 
 pub(in crate::graphql) mod api_key;
 pub(in crate::graphql) mod bulk_action;
+pub(in crate::graphql) mod change;
 pub(in crate::graphql) mod custom_field;
 pub(in crate::graphql) mod dependency;
 pub(in crate::graphql) mod event;
