@@ -39,8 +39,8 @@ pub enum Noun {
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Kind; 21] = [
+    /// The kinds of changes of the audience.
+    pub const ALL: [Kind; 17] = [
         Kind::SubscriberCreated,
         Kind::SubscriberUpdated,
         Kind::SubscriberStatusChanged,
@@ -58,6 +58,10 @@ impl Kind {
         Kind::CustomFieldCreated,
         Kind::CustomFieldUpdated,
         Kind::CustomFieldDeleted,
+    ];
+
+    /// The kinds that tell what refreshes and imports came to. They are read by name only.
+    pub const RUNS: [Kind; 4] = [
         Kind::SegmentInvalid,
         Kind::RefreshFinished,
         Kind::RefreshFailed,
@@ -93,7 +97,8 @@ impl Kind {
 
     /// Returns the kind of that name.
     pub fn parse(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+        let mut kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+        kinds.find(|kind| kind.as_str() == name)
     }
 
     /// Returns what the id in [`Change::about`](super::Change::about) is the id of.
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn kinds_and_columns_have_their_names() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().chain(Kind::RUNS) {
             assert_eq!(Kind::parse(kind.as_str()), Some(kind));
         }
         assert_eq!(Kind::parse(REFRESHED), None);

@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 
 /// How many changes are read at once.
 const READ: usize = 100;
+/// After how many subscribers reading ends.
+const READ_PEOPLE: usize = 20_000;
 
 /// A message, and where the endpoint is when it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +134,8 @@ fn kinds_of(choice: &Choice) -> Vec<Kind> {
         let types = [type_of(*kind, false), type_of(*kind, true)];
         types.into_iter().flatten().any(|of| choice.takes(of))
     };
-    Kind::ALL.into_iter().filter(takes).collect()
+    let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    kinds.filter(takes).collect()
 }
 
 /// Whether an endpoint is told of a change.
@@ -234,6 +237,7 @@ impl Reader {
             after: Some(position),
             kinds: kinds_of(&webhook.types),
             first: READ,
+            people: READ_PEOPLE,
             fills: Fills::Counts,
         };
         self.at = None;

@@ -6,7 +6,7 @@ use super::person::Fields;
 use crate::audience::global_id::write_global_id;
 use crate::audience::subscriber::{Subscriber, find_by_ids, find_within};
 use crate::audience::{group, segment};
-use crate::changes::{Change, Kind, Noun};
+use crate::changes::{Change, Kind, Noun, api_name};
 use crate::db::schema::segment_refreshes;
 use crate::error::Error;
 use crate::import;
@@ -247,37 +247,5 @@ fn side_of(kind: Kind) -> &'static str {
         Kind::GroupMembersAdded => "added",
         Kind::GroupMembersRemoved => "removed",
         _ => "people",
-    }
-}
-
-/// Returns the name that a column has in the API, such as `firstName`.
-fn api_name(column: &str) -> String {
-    if column.starts_with("custom.") {
-        return column.to_owned();
-    }
-    let mut words = column.split('_');
-    let mut name = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.extend(letters);
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_have_the_names_of_the_api() {
-        for (column, name) in [
-            ("email", "email"),
-            ("first_name", "firstName"),
-            ("unsubscribed_at", "unsubscribedAt"),
-            ("custom.last_visit", "custom.last_visit"),
-        ] {
-            assert_eq!(api_name(column), name);
-        }
     }
 }
