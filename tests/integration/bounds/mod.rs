@@ -5,6 +5,7 @@ mod heavy;
 mod heavy_audience;
 mod slow;
 mod supervision;
+mod together;
 mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
