@@ -163,10 +163,10 @@ impl WholeMirror {
                     segments
                 };
                 let members = of.entry(node).or_default();
-                ids.iter().for_each(|id| drop(members.remove(id)));
+                members.retain(|id| !ids.contains(id));
             }
-            "GROUP_CREATED" => drop(groups.entry(node).or_default()),
-            "SEGMENT_CREATED" => drop(segments.entry(node).or_default()),
+            "GROUP_CREATED" => _ = groups.entry(node).or_default(),
+            "SEGMENT_CREATED" => _ = segments.entry(node).or_default(),
             "GROUP_DELETED" => drop(groups.remove(&node)),
             "SEGMENT_DELETED" => drop(segments.remove(&node)),
             _ => {}

@@ -5,7 +5,7 @@ import { describeError } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
 import { Badge, StateBadge, words } from '../ui/badge';
-import { formatNumber, formatShare } from '../ui/format';
+import { formatChange, formatNumber, formatShare } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
@@ -76,7 +76,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         <div><dt>Of the audience</dt><dd className="big">{formatShare(audienceCount ? segment.memberCount / audienceCount : 0)}</dd></div>
         <div>
           <dt>Last refresh</dt>
-          <dd>{segment.lastRefresh?.refresh ? <><Moment at={segment.lastRefresh.refresh.asOf} /><small>+{formatNumber(segment.lastRefresh.joinedCount)} −{formatNumber(segment.lastRefresh.leftCount)}</small></> : 'never'}</dd>
+          <dd>{segment.lastRefresh?.refresh ? <><Moment at={segment.lastRefresh.refresh.asOf} /><small>{formatChange(segment.lastRefresh)}</small></> : 'never'}</dd>
         </div>
         <div><dt>Next refresh</dt><dd>{segment.nextRefreshAt ? <Moment at={segment.nextRefreshAt} /> : segment.mode === 'INSTANT' ? 'after each change' : 'none'}</dd></div>
       </dl>
