@@ -19,6 +19,7 @@
 //! - [Rules](../../../docs/rules.md)
 //! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
 //! - [History and live](../../../docs/history.md)
+//! - [Webhooks](../../../docs/webhooks.md)
 //! - [Keys and access](../../../docs/keys.md), [audit log](../../../docs/audit.md),
 //!   [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
 //! - [Settings](../../../docs/settings.md) and [operating](../../../docs/operating.md)
@@ -31,14 +32,16 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub, webhooks and keys | actix-web |
 //! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
+//! | [`webhook`] | other systems are told of changes by signed messages | diesel, ureq |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
 //! | [`bulk`] | changes of many subscribers as jobs, run block by block, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
 //! | [`refresh`] | the step, its schedule, and writing what it found | diesel |
 //! | [`scan`] | evaluating rules over the audience: snapshot, column loading, blocks; previews and explanations | diesel |
+//! | [`changes`] | the log of all changes in one order, positions in it, reading it | diesel |
 //! | [`past`] | members at a moment, growth, what is new, positions | diesel |
 //! | [`audience`] | the nouns: types, invariants and their SQL | diesel |
 //! | [`db`] | connections, migrations, the embedded Postgres | diesel |
@@ -84,6 +87,8 @@
 //!   the database itself goes down during an import, the batches of its last moment are lost with the ids they were given.)
 //! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
 //!   are committed in the order of the file. Imports run one at a time, under a lock.
+//! - An endpoint of a webhook is a reader of the log of changes. No message is stored; a cursor moves only behind a message that
+//!   the receiver has accepted, and while a message is on its way no connection to the database is held (`webhook/delivery.rs`).
 //! - Every text and JSON document of an answer is counted (`graphql/engine/answer_budget.rs`); a test finds fields that are not.
 //! - What clients send and read has bounds at the door: connections (`server/socket/connection.rs`), frames of sockets
 //!   (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops reading loses its
@@ -111,10 +116,13 @@ pub mod server;
 
 pub mod graphql;
 
+pub mod webhook;
+
 pub mod bulk;
 pub mod export;
 pub mod import;
 
+pub mod changes;
 pub mod follow;
 pub mod past;
 pub mod refresh;

@@ -37,6 +37,7 @@ pub enum TargetKind {
     Import,
     BulkAction,
     ApiKey,
+    Webhook,
     Settings,
     AuditLog,
     Database,
@@ -44,7 +45,7 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// All of them.
-    pub const ALL: [TargetKind; 12] = [
+    pub const ALL: [TargetKind; 13] = [
         TargetKind::Subscriber,
         TargetKind::Group,
         TargetKind::Segment,
@@ -54,6 +55,7 @@ impl TargetKind {
         TargetKind::Import,
         TargetKind::BulkAction,
         TargetKind::ApiKey,
+        TargetKind::Webhook,
         TargetKind::Settings,
         TargetKind::AuditLog,
         TargetKind::Database,
@@ -71,6 +73,7 @@ impl TargetKind {
             TargetKind::Import => "import",
             TargetKind::BulkAction => "bulk_action",
             TargetKind::ApiKey => "api_key",
+            TargetKind::Webhook => "webhook",
             TargetKind::Settings => "settings",
             TargetKind::AuditLog => "audit_log",
             TargetKind::Database => "database",

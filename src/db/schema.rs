@@ -114,6 +114,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What changed, in the order in which readers are told. Rows are moved here from waiting_changes under one lock, so that they become visible in the order of seq and nothing ever appears before a place that was read.
+    changes (seq) {
+        /// The place in the order of changes. A change comes after those that its transaction could see.
+        seq -> Int8,
+        /// When the transaction of the change began.
+        at -> Timestamptz,
+        /// As waiting_changes.kind. The members that a refresh or the follower changed are read from segment_changes and instant_changes.
+        kind -> Text,
+        /// As waiting_changes.about.
+        about -> Nullable<Int8>,
+        /// As waiting_changes.fields.
+        fields -> Array<Nullable<Text>>,
+        /// How many subscribers it is about. Deleted subscribers are taken out of every row but the one of their deletion.
+        number -> Int4,
+        /// As waiting_changes.first_id; null if no subscriber is left.
+        first_id -> Nullable<Int8>,
+        /// As waiting_changes.last_id.
+        last_id -> Nullable<Int8>,
+        /// The places after first_id, as Rice-coded gaps; see src/audience/gaps.rs. Null if they are all from first_id to last_id.
+        ids -> Nullable<Bytea>,
+        /// Random. Positions carry it, so that those of another database or of a restored backup are noticed.
+        token -> Int8,
+    }
+}
+
+diesel::table! {
     /// Typed fields that the owner added to subscribers.
     custom_fields (id) {
         id -> Int8,
@@ -198,8 +224,10 @@ diesel::table! {
         id -> Int8,
         /// The last refresh whose changes are not kept any more: membership is known since then.
         folded_through -> Int8,
-        /// Random: stands for the time before the first refresh, as refreshes.token for that after one.
+        /// Random: the id of this history, which positions carry. renew_history() draws another. It also stands for the time before the first refresh and the first change.
         token -> Int8,
+        /// The row of changes after which all are kept; older rows are removed.
+        changes_kept_after -> Int8,
     }
 }
 
@@ -613,6 +641,99 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// What changed and has no place in the order of changes yet: written by triggers in the transaction of the change, one row per statement, kind and chunk of 131,072 ids. See src/changes.
+    waiting_changes (id) {
+        /// Drawn when the change is made. Transactions commit in another order, which is why readers read the table changes.
+        id -> Int8,
+        /// When the transaction of the change began.
+        at -> Timestamptz,
+        /// refreshed: a refresh wrote its members; followed: instant segments followed changes; the others are what their names say.
+        kind -> Text,
+        /// The id of the group, segment, custom field, refresh or import.
+        about -> Nullable<Int8>,
+        /// The columns that changed in any of the rows; custom fields as custom.KEY.
+        fields -> Array<Nullable<Text>>,
+        /// How many subscribers it is about.
+        number -> Int4,
+        /// The least id of these subscribers; for followed, of the rows of instant_changes.
+        first_id -> Nullable<Int8>,
+        /// The greatest of these ids.
+        last_id -> Nullable<Int8>,
+        /// The ids, in any order; null if they are all from first_id to last_id.
+        ids -> Nullable<Array<Nullable<Int8>>>,
+    }
+}
+
+diesel::table! {
+    /// The last attempts to deliver messages, 100 of each endpoint for 30 days at most. Messages themselves are not stored.
+    webhook_attempts (id) {
+        id -> Int8,
+        webhook_id -> Int8,
+        /// The webhook-id of the message, a hash. Attempts with the same message have the same.
+        message_id -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        /// The number of the attempt for this message, from 1.
+        attempt -> Int4,
+        attempted_at -> Timestamptz,
+        took_ms -> Int4,
+        is_delivered -> Bool,
+        /// The HTTP status; null if there was no answer.
+        status -> Nullable<Int4>,
+        /// Why there was no answer.
+        error -> Nullable<Text>,
+        /// The beginning of the answer, without what the message said about people. A deletion of subscribers removes it.
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Endpoints of other systems that are told of changes. Each reads the log of changes with a cursor of its own: position and part.
+    webhooks (id) {
+        id -> Int8,
+        name -> Text,
+        url -> Text,
+        /// The types of messages that the endpoint gets; see src/webhook/message_type.rs.
+        types -> Array<Nullable<Text>>,
+        /// The segments that the endpoint follows; null: all.
+        segment_ids -> Nullable<Array<Nullable<Int8>>>,
+        /// The groups that the endpoint follows; null: all.
+        group_ids -> Nullable<Array<Nullable<Int8>>>,
+        /// The fields of people that messages have beside id and email.
+        fields -> Array<Nullable<Text>>,
+        people_per_message -> Int4,
+        /// The secret that signs messages: whsec_ and base64. It is shown once and stored because every message needs it.
+        secret -> Text,
+        /// The secret before the last rotation, which signs too until previous_secret_until.
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<Timestamptz>,
+        /// manual: by an administrator; gone: the endpoint answered 410; failing: every attempt failed for three days. Null: enabled.
+        disabled_reason -> Nullable<Text>,
+        disabled_since -> Nullable<Timestamptz>,
+        /// The position in the log of changes up to which everything was delivered.
+        position -> Text,
+        /// How many parts of a change that takes several messages were delivered; 0 if the next message begins another change.
+        part -> Int4,
+        /// Counts replays. It is part of the ids of messages, so that receivers do not take replayed messages for repeated ones.
+        round -> Int4,
+        /// How many attempts have failed since the last success.
+        failures -> Int4,
+        /// When the first of them failed.
+        failing_since -> Nullable<Timestamptz>,
+        /// Before it no attempt is made.
+        next_attempt_at -> Timestamptz,
+        /// Until then the server that has lease_token delivers to the endpoint, and no other.
+        lease_until -> Nullable<Timestamptz>,
+        /// Random. A server whose token is gone records nothing.
+        lease_token -> Nullable<Int8>,
+        /// Counts the changes by administrators, so that a change can be refused if its sender has not seen the one before.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(bulk_action_changes -> bulk_actions (bulk_action_id));
 diesel::joinable!(bulk_action_changes -> subscribers (subscriber_id));
 diesel::joinable!(bulk_action_people -> bulk_actions (bulk_action_id));
@@ -637,6 +758,7 @@ diesel::joinable!(segment_refreshes -> segments (segment_id));
 diesel::joinable!(sessions -> api_keys (api_key_id));
 diesel::joinable!(status_changes -> subscribers (subscriber_id));
 diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
+diesel::joinable!(webhook_attempts -> webhooks (webhook_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -644,6 +766,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bulk_action_changes,
     bulk_action_people,
     bulk_actions,
+    changes,
     custom_fields,
     event_names,
     event_totals,
@@ -677,4 +800,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     suppressions,
     touches,
     unclean_addresses,
+    waiting_changes,
+    webhook_attempts,
+    webhooks,
 );

@@ -10,6 +10,7 @@ pub use engine::answer_memory::Holding;
 pub use engine::api::{Answer, Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
+pub use engine::id::{Kind as IdKind, to_global};
 pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;
@@ -32,6 +33,7 @@ pub struct Query(
     types::rule::query_builder::QueryBuilderQuery,
     types::custom_field::CustomFieldQuery,
     types::refresh::RefreshQuery,
+    types::change::ChangeQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
     types::audit::AuditQuery,
@@ -39,6 +41,7 @@ pub struct Query(
     types::status_count::StatusCountQuery,
     types::import::ImportQuery,
     types::bulk_action::BulkActionQuery,
+    types::webhook::WebhookQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
     types::federation::EntityQuery,
 );
@@ -60,6 +63,7 @@ pub struct Mutation(
     types::api_key::ApiKeyMutation,
     types::import::mutation::ImportMutation,
     types::bulk_action::BulkActionMutation,
+    types::webhook::mutation::WebhookMutation,
 );
 
 /// The schema with everything it needs to answer.

@@ -9,11 +9,11 @@ use super::history::{Refresh, RefreshState};
 use super::position::{Place, Position, last_between};
 use super::snapshot::in_snapshot;
 use crate::db::schema::{
-    instant_changes, refreshes, segment_deletions, segment_refreshes, segments,
+    changes, instant_changes, refreshes, segment_deletions, segment_refreshes, segments,
 };
 use crate::error::Error;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, select};
+use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 
 /// How many refreshes are looked at together. More than that never end between two looks.
@@ -26,6 +26,8 @@ pub struct Newest {
     pub refreshes: Vec<Refresh>,
     /// The id of the last change between refreshes; 0 if there was none.
     pub last_between: i64,
+    /// The last row of the log of changes; 0 if there is none.
+    pub last_change: i64,
 }
 
 impl Newest {
@@ -68,9 +70,11 @@ pub fn find_newest(connection: &mut PgConnection) -> Result<Newest, Error> {
         .select(Refresh::as_select())
         .load(connection)?;
     newest.reverse();
+    let last_change: Option<i64> = changes::table.select(max(changes::seq)).first(connection)?;
     Ok(Newest {
         refreshes: newest,
         last_between: last_between(connection)?,
+        last_change: last_change.unwrap_or_default(),
     })
 }
 
@@ -115,7 +119,7 @@ pub fn find_next_change(
         after.check(connection)?;
         let refresh = find_refresh(connection, segment_id, after.place)?;
         let before = refresh.as_ref().map_or(i64::MAX, |refresh| refresh.id);
-        if let Some(change) = find_between(connection, segment_id, after.place, before)? {
+        if let Some(change) = find_between(connection, segment_id, after, before)? {
             return Ok(Next::Change(Box::new(change)));
         }
         let Some(refresh) = refresh else {
@@ -126,7 +130,7 @@ pub fn find_next_change(
             at: refresh.as_of,
             changed: changed_in(connection, segment_id, refresh.id)?,
             refresh: Some(refresh),
-            position: Position { place, token },
+            position: after.moved_to(place, token),
         })))
     })
 }
@@ -158,17 +162,17 @@ const TOGETHER: i64 = 1_000;
 fn find_between(
     connection: &mut PgConnection,
     segment_id: i64,
-    after: Place,
+    after: Position,
     before: i64,
 ) -> Result<Option<SegmentChange>, Error> {
-    let followed = list_followed(connection, segment_id, after, before)?;
-    let deletions = list_deletions(connection, segment_id, after, before)?;
+    let followed = list_followed(connection, segment_id, after.place, before)?;
+    let deletions = list_deletions(connection, segment_id, after.place, before)?;
     let first_followed = followed.first().map_or(i64::MAX, |row| row.id);
     let first_deletion = deletions.first().map_or(i64::MAX, |row| row.id);
     if first_deletion < first_followed {
-        gather_deletions(deletions, first_followed)
+        gather_deletions(after, deletions, first_followed)
     } else {
-        Ok(gather_followed(followed, first_deletion))
+        Ok(gather_followed(after, followed, first_deletion))
     }
 }
 
@@ -238,17 +242,14 @@ fn list_deletions(
 }
 
 /// Gathers changes with ids before `end`, each subscriber at most once, so that the order of joining and leaving is kept.
-fn gather_followed(rows: Vec<FollowedRow>, end: i64) -> Option<SegmentChange> {
+fn gather_followed(after: Position, rows: Vec<FollowedRow>, end: i64) -> Option<SegmentChange> {
     let mut gathered: Option<SegmentChange> = None;
     for row in rows.into_iter().take_while(|row| row.id < end) {
         let place = Place {
             refresh: row.refresh_id,
             between: row.id,
         };
-        let position = Position {
-            place,
-            token: row.token,
-        };
+        let position = after.moved_to(place, row.token);
         let gathered = gathered.get_or_insert_with(|| between(row.changed_at, position));
         let Changed { joined, left, .. } = &mut gathered.changed;
         if joined.contains(row.subscriber_id) || left.contains(row.subscriber_id) {
@@ -261,7 +262,11 @@ fn gather_followed(rows: Vec<FollowedRow>, end: i64) -> Option<SegmentChange> {
 }
 
 /// Gathers deletions with ids before `end`: the first row, and more while they have few members.
-fn gather_deletions(rows: Vec<DeletionRow>, end: i64) -> Result<Option<SegmentChange>, Error> {
+fn gather_deletions(
+    after: Position,
+    rows: Vec<DeletionRow>,
+    end: i64,
+) -> Result<Option<SegmentChange>, Error> {
     let mut gathered: Option<SegmentChange> = None;
     let mut number = 0;
     for row in rows.into_iter().take_while(|row| row.id < end) {
@@ -273,10 +278,7 @@ fn gather_deletions(rows: Vec<DeletionRow>, end: i64) -> Result<Option<SegmentCh
             refresh: row.refresh_id,
             between: row.id,
         };
-        let position = Position {
-            place,
-            token: row.token,
-        };
+        let position = after.moved_to(place, row.token);
         let gathered = gathered.get_or_insert_with(|| between(row.deleted_at, position));
         ids_of(row.chunk, &row.deleted)?.for_each(|id| gathered.changed.deleted.flip(id));
         (gathered.at, gathered.position) = (row.deleted_at, position);
@@ -316,6 +318,7 @@ mod tests {
         Newest {
             refreshes: refreshes.to_vec(),
             last_between: 0,
+            last_change: 0,
         }
     }
 

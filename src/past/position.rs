@@ -33,6 +33,8 @@ pub struct Position {
     pub place: Place,
     /// The token of the last change before the place.
     pub token: i64,
+    /// The id of the history; `None` in positions that were told before histories had one.
+    pub history: Option<i64>,
 }
 
 /// From where somebody wants to follow changes.
@@ -125,9 +127,11 @@ impl Position {
         let after_refresh = Position::after_newest(connection, i64::MAX)?;
         let last = last_between(connection)?;
         let after_between = find_between(connection, last)?;
-        Ok(after_between
-            .filter(|position| position.place > after_refresh.place)
-            .unwrap_or(after_refresh))
+        let after_between = after_between.filter(|(place, _)| *place > after_refresh.place);
+        Ok(match after_between {
+            Some((place, token)) => after_refresh.moved_to(place, token),
+            None => after_refresh,
+        })
     }
 
     /// Returns the position of a client that names only the last refresh it knows, which may have failed or still run.
@@ -155,12 +159,22 @@ impl Position {
             .select((refreshes::id, refreshes::token))
             .first(connection)
             .optional()?;
-        let (refresh, token) = match newest {
-            Some(newest) => newest,
-            None => (0, history::table.select(history::token).first(connection)?),
-        };
-        let place = Place::after_refresh(refresh);
-        Ok(Position { place, token })
+        let history: i64 = history::table.select(history::token).first(connection)?;
+        let (refresh, token) = newest.unwrap_or((0, history));
+        Ok(Position {
+            place: Place::after_refresh(refresh),
+            token,
+            history: Some(history),
+        })
+    }
+
+    /// Returns another position of the same history.
+    pub(super) fn moved_to(&self, place: Place, token: i64) -> Position {
+        Position {
+            place,
+            token,
+            ..*self
+        }
     }
 
     /// Makes sure that the position is one of the history of this database, and that all changes after it are kept.
@@ -169,20 +183,23 @@ impl Position {
     /// [`Error::Resync`] if not; those of the database.
     pub fn check(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let Place { refresh, between } = self.place;
+        let (history, folded): (i64, i64) = history::table
+            .select((history::token, history::folded_through))
+            .first(connection)?;
+        if self.history.is_some_and(|known| known != history) {
+            return Err(unknown());
+        }
         let stored = match (refresh, between) {
-            (0, 0) => Some(history::table.select(history::token).first(connection)?),
+            (0, 0) => Some(history),
             (_, 0) => refreshes::table
                 .find(refresh)
                 .select(refreshes::token)
                 .first(connection)
                 .optional()?,
             _ => find_between(connection, between)?
-                .filter(|found| found.place == self.place)
-                .map(|found| found.token),
+                .filter(|(place, _)| *place == self.place)
+                .map(|(_, token)| token),
         };
-        let folded: i64 = history::table
-            .select(history::folded_through)
-            .first(connection)?;
         match stored {
             Some(token) if token == self.token && refresh >= folded => Ok(()),
             _ if refresh < folded => Err(too_old()),
@@ -216,7 +233,8 @@ pub fn too_old() -> Error {
     Error::Resync("it is longer ago than changes are kept".to_owned())
 }
 
-fn unknown() -> Error {
+/// The error for a position that is not one of the history of this database.
+pub fn unknown() -> Error {
     Error::Resync(
         "this database does not have it: it is from another server, or a backup was restored"
             .to_owned(),
@@ -234,8 +252,8 @@ pub fn last_between(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(followed.max(deleted).unwrap_or_default())
 }
 
-/// Finds a change between refreshes by its id.
-fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<Position>, Error> {
+/// Finds a change between refreshes by its id: its place and token.
+fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<(Place, i64)>, Error> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -255,7 +273,6 @@ fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<Positio
             refresh: row.refresh_id,
             between: id,
         };
-        let token = row.token;
-        Position { place, token }
+        (place, row.token)
     }))
 }

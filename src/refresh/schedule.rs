@@ -6,10 +6,10 @@
 use super::step::{Lock, Selection, is_refresh_running};
 use crate::audience::audit;
 use crate::audience::setting::{self, Settings};
+use crate::changes::forget_changes;
 use crate::db::Db;
 use crate::db::schema::schedules;
 use crate::error::Error;
-use crate::past::as_of::fold_history;
 use crate::past::history::{Refresh, Trigger, list_pending_segment_ids};
 use crate::rule::{Moment, shift_moment};
 use crate::scan::RefreshSettings;
@@ -150,7 +150,7 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
     // Counted from the run before: a clock that is ahead for one run must not cost the past.
     let last = ran_for.map_or(due, |ran_for| ran_for.min(due));
     let before = shift_moment(last, -Duration::days(i64::from(daily.keep_changes)));
-    let folded = db.run_here(|connection| fold_history(connection, before))?;
+    let folded = db.run_here(|connection| forget_changes(connection, before))?;
     tracing::debug!(folded, "changes that are too old are not kept");
     let before = shift_moment(last, -Duration::days(i64::from(daily.keep_audit)));
     db.run_here(|connection| audit::forget_before(connection, before, now))?;

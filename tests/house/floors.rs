@@ -4,17 +4,19 @@ use super::source::{Module, modules, read};
 use std::path::Path;
 
 /// The floors, lowest first. A file may use its own room and the floors below.
-const FLOORS: [&[&str]; 15] = [
+const FLOORS: [&[&str]; 17] = [
     &["text"],
     &["rule", "error", "clock"],
     &["evaluate"],
     &["db"],
     &["audience"],
     &["past"],
+    &["changes"],
     &["scan"],
     &["refresh"],
     &["follow"],
     &["import", "export", "bulk"],
+    &["webhook"],
     &["live"],
     &["app"],
     &["graphql"],
@@ -27,8 +29,8 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "diesel",
         &[
-            "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "bulk",
-            "graphql", "cli",
+            "db", "audience", "past", "changes", "scan", "refresh", "follow", "import", "export",
+            "bulk", "webhook", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

@@ -14,8 +14,13 @@ pub fn write_position(position: &Position, told: usize) -> ID {
     let Position {
         place: Place { refresh, between },
         token,
+        history,
     } = position;
-    ID(URL_SAFE_NO_PAD.encode(format!("{NAME}:{refresh}:{between}:{token}:{told}")))
+    let mut text = format!("{NAME}:{refresh}:{between}:{token}:{told}");
+    if let Some(history) = history {
+        text.push_str(&format!(":{history}"));
+    }
+    ID(URL_SAFE_NO_PAD.encode(text))
 }
 
 /// Reads the argument `after`, a position or the global id of a refresh: from where to follow, and how many people of
@@ -40,12 +45,19 @@ fn parse_position(text: &ID) -> Option<(Start, usize)> {
         .split(':')
         .map(|number| number.parse().ok())
         .collect::<Option<_>>()?;
-    let [refresh, between, token, told] = numbers[..] else {
-        return None;
+    let (refresh, between, token, told, history) = match numbers[..] {
+        [refresh, between, token, told] => (refresh, between, token, told, None),
+        [refresh, between, token, told, history] => (refresh, between, token, told, Some(history)),
+        _ => return None,
     };
     let place = Place { refresh, between };
     let told = usize::try_from(told).ok()?;
-    Some((Start::Position(Position { place, token }), told))
+    let position = Position {
+        place,
+        token,
+        history,
+    };
+    Some((Start::Position(position), told))
 }
 
 #[cfg(test)]
@@ -58,20 +70,23 @@ mod tests {
             refresh: 12,
             between: 345,
         };
-        let position = Position {
-            place,
-            token: 9_007_199_254_740_990,
-        };
-        let text = write_position(&position, 67);
-        let read = parse_after(&text).expect("a position");
-        assert_eq!(read, (Start::Position(position), 67));
+        for history in [None, Some(8)] {
+            let position = Position {
+                place,
+                token: 9_007_199_254_740_990,
+                history,
+            };
+            let text = write_position(&position, 67);
+            let read = parse_after(&text).expect("a position");
+            assert_eq!(read, (Start::Position(position), 67));
+        }
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
         for stranger in [
             String::new(),
             "%%%".to_owned(),
             encode("Position:1:2:3"),
             encode("Position:1:2:3:-4"),
-            encode("Position:1:2:3:4:5"),
+            encode("Position:1:2:3:4:5:6"),
             encode("Subscriber:1"),
         ] {
             assert!(parse_after(&ID(stranger.clone())).is_err(), "{stranger}");

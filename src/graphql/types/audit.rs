@@ -54,6 +54,8 @@ pub enum AuditTargetType {
     BulkAction,
     /// An API key or its sessions.
     ApiKey,
+    /// A webhook.
+    Webhook,
     /// The settings.
     Settings,
     /// The audit log itself.
@@ -193,6 +195,7 @@ fn global_kind(kind: TargetKind) -> Option<Kind> {
         TargetKind::Import => Kind::Import,
         TargetKind::BulkAction => Kind::BulkAction,
         TargetKind::ApiKey => Kind::ApiKey,
+        TargetKind::Webhook => Kind::Webhook,
         TargetKind::Settings | TargetKind::AuditLog | TargetKind::Database => return None,
     })
 }

@@ -3,6 +3,7 @@
 pub(in crate::graphql) mod api_key;
 pub(in crate::graphql) mod audit;
 pub(in crate::graphql) mod bulk_action;
+pub(in crate::graphql) mod change;
 pub(in crate::graphql) mod custom_field;
 pub(in crate::graphql) mod dependency;
 pub(in crate::graphql) mod event;
@@ -23,3 +24,4 @@ pub(in crate::graphql) mod status_count;
 pub(in crate::graphql) mod subscriber;
 pub(in crate::graphql) mod subscription;
 pub(in crate::graphql) mod viewer;
+pub(in crate::graphql) mod webhook;

@@ -1,5 +1,6 @@
 //! Subscriptions: what refreshes, followed changes and deletions do, as it happens.
 
+use super::change::{ChangeFeed, ChangeKind, ChangeNode, kinds_of, parse_position};
 use super::import::ImportNode;
 use super::import::feed::ImportFeed;
 use super::refresh::RefreshNode;
@@ -175,6 +176,29 @@ impl Subscription {
         Ok(unfold(feed, async |mut feed| {
             let import = feed.next().await?;
             Some((import.map(ImportNode), feed))
+        }))
+    }
+
+    /// Tells what changes: subscribers, groups and their members, custom fields, segments and their members, in the order
+    /// of `Query.changes`. Every change is told exactly once, whichever server, command or SQL statement made it. It fails
+    /// with the code RESYNC as `Query.changes` does, also when a backup is restored meanwhile.
+    async fn changed(
+        &self,
+        context: &Context<'_>,
+        #[graphql(
+            desc = "The `position` of the last change that is known already, or the `endPosition` of a page of `changes`: what came later is told first. Without it, the changes are those that happen from now on."
+        )]
+        after: Option<ID>,
+        #[graphql(desc = "Only changes of these kinds; of all if absent or empty.")] kinds: Option<
+            Vec<ChangeKind>,
+        >,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ChangeNode>> + use<>> {
+        let app = context.app()?.clone();
+        let after = after.as_ref().map(parse_position).transpose()?;
+        let feed = ChangeFeed::new(app, after, kinds_of(kinds)).await?;
+        Ok(unfold(feed, async |mut feed| {
+            let change = feed.next().await?;
+            Some((change, feed))
         }))
     }
 

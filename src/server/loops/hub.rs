@@ -1,6 +1,7 @@
-//! The hub: it looks for the newest refreshes on behalf of everybody who listens, and only while somebody does.
+//! The hub: it looks for news on behalf of everybody who listens, and only while somebody does.
 
 use crate::app::App;
+use crate::changes::settle;
 use crate::past::find_newest;
 use std::time::Duration;
 
@@ -11,7 +12,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub async fn run(app: App) {
     loop {
         app.live.listener().await;
-        match app.db.run(find_newest).await {
+        let look = |connection: &mut _| {
+            settle(connection)?;
+            find_newest(connection)
+        };
+        match app.db.run(look).await {
             Ok(newest) => app.live.publish(newest),
             Err(error) => tracing::warn!(%error, "there is no news for subscriptions"),
         }

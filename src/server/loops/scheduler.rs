@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::audience::status_count::add_up;
+use crate::changes::settle;
 use crate::error::Error;
 use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
@@ -32,6 +33,8 @@ async fn step(app: &App) -> Duration {
         // What a dead server left must not look as if it were running.
         close_abandoned(&working.db)?;
         working.db.run_here(add_up)?;
+        // Deleted subscribers leave the log of changes by this, also while nobody reads it.
+        working.db.run_here(settle)?;
         // New segments first: somebody waits for them.
         let pending = refresh_pending(&working.db, &working.refresh)?;
         let daily = run_due(&working.db, &working.refresh)?;
@@ -43,6 +46,7 @@ async fn step(app: &App) -> Duration {
     match done {
         Ok(Ok((refreshes, next))) => {
             for refresh in refreshes {
+                app.webhooks_due.notify_one();
                 tracing::info!(refresh = refresh.id, trigger = %refresh.trigger, as_of = %refresh.as_of, "refreshed");
             }
             let until_due = next - app.now();

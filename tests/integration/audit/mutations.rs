@@ -94,7 +94,7 @@ fn values() -> Value {
 }
 
 fn calls() -> Vec<Call> {
-    [segments(), groups(), people(), jobs(), others()]
+    [segments(), groups(), people(), jobs(), webhooks(), others()]
         .into_iter()
         .flatten()
         .collect()
@@ -349,6 +349,62 @@ fn jobs() -> Vec<Call> {
             bad: |_| gone("BulkAction"),
             target: Some("BULK_ACTION"),
             fields: &[],
+        },
+    ]
+}
+
+/// Makes a webhook that nobody listens to.
+fn webhook(app: &TestApp) -> Value {
+    app.mutate(
+        "mutation { createWebhook(input: {name: \"shop\", url: \"http://127.0.0.1:9/\", types: [REFRESH_FAILED]}) { userErrors { message } } }",
+        json!({}),
+    );
+    id_of(app, "webhooks", "Webhook")
+}
+
+fn webhooks() -> Vec<Call> {
+    vec![
+        Call {
+            name: "createWebhook",
+            good: |_| json!({ "name": "shop", "url": "https://example.com/", "types": ["REFRESH_FAILED"] }),
+            bad: |_| json!({ "name": "shop", "url": "nowhere", "types": ["REFRESH_FAILED"] }),
+            target: Some("WEBHOOK"),
+            fields: &["name", "url", "types"],
+        },
+        Call {
+            name: "updateWebhook",
+            good: |app| with(webhook(app), json!({ "name": "Another" })),
+            bad: |_| gone("Webhook"),
+            target: Some("WEBHOOK"),
+            fields: &["name"],
+        },
+        Call {
+            name: "deleteWebhook",
+            good: webhook,
+            bad: |_| gone("Webhook"),
+            target: Some("WEBHOOK"),
+            fields: &[],
+        },
+        Call {
+            name: "rotateWebhookSecret",
+            good: webhook,
+            bad: |_| gone("Webhook"),
+            target: Some("WEBHOOK"),
+            fields: &[],
+        },
+        Call {
+            name: "sendTestWebhook",
+            good: webhook,
+            bad: |_| gone("Webhook"),
+            target: Some("WEBHOOK"),
+            fields: &[],
+        },
+        Call {
+            name: "replayWebhook",
+            good: |app| with(webhook(app), json!({ "since": NOW })),
+            bad: |_| with(gone("Webhook"), json!({ "since": NOW })),
+            target: Some("WEBHOOK"),
+            fields: &["since"],
         },
     ]
 }

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 
 const UP: &str = include_str!("../../../migrations/2026-11-28-000050_tell_deletions/up.sql");
 const DOWN: &str = include_str!("../../../migrations/2026-11-28-000050_tell_deletions/down.sql");
+/// A later migration, which builds on that one.
+const LATER_UP: &str = include_str!("../../../migrations/2026-11-28-000200_create_changes/up.sql");
+const LATER_DOWN: &str =
+    include_str!("../../../migrations/2026-11-28-000200_create_changes/down.sql");
 
 /// Its counts add up too: what no row explains were deletions.
 #[test]
@@ -18,6 +22,7 @@ fn sums_of_an_older_database_add_up() {
     }
     add_segments(&app);
     app.refresh();
+    app.database.execute(LATER_DOWN);
     app.database.execute(DOWN);
     // One more refresh of the time: of three members one left between, one joined in it and was deleted later, and one
     // was deleted, of whom nothing was kept.
@@ -31,6 +36,7 @@ fn sums_of_an_older_database_add_up() {
          INSERT INTO subscriber_deletions VALUES (99, now())",
     );
     app.database.execute(UP);
+    app.database.execute(LATER_UP);
     let counts = |key: &str| {
         let selection =
             "changes(first: 1) { nodes { memberCount joinedCount leftCount deletedCount } }";

@@ -1,20 +1,19 @@
 //! A mirror: clients that follow, lose their connection at random and come back have exactly the members, through
-//! edits, deletions, refreshes, two servers and restored backups; or they are told to load the members anew.
+//! edits, deletions, refreshes, two servers and restored backups; or they are told to load the members anew. Beside them a
+//! mirror of everything, which follows the log of changes alone.
 
 use super::backup::Backup;
+use super::edits::{Editor, edit};
+use super::whole_mirror::WholeMirror;
 use super::{
-    Listener, OtherServer, Random, add_segments, ask_segment, delete, follow, position, set_country,
+    Listener, OtherServer, Random, add_segments, ask_segment, follow, position, set_country,
 };
 use crate::support::TestApp;
-use rollcall::audience::removal::remove_subscribers;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// How many edits there are, unless `ROLLCALL_MIRROR_EDITS` says so.
 const EDITS: usize = 500;
-/// How many people there are at the most, besides those who come and go together.
-const PEOPLE: usize = 40;
-/// Enough for changes of several items.
-const CROWD: usize = 1_300;
 
 /// What a client knows of a segment.
 struct Mirror<'s> {
@@ -142,50 +141,6 @@ fn members(app: &TestApp, key: &str) -> (BTreeSet<String>, i64) {
     }
 }
 
-/// Changes somebody, or everybody, in one of the ways there are.
-fn edit(app: &TestApp, random: &mut Random) {
-    let name = format!("p{}", random.below(PEOPLE));
-    match random.below(40) {
-        0..=19 => {
-            set_country(app, &name, ["LT", "LV"][random.below(2)]);
-        }
-        20..=25 => {
-            let id = set_country(app, &name, "LT");
-            if random.below(2) == 0 {
-                follow(app);
-            }
-            delete(app, &id);
-        }
-        26 => app.database.execute(&format!(
-            "DELETE FROM subscribers WHERE email = '{name}@example.com'"
-        )),
-        27 => app.database.execute(&format!(
-            "INSERT INTO subscribers (email, country, created_at, updated_at) \
-             SELECT 'crowd' || n || '@example.com', 'LT', now(), now() FROM generate_series(1, {CROWD}) n \
-             ON CONFLICT (email) DO UPDATE SET country = 'LT'"
-        )),
-        28 => app
-            .database
-            .execute("UPDATE subscribers SET country = 'LV' WHERE email LIKE 'crowd%'"),
-        29 => {
-            let ids = app.database.ask(
-                "SELECT coalesce(json_agg(id), '[]') FROM subscribers WHERE email LIKE 'crowd%'",
-            );
-            let ids: Vec<i64> = serde_json::from_str(&ids).expect("numbers");
-            let now = app.clock.now();
-            let removed = app.db().run_here(|connection| {
-                use diesel::Connection;
-                connection.transaction(|connection| remove_subscribers(connection, ids.clone(), now))
-            });
-            removed.expect("a deletion");
-        }
-        30..=32 => {
-            app.refresh();
-        }
-        _ => follow(app),
-    }
-}
-
 #[test]
 fn a_mirror_has_the_members_whatever_happens_or_is_told_to_load_them() {
     let app = TestApp::at(super::NOW);
@@ -194,17 +149,22 @@ fn a_mirror_has_the_members_whatever_happens_or_is_told_to_load_them() {
     let sentinel = set_country(&app, "sentinel", "LV");
     app.refresh();
     let servers = [OtherServer::over(&app), OtherServer::over(&app)];
+    let edits = std::env::var("ROLLCALL_MIRROR_EDITS").ok();
+    let edits = edits.map_or(EDITS, |edits| edits.parse().expect("a number of edits"));
+    let beside = app.beside();
+    let mut whole = WholeMirror::load(&app);
+    let mut editor = Editor::default();
     let mut mirrors = super::SEGMENTS.map(|(key, _)| Mirror::new(&app, key, &servers));
     let mut backup = None;
-    for number in 0..EDITS {
+    for number in 0..edits {
         match number {
             100 => backup = Some(Backup::take(&app, "first")),
             // Right after it, so that nobody has seen more; later; and once more.
             101 | 240 | 420 => backup.as_ref().expect("one was taken").restore(&app),
             300 => backup = Some(Backup::take(&app, "second")),
-            _ => edit(&app, &mut random),
+            _ => edit(&app, &mut random, &mut editor),
         }
-        if random.below(8) > 0 && number + 1 < EDITS {
+        if random.below(8) > 0 && number + 1 < edits {
             continue;
         }
         // The sentinel moves once at the end of a stretch: whoever has read so far has read everything.
@@ -222,6 +182,8 @@ fn a_mirror_has_the_members_whatever_happens_or_is_told_to_load_them() {
         set_country(&app, "sentinel", code);
         follow(&app);
         app.refresh();
+        whole.catch_up([&app, &beside], &mut random);
+        whole.check(&app, &format!("after edit {number}"));
         for mirror in &mut mirrors {
             mirror.catch_up(&app, &sentinel, &mut random);
             let expected = members(&app, mirror.key);
@@ -241,5 +203,14 @@ fn a_mirror_has_the_members_whatever_happens_or_is_told_to_load_them() {
     assert!(
         instant.between > daily.between && daily.parts > 3,
         "{daily:?} {instant:?}"
+    );
+    let seen = whole.seen;
+    assert!(
+        seen.resyncs >= 2 && seen.pages > 500 && seen.kinds.len() >= 14,
+        "{seen:?}"
+    );
+    assert!(
+        editor.undone_imports > 0 && editor.undone_actions > 0,
+        "{editor:?}"
     );
 }

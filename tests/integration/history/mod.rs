@@ -2,16 +2,19 @@
 
 mod backup;
 mod deletions;
+mod edits;
 mod migrated;
 mod mirror;
 mod positions;
 mod sums;
+mod whole_mirror;
 
 use crate::support::TestApp;
 use async_graphql::futures_util::StreamExt;
 use async_graphql::futures_util::stream::BoxStream;
 use rollcall::app::App;
 use rollcall::audience::api_key::Access;
+use rollcall::changes::settle;
 use rollcall::follow::follow_touches;
 use rollcall::graphql::{Api, ApiSettings, Asking, Parameters, Reply, Way};
 use rollcall::live::Live;
@@ -67,20 +70,20 @@ fn position(app: &TestApp, key: &str) -> Value {
 }
 
 /// A server of its own over a database that others serve too: what it knows of news is its own.
-struct OtherServer {
+pub struct OtherServer {
     api: Api,
     app: App,
     runtime: tokio::runtime::Runtime,
 }
 
 /// A subscription to one server.
-struct Listener<'s> {
+pub struct Listener<'s> {
     server: &'s OtherServer,
     stream: BoxStream<'static, Reply>,
 }
 
 impl OtherServer {
-    fn over(app: &TestApp) -> OtherServer {
+    pub fn over(app: &TestApp) -> OtherServer {
         let app = App {
             live: Arc::new(Live::default()),
             ..app.app.clone()
@@ -96,8 +99,13 @@ impl OtherServer {
     }
 
     /// Follows a segment from a position, or from now.
-    fn follow(&self, key: &str, after: &Value) -> Listener<'_> {
-        let asked = json!({"query": FOLLOW, "variables": {"key": key, "after": after}});
+    pub fn follow(&self, key: &str, after: &Value) -> Listener<'_> {
+        self.listen(FOLLOW, json!({"key": key, "after": after}))
+    }
+
+    /// Subscribes.
+    pub fn listen(&self, document: &str, variables: Value) -> Listener<'_> {
+        let asked = json!({"query": document, "variables": variables});
         let asking = Asking {
             way: Way::Stream,
             access: Access::local(),
@@ -118,9 +126,13 @@ impl OtherServer {
 impl Listener<'_> {
     /// Waits for the next item, or the code of the error instead of it.
     #[track_caller]
-    fn next(&mut self) -> Result<Value, String> {
+    pub fn next(&mut self) -> Result<Value, String> {
         let app = &self.server.app;
-        let newest = app.db.run_here(find_newest).expect("the news");
+        let look = |connection: &mut _| {
+            settle(connection)?;
+            find_newest(connection)
+        };
+        let newest = app.db.run_here(look).expect("the news");
         app.live.publish(newest);
         let local = tokio::task::LocalSet::new();
         let reply = local.block_on(&self.server.runtime, async {
@@ -132,7 +144,10 @@ impl Listener<'_> {
         };
         match response["errors"][0]["extensions"]["code"].as_str() {
             Some(code) => Err(code.to_owned()),
-            None => Ok(response["data"]["membershipChanged"].clone()),
+            None => {
+                let data = response["data"].as_object().expect("data");
+                Ok(data.values().next().expect("a field").clone())
+            }
         }
     }
 

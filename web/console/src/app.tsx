@@ -29,6 +29,7 @@ const Fields = later(() => import('./pages/fields').then((page) => page.Fields))
 const Refreshes = later(() => import('./pages/refreshes').then((page) => page.Refreshes));
 const Keys = later(() => import('./pages/keys').then((page) => page.Keys));
 const Audit = later(() => import('./pages/audit').then((page) => page.Audit));
+const Webhooks = later(() => import('./pages/webhooks').then((page) => page.Webhooks));
 const SettingsPage = later(() => import('./pages/settings').then((page) => page.SettingsPage));
 
 /** Which page an address has, to load its script while the server is still asked who is there. */
@@ -63,6 +64,7 @@ const administration: Place[] = [
   { path: '/refreshes', label: 'Refreshes', icon: 'refresh' },
   { path: '/keys', label: 'API keys', icon: 'key' },
   { path: '/audit', label: 'Audit log', icon: 'audit' },
+  { path: '/webhooks', label: 'Webhooks', icon: 'webhook' },
   { path: '/settings', label: 'Settings', icon: 'settings' },
 ];
 
@@ -207,6 +209,7 @@ function Content() {
           <Route path="/refreshes" component={Refreshes} />
           <Route path="/keys" component={Keys} />
           <Route path="/audit" component={Audit} />
+          <Route path="/webhooks" component={Webhooks} />
           <Route path="/settings" component={SettingsPage} />
           <Route>
             <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>

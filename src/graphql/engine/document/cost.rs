@@ -28,10 +28,11 @@ const JSON: u64 = 2;
 const MUTATION: u64 = 10;
 
 /// Fields that cost more than an object, with the argument that makes them so where there is one.
-const WEIGHTS: [(&str, &str, Option<&str>, u64); 26] = [
+const WEIGHTS: [(&str, &str, Option<&str>, u64); 27] = [
     ("Mutation", "refreshSegments", None, 1_000),
     ("Mutation", "createBulkAction", None, 500),
     ("Mutation", "copySegmentToGroup", None, 500),
+    ("Query", "changes", None, 20),
     ("Query", "previewSegment", None, 500),
     ("Query", "subscribers", Some("filter"), 200),
     ("Query", "subscribers", Some("search"), 20),
@@ -155,8 +156,10 @@ impl<'d> Costing<'d> {
         let weight = self.weigh(parent, field)
             + u64::from(is_object && !is_list)
             + if is_json { JSON } else { 0 };
-        let is_page =
-            parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes");
+        let is_page = match parent {
+            "ChangePage" => field.name == "changes",
+            _ => parent.ends_with("Connection") && matches!(field.name.as_str(), "edges" | "nodes"),
+        };
         let is_results = parent.ends_with("Payload") && field.name == "results";
         if is_page || is_results {
             return Cost {
@@ -167,7 +170,7 @@ impl<'d> Costing<'d> {
         let once = if parent == "Mutation" {
             let results = self.inputs(field).saturating_mul(below.each);
             below.once.saturating_add(results)
-        } else if field.ty().inner_named_type().ends_with("Connection") {
+        } else if is_paged(field.ty().inner_named_type()) {
             let page = self.size(field).unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
             below.once.saturating_add(page.saturating_mul(below.each))
         } else if is_list && is_object {
@@ -249,6 +252,11 @@ impl<'d> Costing<'d> {
             _ => None,
         }
     }
+}
+
+/// Whether a type has a page of a list, whose size is an argument of the field that has the type.
+fn is_paged(name: &str) -> bool {
+    name.ends_with("Connection") || name == "ChangePage"
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::audience::audit_list::{self, AuditFilter};
 use crate::audience::narrowing::Narrowing;
 use crate::audience::status_count::count_everybody;
 use crate::audience::subscriber;
-use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes};
+use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes, webhooks};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::scalar::count;
@@ -31,6 +31,8 @@ pub enum Total {
     Audit(AuditFilter),
     /// All API keys.
     ApiKeys,
+    /// All webhooks.
+    Webhooks,
     /// All custom fields.
     CustomFields,
     /// All refreshes.
@@ -84,6 +86,7 @@ impl Total {
             Ok(match &self {
                 Total::Audit(filter) => audit_list::count(connection, filter)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
+                Total::Webhooks => webhooks::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,

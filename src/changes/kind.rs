@@ -1,0 +1,191 @@
+//! The kinds of changes.
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each says what happened")]
+pub enum Kind {
+    SubscriberCreated,
+    SubscriberUpdated,
+    SubscriberStatusChanged,
+    SubscriberDeleted,
+    GroupMembersAdded,
+    GroupMembersRemoved,
+    SegmentMembersJoined,
+    SegmentMembersLeft,
+    GroupCreated,
+    GroupUpdated,
+    GroupDeleted,
+    SegmentCreated,
+    SegmentUpdated,
+    SegmentDeleted,
+    CustomFieldCreated,
+    CustomFieldUpdated,
+    CustomFieldDeleted,
+    SegmentInvalid,
+    RefreshFinished,
+    RefreshFailed,
+    ImportFinished,
+}
+
+/// What kinds of things a change can be about, beside subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the noun of that name")]
+pub enum Noun {
+    Group,
+    Segment,
+    CustomField,
+    Refresh,
+    Import,
+}
+
+impl Kind {
+    /// The kinds of changes of the audience.
+    pub const ALL: [Kind; 17] = [
+        Kind::SubscriberCreated,
+        Kind::SubscriberUpdated,
+        Kind::SubscriberStatusChanged,
+        Kind::SubscriberDeleted,
+        Kind::GroupMembersAdded,
+        Kind::GroupMembersRemoved,
+        Kind::SegmentMembersJoined,
+        Kind::SegmentMembersLeft,
+        Kind::GroupCreated,
+        Kind::GroupUpdated,
+        Kind::GroupDeleted,
+        Kind::SegmentCreated,
+        Kind::SegmentUpdated,
+        Kind::SegmentDeleted,
+        Kind::CustomFieldCreated,
+        Kind::CustomFieldUpdated,
+        Kind::CustomFieldDeleted,
+    ];
+
+    /// The kinds that tell what refreshes and imports came to. They are read by name only.
+    pub const RUNS: [Kind; 4] = [
+        Kind::SegmentInvalid,
+        Kind::RefreshFinished,
+        Kind::RefreshFailed,
+        Kind::ImportFinished,
+    ];
+
+    /// Returns the name, as rows have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::SubscriberCreated => "subscriber_created",
+            Kind::SubscriberUpdated => "subscriber_updated",
+            Kind::SubscriberStatusChanged => "subscriber_status_changed",
+            Kind::SubscriberDeleted => "subscriber_deleted",
+            Kind::GroupMembersAdded => "group_members_added",
+            Kind::GroupMembersRemoved => "group_members_removed",
+            Kind::SegmentMembersJoined => "segment_members_joined",
+            Kind::SegmentMembersLeft => "segment_members_left",
+            Kind::GroupCreated => "group_created",
+            Kind::GroupUpdated => "group_updated",
+            Kind::GroupDeleted => "group_deleted",
+            Kind::SegmentCreated => "segment_created",
+            Kind::SegmentUpdated => "segment_updated",
+            Kind::SegmentDeleted => "segment_deleted",
+            Kind::CustomFieldCreated => "custom_field_created",
+            Kind::CustomFieldUpdated => "custom_field_updated",
+            Kind::CustomFieldDeleted => "custom_field_deleted",
+            Kind::SegmentInvalid => "segment_invalid",
+            Kind::RefreshFinished => "refresh_finished",
+            Kind::RefreshFailed => "refresh_failed",
+            Kind::ImportFinished => "import_finished",
+        }
+    }
+
+    /// Returns the kind of that name.
+    pub fn parse(name: &str) -> Option<Kind> {
+        let mut kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+        kinds.find(|kind| kind.as_str() == name)
+    }
+
+    /// Returns what the id in [`Change::about`](super::Change::about) is the id of.
+    pub fn noun(self) -> Option<Noun> {
+        match self {
+            Kind::SubscriberCreated
+            | Kind::SubscriberUpdated
+            | Kind::SubscriberStatusChanged
+            | Kind::SubscriberDeleted => None,
+            Kind::GroupMembersAdded
+            | Kind::GroupMembersRemoved
+            | Kind::GroupCreated
+            | Kind::GroupUpdated
+            | Kind::GroupDeleted => Some(Noun::Group),
+            Kind::SegmentMembersJoined
+            | Kind::SegmentMembersLeft
+            | Kind::SegmentCreated
+            | Kind::SegmentUpdated
+            | Kind::SegmentDeleted
+            | Kind::SegmentInvalid => Some(Noun::Segment),
+            Kind::RefreshFinished | Kind::RefreshFailed => Some(Noun::Refresh),
+            Kind::ImportFinished => Some(Noun::Import),
+            Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
+                Some(Noun::CustomField)
+            }
+        }
+    }
+
+    /// Whether a change of this kind is about subscribers.
+    pub fn has_people(self) -> bool {
+        matches!(
+            self,
+            Kind::SubscriberCreated
+                | Kind::SubscriberUpdated
+                | Kind::SubscriberStatusChanged
+                | Kind::SubscriberDeleted
+                | Kind::GroupMembersAdded
+                | Kind::GroupMembersRemoved
+                | Kind::SegmentMembersJoined
+                | Kind::SegmentMembersLeft
+        )
+    }
+}
+
+/// The kind of rows that stand for what a refresh wrote.
+pub(super) const REFRESHED: &str = "refreshed";
+/// The kind of rows that stand for what the follower wrote.
+pub(super) const FOLLOWED: &str = "followed";
+
+/// Returns the kinds of rows that tell of these kinds.
+pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
+    let is_of_segment =
+        |kind: &Kind| matches!(kind, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft);
+    let own = kinds.iter().filter(|kind| !is_of_segment(kind));
+    let mut names: Vec<&'static str> = own.map(|kind| kind.as_str()).collect();
+    if kinds.iter().any(|kind| is_of_segment(kind)) {
+        names.extend([REFRESHED, FOLLOWED]);
+    }
+    names
+}
+
+/// Returns the name of a column as the API has it: `firstName` of `first_name`. Custom fields keep theirs.
+pub fn api_name(column: &str) -> String {
+    if column.starts_with("custom.") {
+        return column.to_owned();
+    }
+    let mut words = column.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_columns_have_their_names() {
+        for kind in Kind::ALL.into_iter().chain(Kind::RUNS) {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::parse(REFRESHED), None);
+        let names = ["first_name", "email", "custom.first_visit"].map(api_name);
+        assert_eq!(names, ["firstName", "email", "custom.first_visit"]);
+    }
+}

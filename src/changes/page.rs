@@ -1,0 +1,278 @@
+//! Reading the log.
+
+use super::expand::{Fills, Parts, Room, Wanted, expand};
+use super::kind::{Kind, row_kinds};
+use super::position::{Position, Within};
+use super::row::Row;
+use super::settle::settle;
+use crate::db::schema::{changes, subscribers};
+use crate::error::Error;
+use crate::past::in_snapshot;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, select};
+use diesel::prelude::*;
+use std::collections::HashSet;
+
+/// How many rows one page looks at, at most, however few of them are wanted.
+const WINDOW: i64 = 20_000;
+/// How many rows are loaded together.
+const ROWS: i64 = 100;
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// After which position; `None` asks only for the present one.
+    pub after: Option<Position>,
+    /// Which kinds; those of [`Kind::ALL`] if there are none.
+    pub kinds: Vec<Kind>,
+    /// How many changes at most; at least one.
+    pub first: usize,
+    /// After how many subscribers the page ends; the last change may have more.
+    pub people: usize,
+    /// What to tell of segments that are filled by a new rule.
+    pub fills: Fills,
+}
+
+/// One thing that happened, to at most [`PEOPLE`](super::PEOPLE) subscribers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The position after it.
+    pub position: Position,
+    /// When the transaction of the change began; for members of segments, the moment for which the rule was evaluated.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: Kind,
+    /// The id of what [`Kind::noun`] says.
+    pub about: Option<i64>,
+    /// The ids of the subscribers, ascending. Those who were deleted since are left out.
+    pub subscriber_ids: Vec<i64>,
+    /// How many subscribers there are in this and the other parts of the change, also those who were deleted since.
+    pub number: usize,
+    /// Whether it is the last part of the change.
+    pub is_last: bool,
+    /// Which columns changed, of any of the subscribers of the statement; custom fields as `custom.KEY`.
+    pub fields: Vec<String>,
+    /// The refresh, if it is what one found.
+    pub refresh_id: Option<i64>,
+    /// Whether the refresh was the first with the rule of the segment.
+    pub is_fill: bool,
+}
+
+/// Some changes that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePage {
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// The position after them, and after what was not wanted.
+    pub end: Position,
+    /// Whether there is more after it, wanted or not.
+    pub has_more: bool,
+}
+
+/// Returns the present position: after everything that is committed. Must not run within a transaction.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
+    settle(connection)?;
+    in_snapshot(connection, Position::now)
+}
+
+/// Reads the changes after a position. Must not run within a transaction, since it gives what is committed its order.
+///
+/// # Errors
+/// [`Error::Resync`] if the position is not one of this history or longer ago than changes are kept; those of the database.
+pub fn read(connection: &mut PgConnection, reading: &Reading) -> Result<ChangePage, Error> {
+    let is_settled = settle(connection)?;
+    in_snapshot(connection, |connection| {
+        let Some(after) = reading.after else {
+            return Ok(ChangePage {
+                changes: Vec::new(),
+                end: Position::now(connection)?,
+                has_more: !is_settled,
+            });
+        };
+        after.check(connection)?;
+        let mut page = Collector::new(reading, after);
+        page.collect(connection)?;
+        let later = changes::table.filter(changes::seq.gt(page.end.seq));
+        let has_more = !is_settled
+            || page.end.within.is_some()
+            || select(exists(later)).get_result(connection)?;
+        let mut found = page.changes;
+        leave_out_deleted(connection, &mut found)?;
+        Ok(ChangePage {
+            changes: found,
+            end: page.end,
+            has_more,
+        })
+    })
+}
+
+/// A page that is being put together.
+struct Collector<'r> {
+    reading: &'r Reading,
+    kinds: &'r [Kind],
+    changes: Vec<Change>,
+    end: Position,
+}
+
+impl<'r> Collector<'r> {
+    fn new(reading: &'r Reading, after: Position) -> Collector<'r> {
+        let kinds = match reading.kinds.is_empty() {
+            true => &Kind::ALL[..],
+            false => &reading.kinds[..],
+        };
+        Collector {
+            reading,
+            kinds,
+            changes: Vec::new(),
+            end: after,
+        }
+    }
+
+    fn room(&self) -> Room {
+        let told = self
+            .changes
+            .iter()
+            .map(|change| change.subscriber_ids.len());
+        let told: usize = told.sum();
+        Room {
+            parts: self.reading.first.max(1).saturating_sub(self.changes.len()),
+            people: self.reading.people.max(1).saturating_sub(told),
+        }
+    }
+
+    /// Whether the page is complete.
+    fn is_full(&self) -> bool {
+        self.end.within.is_some() || self.room().is_none()
+    }
+
+    fn collect(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
+        if let Some(within) = self.end.within {
+            let row = changes::table.find(self.end.seq).select(Row::as_select());
+            let row = row.first(connection)?;
+            self.add(connection, &row, Some(within))?;
+        }
+        let last = find_last(connection, self.end.seq)?;
+        while let Some((last_seq, last_token)) = last {
+            if self.is_full() || self.end.seq >= last_seq {
+                break;
+            }
+            let rows: Vec<Row> = changes::table
+                .filter(changes::seq.gt(self.end.seq))
+                .filter(changes::seq.le(last_seq))
+                .filter(changes::kind.eq_any(row_kinds(self.kinds)))
+                .order(changes::seq)
+                .limit(ROWS)
+                .select(Row::as_select())
+                .load(connection)?;
+            if rows.is_empty() {
+                self.end_after(last_seq, last_token);
+            }
+            for row in rows {
+                if self.is_full() {
+                    break;
+                }
+                self.add(connection, &row, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_after(&mut self, seq: i64, token: i64) {
+        self.end = Position {
+            seq,
+            token,
+            within: None,
+            ..self.end
+        };
+    }
+
+    /// Adds what a row tells, as far as there is room.
+    fn add(
+        &mut self,
+        connection: &mut PgConnection,
+        row: &Row,
+        after: Option<Within>,
+    ) -> Result<(), Error> {
+        let wanted = Wanted {
+            kinds: self.kinds,
+            fills: self.reading.fills,
+            room: self.room(),
+            after,
+        };
+        let Parts { parts, is_whole } = expand(connection, row, &wanted)?;
+        let fields: Vec<String> = row.fields.iter().flatten().cloned().collect();
+        let count = parts.len();
+        for (number, part) in parts.into_iter().enumerate() {
+            let is_end = is_whole && number + 1 == count;
+            self.end_after(row.seq, row.token);
+            self.end.within = (!is_end).then_some(part.within);
+            self.changes.push(Change {
+                position: self.end,
+                at: part.at,
+                kind: part.kind,
+                about: part.about,
+                subscriber_ids: part.ids,
+                number: part.number,
+                is_last: part.is_last,
+                fields: fields.clone(),
+                refresh_id: part.refresh_id,
+                is_fill: part.is_fill,
+            });
+        }
+        if is_whole {
+            self.end_after(row.seq, row.token);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the last row that a page after a place may look at, with its token.
+fn find_last(connection: &mut PgConnection, after: i64) -> Result<Option<(i64, i64)>, Error> {
+    let later = changes::table
+        .filter(changes::seq.gt(after))
+        .select((changes::seq, changes::token));
+    let of_window: Option<(i64, i64)> = later
+        .order(changes::seq)
+        .offset(WINDOW - 1)
+        .first(connection)
+        .optional()?;
+    match of_window {
+        Some(last) => Ok(Some(last)),
+        None => Ok(later
+            .order(changes::seq.desc())
+            .first(connection)
+            .optional()?),
+    }
+}
+
+/// Leaves out subscribers who do not exist any more, but for the changes that tell that they were deleted, and changes of
+/// whom nobody is left.
+fn leave_out_deleted(connection: &mut PgConnection, found: &mut Vec<Change>) -> Result<(), Error> {
+    let tells_people = |change: &Change| {
+        change.kind != Kind::SubscriberDeleted && !change.subscriber_ids.is_empty()
+    };
+    let about_people = found.iter().filter(|change| tells_people(change));
+    let ids: HashSet<i64> = about_people
+        .flat_map(|change| change.subscriber_ids.iter().copied())
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let existing: HashSet<i64> = subscribers::table
+        .filter(subscribers::id.eq_any(ids))
+        .select(subscribers::id)
+        .load(connection)?
+        .into_iter()
+        .collect();
+    found.retain_mut(|change| {
+        if !tells_people(change) {
+            return true;
+        }
+        change.subscriber_ids.retain(|id| existing.contains(id));
+        !change.subscriber_ids.is_empty()
+    });
+    Ok(())
+}

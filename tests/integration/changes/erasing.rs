@@ -1,0 +1,65 @@
+//! Deleted subscribers: of each the log keeps the id and the time, and nothing else.
+
+use super::{NOW, delete, position};
+use crate::support::TestApp;
+use serde_json::json;
+
+/// Everything that the log holds about people, but for deletions.
+fn held(app: &TestApp) -> String {
+    app.database.ask(
+        "SELECT string_agg(concat_ws(' ', kind, about, fields, number, first_id, last_id, encode(ids, 'hex')), ', ' ORDER BY seq) \
+         FROM changes WHERE kind NOT IN ('subscriber_deleted', 'group_created') AND number > 0",
+    )
+}
+
+#[test]
+fn rows_about_one_and_about_several_lose_the_deleted() {
+    let app = TestApp::at(NOW);
+    app.group("staff", &[]);
+    app.database.execute(
+        "INSERT INTO subscribers (email, created_at, updated_at) SELECT n || '@example.com', now(), now() FROM generate_series(1, 9) n; \
+         UPDATE subscribers SET city = 'Vilnius' WHERE id = 5; \
+         UPDATE subscribers SET city = 'Riga' WHERE id IN (2, 5, 9); \
+         INSERT INTO group_memberships SELECT 1, id, now(), 'sql' FROM subscribers WHERE id IN (4, 5)",
+    );
+    position(&app);
+    let before = held(&app);
+    assert!(before.contains("subscriber_created {} 9 1 9"), "{before}");
+    // One has its order before it is deleted, and another change of it has not.
+    app.database.execute(
+        "UPDATE subscribers SET city = 'Tartu' WHERE id = 5; DELETE FROM subscribers WHERE id = 5",
+    );
+    position(&app);
+    let after = held(&app);
+    assert!(after.contains("subscriber_created {} 8 1 9 "), "{after}");
+    assert!(
+        after.contains("subscriber_updated {city} 2 2 9 "),
+        "{after}"
+    );
+    assert!(after.contains("group_members_added 1 {} 1 4 4"), "{after}");
+    assert_eq!(after.matches("subscriber_updated").count(), 1, "{after}");
+    app.database.execute("DELETE FROM subscribers");
+    position(&app);
+    assert_eq!(held(&app), "");
+    assert_eq!(
+        app.database
+            .ask("SELECT sum(number) FROM changes WHERE kind = 'subscriber_deleted'"),
+        "9"
+    );
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM changes WHERE number = 0 AND (fields <> '{}' OR first_id IS NOT NULL OR about IS NOT NULL) AND kind LIKE 'subscriber%'"),
+        "0"
+    );
+}
+
+#[test]
+fn positions_survive_that_what_they_name_is_erased() {
+    let app = TestApp::at(NOW);
+    let id = app.subscriber("ona@example.com", json!({}));
+    let known = position(&app);
+    delete(&app, &id);
+    let mut after = known;
+    let told = super::read(&app, &mut after);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["subscriberIds"], json!([id]));
+}
