@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::import::ImportSettings;
 use crate::live::Live;
 use crate::scan::{RefreshSettings, Scans};
+use crate::webhook::{Delivery, WebhookSettings};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -32,12 +33,25 @@ pub struct App {
     pub import_ready: Arc<Notify>,
     /// Tells the loop of bulk actions that one waits for its turn.
     pub bulk_ready: Arc<Notify>,
+    /// How webhooks are sent.
+    pub webhooks: WebhookSettings,
+    /// Tells the loop of webhooks that something changed that they may be told of.
+    pub webhooks_due: Arc<Notify>,
 }
 
 impl App {
     /// Returns the time.
     pub fn now(&self) -> DateTime<Utc> {
         self.refresh.clock.now()
+    }
+
+    /// Returns what delivers the messages of webhooks.
+    pub fn delivery(&self) -> Delivery {
+        Delivery {
+            db: self.db.for_long_work(),
+            clock: self.refresh.clock.clone(),
+            settings: self.webhooks.clone(),
+        }
     }
 
     /// Runs a scan of an API key over the database, when its turn has come; see [`Scans::run`].

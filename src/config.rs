@@ -7,6 +7,7 @@ use crate::import::{BATCH_ROWS, ImportSettings, Spool};
 use crate::scan::RefreshSettings;
 use crate::scan::ScanLimits;
 use crate::scan::{Meter, RULE_BUDGET};
+use crate::webhook::{SendRules, WebhookSettings};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use clap::Args;
@@ -148,6 +149,30 @@ impl ImportFlags {
             batch_rows: BATCH_ROWS,
             is_stopping: Arc::default(),
         }
+    }
+}
+
+/// Where the messages of webhooks may go.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WebhookFlags {
+    /// Allow webhooks with plain http: their messages can be read on the way.
+    #[arg(long, env = "ROLLCALL_WEBHOOK_ALLOW_HTTP", global = true)]
+    pub webhook_allow_http: bool,
+
+    /// Allow webhooks in private networks and on this machine: administrators of the API can then reach what this server
+    /// reaches.
+    #[arg(long, env = "ROLLCALL_WEBHOOK_ALLOW_PRIVATE", global = true)]
+    pub webhook_allow_private: bool,
+}
+
+impl WebhookFlags {
+    /// Returns how messages are sent by a server that is reached below a path.
+    pub fn settings(&self, base_path: String) -> WebhookSettings {
+        let rules = SendRules {
+            allow_http: self.webhook_allow_http,
+            allow_private: self.webhook_allow_private,
+        };
+        WebhookSettings::new(rules, base_path)
     }
 }
 

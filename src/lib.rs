@@ -19,6 +19,7 @@
 //! - [Rules](../../../docs/rules.md)
 //! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
 //! - [History and live](../../../docs/history.md)
+//! - [Webhooks](../../../docs/webhooks.md)
 //! - [Keys and access](../../../docs/keys.md), [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
 //! - [Settings](../../../docs/settings.md) and [operating](../../../docs/operating.md)
 //! - [Architecture](../../../docs/architecture.md), with drawings of a query and a refresh
@@ -30,8 +31,9 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub and keys | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub, webhooks and keys | actix-web |
 //! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
+//! | [`webhook`] | other systems are told of changes by signed messages | diesel, ureq |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
 //! | [`bulk`] | changes of many subscribers as jobs, run block by block, undone | diesel |
@@ -82,6 +84,8 @@
 //!   the database itself goes down during an import, the batches of its last moment are lost with the ids they were given.)
 //! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
 //!   are committed in the order of the file. Imports run one at a time, under a lock.
+//! - An endpoint of a webhook is a reader of the log of changes. No message is stored; a cursor moves only behind a message that
+//!   the receiver has accepted, and while a message is on its way no connection to the database is held (`webhook/delivery.rs`).
 //! - Every text and JSON document of an answer is counted (`graphql/engine/answer_budget.rs`); a test finds fields that are not.
 //! - What clients send and read has bounds at the door: connections (`server/socket/connection.rs`), frames of sockets
 //!   (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops reading loses its
@@ -108,6 +112,8 @@ pub mod config;
 pub mod server;
 
 pub mod graphql;
+
+pub mod webhook;
 
 pub mod bulk;
 pub mod export;

@@ -15,6 +15,7 @@ pub mod event_bounds;
 pub mod field_column;
 pub mod formula;
 pub mod gaps;
+pub mod global_id;
 pub mod group;
 pub mod group_changes;
 pub mod id_set;

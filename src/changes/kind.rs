@@ -21,6 +21,10 @@ pub enum Kind {
     CustomFieldCreated,
     CustomFieldUpdated,
     CustomFieldDeleted,
+    SegmentInvalid,
+    RefreshFinished,
+    RefreshFailed,
+    ImportFinished,
 }
 
 /// What kinds of things a change can be about, beside subscribers.
@@ -30,10 +34,12 @@ pub enum Noun {
     Group,
     Segment,
     CustomField,
+    Refresh,
+    Import,
 }
 
 impl Kind {
-    /// All kinds.
+    /// The kinds of changes of the audience.
     pub const ALL: [Kind; 17] = [
         Kind::SubscriberCreated,
         Kind::SubscriberUpdated,
@@ -52,6 +58,14 @@ impl Kind {
         Kind::CustomFieldCreated,
         Kind::CustomFieldUpdated,
         Kind::CustomFieldDeleted,
+    ];
+
+    /// The kinds that tell what refreshes and imports came to. They are read by name only.
+    pub const RUNS: [Kind; 4] = [
+        Kind::SegmentInvalid,
+        Kind::RefreshFinished,
+        Kind::RefreshFailed,
+        Kind::ImportFinished,
     ];
 
     /// Returns the name, as rows have it.
@@ -74,12 +88,17 @@ impl Kind {
             Kind::CustomFieldCreated => "custom_field_created",
             Kind::CustomFieldUpdated => "custom_field_updated",
             Kind::CustomFieldDeleted => "custom_field_deleted",
+            Kind::SegmentInvalid => "segment_invalid",
+            Kind::RefreshFinished => "refresh_finished",
+            Kind::RefreshFailed => "refresh_failed",
+            Kind::ImportFinished => "import_finished",
         }
     }
 
     /// Returns the kind of that name.
     pub fn parse(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+        let mut kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+        kinds.find(|kind| kind.as_str() == name)
     }
 
     /// Returns what the id in [`Change::about`](super::Change::about) is the id of.
@@ -98,7 +117,10 @@ impl Kind {
             | Kind::SegmentMembersLeft
             | Kind::SegmentCreated
             | Kind::SegmentUpdated
-            | Kind::SegmentDeleted => Some(Noun::Segment),
+            | Kind::SegmentDeleted
+            | Kind::SegmentInvalid => Some(Noun::Segment),
+            Kind::RefreshFinished | Kind::RefreshFailed => Some(Noun::Refresh),
+            Kind::ImportFinished => Some(Noun::Import),
             Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
                 Some(Noun::CustomField)
             }
@@ -159,7 +181,7 @@ mod tests {
 
     #[test]
     fn kinds_and_columns_have_their_names() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.into_iter().chain(Kind::RUNS) {
             assert_eq!(Kind::parse(kind.as_str()), Some(kind));
         }
         assert_eq!(Kind::parse(REFRESHED), None);

@@ -27,5 +27,5 @@ pub use expand::{Fills, PEOPLE};
 pub use keep::forget_changes;
 pub use kind::{Kind, Noun, api_name};
 pub use page::{Change, ChangePage, Reading, find_position, read};
-pub use position::Position;
+pub use position::{Position, Within};
 pub use settle::settle;

@@ -23,7 +23,7 @@ const ROWS: i64 = 100;
 pub struct Reading {
     /// After which position; `None` asks only for the present one.
     pub after: Option<Position>,
-    /// Which kinds; all if there are none.
+    /// Which kinds; those of [`Kind::ALL`] if there are none.
     pub kinds: Vec<Kind>,
     /// How many changes at most; at least one.
     pub first: usize,
@@ -42,7 +42,7 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// What happened.
     pub kind: Kind,
-    /// The id of the group, segment or custom field, as [`Kind::noun`] says.
+    /// The id of what [`Kind::noun`] says.
     pub about: Option<i64>,
     /// The ids of the subscribers, ascending. Those who were deleted since are left out.
     pub subscriber_ids: Vec<i64>,

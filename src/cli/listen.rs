@@ -231,6 +231,8 @@ impl Names {
                 Noun::Group => ("group", IdKind::Group),
                 Noun::Segment => ("segment", IdKind::Segment),
                 Noun::CustomField => ("customField", IdKind::CustomField),
+                Noun::Refresh => ("refresh", IdKind::Refresh),
+                Noun::Import => ("import", IdKind::Import),
             };
             let mut described = json!({ "id": to_global(kind, id) });
             if let Some(key) = self.keys.get(&(noun, id)) {
@@ -295,7 +297,8 @@ fn parse_position(text: &str) -> Result<Position, String> {
 fn parse_kind(name: &str) -> Result<Kind, String> {
     let wanted = name.trim().to_lowercase();
     Kind::parse(&wanted).ok_or_else(|| {
-        let names = Kind::ALL.map(|kind| kind.as_str().to_uppercase());
+        let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+        let names: Vec<String> = kinds.map(|kind| kind.as_str().to_uppercase()).collect();
         let hint = nearest(&wanted, names.iter().map(String::as_str));
         hint.unwrap_or_else(|| format!("expected one of {}", names.join(", ")))
     })

@@ -13,8 +13,9 @@ mod schema;
 mod serve;
 mod settings;
 mod terminal;
+mod webhook;
 
-use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings, WebhookFlags};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ struct CommandLine {
     schedule: ScheduleSettings,
     #[command(flatten)]
     imports: ImportFlags,
+    #[command(flatten)]
+    webhooks: WebhookFlags,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,6 +53,9 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list, test and replay webhooks: other systems that are told of changes.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
     #[command(subcommand)]
     Export(export::Command),
@@ -66,16 +72,25 @@ pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     start_log(&line.command);
     let result = match line.command {
-        Command::Serve(arguments) => {
-            serve::run(&line.database, &line.schedule, &line.imports, &arguments)
-        }
-        Command::Demo(arguments) => {
-            demo::run(&line.database, &line.schedule, &line.imports, &arguments)
-        }
+        Command::Serve(arguments) => serve::run(
+            &line.database,
+            &line.schedule,
+            &line.imports,
+            &line.webhooks,
+            &arguments,
+        ),
+        Command::Demo(arguments) => demo::run(
+            &line.database,
+            &line.schedule,
+            &line.imports,
+            &line.webhooks,
+            &arguments,
+        ),
         Command::Refresh(arguments) => refresh::run(&line.database, &line.schedule, &arguments),
         Command::Import(command) => import::run(&line.database, &line.imports, &command),
         Command::Settings(arguments) => settings::run(&line.database, &arguments),
         Command::Key(command) => key::run(&line.database, &command),
+        Command::Webhook(command) => webhook::run(&line.database, &line.webhooks, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Listen(arguments) => listen::run(&line.database, &arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -6,7 +6,7 @@ use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
     AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings, TransferSettings,
+    ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use crate::db::embedded::EmbeddedError;
 use crate::graphql::ApiSettings;
@@ -69,6 +69,7 @@ pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
     imports: &ImportFlags,
+    webhooks: &WebhookFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let settings = arguments.serving.settings()?;
@@ -76,7 +77,7 @@ pub fn run(
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
     let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
-    serve(opened, schedule, imports, settings, Clock::System)
+    serve(opened, schedule, imports, webhooks, settings, Clock::System)
 }
 
 /// Raises the soft limit of open files to the hard one. Every connection, upload and export holds files open, and the
@@ -99,6 +100,7 @@ pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
     imports: ImportSettings,
+    webhooks: &WebhookFlags,
     settings: ServerSettings,
     clock: Clock,
 ) -> anyhow::Result<ExitCode> {
@@ -114,6 +116,8 @@ pub fn serve(
         imports,
         import_ready: Arc::default(),
         bulk_ready: Arc::default(),
+        webhooks: webhooks.settings(settings.listen.base_path()),
+        webhooks_due: Arc::default(),
     };
     let failure: Arc<Mutex<Option<EmbeddedError>>> = Arc::default();
     let noted = Arc::clone(&failure);

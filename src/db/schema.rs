@@ -605,7 +605,7 @@ diesel::table! {
         at -> Timestamptz,
         /// refreshed: a refresh wrote its members; followed: instant segments followed changes; the others are what their names say.
         kind -> Text,
-        /// The id of the group, segment, custom field or refresh.
+        /// The id of the group, segment, custom field, refresh or import.
         about -> Nullable<Int8>,
         /// The columns that changed in any of the rows; custom fields as custom.KEY.
         fields -> Array<Nullable<Text>>,
@@ -617,6 +617,75 @@ diesel::table! {
         last_id -> Nullable<Int8>,
         /// The ids, in any order; null if they are all from first_id to last_id.
         ids -> Nullable<Array<Nullable<Int8>>>,
+    }
+}
+
+diesel::table! {
+    /// The last attempts to deliver messages, 100 of each endpoint for 30 days at most. Messages themselves are not stored.
+    webhook_attempts (id) {
+        id -> Int8,
+        webhook_id -> Int8,
+        /// The webhook-id of the message, a hash. Attempts with the same message have the same.
+        message_id -> Text,
+        #[sql_name = "type"]
+        type_ -> Text,
+        /// The number of the attempt for this message, from 1.
+        attempt -> Int4,
+        attempted_at -> Timestamptz,
+        took_ms -> Int4,
+        is_delivered -> Bool,
+        /// The HTTP status; null if there was no answer.
+        status -> Nullable<Int4>,
+        /// Why there was no answer.
+        error -> Nullable<Text>,
+        /// The beginning of the answer, without what the message said about people. A deletion of subscribers removes it.
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Endpoints of other systems that are told of changes. Each reads the log of changes with a cursor of its own: position and part.
+    webhooks (id) {
+        id -> Int8,
+        name -> Text,
+        url -> Text,
+        /// The types of messages that the endpoint gets; see src/webhook/message_type.rs.
+        types -> Array<Nullable<Text>>,
+        /// The segments that the endpoint follows; null: all.
+        segment_ids -> Nullable<Array<Nullable<Int8>>>,
+        /// The groups that the endpoint follows; null: all.
+        group_ids -> Nullable<Array<Nullable<Int8>>>,
+        /// The fields of people that messages have beside id and email.
+        fields -> Array<Nullable<Text>>,
+        people_per_message -> Int4,
+        /// The secret that signs messages: whsec_ and base64. It is shown once and stored because every message needs it.
+        secret -> Text,
+        /// The secret before the last rotation, which signs too until previous_secret_until.
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<Timestamptz>,
+        /// manual: by an administrator; gone: the endpoint answered 410; failing: every attempt failed for three days. Null: enabled.
+        disabled_reason -> Nullable<Text>,
+        disabled_since -> Nullable<Timestamptz>,
+        /// The position in the log of changes up to which everything was delivered.
+        position -> Text,
+        /// How many parts of a change that takes several messages were delivered; 0 if the next message begins another change.
+        part -> Int4,
+        /// Counts replays. It is part of the ids of messages, so that receivers do not take replayed messages for repeated ones.
+        round -> Int4,
+        /// How many attempts have failed since the last success.
+        failures -> Int4,
+        /// When the first of them failed.
+        failing_since -> Nullable<Timestamptz>,
+        /// Before it no attempt is made.
+        next_attempt_at -> Timestamptz,
+        /// Until then the server that has lease_token delivers to the endpoint, and no other.
+        lease_until -> Nullable<Timestamptz>,
+        /// Random. A server whose token is gone records nothing.
+        lease_token -> Nullable<Int8>,
+        /// Counts the changes by administrators, so that a change can be refused if its sender has not seen the one before.
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -644,6 +713,7 @@ diesel::joinable!(segment_refreshes -> segments (segment_id));
 diesel::joinable!(sessions -> api_keys (api_key_id));
 diesel::joinable!(status_changes -> subscribers (subscriber_id));
 diesel::joinable!(unclean_addresses -> subscribers (subscriber_id));
+diesel::joinable!(webhook_attempts -> webhooks (webhook_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -685,4 +755,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     touches,
     unclean_addresses,
     waiting_changes,
+    webhook_attempts,
+    webhooks,
 );

@@ -40,6 +40,7 @@ pub struct Query(
     types::status_count::StatusCountQuery,
     types::import::ImportQuery,
     types::bulk_action::BulkActionQuery,
+    types::webhook::WebhookQuery,
     // The last is asked first for entities, and the others refuse with words of their own.
     types::federation::EntityQuery,
 );
@@ -61,6 +62,7 @@ pub struct Mutation(
     types::api_key::ApiKeyMutation,
     types::import::mutation::ImportMutation,
     types::bulk_action::BulkActionMutation,
+    types::webhook::mutation::WebhookMutation,
 );
 
 /// The schema with everything it needs to answer.

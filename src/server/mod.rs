@@ -1,5 +1,5 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the importer, of bulk actions, of the hub for subscriptions, and of the keys.
+//! segments, of the importer, of bulk actions, of the hub for subscriptions, of webhooks, and of the keys.
 
 mod door;
 pub(crate) mod http;
@@ -161,6 +161,7 @@ pub async fn serve(
         tokio::spawn(loops::importer::run(app.clone())),
         tokio::spawn(loops::bulk::run(app.clone())),
         tokio::spawn(loops::hub::run(app.clone())),
+        tokio::spawn(loops::webhooks::run(app.clone())),
         tokio::spawn(loops::memory::run()),
     ];
     ready(address);
@@ -168,6 +169,7 @@ pub async fn serve(
     // The loops end here; a refresh that is running and an import that is being undone come to their end before the
     // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
+    app.webhooks.is_stopping.store(true, Ordering::Relaxed);
     for running in loops {
         running.abort();
     }
@@ -228,8 +230,8 @@ fn answer_connections(
 const OWN_CONNECTIONS: u32 = 2;
 
 /// How many connections the loops of a server need, besides a refresh: the scheduler, the follower, the hub, imports with
-/// their undoing, and exports.
-const LOOP_CONNECTIONS: u32 = 14;
+/// their undoing, exports, and webhooks.
+const LOOP_CONNECTIONS: u32 = 14 + loops::webhooks::CONNECTIONS;
 
 /// Makes sure that the connections suffice for everything at the same time, so that nothing fails only under load.
 async fn check_connections(app: &App) -> Result<(), ServeError> {

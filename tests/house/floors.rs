@@ -4,7 +4,7 @@ use super::source::{Module, modules, read};
 use std::path::Path;
 
 /// The floors, lowest first. A file may use its own room and the floors below.
-const FLOORS: [&[&str]; 16] = [
+const FLOORS: [&[&str]; 17] = [
     &["text"],
     &["rule", "error", "clock"],
     &["evaluate"],
@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 16] = [
     &["refresh"],
     &["follow"],
     &["import", "export", "bulk"],
+    &["webhook"],
     &["live"],
     &["app"],
     &["graphql"],
@@ -29,7 +30,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
         "diesel",
         &[
             "db", "audience", "past", "changes", "scan", "refresh", "follow", "import", "export",
-            "bulk", "graphql", "cli",
+            "bulk", "webhook", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

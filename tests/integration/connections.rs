@@ -222,6 +222,15 @@ fn lists() -> Vec<List> {
             remove: |app, node| delete(app, "api_keys", "name", &node["name"]),
         },
         List {
+            coordinate: "Query.webhooks",
+            around: "HERE",
+            variations: ONE,
+            identity: "name",
+            fill: |app, count| (0..count).for_each(|number| add_webhook(app, number)),
+            add: add_webhook,
+            remove: |app, node| delete(app, "webhooks", "name", &node["name"]),
+        },
+        List {
             coordinate: "Query.imports",
             around: "HERE",
             variations: ONE,
@@ -490,6 +499,14 @@ fn add_key(app: &TestApp, number: usize) {
         "mutation ($name: String!) { createApiKey(input: {name: $name, scopes: [READ]}) { userErrors { message } } }",
         json!({ "name": format!("key {}", scattered(number)) }),
     );
+}
+
+fn add_webhook(app: &TestApp, number: usize) {
+    let name = format!("webhook {}", scattered(number));
+    app.database.execute(&format!(
+        "INSERT INTO webhooks (name, url, types, fields, people_per_message, secret, position, next_attempt_at, created_at, updated_at) \
+         VALUES ('{name}', 'https://example.com/', '{{refresh.failed}}', '{{}}', 500, '', '', now(), now(), now())"
+    ));
 }
 
 fn add_field(app: &TestApp, number: usize) {

@@ -50,5 +50,6 @@ mod subscriptions;
 mod suites;
 mod texts;
 mod upserting;
+mod webhooks;
 mod websocket;
 mod write_alone;

@@ -7,7 +7,7 @@ use crate::audience::setting::Missing;
 use crate::audience::upsert::{Upsert, upsert};
 use crate::audience::{event, group, subscriber_changes};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings};
+use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings, WebhookFlags};
 use crate::db::Db;
 use crate::db::embedded::default_data_dir;
 use crate::db::schema::{events, refreshes, subscribers};
@@ -50,6 +50,7 @@ pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
     imports: &ImportFlags,
+    webhooks: &WebhookFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     let data_dir = match &database.data_dir {
@@ -72,7 +73,7 @@ pub fn run(
         "Demo: 2,357 customers of an online record shop and their purchases, as of July 1998."
     );
     let imports = imports.settings(clock.clone(), &data_dir, database);
-    serve(opened, schedule, imports, settings, clock)
+    serve(opened, schedule, imports, webhooks, settings, clock)
 }
 
 /// Loads what is missing of the sample; each step can be cut off and done again.

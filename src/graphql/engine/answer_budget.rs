@@ -271,14 +271,16 @@ mod tests {
     }
 
     /// Fields whose texts are short, whatever the data.
-    const SHORT: [(&str, &str, &str); 11] = [
+    const SHORT: [(&str, &str, &str); 13] = [
         ("ApiKey", "prefix", "made by the server"),
         ("CreateApiKeyPayload", "secret", "made by the server"),
+        ("CreateWebhookPayload", "secret", "made by the server"),
         ("Import", "delimiter", "one character"),
         ("Import", "encoding", "the name of an encoding"),
         ("Import", "problemsUrl", "a path with an id"),
         ("Import", "refusedUrl", "a path with an id"),
         ("Import", "uploadUrl", "a path with an id"),
+        ("RotateWebhookSecretPayload", "secret", "made by the server"),
         ("RuleWord", "name", "a key of the rule language"),
         ("Settings", "refreshAt", "a time of day"),
         ("Settings", "timeZone", "the name of a time zone"),

@@ -165,6 +165,7 @@ impl Api {
                 budget,
                 idle,
                 changed: Arc::clone(&self.app.changed),
+                webhooks_due: Arc::clone(&self.app.webhooks_due),
                 request_id: Arc::clone(&asking.request_id),
             },
         })
@@ -261,16 +262,18 @@ struct Finish {
     budget: AnswerBudget,
     idle: Idle,
     changed: Arc<Notify>,
+    webhooks_due: Arc<Notify>,
     request_id: Arc<str>,
     /// What it costs and what it may cost, where the request wants to know.
     told_cost: Option<(u64, u64)>,
 }
 
 impl Finish {
-    /// Gives codes to the errors of an answer; tells the follower of instant segments of a change.
+    /// Gives codes to the errors of an answer; tells the follower of instant segments and the loop of webhooks of a change.
     fn finish(&self, response: Response) -> Answer {
         if self.kind == OperationType::Mutation {
             self.changed.notify_one();
+            self.webhooks_due.notify_one();
         }
         let response = if self.budget.is_exceeded() {
             Response::from_errors(vec![self.too_large()])

@@ -1,6 +1,7 @@
 //! Global ids: opaque to clients, the kind and the number of a thing to us.
 
 use super::error::bad_input;
+use crate::audience::global_id::write_global_id;
 use crate::error::Error;
 use crate::rule::shorten;
 use async_graphql::ID;
@@ -20,9 +21,10 @@ pub enum Kind {
     ApiKey,
     Import,
     BulkAction,
+    Webhook,
 }
 
-const KINDS: [(Kind, &str); 9] = [
+const KINDS: [(Kind, &str); 10] = [
     (Kind::Subscriber, "Subscriber"),
     (Kind::Group, "Group"),
     (Kind::Segment, "Segment"),
@@ -32,6 +34,7 @@ const KINDS: [(Kind, &str); 9] = [
     (Kind::ApiKey, "ApiKey"),
     (Kind::Import, "Import"),
     (Kind::BulkAction, "BulkAction"),
+    (Kind::Webhook, "Webhook"),
 ];
 
 /// Returns the global id of a thing.
@@ -40,7 +43,7 @@ pub fn to_global(kind: Kind, id: i64) -> ID {
         .iter()
         .find(|(known, _)| *known == kind)
         .map_or("", |(_, name)| name);
-    ID(URL_SAFE_NO_PAD.encode(format!("{name}:{id}")))
+    ID(write_global_id(name, id))
 }
 
 /// Reads a global id.

@@ -30,6 +30,7 @@ use crate::past::{
 use crate::refresh::last_run;
 use crate::rule::Dependency;
 use crate::text::find_email;
+use crate::webhook::{self, Attempt, Webhook};
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::futures_util::future::BoxFuture;
 use async_graphql::futures_util::task::{FutureObj, Spawn, SpawnError};
@@ -233,6 +234,26 @@ load!(
     /// An API key by id.
     ApiKeyById(i64) -> ApiKey,
     |connection, ids| Ok(by_id(api_key::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// A webhook by id.
+    WebhookById(i64) -> Webhook,
+    |connection, ids| Ok(by_id(webhook::find_by_ids(connection, &ids)?, |row| row.id))
+);
+
+load!(
+    /// The last attempts of a webhook, so many of them.
+    WebhookAttemptsOf((i64, usize)) -> Vec<Attempt>,
+    |connection, keys| {
+        // The same field of several webhooks asks for as many of each.
+        let mut found = HashMap::new();
+        for (number, ids) in grouped(keys.into_iter().map(|(id, number)| (number, id))) {
+            let lists = webhook::list_last(connection, &ids, number)?.into_iter();
+            found.extend(lists.map(|(id, list)| ((id, number), list)));
+        }
+        Ok(found)
+    }
 );
 
 load!(

@@ -9,7 +9,17 @@
 use crate::audience::api_key::Scope;
 
 /// The mutations for ADMIN. All others change the audience, which is what WRITE is for.
-const ADMIN_MUTATIONS: [&str; 3] = ["createApiKey", "revokeApiKey", "updateSettings"];
+const ADMIN_MUTATIONS: [&str; 9] = [
+    "createApiKey",
+    "createWebhook",
+    "deleteWebhook",
+    "replayWebhook",
+    "revokeApiKey",
+    "rotateWebhookSecret",
+    "sendTestWebhook",
+    "updateSettings",
+    "updateWebhook",
+];
 
 /// Mutations whose counts or errors tell about stored values, for READ and WRITE.
 const TELLING_MUTATIONS: [&str; 8] = [
@@ -23,8 +33,19 @@ const TELLING_MUTATIONS: [&str; 8] = [
     "updateCustomField",
 ];
 
-/// The types about API keys, for ADMIN as the keys themselves.
-const ADMIN_TYPES: [&str; 3] = ["ApiKey", "ApiKeyConnection", "ApiKeyEdge"];
+/// The questions for ADMIN.
+const ADMIN_QUERIES: [&str; 3] = ["apiKeys", "webhook", "webhooks"];
+
+/// The types about API keys and webhooks, for ADMIN as the keys and webhooks themselves.
+const ADMIN_TYPES: [&str; 7] = [
+    "ApiKey",
+    "ApiKeyConnection",
+    "ApiKeyEdge",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookConnection",
+    "WebhookEdge",
+];
 
 /// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
 /// it made or changed. Of the objects only `id` is open.
@@ -69,7 +90,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Mutation" if ADMIN_MUTATIONS.contains(&field) => &[Scope::Admin],
         "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
         "Mutation" => &[Scope::Write],
-        "Query" if field == "apiKeys" => &[Scope::Admin],
+        "Query" if ADMIN_QUERIES.contains(&field) => &[Scope::Admin],
         // Every client may know its own scopes.
         "Query" if field == "viewer" => &[],
         "Viewer" if field == "apiKey" => &[Scope::Admin],
@@ -135,7 +156,8 @@ mod tests {
                 }
                 "Mutation" => assert!(found.contains(&Scope::Write), "{field}"),
                 _ if parent.starts_with("ApiKey")
-                    || ["apiKey", "apiKeys"].contains(&&**field)
+                    || parent.starts_with("Webhook")
+                    || ["apiKey", "apiKeys", "webhook", "webhooks"].contains(&&**field)
                         && !parent.ends_with("Payload") =>
                 {
                     assert_eq!(found, [Scope::Admin], "{parent}.{field}");
@@ -190,6 +212,11 @@ mod tests {
             let exists = all.any(|(parent, field, _)| parent == "Mutation" && field == *name);
             assert!(exists, "no mutation {name}");
         }
+        for name in ADMIN_QUERIES {
+            let mut all = coordinates().into_iter();
+            let exists = all.any(|(parent, field, _)| parent == "Query" && field == name);
+            assert!(exists, "no question {name}");
+        }
     }
 
     #[test]
@@ -211,11 +238,12 @@ mod tests {
     fn nothing_leads_to_keys_without_admin() {
         for (parent, field, of) in coordinates() {
             let is_payload = parent.ends_with("Payload");
-            if of.starts_with("ApiKey") && !is_payload && of != "ApiKeyScope" {
+            let is_about_them = of.starts_with("ApiKey") || of.starts_with("Webhook");
+            if is_about_them && !is_payload && of != "ApiKeyScope" {
                 let found = needed_scopes(&parent, &field);
                 assert_eq!(found, [Scope::Admin], "{parent}.{field}");
             }
-            if parent == "Mutation" && field.contains("ApiKey") {
+            if parent == "Mutation" && (field.contains("ApiKey") || field.contains("Webhook")) {
                 let found = needed_scopes(&parent, &field);
                 assert_eq!(found, [Scope::Admin], "{parent}.{field}");
             }

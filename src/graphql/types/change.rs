@@ -67,6 +67,14 @@ pub enum ChangeKind {
     CustomFieldUpdated,
     /// A custom field was deleted.
     CustomFieldDeleted,
+    /// The rule of a segment could not be evaluated, for other reasons than before. Only if asked for.
+    SegmentInvalid,
+    /// A refresh has succeeded. Only if asked for.
+    RefreshFinished,
+    /// A refresh has failed. Only if asked for.
+    RefreshFailed,
+    /// An import has ended, or was undone. Only if asked for.
+    ImportFinished,
 }
 
 /// One thing that happened, to at most 1,000 subscribers. What happened to more comes as several changes that follow each
@@ -122,12 +130,15 @@ impl ChangeNode {
         names.map(|name| Text(api_name(name))).collect()
     }
 
-    /// The global id of the group, segment or custom field, also after it was deleted; null for the other kinds.
+    /// The global id of the group, segment, custom field, refresh or import, also after it was deleted; null for the
+    /// other kinds.
     async fn node_id(&self) -> Option<ID> {
         let kind = match self.0.kind.noun()? {
             Noun::Group => IdKind::Group,
             Noun::Segment => IdKind::Segment,
             Noun::CustomField => IdKind::CustomField,
+            Noun::Refresh => IdKind::Refresh,
+            Noun::Import => IdKind::Import,
         };
         Some(to_global(kind, self.0.about?))
     }
@@ -168,11 +179,11 @@ impl ChangeNode {
         .await
     }
 
-    /// The refresh that found who joined and left; null if an INSTANT segment followed changes at once, and for the other
-    /// kinds.
+    /// The refresh that ended, or that found who joined and left; null if an INSTANT segment followed changes at once, and
+    /// for the other kinds.
     async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
         nullable(async {
-            let Some(id) = self.0.refresh_id else {
+            let Some(id) = self.0.refresh_id.or(self.id_of(Noun::Refresh)) else {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, RefreshById(id)).await?;
@@ -230,9 +241,10 @@ impl ChangeQuery {
             desc = "The `endPosition` of the last page, or the `position` of the last change that is known already. Without it, the page has no changes, and its `endPosition` is the present position."
         )]
         after: Option<ID>,
-        #[graphql(desc = "Only changes of these kinds; of all if absent or empty.")] kinds: Option<
-            Vec<ChangeKind>,
-        >,
+        #[graphql(
+            desc = "Only changes of these kinds; all changes of the audience if absent or empty."
+        )]
+        kinds: Option<Vec<ChangeKind>>,
         #[graphql(desc = "How many changes at most, from 1 to 250; 50 if absent.")] first: Option<
             i32,
         >,

@@ -23,3 +23,4 @@ pub(in crate::graphql) mod status_count;
 pub(in crate::graphql) mod subscriber;
 pub(in crate::graphql) mod subscription;
 pub(in crate::graphql) mod viewer;
+pub(in crate::graphql) mod webhook;

@@ -9,12 +9,13 @@ use super::import::ImportNode;
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
+use super::webhook::WebhookNode;
 use crate::audience::api_key::Scope;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
     ApiKeyById, BulkActionById, CustomFieldById, EventById, GroupById, ImportById, RefreshById,
-    SegmentById, SubscriberById, load_one,
+    SegmentById, SubscriberById, WebhookById, load_one,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use async_graphql::{Context, ID, Interface, Object};
@@ -52,6 +53,8 @@ pub enum Node {
     Import(ImportNode),
     /// A bulk action.
     BulkAction(BulkActionNode),
+    /// A webhook; for ADMIN.
+    Webhook(WebhookNode),
 }
 
 /// Anything by its global id.
@@ -121,5 +124,9 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::BulkAction => load_one(loader, BulkActionById(number))
             .await?
             .map(|action| Node::BulkAction(BulkActionNode(action))),
+        Kind::Webhook if context.require(Scope::Admin, "Webhook.id").is_err() => None,
+        Kind::Webhook => load_one(loader, WebhookById(number))
+            .await?
+            .map(|webhook| Node::Webhook(WebhookNode(webhook))),
     })
 }

@@ -51,6 +51,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
             );
             // Instant segments follow, and listeners are told of deletions.
             app.changed.notify_one();
+            app.webhooks_due.notify_one();
             app.live.tell_ended();
             Duration::ZERO
         }

@@ -39,6 +39,7 @@ async fn step(app: &App, mut follower: Follower) -> (Follower, Duration) {
             if let Step::Done(followed) = step {
                 tracing::debug!(?followed, "followed changes");
                 app.live.tell_ended();
+                app.webhooks_due.notify_one();
             }
             let sleep = match step {
                 Step::Nobody => LATER,

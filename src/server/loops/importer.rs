@@ -63,6 +63,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
             );
             // Instant segments follow, and there may be another one.
             app.changed.notify_one();
+            app.webhooks_due.notify_one();
             Duration::ZERO
         }
         Ok(Ok(None)) => SOON,

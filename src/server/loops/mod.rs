@@ -1,4 +1,4 @@
-//! The loops that run beside requests: scheduler, importer, bulk actions, follower, hub, memory.
+//! The loops that run beside requests: scheduler, importer, bulk actions, follower, hub, webhooks, memory.
 
 pub(in crate::server) mod bulk;
 pub(in crate::server) mod follower;
@@ -6,3 +6,4 @@ pub(in crate::server) mod hub;
 pub(in crate::server) mod importer;
 pub(in crate::server) mod memory;
 pub(in crate::server) mod scheduler;
+pub(in crate::server) mod webhooks;

@@ -87,6 +87,16 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "stays; the other blocks of the page run against such a server",
     ),
     (
+        "docs/webhooks.md",
+        "{ \"type\": \"segment.members.changed\"",
+        "a message, which the tests of webhooks compare",
+    ),
+    (
+        "docs/webhooks.md",
+        "import { Webhook } from 'standardwebhooks';",
+        "a part of another program; the library verifies messages in the tests of webhooks",
+    ),
+    (
         "docs/tour.md",
         "cargo run --release -- demo",
         "builds and stays; the other blocks of the page run against the demo",
@@ -140,6 +150,7 @@ tested! {
     export: "docs/export.md", Small;
     rights: "docs/rights.md", Small;
     history: "docs/history.md", Small;
+    webhooks: "docs/webhooks.md", Small;
     keys: "docs/keys.md", Small;
     federation: "docs/federation.md", Small;
     api: "docs/api.md", Small;

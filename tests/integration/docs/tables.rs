@@ -11,7 +11,7 @@ use clap::{Arg, Args, Command};
 use rollcall::audience::setting::{SettingKey, Settings};
 use rollcall::config::{
     AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings, TransferSettings,
+    ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use rollcall::graphql::ErrorCode;
 use rollcall::rule::vocabulary::{Role, Word, list_words};
@@ -24,7 +24,7 @@ const START: &str = "<!-- table: ";
 const END: &str = "<!-- end of table -->";
 
 /// Every table, with the page that must have it.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("docs/api.md", "enum UserErrorCode"),
     ("docs/rules.md", "bounds of rules"),
     ("docs/rules.md", "enum RuleWarningCode"),
@@ -33,6 +33,7 @@ const TABLES: [(&str, &str); 8] = [
     ("docs/rules.md", "values"),
     ("docs/settings.md", "settings"),
     ("docs/settings.md", "settings of the database"),
+    ("docs/webhooks.md", "enum WebhookType"),
 ];
 
 /// Returns every flag of `rollcall serve` with its variable.
@@ -45,6 +46,7 @@ fn flags() -> Vec<Arg> {
     command = ScheduleSettings::augment_args(command);
     command = ImportFlags::augment_args(command);
     command = FederationSettings::augment_args(command);
+    command = WebhookFlags::augment_args(command);
     command.get_arguments().cloned().collect()
 }
 

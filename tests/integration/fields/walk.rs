@@ -263,6 +263,15 @@ fn fill_one_of_each(app: &TestApp, number: usize, emails: &[&str]) {
         json!({ "key": format!("f{number}") }),
     );
     let segment = app.segment(&format!("s{number}"), json!({"everyone": true}));
+    app.mutate(
+        "mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { userErrors { message } } }",
+        json!({ "input": {"name": format!("webhook {number}"), "url": "https://example.com/", "types": ["REFRESH_FAILED"],
+            "segments": [format!("s{number}")], "groups": [format!("g{number}")], "fields": ["country"]} }),
+    );
+    app.database.execute(
+        "INSERT INTO webhook_attempts (webhook_id, message_id, type, attempt, attempted_at, took_ms, is_delivered, status, error, answer) \
+         SELECT max(id), 'msg_x', 'refresh.failed', 1, now(), 1, false, 500, 'none', 'no' FROM webhooks",
+    );
     let mut nodes = vec![
         json!({"text": {"field": "country", "is": {"equals": "LT"}}}),
         json!({"text": {"field": "custom.plan", "is": {"equals": "pro"}}}),

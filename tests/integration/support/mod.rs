@@ -26,6 +26,7 @@ use rollcall::past::{Refresh, Trigger};
 use rollcall::refresh::{Selection, refresh};
 use rollcall::scan::RefreshSettings;
 use rollcall::scan::{Meter, RULE_BUDGET};
+use rollcall::webhook::{SendRules, WebhookSettings};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -98,6 +99,15 @@ impl TestApp {
             },
             import_ready: Arc::default(),
             bulk_ready: Arc::default(),
+            // Receivers of tests listen on this machine.
+            webhooks: WebhookSettings::new(
+                SendRules {
+                    allow_http: true,
+                    allow_private: true,
+                },
+                String::new(),
+            ),
+            webhooks_due: Arc::default(),
         };
         TestApp {
             database,

@@ -5,7 +5,7 @@ use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
 use crate::audience::narrowing::Narrowing;
 use crate::audience::status_count::count_everybody;
 use crate::audience::subscriber;
-use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes};
+use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes, webhooks};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::scalar::count;
@@ -26,6 +26,8 @@ pub enum Total {
     RefreshesOf(i64),
     /// All API keys.
     ApiKeys,
+    /// All webhooks.
+    Webhooks,
     /// All custom fields.
     CustomFields,
     /// All refreshes.
@@ -77,6 +79,7 @@ impl Total {
         let counted = context.app()?.db.run(move |connection| {
             Ok(match &self {
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
+                Total::Webhooks => webhooks::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,
                 Total::Refreshes => refreshes::table.count().get_result(connection)?,
                 Total::Imports => imports::table.count().get_result(connection)?,

@@ -8,6 +8,7 @@ const paths = {
   field: 'M3 5h14M3 10h14M3 15h9',
   refresh: 'M16.500 10a6.500 6.500 0 1 1-2-4.700M16.500 2.500v4h-4',
   key: 'M13 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM10.200 9.800 3 17M5.500 14.500l2 2',
+  webhook: 'M3 10h10M9.500 6l4 4-4 4M17 4v12',
   settings: 'M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4',
   menu: 'M3 5h14M3 10h14M3 15h14',
   close: 'M5 5l10 10M15 5 5 15',

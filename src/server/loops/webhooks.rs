@@ -1,0 +1,120 @@
+//! The loop of webhooks: it sleeps and is woken, the steps of [`crate::webhook`] read, send and record.
+//!
+//! Each endpoint that has something to be told gets a thread, up to a number. A receiver may take 20 seconds; no connection
+//! to the database waits for it, and a server that stops does not either: what was on its way is sent again.
+
+use crate::app::App;
+use crate::error::Error;
+use crate::webhook::{Claim, Delivery, Turn, has_enabled, next_due, tidy};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, oneshot};
+
+/// How many connections the threads share.
+pub const CONNECTIONS: u32 = 2;
+/// How many endpoints are told at the same time.
+const AT_ONCE: usize = 16;
+/// How soon to look for changes that others made.
+const SOON: Duration = Duration::from_secs(1);
+/// How soon to look whether another process made a webhook, and to try again after a failure of the database.
+const LATER: Duration = Duration::from_secs(10);
+/// How often old attempts are removed.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Sends what webhooks are to be told, for ever.
+pub async fn run(app: App) {
+    let delivery = Delivery {
+        db: app.db.for_long_work().with_own_pool(CONNECTIONS),
+        ..app.delivery()
+    };
+    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tidied: Option<Instant> = None;
+    loop {
+        // Fails only where the semaphore is closed, which it never is.
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+            return;
+        };
+        let is_due = tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY);
+        if is_due {
+            tidied = Some(Instant::now());
+        }
+        let sleep = match claim(&delivery, is_due).await {
+            Ok(Ok(claim)) => {
+                let (delivery, app) = (delivery.clone(), app.clone());
+                tokio::spawn(async move {
+                    if deliver(delivery, claim).await {
+                        app.webhooks_due.notify_one();
+                    }
+                    drop(seat);
+                });
+                continue;
+            }
+            Ok(Err(sleep)) => sleep,
+            Err(error) => {
+                tracing::error!(%error, "webhooks cannot be told anything and will be tried again");
+                LATER
+            }
+        };
+        drop(seat);
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = app.webhooks_due.notified() => {}
+        }
+    }
+}
+
+/// Claims an endpoint that has something to be told, or returns how long there is none.
+async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Duration>, Error> {
+    let delivery = delivery.clone();
+    let claimed = tokio::task::spawn_blocking(move || {
+        let now = delivery.clock.now();
+        if tidies {
+            delivery.db.run_here(|connection| tidy(connection, now))?;
+        }
+        if let Some(claim) = delivery.claim()? {
+            return Ok(Ok(claim));
+        }
+        let due = delivery
+            .db
+            .run_here(|connection| next_due(connection, now))?;
+        let until_due = due.and_then(|due| (due - now).to_std().ok());
+        let longest = match delivery.db.run_here(has_enabled)? {
+            true => SOON,
+            false => LATER,
+        };
+        Ok(Err(until_due.unwrap_or(longest).min(longest)))
+    });
+    match claimed.await {
+        Ok(claimed) => claimed,
+        Err(stopped) => Err(Error::Internal(stopped.to_string())),
+    }
+}
+
+/// Tells an endpoint what it was not told, on a thread of its own: the process need not wait for it when it ends. Returns
+/// whether there may be more.
+async fn deliver(delivery: Delivery, claim: Claim) -> bool {
+    let (tell, told) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("webhook".to_owned());
+    let spawned = thread.spawn(move || {
+        // The loop has ended where nobody listens.
+        let _ = tell.send(delivery.deliver(claim));
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread can be started for a webhook");
+        return false;
+    }
+    match told.await {
+        Ok(Ok(turn)) => {
+            tracing::debug!(webhook = claim.webhook_id, ?turn, "told a webhook");
+            turn == Turn::More
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(webhook = claim.webhook_id, %error, "a webhook will be told later");
+            false
+        }
+        Err(_) => {
+            tracing::error!(webhook = claim.webhook_id, "telling a webhook stopped");
+            false
+        }
+    }
+}

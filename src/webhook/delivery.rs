@@ -1,0 +1,252 @@
+//! Delivering: from the log of changes to the receiver, one message at a time.
+//!
+//! Reading, sending and recording are steps of their own. While a message is on its way no connection to the database is
+//! held, and nothing is written: a server that dies then leaves the message to be sent again with the same id.
+
+use super::WebhookSettings;
+use super::answer::without_people;
+use super::attempt::{self, Attempt, NewAttempt};
+use super::endpoint::{self, Webhook};
+use super::feed::{Next, Reader, position_now};
+use super::lease::{self, Claim};
+use super::message::{Head, message_id};
+use super::message_type::MessageType;
+use super::retry::{Outcome, Verdict, judge};
+use super::send::{Envelope, Sent};
+use super::signature::Secret;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+/// How many messages an endpoint gets before others that wait get their turn.
+const AT_A_TURN: usize = 100;
+
+/// What delivering needs.
+#[derive(Clone)]
+pub struct Delivery {
+    /// The database.
+    pub db: Db,
+    /// What tells the time.
+    pub clock: Clock,
+    /// How messages are sent. While the server stops, no further message is begun.
+    pub settings: WebhookSettings,
+}
+
+/// A message that is about to be sent.
+pub struct Ready {
+    claim: Claim,
+    webhook: Webhook,
+    /// Where the message goes.
+    pub envelope: Envelope,
+    secrets: Vec<Secret>,
+    message_type: MessageType,
+    after: (String, i32),
+}
+
+/// What became of a claimed endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// There is nothing more to send.
+    Idle,
+    /// The last message was not delivered.
+    Failed,
+    /// There may be more.
+    More,
+    /// The endpoint was changed or deleted, or another server took over.
+    Lost,
+}
+
+impl Delivery {
+    /// Claims an endpoint that is due and has something to read.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn claim(&self) -> Result<Option<Claim>, Error> {
+        let now = self.clock.now();
+        if !self.db.run_here(lease::has_enabled)? {
+            return Ok(None);
+        }
+        let newest = self.db.run_here(position_now)?;
+        self.db
+            .run_here(|connection| lease::claim(connection, &newest, now))
+    }
+
+    /// Sends what a claimed endpoint has not been told, until there is nothing more, an attempt fails, or others have
+    /// waited long enough.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn deliver(&self, claim: Claim) -> Result<Turn, Error> {
+        let mut reader = Reader::new(self.settings.base_path.clone());
+        let mut turn = Turn::More;
+        for _ in 0..AT_A_TURN {
+            if self.settings.is_stopping.load(Ordering::Relaxed) {
+                break;
+            }
+            let ready = match self.read(claim, &mut reader)? {
+                Ok(ready) => ready,
+                Err(nothing) => {
+                    turn = nothing;
+                    break;
+                }
+            };
+            let (sent, at) = self.send(&ready);
+            turn = self.record(&ready, &sent, at)?;
+            if turn != Turn::More {
+                break;
+            }
+            reader.advance(&ready.after.0);
+        }
+        let now = self.clock.now();
+        self.db
+            .run_here(|connection| claim.release(connection, now))?;
+        Ok(turn)
+    }
+
+    /// Reads the next message of an endpoint. Returns why there is none if so.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn read(&self, claim: Claim, reader: &mut Reader) -> Result<Result<Ready, Turn>, Error> {
+        let now = self.clock.now();
+        self.db.run_here(|connection| {
+            let Some(webhook) = claim.load(connection)? else {
+                return Ok(Err(Turn::Lost));
+            };
+            let message = match reader.next(connection, &webhook, now)? {
+                Next::Message(message) => message,
+                Next::Nothing(position) => {
+                    if position != webhook.position {
+                        claim.skip_to(connection, &position)?;
+                    }
+                    return Ok(Err(Turn::Idle));
+                }
+            };
+            let secrets = endpoint::find_secrets(connection, webhook.id, now)?;
+            Ok(Ok(Ready {
+                claim,
+                envelope: Envelope {
+                    url: webhook.url.clone(),
+                    id: message.id.clone(),
+                    body: message.body.clone(),
+                },
+                webhook,
+                secrets,
+                message_type: message.message_type,
+                after: message.after.clone(),
+            }))
+        })
+    }
+
+    /// Sends a message; returns what came of it, and when. Holds no connection to the database.
+    pub fn send(&self, ready: &Ready) -> (Sent, DateTime<Utc>) {
+        let sent = self.settings.sender.send(&ready.envelope, &ready.secrets);
+        (sent, self.clock.now())
+    }
+
+    /// Records what came of sending a message.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record(&self, ready: &Ready, sent: &Sent, at: DateTime<Utc>) -> Result<Turn, Error> {
+        let webhook = &ready.webhook;
+        let now = self.clock.now();
+        let failures = u32::try_from(webhook.failures).unwrap_or_default();
+        let outcome = Outcome {
+            status: sent.status,
+            retry_after: sent.retry_after.as_deref(),
+        };
+        let verdict = judge(
+            outcome,
+            failures,
+            webhook.failing_since,
+            now,
+            rand::random(),
+        );
+        let attempt = describe(webhook, ready, sent, at, verdict == Verdict::Delivered);
+        let (position, part) = (&*ready.after.0, ready.after.1);
+        let is_recorded = self.db.run_here(|connection| {
+            let after = (position, part);
+            ready
+                .claim
+                .record(connection, webhook, &attempt, after, verdict, now)
+        })?;
+        if let Verdict::Disable(reason) = verdict {
+            let reason = reason.name();
+            tracing::warn!(webhook = webhook.id, reason, "a webhook was disabled");
+        }
+        Ok(match (is_recorded, verdict) {
+            (false, _) => Turn::Lost,
+            (true, Verdict::Delivered) => Turn::More,
+            (true, _) => Turn::Failed,
+        })
+    }
+
+    /// Sends a message of the type `webhook.test` at once, whatever else the endpoint waits for, and records the attempt.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; those of the database.
+    pub fn send_test(&self, webhook_id: i64) -> Result<Attempt, Error> {
+        let now = self.clock.now();
+        let (webhook, secrets) = self
+            .db
+            .run_here(|connection| lease::load_for_test(connection, webhook_id, now))?;
+        let mut data = serde_json::Map::new();
+        data.insert("name".to_owned(), json!(webhook.name));
+        let head = Head {
+            message_type: MessageType::WebhookTest,
+            at: now,
+            data,
+        };
+        let unique = uuid::Uuid::new_v4().to_string();
+        let envelope = Envelope {
+            url: webhook.url.clone(),
+            id: message_id(&["test", &unique]),
+            body: head.whole(),
+        };
+        let sent = self.settings.sender.send(&envelope, &secrets);
+        let is_delivered = sent
+            .status
+            .is_some_and(|status| (200..300).contains(&status));
+        let attempt = NewAttempt {
+            webhook_id,
+            message_id: envelope.id,
+            type_: MessageType::WebhookTest.name(),
+            attempt: 1,
+            attempted_at: now,
+            took_ms: i32::try_from(sent.took.as_millis()).unwrap_or(i32::MAX),
+            is_delivered,
+            status: sent.status.map(i32::from),
+            error: sent.error,
+            answer: sent.status.map(|_| without_people(&sent.answer, "")),
+        };
+        self.db
+            .run_here(|connection| attempt::record(connection, &attempt))
+    }
+}
+
+fn describe(
+    webhook: &Webhook,
+    ready: &Ready,
+    sent: &Sent,
+    at: DateTime<Utc>,
+    is_delivered: bool,
+) -> NewAttempt {
+    NewAttempt {
+        webhook_id: webhook.id,
+        message_id: ready.envelope.id.clone(),
+        type_: ready.message_type.name(),
+        attempt: webhook.failures.saturating_add(1),
+        attempted_at: at,
+        took_ms: i32::try_from(sent.took.as_millis()).unwrap_or(i32::MAX),
+        is_delivered,
+        status: sent.status.map(i32::from),
+        error: sent.error.clone(),
+        answer: sent
+            .status
+            .map(|_| without_people(&sent.answer, &ready.envelope.body)),
+    }
+}

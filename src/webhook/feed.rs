@@ -1,0 +1,477 @@
+//! From the log of changes to the next message of an endpoint.
+//!
+//! A message tells of one change, of a part of it, or of several changes in a row that are alike, so that many small
+//! changes do not become many messages.
+
+use super::endpoint::Webhook;
+use super::message::{Head, Place, message_id};
+use super::message_type::{Choice, MessageType};
+use super::render::{find_subject, list_entries};
+use crate::changes::{self, Change, Fills, Kind, Position, Reading, Within};
+use crate::db::schema::changes as columns;
+use crate::db::schema::history;
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::dsl::min;
+use diesel::prelude::*;
+use serde_json::{Map, json};
+use std::collections::VecDeque;
+
+/// How many changes are read at once.
+const READ: usize = 100;
+/// After how many subscribers reading ends.
+const READ_PEOPLE: usize = 20_000;
+
+/// A message, and where the endpoint is when it was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The header `webhook-id`.
+    pub id: String,
+    /// The type.
+    pub message_type: MessageType,
+    /// The body.
+    pub body: String,
+    /// The position behind it, and the parts of the change that were delivered then.
+    pub after: (String, i32),
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A message.
+    Message(Box<Message>),
+    /// Nothing, up to this position.
+    Nothing(String),
+}
+
+/// Reads for one endpoint. It keeps what it read, so that a change with many parts is not read anew for each.
+pub struct Reader {
+    base_path: String,
+    /// Where the endpoint must be for `waiting` to come next.
+    at: Option<Position>,
+    waiting: VecDeque<Change>,
+    /// The position behind what waits, and whether there is more behind it.
+    end: Option<(Position, bool)>,
+}
+
+/// Changes that one message tells, from the first that the endpoint was not told.
+struct Group {
+    changes: Vec<Change>,
+    /// Whether the change that comes next goes on with the last of them.
+    goes_on: bool,
+}
+
+/// Returns the position behind everything that is committed. Must not run within a transaction.
+///
+/// # Errors
+/// Those of the database.
+pub fn position_now(connection: &mut PgConnection) -> Result<String, Error> {
+    Ok(changes::find_position(connection)?.to_text())
+}
+
+/// Returns the position before everything that changed after a moment.
+///
+/// # Errors
+/// [`Error::Invalid`] if changes are not kept for that long; those of the database.
+pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<String, Error> {
+    let now = changes::find_position(connection)?;
+    let log = columns::table;
+    let first: Option<i64> = log
+        .filter(columns::at.ge(at))
+        .select(min(columns::seq))
+        .first(connection)?;
+    let Some(first) = first else {
+        return Ok(now.to_text());
+    };
+    let before: Option<(i64, i64)> = log
+        .filter(columns::seq.lt(first))
+        .order(columns::seq.desc())
+        .select((columns::seq, columns::token))
+        .first(connection)
+        .optional()?;
+    let kept_after: i64 = history::table
+        .select(history::changes_kept_after)
+        .first(connection)?;
+    let (seq, token) = before.unwrap_or((0, now.history));
+    if seq < kept_after {
+        let message = format!("expected a time since when changes are kept, found {at}");
+        return Err(Error::invalid("since", message));
+    }
+    Ok(Position { seq, token, ..now }.to_text())
+}
+
+/// Returns the type of the messages that tell of a change.
+fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
+    Some(match kind {
+        Kind::SubscriberCreated => MessageType::SubscriberCreated,
+        Kind::SubscriberUpdated => MessageType::SubscriberUpdated,
+        Kind::SubscriberStatusChanged => MessageType::SubscriberStatusChanged,
+        Kind::SubscriberDeleted => MessageType::SubscriberDeleted,
+        Kind::GroupMembersAdded | Kind::GroupMembersRemoved => MessageType::GroupMembersChanged,
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft if is_fill => {
+            MessageType::SegmentFilled
+        }
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => MessageType::SegmentMembersChanged,
+        Kind::GroupCreated => MessageType::GroupCreated,
+        Kind::GroupUpdated => MessageType::GroupUpdated,
+        Kind::GroupDeleted => MessageType::GroupDeleted,
+        Kind::SegmentCreated => MessageType::SegmentCreated,
+        Kind::SegmentUpdated => MessageType::SegmentUpdated,
+        Kind::SegmentDeleted => MessageType::SegmentDeleted,
+        Kind::SegmentInvalid => MessageType::SegmentInvalid,
+        Kind::RefreshFinished => MessageType::RefreshFinished,
+        Kind::RefreshFailed => MessageType::RefreshFailed,
+        Kind::ImportFinished => MessageType::ImportFinished,
+        Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
+            return None;
+        }
+    })
+}
+
+/// Returns the kinds of changes that an endpoint is told of.
+fn kinds_of(choice: &Choice) -> Vec<Kind> {
+    let takes = |kind: &Kind| {
+        let types = [type_of(*kind, false), type_of(*kind, true)];
+        types.into_iter().flatten().any(|of| choice.takes(of))
+    };
+    let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    kinds.filter(takes).collect()
+}
+
+/// Whether an endpoint is told of a change.
+fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
+    let of = type_of(change.kind, change.is_fill);
+    let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
+        Some(changes::Noun::Segment) => webhook.segment_ids.has(about),
+        Some(changes::Noun::Group) => webhook.group_ids.has(about),
+        _ => true,
+    });
+    // Those whom the change was about may have been deleted.
+    let has_people =
+        !change.kind.has_people() || change.is_fill || !change.subscriber_ids.is_empty();
+    is_followed && has_people && of.is_some_and(|of| webhook.types.takes(of))
+}
+
+/// Whether two changes are parts of one: of a row of the log, or of those who joined and left a segment in it.
+fn is_same(one: &Change, other: &Change) -> bool {
+    let side = |kind| type_of(kind, false);
+    one.position.seq == other.position.seq
+        && one.about == other.about
+        && side(one.kind) == side(other.kind)
+}
+
+/// Whether two changes may stand in one message.
+fn are_alike(one: &Change, other: &Change) -> bool {
+    let side = |change: &Change| type_of(change.kind, change.is_fill);
+    side(one) == side(other)
+        && one.about == other.about
+        && one.refresh_id == other.refresh_id
+        && one.fields == other.fields
+        && one.kind.has_people()
+        && !one.is_fill
+}
+
+impl Reader {
+    /// A reader for a server that is reached below a path.
+    pub fn new(base_path: String) -> Reader {
+        Reader {
+            base_path,
+            at: None,
+            waiting: VecDeque::new(),
+            end: None,
+        }
+    }
+
+    /// Returns what comes next for an endpoint. Must not run within a transaction.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn next(
+        &mut self,
+        connection: &mut PgConnection,
+        webhook: &Webhook,
+        now: DateTime<Utc>,
+    ) -> Result<Next, Error> {
+        let found = self.find(connection, webhook);
+        match found {
+            Err(Error::Resync(reason)) => resync(connection, webhook, &reason, now),
+            found => found,
+        }
+    }
+
+    fn find(&mut self, connection: &mut PgConnection, webhook: &Webhook) -> Result<Next, Error> {
+        let Some(mut position) = Position::parse(&webhook.position) else {
+            return Err(Error::Resync("it cannot be read".to_owned()));
+        };
+        let mut parts = webhook.part;
+        loop {
+            self.fill(connection, webhook, position)?;
+            let Some(group) = self.take(webhook, parts) else {
+                let (end, has_more) = self.end.unwrap_or((position, false));
+                if has_more && end != position {
+                    position = end;
+                    continue;
+                }
+                return Ok(Next::Nothing(end.to_text()));
+            };
+            // A segment or group that is deleted by now: that is told later.
+            match self.tell(connection, webhook, &group, parts)? {
+                Some(message) => return Ok(Next::Message(Box::new(message))),
+                None => (position, parts) = (self.skip(&group), 0),
+            }
+        }
+    }
+
+    /// Makes sure that the next two changes are here, if there are so many: the second tells whether the first goes on.
+    fn fill(
+        &mut self,
+        connection: &mut PgConnection,
+        webhook: &Webhook,
+        position: Position,
+    ) -> Result<(), Error> {
+        let has_more = self.end.is_none_or(|(_, has_more)| has_more);
+        if self.at == Some(position) && (self.waiting.len() > 1 || !has_more) {
+            return Ok(());
+        }
+        let reading = Reading {
+            after: Some(position),
+            kinds: kinds_of(&webhook.types),
+            first: READ,
+            people: READ_PEOPLE,
+            fills: Fills::Counts,
+        };
+        self.at = None;
+        let page = changes::read(connection, &reading)?;
+        let wanted = page.changes.into_iter();
+        self.waiting = wanted.filter(|change| is_wanted(webhook, change)).collect();
+        self.end = Some((page.end, page.has_more));
+        self.at = Some(position);
+        Ok(())
+    }
+
+    /// Takes the changes of the next message from those that wait. They stay until the
+    /// message is delivered.
+    fn take(&self, webhook: &Webhook, parts: i32) -> Option<Group> {
+        let most = usize::try_from(webhook.people_per_message)
+            .unwrap_or(1)
+            .max(1);
+        let mut waiting = self.waiting.iter().peekable();
+        let first = waiting.next()?.clone();
+        let (mut count, mut changes) = (first.subscriber_ids.len(), vec![first]);
+        let has_more = self.end.is_some_and(|(_, has_more)| has_more);
+        let is_whole = |change: &Change, next: Option<&&Change>| match next {
+            Some(next) => !is_same(change, next),
+            None => change.is_last || !has_more,
+        };
+        while let Some(next) = waiting.peek() {
+            let last = &changes[changes.len() - 1];
+            let begins_anew = parts == 0 && is_whole(last, Some(next));
+            let is_fill = last.is_fill && next.is_fill && is_same(last, next);
+            let fits = count + next.subscriber_ids.len() <= most;
+            let may_follow = is_same(last, next) || begins_anew;
+            if !is_fill
+                && !(fits && may_follow && are_alike(last, next) && are_apart(&changes, next))
+            {
+                break;
+            }
+            count += next.subscriber_ids.len();
+            changes.extend(waiting.next().cloned());
+        }
+        let last = &changes[changes.len() - 1];
+        let goes_on = !is_whole(last, waiting.peek());
+        Some(Group { changes, goes_on })
+    }
+
+    /// Puts a message together. Returns `None` if what it would be about is gone.
+    fn tell(
+        &self,
+        connection: &mut PgConnection,
+        webhook: &Webhook,
+        group: &Group,
+        parts: i32,
+    ) -> Result<Option<Message>, Error> {
+        let first = &group.changes[0];
+        let last = &group.changes[group.changes.len() - 1];
+        let Some(message_type) = type_of(first.kind, first.is_fill) else {
+            return Ok(None);
+        };
+        let Some(data) = find_subject(connection, &group.changes, &self.base_path)? else {
+            return Ok(None);
+        };
+        let head = Head {
+            message_type,
+            at: last.at,
+            data,
+        };
+        if !first.kind.has_people() || first.is_fill {
+            let after = (last.position.to_text(), 0);
+            return Ok(Some(message(webhook, message_type, head.whole(), after)));
+        }
+        let entries = list_entries(connection, webhook, &group.changes)?;
+        let all: usize = group
+            .changes
+            .iter()
+            .map(|change| change.subscriber_ids.len())
+            .sum();
+        let number = u32::try_from(parts).unwrap_or_default().saturating_add(1);
+        let behind = all - entries.len() + usize::from(group.goes_on);
+        let part = head.part(sides_of(message_type), &entries, Place { number, behind });
+        if part.told < all && first.position.seq != last.position.seq {
+            // The place within a row is only known of one row.
+            let alone = Group {
+                changes: vec![first.clone()],
+                goes_on: false,
+            };
+            return self.tell(connection, webhook, &alone, parts);
+        }
+        let is_last = part.told == all && !group.goes_on;
+        let after = position_behind(&group.changes, part.told).to_text();
+        let delivered = if is_last { 0 } else { parts.saturating_add(1) };
+        Ok(Some(message(
+            webhook,
+            message_type,
+            part.body,
+            (after, delivered),
+        )))
+    }
+
+    /// Leaves out the changes of a group, and returns the position behind them.
+    fn skip(&mut self, group: &Group) -> Position {
+        self.waiting.drain(..group.changes.len());
+        let position = group.changes[group.changes.len() - 1].position;
+        self.at = Some(position);
+        position
+    }
+
+    /// Goes on behind a message that was delivered, so that the changes behind it need not be read again.
+    pub fn advance(&mut self, after: &str) {
+        let Some(position) = Position::parse(after) else {
+            return;
+        };
+        let told = self
+            .waiting
+            .iter()
+            .position(|change| change.position == position);
+        match told {
+            Some(told) => {
+                self.waiting.drain(..=told);
+                self.at = Some(position);
+            }
+            None if position.within.is_some() => self.advance_within(position),
+            // What was read is of another history.
+            None => *self = Reader::new(std::mem::take(&mut self.base_path)),
+        }
+    }
+
+    /// Goes on within a change of which a part was delivered.
+    fn advance_within(&mut self, position: Position) {
+        let within = position.within;
+        while let Some(change) = self.waiting.front_mut() {
+            let place = |id: &i64| Some(within_of(change.kind, change.about, *id));
+            let told = match change.position.seq == position.seq {
+                true => change
+                    .subscriber_ids
+                    .partition_point(|id| place(id) <= within),
+                false => 0,
+            };
+            if told == 0 {
+                break;
+            }
+            if told < change.subscriber_ids.len() {
+                change.subscriber_ids.drain(..told);
+                break;
+            }
+            self.waiting.pop_front();
+        }
+        self.at = Some(position);
+    }
+}
+
+/// Whether nobody in a change is in these changes already on another side: then their order would be lost.
+fn are_apart(changes: &[Change], next: &Change) -> bool {
+    let others = changes.iter().filter(|change| change.kind != next.kind);
+    let mut others = others.flat_map(|change| &change.subscriber_ids);
+    // Ids of a change ascend.
+    !others.any(|id| next.subscriber_ids.binary_search(id).is_ok())
+}
+
+fn within_of(kind: Kind, about: Option<i64>, subscriber: i64) -> Within {
+    let is_of_segment = matches!(kind, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft);
+    Within {
+        segment: about.filter(|_| is_of_segment).unwrap_or_default(),
+        has_left: kind == Kind::SegmentMembersLeft,
+        subscriber,
+    }
+}
+
+/// Returns the position behind so many people of changes.
+fn position_behind(changes: &[Change], told: usize) -> Position {
+    let mut rest = told;
+    for change in changes {
+        let here = change.subscriber_ids.len();
+        if rest < here {
+            let last = rest.checked_sub(1).map(|last| change.subscriber_ids[last]);
+            return Position {
+                within: Some(within_of(
+                    change.kind,
+                    change.about,
+                    last.unwrap_or_default(),
+                )),
+                ..change.position
+            };
+        }
+        rest -= here;
+    }
+    changes[changes.len() - 1].position
+}
+
+/// Returns the members of `data` in which people stand.
+fn sides_of(message_type: MessageType) -> &'static [&'static str] {
+    match message_type {
+        MessageType::SegmentMembersChanged => &["joined", "left"],
+        MessageType::GroupMembersChanged => &["added", "removed"],
+        MessageType::SubscriberDeleted => &["deletedIds"],
+        _ => &["people"],
+    }
+}
+
+fn message(
+    webhook: &Webhook,
+    message_type: MessageType,
+    body: String,
+    after: (String, i32),
+) -> Message {
+    let ids = [webhook.id.to_string(), webhook.round.to_string()];
+    let id = message_id(&[&ids[0], &ids[1], &webhook.position, &after.0]);
+    Message {
+        id,
+        message_type,
+        body,
+        after,
+    }
+}
+
+/// Tells that changes were lost, and that the endpoint is told of everything from now on.
+fn resync(
+    connection: &mut PgConnection,
+    webhook: &Webhook,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Next, Error> {
+    let position = position_now(connection)?;
+    let mut data = Map::new();
+    data.insert("reason".to_owned(), json!(reason));
+    let head = Head {
+        message_type: MessageType::WebhookResync,
+        at: now,
+        data,
+    };
+    let ids = [webhook.id.to_string(), webhook.round.to_string()];
+    Ok(Next::Message(Box::new(Message {
+        // Not the position behind it, which is another one with each attempt.
+        id: message_id(&[&ids[0], &ids[1], &webhook.position, "resync"]),
+        message_type: MessageType::WebhookResync,
+        body: head.whole(),
+        after: (position, 0),
+    })))
+}

@@ -1,0 +1,212 @@
+//! Who delivers: a server claims an endpoint for a while, and records what came of each attempt while its claim lasts.
+
+use super::attempt::{KEPT, NewAttempt};
+use super::endpoint::{self, Webhook};
+use super::retry::Verdict;
+use super::signature::Secret;
+use crate::db::schema::webhooks;
+use crate::db::statement;
+use crate::error::Error;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::{exists, min};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
+
+/// How long a claim lasts. Sending takes 20 seconds at most; each recorded message renews the claim.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// The claim of one server on one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The endpoint.
+    pub webhook_id: i64,
+    /// Random.
+    token: i64,
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// Whether any endpoint is enabled.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
+    let enabled = webhooks::table.filter(webhooks::disabled_reason.is_null());
+    Ok(diesel::select(exists(enabled)).get_result(connection)?)
+}
+
+/// Claims the endpoint whose attempt has been due for longest, of those that have not read to `newest`. Returns `None` if
+/// there is none, or other servers have claimed all of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn claim(
+    connection: &mut PgConnection,
+    newest: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Claim>, Error> {
+    let token = i64::from_le_bytes(rand::random());
+    let found: Option<Found> = statement(
+        "UPDATE webhooks SET lease_until = $3, lease_token = $4 WHERE id = ( \
+         SELECT id FROM webhooks WHERE disabled_reason IS NULL AND next_attempt_at <= $1 AND position <> $2 \
+         AND (lease_until IS NULL OR lease_until <= $1) ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+         RETURNING id",
+    )
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(newest)
+    .bind::<Timestamptz, _>(now + LEASE)
+    .bind::<BigInt, _>(token)
+    .get_result(connection)
+    .optional()?;
+    Ok(found.map(|Found { id }| Claim {
+        webhook_id: id,
+        token,
+    }))
+}
+
+/// Returns when the next attempt is due that waits for its time, if any.
+///
+/// # Errors
+/// Those of the database.
+pub fn next_due(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    Ok(webhooks::table
+        .filter(webhooks::disabled_reason.is_null())
+        .filter(webhooks::next_attempt_at.gt(now))
+        .select(min(webhooks::next_attempt_at))
+        .first(connection)?)
+}
+
+impl Claim {
+    /// Returns the endpoint, if the claim still holds.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn load(self, connection: &mut PgConnection) -> Result<Option<Webhook>, Error> {
+        Ok(webhooks::table
+            .find(self.webhook_id)
+            .filter(webhooks::lease_token.eq(self.token))
+            .select(Webhook::as_select())
+            .first(connection)
+            .optional()?)
+    }
+
+    /// Ends the claim. The endpoint comes behind the others that are due.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn release(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
+        statement(
+            "UPDATE webhooks SET lease_until = NULL, lease_token = NULL, next_attempt_at = greatest(next_attempt_at, $3) \
+             WHERE id = $1 AND (lease_token = $2 OR lease_token IS NULL)",
+        )
+        .bind::<BigInt, _>(self.webhook_id)
+        .bind::<BigInt, _>(self.token)
+        .bind::<Timestamptz, _>(now)
+        .execute(connection)?;
+        Ok(())
+    }
+
+    /// Moves the cursor past changes that the endpoint is not told of.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn skip_to(self, connection: &mut PgConnection, position: &str) -> Result<(), Error> {
+        statement("UPDATE webhooks SET position = $3, part = 0 WHERE id = $1 AND lease_token = $2")
+            .bind::<BigInt, _>(self.webhook_id)
+            .bind::<BigInt, _>(self.token)
+            .bind::<Text, _>(position)
+            .execute(connection)?;
+        Ok(())
+    }
+
+    /// Records an attempt, and what follows from it, in one statement: the cursor behind the message if it was delivered,
+    /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim still held; if
+    /// not, nothing is recorded, and whoever claims the endpoint next sends the message again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record(
+        self,
+        connection: &mut PgConnection,
+        webhook: &Webhook,
+        attempt: &NewAttempt,
+        (position, part): (&str, i32),
+        verdict: Verdict,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let is_delivered = verdict == Verdict::Delivered;
+        let failing_since = webhook.failing_since.unwrap_or(attempt.attempted_at);
+        let (next, reason) = match verdict {
+            Verdict::Delivered => (now, None),
+            Verdict::Again(at) => (at, None),
+            Verdict::Disable(reason) => (now, Some(reason.name())),
+        };
+        let moved: Option<Found> = statement(RECORD)
+            .bind::<BigInt, _>(self.webhook_id)
+            .bind::<BigInt, _>(self.token)
+            .bind::<Text, _>(if is_delivered {
+                position
+            } else {
+                &webhook.position
+            })
+            .bind::<Integer, _>(if is_delivered { part } else { webhook.part })
+            .bind::<Integer, _>(if is_delivered {
+                0
+            } else {
+                webhook.failures.saturating_add(1)
+            })
+            .bind::<Nullable<Timestamptz>, _>((!is_delivered).then_some(failing_since))
+            .bind::<Timestamptz, _>(next)
+            .bind::<Nullable<Text>, _>(reason)
+            .bind::<Nullable<Timestamptz>, _>(reason.map(|_| now))
+            .bind::<Nullable<Timestamptz>, _>(is_delivered.then_some(now + LEASE))
+            .bind::<Text, _>(&attempt.message_id)
+            .bind::<Text, _>(attempt.type_)
+            .bind::<Integer, _>(attempt.attempt)
+            .bind::<Timestamptz, _>(attempt.attempted_at)
+            .bind::<Integer, _>(attempt.took_ms)
+            .bind::<Bool, _>(is_delivered)
+            .bind::<Nullable<Integer>, _>(attempt.status)
+            .bind::<Nullable<Text>, _>(attempt.error.as_deref())
+            .bind::<Nullable<Text>, _>(attempt.answer.as_deref())
+            .bind::<BigInt, _>(KEPT as i64 - 2)
+            .get_result(connection)
+            .optional()?;
+        Ok(moved.is_some())
+    }
+}
+
+/// Of the attempts that are kept, one is the new one, which the others do not see.
+const RECORD: &str = "WITH moved AS ( \
+     UPDATE webhooks SET position = $3, part = $4, failures = $5, failing_since = $6, next_attempt_at = $7, \
+      disabled_reason = $8, disabled_since = $9, lease_until = $10, \
+      lease_token = CASE WHEN $10 IS NULL THEN NULL ELSE lease_token END \
+     WHERE id = $1 AND lease_token = $2 RETURNING id \
+    ), recorded AS ( \
+     INSERT INTO webhook_attempts (webhook_id, message_id, type, attempt, attempted_at, took_ms, is_delivered, status, error, answer) \
+     SELECT id, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM moved \
+    ), trimmed AS ( \
+     DELETE FROM webhook_attempts WHERE webhook_id = (SELECT id FROM moved) AND id < \
+      (SELECT id FROM webhook_attempts WHERE webhook_id = $1 ORDER BY id DESC OFFSET $20 LIMIT 1) \
+    ) SELECT id FROM moved";
+
+/// Returns the endpoint with the secrets that sign its messages now.
+///
+/// # Errors
+/// [`Error::NotFound`]; those of the database.
+pub fn load_for_test(
+    connection: &mut PgConnection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<(Webhook, Vec<Secret>), Error> {
+    let webhook = endpoint::get(connection, id)?;
+    let secrets = endpoint::find_secrets(connection, id, now)?;
+    Ok((webhook, secrets))
+}

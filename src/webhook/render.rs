@@ -1,0 +1,251 @@
+//! What messages say of the changes they tell: the segment or group, the refresh, and the people.
+
+use super::endpoint::Webhook;
+use super::message::Entry;
+use super::person::Fields;
+use crate::audience::global_id::write_global_id;
+use crate::audience::subscriber::{Subscriber, find_by_ids, find_within};
+use crate::audience::{group, segment};
+use crate::changes::{Change, Kind, Noun, api_name};
+use crate::db::schema::segment_refreshes;
+use crate::error::Error;
+use crate::import;
+use crate::past::as_of::find_first_fill;
+use crate::past::find_refreshes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use diesel::prelude::*;
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
+
+/// How many bytes of people are loaded for a message at most. A message has less room.
+const LOADED: i64 = 4 << 20;
+
+/// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_subject(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    base_path: &str,
+) -> Result<Option<Map<String, Value>>, Error> {
+    let (first, last) = (&changes[0], &changes[changes.len() - 1]);
+    let mut data = Map::new();
+    let mut key = String::new();
+    if let (Some(noun), Some(about)) = (first.kind.noun(), first.about) {
+        let Some((name, subject)) = describe(connection, first.kind, noun, about)? else {
+            return Ok(None);
+        };
+        key.push_str(subject["key"].as_str().unwrap_or_default());
+        data.insert(name.to_owned(), subject);
+    }
+    match first.kind {
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => {
+            let refresh = first.refresh_id.map(|id| write_global_id("Refresh", id));
+            data.insert("refresh".to_owned(), json!(refresh));
+            data.insert("asOf".to_owned(), instant(last.at));
+        }
+        Kind::SubscriberUpdated | Kind::SegmentUpdated | Kind::GroupUpdated => {
+            let fields = first.fields.iter().map(|column| api_name(column));
+            data.insert("fields".to_owned(), fields.collect());
+        }
+        Kind::SegmentInvalid => {
+            let problems = find_problems(connection, first.about.unwrap_or_default())?;
+            data.insert("problems".to_owned(), problems);
+        }
+        _ => {}
+    }
+    if first.is_fill {
+        add_counts(connection, changes, &mut data)?;
+        let path = format!("{base_path}/export/segment/{key}");
+        data.insert("exportPath".to_owned(), json!(path));
+    }
+    Ok(Some(data))
+}
+
+/// Returns what a change is about, with the name that it has in messages, or `None` if it was deleted since.
+fn describe(
+    connection: &mut PgConnection,
+    kind: Kind,
+    noun: Noun,
+    about: i64,
+) -> Result<Option<(&'static str, Value)>, Error> {
+    let (name, of, found) = match noun {
+        Noun::Segment => {
+            let found = segment::find_by_ids(connection, &[about])?.pop();
+            let found = found.map(|found| json!({"key": found.key, "name": found.name}));
+            ("segment", "Segment", found)
+        }
+        Noun::Group => {
+            let found = group::find_by_ids(connection, &[about])?.pop();
+            let found = found.map(|found| json!({"key": found.key, "name": found.name}));
+            ("group", "Group", found)
+        }
+        Noun::Refresh => ("refresh", "Refresh", find_run(connection, about)?),
+        Noun::Import => ("import", "Import", find_import(connection, about)?),
+        Noun::CustomField => return Ok(None),
+    };
+    let is_deletion = matches!(kind, Kind::GroupDeleted | Kind::SegmentDeleted);
+    let mut subject = Map::new();
+    subject.insert("id".to_owned(), json!(write_global_id(of, about)));
+    match found {
+        Some(Value::Object(found)) => subject.extend(found),
+        _ if is_deletion => {}
+        _ => return Ok(None),
+    }
+    Ok(Some((name, Value::Object(subject))))
+}
+
+/// Returns what is told of a refresh.
+fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
+    let found = find_refreshes(connection, &[id])?.pop();
+    Ok(found.map(|refresh| {
+        json!({
+            "trigger": refresh.trigger.to_uppercase(),
+            "asOf": instant(refresh.as_of),
+            "startedAt": instant(refresh.started_at),
+            "finishedAt": refresh.finished_at.map(instant),
+            "error": refresh.error,
+        })
+    }))
+}
+
+/// Returns what is told of an import. The name of its file is not: people write names into it.
+fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
+    let found = import::find_by_ids(connection, &[id])?.pop();
+    Ok(found.map(|import| {
+        json!({
+            "kind": import.kind.to_uppercase(),
+            "state": import.state.to_uppercase(),
+            "rows": import.done_rows,
+            "createdAt": instant(import.created_at),
+            "finishedAt": import.finished_at.map(instant),
+        })
+    }))
+}
+
+/// Returns the last problems of a segment that could not be evaluated.
+fn find_problems(connection: &mut PgConnection, segment_id: i64) -> Result<Value, Error> {
+    let problems: Option<Value> = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq(segment_id))
+        .filter(segment_refreshes::problems.ne(json!([])))
+        .order(segment_refreshes::refresh_id.desc())
+        .select(segment_refreshes::problems)
+        .first(connection)
+        .optional()?;
+    Ok(problems.unwrap_or(json!([])))
+}
+
+fn instant(time: DateTime<Utc>) -> Value {
+    json!(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// Adds how a segment was filled.
+fn add_counts(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    data: &mut Map<String, Value>,
+) -> Result<(), Error> {
+    let count = |kind: Kind| {
+        let counts = changes.iter().filter(|change| change.kind == kind);
+        counts.map(|change| change.number).sum::<usize>()
+    };
+    let (segment_id, refresh_id) = (
+        changes[0].about.unwrap_or_default(),
+        changes[0].refresh_id.unwrap_or_default(),
+    );
+    let members: Option<i64> = segment_refreshes::table
+        .filter(segment_refreshes::segment_id.eq(segment_id))
+        .filter(segment_refreshes::refresh_id.eq(refresh_id))
+        .select(segment_refreshes::member_count)
+        .first(connection)
+        .optional()?;
+    let first = find_first_fill(connection, &[segment_id])?;
+    let is_first = first.get(&segment_id) == Some(&refresh_id);
+    let counts = [
+        ("memberCount", json!(members)),
+        ("joinedCount", json!(count(Kind::SegmentMembersJoined))),
+        ("leftCount", json!(count(Kind::SegmentMembersLeft))),
+        ("isFirst", json!(is_first)),
+    ];
+    data.extend(counts.map(|(name, value)| (name.to_owned(), value)));
+    Ok(())
+}
+
+/// Lists the people of changes, as many as one message may tell and as may be loaded at once.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_entries(
+    connection: &mut PgConnection,
+    webhook: &Webhook,
+    changes: &[Change],
+) -> Result<Vec<Entry>, Error> {
+    let most = usize::try_from(webhook.people_per_message)
+        .unwrap_or(1)
+        .max(1);
+    let people = changes.iter().flat_map(|change| {
+        let ids = change.subscriber_ids.iter();
+        ids.map(move |id| (change.kind, *id))
+    });
+    let mut people: Vec<(Kind, i64)> = people.take(most).collect();
+    if changes[0].kind == Kind::SubscriberDeleted {
+        let entries = people.into_iter().map(|(_, id)| Entry {
+            side: "deletedIds",
+            value: Some(json!(write_global_id("Subscriber", id))),
+        });
+        return Ok(entries.collect());
+    }
+    let found = load(connection, &mut people)?;
+    let fields = match changes[0].kind {
+        Kind::SubscriberStatusChanged => &with_status(&webhook.fields),
+        _ => &webhook.fields,
+    };
+    // Who changed several times is told once.
+    let mut told = HashSet::new();
+    let entries = people.into_iter().map(|(kind, id)| Entry {
+        side: side_of(kind),
+        value: match told.insert((side_of(kind), id)) {
+            true => found.get(&id).map(|person| fields.write(person)),
+            false => None,
+        },
+    });
+    Ok(entries.collect())
+}
+
+/// Loads people; leaves the last ones out while the rows take too many bytes together.
+fn load(
+    connection: &mut PgConnection,
+    people: &mut Vec<(Kind, i64)>,
+) -> Result<HashMap<i64, Subscriber>, Error> {
+    loop {
+        let ids: Vec<i64> = people.iter().map(|(_, id)| *id).collect();
+        let found = match ids.len() {
+            0 | 1 => find_by_ids(connection, &ids)?,
+            _ => find_within(connection, &ids, Some(LOADED))?,
+        };
+        if ids.len() <= 1 || !found.is_empty() {
+            let found = found.into_iter();
+            return Ok(found.map(|person| (person.id, person)).collect());
+        }
+        people.truncate(ids.len() / 2);
+    }
+}
+
+fn with_status(fields: &Fields) -> Fields {
+    let mut names = fields.0.clone();
+    if !names.iter().any(|name| name == "status") {
+        names.insert(0, "status".to_owned());
+    }
+    Fields(names)
+}
+
+fn side_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::SegmentMembersJoined => "joined",
+        Kind::SegmentMembersLeft => "left",
+        Kind::GroupMembersAdded => "added",
+        Kind::GroupMembersRemoved => "removed",
+        _ => "people",
+    }
+}
