@@ -17,9 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use twox_hash::XxHash64;
 
+mod backup;
 mod transfer;
 
 pub use crate::audience::setting::{parse_time, parse_zone};
+pub use backup::BackupFlags;
 pub use transfer::TransferSettings;
 
 /// Where the data is.
@@ -334,7 +336,7 @@ impl ScheduleSettings {
     }
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an address and a port such as 127.0.0.1:7655 or [::1]:7655".to_owned()
     })
@@ -346,7 +348,7 @@ fn parse_count(text: &str) -> Result<NonZeroU32, String> {
 }
 
 /// Reads the path below which everything is served; `/` is none.
-fn parse_base_path(text: &str) -> Result<String, String> {
+pub(crate) fn parse_base_path(text: &str) -> Result<String, String> {
     let path = text.trim();
     let path = path.strip_suffix('/').unwrap_or(path);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);

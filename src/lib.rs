@@ -34,6 +34,7 @@
 //! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
+//! | [`backup`] | one file with everything, from one snapshot: made, kept, checked and restored | diesel |
 //! | [`bulk`] | changes of many subscribers as jobs, run block by block, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
 //! | [`refresh`] | the step, its schedule, and writing what it found | diesel |
@@ -108,6 +109,7 @@ pub mod server;
 
 pub mod graphql;
 
+pub mod backup;
 pub mod bulk;
 pub mod export;
 pub mod import;

@@ -1,6 +1,8 @@
 //! Opening the database of a command: the one named by its settings, or the embedded one.
 
 use crate::audience::setting::{self, GivenSetting, Missing};
+use crate::backup::finish_restore;
+use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
 use crate::db::embedded::{
@@ -97,8 +99,28 @@ pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// Opens the database with the tables that it has: none, or those of another version.
+pub fn open_as_it_is(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
+    connect(settings, &data_dir(settings)?)
+}
+
 /// Opens the database, with this directory for an embedded one.
 pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
+    let opened = connect(settings, data_dir)?;
+    opened.db.run_here(|connection| {
+        for name in migrate(connection)? {
+            tracing::info!(%name, "migrated");
+        }
+        Ok(())
+    })?;
+    // A restore whose process was killed before its end.
+    if let Some(finished) = finish_restore(&opened.db, Clock::System.now())? {
+        tracing::info!(?finished, "finished the restoring of a backup");
+    }
+    Ok(opened)
+}
+
+fn connect(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
     let (url, embedded) = match &settings.database_url {
         Some(url) => (url.clone(), None),
         None => {
@@ -115,12 +137,6 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
         None => "check DATABASE_URL and that Postgres runs, or unset it to use the embedded one",
     };
     let db = Db::open(&url, settings.connections).map_err(|error| anyhow!("{error}; {advice}"))?;
-    db.run_here(|connection| {
-        for name in migrate(connection)? {
-            tracing::info!(%name, "migrated");
-        }
-        Ok(())
-    })?;
     Ok(Opened { db, embedded })
 }
 

@@ -1,13 +1,16 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod database;
 mod demo;
 mod export;
 mod export_file;
+mod health;
 mod import;
 mod key;
 mod migrate;
 mod refresh;
+mod restore;
 mod schema;
 mod serve;
 mod settings;
@@ -52,6 +55,12 @@ enum Command {
     /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
     #[command(subcommand)]
     Export(export::Command),
+    /// Write everything to one file, from one snapshot, while servers go on.
+    Backup(backup::Arguments),
+    /// Put what a backup holds into an empty database.
+    Restore(restore::Arguments),
+    /// Ask a running server whether it is ready. Exits with 0 if it is and with 1 if not, as container engines expect.
+    Health(health::Arguments),
     /// Print the GraphQL schema.
     Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -74,6 +83,9 @@ pub fn run() -> ExitCode {
         Command::Settings(arguments) => settings::run(&line.database, &arguments),
         Command::Key(command) => key::run(&line.database, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
+        Command::Backup(arguments) => backup::run(&line.database, &arguments),
+        Command::Restore(arguments) => restore::run(&line.database, &arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };

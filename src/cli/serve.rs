@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
-    AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
     ScheduleSettings, TransferSettings,
 };
 use crate::db::embedded::EmbeddedError;
@@ -26,6 +26,9 @@ use tracing::{debug, warn};
 pub struct Arguments {
     #[command(flatten)]
     pub serving: ServingArguments,
+
+    #[command(flatten)]
+    backups: BackupFlags,
 }
 
 /// What every command takes that serves.
@@ -55,6 +58,7 @@ impl ServingArguments {
                 is_subgraph: self.federation.federation,
                 ..self.answer.api()?
             },
+            backups: None,
             http: HttpSettings {
                 status_codes: self.answer.status_codes(),
                 request_timeout: self.answer.request_timeout(),
@@ -71,11 +75,15 @@ pub fn run(
     imports: &ImportFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
-    let settings = arguments.serving.settings()?;
+    let data_dir = database::data_dir(database)?;
+    let settings = ServerSettings {
+        backups: arguments.backups.plan(&data_dir),
+        ..arguments.serving.settings()?
+    };
     let opened = database::open(database)?;
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
-    let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
+    let imports = imports.settings(Clock::System, &data_dir, database);
     serve(opened, schedule, imports, settings, Clock::System)
 }
 

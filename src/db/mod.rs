@@ -4,6 +4,7 @@
 
 mod addresses;
 mod capacity;
+mod conninfo;
 mod constraint;
 pub mod embedded;
 mod json_text;
@@ -20,9 +21,13 @@ mod session_lock;
 mod statement;
 
 pub use capacity::count_allowed_connections;
+pub use conninfo::connection_variables;
 pub use json_text::JsonText;
 pub use lease::Lease;
-pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
+pub use migrate::{
+    list_known_migrations, list_newer_migrations, list_pending_migrations, migrate,
+    revert_all_migrations,
+};
 pub use retry::Attempts;
 pub use session_lock::SessionLock;
 pub use statement::statement;
@@ -188,6 +193,11 @@ impl Db {
             Some(db) => (**db).clone(),
             None => self.clone(),
         }
+    }
+
+    /// Returns the address of the database, with a password where it has one.
+    pub fn url(&self) -> &str {
+        &self.manager.url
     }
 
     /// Returns how many connections the pool has at most.

@@ -1,5 +1,5 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the importer, of bulk actions, of the hub for subscriptions, and of the keys.
+//! segments, of the importer, of bulk actions, of backups, of the hub for subscriptions, and of the keys.
 
 mod door;
 pub(crate) mod http;
@@ -9,6 +9,7 @@ mod socket;
 pub use http::routes::HttpSettings;
 
 use crate::app::App;
+use crate::backup::BackupPlan;
 use crate::config::{ListenSettings, TransferSettings};
 use crate::db::count_allowed_connections;
 use crate::error::Error;
@@ -22,6 +23,7 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as WebApp, middleware, web};
 use door::access::Gate;
+use http::health::{HEALTH_DEADLINE, Health};
 use http::routes;
 use socket::connection::Connection;
 use std::future::ready;
@@ -104,6 +106,8 @@ pub struct ServerSettings {
     pub api: ApiSettings,
     /// How requests are answered.
     pub http: HttpSettings,
+    /// When backups are made, if this server makes any.
+    pub backups: Option<BackupPlan>,
 }
 
 /// Binds the address, reports it, and serves until the process is told to stop.
@@ -123,7 +127,7 @@ pub async fn serve(
         db: app.db.with_own_pool(OWN_CONNECTIONS),
         ..api.app().clone()
     };
-    let health = answering.db.with_statement_timeout(routes::HEALTH_DEADLINE);
+    let health = answering.db.with_statement_timeout(HEALTH_DEADLINE);
     let gate = Gate::open(&answering, &settings.listen, &settings.transfer)
         .await
         .map_err(ServeError::Keys)?;
@@ -141,7 +145,7 @@ pub async fn serve(
         api,
         settings: settings.http,
         transfer: settings.transfer,
-        health,
+        health: Health::new(health),
         gate,
         is_stopping: watch::Sender::new(false),
     });
@@ -153,6 +157,8 @@ pub async fn serve(
             answer_connections(shared.clone(), address)
         })?
         .run();
+    let backups = settings.backups;
+    let backups = backups.map(|plan| tokio::spawn(loops::backup::run(app.clone(), plan)));
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
         tokio::spawn(door::keys::run(answering, keys)),
@@ -168,7 +174,7 @@ pub async fn serve(
     // The loops end here; a refresh that is running and an import that is being undone come to their end before the
     // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
-    for running in loops {
+    for running in loops.into_iter().chain(backups) {
         running.abort();
     }
     Ok(result?)
@@ -184,6 +190,7 @@ fn answer_connections(
     let base_path = state.settings.base_path.clone();
     let routes = web::scope(&base_path)
         .configure(routes::configure)
+        .configure(http::health::configure)
         .configure(http::export::configure)
         .configure(http::upload::configure)
         .configure(http::session::configure)

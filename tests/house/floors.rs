@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 15] = [
     &["scan"],
     &["refresh"],
     &["follow"],
-    &["import", "export", "bulk"],
+    &["import", "export", "bulk", "backup"],
     &["live"],
     &["app"],
     &["graphql"],
@@ -28,7 +28,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
         "diesel",
         &[
             "db", "audience", "past", "scan", "refresh", "follow", "import", "export", "bulk",
-            "graphql", "cli",
+            "backup", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

@@ -36,6 +36,7 @@ mod moments;
 mod nested;
 mod nouns;
 mod numbers;
+mod operating;
 mod past;
 mod reasons;
 mod refreshing;

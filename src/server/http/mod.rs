@@ -4,6 +4,7 @@ pub(in crate::server) mod answer;
 pub(in crate::server) mod console;
 pub(in crate::server) mod export;
 pub mod graphiql;
+pub(in crate::server) mod health;
 pub(in crate::server) mod media_type;
 pub(in crate::server) mod respond;
 pub(in crate::server) mod routes;

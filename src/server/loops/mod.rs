@@ -1,5 +1,6 @@
-//! The loops that run beside requests: scheduler, importer, bulk actions, follower, hub, memory.
+//! The loops that run beside requests: scheduler, importer, bulk actions, backups, follower, hub, memory.
 
+pub(in crate::server) mod backup;
 pub(in crate::server) mod bulk;
 pub(in crate::server) mod follower;
 pub(in crate::server) mod hub;

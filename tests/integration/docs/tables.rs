@@ -10,7 +10,7 @@ use apollo_compiler::schema::ExtendedType;
 use clap::{Arg, Args, Command};
 use rollcall::audience::setting::{SettingKey, Settings};
 use rollcall::config::{
-    AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
     ScheduleSettings, TransferSettings,
 };
 use rollcall::graphql::ErrorCode;
@@ -45,6 +45,7 @@ fn flags() -> Vec<Arg> {
     command = ScheduleSettings::augment_args(command);
     command = ImportFlags::augment_args(command);
     command = FederationSettings::augment_args(command);
+    command = BackupFlags::augment_args(command);
     command.get_arguments().cloned().collect()
 }
 
