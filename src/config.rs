@@ -172,6 +172,10 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
     pub rate_limit: Option<NonZeroU32>,
 
+    /// The address and port of `/metrics` for Prometheus, such as `127.0.0.1:9655`; not served if absent. No API key is needed there.
+    #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// How many WebSockets and event streams may be open at the same time.
     #[arg(
         long,

@@ -46,7 +46,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`app`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`metrics`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -134,3 +134,4 @@ pub mod app;
 pub mod clock;
 pub mod error;
 pub mod live;
+pub mod metrics;

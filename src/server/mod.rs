@@ -4,6 +4,7 @@
 mod door;
 pub(crate) mod http;
 mod loops;
+mod metrics;
 mod socket;
 
 pub use http::routes::HttpSettings;
@@ -158,6 +159,18 @@ pub async fn serve(
         })?
         .run();
     let backups = settings.backups;
+    let shared = state.api.app().db.clone();
+    let metrics = match settings.listen.metrics_listen {
+        Some(address) => {
+            let (server, address) = metrics::listen(&app, &shared, address, backups.as_ref())?;
+            tracing::info!(%address, "metrics are served");
+            Some(tokio::spawn(async move {
+                // It ends with this server.
+                let _ = server.await;
+            }))
+        }
+        None => None,
+    };
     let backups = backups.map(|plan| tokio::spawn(loops::backup::run(app.clone(), plan)));
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
@@ -174,7 +187,7 @@ pub async fn serve(
     // The loops end here; a refresh that is running and an import that is being undone come to their end before the
     // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
-    for running in loops.into_iter().chain(backups) {
+    for running in loops.into_iter().chain(backups).chain(metrics) {
         running.abort();
     }
     Ok(result?)
@@ -234,8 +247,11 @@ fn answer_connections(
 /// How many connections keys and health have for themselves.
 const OWN_CONNECTIONS: u32 = 2;
 
+/// How many connections metrics have for themselves.
+const METRICS_CONNECTIONS: u32 = 1;
+
 /// How many connections the loops of a server need, besides a refresh: the scheduler, the follower, the hub, imports with
-/// their undoing, and exports.
+/// their undoing, and exports, and a backup.
 const LOOP_CONNECTIONS: u32 = 14;
 
 /// Makes sure that the connections suffice for everything at the same time, so that nothing fails only under load.
@@ -246,7 +262,7 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
     // A scan has one connection for each worker and one for its snapshot; a refresh has two more, to write with.
     let scan = count(app.refresh.workers).saturating_add(1);
     let scans = count(app.scans.limits().at_once).saturating_mul(scan);
-    let own = OWN_CONNECTIONS * 2 + LOOP_CONNECTIONS + scan + 2;
+    let own = OWN_CONNECTIONS * 2 + METRICS_CONNECTIONS + LOOP_CONNECTIONS + scan + 2;
     let needed = app
         .db
         .connections()

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The floors, lowest first. A file may use its own room and the floors below.
 const FLOORS: [&[&str]; 15] = [
     &["text"],
-    &["rule", "error", "clock"],
+    &["rule", "error", "clock", "metrics"],
     &["evaluate"],
     &["db"],
     &["audience"],

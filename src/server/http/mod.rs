@@ -6,6 +6,7 @@ pub(in crate::server) mod export;
 pub mod graphiql;
 pub(in crate::server) mod health;
 pub(in crate::server) mod media_type;
+mod noted;
 pub(in crate::server) mod respond;
 pub(in crate::server) mod routes;
 pub(in crate::server) mod session;

@@ -2,6 +2,7 @@
 
 use super::answer;
 use super::health::Health;
+use super::noted::NotedRequest;
 use crate::config::{StatusCodes, TransferSettings};
 use crate::graphql::{Api, ErrorCode};
 use crate::rule::bounded;
@@ -101,11 +102,13 @@ pub async fn name_request<B: MessageBody + 'static>(
     let id = choose_request_id(request.headers());
     let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let noted = NotedRequest::begin(&request);
     let span = tracing::info_span!("request", id = %id);
     let answered = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind();
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;
+            noted.end(&response);
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, name);
             protect(headers);

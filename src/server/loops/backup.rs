@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::backup::{BackupError, BackupPlan, BackupSource, Due, next_backup, run_due};
+use crate::metrics::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ async fn step(app: &App, plan: &BackupPlan) -> Duration {
     });
     match done.await {
         Ok(Ok((made, next))) => {
-            if let Due::Made(path, _) = made {
+            if let Due::Made(path, made_at) = made {
+                metrics().note_backup(made_at);
                 tracing::info!(path = %path.display(), "made a backup");
             }
             (next - app.now()).to_std().unwrap_or_default().min(LONGEST)

@@ -3,6 +3,7 @@
 mod backups;
 mod broken_backups;
 mod health;
+mod metrics;
 mod replacing;
 mod scheduled_backups;
 
