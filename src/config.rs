@@ -18,10 +18,12 @@ use std::time::Duration;
 use twox_hash::XxHash64;
 
 mod backup;
+mod general;
 mod transfer;
 
 pub use crate::audience::setting::{parse_time, parse_zone};
 pub use backup::BackupFlags;
+pub use general::{GeneralFlags, LogFormat};
 pub use transfer::TransferSettings;
 
 /// Where the data is.

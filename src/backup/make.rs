@@ -70,6 +70,19 @@ pub fn make_backup(
     Ok(manifest)
 }
 
+/// Finds PostgreSQL's client programs for a database. Fetched ones are in the data directory.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn find_programs(db: &Db, data_dir: &Path) -> Result<ClientPrograms, BackupError> {
+    let place = db.run_here(Place::find)?;
+    Ok(ClientPrograms::find(
+        &BinarySearch::System,
+        data_dir,
+        place.major,
+    )?)
+}
+
 /// Writes dump and manifest to a file.
 fn fill(
     source: &BackupSource,

@@ -20,7 +20,7 @@ pub use archive::Archive;
 pub use error::BackupError;
 pub use finish::{Finished, finish_restore};
 pub use keep::{Keep, newest_backup};
-pub use make::{BackupSource, make_backup};
+pub use make::{BackupSource, find_programs, make_backup};
 pub use manifest::Manifest;
 pub use restore::restore;
 pub use schedule::{BackupPlan, Due, next_backup, run_due};

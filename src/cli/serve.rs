@@ -17,6 +17,7 @@ use crate::server::{HttpSettings, ServerSettings};
 use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
+use sd_notify::NotifyState;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, warn};
@@ -102,6 +103,13 @@ fn raise_open_files() {
     }
 }
 
+/// Tells systemd, where it asked for that (`Type=notify`), how far the server is.
+fn tell_service_manager(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!("the service manager was not told: {error}");
+    }
+}
+
 /// Serves an open database by a clock, and closes it in the end.
 pub fn serve(
     opened: Opened,
@@ -141,7 +149,9 @@ pub fn serve(
             );
         }
         println!("Ctrl-C stops the server.");
+        tell_service_manager(NotifyState::Ready);
     }));
+    tell_service_manager(NotifyState::Stopping);
     let closed = watched.close();
     served?;
     if let Some(error) = failure

@@ -1,4 +1,4 @@
-//! Notes how long requests take, for the metrics.
+//! Notes how long requests take, for the metrics and for the log.
 
 use super::routes::State;
 use crate::metrics::metrics;
@@ -9,6 +9,9 @@ use std::time::Instant;
 
 /// The route of requests for what is not there, and for files of the pages.
 const OTHER: &str = "other";
+
+/// The target under which requests are logged, for `ROLLCALL_LOG`.
+const LOG: &str = "rollcall::requests";
 
 /// A request that is under way.
 pub struct NotedRequest {
@@ -46,11 +49,15 @@ impl NotedRequest {
             .as_deref()
             .and_then(|pattern| pattern.strip_prefix(&self.base_path))
             .filter(|route| !route.is_empty() && response.status() != 404);
-        metrics().note_request(
-            self.method,
-            route.unwrap_or(OTHER),
-            response.status().as_u16(),
-            self.began.elapsed(),
-        );
+        let (method, route) = (self.method, route.unwrap_or(OTHER));
+        let (status, took) = (response.status(), self.began.elapsed());
+        metrics().note_request(method, route, status.as_u16(), took);
+        let (status, milliseconds) = (status.as_u16(), took.as_secs_f64() * 1_000.0);
+        // The macro wants a level that is known when it is compiled.
+        if status >= 500 {
+            tracing::warn!(target: LOG, method, route, status, milliseconds, "a request failed");
+        } else {
+            tracing::debug!(target: LOG, method, route, status, milliseconds, "answered a request");
+        }
     }
 }

@@ -103,12 +103,12 @@ pub async fn name_request<B: MessageBody + 'static>(
     let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let noted = NotedRequest::begin(&request);
-    let span = tracing::info_span!("request", id = %id);
-    let answered = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind();
+    let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
+    let answered = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;
-            noted.end(&response);
+            span.in_scope(|| noted.end(&response));
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, name);
             protect(headers);

@@ -2,10 +2,15 @@
 
 mod backups;
 mod broken_backups;
+mod config_file;
+mod database;
 mod health;
+mod log;
+mod manual;
 mod metrics;
 mod replacing;
 mod scheduled_backups;
+mod service;
 
 use crate::support::{Finished, TestDatabase, rollcall, run};
 use std::path::{Path, PathBuf};
