@@ -2,6 +2,7 @@
 
 use super::archive::{write_dump, write_manifest};
 use super::error::BackupError;
+use super::finish::MARK;
 use super::manifest::{DumpPart, FORMAT, Manifest};
 use super::program::Program;
 use super::tables::{MIGRATIONS, Place, count_rows, list_migrations, list_tables};
@@ -100,6 +101,12 @@ fn fill(
             "the schema \"{}\" of this database has no tables of Rollcall, so there is nothing to back up",
             place.schema
         )));
+    }
+    if tables.iter().any(|table| table == MARK) {
+        return Err(BackupError::Refused(
+            "expected a database whose restoring has ended, found one where it was interrupted; run rollcall migrate, which finishes it"
+                .to_owned(),
+        ));
     }
     let migrations = list_migrations(&mut snapshot, &place)?;
     let rows = count_rows(&mut snapshot, &place, &tables)?;

@@ -21,6 +21,20 @@ use std::time::Duration;
 /// How many lines of statements the settings are in that `pg_restore` begins with.
 const PREAMBLE: usize = 60;
 
+/// What is kept of a replaced database, and the tables that it is in.
+const LISTS: [(&str, &str); 3] = [
+    ("deletions", "subscriber_deletions"),
+    ("suppressions", "suppressions"),
+    ("keys", "api_keys"),
+];
+
+/// The columns of these lists.
+const COLUMNS: [&str; 3] = [
+    "subscriber_id bigint, created_at timestamptz",
+    "address_hash bytea, status text, since timestamptz",
+    "sha256 bytea, revoked_at timestamptz",
+];
+
 /// How often, and with which pauses, it is looked whether others use a database that is to be replaced.
 const LOOKS: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -181,6 +195,14 @@ impl Script<'_> {
         keep("suppression_key", "inner_key", "suppression_key");
         keep("keys", "sha256, revoked_at", "api_keys");
         keep("history", "token", "history");
+        // What an interrupted restore had still to do.
+        for (name, from) in LISTS {
+            let left = format!("{MARK}_{name}");
+            if self.has(&left) && self.has(from) {
+                let left = table(&left);
+                script += &format!("INSERT INTO kept_{name} SELECT * FROM {left};\n");
+            }
+        }
         script + &drop_everything(&self.place.schema)
     }
 
@@ -200,20 +222,7 @@ impl Script<'_> {
             one("token", "history"),
             one("inner_key", "suppression_key"),
         );
-        let lists = [
-            (
-                "deletions",
-                "subscriber_deletions",
-                "subscriber_id bigint, created_at timestamptz",
-            ),
-            (
-                "suppressions",
-                "suppressions",
-                "address_hash bytea, status text, since timestamptz",
-            ),
-            ("keys", "api_keys", "sha256 bytea, revoked_at timestamptz"),
-        ];
-        for (name, from, columns) in lists {
+        for ((name, from), columns) in LISTS.into_iter().zip(COLUMNS) {
             let list = table(&format!("_{name}"));
             script += &format!("CREATE TABLE {list} ({columns});\n");
             if self.has(from) {

@@ -70,7 +70,7 @@ async fn scrape(state: web::Data<State>) -> HttpResponse {
     let look = async {
         let turn = Arc::clone(&state.turn).lock_owned().await;
         let read = state.db.run(move |connection| {
-            let _ = &turn;
+            let _held = &turn;
             read_figures(connection)
         });
         read.await

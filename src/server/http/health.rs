@@ -58,7 +58,7 @@ impl Health {
             // Held until the look has ended, which may be after this request was answered.
             let turn = Arc::clone(&self.turn).lock_owned().await;
             let looked = self.db.run(move |connection| {
-                let _ = &turn;
+                let _held = &turn;
                 let newer = list_newer_migrations(connection)?;
                 Ok((list_pending_migrations(connection)?, newer))
             });

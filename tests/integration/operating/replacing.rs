@@ -4,6 +4,7 @@ use super::{back_up, on, text};
 use crate::keys::{create_key, revoke};
 use crate::support::{Finished, TestApp, TestDatabase};
 use diesel::connection::SimpleConnection;
+use rollcall::backup::Archive;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -24,12 +25,18 @@ fn newest_cursor(app: &TestApp) -> Value {
 /// Restores a backup over a database, to which nobody else is connected.
 #[track_caller]
 fn replace(database: &TestDatabase, path: &Path) -> Finished {
+    leave(database);
+    on(database, &["restore", "--replace", text(path)])
+}
+
+/// Ends all connections of the test.
+#[track_caller]
+fn leave(database: &TestDatabase) {
     database.ask(
         "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
     database.forget_questions();
-    on(database, &["restore", "--replace", text(path)])
 }
 
 #[test]
@@ -97,6 +104,33 @@ fn deletions_and_revocations_since_the_backup_happen_again() {
     assert_eq!(state["segment"]["state"], json!("PENDING"));
     app.refresh();
     assert_eq!(app.members("all"), ["ona@example.com"]);
+}
+
+#[test]
+fn an_interrupted_restore_can_be_repeated_and_forgets_no_deletion() {
+    let app = TestApp::at(NOW);
+    let ona = app.subscriber("ona@example.com", json!({}));
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = back_up(&app.database, dir.path());
+    delete(&app, &ona);
+    let database = &app.database;
+    leave(database);
+    let archive = Archive::open(&path).expect("a backup");
+    let mut connection = database.connect();
+    rollcall::backup::restore(&archive, &mut connection, &database.url, dir.path(), true)
+        .expect("a restored database");
+    drop(connection);
+    let refused = on(database, &["backup", "-o", text(&dir.path().join("other"))]).to_string();
+    assert!(
+        refused.contains("found one where it was interrupted; run rollcall migrate"),
+        "{refused}"
+    );
+    let done = replace(database, &path);
+    assert!(
+        done.stdout.contains("deleted 1 subscribers again"),
+        "{done}"
+    );
+    assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "0");
 }
 
 #[test]
