@@ -12,6 +12,9 @@ const PREFIX: &str = "rollcall-";
 const SUFFIX: &str = ".backup";
 const MOMENT: &str = "%Y%m%dT%H%M%SZ";
 
+/// Tells a day, a week or a month of a moment from all others.
+type PeriodOf = fn(DateTime<Utc>) -> (i32, u32);
+
 /// The most backups of one kind that can be asked for.
 const MOST: u32 = 1_000;
 
@@ -73,7 +76,7 @@ impl Keep {
         newest_first.sort_unstable_by(|one, other| other.cmp(one));
         let mut kept: BTreeSet<DateTime<Utc>> = newest_first.iter().take(1).copied().collect();
         kept.extend(newest_first.iter().filter(|moment| **moment > now));
-        let periods: [(u32, fn(DateTime<Utc>) -> (i32, u32)); 3] = [
+        let periods: [(u32, PeriodOf); 3] = [
             (self.days, |moment| (moment.year(), moment.ordinal())),
             (self.weeks, |moment| {
                 (moment.iso_week().year(), moment.iso_week().week())
