@@ -218,6 +218,12 @@ pub struct AnswerSettings {
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_answer: u16,
 
+    /// How much memory large answers may take together, in MiB, while they are made and until they are read. Beyond it
+    /// answers of more than 1 MiB are refused with UNAVAILABLE.
+    #[arg(long, env = "ROLLCALL_ANSWER_MEMORY", default_value_t = 128, value_name = "MIB",
+        value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    answer_memory: u32,
+
     /// How many seconds a request may take. Then it and its statements are stopped with TIMEOUT.
     #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -287,6 +293,7 @@ impl AnswerSettings {
             limits: Limits {
                 cost: self.max_cost,
                 answer: usize::from(self.max_answer) << 20,
+                answers: (self.answer_memory as usize) << 20,
                 ..Limits::default()
             },
             is_closed: self.no_introspection,

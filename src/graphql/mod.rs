@@ -6,7 +6,8 @@
 mod engine;
 mod types;
 
-pub use engine::api::{Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
+pub use engine::answer_memory::Holding;
+pub use engine::api::{Answer, Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
 pub use types::import::{parse_import_id, upload_url};

@@ -2,8 +2,10 @@
 //!
 //! What an operation costs bounds how many values an answer has, but not how large they are: a text or a JSON document
 //! is as large as the data makes it. [`Text`] and [`Document`] are the output types of such fields. They count their
-//! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory.
+//! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory, and one
+//! for which other answers leave no room ([`answer_memory`](super::answer_memory)).
 
+use super::answer_memory::{AnswerMemory, Holding, SMALL};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{
@@ -12,7 +14,7 @@ use async_graphql::{
 use serde_json::Value as Json;
 use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
@@ -30,16 +32,22 @@ pub struct AnswerBudget(Arc<Budget>);
 struct Budget {
     limit: usize,
     used: AtomicUsize,
+    /// Its part of the memory of all answers.
+    holding: Holding,
+    /// Whether that had no room.
+    is_crowded_out: AtomicBool,
     exceeded: Notify,
     loads: Semaphore,
 }
 
 impl AnswerBudget {
-    /// A budget of which nothing is used.
-    pub fn new(limit: usize) -> AnswerBudget {
+    /// A budget of which nothing is used, for one of the answers that share a memory.
+    pub fn new(limit: usize, memory: &Arc<AnswerMemory>) -> AnswerBudget {
         AnswerBudget(Arc::new(Budget {
             limit,
             used: AtomicUsize::new(0),
+            holding: Holding::new(memory),
+            is_crowded_out: AtomicBool::new(false),
             exceeded: Notify::new(),
             loads: Semaphore::new(LOADS),
         }))
@@ -48,11 +56,28 @@ impl AnswerBudget {
     /// Counts bytes. Returns whether the answer may have them.
     fn charge(&self, bytes: usize) -> bool {
         let before = self.0.used.fetch_add(bytes, Ordering::Relaxed);
-        let is_within = before.saturating_add(bytes) <= self.0.limit;
+        let after = before.saturating_add(bytes);
+        let is_within = after <= self.0.limit;
         if !is_within && before <= self.0.limit {
             self.0.exceeded.notify_one();
         }
-        is_within
+        let counted = after.saturating_sub(SMALL) - before.saturating_sub(SMALL);
+        is_within && (counted == 0 || self.hold(counted))
+    }
+
+    /// Holds more of the memory of all answers. Returns whether there is room for it.
+    fn hold(&self, bytes: usize) -> bool {
+        if self.is_crowded_out() {
+            return false;
+        }
+        let has_room = self.0.holding.grow(bytes);
+        if !has_room {
+            self.0.is_crowded_out.store(true, Ordering::Relaxed);
+            // At once, so that of many answers that grow together some are made.
+            drop(self.0.holding.take());
+            self.0.exceeded.notify_one();
+        }
+        has_room
     }
 
     /// Returns how many bytes the answer may take.
@@ -60,19 +85,31 @@ impl AnswerBudget {
         self.0.limit
     }
 
+    /// Returns how many bytes large answers may take together.
+    pub fn limit_together(&self) -> usize {
+        self.0.holding.memory().limit()
+    }
+
     /// Returns whether more was counted than the answer may have.
     pub fn is_exceeded(&self) -> bool {
         self.0.used.load(Ordering::Relaxed) > self.0.limit
     }
 
-    /// Waits until more is counted than the answer may have.
+    /// Returns whether other answers left no room for this one.
+    pub fn is_crowded_out(&self) -> bool {
+        self.0.is_crowded_out.load(Ordering::Relaxed)
+    }
+
+    /// Waits until more is counted than the answer may have, or than others leave room for.
     pub async fn exceeded(&self) {
         self.0.exceeded.notified().await;
     }
 
-    /// Begins the next answer of a subscription.
-    pub fn reset(&self) {
+    /// Ends an answer: returns what it holds, and begins the next one of a subscription.
+    pub fn finish(&self) -> Holding {
         self.0.used.store(0, Ordering::Relaxed);
+        self.0.is_crowded_out.store(false, Ordering::Relaxed);
+        self.0.holding.take()
     }
 }
 
@@ -283,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_budget_is_exceeded_once_and_for_all() {
-        let budget = AnswerBudget::new(100);
+        let budget = AnswerBudget::new(100, &AnswerMemory::new(0));
         assert!(budget.charge(60));
         assert!(budget.charge(40));
         assert!(!budget.is_exceeded());
@@ -291,8 +328,24 @@ mod tests {
         assert!(!budget.charge(0), "later charges fail too");
         assert!(budget.is_exceeded());
         budget.exceeded().await;
-        budget.reset();
-        assert!(budget.charge(100));
+        budget.finish();
+        assert!(budget.charge(100), "small answers are always made");
+    }
+
+    #[tokio::test]
+    async fn large_answers_need_room_beside_each_other() {
+        let memory = AnswerMemory::new(SMALL);
+        let [first, second] = [(); 2].map(|()| AnswerBudget::new(4 * SMALL, &memory));
+        assert!(first.charge(2 * SMALL));
+        assert!(second.charge(SMALL));
+        assert!(!second.charge(1));
+        assert!(second.is_crowded_out() && !second.is_exceeded());
+        second.exceeded().await;
+        let read_later = first.finish();
+        drop(second.finish());
+        assert!(!second.charge(SMALL + 1), "the first is not read yet");
+        drop((read_later, second.finish()));
+        assert!(second.charge(2 * SMALL));
     }
 
     #[test]

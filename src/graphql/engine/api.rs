@@ -1,6 +1,7 @@
 //! The API as the server uses it: from the parameters of a request to its answer.
 
 use super::answer_budget::AnswerBudget;
+use super::answer_memory::{AnswerMemory, Holding};
 use super::code::{ErrorCode, code_of, with_code};
 use super::document::{AllowedDocuments, Documents, Limits, ReadyOperation, Refusal, list_first};
 use super::error_paths::restore_path;
@@ -49,6 +50,7 @@ pub struct Api {
     schema: RollcallSchema,
     documents: Documents,
     max_answer: usize,
+    answer_memory: Arc<AnswerMemory>,
 }
 
 /// Which kinds of operations may come by a way.
@@ -81,10 +83,18 @@ pub struct Prepared {
     pub cost: u64,
 }
 
+/// An answer, with its part of the memory of all answers: to be kept until the answer was handed to the client.
+pub struct Answer {
+    /// What is answered.
+    pub response: Response,
+    /// What it takes.
+    pub holding: Holding,
+}
+
 /// What comes out of an operation that may be answered more than once.
 pub enum Reply {
     /// An answer.
-    Next(Response),
+    Next(Answer),
     /// The only answer: nothing was executed.
     Refused(Refusal),
 }
@@ -105,6 +115,7 @@ impl Api {
                 settings.allowed,
             ),
             max_answer: settings.limits.answer,
+            answer_memory: AnswerMemory::new(settings.limits.answers),
             app,
         }
     }
@@ -152,7 +163,7 @@ impl Api {
         let mut request = Request::new("").variables(variables);
         request.set_parsed_query(ready.translated);
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-        let budget = AnswerBudget::new(self.max_answer);
+        let budget = AnswerBudget::new(self.max_answer, &self.answer_memory);
         let idle = Idle::default();
         let loader = request_loader(self.app.clone(), &asking.access, idle.clone());
         Ok(Prepared {
@@ -176,7 +187,7 @@ impl Api {
     /// loaded.
     ///
     /// Must be called within a `LocalSet`, as the workers of actix are.
-    pub async fn answer(&self, prepared: Prepared) -> Response {
+    pub async fn answer(&self, prepared: Prepared) -> Answer {
         execute(&self.schema, prepared.request, &prepared.finish).await
     }
 
@@ -195,18 +206,17 @@ impl Api {
             watch.poll(context, |context| answers.poll_next_unpin(context))
         });
         let answers = answers.map(move |response| {
-            let response = finish.finish(response);
+            let is_broken_off = finish.is_broken_off();
+            let Answer { response, holding } = finish.finish(response);
             let is_first = std::mem::take(&mut is_first);
             let has_failed = response.data == Value::Null && !response.errors.is_empty();
-            let is_too_large = finish.budget.is_exceeded();
-            finish.budget.reset();
-            if is_first && has_failed && !is_too_large {
+            if is_first && has_failed && !is_broken_off {
                 Reply::Refused(Refusal {
                     code: ErrorCode::BadUserInput,
                     errors: response.errors,
                 })
             } else {
-                Reply::Next(response)
+                Reply::Next(Answer { response, holding })
             }
         });
         answers.boxed()
@@ -217,7 +227,7 @@ impl Api {
         let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
         let answer = async move {
             match timeout(limit, execute(&schema, request, &finish)).await {
-                Ok(response) => Reply::Next(response),
+                Ok(answer) => Reply::Next(answer),
                 Err(_) => Reply::Refused(refuse_late(limit)),
             }
         };
@@ -225,9 +235,9 @@ impl Api {
     }
 }
 
-/// Executes a query or a mutation. A query is broken off as soon as its answer is too large; a mutation is not, so that
-/// it does not stop between two changes.
-async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Response {
+/// Executes a query or a mutation. A query is broken off as soon as its answer takes more than it may; a mutation is not,
+/// so that it does not stop between two changes.
+async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Answer {
     let executed = finish.idle.clone().watch(schema.execute(request));
     let mut noted = NotedOperation::begin(finish.kind);
     let response = if finish.kind == OperationType::Mutation {
@@ -238,7 +248,11 @@ async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> 
             () = finish.budget.exceeded() => finish.finish(Response::new(Value::Null)),
         }
     };
-    noted.outcome = if response.is_ok() { "ok" } else { "errors" };
+    noted.outcome = if response.response.is_ok() {
+        "ok"
+    } else {
+        "errors"
+    };
     response
 }
 
@@ -303,30 +317,61 @@ struct Finish {
 
 impl Finish {
     /// Gives codes to the errors of an answer; tells the follower of instant segments of a change.
-    fn finish(&self, mut response: Response) -> Response {
+    fn finish(&self, response: Response) -> Answer {
         if self.kind == OperationType::Mutation {
             self.changed.notify_one();
         }
-        if self.budget.is_exceeded() {
-            return self.tell_cost(Response::from_errors(vec![self.too_large()]));
+        let response = if self.budget.is_exceeded() {
+            Response::from_errors(vec![self.too_large()])
+        } else if self.budget.is_crowded_out() {
+            Response::from_errors(vec![self.crowded_out()])
+        } else {
+            self.complete_all(response)
+        };
+        Answer {
+            response: self.tell_cost(response),
+            holding: self.budget.finish(),
         }
+    }
+
+    /// Whether the answer takes more than it may.
+    fn is_broken_off(&self) -> bool {
+        self.budget.is_exceeded() || self.budget.is_crowded_out()
+    }
+
+    fn complete_all(&self, mut response: Response) -> Response {
         let errors = std::mem::take(&mut response.errors);
         let told = list_first(MAX_ERRORS, errors, |error| error).into_iter();
         response.errors = told.map(|error| self.complete(error)).collect();
-        self.tell_cost(response)
+        response
     }
 
     /// Returns the only error of an answer that is too large.
     fn too_large(&self) -> ServerError {
-        let changed = match self.kind {
-            OperationType::Mutation => "; the changes were made",
-            _ => "",
-        };
+        let changed = self.changes_were_made();
         let message = format!(
             "expected an answer of at most {} MiB (--max-answer), found more{changed}; ask for fewer items or fields at once",
             self.budget.limit() >> 20
         );
         with_code(ServerError::new(message, None), ErrorCode::TooLarge)
+    }
+
+    /// Returns the only error of an answer for which others leave no room.
+    fn crowded_out(&self) -> ServerError {
+        let changed = self.changes_were_made();
+        let message = format!(
+            "expected room for a large answer, found others that take {} MiB together (--answer-memory){changed}; \
+             try again in a moment, or ask for less at once",
+            self.budget.limit_together() >> 20
+        );
+        with_code(ServerError::new(message, None), ErrorCode::Unavailable)
+    }
+
+    fn changes_were_made(&self) -> &'static str {
+        match self.kind {
+            OperationType::Mutation => "; the changes were made",
+            _ => "",
+        }
     }
 
     /// Adds to an answer what the operation costs, where the request wants to know.

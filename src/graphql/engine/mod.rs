@@ -2,6 +2,7 @@
 //! errors.
 
 pub(in crate::graphql) mod answer_budget;
+pub(in crate::graphql) mod answer_memory;
 pub(in crate::graphql) mod api;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;

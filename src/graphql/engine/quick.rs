@@ -2,7 +2,7 @@
 //!
 //! async-graphql makes a future for every field of every object, gathers them and drives all of them as one. Most fields
 //! have their value at hand: here each is polled once when it is made, and only those that wait for something are kept and
-//! driven together. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is done here.
+//! driven together. A future that is ready leaves its memory to the next one. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is done here.
 
 use super::error_paths::remember_path;
 use async_graphql::futures_util::future::try_join_all;
@@ -14,17 +14,19 @@ use async_graphql::{
 };
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::task::Poll;
+use tokio::task::coop::consume_budget;
+use tokio_util::sync::ReusableBoxFuture;
+
+/// How many items of a list are made before others may have their turn: tokio decides, which lets each task do a hundred
+/// such steps in a row. Without it, a long answer would hold up everything else on its thread.
+const TURN: usize = 4;
 
 /// An object, as in the schema without this.
 pub struct Quick<T>(pub T);
 
 /// A list, as a [`Vec`] is in the schema.
 pub struct Items<T>(pub Vec<T>);
-
-/// A value that is resolved.
-type Resolving<'r> = Pin<Box<dyn Future<Output = ServerResult<Value>> + Send + 'r>>;
 
 impl<T: ContainerType> OutputType for Quick<T> {
     fn type_name() -> Cow<'static, str> {
@@ -128,15 +130,15 @@ fn ask<'r, T: ContainerType>(
     context: &'r ContextSelectionSet<'r>,
     object: &'r T,
     field: &'r Positioned<Field>,
-) -> Resolving<'r> {
-    Box::pin(async move {
+) -> impl Future<Output = ServerResult<Value>> + Send + 'r {
+    async move {
         if field.node.name.node == "__typename" {
             return Ok(Value::String(T::type_name().into_owned()));
         }
         let context = context.with_field(field);
         let value = object.resolve_field(&context).await;
         Ok(value.map_err(remember_path)?.unwrap_or_default())
-    })
+    }
 }
 
 fn ask_item<'r, T: OutputType>(
@@ -144,30 +146,58 @@ fn ask_item<'r, T: OutputType>(
     field: &'r Positioned<Field>,
     place: usize,
     item: &'r T,
-) -> Resolving<'r> {
-    Box::pin(async move {
+) -> impl Future<Output = ServerResult<Value>> + Send + 'r {
+    async move {
+        if place % TURN == TURN - 1 {
+            consume_budget().await;
+        }
         let context = context.with_index(place);
         let value = item.resolve(&context, field).await;
         value.map_err(|error| remember_path(context.set_error_path(error)))
-    })
+    }
+}
+
+/// A value that is resolved.
+type Resolving<'r> = ReusableBoxFuture<'r, ServerResult<Value>>;
+
+/// Puts the next future into memory that is free, or else into new one.
+fn begin_next<'r, F>(
+    asked: &mut impl Iterator<Item = F>,
+    free: &mut Option<Resolving<'r>>,
+) -> Option<Resolving<'r>>
+where
+    F: Future<Output = ServerResult<Value>> + Send + 'r,
+{
+    let next = asked.next()?;
+    let Some(mut used) = free.take() else {
+        return Some(ReusableBoxFuture::new(next));
+    };
+    used.set(next);
+    Some(used)
 }
 
 /// Polls each once, and drives together what is not ready then.
-async fn ask_all<'r>(
-    asked: impl ExactSizeIterator<Item = Resolving<'r>>,
-) -> ServerResult<Vec<Value>> {
+async fn ask_all<'r, F>(mut asked: impl ExactSizeIterator<Item = F>) -> ServerResult<Vec<Value>>
+where
+    F: Future<Output = ServerResult<Value>> + Send + 'r,
+{
     let mut values = Vec::with_capacity(asked.len());
     let mut waiting = Vec::new();
-    for mut value in asked {
-        match poll_fn(|context| Poll::Ready(value.as_mut().poll(context))).await {
-            Poll::Ready(ready) => values.push(ready?),
+    let mut free = None;
+    while let Some(mut value) = begin_next(&mut asked, &mut free) {
+        match poll_fn(|context| Poll::Ready(value.poll(context))).await {
+            Poll::Ready(ready) => {
+                values.push(ready?);
+                free = Some(value);
+            }
             Poll::Pending => {
                 waiting.push((values.len(), value));
                 values.push(Value::Null);
             }
         }
     }
-    let (places, waiting): (Vec<usize>, Vec<Resolving<'r>>) = waiting.into_iter().unzip();
+    drop(free);
+    let (places, waiting): (Vec<usize>, Vec<_>) = waiting.into_iter().unzip();
     for (place, value) in places.into_iter().zip(try_join_all(waiting).await?) {
         values[place] = value;
     }

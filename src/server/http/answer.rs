@@ -122,7 +122,7 @@ async fn execute(state: &State, prepared: Prepared, media_type: MediaType) -> Ht
     let codes = state.settings.status_codes;
     let limit = state.settings.request_timeout;
     match timeout(limit, state.api.answer(prepared)).await {
-        Ok(response) => respond(&response, media_type, codes),
+        Ok(answer) => respond(answer, media_type, codes),
         Err(_) => refuse(&refuse_late(limit), media_type, codes),
     }
 }

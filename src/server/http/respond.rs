@@ -6,13 +6,13 @@
 
 use super::media_type::MediaType;
 use crate::config::StatusCodes;
-use crate::graphql::{ErrorCode, Refusal, code_of};
+use crate::graphql::{Answer, ErrorCode, Holding, Refusal, code_of};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Bytes;
-use async_graphql::{Response, Value};
+use async_graphql::Value;
 use serde_json::json;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,7 +22,8 @@ use std::task::{Context, Poll};
 const RETRY_AFTER: &str = "1";
 
 /// Answers with what was executed.
-pub fn respond(response: &Response, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
+pub fn respond(answer: Answer, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
+    let Answer { response, holding } = answer;
     let is_away = |error| code_of(error) == Some(ErrorCode::Unavailable.as_str());
     if response.errors.iter().any(is_away) && is_empty(&response.data) {
         // Nothing could be answered: that is no answer, and whoever stands in between must not keep it.
@@ -38,8 +39,11 @@ pub fn respond(response: &Response, media_type: MediaType, codes: StatusCodes) -
     };
     let mut builder = HttpResponse::build(status);
     builder.content_type(media_type.content_type());
-    match serde_json::to_vec(response) {
-        Ok(json) => builder.body(InPieces(Bytes::from(json))),
+    match serde_json::to_vec(&response) {
+        Ok(json) => builder.body(InPieces {
+            rest: Bytes::from(json),
+            _holding: holding,
+        }),
         // Every answer can be written; this is how actix-web would say that one cannot.
         Err(error) => {
             HttpResponse::from_error(actix_web::error::JsonPayloadError::Serialize(error))
@@ -48,13 +52,17 @@ pub fn respond(response: &Response, media_type: MediaType, codes: StatusCodes) -
 }
 
 /// A body that is handed on in pieces: given a whole one, the connection copies all of it before it writes.
-struct InPieces(Bytes);
+struct InPieces {
+    rest: Bytes,
+    /// Held until the last piece is handed on, or the connection is gone.
+    _holding: Holding,
+}
 
 impl MessageBody for InPieces {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.0.len() as u64)
+        BodySize::Sized(self.rest.len() as u64)
     }
 
     fn poll_next(
@@ -62,8 +70,8 @@ impl MessageBody for InPieces {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
         const PIECE: usize = 1 << 16;
-        let length = self.0.len().min(PIECE);
-        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
+        let length = self.rest.len().min(PIECE);
+        Poll::Ready((length > 0).then(|| Ok(self.rest.split_to(length))))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::connection::Held;
 use super::websocket::refuse_seat;
-use crate::graphql::{Prepared, Refusal, Reply};
+use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply};
 use crate::server::door::access::Caller;
 use crate::server::door::keys::Looks;
 use crate::server::http::media_type::MediaType;
@@ -49,6 +49,9 @@ pub fn open(
         .streaming(write(state, caller, held, replies))
 }
 
+/// How many bytes of an event are handed to the connection at a time: it copies what it is given.
+const PIECE: usize = 1 << 16;
+
 /// What a stream needs to go on.
 struct Writing {
     state: web::Data<State>,
@@ -58,6 +61,9 @@ struct Writing {
     _held: Held,
     replies: BoxStream<'static, Reply>,
     alive: Interval,
+    /// What is not sent yet of an event, and what it holds.
+    rest: Bytes,
+    holding: Option<Holding>,
     has_ended: bool,
 }
 
@@ -75,6 +81,8 @@ fn write(
         _held: held,
         replies,
         alive: interval(ALIVE_EVERY),
+        rest: Bytes::new(),
+        holding: None,
         has_ended: false,
     };
     let stopped = async move {
@@ -82,13 +90,23 @@ fn write(
         let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
     };
     let events = stream::unfold(writing, |mut writing| async {
-        let event = writing.next().await?;
-        Some((Ok(Bytes::from(event)), writing))
+        let piece = writing.next_piece().await?;
+        Some((Ok(piece), writing))
     });
     events.take_until(Box::pin(stopped))
 }
 
 impl Writing {
+    /// Returns what is to be sent next, a piece at a time.
+    async fn next_piece(&mut self) -> Option<Bytes> {
+        if self.rest.is_empty() {
+            self.holding = None;
+            self.rest = Bytes::from(self.next().await?);
+        }
+        let length = self.rest.len().min(PIECE);
+        Some(self.rest.split_to(length))
+    }
+
     /// Waits for what is to be sent next; nothing after the end, and nothing for a key that is worthless by now.
     async fn next(&mut self) -> Option<String> {
         loop {
@@ -105,7 +123,10 @@ impl Writing {
                 }
             };
             return Some(match reply {
-                Some(Reply::Next(response)) => next(&json!(response)),
+                Some(Reply::Next(Answer { response, holding })) => {
+                    self.holding = Some(holding);
+                    next(&json!(response))
+                }
                 Some(Reply::Refused(refusal)) => next(&json!({ "errors": refusal.errors })),
                 None => {
                     self.has_ended = true;

@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
-use actix_ws::{CloseReason, Closed, Session};
+use actix_ws::{CloseReason, Closed, Item, Session};
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +12,9 @@ use tokio::sync::watch;
 
 /// How many bytes may wait for the connection when another message is added.
 const MOST_WAITING: u64 = 1 << 18;
+
+/// The most bytes of a message that are put in at a time: the connection copies what it is given.
+const PIECE: usize = 1 << 16;
 
 /// Where a socket puts its messages.
 pub struct Outbox {
@@ -41,13 +44,32 @@ impl Outbox {
         (response, outbox)
     }
 
-    /// Adds a text, once there is room for it.
+    /// Adds a text, once there is room for it. A long one goes in pieces, so that most of it is on its way afterwards.
     ///
     /// # Errors
     /// [`Closed`] if the connection is gone.
     pub async fn text(&mut self, text: String) -> Result<(), Closed> {
-        self.make_room(text.len()).await?;
-        self.session.text(text).await
+        if text.len() <= PIECE {
+            self.make_room(text.len()).await?;
+            return self.session.text(text).await;
+        }
+        let mut rest = Bytes::from(text);
+        let first = rest.split_to(PIECE);
+        self.piece(Item::FirstText(first)).await?;
+        while rest.len() > PIECE {
+            let piece = rest.split_to(PIECE);
+            self.piece(Item::Continue(piece)).await?;
+        }
+        self.piece(Item::Last(rest)).await
+    }
+
+    async fn piece(&mut self, piece: Item) -> Result<(), Closed> {
+        let (Item::FirstText(bytes)
+        | Item::FirstBinary(bytes)
+        | Item::Continue(bytes)
+        | Item::Last(bytes)) = &piece;
+        self.make_room(bytes.len()).await?;
+        self.session.continuation(piece).await
     }
 
     /// Adds a ping.

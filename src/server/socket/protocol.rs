@@ -4,7 +4,8 @@
 //! It is the one of <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. async-graphql has an engine for
 //! it, which lets a second subscriber of an id replace the first and closes with other codes than the protocol's.
 
-use crate::graphql::{ErrorCode, Parameters, Reply};
+use crate::graphql::{ErrorCode, Parameters, Refusal};
+use async_graphql::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -164,17 +165,15 @@ impl Protocol {
         }
     }
 
-    /// Writes the message for a reply. After a refusal the operation has ended.
-    pub fn reply(&mut self, id: &str, reply: &Reply) -> String {
-        match reply {
-            Reply::Next(response) => {
-                json!({ "id": id, "type": "next", "payload": response }).to_string()
-            }
-            Reply::Refused(refusal) => {
-                self.running.remove(id);
-                json!({ "id": id, "type": "error", "payload": refusal.errors }).to_string()
-            }
-        }
+    /// Writes the message for an answer.
+    pub fn next(&self, id: &str, response: &Response) -> String {
+        json!({ "id": id, "type": "next", "payload": response }).to_string()
+    }
+
+    /// Writes the message for a refusal, after which the operation has ended.
+    pub fn refuse(&mut self, id: &str, refusal: &Refusal) -> String {
+        self.running.remove(id);
+        json!({ "id": id, "type": "error", "payload": refusal.errors }).to_string()
     }
 
     /// Writes the message for the end of an operation, unless the client knows of it.
@@ -203,8 +202,7 @@ fn refuse(id: &str, code: ErrorCode, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::Refusal;
-    use async_graphql::{Response, value};
+    use async_graphql::value;
 
     const INIT: &str = r#"{"type": "connection_init"}"#;
 
@@ -359,9 +357,9 @@ mod tests {
         let step = protocol.receive(r#"{"type": "complete", "id": "1"}"#);
         assert!(matches!(step, Step::Nothing), "they crossed");
         started(protocol.receive(&subscribe("1")));
-        let refused = Reply::Refused(Refusal::new(ErrorCode::BadRequest, "no"));
+        let refused = Refusal::new(ErrorCode::BadRequest, "no");
         assert_eq!(
-            protocol.reply("1", &refused),
+            protocol.refuse("1", &refused),
             r#"{"id":"1","type":"error","payload":[{"message":"no","extensions":{"code":"BAD_REQUEST"}}]}"#
         );
         assert_eq!(protocol.end("1"), None, "an error is an end");
@@ -372,9 +370,9 @@ mod tests {
     fn answers_are_next_messages() {
         let mut protocol = acknowledged();
         started(protocol.receive(&subscribe("1")));
-        let next = Reply::Next(Response::new(value!({"a": 1})));
+        let next = Response::new(value!({"a": 1}));
         assert_eq!(
-            protocol.reply("1", &next),
+            protocol.next("1", &next),
             r#"{"id":"1","type":"next","payload":{"data":{"a":1}}}"#
         );
     }

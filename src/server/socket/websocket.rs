@@ -7,7 +7,7 @@ use super::connection::Held;
 use super::frame_guard::{MessageLimit, guard};
 use super::outbox::Outbox;
 use super::protocol::{Close, NAME, Protocol, Step};
-use crate::graphql::{ErrorCode, Parameters, Reply, Way};
+use crate::graphql::{Answer, ErrorCode, Parameters, Reply, Way};
 use crate::server::door::access::{
     Caller, Client, find_strange_host, peer, rate_message, retry_after,
 };
@@ -370,9 +370,13 @@ impl Socket {
         if is_end {
             self.stop(id);
         }
-        let message = match &event.reply {
-            Some(reply) => Some(self.protocol.reply(id, reply)),
-            None => self.protocol.end(id),
+        // What an answer holds is free when it has been sent.
+        let (message, _holding) = match event.reply {
+            Some(Reply::Next(Answer { response, holding })) => {
+                (Some(self.protocol.next(id, &response)), Some(holding))
+            }
+            Some(Reply::Refused(refusal)) => (Some(self.protocol.refuse(id, &refusal)), None),
+            None => (self.protocol.end(id), None),
         };
         match message {
             Some(text) => self.send(text).await,

@@ -49,7 +49,7 @@ fn repeat(field: &str, times: usize) -> String {
 }
 
 /// Subscribers with long names, custom values and events.
-fn audience() -> TestApp {
+pub fn audience() -> TestApp {
     let app = TestApp::at("2026-06-15T12:00:00Z");
     app.query(
         "mutation { createCustomField(input: {key: \"notes\", type: TEXT}) { customField { key } } }",

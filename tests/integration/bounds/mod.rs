@@ -5,6 +5,7 @@ mod heavy;
 mod heavy_audience;
 mod slow;
 mod supervision;
+mod together;
 mod work;
 
 pub use supervision::StoppedPostgres;

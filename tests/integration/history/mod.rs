@@ -126,7 +126,7 @@ impl Listener<'_> {
             tokio::time::timeout(Duration::from_secs(60), self.stream.next()).await
         });
         let response = match reply.expect("something comes").expect("it goes on") {
-            Reply::Next(response) => json!(response),
+            Reply::Next(answer) => json!(answer.response),
             Reply::Refused(refusal) => json!({ "errors": refusal.errors }),
         };
         match response["errors"][0]["extensions"]["code"].as_str() {

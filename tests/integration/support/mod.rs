@@ -10,7 +10,7 @@ mod tools;
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run, without_settings};
-pub use socket::Socket;
+pub use socket::{Socket, keep_little};
 pub use terminal::{Watched, watch};
 pub use tools::{Workshop, python};
 
@@ -166,7 +166,7 @@ impl TestApp {
         let local = tokio::task::LocalSet::new();
         let answer = async {
             match self.api.prepare(parameters, &asking) {
-                Ok(prepared) => json!(self.api.answer(prepared).await),
+                Ok(prepared) => json!(self.api.answer(prepared).await.response),
                 Err(refusal) => json!({ "errors": refusal.errors }),
             }
         };

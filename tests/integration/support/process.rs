@@ -197,7 +197,10 @@ impl Server {
             request = request.header(*name, *value);
         }
         let response = request.send_json(body).expect("the server answers");
-        response.map(|mut body| body.read_json().expect("a JSON body"))
+        response.map(|mut body| {
+            let body = body.with_config().limit(1 << 26);
+            body.read_json().expect("a JSON body")
+        })
     }
 
     /// How long processors have worked for it so far, to the hundredth of a second, where the system tells (Linux).

@@ -12,6 +12,14 @@ use tungstenite::{Error, Message, WebSocket};
 /// How long to wait for a message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Lets the system keep little of what is not read of a stream: it may take tens of megabytes otherwise.
+#[track_caller]
+pub fn keep_little(stream: &TcpStream) {
+    let stream = socket2::SockRef::from(stream);
+    let set = stream.set_recv_buffer_size(1 << 16);
+    set.expect("the system takes a size");
+}
+
 /// An open socket.
 pub struct Socket {
     inner: WebSocket<TcpStream>,
@@ -65,6 +73,11 @@ impl Socket {
             Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
             Err(error) => panic!("neither opened nor refused: {error}"),
         }
+    }
+
+    /// The connection below.
+    pub fn stream(&self) -> &TcpStream {
+        self.inner.get_ref()
     }
 
     #[track_caller]

@@ -36,6 +36,8 @@ pub struct Limits {
     pub cost: u64,
     /// The bytes of an answer, counted while it is built; see `answer_budget.rs`.
     pub answer: usize,
+    /// The bytes of all large answers together; see `answer_memory.rs`.
+    pub answers: usize,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             introspection_lists: 2,
             cost: 50_000,
             answer: 32 << 20,
+            answers: 128 << 20,
         }
     }
 }

@@ -4,7 +4,7 @@ import { describeError } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
 import { StateBadge, words } from '../ui/badge';
-import { count, formatNumber, formatShare, people } from '../ui/format';
+import { count, formatChange, formatNumber, formatShare, people } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Empty, Page, Panel } from '../ui/page';
@@ -97,7 +97,7 @@ function Found({ data }: { data: Data }) {
                   <span className="big">{formatNumber(each.memberCount)}</span>
                   <span className="hint">
                     {each.state === 'READY' && each.lastRefresh
-                      ? `+${formatNumber(each.lastRefresh.joinedCount)} −${formatNumber(each.lastRefresh.leftCount)} at the last refresh`
+                      ? `${formatChange(each.lastRefresh)} at the last refresh`
                       : words(each.state)}
                   </span>
                 </Link>

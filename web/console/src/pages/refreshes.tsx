@@ -4,7 +4,7 @@ import { describeError, describeUserErrors } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
 import { StateBadge, words } from '../ui/badge';
-import { count, formatNumber } from '../ui/format';
+import { count, formatChange, formatNumber } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
@@ -92,7 +92,7 @@ function Entry({ refresh }: { refresh: Refresh }) {
           {segments.map((each, index) => (
             <li key={each.segment?.id ?? index}>
               {each.segment ? <Link href={`/segments/${each.segment.key}`}>{each.segment.name}</Link> : 'a deleted segment'}
-              {' '}<small className="hint">{formatNumber(each.memberCount)} members, +{formatNumber(each.joinedCount)} −{formatNumber(each.leftCount)}{each.evaluationSeconds !== null && `, ${each.evaluationSeconds.toFixed(3)} s`}</small>
+              {' '}<small className="hint">{formatNumber(each.memberCount)} members, {formatChange(each)}{each.evaluationSeconds !== null && `, ${each.evaluationSeconds.toFixed(3)} s`}</small>
               {each.problems.map(({ message }) => <small key={message} className="unread">{message}</small>)}
             </li>
           ))}

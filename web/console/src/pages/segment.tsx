@@ -1,16 +1,17 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { Link, useSearchParams } from 'wouter';
 import { describeError } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
 import { Badge, StateBadge, words } from '../ui/badge';
-import { formatNumber, formatShare } from '../ui/format';
+import { formatChange, formatNumber, formatShare } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Page } from '../ui/page';
 import { Tabs } from '../ui/tabs';
+import { rememberSegment } from './last-segment';
 import { SegmentActions } from './segment-actions';
 import { SegmentChanges } from './segment-changes';
 import { SegmentGrowth } from './segment-growth';
@@ -52,6 +53,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
   const { audienceCount, canWrite } = useShell();
   const tab = tabs.find((each) => each === parameters.get('tab')) ?? 'members';
   const isPending = segment.state === 'PENDING';
+  useEffect(() => rememberSegment(segment.key), [segment.key]);
   const changed = () => {
     again();
     setGeneration((generation) => generation + 1);
@@ -76,7 +78,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         <div><dt>Of the audience</dt><dd className="big">{formatShare(audienceCount ? segment.memberCount / audienceCount : 0)}</dd></div>
         <div>
           <dt>Last refresh</dt>
-          <dd>{segment.lastRefresh?.refresh ? <><Moment at={segment.lastRefresh.refresh.asOf} /><small>+{formatNumber(segment.lastRefresh.joinedCount)} −{formatNumber(segment.lastRefresh.leftCount)}</small></> : 'never'}</dd>
+          <dd>{segment.lastRefresh?.refresh ? <><Moment at={segment.lastRefresh.refresh.asOf} /><small>{formatChange(segment.lastRefresh)}</small></> : 'never'}</dd>
         </div>
         <div><dt>Next refresh</dt><dd>{segment.nextRefreshAt ? <Moment at={segment.nextRefreshAt} /> : segment.mode === 'INSTANT' ? 'after each change' : 'none'}</dd></div>
       </dl>
@@ -87,7 +89,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         active={tab}
         onChoose={(tab) => setParameters(tab === 'members' ? {} : { tab }, { replace: true })}
       >
-        {tab === 'members' && <SegmentMembers key={generation} segmentKey={segment.key} />}
+        {tab === 'members' && <SegmentMembers key={generation} segmentKey={segment.key} isPending={isPending} />}
         {tab === 'growth' && <SegmentGrowth key={generation} segmentKey={segment.key} />}
         {tab === 'changes' && <SegmentChanges key={generation} segmentKey={segment.key} />}
         {tab === 'rule' && <SegmentRule key={generation} segment={segment} onChanged={changed} />}

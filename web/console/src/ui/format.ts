@@ -55,3 +55,9 @@ export function useMoments(): Moments {
     };
   }, [timeZone, now]);
 }
+
+/** How many people joined and left, in short. */
+export function formatChange(change: { joinedCount: number; leftCount: number }): string {
+  if (change.joinedCount === 0 && change.leftCount === 0) return 'unchanged';
+  return `+${formatNumber(change.joinedCount)} −${formatNumber(change.leftCount)}`;
+}
