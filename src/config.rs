@@ -18,9 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use twox_hash::XxHash64;
 
+mod backup;
+mod general;
 mod transfer;
 
 pub use crate::audience::setting::{parse_time, parse_zone};
+pub use backup::BackupFlags;
+pub use general::{GeneralFlags, LogFormat};
 pub use transfer::TransferSettings;
 
 /// Where the data is.
@@ -206,6 +210,10 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
     pub rate_limit: Option<NonZeroU32>,
 
+    /// The address and port of `/metrics` for Prometheus, such as `127.0.0.1:9655`; not served if absent. No API key is needed there.
+    #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// How many WebSockets and event streams may be open at the same time.
     #[arg(
         long,
@@ -379,7 +387,7 @@ impl ScheduleSettings {
     }
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an address and a port such as 127.0.0.1:7655 or [::1]:7655".to_owned()
     })
@@ -391,7 +399,7 @@ fn parse_count(text: &str) -> Result<NonZeroU32, String> {
 }
 
 /// Reads the path below which everything is served; `/` is none.
-fn parse_base_path(text: &str) -> Result<String, String> {
+pub(crate) fn parse_base_path(text: &str) -> Result<String, String> {
     let path = text.trim();
     let path = path.strip_suffix('/').unwrap_or(path);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);

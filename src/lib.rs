@@ -37,6 +37,7 @@
 //! | [`webhook`] | other systems are told of changes by signed messages | diesel, ureq |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
+//! | [`backup`] | one file with everything, from one snapshot: made, kept, checked and restored | diesel |
 //! | [`bulk`] | changes of many subscribers as jobs, run block by block, undone | diesel |
 //! | [`follow`] | what instant segments do right after a change | diesel |
 //! | [`refresh`] | the step, its schedule, and writing what it found | diesel |
@@ -49,7 +50,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`app`], [`live`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`metrics`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -118,6 +119,7 @@ pub mod graphql;
 
 pub mod webhook;
 
+pub mod backup;
 pub mod bulk;
 pub mod export;
 pub mod import;
@@ -143,3 +145,4 @@ pub mod app;
 pub mod clock;
 pub mod error;
 pub mod live;
+pub mod metrics;

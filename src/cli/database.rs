@@ -3,6 +3,7 @@
 use super::audited::entry;
 use crate::audience::audit::{self, TargetKind, Trace, within};
 use crate::audience::setting::{self, GivenSetting, Missing};
+use crate::backup::finish_restore;
 use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
@@ -118,8 +119,34 @@ pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// Opens the database with the tables that it has: none, or those of another version.
+pub fn open_as_it_is(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
+    connect(settings, &data_dir(settings)?)
+}
+
 /// Opens the database, with this directory for an embedded one.
 pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
+    let opened = connect(settings, data_dir)?;
+    opened.db.run_here(|connection| {
+        let names = migrate(connection)?;
+        for name in &names {
+            tracing::info!(%name, "migrated");
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let entry = entry("migrate", Clock::System.now());
+        let trace = Trace::to(TargetKind::Database).with_count(names.len());
+        audit::write(connection, &entry, &trace)
+    })?;
+    // A restore whose process was killed before its end.
+    if let Some(finished) = finish_restore(&opened.db, Clock::System.now())? {
+        tracing::info!(?finished, "finished the restoring of a backup");
+    }
+    Ok(opened)
+}
+
+fn connect(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
     let (url, embedded) = match &settings.database_url {
         Some(url) => (url.clone(), None),
         None => {
@@ -136,18 +163,6 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
         None => "check DATABASE_URL and that Postgres runs, or unset it to use the embedded one",
     };
     let db = Db::open(&url, settings.connections).map_err(|error| anyhow!("{error}; {advice}"))?;
-    db.run_here(|connection| {
-        let names = migrate(connection)?;
-        for name in &names {
-            tracing::info!(%name, "migrated");
-        }
-        if names.is_empty() {
-            return Ok(());
-        }
-        let entry = entry("migrate", Clock::System.now());
-        let trace = Trace::to(TargetKind::Database).with_count(names.len());
-        audit::write(connection, &entry, &trace)
-    })?;
     Ok(Opened { db, embedded })
 }
 

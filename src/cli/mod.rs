@@ -1,24 +1,31 @@
 //! The command line: one file per subcommand.
 
 mod audited;
+mod backup;
+mod config_file;
 mod database;
 mod demo;
 mod export;
 mod export_file;
+mod health;
 mod import;
 mod key;
 mod listen;
+mod log;
+mod manual;
 mod migrate;
 mod refresh;
+mod restore;
 mod schema;
 mod serve;
 mod settings;
+mod shell;
 mod terminal;
 mod webhook;
 
-use crate::config::{DatabaseSettings, ImportFlags, ScheduleSettings, WebhookFlags};
-use clap::{Parser, Subcommand};
-use std::io::IsTerminal;
+use crate::config::{DatabaseSettings, GeneralFlags, ImportFlags, ScheduleSettings, WebhookFlags};
+use clap::{FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Keeps an audience: subscribers, the groups they were put into by hand, and the segments they belong to because a
@@ -26,6 +33,8 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, propagate_version = true)]
 struct CommandLine {
+    #[command(flatten)]
+    general: GeneralFlags,
     #[command(flatten)]
     database: DatabaseSettings,
     #[command(flatten)]
@@ -62,6 +71,22 @@ enum Command {
     Export(export::Command),
     /// Print what changes, one JSON object a line, as it happens or since a position.
     Listen(listen::Arguments),
+    /// Write everything to one file, from one snapshot, while servers go on.
+    Backup(backup::Arguments),
+    /// Put what a backup holds into an empty database.
+    Restore(restore::Arguments),
+    /// Ask a running server whether it is ready. Exits with 0 if it is and with 1 if not, as container engines expect.
+    Health(health::Arguments),
+    /// Print the address of the database, or open psql on it.
+    #[command(subcommand)]
+    Database(shell::DatabaseCommand),
+    /// Look after the file of settings that `--config` names.
+    #[command(subcommand)]
+    Config(config_file::ConfigCommand),
+    /// Print the script with which a shell completes commands and flags.
+    Completions(manual::CompletionsArguments),
+    /// Write manual pages.
+    Man(manual::ManArguments),
     /// Print the GraphQL schema.
     Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
@@ -70,8 +95,12 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let line = CommandLine::parse();
-    start_log(&line.command);
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let line = match parse(&arguments) {
+        Ok(line) => line,
+        Err(error) => return fail(&error),
+    };
+    start_log(&line);
     let result = match line.command {
         Command::Serve(arguments) => serve::run(
             &line.database,
@@ -94,32 +123,42 @@ pub fn run() -> ExitCode {
         Command::Webhook(command) => webhook::run(&line.database, &line.webhooks, &command),
         Command::Export(command) => export::run(&line.database, &line.schedule, &command),
         Command::Listen(arguments) => listen::run(&line.database, &arguments),
+        Command::Backup(arguments) => backup::run(&line.database, &arguments),
+        Command::Restore(arguments) => restore::run(&line.database, &arguments),
+        Command::Database(command) => shell::run(&line.database, &command),
+        Command::Config(command) => config_file::run(line.general.config.as_deref(), &command),
+        Command::Completions(arguments) => manual::complete(&arguments),
+        Command::Man(arguments) => manual::write_pages(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
     };
     match result {
         Ok(code) => code,
-        Err(error) => {
-            // Some errors have lines of their own; nothing else in them is for the terminal.
-            let error = format!("{error:#}");
-            let lines: Vec<String> = error.lines().map(terminal::harmless).collect();
-            eprintln!("rollcall: {}", lines.join("\n"));
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 
+/// Reads the command line; ends the process where it is wrong, and where help was asked for.
+fn parse(arguments: &[OsString]) -> anyhow::Result<CommandLine> {
+    let command = config_file::command(arguments)?;
+    let matches = command.get_matches_from(arguments);
+    Ok(CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Some errors have lines of their own; nothing else in them is for the terminal.
+    let error = format!("{error:#}");
+    let lines: Vec<String> = error.lines().map(terminal::harmless).collect();
+    eprintln!("rollcall: {}", lines.join("\n"));
+    ExitCode::FAILURE
+}
+
 /// Servers tell what they do; other commands only what is wrong. `ROLLCALL_LOG` overrides both.
-fn start_log(command: &Command) {
-    let default = match command {
+fn start_log(line: &CommandLine) {
+    let default = match line.command {
         Command::Serve(_) | Command::Demo(_) => "rollcall=info",
         _ => "rollcall=warn",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    log::start(line.general.log_format, default);
 }

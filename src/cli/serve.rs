@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
-    AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
     ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use crate::db::embedded::EmbeddedError;
@@ -17,6 +17,7 @@ use crate::server::{HttpSettings, ServerSettings};
 use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
+use sd_notify::NotifyState;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, warn};
@@ -26,6 +27,9 @@ use tracing::{debug, warn};
 pub struct Arguments {
     #[command(flatten)]
     pub serving: ServingArguments,
+
+    #[command(flatten)]
+    backups: BackupFlags,
 }
 
 /// What every command takes that serves.
@@ -55,6 +59,7 @@ impl ServingArguments {
                 is_subgraph: self.federation.federation,
                 ..self.answer.api()?
             },
+            backups: None,
             http: HttpSettings {
                 status_codes: self.answer.status_codes(),
                 request_timeout: self.answer.request_timeout(),
@@ -72,11 +77,15 @@ pub fn run(
     webhooks: &WebhookFlags,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
-    let settings = arguments.serving.settings()?;
+    let data_dir = database::data_dir(database)?;
+    let settings = ServerSettings {
+        backups: arguments.backups.plan(&data_dir),
+        ..arguments.serving.settings()?
+    };
     let opened = database::open(database)?;
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
-    let imports = imports.settings(Clock::System, &database::data_dir(database)?, database);
+    let imports = imports.settings(Clock::System, &data_dir, database);
     serve(opened, schedule, imports, webhooks, settings, Clock::System)
 }
 
@@ -92,6 +101,13 @@ fn raise_open_files() {
         Ok((soft, hard)) => debug!(soft, hard, "raised the limit of open files"),
         // The server works with fewer files, too.
         Err(error) => warn!("the limit of open files was not raised: {error}"),
+    }
+}
+
+/// Tells systemd, where it asked for that (`Type=notify`), how far the server is.
+fn tell_service_manager(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!("the service manager was not told: {error}");
     }
 }
 
@@ -138,7 +154,9 @@ pub fn serve(
             );
         }
         println!("Ctrl-C stops the server.");
+        tell_service_manager(NotifyState::Ready);
     }));
+    tell_service_manager(NotifyState::Stopping);
     let closed = watched.close();
     served?;
     if let Some(error) = failure

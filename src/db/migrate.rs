@@ -73,6 +73,17 @@ pub fn list_newer_migrations(connection: &mut PgConnection) -> Result<Vec<String
     Ok(newer.map(ToString::to_string).collect())
 }
 
+/// Lists the migrations of this program, oldest first.
+///
+/// # Errors
+/// [`Error::Internal`] if they cannot be listed.
+pub fn list_known_migrations() -> Result<Vec<String>, Error> {
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS)
+        .map_err(|error| Error::Internal(format!("the migrations cannot be listed: {error}")))?;
+    let known = known.iter();
+    Ok(known.map(|one| one.name().version().to_string()).collect())
+}
+
 fn refuse_newer(connection: &mut PgConnection) -> Result<(), Error> {
     let newer = list_newer_migrations(connection)?;
     match newer.is_empty() {

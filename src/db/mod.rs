@@ -4,6 +4,7 @@
 
 mod addresses;
 mod capacity;
+mod conninfo;
 mod constraint;
 pub mod embedded;
 mod joined;
@@ -21,21 +22,26 @@ mod session_lock;
 mod statement;
 
 pub use capacity::count_allowed_connections;
+pub use conninfo::connection_variables;
 pub use joined::in_transaction;
 pub use json_text::JsonText;
 pub use lease::Lease;
-pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};
+pub use migrate::{
+    list_known_migrations, list_newer_migrations, list_pending_migrations, migrate,
+    revert_all_migrations,
+};
 pub use retry::Attempts;
 pub use session_lock::SessionLock;
 pub use statement::statement;
 
 use crate::error::Error;
+use crate::metrics::metrics;
 use diesel::connection::CacheSize;
 use diesel::r2d2::Pool;
 use diesel::{Connection, PgConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a request waits for a free connection before it is told that the database is not available.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -152,10 +158,10 @@ impl Db {
         &self,
         work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut pooled = self
-            .pool
-            .get()
-            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        let began = Instant::now();
+        let pooled = self.pool.get();
+        metrics().note_wait(began.elapsed());
+        let mut pooled = pooled.map_err(|error| Error::Unavailable(error.to_string()))?;
         let result = work(&mut pooled.connection);
         pooled.finish(matches!(result, Err(Error::Unavailable(_))));
         result
@@ -192,9 +198,21 @@ impl Db {
         }
     }
 
+    /// Returns the address of the database, with a password where it has one.
+    pub fn url(&self) -> &str {
+        &self.manager.url
+    }
+
     /// Returns how many connections the pool has at most.
     pub fn connections(&self) -> u32 {
         self.connections
+    }
+
+    /// Returns how many connections of the pool are in use, and how many wait to be used.
+    pub fn count_connections(&self) -> (u32, u32) {
+        let state = self.pool.state();
+        let used = state.connections.saturating_sub(state.idle_connections);
+        (used, state.idle_connections)
     }
 
     /// Returns how many statements have been sent to the database so far.

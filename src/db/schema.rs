@@ -560,6 +560,8 @@ diesel::table! {
         deleted_at -> Timestamptz,
         /// The last refresh that had written its members when the subscriber was taken out of the segments; null while that is to be done, after a deletion in plain SQL.
         refresh_id -> Nullable<Int8>,
+        /// When the row of the deleted subscriber was made: with it a restored backup finds who is to be deleted again. Null for deletions before this column.
+        created_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -194,6 +194,19 @@ impl std::fmt::Display for RowProblem {
 }
 
 impl ImportReport {
+    /// Lists what became of rows: each row counts once.
+    pub fn outcomes(&self) -> [(&'static str, u64); 7] {
+        [
+            ("created", self.created),
+            ("updated", self.updated),
+            ("unchanged", self.unchanged),
+            ("repeated", self.repeated),
+            ("skipped", self.skipped),
+            ("folded", self.folded),
+            ("refused", self.refused),
+        ]
+    }
+
     /// Counts a problem.
     pub fn count(&mut self, kind: ProblemKind) {
         self.refused += u64::from(kind.is_refusal());

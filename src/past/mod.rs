@@ -3,6 +3,7 @@
 pub(crate) mod as_of;
 pub(crate) mod changed;
 pub(crate) mod feed;
+mod figures;
 pub(crate) mod growth;
 pub(crate) mod history;
 pub(crate) mod passages;
@@ -14,6 +15,7 @@ pub use as_of::{
 };
 pub use changed::{Changed, changed_in, changed_through, list_changed, list_deleted};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
+pub use figures::{DatabaseFigures, read_figures};
 pub use growth::{GrowthPoint, GrowthStep, list_growths};
 pub use history::{
     Refresh, RefreshState, SegmentRefresh, SegmentState, Trigger, count_refreshes_of,

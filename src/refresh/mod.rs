@@ -26,7 +26,8 @@ pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 pub use fill::{fill_pending, refuse_archived, refuse_unfilled};
 
 pub use schedule::{
-    Daily, close_abandoned, due_time, last_run, next_due, next_run, refresh_pending, run_due,
+    Daily, close_abandoned, due_time, has_run, last_run, next_due, next_run, refresh_pending,
+    run_due,
 };
 
 pub use step::{Selection, refresh};

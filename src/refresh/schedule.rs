@@ -98,7 +98,7 @@ const SKEW: Duration = Duration::hours(1);
 
 /// Whether the job has run for the time that it was due last. A run for a time to come was made by a clock that was
 /// ahead and does not count: it must not hold up the runs until then. Another server may be a little ahead.
-fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+pub fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     ran_for.is_some_and(|ran_for| due <= ran_for && ran_for - now <= SKEW)
 }
 

@@ -11,6 +11,7 @@ use crate::audience::setting;
 use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
 use crate::error::Error;
+use crate::metrics::metrics;
 use crate::past::history::{Refresh, Trigger, find_last_refreshes};
 use crate::refresh::touches;
 use crate::rule::{Moment, Problem};
@@ -29,6 +30,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 /// What is said of a refresh that stopped with its server.
 const ABANDONED: &str = "the server stopped before the refresh had finished";
@@ -121,6 +123,7 @@ impl Lock {
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
         let started_at = settings.clock.now();
+        let began = Instant::now();
         let now = order::settle(&mut self.connection, started_at)?;
         let asked = self.asked.take();
         let started: Refresh = self.connection.transaction(|connection| {
@@ -149,6 +152,7 @@ impl Lock {
             };
             run.evaluate(db, &mut self.connection, taken, due)
         });
+        metrics().note_refresh(trigger.as_str(), result.is_ok(), began.elapsed());
         if let Err(error) = &result {
             // Where the database is gone this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))

@@ -1,14 +1,16 @@
 //! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the importer, of bulk actions, of the hub for subscriptions, of webhooks, and of the keys.
+//! segments, of the importer, of bulk actions, of backups, of the hub for subscriptions, of webhooks, and of the keys.
 
 mod door;
 pub(crate) mod http;
 mod loops;
+mod metrics;
 mod socket;
 
 pub use http::routes::HttpSettings;
 
 use crate::app::App;
+use crate::backup::BackupPlan;
 use crate::config::{ListenSettings, TransferSettings};
 use crate::db::count_allowed_connections;
 use crate::error::Error;
@@ -22,6 +24,7 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as WebApp, middleware, web};
 use door::access::Gate;
+use http::health::{HEALTH_DEADLINE, Health};
 use http::routes;
 use socket::connection::Connection;
 use std::future::ready;
@@ -104,6 +107,8 @@ pub struct ServerSettings {
     pub api: ApiSettings,
     /// How requests are answered.
     pub http: HttpSettings,
+    /// When backups are made, if this server makes any.
+    pub backups: Option<BackupPlan>,
 }
 
 /// Binds the address, reports it, and serves until the process is told to stop.
@@ -123,7 +128,7 @@ pub async fn serve(
         db: app.db.with_own_pool(OWN_CONNECTIONS),
         ..api.app().clone()
     };
-    let health = answering.db.with_statement_timeout(routes::HEALTH_DEADLINE);
+    let health = answering.db.with_statement_timeout(HEALTH_DEADLINE);
     let gate = Gate::open(&answering, &settings.listen, &settings.transfer)
         .await
         .map_err(ServeError::Keys)?;
@@ -141,7 +146,7 @@ pub async fn serve(
         api,
         settings: settings.http,
         transfer: settings.transfer,
-        health,
+        health: Health::new(health),
         gate,
         is_stopping: watch::Sender::new(false),
     });
@@ -153,6 +158,20 @@ pub async fn serve(
             answer_connections(shared.clone(), address)
         })?
         .run();
+    let backups = settings.backups;
+    let shared = state.api.app().db.clone();
+    let metrics = match settings.listen.metrics_listen {
+        Some(address) => {
+            let (server, address) = metrics::listen(&app, &shared, address, backups.as_ref())?;
+            tracing::info!(%address, "metrics are served");
+            Some(tokio::spawn(async move {
+                // It ends with this server.
+                let _ = server.await;
+            }))
+        }
+        None => None,
+    };
+    let backups = backups.map(|plan| tokio::spawn(loops::backup::run(app.clone(), plan)));
     let loops = [
         tokio::spawn(stop_when_told(state, server.handle())?),
         tokio::spawn(door::keys::run(answering, keys)),
@@ -171,7 +190,7 @@ pub async fn serve(
     // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
     app.webhooks.is_stopping.store(true, Ordering::Relaxed);
-    for running in loops {
+    for running in loops.into_iter().chain(backups).chain(metrics) {
         running.abort();
     }
     loops::refusals::write(&app).await;
@@ -188,6 +207,7 @@ fn answer_connections(
     let base_path = state.settings.base_path.clone();
     let routes = web::scope(&base_path)
         .configure(routes::configure)
+        .configure(http::health::configure)
         .configure(http::export::configure)
         .configure(http::upload::configure)
         .configure(http::session::configure)
@@ -231,8 +251,11 @@ fn answer_connections(
 /// How many connections keys and health have for themselves.
 const OWN_CONNECTIONS: u32 = 2;
 
+/// How many connections metrics have for themselves.
+const METRICS_CONNECTIONS: u32 = 1;
+
 /// How many connections the loops of a server need, besides a refresh: the scheduler, the follower, the hub, imports with
-/// their undoing, exports, and webhooks.
+/// their undoing, exports, a backup, and webhooks.
 const LOOP_CONNECTIONS: u32 = 14 + loops::webhooks::CONNECTIONS;
 
 /// Makes sure that the connections suffice for everything at the same time, so that nothing fails only under load.
@@ -243,7 +266,7 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
     // A scan has one connection for each worker and one for its snapshot; a refresh has two more, to write with.
     let scan = count(app.refresh.workers).saturating_add(1);
     let scans = count(app.scans.limits().at_once).saturating_mul(scan);
-    let own = OWN_CONNECTIONS * 2 + LOOP_CONNECTIONS + scan + 2;
+    let own = OWN_CONNECTIONS * 2 + METRICS_CONNECTIONS + LOOP_CONNECTIONS + scan + 2;
     let needed = app
         .db
         .connections()

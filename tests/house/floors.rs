@@ -6,7 +6,7 @@ use std::path::Path;
 /// The floors, lowest first. A file may use its own room and the floors below.
 const FLOORS: [&[&str]; 17] = [
     &["text"],
-    &["rule", "error", "clock"],
+    &["rule", "error", "clock", "metrics"],
     &["evaluate"],
     &["db"],
     &["audience"],
@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 17] = [
     &["scan"],
     &["refresh"],
     &["follow"],
-    &["import", "export", "bulk"],
+    &["import", "export", "bulk", "backup"],
     &["webhook"],
     &["live"],
     &["app"],
@@ -30,7 +30,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
         "diesel",
         &[
             "db", "audience", "past", "changes", "scan", "refresh", "follow", "import", "export",
-            "bulk", "webhook", "graphql", "cli",
+            "bulk", "backup", "webhook", "graphql", "cli",
         ],
     ),
     ("async_graphql", &["graphql", "server"]),

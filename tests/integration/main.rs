@@ -38,6 +38,7 @@ mod moments;
 mod nested;
 mod nouns;
 mod numbers;
+mod operating;
 mod past;
 mod reasons;
 mod refreshing;

@@ -99,7 +99,7 @@ pub(super) fn locate(
 }
 
 /// Returns the names of the places searched, and the directories there that have both programs.
-fn candidates(search: &BinarySearch) -> (Vec<String>, Vec<PathBuf>) {
+pub(super) fn candidates(search: &BinarySearch) -> (Vec<String>, Vec<PathBuf>) {
     let (places, dirs) = match search {
         BinarySearch::Only(dirs) => (
             dirs.iter().map(|dir| dir.display().to_string()).collect(),
@@ -155,7 +155,7 @@ fn pg_config() -> Option<PathBuf> {
 }
 
 /// Returns the directories `<before>*/<after>`, the newest version first.
-fn versioned(before: &str, after: &str) -> Vec<PathBuf> {
+pub(super) fn versioned(before: &str, after: &str) -> Vec<PathBuf> {
     let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));
     let Ok(entries) = fs::read_dir(format!("{parent}/")) else {
         return Vec::new();
@@ -214,7 +214,7 @@ fn probe(dir: &Path, run_as: &RunAs) -> Result<Binaries, String> {
 }
 
 /// Reads `postgres (PostgreSQL) 15.4 (Debian 15.4-1)`, and `16beta2` and `17devel` too.
-fn version_in(printed: &str) -> Option<(String, u32)> {
+pub(super) fn version_in(printed: &str) -> Option<(String, u32)> {
     let version = printed
         .split_once("(PostgreSQL) ")?
         .1

@@ -12,6 +12,7 @@
 
 mod account;
 mod binaries;
+mod client;
 mod cluster;
 mod download;
 mod error;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 
 pub use binaries::BinarySearch;
+pub use client::{ClientPrograms, ClientProgramsError};
 pub use error::{EmbeddedError, MissingBinaries};
 pub use supervise::Supervised;
 

@@ -13,6 +13,7 @@ use crate::audience::actor::{Actor, Origin};
 use crate::audience::api_key::Access;
 use crate::audience::refusals::Refused;
 use crate::graphql::{RollcallSchema, build_schema, served_sdl};
+use crate::metrics::metrics;
 use crate::rule::bounded;
 use crate::scan::{ScanLimits, Scans};
 use apollo_compiler::ast::OperationType;
@@ -20,7 +21,7 @@ use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -145,6 +146,18 @@ impl Api {
     /// # Errors
     /// A [`Refusal`].
     pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
+        let prepared = self.prepare_unnoted(parameters, asking);
+        if let Err(refusal) = &prepared {
+            metrics().note_refused(refusal.code.as_str());
+        }
+        prepared
+    }
+
+    fn prepare_unnoted(
+        &self,
+        parameters: Parameters,
+        asking: &Asking,
+    ) -> Result<Prepared, Refusal> {
         if let Some((path, message)) = &parameters.lost_digits {
             let message = format!("${path}: {message}");
             return Err(Refusal::new(ErrorCode::BadUserInput, message));
@@ -250,12 +263,48 @@ impl Api {
 /// so that it does not stop between two changes.
 async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Answer {
     let executed = finish.idle.clone().watch(schema.execute(request));
-    if finish.kind == OperationType::Mutation {
-        return finish.finish(executed.await);
+    let mut noted = NotedOperation::begin(finish.kind);
+    let response = if finish.kind == OperationType::Mutation {
+        finish.finish(executed.await)
+    } else {
+        tokio::select! {
+            response = executed => finish.finish(response),
+            () = finish.budget.exceeded() => finish.finish(Response::new(Value::Null)),
+        }
+    };
+    noted.outcome = if response.response.is_ok() {
+        "ok"
+    } else {
+        "errors"
+    };
+    response
+}
+
+/// Notes how long an operation takes; it counts as abandoned until its outcome is known.
+struct NotedOperation {
+    kind: OperationType,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl NotedOperation {
+    fn begin(kind: OperationType) -> NotedOperation {
+        NotedOperation {
+            kind,
+            began: Instant::now(),
+            outcome: "abandoned",
+        }
     }
-    tokio::select! {
-        response = executed => finish.finish(response),
-        () = finish.budget.exceeded() => finish.finish(Response::new(Value::Null)),
+}
+
+impl Drop for NotedOperation {
+    fn drop(&mut self) {
+        let kind = match self.kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        };
+        metrics().note_operation(kind, self.outcome, self.began.elapsed());
     }
 }
 

@@ -9,6 +9,7 @@ use crate::db::schema::{import_batches, imports};
 use crate::error::Error;
 use crate::import::file::reader::Kind;
 use crate::import::report::{ImportReport, store_problems};
+use crate::metrics::metrics;
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -191,6 +192,11 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
                 .returning(imports::cancel_requested)
                 .get_result(connection)
                 .optional()?;
+        for report in [&batch.report, &placed.report] {
+            for (outcome, rows) in report.outcomes() {
+                metrics().note_import_rows(outcome, rows);
+            }
+        }
         // The batch is committed at once after this, before anybody else has its turn.
         *total = counts;
         is_cancelled.ok_or_else(|| {

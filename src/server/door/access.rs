@@ -236,6 +236,9 @@ pub async fn admit<B: MessageBody + 'static>(
         }
         Ok(access) => {
             let peer = peer(request.peer_addr());
+            if let Some(prefix) = access.key_id.and_then(|id| keys.prefix_of(id)) {
+                tracing::Span::current().record("key", prefix.as_str());
+            }
             request.extensions_mut().insert(Caller { access, peer });
         }
         Err(Refusal::Unauthenticated) if presented.is_none() && is_socket(&request) => {}

@@ -222,6 +222,12 @@ impl Keys {
         self.find_or_wait(|seen| seen.find(&hash, app.now())).await
     }
 
+    /// Returns the beginning of a key, by which the log names it.
+    pub fn prefix_of(&self, key_id: i64) -> Option<String> {
+        let seen = self.seen.borrow();
+        seen.keys.get(&key_id).map(|key| key.prefix.clone())
+    }
+
     /// Tells who comes with the token of a session, given by its hash; `None` is a text that cannot be a token.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::access::Client;
 use crate::graphql::{Prepared, Refusal};
+use crate::metrics::{OpenSocket, metrics};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::collections::HashMap;
@@ -108,6 +109,7 @@ pub enum Full {
 /// The place of one open socket, free again when it is dropped.
 pub struct Seat {
     seats: Arc<Seats>,
+    _counted: OpenSocket,
     client: Client,
 }
 
@@ -125,7 +127,7 @@ impl Seats {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn take(self: &Arc<Seats>, client: Client) -> Result<Seat, Full> {
+    pub fn take(self: &Arc<Seats>, client: Client, transport: &'static str) -> Result<Seat, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.per_server {
             return Err(Full::Server);
@@ -134,6 +136,7 @@ impl Seats {
         taken.all += 1;
         Ok(Seat {
             seats: Arc::clone(self),
+            _counted: metrics().open_socket(transport),
             client,
         })
     }
@@ -243,7 +246,7 @@ mod tests {
     #[test]
     fn seats_are_counted_for_the_server_and_for_each_client() {
         let seats = Seats::new(3, 2);
-        let take = |client| seats.take(client);
+        let take = |client| seats.take(client, "websocket");
         let first = take(PEER).expect("a seat");
         let second = take(PEER).expect("a seat");
         assert_eq!(take(PEER).err(), Some(Full::Client));

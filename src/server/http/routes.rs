@@ -1,8 +1,9 @@
 //! The routes of the server, its state, and the names of requests. Who is let in, `access.rs` decides.
 
 use super::answer;
+use super::health::Health;
+use super::noted::NotedRequest;
 use crate::config::{StatusCodes, TransferSettings};
-use crate::db::{Db, list_newer_migrations, list_pending_migrations};
 use crate::graphql::{Api, ErrorCode};
 use crate::rule::bounded;
 use crate::server::door::access;
@@ -22,14 +23,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tracing::Instrument;
 
 /// The header with the name of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How long a look at the database may take before it counts as not available.
-pub const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What every worker of the server shares.
 pub struct State {
@@ -39,8 +36,8 @@ pub struct State {
     pub settings: HttpSettings,
     /// How fast clients must send and read.
     pub transfer: TransferSettings,
-    /// The database, for looking whether it is there.
-    pub health: Db,
+    /// Looks whether the database is there.
+    pub health: Health,
     /// Who is let in.
     pub gate: Gate,
     /// Whether the server is about to stop; WebSockets and streams end when it is.
@@ -73,7 +70,6 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(web::get().to(answer::get))
                 .default_service(web::to(answer::other_method)),
         )
-        .route("/health", web::get().to(health))
         .route("", web::get().to(show_home))
         .route("/", web::get().to(show_home));
 }
@@ -106,11 +102,13 @@ pub async fn name_request<B: MessageBody + 'static>(
     let id = choose_request_id(request.headers());
     let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let span = tracing::info_span!("request", id = %id);
-    let answered = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind();
+    let noted = NotedRequest::begin(&request);
+    let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
+    let answered = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;
+            span.in_scope(|| noted.end(&response));
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, name);
             protect(headers);
@@ -163,32 +161,4 @@ pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpRespons
     HttpResponse::build(status)
         .insert_header(ContentType::json())
         .body(body.to_string())
-}
-
-/// Tells whether the server can answer: its database is there and has the right tables.
-async fn health(state: web::Data<State>) -> HttpResponse {
-    let look = state.health.run(|connection| {
-        let newer = list_newer_migrations(connection)?;
-        Ok((list_pending_migrations(connection)?, newer))
-    });
-    let Ok(migrations) = timeout(HEALTH_DEADLINE, look).await else {
-        return HttpResponse::ServiceUnavailable().json(json!({
-            "status": "the database does not answer"
-        }));
-    };
-    match migrations {
-        Ok((_, newer)) if !newer.is_empty() => HttpResponse::ServiceUnavailable().json(json!({
-            "status": "a newer Rollcall has migrated the database"
-        })),
-        Ok((pending, _)) if pending.is_empty() => {
-            HttpResponse::Ok().json(json!({ "status": "ok" }))
-        }
-        // Which ones, is nobody's business who has no key.
-        Ok(_) => HttpResponse::ServiceUnavailable().json(json!({
-            "status": "migrations are missing"
-        })),
-        Err(_) => HttpResponse::ServiceUnavailable().json(json!({
-            "status": "the database is not available"
-        })),
-    }
 }

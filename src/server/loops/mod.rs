@@ -1,5 +1,7 @@
-//! The loops that run beside requests: scheduler, importer, bulk actions, follower, hub, webhooks, memory, refused requests.
+//! The loops that run beside requests: scheduler, importer, bulk actions, backups, follower, hub, webhooks, memory, refused
+//! requests.
 
+pub(in crate::server) mod backup;
 pub(in crate::server) mod bulk;
 pub(in crate::server) mod follower;
 pub(in crate::server) mod hub;

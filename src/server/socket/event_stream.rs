@@ -29,7 +29,7 @@ pub fn open(
     caller: Caller,
     prepared: Result<Prepared, Refusal>,
 ) -> HttpResponse {
-    let held = match state.gate.seats.take(caller.client()) {
+    let held = match state.gate.seats.take(caller.client(), "event_stream") {
         Ok(seat) => Held::hold(request, seat),
         Err(full) => return refuse_seat(full),
     };

@@ -85,7 +85,7 @@ pub async fn open(
     let caller = caller.map(web::ReqData::into_inner);
     let peer = peer(request.peer_addr());
     let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
-    let seat = match state.gate.seats.take(client) {
+    let seat = match state.gate.seats.take(client, "websocket") {
         Ok(seat) => seat,
         Err(full) => return Ok(refuse_seat(full)),
     };

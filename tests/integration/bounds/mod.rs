@@ -8,6 +8,8 @@ mod supervision;
 mod together;
 mod work;
 
+pub use supervision::StoppedPostgres;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Ends the threads that watch a flag, also where an assertion fails: a scope waits for its threads.

@@ -205,11 +205,11 @@ fn a_postgres_that_stands_still_under_load_loses_nothing_and_hangs_nothing() {
 }
 
 /// A Postgres that stands still with all its children until this is dropped.
-struct StoppedPostgres(Vec<i32>);
+pub struct StoppedPostgres(Vec<i32>);
 
 impl StoppedPostgres {
     #[track_caller]
-    fn new(data_dir: &Path) -> StoppedPostgres {
+    pub fn new(data_dir: &Path) -> StoppedPostgres {
         // The server first, so that there are no new children when they are looked for.
         let server = postgres_server(data_dir);
         kill(Pid::from_raw(server), Signal::SIGSTOP).expect("a server that runs");

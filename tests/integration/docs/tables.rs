@@ -10,8 +10,8 @@ use apollo_compiler::schema::ExtendedType;
 use clap::{Arg, Args, Command};
 use rollcall::audience::setting::{SettingKey, Settings};
 use rollcall::config::{
-    AnswerSettings, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings, TransferSettings, WebhookFlags,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, GeneralFlags, ImportFlags,
+    ListenSettings, ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use rollcall::graphql::ErrorCode;
 use rollcall::rule::vocabulary::{Role, Word, list_words};
@@ -47,6 +47,8 @@ fn flags() -> Vec<Arg> {
     command = ImportFlags::augment_args(command);
     command = FederationSettings::augment_args(command);
     command = WebhookFlags::augment_args(command);
+    command = BackupFlags::augment_args(command);
+    command = GeneralFlags::augment_args(command);
     command.get_arguments().cloned().collect()
 }
 

@@ -66,7 +66,7 @@ fn use_of(block: &Block) -> Option<Use> {
         ("sh", "") => Use::Commands,
         ("text", "output") => Use::Output,
         ("sql", "") => Use::Sql,
-        ("csv" | "json", name) if name.contains('.') => Use::File(name.to_owned()),
+        ("csv" | "json" | "toml", name) if name.contains('.') => Use::File(name.to_owned()),
         _ => return None,
     })
 }

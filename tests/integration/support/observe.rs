@@ -37,6 +37,11 @@ impl TestDatabase {
         row.answer.unwrap_or_default()
     }
 
+    /// Closes the connection that answers questions, for what wants the database for itself.
+    pub fn forget_questions(&self) {
+        *self.asking.lock().expect("every question was answered") = None;
+    }
+
     /// Runs statements in a transaction that stays open, with the locks that they take.
     pub fn hold(&self, sql: &str) -> Held {
         let mut connection = self.connect();

@@ -6,6 +6,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -233,6 +234,17 @@ impl Server {
     /// Returns a file of its directory in `/proc` (Linux).
     pub fn proc_file(&self, name: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap_or_default()
+    }
+
+    /// Returns what it has logged so far.
+    pub fn logged(&self) -> String {
+        // A handle of its own would share the place at which the server writes.
+        let length = self.log.metadata().expect("a file").len();
+        let mut bytes = vec![0; usize::try_from(length).expect("a short log")];
+        self.log
+            .read_exact_at(&mut bytes, 0)
+            .expect("a file can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     fn bytes_of(&self, name: &str) -> u64 {

@@ -1,0 +1,342 @@
+//! Restoring: everything that a backup holds, in one transaction, so that a failure leaves what was there.
+//!
+//! `pg_restore` writes the statements and `psql` runs them between ours: before them what is replaced goes, behind them a
+//! mark says what is left to do (`finish.rs`). Only the COMMIT at the end makes any of it true.
+
+use super::archive::Archive;
+use super::error::BackupError;
+use super::finish::MARK;
+use super::program::Program;
+use super::tables::{Place, is_ours, list_all, list_tables};
+use crate::db::embedded::{BinarySearch, ClientPrograms};
+use crate::db::list_known_migrations;
+use crate::rule::join_first;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// How many lines of statements the settings are in that `pg_restore` begins with.
+const PREAMBLE: usize = 60;
+
+/// What is kept of a replaced database, and the tables that it is in.
+const LISTS: [(&str, &str); 3] = [
+    ("deletions", "subscriber_deletions"),
+    ("suppressions", "suppressions"),
+    ("keys", "api_keys"),
+];
+
+/// The columns of these lists.
+const COLUMNS: [&str; 3] = [
+    "subscriber_id bigint, created_at timestamptz",
+    "address_hash bytea, status text, since timestamptz",
+    "sha256 bytea, revoked_at timestamptz",
+];
+
+/// How often, and with which pauses, it is looked whether others use a database that is to be replaced.
+const LOOKS: u32 = 30;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Checks a backup and a database, and puts what the backup holds into the database. `connection` is one to that database.
+///
+/// What is left to do behind it, [`finish_restore`](super::finish_restore) does.
+///
+/// # Errors
+/// [`BackupError`]; nothing was changed then.
+pub fn restore(
+    archive: &Archive,
+    connection: &mut PgConnection,
+    url: &str,
+    data_dir: &Path,
+    replaces: bool,
+) -> Result<(), BackupError> {
+    let manifest = &archive.manifest;
+    let place = Place::find(connection)?;
+    check_versions(archive, &place)?;
+    let found = list_all(connection, &place)?;
+    match (found.is_empty(), replaces) {
+        (true, _) => {}
+        (false, false) => {
+            return Err(BackupError::Refused(format!(
+                "expected an empty database, found {} in the schema \"{}\"; name another database, or replace everything in this one with --replace",
+                join_first(&found, ", "),
+                place.schema
+            )));
+        }
+        (false, true) => check_replaced(archive, connection, &place)?,
+    }
+    let least = place.major.max(manifest.pg_dump_major);
+    let programs = ClientPrograms::find(&BinarySearch::System, data_dir, least)?;
+    archive.check()?;
+    let script = Script {
+        place: &place,
+        archive,
+        replaced: match found.is_empty() {
+            true => Vec::new(),
+            false => list_tables(connection, &place)?,
+        },
+    };
+    run(&programs, url, &script)
+}
+
+/// Makes sure that program and server are not older than those that made the backup.
+fn check_versions(archive: &Archive, place: &Place) -> Result<(), BackupError> {
+    let manifest = &archive.manifest;
+    let known = list_known_migrations()?;
+    let unknown = manifest
+        .migrations
+        .iter()
+        .filter(|name| !known.contains(name));
+    let unknown: Vec<&String> = unknown.collect();
+    if !unknown.is_empty() {
+        return Err(archive.unusable(format!(
+            "was made by a newer Rollcall ({}), which has migrations that this one does not know ({}); use that version",
+            manifest.rollcall,
+            join_first(&unknown, ", ")
+        )));
+    }
+    if place.major < manifest.postgres_major {
+        return Err(archive.unusable(format!(
+            "is from PostgreSQL {}, and this server is {}; use PostgreSQL {} or newer",
+            manifest.postgres, place.version, manifest.postgres_major
+        )));
+    }
+    if place.schema != manifest.schema {
+        return Err(BackupError::Refused(format!(
+            "the backup is of the schema \"{}\", and the search path of this connection begins with \"{}\"; name the schema in the address, as in postgres://…?options=-csearch_path%3D{}",
+            manifest.schema, place.schema, manifest.schema
+        )));
+    }
+    Ok(())
+}
+
+/// Makes sure that nothing is lost that is not ours, and that nobody uses the database.
+fn check_replaced(
+    archive: &Archive,
+    connection: &mut PgConnection,
+    place: &Place,
+) -> Result<(), BackupError> {
+    #[derive(QueryableByName)]
+    struct Others {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+    }
+    let rows = &archive.manifest.rows;
+    let tables = list_tables(connection, place)?.into_iter();
+    let foreign: Vec<String> = tables
+        .filter(|table| !is_ours(table) && !rows.contains_key(table))
+        .collect();
+    if !foreign.is_empty() {
+        return Err(BackupError::Refused(format!(
+            "--replace would delete tables that this Rollcall does not know: {}; move them to another schema, or use the newer Rollcall that made them",
+            join_first(&foreign, ", ")
+        )));
+    }
+    // Processes of the server itself have no user.
+    let mut looks = 0;
+    loop {
+        let Others { number } = diesel::sql_query(
+            "SELECT count(*) AS number FROM pg_stat_activity \
+             WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()",
+        )
+        .get_result(connection)?;
+        looks += 1;
+        match number {
+            0 => return Ok(()),
+            // A connection that was closed just now, by this command too, is still on its way out.
+            _ if looks < LOOKS => std::thread::sleep(PAUSE),
+            number => {
+                return Err(BackupError::Refused(format!(
+                    "expected a database that only this command uses, found {number} other connections; stop the servers first"
+                )));
+            }
+        }
+    }
+}
+
+/// What runs in the transaction, beside the statements of `pg_restore`.
+struct Script<'a> {
+    place: &'a Place,
+    archive: &'a Archive,
+    /// The tables that are replaced.
+    replaced: Vec<String>,
+}
+
+impl Script<'_> {
+    fn has(&self, table: &str) -> bool {
+        self.replaced.iter().any(|replaced| replaced == table)
+    }
+
+    /// Keeps what the replaced database knows of deletions and revoked keys, and drops its tables.
+    fn before(&self) -> String {
+        let mut script = "BEGIN;\nSET LOCAL lock_timeout = '30s';\n".to_owned();
+        if self.replaced.is_empty() {
+            return script;
+        }
+        let table = |name: &str| self.place.quoted(Some(name));
+        let mut keep = |name: &str, columns: &str, from: &str| {
+            if self.has(from) {
+                let from = table(from);
+                script += &format!(
+                    "CREATE TEMP TABLE kept_{name} AS SELECT {columns} FROM {from} AS t;\n"
+                );
+            }
+        };
+        // An older program has fewer columns, which a document simply lacks.
+        let deletion = "subscriber_id, (to_jsonb(t)->>'created_at')::timestamptz AS created_at";
+        keep("deletions", deletion, "subscriber_deletions");
+        keep(
+            "suppressions",
+            "address_hash, status, since",
+            "suppressions",
+        );
+        keep("suppression_key", "inner_key", "suppression_key");
+        keep("keys", "sha256, revoked_at", "api_keys");
+        keep("history", "token", "history");
+        // What an interrupted restore had still to do.
+        for (name, from) in LISTS {
+            let left = format!("{MARK}_{name}");
+            if self.has(&left) && self.has(from) {
+                let left = table(&left);
+                script += &format!("INSERT INTO kept_{name} SELECT * FROM {left};\n");
+            }
+        }
+        script + &drop_everything(&self.place.schema)
+    }
+
+    /// Writes down what is left to do.
+    fn after(&self) -> String {
+        let table = |name: &str| self.place.quoted(Some(&format!("{MARK}{name}")));
+        let made_at = self.archive.manifest.made_at.to_rfc3339();
+        let one = |column: &str, from: &str| match self.has(from) {
+            true => format!("(SELECT {column} FROM kept_{from} LIMIT 1)"),
+            false => "NULL".to_owned(),
+        };
+        let mark = table("");
+        let mut script = format!(
+            "CREATE TABLE {mark} (made_at timestamptz NOT NULL, replaced_token bigint, replaced_key bytea);\n\
+             COMMENT ON TABLE {mark} IS 'A backup was restored, and running jobs are still to be closed. The next start does it and removes this.';\n\
+             INSERT INTO {mark} VALUES ('{made_at}', {}, {});\n",
+            one("token", "history"),
+            one("inner_key", "suppression_key"),
+        );
+        for ((name, from), columns) in LISTS.into_iter().zip(COLUMNS) {
+            let list = table(&format!("_{name}"));
+            script += &format!("CREATE TABLE {list} ({columns});\n");
+            if self.has(from) {
+                script += &format!("INSERT INTO {list} SELECT * FROM kept_{name};\n");
+            }
+        }
+        script + "COMMIT;\n"
+    }
+}
+
+/// Drops tables, views, sequences and functions of a schema, but not what extensions made. Each kind goes in one
+/// statement, so that they may depend on each other; what others made upon them is not dropped and stops it.
+fn drop_everything(schema: &str) -> String {
+    let schema = schema.replace('\'', "''");
+    let relations = |kinds: &str, what: &str| {
+        format!(
+            "    SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ') INTO names \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = '{schema}' AND c.relkind IN ({kinds}) AND NOT c.relispartition \
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i'));\n    \
+             IF names IS NOT NULL THEN EXECUTE 'DROP {what} ' || names; END IF;\n"
+        )
+    };
+    let functions = |kind: &str| {
+        format!(
+            "    SELECT string_agg(p.oid::regprocedure::text, ', ') INTO names FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
+             WHERE n.nspname = '{schema}' AND p.prorettype {kind} 'trigger'::regtype \
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e');\n    \
+             IF names IS NOT NULL THEN EXECUTE 'DROP ROUTINE ' || names; END IF;\n"
+        )
+    };
+    // Functions depend on the tables that they read, and triggers of tables on theirs.
+    let drops = [
+        relations("'v'", "VIEW"),
+        relations("'m'", "MATERIALIZED VIEW"),
+        functions("<>"),
+        relations("'r', 'p'", "TABLE"),
+        relations("'S'", "SEQUENCE"),
+        functions("="),
+    ];
+    format!(
+        "SET LOCAL search_path TO pg_catalog;\nDO $drop$ DECLARE names text; BEGIN\n{}END $drop$;\n",
+        drops.concat()
+    )
+}
+
+/// Runs the script in one transaction.
+fn run(programs: &ClientPrograms, url: &str, script: &Script) -> Result<(), BackupError> {
+    let mut command = programs.command("psql", url)?;
+    command
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--no-password",
+            "--output=/dev/null",
+        ])
+        // The contexts of errors quote rows.
+        .args(["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let mut psql = Program::start("psql", &mut command)?;
+    let mut reader = programs.command("pg_restore", url)?;
+    reader
+        .args(["--file=-", "--no-owner", "--no-privileges"])
+        .arg(format!("--schema={}", script.place.schema))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut pg_restore = Program::start("pg_restore", &mut reader)?;
+    let (Some(mut sink), Some(dump), Some(statements)) = (
+        psql.child.stdin.take(),
+        pg_restore.child.stdin.take(),
+        pg_restore.child.stdout.take(),
+    ) else {
+        return Err(BackupError::Stopping);
+    };
+    let mut source = script.archive.dump()?;
+    let feeding = std::thread::spawn(move || {
+        let mut dump = dump;
+        // A pg_restore that fails says itself why.
+        let _ = io::copy(&mut source, &mut dump);
+    });
+    let written = sink
+        .write_all(script.before().as_bytes())
+        .and_then(|()| copy_statements(BufReader::new(statements), &mut sink));
+    // A psql that failed has closed its input: what it said tells more than the broken pipe.
+    if written.is_err() {
+        drop(sink);
+        psql.finish()?;
+        return Err(pg_restore.finish().err().unwrap_or(BackupError::Stopping));
+    }
+    // Without the COMMIT behind it, everything is rolled back.
+    pg_restore.finish()?;
+    let _ = feeding.join();
+    let committed = sink.write_all(script.after().as_bytes());
+    drop(sink);
+    psql.finish()?;
+    committed.map_err(|cause| BackupError::File {
+        doing: "write to",
+        path: "psql".to_owned(),
+        cause,
+    })
+}
+
+/// Copies the statements of `pg_restore`. A newer one sets what an older server does not know.
+fn copy_statements(mut statements: impl BufRead, sink: &mut impl Write) -> io::Result<()> {
+    for _ in 0..PREAMBLE {
+        let mut line = Vec::new();
+        if statements.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if !line.starts_with(b"SET transaction_timeout") {
+            sink.write_all(&line)?;
+        }
+    }
+    io::copy(&mut statements, sink)?;
+    Ok(())
+}

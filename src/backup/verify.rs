@@ -1,0 +1,83 @@
+//! Checking a backup by restoring it where nobody sees it.
+
+use super::archive::Archive;
+use super::error::BackupError;
+use super::restore::restore;
+use super::tables::{Place, count_rows, list_migrations, list_tables};
+use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// What a restored backup has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// How many tables.
+    pub tables: usize,
+    /// How many rows in all of them.
+    pub rows: i64,
+}
+
+/// Restores a backup into a throw-away cluster and compares what is there with the manifest. The cluster is in the
+/// directory for temporary files, which needs room for it.
+///
+/// # Errors
+/// [`BackupError`], also where something differs.
+pub fn verify(archive: &Archive, data_dir: &Path) -> Result<Verified, BackupError> {
+    archive.check()?;
+    let dir = std::env::temp_dir();
+    // Where root runs this, the server is another user and has to pass.
+    let dir = tempfile::Builder::new()
+        .prefix("rollcall-verify-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir_in(&dir)
+        .map_err(BackupError::file("write", &dir))?;
+    let cluster = EmbeddedPostgres::start(&EmbeddedOptions::throwaway(dir.path().join("cluster")))?;
+    let verified = restore_and_count(archive, cluster.url(), data_dir);
+    cluster.stop()?;
+    verified
+}
+
+fn restore_and_count(
+    archive: &Archive,
+    url: &str,
+    data_dir: &Path,
+) -> Result<Verified, BackupError> {
+    let manifest = &archive.manifest;
+    let mut connection = PgConnection::establish(url).map_err(crate::error::Error::from)?;
+    let place = Place {
+        schema: manifest.schema.clone(),
+        ..Place::find(&mut connection)?
+    };
+    let schema = place.quoted(None);
+    connection.batch_execute(&format!(
+        "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}"
+    ))?;
+    restore(archive, &mut connection, url, data_dir, false)?;
+    let tables = list_tables(&mut connection, &place)?;
+    let tables: Vec<String> = tables
+        .into_iter()
+        .filter(|table| !table.starts_with(super::finish::MARK))
+        .collect();
+    let rows = count_rows(&mut connection, &place, &tables)?;
+    let is_same =
+        rows == manifest.rows && list_migrations(&mut connection, &place)? == manifest.migrations;
+    if !is_same {
+        let told = manifest.rows.iter();
+        let different = told.filter(|(table, number)| rows.get(*table) != Some(number));
+        let different: Vec<&str> = different.map(|(table, _)| table.as_str()).collect();
+        return Err(archive.unusable(format!(
+            "does not hold what its manifest tells: compare {}",
+            match different.is_empty() {
+                true => "the list of tables and migrations".to_owned(),
+                false => different.join(", "),
+            }
+        )));
+    }
+    Ok(Verified {
+        tables: rows.len(),
+        rows: rows.values().sum(),
+    })
+}

@@ -1,0 +1,47 @@
+//! `rollcall completions` and `rollcall man`: what packages install beside the program.
+
+use super::CommandLine;
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What `rollcall completions` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CompletionsArguments {
+    /// The shell.
+    shell: Shell,
+}
+
+/// What `rollcall man` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ManArguments {
+    /// The directory to write the pages to.
+    directory: PathBuf,
+}
+
+/// Prints the script with which a shell completes commands and flags.
+pub fn complete(arguments: &CompletionsArguments) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    let name = env!("CARGO_PKG_NAME");
+    clap_complete::generate(
+        arguments.shell,
+        &mut CommandLine::command(),
+        name,
+        &mut script,
+    );
+    // A reader that has seen enough is no error.
+    let _ = std::io::stdout().write_all(&script);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a manual page for each command.
+pub fn write_pages(arguments: &ManArguments) -> anyhow::Result<ExitCode> {
+    let directory = &arguments.directory;
+    std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(CommandLine::command(), directory))
+        .with_context(|| format!("cannot write manual pages to \"{}\"", directory.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,63 @@
+//! Notes how long requests take, for the metrics and for the log.
+
+use super::routes::State;
+use crate::metrics::metrics;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::web;
+use std::time::Instant;
+
+/// The route of requests for what is not there, and for files of the pages.
+const OTHER: &str = "other";
+
+/// The target under which requests are logged, for `ROLLCALL_LOG`.
+const LOG: &str = "rollcall::requests";
+
+/// A request that is under way.
+pub struct NotedRequest {
+    method: &'static str,
+    base_path: String,
+    began: Instant,
+}
+
+impl NotedRequest {
+    /// Begins to measure.
+    pub fn begin(request: &ServiceRequest) -> NotedRequest {
+        let known = [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::HEAD,
+            Method::OPTIONS,
+        ];
+        let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
+        let known = known.iter().position(|known| known == request.method());
+        let state = request.app_data::<web::Data<State>>();
+        NotedRequest {
+            // A client may write any word.
+            method: known.map_or("OTHER", |place| names[place]),
+            base_path: state.map_or_else(String::new, |state| state.settings.base_path.clone()),
+            began: Instant::now(),
+        }
+    }
+
+    /// Notes the answer, whose body may still be on its way.
+    pub fn end<B>(self, response: &ServiceResponse<B>) {
+        let pattern = response.request().match_pattern();
+        let route = pattern
+            .as_deref()
+            .and_then(|pattern| pattern.strip_prefix(&self.base_path))
+            .filter(|route| !route.is_empty() && response.status() != 404);
+        let (method, route) = (self.method, route.unwrap_or(OTHER));
+        let (status, took) = (response.status(), self.began.elapsed());
+        metrics().note_request(method, route, status.as_u16(), took);
+        let (status, milliseconds) = (status.as_u16(), took.as_secs_f64() * 1_000.0);
+        // The macro wants a level that is known when it is compiled.
+        if status >= 500 {
+            tracing::warn!(target: LOG, method, route, status, milliseconds, "a request failed");
+        } else {
+            tracing::debug!(target: LOG, method, route, status, milliseconds, "answered a request");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Restoring over a database that is not empty.
+
+use super::{back_up, on, text};
+use crate::keys::{create_key, revoke};
+use crate::support::{Finished, TestApp, TestDatabase};
+use diesel::connection::SimpleConnection;
+use rollcall::backup::Archive;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const NOW: &str = "2026-03-01T12:00:00Z";
+
+fn delete(app: &TestApp, id: &str) {
+    app.mutate(
+        "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
+        json!({ "id": id }),
+    );
+}
+
+fn newest_cursor(app: &TestApp) -> Value {
+    let document = "{ segment(key: \"all\") { changes(first: 1) { pageInfo { startCursor } } } }";
+    app.query(document, json!({}))["segment"]["changes"]["pageInfo"]["startCursor"].clone()
+}
+
+/// Restores a backup over a database, to which nobody else is connected.
+#[track_caller]
+fn replace(database: &TestDatabase, path: &Path) -> Finished {
+    leave(database);
+    on(database, &["restore", "--replace", text(path)])
+}
+
+/// Ends all connections of the test.
+#[track_caller]
+fn leave(database: &TestDatabase) {
+    database.ask(
+        "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    database.forget_questions();
+}
+
+#[test]
+fn deletions_and_revocations_since_the_backup_happen_again() {
+    let app = TestApp::at(NOW);
+    let [_, rasa, _] = ["ona", "rasa", "jonas"]
+        .map(|name| app.subscriber(&format!("{name}@example.com"), json!({})));
+    let unsubscribed = app.subscriber("left@example.com", json!({ "status": "UNSUBSCRIBED" }));
+    app.segment("all", json!({ "everyone": true }));
+    app.refresh();
+    let [revoked, _] =
+        ["one", "two"].map(|name| create_key(&app.database, &[name, "--scope", "read"]));
+    let before = newest_cursor(&app);
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = back_up(&app.database, dir.path());
+
+    delete(&app, &rasa);
+    delete(&app, &unsubscribed);
+    // In plain SQL, too; and a deletion that an earlier version noted.
+    app.database.execute(&format!(
+        "DELETE FROM subscribers WHERE email = 'jonas@example.com'; \
+         UPDATE subscriber_deletions SET created_at = NULL WHERE subscriber_id = {}",
+        app.database
+            .ask("SELECT max(subscriber_id) FROM subscriber_deletions")
+    ));
+    // Somebody new, who is not in the backup, and one with an address of before.
+    app.subscriber("new@example.com", json!({}));
+    app.subscriber("rasa@example.com", json!({}));
+    app.refresh();
+    revoke(&app.database, &revoked[..12]);
+
+    let database = &app.database;
+    let done = replace(database, &path);
+    assert!(done.status.success(), "{done}");
+    assert!(
+        done.stdout
+            .contains("deleted 3 subscribers again and revoked 1 API keys again"),
+        "{done}"
+    );
+    let people = "SELECT string_agg(email, ' ') FROM subscribers";
+    assert_eq!(database.ask(people), "ona@example.com");
+    let members = "SELECT string_agg(subscriber_id::text, ' ') FROM segment_memberships";
+    assert_eq!(
+        database.ask(members),
+        database.ask("SELECT id FROM subscribers")
+    );
+    assert_eq!(database.ask("SELECT count(*) FROM suppressions"), "1");
+    let keys = "SELECT string_agg(name, ' ') FROM api_keys WHERE revoked_at IS NULL";
+    assert_eq!(database.ask(keys), "two");
+
+    // Positions of before belong to another history, and every segment waits for its refresh.
+    // With connections of its own: those of before are gone.
+    let app = app.beside();
+    app.set_time("2026-03-02T12:00:00Z");
+    let polled = app.respond(
+        &format!("{{ segment(key: \"all\") {{ changes(last: 9, before: {before}) {{ nodes {{ joinedCount }} }} }} }}"),
+        json!({}),
+    );
+    assert_eq!(
+        polled["errors"][0]["extensions"]["code"],
+        json!("RESYNC"),
+        "{polled}"
+    );
+    let state = app.query("{ segment(key: \"all\") { state } }", json!({}));
+    assert_eq!(state["segment"]["state"], json!("PENDING"));
+    app.refresh();
+    assert_eq!(app.members("all"), ["ona@example.com"]);
+}
+
+#[test]
+fn an_interrupted_restore_can_be_repeated_and_forgets_no_deletion() {
+    let app = TestApp::at(NOW);
+    let ona = app.subscriber("ona@example.com", json!({}));
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = back_up(&app.database, dir.path());
+    delete(&app, &ona);
+    let database = &app.database;
+    leave(database);
+    let archive = Archive::open(&path).expect("a backup");
+    let mut connection = database.connect();
+    rollcall::backup::restore(&archive, &mut connection, &database.url, dir.path(), true)
+        .expect("a restored database");
+    drop(connection);
+    let refused = on(database, &["backup", "-o", text(&dir.path().join("other"))]).to_string();
+    assert!(
+        refused.contains("found one where it was interrupted; run rollcall migrate"),
+        "{refused}"
+    );
+    let done = replace(database, &path);
+    assert!(
+        done.stdout.contains("deleted 1 subscribers again"),
+        "{done}"
+    );
+    assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "0");
+}
+
+#[test]
+fn ids_that_were_given_again_are_other_people() {
+    let app = TestApp::at(NOW);
+    let ona = app.subscriber("ona@example.com", json!({}));
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = back_up(&app.database, dir.path());
+    // As after another restore: the id is that of another row.
+    delete(&app, &ona);
+    app.database
+        .execute("UPDATE subscriber_deletions SET created_at = created_at - interval '1 hour'");
+    let database = &app.database;
+    let done = replace(database, &path);
+    assert!(
+        done.stdout.contains("deleted 0 subscribers again"),
+        "{done}"
+    );
+    assert_eq!(
+        database.ask("SELECT email FROM subscribers"),
+        "ona@example.com"
+    );
+}
+
+#[test]
+fn a_database_that_is_not_empty_or_in_use_is_refused() {
+    let app = TestApp::at(NOW);
+    app.subscriber("ona@example.com", json!({}));
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = back_up(&app.database, dir.path());
+    app.subscriber("rasa@example.com", json!({}));
+    let database = &app.database;
+    let untouched = || assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "2");
+    let refused = on(database, &["restore", text(&path)]).to_string();
+    assert!(
+        refused.starts_with(
+            "exit code 1\nrollcall: expected an empty database, found __diesel_schema_migrations, "
+        ),
+        "{refused}"
+    );
+    untouched();
+    // Connections of the test itself.
+    let refused = on(database, &["restore", "--replace", text(&path)]).to_string();
+    assert!(
+        refused.contains("other connections; stop the servers first; nothing was changed"),
+        "{refused}"
+    );
+    untouched();
+    let execute = |sql: &str| database.connect().batch_execute(sql).expect("statements");
+    execute("CREATE TABLE invoices (subscriber_id bigint)");
+    let refused = replace(database, &path).to_string();
+    assert!(
+        refused
+            .contains("--replace would delete tables that this Rollcall does not know: invoices; "),
+        "{refused}"
+    );
+    untouched();
+    // What others made upon our tables is not dropped, and stops it; all is as before.
+    execute(
+        "DROP TABLE invoices; CREATE SCHEMA reports; CREATE VIEW reports.people AS SELECT * FROM subscribers",
+    );
+    let refused = replace(database, &path).to_string();
+    assert!(
+        refused.contains("psql failed") && refused.contains("other objects depend on"),
+        "{refused}"
+    );
+    untouched();
+    execute("DROP SCHEMA reports CASCADE");
+    let done = replace(database, &path);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "1");
+}
