@@ -1,5 +1,6 @@
 //! The application: the database, and what resolvers and loops share.
 
+use crate::audience::refusals::Refusals;
 use crate::db::Db;
 use crate::error::Error;
 use crate::import::ImportSettings;
@@ -33,6 +34,8 @@ pub struct App {
     pub import_ready: Arc<Notify>,
     /// Tells the loop of bulk actions that one waits for its turn.
     pub bulk_ready: Arc<Notify>,
+    /// The refused requests that are not in the audit log yet.
+    pub refusals: Arc<Refusals>,
     /// How webhooks are sent.
     pub webhooks: WebhookSettings,
     /// Tells the loop of webhooks that something changed that they may be told of.

@@ -68,6 +68,17 @@ pub struct ScheduleSettings {
     )]
     pub keep_changes: Option<u32>,
 
+    /// How many days entries of the audit log are kept, at least 30. Used at the first start (730 if absent);
+    /// `rollcall settings set` changes it later.
+    #[arg(
+        long,
+        env = "ROLLCALL_KEEP_AUDIT",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(i64::from(setting::MIN_AUDIT_DAYS)..=i64::from(setting::MAX_DAYS)),
+        global = true
+    )]
+    pub keep_audit: Option<u32>,
+
     /// How many parts of the audience are evaluated at the same time; by default one for each core.
     #[arg(long, env = "ROLLCALL_WORKERS", value_parser = clap::value_parser!(u16).range(1..=64), global = true)]
     pub workers: Option<u16>,
@@ -354,10 +365,12 @@ impl ScheduleSettings {
         let zone = self.time_zone.map(|zone| zone.name().to_owned());
         let at = self.refresh_at.map(|at| at.format("%H:%M").to_string());
         let keep_changes = self.keep_changes.map(|days| days.to_string());
+        let keep_audit = self.keep_audit.map(|days| days.to_string());
         let given = [
             (SettingKey::TimeZone, zone),
             (SettingKey::RefreshAt, at),
             (SettingKey::KeepChanges, keep_changes),
+            (SettingKey::KeepAudit, keep_audit),
         ];
         let given = given.into_iter();
         given

@@ -20,7 +20,8 @@
 //! - [Import](../../../docs/import.md), [export](../../../docs/export.md) and [people's rights](../../../docs/rights.md)
 //! - [History and live](../../../docs/history.md)
 //! - [Webhooks](../../../docs/webhooks.md)
-//! - [Keys and access](../../../docs/keys.md), [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
+//! - [Keys and access](../../../docs/keys.md), [audit log](../../../docs/audit.md),
+//!   [federation](../../../docs/federation.md), [API reference](../../../docs/api.md)
 //! - [Settings](../../../docs/settings.md) and [operating](../../../docs/operating.md)
 //! - [Architecture](../../../docs/architecture.md), with drawings of a query and a refresh
 //!
@@ -76,6 +77,8 @@
 //!   exceeds its budget of time (`scan/budget.rs`); the others go on.
 //! - Who asks, and what they may do, is decided at the door (`server/door/access.rs`, with the keys of `server/door/keys.rs`); what a
 //!   field asks for, by its coordinate (`graphql/engine/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
+//! - A mutation goes through `graphql/engine/change.rs`, which writes its row of the audit log in the same transaction; what
+//!   is not a mutation writes its row by `audience/audit.rs`. A row has ids and names, and no value of anybody's field.
 //! - Every number keeps every bit, or is refused when it is written (`rule/number.rs`). What bounds events is one set for
 //!   the API and for files (`audience/event_bounds.rs`).
 //! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with

@@ -21,6 +21,7 @@ use bare::{copy_events, copy_memberships, copy_out, copy_subscribers, copy_total
 use chrono::{DateTime, Utc};
 use clap::Parser;
 use ground::{execute, timed, with_database};
+use rollcall::audience::audit::Entry;
 use rollcall::clock::Clock;
 use rollcall::db::Db;
 use rollcall::export::{Content, ExportRequest, Format, prepare};
@@ -310,7 +311,8 @@ fn export(db: &Db) -> anyhow::Result<()> {
         statuses: Vec::new(),
         is_raw: false,
     };
-    prepare(db, &request, &settings)?.write(&mut std::io::sink(), |_| {})?;
+    let entry = Entry::of_system("bench", settings.clock.now());
+    prepare(db, &request, &settings, &entry)?.write(&mut std::io::sink(), |_| {})?;
     Ok(())
 }
 

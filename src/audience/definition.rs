@@ -1,12 +1,14 @@
 //! Definitions: the rules that segments have had.
 
+use super::actor::Actor;
 use super::paged_list::{PagedList, fill_pages};
 use super::paging::{Page, PageRequest};
-use crate::db::JsonText;
 use crate::db::schema::segment_definitions;
+use crate::db::{JsonText, statement};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -20,6 +22,12 @@ pub struct Definition {
     pub rule: Value,
     /// Since when it was the rule.
     pub created_at: DateTime<Utc>,
+    /// The kind of actor who wrote it; absent for versions from before there was an audit log.
+    pub written_by: Option<String>,
+    /// The name of the API key, or the user of the operating system.
+    pub written_by_name: Option<String>,
+    /// The prefix of the API key.
+    pub written_by_prefix: Option<String>,
 }
 
 /// Lists a page of the versions of the rule of each of these segments, newest first.
@@ -82,20 +90,26 @@ pub(super) fn find_definition(
     Ok(found.first(connection).optional()?)
 }
 
-/// Keeps the version of the rule that a segment has now.
+/// Keeps the version of the rule that a segment has now, and who wrote it.
 pub(super) fn record_definition(
     connection: &mut PgConnection,
     (segment_id, version): (i64, i32),
     rule: &JsonText,
+    written_by: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    diesel::insert_into(segment_definitions::table)
-        .values((
-            segment_definitions::segment_id.eq(segment_id),
-            segment_definitions::version.eq(version),
-            segment_definitions::rule.eq(rule),
-            segment_definitions::created_at.eq(now),
-        ))
-        .execute(connection)?;
+    statement(
+        "INSERT INTO segment_definitions \
+             (segment_id, version, rule, created_at, written_by, written_by_name, written_by_prefix) \
+         SELECT $1, $2, $3, $4, $5, coalesce($6, k.name), k.prefix FROM (SELECT) one LEFT JOIN api_keys k ON k.id = $7",
+    )
+    .bind::<BigInt, _>(segment_id)
+    .bind::<Integer, _>(version)
+    .bind::<Jsonb, _>(rule)
+    .bind::<Timestamptz, _>(now)
+    .bind::<Text, _>(written_by.kind().as_str())
+    .bind::<Nullable<Text>, _>(written_by.user())
+    .bind::<Nullable<BigInt>, _>(written_by.api_key_id())
+    .execute(connection)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::paging::{Page, PageRequest};
 use super::row_size::are_within;
 use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
-use crate::db::statement;
+use crate::db::{in_transaction, statement};
 use crate::error::Error;
 use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
@@ -109,7 +109,7 @@ pub fn record_of<E>(
     emails: &[String],
     make: impl FnOnce(&Known) -> Vec<Result<NewEvent, E>>,
 ) -> Result<Vec<Result<bool, E>>, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         let known = keep_known(connection, ids, emails)?;
         let mut events = Vec::new();
         let made = make(&known).into_iter();

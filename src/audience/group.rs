@@ -10,7 +10,7 @@ use super::rule_lock::lock_rules;
 use super::tags::Tags;
 use super::version::check_version;
 use crate::db::schema::{group_memberships, groups, subscribers};
-use crate::db::statement;
+use crate::db::{in_transaction, statement};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::DependencyKind;
 use chrono::{DateTime, Utc};
@@ -384,7 +384,7 @@ pub fn remove_members(
     group_id: i64,
     subscriber_ids: &[i64],
 ) -> Result<MemberChange, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         lock(connection, group_id)?;
         let existing: i64 = subscribers::table
             .filter(subscribers::id.eq_any(subscriber_ids))

@@ -2,7 +2,10 @@
 //!
 //! Functions take a connection and, where time matters, `now`; they know no pool, no clock and no GraphQL.
 
+pub mod actor;
 pub mod api_key;
+pub mod audit;
+pub mod audit_list;
 pub mod block;
 pub mod catalogue;
 pub mod clean;
@@ -31,6 +34,7 @@ pub mod narrowing;
 pub mod paged_list;
 pub mod paging;
 pub mod properties;
+pub mod refusals;
 pub mod removal;
 mod row_size;
 pub mod rule_lock;

@@ -1,5 +1,6 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
 
+use super::actor::Actor;
 use super::catalogue::load_catalogue;
 use super::clean::clean_text;
 use super::definition::record_definition;
@@ -12,8 +13,8 @@ use super::paging::PageRequest;
 use super::rule_lock::lock_rules;
 use super::tags::Tags;
 use super::version::check_version;
-use crate::db::JsonText;
 use crate::db::schema::{segment_dependencies, segments};
+use crate::db::{JsonText, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, write_document};
 use chrono::{DateTime, Utc};
@@ -68,6 +69,8 @@ pub struct NewSegment<'a> {
     pub mode: SegmentMode,
     /// Free words by which people find it.
     pub tags: &'a [String],
+    /// Who makes it.
+    pub written_by: &'a Actor,
 }
 
 /// When the members of a segment change.
@@ -110,8 +113,10 @@ impl Segment {
 }
 
 /// What to change of a segment: absent values stay as they are, a null description is cleared.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SegmentChanges {
+    /// Who changes it.
+    pub written_by: Actor,
     /// The version that must be changed, if only that one.
     pub if_version: Option<i32>,
     /// Its name for people.
@@ -126,6 +131,22 @@ pub struct SegmentChanges {
     pub mode: Option<SegmentMode>,
     /// Free words by which people find it.
     pub tags: Option<Vec<String>>,
+}
+
+impl SegmentChanges {
+    /// No changes by an actor.
+    pub fn of(written_by: Actor) -> SegmentChanges {
+        SegmentChanges {
+            written_by,
+            if_version: None,
+            name: None,
+            description: None,
+            rule: None,
+            archived: None,
+            mode: None,
+            tags: None,
+        }
+    }
 }
 
 /// Finds segments by id, in no particular order.
@@ -246,6 +267,7 @@ pub fn create(
         rule,
         mode,
         tags: &[],
+        written_by: &Actor::System,
     };
     create_with(connection, segment, now)
 }
@@ -267,6 +289,7 @@ pub fn create_with(
         rule,
         mode,
         tags,
+        written_by,
     } = segment;
     check_key(key)?;
     let tags = Tags::clean(tags)?;
@@ -275,7 +298,7 @@ pub fn create_with(
         .unwrap_or_else(|| key.to_owned());
     let description = clean_text(description.unwrap_or_default())
         .map_err(|message| Error::invalid("description", message))?;
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         lock_rules(connection)?;
         let node = read_rule(connection, key, rule)?;
         let segment: Segment = diesel::insert_into(segments::table)
@@ -295,11 +318,21 @@ pub fn create_with(
             connection,
             (segment.id, segment.definition_version),
             &segment.rule,
+            written_by,
             now,
         )?;
         record_dependencies(connection, segment.id, &node)?;
         Ok(segment)
     })
+}
+
+/// A segment after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updated {
+    /// The segment as it is now.
+    pub segment: Segment,
+    /// Which version of the rule it had before.
+    pub version_before: i32,
 }
 
 /// Changes a segment. Another rule makes another version; the members follow with the next refresh. So does beginning
@@ -313,12 +346,13 @@ pub fn update(
     id: i64,
     changes: &SegmentChanges,
     now: DateTime<Utc>,
-) -> Result<Segment, Error> {
-    connection.transaction(|connection| {
+) -> Result<Updated, Error> {
+    in_transaction(connection, |connection| {
         if changes.rule.is_some() {
             lock_rules(connection)?;
         }
         let mut segment = lock(connection, id, changes.if_version)?;
+        let version_before = segment.definition_version;
         if let Some(name) = &changes.name {
             segment.name = clean_text(name)
                 .map_err(|message| Error::invalid("name", message))?
@@ -368,13 +402,17 @@ pub fn update(
                 connection,
                 (segment.id, segment.definition_version),
                 &segment.rule,
+                &changes.written_by,
                 now,
             )?;
         }
         if let Some(node) = node {
             record_dependencies(connection, segment.id, &node)?;
         }
-        Ok(segment)
+        Ok(Updated {
+            segment,
+            version_before,
+        })
     })
 }
 

@@ -1,8 +1,10 @@
 //! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
 
+use super::actor::Actor;
 use super::definition::find_definition;
 use super::rule_lock::lock_rules;
-use super::segment::{NewSegment, Segment, SegmentChanges, create_with, lock, update};
+use super::segment::{NewSegment, Segment, SegmentChanges, Updated, create_with, lock, update};
+use crate::db::in_transaction;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule;
 use chrono::{DateTime, Utc};
@@ -17,9 +19,10 @@ pub fn copy(
     id: i64,
     key: &str,
     name: Option<&str>,
+    written_by: &Actor,
     now: DateTime<Utc>,
 ) -> Result<Segment, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         // Before the row, as everywhere.
         lock_rules(connection)?;
         let original = lock(connection, id, None)?;
@@ -31,6 +34,7 @@ pub fn copy(
             rule: &rule,
             mode: original.mode(),
             tags: original.tags.list(),
+            written_by,
         };
         create_with(connection, copied, now)
     })
@@ -45,9 +49,10 @@ pub fn restore_definition(
     id: i64,
     definition_version: i32,
     if_version: Option<i32>,
+    written_by: &Actor,
     now: DateTime<Utc>,
-) -> Result<Segment, Error> {
-    connection.transaction(|connection| {
+) -> Result<Updated, Error> {
+    in_transaction(connection, |connection| {
         lock_rules(connection)?;
         let segment = lock(connection, id, if_version)?;
         let Some(document) = find_definition(connection, id, definition_version)? else {
@@ -62,7 +67,7 @@ pub fn restore_definition(
         };
         let changes = SegmentChanges {
             rule: Some(rule::read_root(&document).map_err(Error::InvalidRule)?),
-            ..SegmentChanges::default()
+            ..SegmentChanges::of(written_by.clone())
         };
         update(connection, id, &changes, now)
     })

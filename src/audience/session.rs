@@ -3,7 +3,10 @@
 //! A session has the scopes of its key and ends with it. It also ends 12 hours after its last use and 7 days after its
 //! start. Stored is the SHA-256 of the token in the cookie: like a key, a token has too many bits to be guessed.
 
+use super::actor::{Actor, Origin};
 use super::api_key::{ApiKey, Hash};
+use super::audit::{self, Entry, TargetKind, Trace};
+use crate::db::in_transaction;
 use crate::db::schema::{api_keys, sessions};
 use crate::error::Error;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -70,6 +73,58 @@ pub fn hash(token: &str) -> Option<Hash> {
     is_token.then(|| Sha256::digest(token.as_bytes()).into())
 }
 
+/// Starts a session as [`start`] does, with its row of the audit log. The origin says where the request came from.
+///
+/// # Errors
+/// Those of the database.
+pub fn sign_in(
+    connection: &mut PgConnection,
+    api_key_id: i64,
+    replaced: Option<&Hash>,
+    origin: Origin,
+    now: DateTime<Utc>,
+) -> Result<Option<(Session, Token)>, Error> {
+    in_transaction(connection, |connection| {
+        let started = start(connection, api_key_id, replaced, now)?;
+        if let Some((session, _)) = &started {
+            record(connection, "signIn", session, origin, now)?;
+        }
+        Ok(started)
+    })
+}
+
+/// Ends the session of a token, if there is one, with its row of the audit log. The origin says where the request came
+/// from.
+///
+/// # Errors
+/// Those of the database.
+pub fn sign_out(
+    connection: &mut PgConnection,
+    hash: &Hash,
+    origin: Origin,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    in_transaction(connection, |connection| match end(connection, hash)? {
+        Some(session) => record(connection, "signOut", &session, origin, now),
+        None => Ok(()),
+    })
+}
+
+fn record(
+    connection: &mut PgConnection,
+    action: &'static str,
+    session: &Session,
+    mut origin: Origin,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    origin.actor = Actor::Session {
+        api_key_id: session.api_key_id,
+        session_id: session.id,
+    };
+    let trace = Trace::of(TargetKind::ApiKey, session.api_key_id);
+    audit::write(connection, &Entry::new(origin, action, now), &trace)
+}
+
 /// Starts a session with a key, in place of another if the browser has one. Returns `None` if the key is not usable any
 /// more. Removes the sessions that have ended, and of this key those unused for longest if there are too many.
 ///
@@ -131,14 +186,16 @@ fn remove_ended(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(),
     Ok(())
 }
 
-/// Ends the session of a token, if there is one.
+/// Ends the session of a token, and returns it if there was one.
 ///
 /// # Errors
 /// Those of the database.
-pub fn end(connection: &mut PgConnection, hash: &Hash) -> Result<(), Error> {
+pub fn end(connection: &mut PgConnection, hash: &Hash) -> Result<Option<Session>, Error> {
     let ended = sessions::table.filter(sessions::sha256.eq(hash.as_slice()));
-    diesel::delete(ended).execute(connection)?;
-    Ok(())
+    Ok(diesel::delete(ended)
+        .returning(Session::as_returning())
+        .get_result(connection)
+        .optional()?)
 }
 
 /// Finds sessions by id, in no particular order.

@@ -16,6 +16,9 @@ use diesel::prelude::*;
 /// The longest time that changes or the undo data of an import are kept: a hundred years.
 pub const MAX_DAYS: u32 = 36_500;
 
+/// The shortest time that the audit log is kept, so that nobody can make it forget at once what they did.
+pub const MIN_AUDIT_DAYS: u32 = 30;
+
 /// The settings in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -27,6 +30,8 @@ pub struct Settings {
     pub keep_changes: u32,
     /// For how many days an import can be undone.
     pub keep_undo: u32,
+    /// For how many days entries of the audit log are kept.
+    pub keep_audit: u32,
 }
 
 impl Default for Settings {
@@ -36,6 +41,7 @@ impl Default for Settings {
             refresh_at: NaiveTime::MIN + chrono::Duration::hours(3),
             keep_changes: 400,
             keep_undo: 30,
+            keep_audit: 730,
         }
     }
 }
@@ -51,15 +57,18 @@ pub enum SettingKey {
     KeepChanges,
     /// See [`Settings::keep_undo`].
     KeepUndo,
+    /// See [`Settings::keep_audit`].
+    KeepAudit,
 }
 
 impl SettingKey {
     /// All of them.
-    pub const ALL: [SettingKey; 4] = [
+    pub const ALL: [SettingKey; 5] = [
         SettingKey::TimeZone,
         SettingKey::RefreshAt,
         SettingKey::KeepChanges,
         SettingKey::KeepUndo,
+        SettingKey::KeepAudit,
     ];
 
     /// Returns the name in the database and on the command line.
@@ -69,6 +78,7 @@ impl SettingKey {
             SettingKey::RefreshAt => "refresh_at",
             SettingKey::KeepChanges => "keep_changes",
             SettingKey::KeepUndo => "keep_undo",
+            SettingKey::KeepAudit => "keep_audit",
         }
     }
 
@@ -79,6 +89,7 @@ impl SettingKey {
             SettingKey::RefreshAt => "refreshAt",
             SettingKey::KeepChanges => "keepChanges",
             SettingKey::KeepUndo => "keepUndo",
+            SettingKey::KeepAudit => "keepAudit",
         }
     }
 
@@ -100,6 +111,7 @@ impl Settings {
             SettingKey::RefreshAt => self.refresh_at.format("%H:%M").to_string(),
             SettingKey::KeepChanges => self.keep_changes.to_string(),
             SettingKey::KeepUndo => self.keep_undo.to_string(),
+            SettingKey::KeepAudit => self.keep_audit.to_string(),
         }
     }
 
@@ -114,6 +126,9 @@ impl Settings {
             SettingKey::RefreshAt => self.refresh_at = parse_time(text).map_err(found)?,
             SettingKey::KeepChanges => self.keep_changes = parse_days(text).map_err(found)?,
             SettingKey::KeepUndo => self.keep_undo = parse_days(text).map_err(found)?,
+            SettingKey::KeepAudit => {
+                self.keep_audit = parse_days_from(MIN_AUDIT_DAYS, text).map_err(found)?;
+            }
         }
         Ok(())
     }
@@ -144,8 +159,13 @@ pub fn parse_time(text: &str) -> Result<NaiveTime, String> {
 }
 
 fn parse_days(text: &str) -> Result<u32, String> {
-    let days = text.parse().ok().filter(|days| *days <= MAX_DAYS);
-    days.ok_or_else(|| format!("expected a number of days from 0 to {MAX_DAYS}"))
+    parse_days_from(0, text)
+}
+
+fn parse_days_from(least: u32, text: &str) -> Result<u32, String> {
+    let days = text.parse().ok();
+    let days = days.filter(|days| (least..=MAX_DAYS).contains(days));
+    days.ok_or_else(|| format!("expected a number of days from {least} to {MAX_DAYS}"))
 }
 
 /// Returns the settings in use: the stored ones, and the default where none is stored.
@@ -287,6 +307,7 @@ mod tests {
             (SettingKey::RefreshAt, "23:59"),
             (SettingKey::KeepChanges, "0"),
             (SettingKey::KeepUndo, "36500"),
+            (SettingKey::KeepAudit, "30"),
         ] {
             assert_eq!(settings.set(key, text), Ok(()));
             assert_eq!(settings.text(key), text);
@@ -301,6 +322,7 @@ mod tests {
             (SettingKey::RefreshAt, ["", "24:00", "3 am"]),
             (SettingKey::KeepChanges, ["", "-1", "36501"]),
             (SettingKey::KeepUndo, ["", "1.5", "99999999999"]),
+            (SettingKey::KeepAudit, ["", "29", "36501"]),
         ] {
             for text in texts {
                 let mut settings = Settings::default();

@@ -9,11 +9,11 @@ use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
 use super::type_lock::keep_types;
-use crate::db::JsonText;
+use crate::db::{JsonText, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest};
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::{Connection, PgConnection};
+use diesel::PgConnection;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,32 @@ pub struct SubscriberChanges {
     pub custom: BTreeMap<String, Value>,
 }
 
+impl SubscriberChanges {
+    /// Returns the names of the fields that are set, as the API has them: `custom.KEY` for custom fields.
+    pub fn names(&self) -> Vec<String> {
+        let named = [
+            ("status", self.status.is_some()),
+            ("consent", self.consent.is_some()),
+            ("firstName", self.first_name.is_some()),
+            ("lastName", self.last_name.is_some()),
+            ("phone", self.phone.is_some()),
+            ("country", self.country.is_some()),
+            ("region", self.region.is_some()),
+            ("city", self.city.is_some()),
+            ("postalCode", self.postal_code.is_some()),
+            ("position", self.position.is_some()),
+            ("language", self.language.is_some()),
+            ("timezone", self.timezone.is_some()),
+            ("birthday", self.birthday.is_some()),
+            ("source", self.source.is_some()),
+        ];
+        let set = named.into_iter().filter(|(_, is_set)| *is_set);
+        let set = set.map(|(name, _)| name.to_owned());
+        let custom = self.custom.keys().map(|key| format!("custom.{key}"));
+        set.chain(custom).collect()
+    }
+}
+
 /// Does something with changes in a transaction, in which the types that it is given stay the types of the custom fields.
 ///
 /// # Errors
@@ -53,7 +79,7 @@ pub fn with_types<T>(
     changes: &SubscriberChanges,
     work: impl FnOnce(&mut PgConnection, &Catalogue) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         // Changes ask about nothing else that rules may refer to.
         let mut catalogue = Catalogue::default();
         if !changes.custom.is_empty() {

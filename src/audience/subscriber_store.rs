@@ -9,8 +9,8 @@ use super::subscriber::Subscriber;
 use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
-use crate::db::JsonText;
 use crate::db::schema::subscribers;
+use crate::db::{JsonText, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -131,7 +131,7 @@ pub fn update(
     catalogue: &Catalogue,
     now: DateTime<Utc>,
 ) -> Result<Stored, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         let mut existing: Subscriber = subscribers::table
             .find(id)
             .for_update()
@@ -164,7 +164,7 @@ pub fn update(
 /// # Errors
 /// [`Error::NotFound`].
 pub fn delete(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Result<(), Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         lock_for_refresh(connection)?;
         let email: Option<String> = diesel::delete(subscribers::table.find(id))
             .returning(subscribers::email)

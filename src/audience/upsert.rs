@@ -7,6 +7,7 @@ use super::subscriber::{Subscriber, find_ids_by_emails};
 use super::subscriber_changes::SubscriberChanges;
 use super::subscriber_store::{self, Outcome, Stored};
 use super::type_lock::keep_types;
+use crate::db::in_transaction;
 use crate::error::{Error, InputProblem};
 use crate::rule::Catalogue;
 use chrono::{DateTime, Utc};
@@ -22,6 +23,17 @@ pub struct Upsert {
     pub changes: SubscriberChanges,
     /// The groups.
     pub groups: GroupChanges,
+}
+
+impl Upsert {
+    /// Returns the names of what is set, as the API has them.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.changes.names();
+        if self.groups != GroupChanges::default() {
+            names.push("groups".to_owned());
+        }
+        names
+    }
 }
 
 /// What became of one of several upserts, or what was wrong with it.
@@ -110,7 +122,7 @@ pub fn upsert(
     upsert: &Upsert,
     now: DateTime<Utc>,
 ) -> Result<Stored, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         let known = Known::lock(connection, std::iter::once(upsert))?;
         let checked = Checked::check(upsert, &known, now).map_err(Error::Invalid)?;
         checked.write(connection, &known, now)
@@ -127,7 +139,7 @@ pub fn upsert_all(
     upserts: &[Result<Upsert, Vec<InputProblem>>],
     now: DateTime<Utc>,
 ) -> Result<Vec<Upserted>, Error> {
-    connection.transaction(|connection| {
+    in_transaction(connection, |connection| {
         let given = upserts.iter().filter_map(|upsert| upsert.as_ref().ok());
         let known = Known::lock(connection, given)?;
         let checked = upserts.iter().map(|upsert| match upsert {

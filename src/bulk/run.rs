@@ -5,6 +5,7 @@ use super::batch::change_block;
 use super::change::Change;
 use super::job::{self, BulkAction, BulkState};
 use super::undo;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::id_set::IdSet;
 use crate::audience::setting;
 use crate::db::schema::{bulk_action_changes, bulk_action_people, bulk_actions};
@@ -176,6 +177,10 @@ fn finish(
             let is_kept = action.started_at.is_some()
                 && action.change().as_ref().is_ok_and(Change::can_be_undone);
             forget_people(connection, action.id)?;
+            let entry = Entry::of_system("endBulkAction", now);
+            let changed = usize::try_from(action.changed).unwrap_or_default();
+            let trace = Trace::of(TargetKind::BulkAction, action.id).with_count(changed);
+            audit::write(connection, &entry, &trace)?;
             Ok(diesel::update(bulk_actions::table.find(action.id))
                 .set((
                     bulk_actions::state.eq(state.as_str()),

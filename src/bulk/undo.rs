@@ -6,6 +6,7 @@ use super::control::check_undo;
 use super::job::{self, BulkAction, BulkState};
 use super::run::{forget_before, reason_of};
 use super::setting::{Columns, FieldSetting};
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::group;
 use crate::audience::status_change::Cause;
 use crate::db::Db;
@@ -62,6 +63,9 @@ fn undo_within(
     };
     check_undo(&locked, asked)?;
     forget_before(connection, &[action.id])?;
+    let entry = Entry::of_system("endUndoOfBulkAction", now);
+    let trace = Trace::of(TargetKind::BulkAction, action.id);
+    audit::write(connection, &entry, &trace)?;
     Ok(diesel::update(bulk_actions::table.find(action.id))
         .set((
             bulk_actions::state.eq(BulkState::Undone.as_str()),

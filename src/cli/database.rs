@@ -1,6 +1,9 @@
 //! Opening the database of a command: the one named by its settings, or the embedded one.
 
+use super::audited::entry;
+use crate::audience::audit::{self, TargetKind, Trace, within};
 use crate::audience::setting::{self, GivenSetting, Missing};
+use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
 use crate::db::embedded::{
@@ -67,7 +70,25 @@ pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
 ///
 /// Fails if a given setting differs from the stored one: two servers must not give one rule two meanings.
 pub fn settle(db: &Db, given: &[GivenSetting], missing: Missing) -> anyhow::Result<()> {
-    let disagreements = db.run_here(|connection| setting::settle(connection, given, missing))?;
+    let disagreements = db.run_here(|connection| {
+        let before = setting::list_stored(connection)?;
+        let entry = entry("updateSettings", Clock::System.now());
+        within(connection, &entry, |connection| {
+            let disagreements = setting::settle(connection, given, missing)?;
+            let mut after = setting::list_stored(connection)?;
+            after.retain(|(key, _)| before.iter().all(|(known, _)| known != key));
+            let trace = match after.is_empty() {
+                true => Trace::nothing(),
+                false => Trace::to(TargetKind::Settings).with_fields(
+                    after
+                        .iter()
+                        .map(|(key, _)| key.field().to_owned())
+                        .collect(),
+                ),
+            };
+            Ok((disagreements, trace))
+        })
+    })?;
     if disagreements.is_empty() {
         return Ok(());
     }
@@ -116,10 +137,16 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
     };
     let db = Db::open(&url, settings.connections).map_err(|error| anyhow!("{error}; {advice}"))?;
     db.run_here(|connection| {
-        for name in migrate(connection)? {
+        let names = migrate(connection)?;
+        for name in &names {
             tracing::info!(%name, "migrated");
         }
-        Ok(())
+        if names.is_empty() {
+            return Ok(());
+        }
+        let entry = entry("migrate", Clock::System.now());
+        let trace = Trace::to(TargetKind::Database).with_count(names.len());
+        audit::write(connection, &entry, &trace)
     })?;
     Ok(Opened { db, embedded })
 }

@@ -1,12 +1,15 @@
 //! `rollcall export`.
 
+use super::audited::entry;
 use super::database;
 use super::export_file::Destination;
 use super::terminal::{progress_bar, say_rows};
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, ScheduleSettings};
-use crate::export::{Content, ExportError, ExportRequest, Format, Progress, prepare, write_person};
+use crate::export::{
+    Content, ExportError, ExportRequest, Format, Progress, prepare, write_audit, write_person,
+};
 use crate::rule::{Status, find_lost_digits, parse_instant};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -55,6 +58,18 @@ pub enum Command {
     Memberships(FileArguments),
     /// What subscribers did.
     Events(FileArguments),
+    /// The audit log, a JSON object a line, oldest first.
+    Audit {
+        /// Only entries from this moment on, such as 2026-03-01T00:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+        from: Option<DateTime<Utc>>,
+        /// Only entries before this moment.
+        #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+        to: Option<DateTime<Utc>>,
+        /// The file to write; standard output if absent.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// All that is held about one person, as a JSON document.
     Person {
         /// The e-mail address.
@@ -115,6 +130,9 @@ pub fn run(
         Command::Rule { rule, now, file } => (Content::Rule(read_rule(rule)?), file, *now),
         Command::Memberships(file) => (Content::Memberships, file, None),
         Command::Events(file) => (Content::Events, file, None),
+        Command::Audit { from, to, output } => {
+            return run_audit(database, (*from, *to), output.as_deref());
+        }
         Command::Person { email, output } => return run_person(database, email, output.as_deref()),
     };
     let request = ExportRequest {
@@ -131,7 +149,8 @@ pub fn run(
     let opened = database::open(database)?;
     database::settle(&opened.db, &schedule.given(), Missing::Given)?;
     let settings = schedule.refresh(clock);
-    let export = prepare(&opened.db, &request, &settings)?;
+    let entry = entry(request.content.action(), Clock::System.now());
+    let export = prepare(&opened.db, &request, &settings, &entry)?;
     let output = file.output.as_deref();
     let result = write_to(output, |sink| {
         let bar = bar_beside(output);
@@ -153,9 +172,24 @@ fn run_person(
 ) -> anyhow::Result<ExitCode> {
     let opened = database::open(database)?;
     let result = write_to(output, |mut sink| {
-        write_person(&opened.db, email, true, &mut sink)?;
+        let entry = entry("exportPerson", Clock::System.now());
+        write_person(&opened.db, email, true, &mut sink, &entry)?;
         sink.write_all(b"\n")?;
         Ok(1)
+    });
+    opened.close()?;
+    finish(result, output)
+}
+
+fn run_audit(
+    database: &DatabaseSettings,
+    (from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    output: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let opened = database::open(database)?;
+    let entry = entry("exportAuditLog", Clock::System.now());
+    let result = write_to(output, |sink| {
+        write_audit(&opened.db, from, to, sink, &entry)
     });
     opened.close()?;
     finish(result, output)

@@ -1,7 +1,9 @@
 //! `rollcall key`: who may ask the API.
 
+use super::audited::entry;
 use super::database;
 use crate::audience::api_key::{self, ApiKey, Scope, Scopes};
+use crate::audience::audit::{TargetKind, Trace, within};
 use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
@@ -77,8 +79,17 @@ fn create(db: &Db, arguments: &Create, now: DateTime<Utc>) -> anyhow::Result<()>
         ),
         None => arguments.expires_at,
     };
+    let mut entry = entry("createApiKey", now);
+    entry.fields = ["name", "scopes"].map(str::to_owned).to_vec();
+    entry
+        .fields
+        .extend(expires_at.map(|_| "expiresAt".to_owned()));
     let (key, secret) = db.run_here(|connection| {
-        api_key::create(connection, &arguments.name, scopes, expires_at, now)
+        within(connection, &entry, |connection| {
+            let created = api_key::create(connection, &arguments.name, scopes, expires_at, now)?;
+            let trace = trace(&created.0);
+            Ok((created, trace))
+        })
     })?;
     eprintln!(
         "API key {} \"{}\" ({}), {}. It is shown this once:",
@@ -162,9 +173,12 @@ fn row(key: &ApiKey, now: DateTime<Utc>) -> [String; 8] {
 
 fn revoke(db: &Db, name: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
     let (before, key) = db.run_here(|connection| {
-        let before = api_key::get_by_name(connection, name)?;
-        let key = api_key::revoke(connection, before.id, now)?;
-        Ok((before, key))
+        within(connection, &entry("revokeApiKey", now), |connection| {
+            let before = api_key::get_by_name(connection, name)?;
+            let key = api_key::revoke(connection, before.id, now)?;
+            let trace = trace(&key);
+            Ok(((before, key), trace))
+        })
     })?;
     match before.revoked_at {
         Some(revoked_at) => println!(
@@ -179,7 +193,17 @@ fn revoke(db: &Db, name: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
 }
 
 fn clear(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
-    match db.run_here(|connection| api_key::clear(connection, now))? {
+    let cleared = db.run_here(|connection| {
+        within(connection, &entry("clearApiKeys", now), |connection| {
+            let cleared = api_key::clear(connection, now)?;
+            let trace = match &cleared {
+                Ok(forgotten) => Trace::to(TargetKind::ApiKey).with_count(*forgotten),
+                Err(_) => Trace::nothing(),
+            };
+            Ok((cleared, trace))
+        })
+    });
+    match cleared? {
         Ok(forgotten) => println!("API keys forgotten: {forgotten}"),
         Err(usable) => {
             let usable = usable
@@ -193,6 +217,10 @@ fn clear(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn trace(key: &ApiKey) -> Trace {
+    Trace::of(TargetKind::ApiKey, key.id).with_key(&key.prefix)
 }
 
 fn list_scopes(key: &ApiKey) -> String {

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod audited;
 mod database;
 mod demo;
 mod export;

@@ -1,5 +1,6 @@
 //! `rollcall refresh`.
 
+use super::audited::entry;
 use super::database;
 use crate::audience::segment::{self, find_by_key};
 use crate::audience::setting::Missing;
@@ -8,8 +9,8 @@ use crate::config::{DatabaseSettings, ScheduleSettings};
 use crate::db::Db;
 use crate::error::Error;
 use crate::follow::follow_touches;
-use crate::past::{Refresh, SegmentRefresh, Trigger, list_segment_refreshes};
-use crate::refresh::{Selection, refresh, refresh_as_of, refuse_archived};
+use crate::past::{Refresh, SegmentRefresh, list_segment_refreshes};
+use crate::refresh::{Selection, refresh_as_of, refresh_asked, refuse_archived};
 use crate::rule::parse_instant;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -40,9 +41,10 @@ pub fn run(
     database::settle(db, &schedule.given(), Missing::Defaults)?;
     let selection = select(db, &arguments.segments)?;
     let settings = schedule.refresh(clock);
+    let entry = entry("refreshSegments", Clock::System.now());
     let refreshed = match arguments.now {
-        Some(_) => refresh_as_of(db, &selection, Trigger::Manual, &settings)?,
-        None => refresh(db, &selection, Trigger::Manual, &settings)?,
+        Some(_) => refresh_as_of(db, &selection, &settings, entry)?,
+        None => refresh_asked(db, &selection, &settings, entry)?,
     };
     follow_touches(db, &settings)?;
     let code = report(db, &refreshed)?;

@@ -116,6 +116,7 @@ pub fn serve(
         imports,
         import_ready: Arc::default(),
         bulk_ready: Arc::default(),
+        refusals: Arc::default(),
         webhooks: webhooks.settings(settings.listen.base_path()),
         webhooks_due: Arc::default(),
     };

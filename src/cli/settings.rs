@@ -1,7 +1,10 @@
 //! `rollcall settings`.
 
+use super::audited::entry;
 use super::database;
+use crate::audience::audit::{TargetKind, Trace, within};
 use crate::audience::setting::{self, SettingKey, Settings};
+use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::rule::nearest;
 use anyhow::anyhow;
@@ -21,7 +24,7 @@ enum Command {
     /// Change a setting for all servers and commands; running servers use it at once. Another time zone makes all
     /// segments pending: a running server refreshes them within a minute, `rollcall refresh` does so now.
     Set {
-        /// The setting: time_zone, refresh_at, keep_changes or keep_undo.
+        /// The setting: time_zone, refresh_at, keep_changes, keep_undo or keep_audit.
         #[arg(value_parser = parse_key)]
         key: SettingKey,
         /// The value, such as Europe/Vilnius for time_zone, 03:00 for refresh_at, or a number of days.
@@ -40,7 +43,12 @@ pub fn run(database: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result
     let (settings, stored) = opened.db.run_here(|connection| {
         let settings = match &arguments.command {
             Some(Command::Set { key, value }) => {
-                setting::change(connection, &[(*key, value.clone())])?
+                let mut entry = entry("updateSettings", Clock::System.now());
+                entry.fields = vec![key.field().to_owned()];
+                within(connection, &entry, |connection| {
+                    let changed = setting::change(connection, &[(*key, value.clone())])?;
+                    Ok((changed, Trace::to(TargetKind::Settings)))
+                })?
             }
             None => setting::load(connection)?,
         };

@@ -1,7 +1,9 @@
 //! `rollcall webhook`: other systems that are told of changes.
 
+use super::audited::entry;
 use super::database;
 use super::terminal::harmless;
+use crate::audience::audit::{self, TargetKind, Trace};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, WebhookFlags};
 use crate::db::Db;
@@ -97,6 +99,11 @@ pub fn run(
                 .db
                 .run_here(|connection| webhook::get_by_name(connection, &named.webhook))?;
             let attempt = delivery.send_test(found.id)?;
+            let trace = Trace::of(TargetKind::Webhook, found.id);
+            let entry = entry("sendTestWebhook", now);
+            opened
+                .db
+                .run_here(|connection| audit::write(connection, &entry, &trace))?;
             print_attempt(&found, &attempt);
             if !attempt.is_delivered {
                 code = ExitCode::FAILURE;
@@ -121,8 +128,10 @@ fn create(db: &Db, arguments: &Create, rules: SendRules, now: DateTime<Utc>) -> 
         people_per_message: Some(arguments.people),
         is_enabled: None,
     };
-    let (made, secret) =
-        db.run_here(|connection| webhook::create(connection, &draft, rules, now))?;
+    let (made, secret) = db.run_here(|connection| {
+        let entry = entry("createWebhook", now);
+        webhook::create(connection, &draft, rules, now, &entry)
+    })?;
     eprintln!(
         "webhook {} \"{}\" is told of changes from now on. Its secret is shown this once:",
         made.id,
@@ -199,7 +208,8 @@ fn replay(db: &Db, arguments: &Replay, now: DateTime<Utc>) -> anyhow::Result<()>
     let since = arguments.since;
     let replayed = db.run_here(|connection| {
         let found = webhook::get_by_name(connection, &arguments.named.webhook)?;
-        webhook::replay(connection, found.id, since, now)
+        let entry = entry("replayWebhook", now);
+        webhook::replay(connection, found.id, since, now, &entry)
     })?;
     println!(
         "webhook {} \"{}\" is sent everything since {}",

@@ -6,6 +6,7 @@ mod addresses;
 mod capacity;
 mod constraint;
 pub mod embedded;
+mod joined;
 mod json_text;
 mod lease;
 mod migrate;
@@ -20,6 +21,7 @@ mod session_lock;
 mod statement;
 
 pub use capacity::count_allowed_connections;
+pub use joined::in_transaction;
 pub use json_text::JsonText;
 pub use lease::Lease;
 pub use migrate::{list_newer_migrations, list_pending_migrations, migrate, revert_all_migrations};

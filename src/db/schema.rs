@@ -21,6 +21,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Who did what, and when: a row for each action, written in its transaction. It holds ids and names of fields, and no values of people. Rows are only added; the daily job removes those that are older than the setting keep_audit.
+    audit_log (id) {
+        id -> Int8,
+        /// The time by the clock of the server or the command.
+        at -> Timestamptz,
+        /// The name of the mutation, or of what else was done.
+        action -> Text,
+        /// Who did it: an API key, a session of one, a command, the server itself, or nobody in particular, where a server without API keys was asked.
+        actor -> Text,
+        /// The name of the API key, or the user of the operating system who ran the command.
+        actor_name -> Nullable<Text>,
+        /// No foreign key: the row outlives the API key.
+        api_key_id -> Nullable<Int8>,
+        api_key_prefix -> Nullable<Text>,
+        session_id -> Nullable<Int8>,
+        /// The IP address from which the request came; of the proxy, where there is one.
+        peer -> Nullable<Text>,
+        /// The name of the request in the log of the server.
+        request_id -> Nullable<Text>,
+        /// The kind of thing that it was done to.
+        target -> Nullable<Text>,
+        /// No foreign key: the row outlives what it is about.
+        target_id -> Nullable<Int8>,
+        /// The key of a group, segment or custom field, or the prefix of an API key.
+        target_key -> Nullable<Text>,
+        /// Of an action on a list of subscribers, the first 100 of their ids.
+        subscriber_ids -> Nullable<Array<Nullable<Int8>>>,
+        /// How many subscribers the list had, or how many requests a refusal stands for.
+        count -> Nullable<Int8>,
+        /// The names of the fields that the request set.
+        fields -> Array<Nullable<Text>>,
+        /// The version of the rule of a segment before the action.
+        version_before -> Nullable<Int4>,
+        /// The version of the rule of a segment after the action.
+        version_after -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
     /// Whom a bulk action changed, for its undoing.
     bulk_action_changes (bulk_action_id, subscriber_id) {
         bulk_action_id -> Int8,
@@ -376,6 +415,12 @@ diesel::table! {
         version -> Int4,
         rule -> Jsonb,
         created_at -> Timestamptz,
+        /// Who wrote the version, as audit_log.actor; null for versions from before there was an audit log.
+        written_by -> Nullable<Text>,
+        /// As audit_log.actor_name.
+        written_by_name -> Nullable<Text>,
+        /// As audit_log.api_key_prefix.
+        written_by_prefix -> Nullable<Text>,
     }
 }
 
@@ -717,6 +762,7 @@ diesel::joinable!(webhook_attempts -> webhooks (webhook_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    audit_log,
     bulk_action_changes,
     bulk_action_people,
     bulk_actions,

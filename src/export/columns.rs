@@ -38,6 +38,21 @@ pub struct Chosen {
     pub names: Vec<String>,
 }
 
+impl Chosen {
+    /// Returns the names of the columns. Names of properties, which may be anything, are left out.
+    pub fn known_names(&self) -> Vec<String> {
+        let names = self.columns.iter().map(|column| column.name.as_str());
+        let mut known: Vec<String> = names
+            .map(|name| match name.split_once('.') {
+                Some(("properties", _)) => "properties".to_owned(),
+                _ => name.to_owned(),
+            })
+            .collect();
+        known.dedup();
+        known
+    }
+}
+
 /// A built-in column: its name, its SQL, what its cells are, and whether it is there where nobody chooses.
 type Builtin = (&'static str, &'static str, Kind, bool);
 

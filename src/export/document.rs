@@ -3,6 +3,7 @@
 
 use super::ExportError;
 use super::person::{collect_one, event_json};
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::event::{Event, list_page_of};
 use crate::db::Db;
 use crate::error::Error;
@@ -21,7 +22,7 @@ const EVENTS: &str = "events";
 const PAGE: i64 = 100;
 
 /// Writes all that is held about the person of that e-mail address, as it is at one moment, and returns the number of
-/// documents, which is 1.
+/// documents, which is 1. The audit log says who asks for it.
 ///
 /// # Errors
 /// [`Error::NotFound`]; otherwise [`ExportError`], and what was written then is no whole document.
@@ -30,10 +31,13 @@ pub fn write_person(
     email: &str,
     is_pretty: bool,
     mut sink: impl Write,
+    entry: &Entry,
 ) -> Result<u64, ExportError> {
     let mut snapshot = Snapshot::take(db)?;
     prefer_indexes(&mut snapshot.connection)?;
     let (id, held) = collect_one(&mut snapshot.connection, email)?;
+    let trace = Trace::of(TargetKind::Subscriber, id);
+    db.run_here(|connection| audit::write(connection, entry, &trace))?;
     let document = Document {
         held,
         events: Events {

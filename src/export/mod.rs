@@ -6,15 +6,18 @@
 //! Columns are written as imports read them: what is exported, imported into an empty server and exported again is the
 //! same file.
 
+mod audit;
 mod columns;
 mod document;
 mod pages;
 mod person;
 mod write;
 
+pub use audit::write_audit;
 pub use document::write_person;
 pub use person::{MAX_EVENTS, list_people};
 
+use crate::audience::audit::{Entry, TargetKind, Trace, write as write_entry};
 use crate::audience::custom_field;
 use crate::audience::group;
 use crate::audience::id_set::IdSet;
@@ -57,6 +60,20 @@ pub enum Content {
     Memberships,
     /// What subscribers did.
     Events,
+}
+
+impl Content {
+    /// Returns what an export of it is called in the audit log.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Content::Subscribers => "exportSubscribers",
+            Content::Group { .. } => "exportGroup",
+            Content::Segment { .. } => "exportSegment",
+            Content::Rule(_) => "exportRule",
+            Content::Memberships => "exportMemberships",
+            Content::Events => "exportEvents",
+        }
+    }
 }
 
 /// The form of a file.
@@ -127,7 +144,7 @@ pub struct Export {
     is_raw: bool,
 }
 
-/// Checks an export, takes the snapshot, and finds out who is in it.
+/// Checks an export, takes the snapshot, and finds out who is in it. The audit log says who begins it.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what does not exist and for a moment beyond the kept changes; [`Error::InvalidRule`]; those of
@@ -136,11 +153,14 @@ pub fn prepare(
     db: &Db,
     request: &ExportRequest,
     settings: &RefreshSettings,
+    entry: &Entry,
 ) -> Result<Export, Error> {
     let mut snapshot = Snapshot::take(db)?;
     let fields = custom_field::list_all(&mut snapshot.connection)?;
     let chosen = columns::choose(request, &fields)?;
-    let parts = find_parts(db, &mut snapshot, &request.content, settings)?;
+    let (parts, trace) = find_parts(db, &mut snapshot, &request.content, settings)?;
+    let trace = trace.with_fields(chosen.known_names());
+    db.run_here(|connection| write_entry(connection, entry, &trace))?;
     prefer_indexes(&mut snapshot.connection)?;
     // A page is a few thousand rows along an index; anything but a look-up for each would read a whole table for it.
     snapshot
@@ -161,12 +181,17 @@ fn find_parts(
     snapshot: &mut Snapshot,
     content: &Content,
     settings: &RefreshSettings,
-) -> Result<Vec<Part>, Error> {
+) -> Result<(Vec<Part>, Trace), Error> {
     let connection = &mut snapshot.connection;
-    Ok(match content {
+    let mut trace = Trace::to(match content {
+        Content::Events => TargetKind::Event,
+        _ => TargetKind::Subscriber,
+    });
+    let parts = match content {
         Content::Subscribers => vec![Part::Everybody],
         Content::Group { key } => {
             let group = group::get_by_key(connection, key, "group")?;
+            trace = Trace::of(TargetKind::Group, group.id).with_key(key);
             vec![Part::OfGroup {
                 id: group.id,
                 key: group.key,
@@ -174,6 +199,7 @@ fn find_parts(
         }
         Content::Segment { key, as_of } => {
             let segment = segment::get_by_key(connection, key, "segment")?;
+            trace = Trace::of(TargetKind::Segment, segment.id).with_key(key);
             let members = match as_of {
                 Some(as_of) => members_as_of(connection, segment.id, *as_of, settings.clock.now())?,
                 None => {
@@ -192,7 +218,8 @@ fn find_parts(
         }
         Content::Memberships => pages::membership_parts(connection)?,
         Content::Events => vec![Part::events(connection)?],
-    })
+    };
+    Ok((parts, trace))
 }
 
 impl Export {

@@ -36,6 +36,7 @@ pub struct Query(
     types::change::ChangeQuery,
     types::setting::SettingQuery,
     types::api_key::ApiKeyQuery,
+    types::audit::AuditQuery,
     types::viewer::ViewerQuery,
     types::status_count::StatusCountQuery,
     types::import::ImportQuery,

@@ -50,5 +50,5 @@ pub use report::{
 };
 pub use run::{BATCH_ROWS, ImportSettings, Progress, cancel, discard, try_run};
 pub use tidy::{run_next, tidy};
-pub use undo::{ask_to_undo, undo, undo_asked, undo_next};
+pub use undo::{ask_to_undo, undo, undo_as, undo_asked, undo_next};
 pub use whole::{import_events, import_subscribers};

@@ -17,6 +17,7 @@ use super::write::batch::Context;
 use super::write::copy::make_staging;
 use super::write::turns::{Stopped, Turns};
 use super::write::writer::Writer;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::setting;
 use crate::clock::Clock;
 use crate::db::schema::imports;
@@ -95,9 +96,14 @@ pub fn try_run(
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
-pub fn cancel(db: &Db, id: i64, settings: &ImportSettings) -> Result<Import, Error> {
+pub fn cancel(db: &Db, id: i64, settings: &ImportSettings, entry: &Entry) -> Result<Import, Error> {
     let now = settings.clock.now();
-    let asked = db.run_here(|connection| control::ask_to_stop(connection, id, now))?;
+    let asked = db.run_here(|connection| {
+        audit::within(connection, entry, |connection| {
+            let import = control::ask_to_stop(connection, id, now)?;
+            Ok((import, Trace::of(TargetKind::Import, id)))
+        })
+    })?;
     if asked.state() == ImportState::Running
         && let Some(mut lock) = SessionLock::take(db, LOCK)?
         && let Some(stopped) = stop_left(&mut lock.connection, id, settings)?
@@ -150,6 +156,12 @@ fn finish(
                 .set(imports::undo_until.eq(until))
                 .execute(connection)?;
         }
+        let entry = Entry::of_system("endImport", now);
+        audit::write(
+            connection,
+            &entry,
+            &Trace::of(TargetKind::Import, import.id),
+        )?;
         job::set_state(connection, import.id, state, message.as_deref(), Some(now))
     })?;
     let is_read = error.is_none() && state != ImportState::Cancelled;

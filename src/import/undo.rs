@@ -7,6 +7,7 @@ use super::run::{LOCK, remove_file};
 use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::consent::restore_suppressions;
 use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
@@ -142,6 +143,14 @@ pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
 /// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
 /// [`Error::NotFound`].
 pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
+    undo_as(db, id, now, &Entry::of_system("undoImport", now))
+}
+
+/// The same, with what the audit log says of who asks for it.
+///
+/// # Errors
+/// As [`undo`].
+pub fn undo_as(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Import, Error> {
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Err(Error::invalid(
             "id",
@@ -151,6 +160,7 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
     let undone = lock.connection.transaction(|connection| {
         lock_made(connection, id)?;
         lock_for_refresh(connection)?;
+        audit::write(connection, entry, &Trace::of(TargetKind::Import, id))?;
         undo_within(connection, id, Moments { asked: now, now })
     })?;
     end(&mut lock, undone)
@@ -177,6 +187,8 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
         }
     }
     job::forget_before(connection, &[id])?;
+    let entry = Entry::of_system("endUndoOfImport", moments.now);
+    audit::write(connection, &entry, &Trace::of(TargetKind::Import, id))?;
     diesel::update(imports::table.find(id))
         .set((
             imports::undone_at.eq(moments.now),

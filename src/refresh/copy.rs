@@ -1,6 +1,7 @@
 //! Copying the members of a segment into a group: who is in now, or was as of a moment, stays in by hand.
 
 use super::fill::refuse_unfilled;
+use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::audience::group::{self, Group};
 use crate::audience::id_set::IdSet;
 use crate::audience::segment;
@@ -45,6 +46,7 @@ pub fn copy_segment_to_group(
     connection: &mut PgConnection,
     copy: &SegmentCopy,
     now: DateTime<Utc>,
+    entry: &Entry,
 ) -> Result<Copied, Error> {
     let members = in_snapshot(connection, |connection| {
         let segment = segment::get_by_key(connection, &copy.segment, "segment")?;
@@ -56,15 +58,19 @@ pub fn copy_segment_to_group(
             }
         }
     })?;
-    connection.transaction(|connection| {
+    within(connection, entry, |connection| {
         let group = find_group(connection, copy, now)?;
         group::lock(connection, group.id)?;
         let counted = insert(connection, &members, group.id, &source_of(copy), now)?;
-        Ok(Copied {
+        let trace = Trace::of(TargetKind::Group, group.id)
+            .with_key(&group.key)
+            .with_count(usize::try_from(counted.added).unwrap_or_default());
+        let copied = Copied {
             group,
             added: counted.added,
             unchanged: counted.members - counted.added,
-        })
+        };
+        Ok((copied, trace))
     })
 }
 

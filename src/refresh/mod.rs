@@ -8,6 +8,7 @@
 //! Between refreshes the follower does the same for the instant segments and single subscribers who changed; see
 //! `instant.rs` and `touches.rs`.
 
+pub(crate) mod asked;
 pub(crate) mod compare;
 pub(crate) mod copy;
 pub(crate) mod culprit;
@@ -18,6 +19,8 @@ pub(crate) mod step;
 pub(crate) mod touches;
 pub(crate) mod write;
 
+pub use asked::{refresh_as_of, refresh_asked};
+
 pub use copy::{Copied, SegmentCopy, copy_segment_to_group};
 
 pub use fill::{fill_pending, refuse_archived, refuse_unfilled};
@@ -26,4 +29,4 @@ pub use schedule::{
     Daily, close_abandoned, due_time, last_run, next_due, next_run, refresh_pending, run_due,
 };
 
-pub use step::{Selection, refresh, refresh_as_of};
+pub use step::{Selection, refresh};

@@ -4,6 +4,7 @@
 //! catches up once, however long it was down, and of several servers one runs it.
 
 use super::step::{Lock, Selection, is_refresh_running};
+use crate::audience::audit;
 use crate::audience::setting::{self, Settings};
 use crate::changes::forget_changes;
 use crate::db::Db;
@@ -29,6 +30,8 @@ pub struct Daily {
     pub zone: Tz,
     /// For how many days it is remembered who joined and left.
     pub keep_changes: u32,
+    /// For how many days entries of the audit log are kept.
+    pub keep_audit: u32,
 }
 
 impl Daily {
@@ -38,6 +41,7 @@ impl Daily {
             at: settings.refresh_at,
             zone: settings.time_zone,
             keep_changes: settings.keep_changes,
+            keep_audit: settings.keep_audit,
         }
     }
 
@@ -148,6 +152,8 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
     let before = shift_moment(last, -Duration::days(i64::from(daily.keep_changes)));
     let folded = db.run_here(|connection| forget_changes(connection, before))?;
     tracing::debug!(folded, "changes that are too old are not kept");
+    let before = shift_moment(last, -Duration::days(i64::from(daily.keep_audit)));
+    db.run_here(|connection| audit::forget_before(connection, before, now))?;
     Ok(Some(refresh))
 }
 
@@ -191,6 +197,7 @@ mod tests {
             at: at.parse().expect("a time"),
             zone,
             keep_changes: 400,
+            keep_audit: 730,
         };
         let mut now = instant(start);
         let end = now + chrono::Duration::days(days);

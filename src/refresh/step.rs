@@ -4,6 +4,7 @@ use super::compare::{Evaluable, compare_chunk};
 use super::culprit::Search;
 use super::order;
 use super::write::{RefreshedSegment, Writer};
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
 use crate::audience::setting;
@@ -56,21 +57,6 @@ pub fn refresh(
     lock.refresh(db, selection, trigger, None, settings)
 }
 
-/// Refreshes segments as of the moment at which the clock of the settings was set to stand.
-///
-/// # Errors
-/// As [`refresh`], and [`Error::Invalid`] if the moment is before the last refresh.
-pub fn refresh_as_of(
-    db: &Db,
-    selection: &Selection,
-    trigger: Trigger,
-    settings: &RefreshSettings,
-) -> Result<Refresh, Error> {
-    let mut lock = Lock::take(db)?;
-    order::check_not_before_last(&mut lock.connection, settings.clock.now())?;
-    lock.refresh(db, selection, trigger, None, settings)
-}
-
 /// Refreshes segments now, those left out whose rules are known to be too slow: they become invalid, each with its
 /// problem.
 ///
@@ -94,6 +80,8 @@ pub struct Lock {
     pub connection: PgConnection,
     /// The segments whose rules are not evaluated because they are known to be too slow, by id.
     too_slow: HashMap<i64, Problem>,
+    /// Who asked for the refresh, for its row of the audit log.
+    pub(super) asked: Option<Entry>,
 }
 
 impl Lock {
@@ -119,6 +107,7 @@ impl Lock {
         Ok(Lock {
             connection,
             too_slow: HashMap::new(),
+            asked: None,
         })
     }
 
@@ -133,15 +122,23 @@ impl Lock {
     ) -> Result<Refresh, Error> {
         let started_at = settings.clock.now();
         let now = order::settle(&mut self.connection, started_at)?;
-        let started: Refresh = diesel::insert_into(refreshes::table)
-            .values((
-                refreshes::trigger.eq(trigger.as_str()),
-                refreshes::as_of.eq(now),
-                refreshes::started_at.eq(started_at),
-                refreshes::state.eq("running"),
-            ))
-            .returning(Refresh::as_returning())
-            .get_result(&mut self.connection)?;
+        let asked = self.asked.take();
+        let started: Refresh = self.connection.transaction(|connection| {
+            let started: Refresh = diesel::insert_into(refreshes::table)
+                .values((
+                    refreshes::trigger.eq(trigger.as_str()),
+                    refreshes::as_of.eq(now),
+                    refreshes::started_at.eq(started_at),
+                    refreshes::state.eq("running"),
+                ))
+                .returning(Refresh::as_returning())
+                .get_result(connection)?;
+            if let Some(entry) = &asked {
+                let trace = Trace::of(TargetKind::Refresh, started.id);
+                audit::write(connection, entry, &trace)?;
+            }
+            Ok::<_, Error>(started)
+        })?;
         let result = touches::begin_refresh(&mut self.connection).and_then(|()| {
             let mut taken = take_snapshot(db, selection, &self.too_slow)?;
             let zone = setting::load(&mut taken.0.connection)?.time_zone;

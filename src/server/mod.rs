@@ -163,6 +163,7 @@ pub async fn serve(
         tokio::spawn(loops::hub::run(app.clone())),
         tokio::spawn(loops::webhooks::run(app.clone())),
         tokio::spawn(loops::memory::run()),
+        tokio::spawn(loops::refusals::run(app.clone())),
     ];
     ready(address);
     let result = server.await;
@@ -173,6 +174,7 @@ pub async fn serve(
     for running in loops {
         running.abort();
     }
+    loops::refusals::write(&app).await;
     Ok(result?)
 }
 

@@ -8,6 +8,7 @@ use super::message_type::Choice;
 use super::person::Fields;
 use super::retry::DisabledReason;
 use super::signature::Secret;
+use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::version::check_version;
 use crate::db::schema::webhooks;
@@ -70,6 +71,7 @@ pub fn create(
     draft: &Draft,
     rules: SendRules,
     now: DateTime<Utc>,
+    entry: &Entry,
 ) -> Result<(Webhook, Secret), Error> {
     let draft = Draft {
         name: Some(draft.name.clone().unwrap_or_default()),
@@ -93,26 +95,29 @@ pub fn create(
     let secret = Secret::random();
     let is_disabled = draft.is_enabled == Some(false);
     let position = feed::position_now(connection)?;
-    let webhook = diesel::insert_into(webhooks::table)
-        .values((
-            webhooks::name.eq(checked.name.unwrap_or_default()),
-            webhooks::url.eq(checked.url.unwrap_or_default()),
-            webhooks::types.eq(checked.types.unwrap_or_default()),
-            webhooks::segment_ids.eq(checked.segment_ids.and_then(|ids| ids.0)),
-            webhooks::group_ids.eq(checked.group_ids.and_then(|ids| ids.0)),
-            webhooks::fields.eq(checked.fields.unwrap_or_default().0),
-            webhooks::people_per_message.eq(checked.people_per_message.unwrap_or_default()),
-            webhooks::secret.eq(secret.reveal()),
-            webhooks::disabled_reason.eq(is_disabled.then_some(DisabledReason::Manual.name())),
-            webhooks::disabled_since.eq(is_disabled.then_some(now)),
-            webhooks::position.eq(position),
-            webhooks::next_attempt_at.eq(now),
-            webhooks::created_at.eq(now),
-            webhooks::updated_at.eq(now),
-        ))
-        .returning(Webhook::as_returning())
-        .get_result(connection)?;
-    Ok((webhook, secret))
+    within(connection, entry, |connection| {
+        let webhook: Webhook = diesel::insert_into(webhooks::table)
+            .values((
+                webhooks::name.eq(checked.name.unwrap_or_default()),
+                webhooks::url.eq(checked.url.unwrap_or_default()),
+                webhooks::types.eq(checked.types.unwrap_or_default()),
+                webhooks::segment_ids.eq(checked.segment_ids.and_then(|ids| ids.0)),
+                webhooks::group_ids.eq(checked.group_ids.and_then(|ids| ids.0)),
+                webhooks::fields.eq(checked.fields.unwrap_or_default().0),
+                webhooks::people_per_message.eq(checked.people_per_message.unwrap_or_default()),
+                webhooks::secret.eq(secret.reveal()),
+                webhooks::disabled_reason.eq(is_disabled.then_some(DisabledReason::Manual.name())),
+                webhooks::disabled_since.eq(is_disabled.then_some(now)),
+                webhooks::position.eq(position),
+                webhooks::next_attempt_at.eq(now),
+                webhooks::created_at.eq(now),
+                webhooks::updated_at.eq(now),
+            ))
+            .returning(Webhook::as_returning())
+            .get_result(connection)?;
+        let trace = Trace::of(TargetKind::Webhook, webhook.id);
+        Ok(((webhook, secret), trace))
+    })
 }
 
 /// Changes an endpoint. One that is enabled again goes on where it stopped, at once.
@@ -229,6 +234,7 @@ pub fn replay(
     id: i64,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
+    entry: &Entry,
 ) -> Result<Webhook, Error> {
     if since > now {
         let message = format!("expected a time that is past, found {since}");
@@ -236,9 +242,9 @@ pub fn replay(
     }
     get(connection, id)?;
     let position = feed::position_at(connection, since)?;
-    connection.transaction(|connection| {
+    within(connection, entry, |connection| {
         let before = lock(connection, id)?;
-        Ok(diesel::update(webhooks::table.find(id))
+        let webhook = diesel::update(webhooks::table.find(id))
             .set((
                 webhooks::position.eq(&position),
                 webhooks::part.eq(0),
@@ -250,7 +256,8 @@ pub fn replay(
                 webhooks::lease_token.eq(None::<i64>),
             ))
             .returning(Webhook::as_returning())
-            .get_result(connection)?)
+            .get_result(connection)?;
+        Ok((webhook, Trace::of(TargetKind::Webhook, id)))
     })
 }
 

@@ -69,6 +69,14 @@ fn delete(app: &TestApp, table: &str, column: &str, value: &Value) {
         .execute(&format!("DELETE FROM {table} WHERE {column} = {value}"));
 }
 
+/// Removes an entry of the audit log as the daily job does.
+fn forget_entry(app: &TestApp, column: &str, value: &Value) {
+    app.database.execute(&format!(
+        "BEGIN; SET LOCAL rollcall.forgets_audit = 'on'; DELETE FROM audit_log WHERE {column}::text = '{}'; COMMIT",
+        value.to_string().trim_matches('"')
+    ));
+}
+
 fn everybody(app: &TestApp, key: &str) {
     app.segment(key, json!({"everyone": true}));
     app.refresh();
@@ -220,6 +228,32 @@ fn lists() -> Vec<List> {
             fill: |app, count| (0..count).for_each(|number| add_key(app, number)),
             add: add_key,
             remove: |app, node| delete(app, "api_keys", "name", &node["name"]),
+        },
+        List {
+            coordinate: "Query.auditLog",
+            around: "HERE",
+            variations: &[
+                "",
+                "filter: {actions: [\"createGroup\"], actorKinds: [NOBODY]}",
+            ],
+            identity: "target { key }",
+            fill: |app, count| {
+                (0..count).for_each(|number| app.group(&format!("g{:05}", scattered(number)), &[]))
+            },
+            add: |app, number| app.group(&format!("g{:05}", scattered(number)), &[]),
+            remove: |app, node| forget_entry(app, "target_key", &node["target"]["key"]),
+        },
+        List {
+            coordinate: "Segment.auditLog",
+            around: all,
+            variations: ONE,
+            identity: "definitionVersionAfter",
+            fill: |app, count| {
+                app.segment("all", json!({"everyone": true}));
+                (1..count).for_each(|number| change_rule(app, number));
+            },
+            add: change_rule,
+            remove: |app, node| forget_entry(app, "version_after", &node["definitionVersionAfter"]),
         },
         List {
             coordinate: "Query.webhooks",

@@ -121,7 +121,12 @@ fn a_member_who_is_deleted_meanwhile_is_left_out() {
                     create_group: true,
                     as_of: None,
                 };
-                rollcall::refresh::copy_segment_to_group(connection, &copy, app.clock.now())
+                rollcall::refresh::copy_segment_to_group(
+                    connection,
+                    &copy,
+                    app.clock.now(),
+                    &app.entry(),
+                )
             })
         });
         app.database.wait_for_waiting(1);

@@ -68,7 +68,7 @@ fn file(events: &[Value]) -> String {
 
 fn export(app: &TestApp, content: Content) -> String {
     let request = ExportRequest::of(content);
-    let export = prepare(app.db(), &request, &app.app.refresh).expect("an export");
+    let export = prepare(app.db(), &request, &app.app.refresh, &app.entry()).expect("an export");
     let mut file = Vec::new();
     export.write(&mut file, |_| {}).expect("it can be written");
     String::from_utf8(file).expect("UTF-8")

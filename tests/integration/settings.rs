@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 const NIGHT: &str = "2026-03-01T23:30:00Z";
 
 /// Every setting with the default, another value, its flag and its variable.
-const SETTINGS: [(&str, &str, &str, &str); 4] = [
+const SETTINGS: [(&str, &str, &str, &str); 5] = [
     ("time_zone", "UTC", "Asia/Tokyo", "ROLLCALL_TIME_ZONE"),
     ("refresh_at", "03:00", "05:30", "ROLLCALL_REFRESH_AT"),
     ("keep_changes", "400", "30", "ROLLCALL_KEEP_CHANGES"),
     ("keep_undo", "30", "7", "ROLLCALL_KEEP_UNDO"),
+    ("keep_audit", "730", "90", "ROLLCALL_KEEP_AUDIT"),
 ];
 
 fn change(app: &TestApp, input: Value) -> Value {
@@ -111,6 +112,7 @@ fn the_command_lists_and_changes_settings() {
     refresh_at    03:00  (default)
     keep_changes  400  (default)
     keep_undo     30  (default)
+    keep_audit    730  (default)
     ");
     assert_snapshot!(settings(&["set", "time_zone", "Europe/Vilnius"]), @r"
     exit code 0
@@ -118,6 +120,7 @@ fn the_command_lists_and_changes_settings() {
     refresh_at    03:00  (default)
     keep_changes  400  (default)
     keep_undo     30  (default)
+    keep_audit    730  (default)
     ");
     assert_snapshot!(settings(&["set", "time_zone", "Europe/Vilnus"]), @r#"
     exit code 1
@@ -133,7 +136,7 @@ fn the_command_lists_and_changes_settings() {
     "#);
     assert_snapshot!(settings(&["set", "keep_undos", "7"]), @r#"
     exit code 2
-    error: invalid value 'keep_undos' for '<KEY>': expected one of time_zone, refresh_at, keep_changes, keep_undo; did you mean "keep_undo"?
+    error: invalid value 'keep_undos' for '<KEY>': expected one of time_zone, refresh_at, keep_changes, keep_undo, keep_audit; did you mean "keep_undo"?
 
     For more information, try '--help'.
     "#);
@@ -150,7 +153,7 @@ fn the_command_lists_and_changes_settings() {
 fn values_that_cannot_be_used_are_user_errors_and_change_nothing() {
     let app = TestApp::at(NIGHT);
     let payload = app.payload(
-        "mutation { updateSettings(input: {timeZone: \"Middle/Earth\", refreshAt: \"24:00\", keepChanges: -1, keepUndo: 2147483647}) { \
+        "mutation { updateSettings(input: {timeZone: \"Middle/Earth\", refreshAt: \"24:00\", keepChanges: -1, keepUndo: 2147483647, keepAudit: 0}) { \
          settings { timeZone } userErrors { code path message } } }",
         json!({}),
     );
@@ -160,7 +163,16 @@ fn values_that_cannot_be_used_are_user_errors_and_change_nothing() {
         .iter()
         .filter_map(|error| error["path"].as_str())
         .collect();
-    assert_eq!(paths, ["timeZone", "refreshAt", "keepChanges", "keepUndo"]);
+    assert_eq!(
+        paths,
+        [
+            "timeZone",
+            "refreshAt",
+            "keepChanges",
+            "keepUndo",
+            "keepAudit"
+        ]
+    );
     assert!(
         errors.iter().all(|error| error["code"] == "INVALID"),
         "{payload}"
@@ -170,7 +182,7 @@ fn values_that_cannot_be_used_are_user_errors_and_change_nothing() {
         let found = stored_value(&app, key);
         assert_eq!(found.as_deref(), Some(stored));
     }
-    assert_eq!(stored.len(), 4);
+    assert_eq!(stored.len(), 5);
 }
 
 fn stored_value(app: &TestApp, key: &str) -> Option<String> {

@@ -1,7 +1,9 @@
 //! `rollcall demo`: real customers and purchases to look at, by a clock of their time.
 
+use super::audited::entry;
 use super::database;
 use super::serve::{ServingArguments, serve};
+use crate::audience::audit::{self, TargetKind, Trace};
 use crate::audience::segment::{SegmentMode, create, find_by_key};
 use crate::audience::setting::Missing;
 use crate::audience::upsert::{Upsert, upsert};
@@ -109,6 +111,9 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
         )
     })?;
     if !has_events {
+        let entry = entry("loadDemo", clock.now());
+        let trace = Trace::to(TargetKind::Database);
+        db.run_here(|connection| audit::write(connection, &entry, &trace))?;
         let options = SubscriberImport {
             groups: vec![SAMPLE_GROUP.to_owned()],
             create_groups: true,

@@ -6,8 +6,10 @@ mod printing;
 
 pub use arguments::Command;
 
+use super::audited::entry;
 use super::database;
 use super::terminal::{Watched, harmless, output_of_others, progress_bar, say, say_rows, wrapped};
+use crate::audience::audit::{TargetKind, Trace, within};
 use crate::audience::event;
 use crate::audience::paging::PageRequest;
 use crate::audience::setting::Missing;
@@ -71,9 +73,12 @@ fn import_file(
     database::settle(&opened.db, &flags.given(), Missing::Given)?;
     let now = settings.clock.now();
     let name = file.display().to_string();
-    let import = opened
-        .db
-        .run_here(|connection| import::create(connection, &options, &name, Some(&taken), now))?;
+    let import = opened.db.run_here(|connection| {
+        within(connection, &entry("createImport", now), |connection| {
+            let import = import::create(connection, &options, &name, Some(&taken), now)?;
+            Ok(traced(import))
+        })
+    })?;
     let ran = run_to_end(&opened.db, &import, settings);
     let looked = opened
         .db
@@ -266,6 +271,12 @@ fn wait_and_run(
     }
 }
 
+/// Adds what the audit log says of an import.
+fn traced(import: Import) -> (Import, Trace) {
+    let trace = Trace::of(TargetKind::Import, import.id);
+    (import, trace)
+}
+
 /// Does something with imports that exist.
 fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::Result<ExitCode> {
     let now = settings.clock.now();
@@ -276,7 +287,11 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             return printing::print_result(db, &import, now, &[]);
         }
         Command::Resume(one) => {
-            let import = db.run_here(|connection| import::resume(connection, one.id))?;
+            let import = db.run_here(|connection| {
+                within(connection, &entry("resumeImport", now), |connection| {
+                    Ok(traced(import::resume(connection, one.id)?))
+                })
+            })?;
             let done = run_to_end(db, &import, settings);
             let done = done.with_context(|| format!("import {} was not resumed", one.id))?;
             if !done.is_dry_run() {
@@ -285,7 +300,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             return printing::print_result(db, &done, now, &[]);
         }
         Command::Cancel(one) => {
-            let import = import::cancel(db, one.id, settings)?;
+            let import = import::cancel(db, one.id, settings, &entry("cancelImport", now))?;
             match import.state() {
                 ImportState::Running => say(&format!(
                     "import {} stops after the batch that is being written",
@@ -295,7 +310,7 @@ fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::
             }
         }
         Command::Undo(one) => {
-            let undone = import::undo(db, one.id, now);
+            let undone = import::undo_as(db, one.id, now, &entry("undoImport", now));
             undone.with_context(|| format!("import {} was not undone", one.id))?;
             say(&format!("import {} is undone", one.id));
         }

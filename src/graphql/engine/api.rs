@@ -9,13 +9,16 @@ use super::idle::{Idle, Watch};
 use super::loaders::request_loader;
 use super::parameters::Parameters;
 use crate::app::App;
+use crate::audience::actor::{Actor, Origin};
 use crate::audience::api_key::Access;
+use crate::audience::refusals::Refused;
 use crate::graphql::{RollcallSchema, build_schema, served_sdl};
 use crate::rule::bounded;
 use crate::scan::{ScanLimits, Scans};
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -72,6 +75,19 @@ pub struct Asking {
     pub access: Access,
     /// The name of the request in the log.
     pub request_id: Arc<str>,
+    /// The address from which the request came, if it came over a network.
+    pub peer: Option<IpAddr>,
+}
+
+impl Asking {
+    /// Returns who asks and where the request came from, for the audit log.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            actor: Actor::of(&self.access),
+            peer: self.peer,
+            request_id: Some(Arc::clone(&self.request_id)),
+        }
+    }
 }
 
 /// An operation that may be executed, with what it needs.
@@ -141,7 +157,13 @@ impl Api {
         let mut variables = parameters.variables;
         let ready =
             self.documents
-                .prepare(&text, operation_name, &mut variables, asking.access.scopes)?;
+                .prepare(&text, operation_name, &mut variables, asking.access.scopes);
+        let is_forbidden = |refusal: &Refusal| refusal.code == ErrorCode::Forbidden;
+        if ready.as_ref().is_err_and(is_forbidden) {
+            let actor = Actor::of(&asking.access);
+            self.app.refusals.note(Refused::Scope, actor, asking.peer);
+        }
+        let ready = ready?;
         if let Some(reference) = &reference {
             self.documents.keep(&text, reference);
         }
@@ -152,11 +174,12 @@ impl Api {
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let budget = AnswerBudget::new(self.max_answer, &self.answer_memory);
         let idle = Idle::default();
-        let loader = request_loader(self.app.clone(), &asking.access, idle.clone());
+        let loader = request_loader(self.app.clone(), asking.origin(), idle.clone());
         Ok(Prepared {
             request: request
                 .data(budget.clone())
                 .data(loader)
+                .data(asking.origin())
                 .data(asking.access),
             cost: ready.cost,
             finish: Finish {

@@ -3,7 +3,9 @@
 use super::loaders::RequestLoader;
 use super::scope::forbidden;
 use crate::app::App;
+use crate::audience::actor::Origin;
 use crate::audience::api_key::{Access, Scope};
+use crate::audience::refusals::Refused;
 use async_graphql::{Context, ErrorExtensions};
 
 /// The path below which the server is reached.
@@ -17,6 +19,8 @@ pub trait ContextExt {
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
     /// Returns what whoever asks may do.
     fn access(&self) -> async_graphql::Result<Access>;
+    /// Returns who asks, and where the request came from.
+    fn origin(&self) -> async_graphql::Result<&Origin>;
     /// Returns the address of a path on this server, without its host.
     fn address(&self, path: &str) -> async_graphql::Result<String>;
     /// Refuses whoever may not do what a field, given by its coordinate, asks for.
@@ -36,6 +40,10 @@ impl ContextExt for Context<'_> {
         self.data().copied()
     }
 
+    fn origin(&self) -> async_graphql::Result<&Origin> {
+        self.data()
+    }
+
     fn address(&self, path: &str) -> async_graphql::Result<String> {
         let BasePath(base_path) = self.data()?;
         Ok(format!("{base_path}{path}"))
@@ -45,6 +53,9 @@ impl ContextExt for Context<'_> {
         if self.access()?.scopes.allow(needed) {
             return Ok(());
         }
+        let Origin { actor, peer, .. } = self.origin()?;
+        let refusals = &self.app()?.refusals;
+        refusals.note(Refused::Scope, actor.clone(), *peer);
         let error = async_graphql::Error::new(forbidden(coordinate, needed));
         Err(error.extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")))
     }

@@ -3,7 +3,9 @@
 use super::error::to_graphql;
 use super::idle::Idle;
 use crate::app::App;
-use crate::audience::api_key::{self, Access, ApiKey};
+use crate::audience::actor::Origin;
+use crate::audience::api_key::{self, ApiKey};
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::dependency::list_uses;
 use crate::audience::event::{self, Event, EventTotal};
@@ -48,10 +50,11 @@ pub type RequestLoader = DataLoader<Loaders>;
 ///
 /// Batches wait on the thread of the request until it is idle. Must be called within a `LocalSet`, as the workers of actix
 /// are.
-pub fn request_loader(app: App, access: &Access, idle: Idle) -> RequestLoader {
+pub fn request_loader(app: App, origin: Origin, idle: Idle) -> RequestLoader {
     let loaders = Loaders {
         app,
-        key: access.key_id,
+        key: origin.actor.api_key_id(),
+        origin,
     };
     DataLoader::new(loaders, OnThisThread(Span::current()), WhenIdle(idle)).delay(Duration::ZERO)
 }
@@ -81,6 +84,8 @@ pub struct Loaders {
     app: App,
     /// The API key in whose line scans wait.
     key: Option<i64>,
+    /// Who asks, and where the request came from.
+    origin: Origin,
 }
 
 /// Defines the loading of one kind of key by one function over a connection: at once, or as a scan when its turn comes.
@@ -126,7 +131,7 @@ mod pages;
 mod total;
 
 pub use pages::{
-    DefinitionsOf, EventsOf, GroupMembers, GroupStatusCounts, GrowthOf, MemberCountAsOf,
+    AuditOf, DefinitionsOf, EventsOf, GroupMembers, GroupStatusCounts, GrowthOf, MemberCountAsOf,
     NarrowedGroupMembers, NarrowedSegmentMembers, OverlapWithGroup, OverlapWithSegment, ProblemsOf,
     RefreshesOf, SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, load_events, load_people,
 };
@@ -361,9 +366,22 @@ load!(
 );
 
 load!(
-    /// All that is held about a subscriber, by id.
-    PersonalDataOf(i64) -> serde_json::Value,
-    |connection, ids| list_people(connection, &ids)
+    @ /// All that is held about a subscriber, by id. The audit log says who asked for it.
+    PersonalDataOf(i64) -> serde_json::Value, ids, |loaders| {
+        let entry = Entry::new(loaders.origin.clone(), "exportPerson", loaders.app.now());
+        loaders.app.db.run(move |connection| {
+            let people = list_people(connection, &ids)?;
+            let mut found: Vec<i64> = people.keys().copied().collect();
+            found.sort_unstable();
+            let trace = match found.as_slice() {
+                [] => Trace::nothing(),
+                [id] => Trace::of(TargetKind::Subscriber, *id),
+                ids => Trace::to(TargetKind::Subscriber).with_subscribers(ids),
+            };
+            audit::write(connection, &entry, &trace)?;
+            Ok(people)
+        })
+    }
 );
 
 load!(

@@ -4,6 +4,7 @@
 pub(in crate::graphql) mod answer_budget;
 pub(in crate::graphql) mod answer_memory;
 pub(in crate::graphql) mod api;
+pub(in crate::graphql) mod change;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
 pub(in crate::graphql) mod context;

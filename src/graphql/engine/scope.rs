@@ -34,13 +34,17 @@ const TELLING_MUTATIONS: [&str; 8] = [
 ];
 
 /// The questions for ADMIN.
-const ADMIN_QUERIES: [&str; 3] = ["apiKeys", "webhook", "webhooks"];
+const ADMIN_QUERIES: [&str; 4] = ["apiKeys", "auditLog", "webhook", "webhooks"];
 
-/// The types about API keys and webhooks, for ADMIN as the keys and webhooks themselves.
-const ADMIN_TYPES: [&str; 7] = [
+/// The types about API keys, webhooks and the audit log, for ADMIN as the keys and webhooks themselves.
+const ADMIN_TYPES: [&str; 11] = [
     "ApiKey",
     "ApiKeyConnection",
     "ApiKeyEdge",
+    "AuditEntry",
+    "AuditEntryConnection",
+    "AuditEntryEdge",
+    "AuditEntryTarget",
     "Webhook",
     "WebhookAttempt",
     "WebhookConnection",
@@ -91,6 +95,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Mutation" if TELLING_MUTATIONS.contains(&field) => &[Scope::Write, Scope::Read],
         "Mutation" => &[Scope::Write],
         "Query" if ADMIN_QUERIES.contains(&field) => &[Scope::Admin],
+        "Segment" if field == "auditLog" => &[Scope::Admin],
         // Every client may know its own scopes.
         "Query" if field == "viewer" => &[],
         "Viewer" if field == "apiKey" => &[Scope::Admin],
@@ -156,8 +161,10 @@ mod tests {
                 }
                 "Mutation" => assert!(found.contains(&Scope::Write), "{field}"),
                 _ if parent.starts_with("ApiKey")
+                    || parent.starts_with("AuditEntry")
                     || parent.starts_with("Webhook")
-                    || ["apiKey", "apiKeys", "webhook", "webhooks"].contains(&&**field)
+                    || ["apiKey", "apiKeys", "auditLog", "webhook", "webhooks"]
+                        .contains(&&**field)
                         && !parent.ends_with("Payload") =>
                 {
                     assert_eq!(found, [Scope::Admin], "{parent}.{field}");
@@ -238,7 +245,8 @@ mod tests {
     fn nothing_leads_to_keys_without_admin() {
         for (parent, field, of) in coordinates() {
             let is_payload = parent.ends_with("Payload");
-            let is_about_them = of.starts_with("ApiKey") || of.starts_with("Webhook");
+            let kinds = ["ApiKey", "AuditEntry", "Webhook"];
+            let is_about_them = kinds.iter().any(|kind| of.starts_with(kind));
             if is_about_them && !is_payload && of != "ApiKeyScope" {
                 let found = needed_scopes(&parent, &field);
                 assert_eq!(found, [Scope::Admin], "{parent}.{field}");

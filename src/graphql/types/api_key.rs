@@ -2,7 +2,9 @@
 
 use super::subscriber::page;
 use crate::audience::api_key::{self, ApiKey, Scope, Secret};
+use crate::audience::audit::{TargetKind, Trace};
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split, to_graphql};
@@ -163,13 +165,15 @@ impl ApiKeyMutation {
         context.require(Scope::Admin, "Mutation.createApiKey")?;
         let app = context.app()?;
         let now = app.now();
-        let result = app.db.run(move |connection| {
+        let result = change(context, move |connection| {
             let scopes = input
                 .scopes
                 .iter()
                 .map(|scope| Scope::from(*scope))
                 .collect();
-            api_key::create(connection, &input.name, scopes, input.expires_at, now)
+            let created = api_key::create(connection, &input.name, scopes, input.expires_at, now)?;
+            let trace = trace(&created.0);
+            Ok((created, trace))
         });
         let created = split(result.await)?;
         app.keys_changed.notify_one();
@@ -192,9 +196,11 @@ impl ApiKeyMutation {
         context.require(Scope::Admin, "Mutation.revokeApiKey")?;
         let app = context.app()?;
         let now = app.now();
-        let result = app.db.run(move |connection| {
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::ApiKey)?;
-            api_key::revoke(connection, id, now)
+            let key = api_key::revoke(connection, id, now)?;
+            let trace = trace(&key);
+            Ok((key, trace))
         });
         let revoked = split(result.await)?;
         app.keys_changed.notify_one();
@@ -207,6 +213,10 @@ impl ApiKeyMutation {
             user_errors,
         })
     }
+}
+
+fn trace(key: &ApiKey) -> Trace {
+    Trace::of(TargetKind::ApiKey, key.id).with_key(&key.prefix)
 }
 
 fn created_payload(key: ApiKey, secret: &Secret) -> CreateApiKeyPayload {

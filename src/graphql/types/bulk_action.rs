@@ -2,9 +2,11 @@
 
 use super::rule::input::{RuleInput, read_rule};
 use super::subscriber::page;
+use crate::audience::audit::{TargetKind, Trace};
 use crate::bulk::{self, Asked, BulkAction, BulkState, Change, People};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
@@ -368,10 +370,12 @@ impl BulkActionMutation {
         };
         let app = context.app()?;
         let now = app.now();
-        let created = app
-            .db
-            .run(move |connection| bulk::create(connection, &people, &asked, now))
-            .await;
+        let created = change(context, move |connection| {
+            let action = bulk::create(connection, &people, &asked, now)?;
+            let trace = trace(&action);
+            Ok((action, trace))
+        })
+        .await;
         app.bulk_ready.notify_one();
         payload(created)
     }
@@ -383,11 +387,12 @@ impl BulkActionMutation {
         context: &Context<'_>,
         #[graphql(desc = "The bulk action.")] input: BulkActionIdInput,
     ) -> async_graphql::Result<BulkActionPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let cancelled = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let cancelled = change(context, move |connection| {
             let id = input_id(&input.id, Kind::BulkAction)?;
-            bulk::ask_to_stop(connection, id, now)
+            let action = bulk::ask_to_stop(connection, id, now)?;
+            let trace = trace(&action);
+            Ok((action, trace))
         });
         payload(cancelled.await)
     }
@@ -401,16 +406,20 @@ impl BulkActionMutation {
     ) -> async_graphql::Result<BulkActionPayload> {
         let app = context.app()?;
         let now = app.now();
-        let asked = app
-            .db
-            .run(move |connection| {
-                let id = input_id(&input.id, Kind::BulkAction)?;
-                bulk::ask_to_undo(connection, id, now)
-            })
-            .await;
+        let asked = change(context, move |connection| {
+            let id = input_id(&input.id, Kind::BulkAction)?;
+            let action = bulk::ask_to_undo(connection, id, now)?;
+            let trace = trace(&action);
+            Ok((action, trace))
+        })
+        .await;
         app.bulk_ready.notify_one();
         payload(asked)
     }
+}
+
+fn trace(action: &BulkAction) -> Trace {
+    Trace::of(TargetKind::BulkAction, action.id)
 }
 
 fn payload(result: Result<BulkAction, Error>) -> async_graphql::Result<BulkActionPayload> {

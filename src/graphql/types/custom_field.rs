@@ -4,8 +4,10 @@ use super::dependency::users_of;
 use super::segment::SegmentNode;
 use super::subscriber::input::keep;
 use super::subscriber::page;
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::custom_field::{self, CustomField};
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split, to_graphql};
@@ -196,11 +198,13 @@ impl CustomFieldMutation {
         context: &Context<'_>,
         #[graphql(desc = "The custom field.")] input: CreateCustomFieldInput,
     ) -> async_graphql::Result<CreateCustomFieldPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change(context, move |connection| {
             let label = input.label.as_deref().unwrap_or_default();
-            custom_field::create(connection, &input.key, label, input.r#type.into(), now)
+            let custom_type = input.r#type.into();
+            let field = custom_field::create(connection, &input.key, label, custom_type, now)?;
+            let trace = trace(&field);
+            Ok((field, trace))
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(CreateCustomFieldPayload {
@@ -215,20 +219,21 @@ impl CustomFieldMutation {
         context: &Context<'_>,
         #[graphql(desc = "The custom field and the values.")] input: UpdateCustomFieldInput,
     ) -> async_graphql::Result<UpdateCustomFieldPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::CustomField)?;
             let label = keep(input.label.clone(), "label")?;
             let custom_type = keep(input.r#type, "type")?.map(CustomType::from);
-            custom_field::update(
+            let field = custom_field::update(
                 connection,
                 id,
                 input.if_version,
                 label.as_deref(),
                 custom_type,
                 now,
-            )
+            )?;
+            let trace = trace(&field);
+            Ok((field, trace))
         });
         let (custom_field, user_errors) = parts(split(result.await)?);
         Ok(UpdateCustomFieldPayload {
@@ -244,10 +249,11 @@ impl CustomFieldMutation {
         #[graphql(desc = "The custom field.")] input: DeleteCustomFieldInput,
     ) -> async_graphql::Result<DeleteCustomFieldPayload> {
         let id = input.id.clone();
-        let db = &context.app()?.db;
-        let result = db.run(move |connection| {
+        let result = change(context, move |connection| {
             let id = input_id(&id, Kind::CustomField)?;
-            custom_field::delete(connection, id, input.if_version)
+            let field = custom_field::delete(connection, id, input.if_version)?;
+            let trace = trace(&field);
+            Ok((field, trace))
         });
         Ok(match split(result.await)? {
             Ok(_) => DeleteCustomFieldPayload {
@@ -260,6 +266,10 @@ impl CustomFieldMutation {
             },
         })
     }
+}
+
+fn trace(field: &CustomField) -> Trace {
+    Trace::of(TargetKind::CustomField, field.id).with_key(&field.key)
 }
 
 fn parts(result: Result<CustomField, Vec<UserError>>) -> (Option<CustomFieldNode>, Vec<UserError>) {

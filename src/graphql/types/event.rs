@@ -1,11 +1,13 @@
 //! Events: what subscribers did.
 
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::clean::clean_email;
 use crate::audience::event::{self, Event, EventKey, EventTotal, NewEvent};
 use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_name, clean_value};
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::Known;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, to_graphql};
@@ -217,8 +219,7 @@ impl EventMutation {
         context: &Context<'_>,
         #[graphql(desc = "The events.")] input: RecordEventsInput,
     ) -> async_graphql::Result<RecordEventsPayload> {
-        let app = context.app()?;
-        let now = app.now();
+        let now = context.app()?.now();
         let asked = input.events.len();
         if asked > MAX_EVENTS {
             let message = format!("expected at most {MAX_EVENTS} events, found {asked}");
@@ -237,11 +238,20 @@ impl EventMutation {
             .iter()
             .filter_map(|event| subscriber_number(event.subscriber_id.as_ref()?))
             .collect();
-        let recorded = app.db.run(move |connection| {
+        let recorded = change(context, move |connection| {
             let inputs = input.events.clone();
-            event::record_of(connection, &ids, &emails, |known| {
-                clean_events(inputs, known, now)
-            })
+            let mut subscribers = Vec::new();
+            let recorded = event::record_of(connection, &ids, &emails, |known| {
+                let events = clean_events(inputs, known, now);
+                let whole = events.iter().filter_map(|event| event.as_ref().ok());
+                subscribers.extend(whole.map(|event| event.subscriber_id));
+                events
+            })?;
+            let trace = match subscribers.is_empty() {
+                true => Trace::nothing(),
+                false => Trace::to(TargetKind::Event).with_subscribers(&subscribers),
+            };
+            Ok((recorded, trace))
         });
         Ok(recorded.await.map_err(to_graphql)?.into())
     }

@@ -1,6 +1,7 @@
 //! The types of the schema: one file or folder per noun, its object, inputs and mutations together.
 
 pub(in crate::graphql) mod api_key;
+pub(in crate::graphql) mod audit;
 pub(in crate::graphql) mod bulk_action;
 pub(in crate::graphql) mod change;
 pub(in crate::graphql) mod custom_field;

@@ -4,6 +4,7 @@ use super::rule::node::RuleProblem;
 use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::change::entry;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
@@ -17,7 +18,7 @@ use crate::graphql::engine::scalar::count;
 use crate::past::{
     Refresh, RefreshState, SegmentRefresh, Trigger, find_running_refresh, list_refreshes,
 };
-use crate::refresh::{Selection, refresh, refuse_archived};
+use crate::refresh::{Selection, refresh_asked, refuse_archived};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -274,11 +275,12 @@ impl RefreshMutation {
             },
         };
         let db = app.db.clone();
+        let entry = entry(context)?;
         // A task of its own, so that the refresh goes on when nobody waits for it any more.
         let mut work = tokio::spawn(async move {
             let run = tokio::task::spawn_blocking(move || {
                 let db = app.db.for_long_work();
-                refresh(&db, &selection, Trigger::Manual, &app.refresh)
+                refresh_asked(&db, &selection, &app.refresh, entry)
             });
             let done = run.await;
             live.tell_ended();

@@ -2,8 +2,10 @@
 
 use super::subscriber::input::keep;
 use crate::audience::api_key::Scope;
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::setting::{self, GivenSetting, SettingKey, Settings};
 use crate::error::Error;
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::loaders::{SettingsInUse, load_one};
@@ -35,6 +37,11 @@ impl SettingsNode {
     async fn keep_undo(&self) -> i32 {
         count(self.0.keep_undo.into())
     }
+
+    /// For how many days entries of the audit log are kept.
+    async fn keep_audit(&self) -> i32 {
+        count(self.0.keep_audit.into())
+    }
 }
 
 /// Questions about settings.
@@ -61,6 +68,8 @@ pub struct UpdateSettingsInput {
     pub keep_changes: MaybeUndefined<i32>,
     /// For how many days an import can be undone; at most 36,500. Imports that have ended keep their time.
     pub keep_undo: MaybeUndefined<i32>,
+    /// For how many days entries of the audit log are kept; from 30 to 36,500.
+    pub keep_audit: MaybeUndefined<i32>,
 }
 
 impl UpdateSettingsInput {
@@ -76,6 +85,10 @@ impl UpdateSettingsInput {
             (
                 SettingKey::KeepUndo,
                 days(keep(self.keep_undo, "keepUndo")?),
+            ),
+            (
+                SettingKey::KeepAudit,
+                days(keep(self.keep_audit, "keepAudit")?),
             ),
         ];
         let given = given.into_iter();
@@ -108,9 +121,10 @@ impl SettingMutation {
     ) -> async_graphql::Result<UpdateSettingsPayload> {
         context.require(Scope::Admin, "Mutation.updateSettings")?;
         let app = context.app()?;
-        let changed = app
-            .db
-            .run(move |connection| setting::change(connection, &input.clone().list()?));
+        let changed = change(context, move |connection| {
+            let settings = setting::change(connection, &input.clone().list()?)?;
+            Ok((settings, Trace::to(TargetKind::Settings)))
+        });
         let changed = split(changed.await)?;
         // The scheduler refreshes what is pending, and sleeps until the new time.
         app.pending.notify_one();

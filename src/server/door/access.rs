@@ -6,7 +6,9 @@ use super::keys::{Keys, Refusal};
 use super::limits::{Limiter, RetryAfter, Seats};
 use super::standing::{GuardedBody, Standing, guard_payload};
 use crate::app::App;
+use crate::audience::actor::{Actor, Origin};
 use crate::audience::api_key::{Access, Scope};
+use crate::audience::refusals::Refused;
 use crate::config::{ListenSettings, TransferSettings};
 use crate::error::Error;
 use crate::graphql::{Asking, ErrorCode, Way, forbidden};
@@ -59,6 +61,16 @@ impl Caller {
             way,
             access: self.access,
             request_id: Arc::clone(request_id),
+            peer: Some(self.peer),
+        }
+    }
+
+    /// Returns who asks in a request, and from where, for the audit log.
+    pub fn origin(&self, request_id: Arc<str>) -> Origin {
+        Origin {
+            actor: Actor::of(&self.access),
+            peer: Some(self.peer),
+            request_id: Some(request_id),
         }
     }
 
@@ -206,7 +218,10 @@ pub async fn admit<B: MessageBody + 'static>(
     let (keys, app) = (&state.gate.keys, state.api.app());
     let admitted = match cookie {
         Cookie::Counts(hash) => keys.admit_session(hash, app).await,
-        _ => keys.admit(presented.as_deref(), app).await,
+        _ => {
+            let peer = peer(request.peer_addr());
+            keys.admit(presented.as_deref(), peer, app).await
+        }
     };
     match admitted {
         // The last key may have been forgotten since the host was looked at.
@@ -268,6 +283,9 @@ async fn admit_to_files<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
     let refused = if !caller.access.scopes.allow(needed) {
+        let actor = Actor::of(&caller.access);
+        let refusals = &state.api.app().refusals;
+        refusals.note(Refused::Scope, actor, Some(caller.peer));
         let message = forbidden(request.path(), needed);
         refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message)
     } else if let Err(wait) = state.gate.limiter.check(caller.client(), FILE_COST) {

@@ -6,12 +6,15 @@
 //! together and which comes at most ten times a second. So long a stranger waits to be refused.
 
 use crate::app::App;
+use crate::audience::actor::Actor;
 use crate::audience::api_key::{self, Access, ApiKey, Hash, MAX_KEYS};
 use crate::audience::key_ring::{KeyRing, load_ring};
+use crate::audience::refusals::Refused;
 use crate::audience::session::{self, Session};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -190,11 +193,26 @@ impl Keys {
         seen.keys.values().any(|key| key.is_usable(now))
     }
 
-    /// Tells who comes with the value of a header `Authorization`, or without.
+    /// Tells who comes with the value of a header `Authorization`, or without. A key that is refused is counted for the
+    /// audit log.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn admit(&self, presented: Option<&str>, app: &App) -> Result<Access, Refusal> {
+    pub async fn admit(
+        &self,
+        presented: Option<&str>,
+        peer: IpAddr,
+        app: &App,
+    ) -> Result<Access, Refusal> {
+        let admitted = self.admit_key(presented, app).await;
+        if admitted == Err(Refusal::Unauthenticated) && presented.is_some() {
+            let refusals = &app.refusals;
+            refusals.note(Refused::Key, Actor::Nobody, Some(peer));
+        }
+        admitted
+    }
+
+    async fn admit_key(&self, presented: Option<&str>, app: &App) -> Result<Access, Refusal> {
         self.look_recently().await?;
         if self.is_open() {
             return Ok(Access::local());

@@ -5,19 +5,27 @@
 //! off, so that no part of a file looks like the whole.
 
 use super::answer::receive;
+use super::export_refusal::refuse_error;
 use super::media_type::is_json;
-use super::routes::{State, refuse};
-use crate::error::{Error, InputCode};
-use crate::export::{Content, ExportError, ExportRequest, Format, prepare, write_person};
-use crate::graphql::ErrorCode;
+use super::routes::{RequestId, State, refuse};
+use crate::audience::actor::{Actor, Origin};
+use crate::audience::api_key::Scope;
+use crate::audience::audit::Entry;
+use crate::audience::refusals::Refused;
+use crate::error::Error;
+use crate::export::{
+    Content, ExportError, ExportRequest, Format, prepare, write_audit, write_person,
+};
+use crate::graphql::{ErrorCode, forbidden};
 use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
-use crate::server::door::access;
+use crate::server::door::access::{self, Caller};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -38,6 +46,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .wrap(from_fn(access::admit_reader))
             .wrap(from_fn(access::admit))
             .service(resource("/person").route(web::get().to(person)))
+            .service(resource("/audit").route(web::get().to(audit)))
             .service(
                 resource("/rule")
                     .route(web::get().to(rule_in_address))
@@ -67,7 +76,7 @@ async fn only_get() -> HttpResponse {
 }
 
 const KNOWN: &str = "/export/subscribers, /export/group/KEY, /export/segment/KEY, /export/rule, /export/memberships, \
-    /export/events or /export/person";
+    /export/events, /export/person or /export/audit";
 
 async fn unknown() -> HttpResponse {
     let message = format!("expected GET and one of {KNOWN}");
@@ -156,14 +165,26 @@ async fn answer(
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
     };
     let app = state.api.app().clone();
+    let entry = entry(request, state, asked.content.action());
     let write = move |sink: &mut Pieces| {
-        let export = prepare(&app.db, &asked, &app.refresh)?;
+        let export = prepare(&app.db, &asked, &app.refresh, &entry)?;
         export.write(sink, |_| {})
     };
     match start(state, write).await {
         Ok(body) => file(media_type, &format!("{name}.{extension}")).body(body),
         Err(error) => refuse_error(&error),
     }
+}
+
+/// Returns what the audit log says of an export.
+fn entry(request: &HttpRequest, state: &State, action: &'static str) -> Entry {
+    let caller = request.extensions().get::<Caller>().copied();
+    let request_id = RequestId::of(request);
+    let origin = caller.map_or_else(
+        || Origin::of(Actor::Nobody),
+        |caller| caller.origin(request_id),
+    );
+    Entry::new(origin, action, state.api.app().now())
 }
 
 fn file(media_type: &'static str, name: &str) -> HttpResponseBuilder {
@@ -189,11 +210,60 @@ async fn person(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
         Err(error) => return refuse_error(&error),
     };
     let db = state.api.app().db.clone();
-    let write = move |sink: &mut Pieces| write_person(&db, &email, false, sink);
+    let entry = entry(&request, &state, "exportPerson");
+    let write = move |sink: &mut Pieces| write_person(&db, &email, false, sink, &entry);
     match start(&state, write).await {
         Ok(body) => file("application/json", "person.json").body(body),
         Err(error) => refuse_error(&error),
     }
+}
+
+/// Answers with the audit log, which is for ADMIN.
+async fn audit(
+    request: HttpRequest,
+    state: web::Data<State>,
+    caller: web::ReqData<Caller>,
+) -> HttpResponse {
+    if !caller.access.scopes.allow(Scope::Admin) {
+        let (actor, refusals) = (Actor::of(&caller.access), &state.api.app().refusals);
+        refusals.note(Refused::Scope, actor, Some(caller.peer));
+        let message = forbidden(request.path(), Scope::Admin);
+        return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message);
+    }
+    let (from, to) = match read_stretch(request.query_string()) {
+        Ok(stretch) => stretch,
+        Err(error) => return refuse_error(&error),
+    };
+    let db = state.api.app().db.clone();
+    let entry = entry(&request, &state, "exportAuditLog");
+    let write = move |sink: &mut Pieces| write_audit(&db, from, to, sink, &entry);
+    match start(&state, write).await {
+        Ok(body) => file("application/x-ndjson", "audit.ndjson").body(body),
+        Err(error) => refuse_error(&error),
+    }
+}
+
+/// A stretch of time; what is absent has no bound.
+type Stretch = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+fn read_stretch(query: &str) -> Result<Stretch, Error> {
+    let (mut from, mut to) = (None, None);
+    for (name, value) in read_pairs(query)? {
+        let bound = match name.as_str() {
+            "from" => &mut from,
+            "to" => &mut to,
+            _ => {
+                let message = "expected a parameter of from, to";
+                return Err(Error::invalid(name, message));
+            }
+        };
+        let moment = parse_instant(&value);
+        let moment = moment.map_err(|message| Error::invalid(name.clone(), message))?;
+        if bound.replace(moment).is_some() {
+            return Err(Error::invalid(name, "expected it once, found it again"));
+        }
+    }
+    Ok((from, to))
 }
 
 fn read_pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
@@ -268,70 +338,6 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
         }
     }
     Ok(())
-}
-
-/// Refuses a request that cannot be answered with a file.
-fn refuse_error(error: &Error) -> HttpResponse {
-    match error {
-        Error::NotFound { .. } => refuse(
-            StatusCode::NOT_FOUND,
-            ErrorCode::NotFound,
-            &error.to_string(),
-        ),
-        // The group or segment stands in the path, which then is that of nothing.
-        Error::Invalid(problems)
-            if problems.iter().all(|problem| {
-                problem.code == InputCode::NotFound
-                    && ["group", "segment"].contains(&problem.path.as_str())
-            }) =>
-        {
-            refuse(
-                StatusCode::NOT_FOUND,
-                ErrorCode::NotFound,
-                &error.to_string(),
-            )
-        }
-        Error::Invalid(_)
-        | Error::InvalidRule(_)
-        | Error::InUse { .. }
-        | Error::RefreshRunning
-        | Error::Resync(_) => refuse(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::BadUserInput,
-            &error.to_string(),
-        ),
-        Error::TimedOut | Error::Abandoned | Error::TooManyScans => {
-            let message = "preparing the export took too long and was broken off";
-            refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
-        }
-        Error::NewerDatabase(_) => refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ErrorCode::Unavailable,
-            &error.to_string(),
-        ),
-        Error::Contention(reason) | Error::Unavailable(reason) => {
-            tracing::warn!(%reason, "an export cannot be made now");
-            let message = "the database is not available, or too many exports are running; try again in a moment";
-            let mut refused = refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                ErrorCode::Unavailable,
-                message,
-            );
-            refused
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            refused
-        }
-        Error::Internal(reason) => {
-            tracing::error!(%reason, "an export failed");
-            let message = "the server could not answer; its log says why";
-            refuse(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                ErrorCode::Internal,
-                message,
-            )
-        }
-    }
 }
 
 /// Starts an export and waits until its first piece is there, or it has failed.

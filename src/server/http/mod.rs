@@ -3,6 +3,7 @@
 pub(in crate::server) mod answer;
 pub(in crate::server) mod console;
 pub(in crate::server) mod export;
+pub(in crate::server) mod export_refusal;
 pub mod graphiql;
 pub(in crate::server) mod media_type;
 pub(in crate::server) mod respond;

@@ -1,6 +1,7 @@
 //! Sessions over HTTP: `POST /session` signs a browser in with an API key, `DELETE /session` signs it out.
 
-use super::routes::{State, refuse};
+use super::routes::{RequestId, State, refuse};
+use crate::audience::actor::{Actor, Origin};
 use crate::audience::session;
 use crate::graphql::ErrorCode;
 use crate::server::door::access::{Caller, Client, answer, peer, refuse_rate};
@@ -45,13 +46,14 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     let presented = request.headers().get(header::AUTHORIZATION);
     let presented = presented.map(|value| value.to_str().unwrap_or_default());
     let (keys, app) = (&state.gate.keys, state.api.app());
-    let mut admitted = keys.admit(presented, app).await;
+    let peer = peer(request.peer_addr());
+    let mut admitted = keys.admit(presented, peer, app).await;
     if admitted.is_ok_and(|access| access.key_id.is_none()) {
         // The first key may have been made since the last look.
         if let Err(refusal) = keys.look_now().await {
             return answer(refusal);
         }
-        admitted = keys.admit(presented, app).await;
+        admitted = keys.admit(presented, peer, app).await;
     }
     let access = match admitted {
         Ok(access) => access,
@@ -60,7 +62,6 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     let Some(key_id) = access.key_id else {
         return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, OPEN);
     };
-    let peer = peer(request.peer_addr());
     let client = Caller { access, peer }.client();
     if let Err(wait) = state.gate.limiter.check(client, SIGN_IN_COST) {
         return refuse_rate(wait);
@@ -70,9 +71,10 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
         _ => None,
     };
     let now = app.now();
-    let started = app
-        .db
-        .run(move |connection| session::start(connection, key_id, replaced.as_ref(), now));
+    let origin = origin_of(&request);
+    let started = app.db.run(move |connection| {
+        session::sign_in(connection, key_id, replaced.as_ref(), origin.clone(), now)
+    });
     match started.await {
         Ok(Some((_, token))) => {
             let mut response = HttpResponse::NoContent();
@@ -86,6 +88,15 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
             tracing::warn!(%error, "a session could not be started");
             answer(Refusal::Unavailable)
         }
+    }
+}
+
+/// Returns where a request came from; who asks is known when its session is.
+fn origin_of(request: &HttpRequest) -> Origin {
+    Origin {
+        actor: Actor::Nobody,
+        peer: Some(peer(request.peer_addr())),
+        request_id: Some(RequestId::of(request)),
     }
 }
 
@@ -106,9 +117,10 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
             return refuse_rate(wait);
         }
         let app = state.api.app();
+        let (origin, now) = (origin_of(&request), app.now());
         let ended = app
             .db
-            .run(move |connection| session::end(connection, &hash));
+            .run(move |connection| session::sign_out(connection, &hash, origin.clone(), now));
         if let Err(error) = ended.await {
             tracing::warn!(%error, "a session could not be ended");
             return answer(Refusal::Unavailable);

@@ -3,8 +3,9 @@
 //!
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
-use super::routes::{State, refuse};
+use super::routes::{RequestId, State, refuse};
 use crate::app::App;
+use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::error::Error;
 use crate::graphql::{ErrorCode, parse_import_id};
 use crate::import::{
@@ -120,7 +121,9 @@ async fn receive(
             remove(&file);
             return Err(Failure::Revoked);
         }
-        Ok(take(app, id, file).await?)
+        let origin = caller.origin(RequestId::of(&request));
+        let entry = Entry::new(origin, "uploadImport", app.now());
+        Ok(take(app, id, file, entry).await?)
     };
     match taken.await {
         Ok(import) => {
@@ -228,11 +231,16 @@ fn is_of_form(request: &HttpRequest) -> bool {
 }
 
 /// Gives an import its file; one that cannot be used is removed.
-async fn take(app: &App, id: i64, file: SpooledFile) -> Result<Import, Error> {
+async fn take(app: &App, id: i64, file: SpooledFile, entry: Entry) -> Result<Import, Error> {
     let given = file.clone();
     let taken = app
         .db
-        .run(move |connection| set_file(connection, id, &given))
+        .run(move |connection| {
+            within(connection, &entry, |connection| {
+                let import = set_file(connection, id, &given)?;
+                Ok((import, Trace::of(TargetKind::Import, id)))
+            })
+        })
         .await;
     if taken.is_err() {
         remove(&file);

@@ -257,7 +257,11 @@ impl Socket {
         let app = api.app();
         let caller = match self.caller {
             Some(caller) if authorization.is_none() => caller,
-            _ => match gate.keys.admit(authorization.as_deref(), app).await {
+            _ => match gate
+                .keys
+                .admit(authorization.as_deref(), self.peer, app)
+                .await
+            {
                 Ok(access) if access.key_id.is_some() || !self.is_strange => Caller {
                     access,
                     peer: self.peer,

@@ -183,6 +183,7 @@ fn largest(parent: &str, field: &str, argument: &str, end: &str) -> Option<Strin
         ("createBulkAction", "input") => "{rule: $rule, action: {addToGroup: \"everybody\"}}",
         ("refreshSegments", "input") => "{}",
         (_, "rule") => "$rule",
+        ("auditLog", "filter") => "{actions: [\"updateSegment\"]}",
         (_, "filter") => "{rule: $rule}",
         (_, "ids") => "$ids",
         (_, "representations") => "$representations",

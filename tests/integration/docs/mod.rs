@@ -152,6 +152,7 @@ tested! {
     history: "docs/history.md", Small;
     webhooks: "docs/webhooks.md", Small;
     keys: "docs/keys.md", Small;
+    audit: "docs/audit.md", Small;
     federation: "docs/federation.md", Small;
     api: "docs/api.md", Small;
     settings: "docs/settings.md", Small;

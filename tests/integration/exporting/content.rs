@@ -105,6 +105,7 @@ fn columns_are_chosen_by_name() {
             app.db(),
             &columns(Content::Subscribers, names),
             &app.app.refresh,
+            &app.entry(),
         );
         refused
             .map(|_| ())
@@ -182,7 +183,12 @@ fn what_cannot_be_exported_is_refused() {
     app.group("staff", &[]);
     app.segment("everyone", json!({"everyone": true}));
     let refusal = |content: Content| {
-        let refused = prepare(app.db(), &ExportRequest::of(content), &app.app.refresh);
+        let refused = prepare(
+            app.db(),
+            &ExportRequest::of(content),
+            &app.app.refresh,
+            &app.entry(),
+        );
         refused.map(|_| ()).expect_err("a refusal").to_string()
     };
     assert_snapshot!(refusal(Content::Group { key: "stuff".to_owned() }), @r#"group: expected the key of a group, found "stuff", which does not exist (did you mean "staff"?)"#);

@@ -91,7 +91,8 @@ fn edits_while_an_export_runs_are_not_in_it() {
                 app.refresh();
             })),
         };
-        let export = prepare(app.db(), &request, &app.app.refresh).expect("an export");
+        let export =
+            prepare(app.db(), &request, &app.app.refresh, &app.entry()).expect("an export");
         let rows = export.write(&mut sink, |_| {}).expect("it can be written");
         assert!(sink.interrupt.is_none(), "there were edits");
         let text = String::from_utf8(sink.text).expect("UTF-8");
@@ -106,8 +107,13 @@ fn edits_while_an_export_runs_are_not_in_it() {
 fn progress_grows_from_page_to_page_up_to_the_end() {
     let app = audience(PEOPLE);
     for content in [Content::Subscribers, Content::Memberships, Content::Events] {
-        let export =
-            prepare(app.db(), &ExportRequest::of(content), &app.app.refresh).expect("an export");
+        let export = prepare(
+            app.db(),
+            &ExportRequest::of(content),
+            &app.app.refresh,
+            &app.entry(),
+        )
+        .expect("an export");
         let mut seen = Vec::new();
         let rows = export
             .write(io::sink(), |progress| seen.push(progress))
@@ -144,6 +150,7 @@ fn an_export_that_cannot_be_written_ends_and_lets_go_of_its_snapshot() {
         app.db(),
         &ExportRequest::of(Content::Subscribers),
         &app.app.refresh,
+        &app.entry(),
     )
     .expect("an export");
     let error = export

@@ -14,7 +14,7 @@ const NOW: &str = "2026-03-01T09:30:00Z";
 /// Exports and returns the text.
 #[track_caller]
 fn export(app: &TestApp, request: &ExportRequest) -> String {
-    let export = prepare(app.db(), request, &app.app.refresh).expect("an export");
+    let export = prepare(app.db(), request, &app.app.refresh, &app.entry()).expect("an export");
     let mut file = Vec::new();
     let rows = export.write(&mut file, |_| {}).expect("it can be written");
     let text = String::from_utf8(file).expect("UTF-8");

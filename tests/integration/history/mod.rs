@@ -110,6 +110,7 @@ impl OtherServer {
             way: Way::Stream,
             access: Access::local(),
             request_id: "test".into(),
+            peer: None,
         };
         let local = tokio::task::LocalSet::new();
         let stream = local.block_on(&self.runtime, async {

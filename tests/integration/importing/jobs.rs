@@ -119,7 +119,7 @@ fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
     let done = try_run(app.db(), import.id, &settings, |progress| {
         seen = progress.rows;
         if progress.rows == 500 {
-            let asked = cancel(app.db(), import.id, &settings);
+            let asked = cancel(app.db(), import.id, &settings, &app.entry());
             assert_eq!(asked.expect("an import").state(), ImportState::Running);
         }
     });
@@ -251,9 +251,9 @@ fn one_that_a_dead_process_left_is_cancelled_at_once() {
         ImportState::Running,
         "nobody who runs it is disturbed"
     );
-    let cancelled = cancel(app.db(), import.id, &settings).expect("an import");
+    let cancelled = cancel(app.db(), import.id, &settings, &app.entry()).expect("an import");
     assert_eq!(cancelled.state(), ImportState::Cancelled);
-    assert!(cancel(app.db(), import.id, &settings).is_err());
+    assert!(cancel(app.db(), import.id, &settings, &app.entry()).is_err());
     app.db()
         .run_here(|connection| resume(connection, import.id))
         .expect("an import");
@@ -310,7 +310,7 @@ fn the_spool_is_empty_in_the_end() {
         .db()
         .run_here(|connection| create(connection, &options(), "x", Some(&file), app.clock.now()));
     let id = made.expect("an import").id;
-    cancel(app.db(), id, &settings).expect("an import");
+    cancel(app.db(), id, &settings, &app.entry()).expect("an import");
     let orphan = settings.spool.store(&b"x"[..]).expect("a spool").path;
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
     let handle = std::fs::File::options()

@@ -4,6 +4,7 @@ use super::{NOW, assert_nothing_is_left, country, follow, instant_segment};
 use crate::support::{Held, TestApp, instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use rollcall::audience::actor::Actor;
 use rollcall::audience::segment::{self, SegmentChanges};
 use rollcall::audience::{event, group, subscriber_store};
 use rollcall::db::Db;
@@ -270,7 +271,7 @@ fn assert_harmless<T>(result: Result<T, Error>) {
 fn edit(db: &Db, key: &str, rule: serde_json::Value) {
     let changes = SegmentChanges {
         rule: Some(rule),
-        ..SegmentChanges::default()
+        ..SegmentChanges::of(Actor::System)
     };
     let edited = db.run_here(|connection| {
         let segment = segment::find_by_key(connection, key)?.expect("it exists");

@@ -304,7 +304,12 @@ fn members_of_the_future_are_not_told() {
             key: "everyone".to_owned(),
             as_of: Some(instant(at)),
         };
-        let exported = prepare(app.db(), &ExportRequest::of(content), &app.app.refresh);
+        let exported = prepare(
+            app.db(),
+            &ExportRequest::of(content),
+            &app.app.refresh,
+            &app.entry(),
+        );
         let refused = exported.err().expect("it is refused").to_string();
         assert!(refused.contains("asOf"), "{refused}");
     }

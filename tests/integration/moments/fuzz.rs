@@ -663,7 +663,12 @@ fn everything_comes_back(app: &TestApp) {
 }
 
 fn export(app: &TestApp, content: Content) -> String {
-    let export = prepare(app.db(), &ExportRequest::of(content), &app.app.refresh);
+    let export = prepare(
+        app.db(),
+        &ExportRequest::of(content),
+        &app.app.refresh,
+        &app.entry(),
+    );
     let mut file = Vec::new();
     let written = export.expect("an export").write(&mut file, |_| {});
     written.expect("it can be written");

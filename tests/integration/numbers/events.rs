@@ -26,7 +26,7 @@ fn export(app: &TestApp, format: Format, columns: Option<Vec<String>>) -> String
         columns,
         ..ExportRequest::of(Content::Events)
     };
-    let export = prepare(app.db(), &request, &app.app.refresh).expect("an export");
+    let export = prepare(app.db(), &request, &app.app.refresh, &app.entry()).expect("an export");
     let mut file = Vec::new();
     export.write(&mut file, |_| {}).expect("it can be written");
     String::from_utf8(file).expect("UTF-8")

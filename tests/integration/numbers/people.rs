@@ -50,7 +50,7 @@ fn export(app: &TestApp, format: Format) -> String {
         format,
         ..ExportRequest::of(Content::Subscribers)
     };
-    let export = prepare(app.db(), &request, &app.app.refresh).expect("an export");
+    let export = prepare(app.db(), &request, &app.app.refresh, &app.entry()).expect("an export");
     let mut file = Vec::new();
     export.write(&mut file, |_| {}).expect("it can be written");
     String::from_utf8(file).expect("UTF-8")

@@ -95,7 +95,7 @@ fn a_segment_that_was_never_refreshed_is_not_exported_as_empty() {
         as_of: None,
     };
     let request = ExportRequest::of(content);
-    let Err(refused) = prepare(app.db(), &request, &app.app.refresh) else {
+    let Err(refused) = prepare(app.db(), &request, &app.app.refresh, &app.entry()) else {
         panic!("an empty file was made");
     };
     assert_eq!(
@@ -104,7 +104,7 @@ fn a_segment_that_was_never_refreshed_is_not_exported_as_empty() {
          (wait for its first refresh, or run refreshSegments; where its state is INVALID, mend its rule first)"
     );
     app.refresh();
-    let export = prepare(app.db(), &request, &app.app.refresh).expect("an export");
+    let export = prepare(app.db(), &request, &app.app.refresh, &app.entry()).expect("an export");
     let rows = export.write(&mut Vec::new(), |_| {}).expect("a file");
     assert_eq!(rows, 2);
 }

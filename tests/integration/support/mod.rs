@@ -17,6 +17,7 @@ pub use tools::{Workshop, python};
 use chrono::{DateTime, Utc};
 use rollcall::app::App;
 use rollcall::audience::api_key::Access;
+use rollcall::audience::audit::Entry;
 use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
@@ -99,6 +100,7 @@ impl TestApp {
             },
             import_ready: Arc::default(),
             bulk_ready: Arc::default(),
+            refusals: Arc::default(),
             // Receivers of tests listen on this machine.
             webhooks: WebhookSettings::new(
                 SendRules {
@@ -138,8 +140,13 @@ impl TestApp {
     /// All that is held about a person, as the export of a person tells it.
     pub fn person(&self, email: &str) -> Result<Value, rollcall::export::ExportError> {
         let mut document = Vec::new();
-        rollcall::export::write_person(self.db(), email, false, &mut document)?;
+        rollcall::export::write_person(self.db(), email, false, &mut document, &self.entry())?;
         Ok(serde_json::from_slice(&document).expect("a document"))
+    }
+
+    /// What the audit log says of something that a test does below the API.
+    pub fn entry(&self) -> Entry {
+        Entry::of_system("test", self.clock.now())
     }
 
     pub fn set_time(&self, now: &str) {
@@ -171,6 +178,7 @@ impl TestApp {
             way: Way::Once,
             access: *access,
             request_id: "test".into(),
+            peer: None,
         };
         // One thread with local tasks, as a worker of the server is.
         let local = tokio::task::LocalSet::new();

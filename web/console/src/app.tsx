@@ -28,6 +28,7 @@ const ImportPage = later(() => import('./pages/import').then((page) => page.Impo
 const Fields = later(() => import('./pages/fields').then((page) => page.Fields));
 const Refreshes = later(() => import('./pages/refreshes').then((page) => page.Refreshes));
 const Keys = later(() => import('./pages/keys').then((page) => page.Keys));
+const Audit = later(() => import('./pages/audit').then((page) => page.Audit));
 const Webhooks = later(() => import('./pages/webhooks').then((page) => page.Webhooks));
 const SettingsPage = later(() => import('./pages/settings').then((page) => page.SettingsPage));
 
@@ -62,6 +63,7 @@ const administration: Place[] = [
   { path: '/fields', label: 'Fields', icon: 'field' },
   { path: '/refreshes', label: 'Refreshes', icon: 'refresh' },
   { path: '/keys', label: 'API keys', icon: 'key' },
+  { path: '/audit', label: 'Audit log', icon: 'audit' },
   { path: '/webhooks', label: 'Webhooks', icon: 'webhook' },
   { path: '/settings', label: 'Settings', icon: 'settings' },
 ];
@@ -206,6 +208,7 @@ function Content() {
           <Route path="/fields" component={Fields} />
           <Route path="/refreshes" component={Refreshes} />
           <Route path="/keys" component={Keys} />
+          <Route path="/audit" component={Audit} />
           <Route path="/webhooks" component={Webhooks} />
           <Route path="/settings" component={SettingsPage} />
           <Route>

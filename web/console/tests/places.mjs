@@ -63,6 +63,7 @@ export async function listScreens(origin) {
     ['fields', '/fields', (page) => page.getByRole('button', { name: 'New field' }).click()],
     ['refreshes', '/refreshes', (page) => page.locator('.changes summary').first().click()],
     ['keys', '/keys', (page) => page.getByRole('button', { name: 'New key' }).click()],
+    ['audit', '/audit', (page) => page.getByRole('searchbox', { name: 'Only this action' }).fill('createImport')],
     ['webhooks', '/webhooks'],
     ['new-webhook', '/webhooks', (page) => page.getByRole('button', { name: 'New webhook' }).click()],
     ['settings', '/settings'],

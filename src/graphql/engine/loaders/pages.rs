@@ -1,6 +1,7 @@
 //! Loaders of fields with arguments: what is asked with the same arguments is found for all parents together.
 
 use super::{Loaders, grouped, load_one};
+use crate::audience::audit_list::{AuditEntry, AuditKey, count_of_segments, list_of_segments};
 use crate::audience::definition::{Definition, count_definitions, list_definitions};
 use crate::audience::event::{self, Event, EventKey};
 use crate::audience::member_count::{Overlap, count_overlaps, count_overlaps_with_group};
@@ -127,6 +128,18 @@ load!(
     /// How many rules a segment had.
     DefinitionCount(i64) -> i64,
     |connection, ids| count_definitions(connection, &ids)
+);
+
+load!(
+    /// A page of the audit log about a segment.
+    AuditOf((i64, PageRequest<AuditKey>)) -> Page<AuditEntry>,
+    |connection, keys| each(keys, |request, ids| list_of_segments(connection, ids, request))
+);
+
+load!(
+    /// How many entries the audit log has about a segment.
+    AuditCount(i64) -> i64,
+    |connection, ids| count_of_segments(connection, &ids)
 );
 
 load!(

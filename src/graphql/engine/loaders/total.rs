@@ -1,7 +1,8 @@
 //! How many items a list has.
 
-use super::pages::{DefinitionCount, ProblemCount, RefreshCount};
+use super::pages::{AuditCount, DefinitionCount, ProblemCount, RefreshCount};
 use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
+use crate::audience::audit_list::{self, AuditFilter};
 use crate::audience::narrowing::Narrowing;
 use crate::audience::status_count::count_everybody;
 use crate::audience::subscriber;
@@ -24,6 +25,10 @@ pub enum Total {
     Definitions(i64),
     /// The refreshes of a segment.
     RefreshesOf(i64),
+    /// The entries of the audit log about a segment.
+    AuditOf(i64),
+    /// The entries of the audit log that fit a filter.
+    Audit(AuditFilter),
     /// All API keys.
     ApiKeys,
     /// All webhooks.
@@ -57,6 +62,7 @@ impl Total {
                 .await?
                 .unwrap_or(0),
             Total::Definitions(id) => load_one(loader, DefinitionCount(*id)).await?.unwrap_or(0),
+            Total::AuditOf(id) => load_one(loader, AuditCount(*id)).await?.unwrap_or(0),
             Total::RefreshesOf(id) => load_one(loader, RefreshCount(*id)).await?.unwrap_or(0),
             Total::ImportProblems(id, kinds) => {
                 load_one(loader, ProblemCount((*id, kinds.clone())))
@@ -78,6 +84,7 @@ impl Total {
     async fn count_table(self, context: &Context<'_>) -> async_graphql::Result<i64> {
         let counted = context.app()?.db.run(move |connection| {
             Ok(match &self {
+                Total::Audit(filter) => audit_list::count(connection, filter)?,
                 Total::ApiKeys => api_keys::table.count().get_result(connection)?,
                 Total::Webhooks => webhooks::table.count().get_result(connection)?,
                 Total::CustomFields => custom_fields::table.count().get_result(connection)?,

@@ -1,10 +1,12 @@
 //! Adding subscribers to groups, and removing them.
 
 use super::GroupNode;
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::clean::clean_email;
 use crate::audience::group::{self, Group, MemberChange};
 use crate::audience::subscriber::find_ids_by_emails;
 use crate::error::Error;
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
 use crate::graphql::engine::id::{Kind, parse_global};
@@ -191,14 +193,17 @@ async fn change_members(
     };
     emails.sort();
     emails.dedup();
-    let result = context.app()?.db.run(move |connection| {
+    let result = change(context, move |connection| {
         let group = group::get_by_key(connection, &key, "group")?;
         let found = find_ids_by_emails(connection, &emails)?;
         let unknown_emails = emails.len() - found.len();
         let ids: Vec<i64> = ids.iter().chain(found.values()).copied().collect();
         let mut change = work(connection, group.id, &ids)?;
         change.unknown += unknown_emails;
-        Ok((group, change))
+        let trace = Trace::of(TargetKind::Group, group.id)
+            .with_key(&group.key)
+            .with_subscribers(&ids);
+        Ok(((group, change), trace))
     });
     split(result.await)
 }

@@ -9,8 +9,10 @@ use super::subscriber::input::{change, keep};
 use super::subscriber::{
     PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::group::{self, Group, NewGroup};
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
@@ -324,9 +326,8 @@ impl GroupMutation {
         context: &Context<'_>,
         #[graphql(desc = "The group.")] input: CreateGroupInput,
     ) -> async_graphql::Result<CreateGroupPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change::change(context, move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
             let group = NewGroup {
                 key: &input.key,
@@ -334,7 +335,9 @@ impl GroupMutation {
                 description,
                 tags: &input.tags,
             };
-            group::create_with(connection, group, now)
+            let group = group::create_with(connection, group, now)?;
+            let trace = trace(&group);
+            Ok((group, trace))
         });
         let (group, user_errors) = parts(split(result.await)?);
         Ok(CreateGroupPayload { group, user_errors })
@@ -346,15 +349,14 @@ impl GroupMutation {
         context: &Context<'_>,
         #[graphql(desc = "The group and the values.")] input: UpdateGroupInput,
     ) -> async_graphql::Result<UpdateGroupPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change::change(context, move |connection| {
             let id = input_id(&input.id, Kind::Group)?;
             let name = keep(input.name.clone(), "name")?;
             let tags = keep(input.tags.clone(), "tags")?;
             let description = change(input.description.clone());
             let description = description.as_ref().map(Option::as_deref);
-            group::update(
+            let group = group::update(
                 connection,
                 id,
                 input.if_version,
@@ -362,7 +364,9 @@ impl GroupMutation {
                 description,
                 tags.as_deref(),
                 now,
-            )
+            )?;
+            let trace = trace(&group);
+            Ok((group, trace))
         });
         let (group, user_errors) = parts(split(result.await)?);
         Ok(UpdateGroupPayload { group, user_errors })
@@ -375,9 +379,11 @@ impl GroupMutation {
         #[graphql(desc = "The group.")] input: DeleteGroupInput,
     ) -> async_graphql::Result<DeleteGroupPayload> {
         let id = input.id.clone();
-        let db = &context.app()?.db;
-        let result = db.run(move |connection| {
-            group::delete(connection, input_id(&id, Kind::Group)?, input.if_version)
+        let result = change::change(context, move |connection| {
+            let id = input_id(&id, Kind::Group)?;
+            let group = group::delete(connection, id, input.if_version)?;
+            let trace = trace(&group);
+            Ok((group, trace))
         });
         Ok(match split(result.await)? {
             Ok(_) => DeleteGroupPayload {
@@ -390,6 +396,10 @@ impl GroupMutation {
             },
         })
     }
+}
+
+fn trace(group: &Group) -> Trace {
+    Trace::of(TargetKind::Group, group.id).with_key(&group.key)
 }
 
 fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserError>) {

@@ -7,7 +7,9 @@ use super::input::{
 use super::options::read_options;
 use crate::app::App;
 use crate::audience::api_key::Scope;
+use crate::audience::audit::{TargetKind, Trace};
 use crate::error::Error;
+use crate::graphql::engine::change::{change, entry};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::split;
 use crate::graphql::engine::id::{Kind, input_id};
@@ -47,12 +49,12 @@ impl ImportMutation {
                 });
             }
         };
-        let app = context.app()?;
-        let now = app.now();
+        let now = context.app()?.now();
         let name = input.file_name.unwrap_or_default();
         let review = input.review;
-        let created = app.db.run(move |connection| {
-            import::create_to(connection, &options, &name, None, review, now)
+        let created = change(context, move |connection| {
+            let import = import::create_to(connection, &options, &name, None, review, now)?;
+            Ok(traced(import))
         });
         Ok(match split(created.await)? {
             Ok(import) => CreateImportPayload {
@@ -92,10 +94,11 @@ impl ImportMutation {
         };
         let app = context.app()?;
         let accepts = input.accept_proposal;
-        let started = app
-            .db
-            .run(move |connection| import::start(connection, id, options.clone(), accepts))
-            .await;
+        let started = change(context, move |connection| {
+            let import = import::start(connection, id, options.clone(), accepts)?;
+            Ok(traced(import))
+        })
+        .await;
         app.import_ready.notify_one();
         payload(started)
     }
@@ -112,8 +115,9 @@ impl ImportMutation {
             Err(error) => return payload(Err(error)),
         };
         let app = context.app()?.clone();
+        let entry = entry(context)?;
         let cancelled =
-            tokio::task::spawn_blocking(move || import::cancel(&app.db, id, &app.imports));
+            tokio::task::spawn_blocking(move || import::cancel(&app.db, id, &app.imports, &entry));
         payload(cancelled.await?)
     }
 
@@ -128,10 +132,10 @@ impl ImportMutation {
             Err(error) => return payload(Err(error)),
         };
         let app = context.app()?;
-        let resumed = app
-            .db
-            .run(move |connection| import::resume(connection, id))
-            .await;
+        let resumed = change(context, move |connection| {
+            Ok(traced(import::resume(connection, id)?))
+        })
+        .await;
         app.import_ready.notify_one();
         payload(resumed)
     }
@@ -150,9 +154,9 @@ impl ImportMutation {
         };
         let app = context.app()?;
         let now = app.now();
-        let asked = app
-            .db
-            .run(move |connection| import::ask_to_undo(connection, id, now));
+        let asked = change(context, move |connection| {
+            Ok(traced(import::ask_to_undo(connection, id, now)?))
+        });
         if let Err(error) = asked.await {
             return payload(Err(error));
         }
@@ -194,6 +198,11 @@ async fn until_undone(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+fn traced(import: Import) -> (Import, Trace) {
+    let trace = Trace::of(TargetKind::Import, import.id);
+    (import, trace)
 }
 
 fn payload(result: Result<Import, Error>) -> async_graphql::Result<ImportPayload> {

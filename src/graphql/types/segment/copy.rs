@@ -1,5 +1,6 @@
 //! Copying the members of a segment into a group.
 
+use crate::graphql::engine::change::entry;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::scalar::count;
@@ -71,9 +72,10 @@ impl CopyMutation {
                 });
             }
         }
+        let entry = entry(context)?;
         let copied = app
             .db
-            .run(move |connection| copy_segment_to_group(connection, &copy, now));
+            .run(move |connection| copy_segment_to_group(connection, &copy, now, &entry));
         Ok(match split(copied.await)? {
             Ok(copied) => CopySegmentToGroupPayload {
                 group: Some(GroupNode(copied.group.into())),

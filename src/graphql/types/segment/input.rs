@@ -1,8 +1,11 @@
 //! Segments: the mutations and their inputs.
 
 use super::{SegmentModeName, SegmentNode};
-use crate::audience::segment::{self, NewSegment, Segment, SegmentChanges};
+use crate::audience::audit::{TargetKind, Trace};
+use crate::audience::segment::{self, NewSegment, Segment, SegmentChanges, Updated};
 use crate::audience::warning::find_warnings_of;
+use crate::error::Error;
+use crate::graphql::engine::change::change as change_audited;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
 use crate::graphql::engine::id::{Kind, input_id};
@@ -11,6 +14,7 @@ use crate::graphql::types::rule::node::{RuleWarning, list_warnings};
 use crate::graphql::types::subscriber::input::{change, keep, null_refused};
 use crate::rule::Warning;
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use diesel::PgConnection;
 use serde_json::Value;
 
 /// A segment to make. The rule comes as `rule` or as `ruleJson`; exactly one of them.
@@ -127,7 +131,8 @@ impl SegmentMutation {
             }
             Err(error) => return refused(vec![error]),
         };
-        let result = app.db.run(move |connection| {
+        let written_by = context.origin()?.actor.clone();
+        let result = change_audited(context, move |connection| {
             let (name, description) = (input.name.as_deref(), input.description.as_deref());
             let segment = NewSegment {
                 key: &input.key,
@@ -136,10 +141,10 @@ impl SegmentMutation {
                 rule: &rule,
                 mode: input.mode.into(),
                 tags: &input.tags,
+                written_by: &written_by,
             };
             let created = segment::create_with(connection, segment, now)?;
-            let warnings = find_warnings_of(connection, &created)?;
-            Ok((created, warnings))
+            saved(connection, created, None)
         });
         let (segment, user_errors, warnings) = parts(split(result.await)?);
         app.pending.notify_one();
@@ -168,9 +173,11 @@ impl SegmentMutation {
                 });
             }
         };
-        let result = app.db.run(move |connection| {
+        let written_by = context.origin()?.actor.clone();
+        let result = change_audited(context, move |connection| {
             let id = input_id(&input.id, Kind::Segment)?;
             let changes = SegmentChanges {
+                written_by: written_by.clone(),
                 if_version: input.if_version,
                 name: keep(input.name.clone(), "name")?,
                 description: change(input.description.clone()),
@@ -179,9 +186,11 @@ impl SegmentMutation {
                 mode: keep(input.mode, "mode")?.map(Into::into),
                 tags: keep(input.tags.clone(), "tags")?,
             };
-            let updated = segment::update(connection, id, &changes, now)?;
-            let warnings = find_warnings_of(connection, &updated)?;
-            Ok((updated, warnings))
+            let Updated {
+                segment,
+                version_before,
+            } = segment::update(connection, id, &changes, now)?;
+            saved(connection, segment, Some(version_before))
         });
         let (segment, user_errors, warnings) = parts(split(result.await)?);
         app.pending.notify_one();
@@ -199,9 +208,13 @@ impl SegmentMutation {
         #[graphql(desc = "The segment.")] input: DeleteSegmentInput,
     ) -> async_graphql::Result<DeleteSegmentPayload> {
         let id = input.id.clone();
-        let db = &context.app()?.db;
-        let result = db.run(move |connection| {
-            segment::delete(connection, input_id(&id, Kind::Segment)?, input.if_version)
+        let result = change_audited(context, move |connection| {
+            let id = input_id(&id, Kind::Segment)?;
+            let segment = segment::delete(connection, id, input.if_version)?;
+            let trace = Trace::of(TargetKind::Segment, id)
+                .with_key(&segment.key)
+                .with_versions(Some(segment.definition_version), None);
+            Ok((segment, trace))
         });
         Ok(match split(result.await)? {
             Ok(_) => DeleteSegmentPayload {
@@ -232,6 +245,19 @@ fn read_new_rule(
 
 /// A segment that was saved, with the warnings about its rule.
 pub(super) type Saved = (Segment, Vec<Warning>);
+
+/// Finds the warnings about a segment that was saved, and says what was done to it.
+pub(super) fn saved(
+    connection: &mut PgConnection,
+    segment: Segment,
+    version_before: Option<i32>,
+) -> Result<(Saved, Trace), Error> {
+    let warnings = find_warnings_of(connection, &segment)?;
+    let trace = Trace::of(TargetKind::Segment, segment.id)
+        .with_key(&segment.key)
+        .with_versions(version_before, Some(segment.definition_version));
+    Ok(((segment, warnings), trace))
+}
 
 pub(super) fn parts(
     result: Result<Saved, Vec<UserError>>,

@@ -4,6 +4,7 @@ pub(in crate::graphql) mod copy;
 pub(in crate::graphql) mod input;
 pub(in crate::graphql) mod list;
 pub(in crate::graphql) mod reuse;
+use super::audit::{Actor, AuditEntryConnection, page_of_segment};
 use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::membership::MembershipTarget;
 use super::past::{
@@ -117,6 +118,19 @@ impl SegmentDefinition {
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
+
+    /// Who wrote it; null for versions from before there was an audit log.
+    async fn written_by(&self) -> Option<Actor> {
+        let Definition {
+            written_by,
+            written_by_name,
+            written_by_prefix,
+            ..
+        } = &self.0;
+        let kind = written_by.as_deref()?;
+        let (name, prefix) = (written_by_name.as_ref(), written_by_prefix.as_ref());
+        Some(Actor::read(kind, name, prefix))
+    }
 }
 
 fn rule_of(document: &Value) -> Document<Value> {
@@ -218,6 +232,18 @@ impl SegmentNode {
             edges,
             Total::Definitions(id),
         ))
+    }
+
+    /// Lists who did what to the segment, newest first. For ADMIN.
+    async fn audit_log(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
+        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
+    ) -> async_graphql::Result<AuditEntryConnection> {
+        page_of_segment(context, self.0.id, page(first, after, last, before)).await
     }
 
     /// Which version of the rule this is, from 1.

@@ -1,18 +1,15 @@
 //! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
 
 use super::SegmentNode;
-use super::input::{Saved, parts};
-use crate::audience::segment::Segment;
+use super::input::{parts, saved};
+use crate::audience::segment::Updated;
 use crate::audience::segment_reuse::{copy, restore_definition};
-use crate::audience::warning::find_warnings_of;
-use crate::error::Error;
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::id::{Kind, input_id};
 use crate::graphql::types::rule::node::RuleWarning;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
-use diesel::PgConnection;
 
 /// A segment to copy.
 #[derive(InputObject)]
@@ -72,11 +69,17 @@ impl SegmentReuseMutation {
         context: &Context<'_>,
         #[graphql(desc = "The segment and the names of the copy.")] input: CopySegmentInput,
     ) -> async_graphql::Result<CopySegmentPayload> {
-        let saved = save(context, move |connection, now| {
+        let app = context.app()?;
+        let now = app.now();
+        let written_by = context.origin()?.actor.clone();
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::Segment)?;
-            copy(connection, id, &input.key, input.name.as_deref(), now)
+            let name = input.name.as_deref();
+            let copied = copy(connection, id, &input.key, name, &written_by, now)?;
+            saved(connection, copied, None)
         });
-        let (segment, user_errors, warnings) = parts(saved.await?);
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
+        app.pending.notify_one();
         Ok(CopySegmentPayload {
             segment,
             user_errors,
@@ -90,33 +93,24 @@ impl SegmentReuseMutation {
         context: &Context<'_>,
         #[graphql(desc = "The segment and the version.")] input: RestoreSegmentDefinitionInput,
     ) -> async_graphql::Result<RestoreSegmentDefinitionPayload> {
-        let saved = save(context, move |connection, now| {
+        let app = context.app()?;
+        let now = app.now();
+        let written_by = context.origin()?.actor.clone();
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::Segment)?;
             let (version, if_version) = (input.definition_version, input.if_version);
-            restore_definition(connection, id, version, if_version, now)
+            let Updated {
+                segment,
+                version_before,
+            } = restore_definition(connection, id, version, if_version, &written_by, now)?;
+            saved(connection, segment, Some(version_before))
         });
-        let (segment, user_errors, warnings) = parts(saved.await?);
+        let (segment, user_errors, warnings) = parts(split(result.await)?);
+        app.pending.notify_one();
         Ok(RestoreSegmentDefinitionPayload {
             segment,
             user_errors,
             warnings,
         })
     }
-}
-
-/// Saves a segment and finds the warnings about its rule.
-async fn save(
-    context: &Context<'_>,
-    work: impl Fn(&mut PgConnection, DateTime<Utc>) -> Result<Segment, Error> + Send + 'static,
-) -> async_graphql::Result<Result<Saved, Vec<UserError>>> {
-    let app = context.app()?;
-    let now = app.now();
-    let saved = app.db.run(move |connection| {
-        let segment = work(connection, now)?;
-        let warnings = find_warnings_of(connection, &segment)?;
-        Ok((segment, warnings))
-    });
-    let saved = split(saved.await)?;
-    app.pending.notify_one();
-    Ok(saved)
 }

@@ -2,12 +2,14 @@
 
 use super::groups::GroupChangesInput;
 use super::{SubscriberNode, SubscriberStatus};
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::consent::{CONSENT_HINT, Consent, Notice, NoticeCode};
 use crate::audience::subscriber_changes::{SubscriberChanges, with_types};
 use crate::audience::subscriber_store::{self, Outcome, Stored};
 use crate::audience::upsert::{Upsert, upsert};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::id::{Kind, input_id};
@@ -300,11 +302,13 @@ impl SubscriberMutation {
         context: &Context<'_>,
         #[graphql(desc = "The address and the values.")] input: UpsertSubscriberInput,
     ) -> async_graphql::Result<UpsertSubscriberPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app
-            .db
-            .run(move |connection| upsert(connection, &input.clone().read()?, now));
+        let now = context.app()?.now();
+        let result = change::change(context, move |connection| {
+            let input = input.clone().read()?;
+            let stored = upsert(connection, &input, now)?;
+            let trace = Trace::of(TargetKind::Subscriber, stored.subscriber.id);
+            Ok((stored, trace.with_fields(input.names())))
+        });
         Ok(split(result.await)?.into())
     }
 
@@ -314,19 +318,22 @@ impl SubscriberMutation {
         context: &Context<'_>,
         #[graphql(desc = "The subscriber and the values.")] input: UpdateSubscriberInput,
     ) -> async_graphql::Result<UpdateSubscriberPayload> {
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change::change(context, move |connection| {
             let id = input_id(&input.id, Kind::Subscriber)?;
             let email = keep(input.email.clone(), "email")?;
             let consent = ConsentInput::read(input.consent.clone())?;
             let changes = read_values(input.values.clone(), consent)?;
             let (if_version, email) = (input.if_version, email.as_deref());
-            with_types(connection, &changes, |connection, catalogue| {
+            let stored = with_types(connection, &changes, |connection, catalogue| {
                 subscriber_store::update(
                     connection, id, if_version, email, &changes, catalogue, now,
                 )
-            })
+            })?;
+            let mut fields = changes.names();
+            fields.extend(email.map(|_| "email".to_owned()));
+            let trace = Trace::of(TargetKind::Subscriber, id).with_fields(fields);
+            Ok((stored, trace))
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpdateSubscriberPayload {
@@ -347,11 +354,12 @@ impl SubscriberMutation {
         context: &Context<'_>,
         #[graphql(desc = "The subscriber.")] input: DeleteSubscriberInput,
     ) -> async_graphql::Result<DeleteSubscriberPayload> {
-        let app = context.app()?;
-        let now = app.now();
+        let now = context.app()?.now();
         let id = input.id.clone();
-        let result = app.db.run(move |connection| {
-            subscriber_store::delete(connection, input_id(&id, Kind::Subscriber)?, now)
+        let result = change::change(context, move |connection| {
+            let id = input_id(&id, Kind::Subscriber)?;
+            subscriber_store::delete(connection, id, now)?;
+            Ok(((), Trace::of(TargetKind::Subscriber, id)))
         });
         Ok(match split(result.await)? {
             Ok(()) => DeleteSubscriberPayload {

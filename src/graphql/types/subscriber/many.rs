@@ -1,11 +1,14 @@
 //! Subscribers: upserts of many at once.
 
 use super::input::{UpsertSubscriberInput, UpsertSubscriberPayload};
+use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::upsert::{Upsert, Upserted, upsert_all};
 use crate::error::{Error, InputProblem, first_problems};
+use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use std::collections::BTreeSet;
 
 /// The most subscribers that can be upserted at once.
 const MAX_SUBSCRIBERS: usize = 1_000;
@@ -50,15 +53,34 @@ impl SubscribersMutation {
                 ..Default::default()
             });
         }
-        let app = context.app()?;
-        let now = app.now();
+        let now = context.app()?.now();
         let upserts = input.subscribers.into_iter().map(read);
         let upserts = upserts.collect::<Result<Vec<_>, Error>>();
         let upserts = upserts.map_err(to_graphql)?;
-        let written = app
-            .db
-            .run(move |connection| upsert_all(connection, &upserts, now));
+        let written = change(context, move |connection| {
+            let written = upsert_all(connection, &upserts, now)?;
+            let trace = trace(&upserts, &written);
+            Ok((written, trace))
+        });
         payload(written.await.map_err(to_graphql)?)
+    }
+}
+
+/// Returns what was written: the subscribers, and every field that was set of any of them.
+fn trace(upserts: &[Result<Upsert, Vec<InputProblem>>], written: &[Upserted]) -> Trace {
+    let mut ids = Vec::new();
+    let mut fields = BTreeSet::new();
+    for (upsert, stored) in upserts.iter().zip(written) {
+        if let (Ok(upsert), Ok(stored)) = (upsert, stored) {
+            ids.push(stored.subscriber.id);
+            fields.extend(upsert.names());
+        }
+    }
+    match ids.is_empty() {
+        true => Trace::nothing(),
+        false => Trace::to(TargetKind::Subscriber)
+            .with_subscribers(&ids)
+            .with_fields(fields.into_iter().collect()),
     }
 }
 

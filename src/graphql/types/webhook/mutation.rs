@@ -2,7 +2,9 @@
 
 use super::{WebhookAttempt, WebhookNode, WebhookType};
 use crate::audience::api_key::Scope;
+use crate::audience::audit::{self, TargetKind, Trace};
 use crate::error::Error;
+use crate::graphql::engine::change::{change, entry};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
 use crate::graphql::engine::id::{Kind, input_id};
@@ -174,9 +176,10 @@ impl WebhookMutation {
             people_per_message: input.people_per_message,
             is_enabled: input.is_enabled,
         };
+        let entry = entry(context)?;
         let made = app
             .db
-            .run(move |connection| webhook::create(connection, &draft, rules, now));
+            .run(move |connection| webhook::create(connection, &draft, rules, now, &entry));
         let (webhook, secret, user_errors) = with_secret(split(made.await)?);
         Ok(CreateWebhookPayload {
             webhook,
@@ -194,10 +197,12 @@ impl WebhookMutation {
         context.require(Scope::Admin, "Mutation.updateWebhook")?;
         let app = context.app()?;
         let (now, rules) = (app.now(), app.webhooks.sender.rules);
-        let result = app.db.run(move |connection| {
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::Webhook)?;
             let draft = read_changes(input.clone())?;
-            webhook::update(connection, id, &draft, input.if_version, rules, now)
+            let webhook = webhook::update(connection, id, &draft, input.if_version, rules, now)?;
+            let trace = trace(&webhook);
+            Ok((webhook, trace))
         });
         let (webhook, user_errors) = parts(split(result.await)?);
         Ok(UpdateWebhookPayload {
@@ -214,9 +219,10 @@ impl WebhookMutation {
     ) -> async_graphql::Result<DeleteWebhookPayload> {
         context.require(Scope::Admin, "Mutation.deleteWebhook")?;
         let id = input.id.clone();
-        let result = context.app()?.db.run(move |connection| {
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::Webhook)?;
-            webhook::delete(connection, id, input.if_version)
+            let deleted = webhook::delete(connection, id, input.if_version)?;
+            Ok((deleted, Trace::of(TargetKind::Webhook, id)))
         });
         let (deleted_id, user_errors) = match split(result.await)? {
             Ok(_) => (Some(id), Vec::new()),
@@ -236,11 +242,12 @@ impl WebhookMutation {
         #[graphql(desc = "The webhook.")] input: RotateWebhookSecretInput,
     ) -> async_graphql::Result<RotateWebhookSecretPayload> {
         context.require(Scope::Admin, "Mutation.rotateWebhookSecret")?;
-        let app = context.app()?;
-        let now = app.now();
-        let result = app.db.run(move |connection| {
+        let now = context.app()?.now();
+        let result = change(context, move |connection| {
             let id = input_id(&input.id, Kind::Webhook)?;
-            webhook::rotate(connection, id, now)
+            let rotated = webhook::rotate(connection, id, now)?;
+            let trace = trace(&rotated.0);
+            Ok((rotated, trace))
         });
         let (webhook, secret, user_errors) = with_secret(split(result.await)?);
         Ok(RotateWebhookSecretPayload {
@@ -259,7 +266,15 @@ impl WebhookMutation {
         context.require(Scope::Admin, "Mutation.sendTestWebhook")?;
         let delivery = context.app()?.delivery();
         let id = input_id(&input.id, Kind::Webhook);
-        let sending = tokio::task::spawn_blocking(move || delivery.send_test(id?));
+        let (db, entry) = (context.app()?.db.clone(), entry(context)?);
+        let sending = tokio::task::spawn_blocking(move || {
+            let id = id?;
+            let attempt = delivery.send_test(id)?;
+            // Not in the transaction of the attempt: no transaction waits for a receiver.
+            let trace = Trace::of(TargetKind::Webhook, id);
+            db.run_here(|connection| audit::write(connection, &entry, &trace))?;
+            Ok(attempt)
+        });
         let sent = sending.await;
         let sent = sent.unwrap_or_else(|stopped| Err(Error::Internal(stopped.to_string())));
         let (attempt, user_errors) = match split(sent)? {
@@ -280,10 +295,10 @@ impl WebhookMutation {
     ) -> async_graphql::Result<ReplayWebhookPayload> {
         context.require(Scope::Admin, "Mutation.replayWebhook")?;
         let app = context.app()?;
-        let now = app.now();
+        let (now, entry) = (app.now(), entry(context)?);
         let result = app.db.run(move |connection| {
             let id = input_id(&input.id, Kind::Webhook)?;
-            webhook::replay(connection, id, input.since, now)
+            webhook::replay(connection, id, input.since, now, &entry)
         });
         let (webhook, user_errors) = parts(split(result.await)?);
         Ok(ReplayWebhookPayload {
@@ -291,6 +306,10 @@ impl WebhookMutation {
             user_errors,
         })
     }
+}
+
+fn trace(webhook: &Webhook) -> Trace {
+    Trace::of(TargetKind::Webhook, webhook.id)
 }
 
 fn read_changes(input: UpdateWebhookInput) -> Result<Draft, Error> {

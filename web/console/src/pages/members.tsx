@@ -37,7 +37,7 @@ export interface Row {
   since?: string | null;
 }
 
-export function SegmentMembers({ segmentKey }: { segmentKey: string }) {
+export function SegmentMembers({ segmentKey, isPending }: { segmentKey: string; isPending: boolean }) {
   const [orderBy, setOrder] = useState<Order>('ADDED');
   const [text, setText] = useState('');
   const [status, setStatus] = useState<Status | null>(null);
@@ -57,7 +57,9 @@ export function SegmentMembers({ segmentKey }: { segmentKey: string }) {
       </div>
       {error && <Notice kind="error" title="The members could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!members && !error && <Loading what="members" />}
-      {members && members.edges.length === 0 && <Empty>{search || status ? 'No member matches.' : 'This segment has no members.'}</Empty>}
+      {members && members.edges.length === 0 && (isPending
+        ? <Empty>The members are not known yet.</Empty>
+        : <Empty>{search || status ? 'No member matches.' : 'This segment has no members.'} <Link href="/people">Open a person</Link> to read why they are not in it.</Empty>)}
       {members && members.edges.length > 0 && (
         <>
           <PeopleTable rows={members.edges.map(({ joinedAt, node }) => ({ ...node, since: joinedAt }))} since="Joined" />

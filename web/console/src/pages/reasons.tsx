@@ -5,6 +5,7 @@ import { Link, useSearchParams } from 'wouter';
 import { capital, describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { Icon } from '../ui/icon';
+import { lastSegment } from './last-segment';
 import { Loading } from '../ui/loading';
 import { Notice } from '../ui/notice';
 import { Empty } from '../ui/page';
@@ -38,7 +39,7 @@ interface Node {
 
 export function Reasons({ personId }: { personId: string }) {
   const [parameters] = useSearchParams();
-  const [chosen, setChosen] = useState(parameters.get('segment'));
+  const [chosen, setChosen] = useState(() => parameters.get('segment') ?? lastSegment());
   const [{ data, error }] = useQuery({ query: segmentsQuery });
   const segments = data?.segments.nodes;
   if (error) return <Notice kind="error" title="The segments could not be loaded"><p>{describeError(error)}</p></Notice>;
@@ -53,13 +54,13 @@ export function Reasons({ personId }: { personId: string }) {
           {segments.map(({ id, key, name }) => <option key={id} value={key}>{name}</option>)}
         </select>
       </label>
-      <Explained key={segment.key} personId={personId} segmentKey={segment.key} />
+      <Explained key={segment.key} personId={personId} segment={segment} />
     </div>
   );
 }
 
-function Explained({ personId, segmentKey }: { personId: string; segmentKey: string }) {
-  const [{ data, error }] = useQuery({ query: explainQuery, variables: { id: personId, segment: { key: segmentKey } } });
+function Explained({ personId, segment }: { personId: string; segment: { key: string; name: string | null } }) {
+  const [{ data, error }] = useQuery({ query: explainQuery, variables: { id: personId, segment: { key: segment.key } } });
   const explained = data?.subscriber?.explain;
   if (error) return <Notice kind="error" title="This could not be explained"><p>{describeError(error)}</p></Notice>;
   if (!explained) return <Loading what="reasons" />;
@@ -72,7 +73,7 @@ function Explained({ personId, segmentKey }: { personId: string; segmentKey: str
       <p className={`verdict ${isMatch ? 'is' : 'not'}`}>
         <Icon name={isMatch ? 'yes' : 'no'} />
         <span>
-          <strong>{isMatch ? 'Matches the rule' : 'Does not match the rule'}</strong>
+          <strong>{isMatch ? 'Matches the rule' : 'Does not match the rule'} of “{segment.name ?? segment.key}”</strong>
           {isMember !== null && isMember !== isMatch && <> – the next refresh {isMatch ? 'lets this person in' : 'takes this person out'}</>}
         </span>
       </p>

@@ -3,6 +3,7 @@ import { useClient, useQuery } from 'urql';
 import { describeError, describeUserErrors } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { useShell } from '../api/shell';
+import { describeActor } from '../ui/actor';
 import { Dialog } from '../ui/dialog';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
@@ -16,7 +17,7 @@ const ruleQuery = graphql(`
     segment(key: $key) {
       id version definitionVersion
       ruleNodes { path parentPath kind text }
-      definitions(first: 50) { nodes { version summary rule createdAt } }
+      definitions(first: 50) { nodes { version summary rule createdAt writtenBy { kind name keyPrefix } } }
     }
   }
 `);
@@ -62,7 +63,7 @@ export function SegmentRule({ segment, onChanged }: { segment: SegmentData; onCh
             <li key={version.version}>
               <div className="panel-head">
                 <strong>Version {version.version}{version.version === found.definitionVersion && ', the present one'}</strong>
-                <small className="hint"><Moment at={version.createdAt} exact /></small>
+                <small className="hint"><Moment at={version.createdAt} exact />{version.writtenBy && `, by ${describeActor(version.writtenBy)}`}</small>
                 {canWrite && version.version !== found.definitionVersion && (
                   <button type="button" onClick={() => setRestoring(version)}>Restore<span className="hidden"> version {version.version}</span></button>
                 )}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useQuery, useSubscription } from 'urql';
 import { Link, useSearchParams } from 'wouter';
 import { describeError } from '../api/errors';
@@ -11,6 +11,7 @@ import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Page } from '../ui/page';
 import { Tabs } from '../ui/tabs';
+import { rememberSegment } from './last-segment';
 import { SegmentActions } from './segment-actions';
 import { SegmentChanges } from './segment-changes';
 import { SegmentGrowth } from './segment-growth';
@@ -52,6 +53,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
   const { audienceCount, canWrite } = useShell();
   const tab = tabs.find((each) => each === parameters.get('tab')) ?? 'members';
   const isPending = segment.state === 'PENDING';
+  useEffect(() => rememberSegment(segment.key), [segment.key]);
   const changed = () => {
     again();
     setGeneration((generation) => generation + 1);
@@ -87,7 +89,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         active={tab}
         onChoose={(tab) => setParameters(tab === 'members' ? {} : { tab }, { replace: true })}
       >
-        {tab === 'members' && <SegmentMembers key={generation} segmentKey={segment.key} />}
+        {tab === 'members' && <SegmentMembers key={generation} segmentKey={segment.key} isPending={isPending} />}
         {tab === 'growth' && <SegmentGrowth key={generation} segmentKey={segment.key} />}
         {tab === 'changes' && <SegmentChanges key={generation} segmentKey={segment.key} />}
         {tab === 'rule' && <SegmentRule key={generation} segment={segment} onChanged={changed} />}

@@ -9,11 +9,11 @@ import { Page, Panel } from '../ui/page';
 import { toast } from '../ui/toasts';
 
 const settingsQuery = graphql(`
-  query Settings { settings { timeZone refreshAt keepChanges keepUndo } }
+  query Settings { settings { timeZone refreshAt keepChanges keepUndo keepAudit } }
 `);
 const updateMutation = graphql(`
   mutation UpdateSettings($input: UpdateSettingsInput!) {
-    updateSettings(input: $input) { settings { timeZone refreshAt keepChanges keepUndo } userErrors { path message hint code } }
+    updateSettings(input: $input) { settings { timeZone refreshAt keepChanges keepUndo keepAudit } userErrors { path message hint code } }
   }
 `);
 
@@ -49,6 +49,7 @@ function SettingsForm({ stored }: { stored: Settings }) {
         <label className="field">Daily refresh at<input type="time" readOnly={!isAdmin} value={settings.refreshAt} onChange={(event) => set({ refreshAt: event.target.value })} /></label>
         <label className="field">Days to keep who joined and left<input type="number" min={1} readOnly={!isAdmin} value={settings.keepChanges} onChange={(event) => set({ keepChanges: event.target.valueAsNumber || 1 })} /></label>
         <label className="field">Days to keep what undoing an import needs<input type="number" min={0} readOnly={!isAdmin} value={settings.keepUndo} onChange={(event) => set({ keepUndo: event.target.valueAsNumber || 0 })} /></label>
+        <label className="field">Days to keep the audit log<input type="number" min={30} readOnly={!isAdmin} value={settings.keepAudit} onChange={(event) => set({ keepAudit: event.target.valueAsNumber || 30 })} /></label>
         {wrong && <Notice kind="error" title="Nothing was saved"><p className="lines">{wrong}</p></Notice>}
         {isAdmin ? <div className="actions end"><button type="submit" className="primary">Save</button></div> : <p className="hint">Changing settings needs a key with the scope Admin.</p>}
       </form>

@@ -121,10 +121,10 @@ function LeafCard({ tree, leaf, parent, isFirst, isLast }: CardProps & { leaf: L
                   if (wantsNot !== isNot) history.change((root) => (wantsNot ? replace(root, leaf.id, negation) : replace(root, tree.id, () => leaf)));
                 }}
               >
-                <option value="is">match</option>
-                <option value="not">do not match</option>
+                <option value="is">{leaf.node === 'event' ? 'did this' : 'match this'}</option>
+                <option value="not">{leaf.node === 'event' ? 'did not do this' : 'do not match this'}</option>
               </select>
-              {isNot && preview.counts.has(leaf.id) && <span className="hint">{people(preview.counts.get(leaf.id)!.matchCount)} match it, the others count</span>}
+              {isNot && preview.counts.has(leaf.id) && <span className="hint">{people(preview.counts.get(leaf.id)!.matchCount)} match it and are left out</span>}
             </div>
             <Condition
               leaf={leaf}

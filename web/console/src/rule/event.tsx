@@ -15,7 +15,7 @@ export function EventFields({ leaf, vocabulary, onChange, field }: ConditionProp
   return (
     <div className="controls stacked">
       <div className="row">
-        <span className="row-label">did</span>
+        <span className="row-label">event</span>
         <Subject {...common} />
       </div>
       <div className="row">

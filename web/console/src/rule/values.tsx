@@ -131,6 +131,7 @@ function NumberField({ label, value, onChange }: FieldProps<unknown>) {
       aria-label={label}
       placeholder="a number"
       value={asText(value)}
+      onFocus={(event) => event.currentTarget.select()}
       onChange={(event) => onChange(event.target.value === '' ? '' : event.target.valueAsNumber)}
     />
   );
@@ -156,6 +157,7 @@ function PeriodField({ label, value, onChange }: FieldProps<unknown>) {
         className="short"
         aria-label={`${label}: how many`}
         value={asText(period.amount)}
+        onFocus={(event) => event.currentTarget.select()}
         onChange={(event) => onChange({ ...period, amount: event.target.value === '' ? '' : event.target.valueAsNumber })}
       />
       <Select

@@ -58,6 +58,7 @@ export function Pager({ paging, shown, totalCount, pageInfo, what }: Props) {
 
 function singular(what: string): string {
   if (what === 'people') return 'person';
+  if (what === 'entries') return 'entry';
   return what.replace(/(sh)es$|s$/, '$1');
 }
 

@@ -1,0 +1,140 @@
+//! Actors: who does something, and where the request for it came from.
+
+use super::api_key::Access;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who does something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A program with the API key of this id.
+    ApiKey(i64),
+    /// A browser that signed in with an API key.
+    Session {
+        /// The id of the API key.
+        api_key_id: i64,
+        /// The id of the session.
+        session_id: i64,
+    },
+    /// A command, run by this user of the operating system.
+    CommandLine(String),
+    /// A server by itself.
+    System,
+    /// A client of a server without API keys, which does not ask who it is.
+    Nobody,
+}
+
+/// A kind of actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActorKind {
+    /// See [`Actor::ApiKey`].
+    ApiKey,
+    /// See [`Actor::Session`].
+    Session,
+    /// See [`Actor::CommandLine`].
+    CommandLine,
+    /// See [`Actor::System`].
+    System,
+    /// See [`Actor::Nobody`].
+    Nobody,
+}
+
+impl ActorKind {
+    /// All of them.
+    pub const ALL: [ActorKind; 5] = [
+        ActorKind::ApiKey,
+        ActorKind::Session,
+        ActorKind::CommandLine,
+        ActorKind::System,
+        ActorKind::Nobody,
+    ];
+
+    /// Returns the name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActorKind::ApiKey => "api_key",
+            ActorKind::Session => "session",
+            ActorKind::CommandLine => "command_line",
+            ActorKind::System => "system",
+            ActorKind::Nobody => "nobody",
+        }
+    }
+
+    /// Finds a kind by its name in the database.
+    pub fn find(name: &str) -> Option<ActorKind> {
+        ActorKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+impl Actor {
+    /// Returns who comes with an access to the API.
+    pub fn of(access: &Access) -> Actor {
+        match (access.key_id, access.session_id) {
+            (Some(api_key_id), Some(session_id)) => Actor::Session {
+                api_key_id,
+                session_id,
+            },
+            (Some(id), None) => Actor::ApiKey(id),
+            (None, _) => Actor::Nobody,
+        }
+    }
+
+    /// Returns the kind.
+    pub fn kind(&self) -> ActorKind {
+        match self {
+            Actor::ApiKey(_) => ActorKind::ApiKey,
+            Actor::Session { .. } => ActorKind::Session,
+            Actor::CommandLine(_) => ActorKind::CommandLine,
+            Actor::System => ActorKind::System,
+            Actor::Nobody => ActorKind::Nobody,
+        }
+    }
+
+    /// Returns the id of the API key, if the actor has one.
+    pub fn api_key_id(&self) -> Option<i64> {
+        match self {
+            Actor::ApiKey(id) | Actor::Session { api_key_id: id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Returns the id of the session, if the actor has one.
+    pub fn session_id(&self) -> Option<i64> {
+        match self {
+            Actor::Session { session_id, .. } => Some(*session_id),
+            _ => None,
+        }
+    }
+
+    /// Returns the user of the operating system, if the actor is a command.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Actor::CommandLine(user) => Some(user),
+            _ => None,
+        }
+    }
+}
+
+/// Who asks for something, and where the request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Who asks.
+    pub actor: Actor,
+    /// The address from which the request came, if there was a request.
+    pub peer: Option<IpAddr>,
+    /// The name of the request in the log, if there was a request.
+    pub request_id: Option<Arc<str>>,
+}
+
+impl Origin {
+    /// What an actor does without a request.
+    pub fn of(actor: Actor) -> Origin {
+        Origin {
+            actor,
+            peer: None,
+            request_id: None,
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The audit log: who did what. A row is written in the transaction of what was done, so that neither is there without
+//! the other.
+//!
+//! A row has ids and names of fields and no value of anybody's field, so that erasing a person need not touch it.
+//! The database refuses to change rows, and to remove them but for [`forget_before`].
+//!
+//! # Errors
+//! Every function fails with the errors of the database.
+
+use super::actor::{Actor, Origin};
+use crate::db::schema::audit_log;
+use crate::db::{in_transaction, statement};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
+use std::borrow::Cow;
+
+/// How many ids of subscribers a row lists at most.
+pub const MOST_IDS: usize = 100;
+/// How many names of fields a row lists at most.
+const MOST_FIELDS: usize = 200;
+/// How many rows are removed at a time.
+const AT_A_TIME: i64 = 10_000;
+
+/// A kind of thing that something can be done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the nouns themselves")]
+pub enum TargetKind {
+    Subscriber,
+    Group,
+    Segment,
+    CustomField,
+    Event,
+    Refresh,
+    Import,
+    BulkAction,
+    ApiKey,
+    Webhook,
+    Settings,
+    AuditLog,
+    Database,
+}
+
+impl TargetKind {
+    /// All of them.
+    pub const ALL: [TargetKind; 13] = [
+        TargetKind::Subscriber,
+        TargetKind::Group,
+        TargetKind::Segment,
+        TargetKind::CustomField,
+        TargetKind::Event,
+        TargetKind::Refresh,
+        TargetKind::Import,
+        TargetKind::BulkAction,
+        TargetKind::ApiKey,
+        TargetKind::Webhook,
+        TargetKind::Settings,
+        TargetKind::AuditLog,
+        TargetKind::Database,
+    ];
+
+    /// Returns the name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TargetKind::Subscriber => "subscriber",
+            TargetKind::Group => "group",
+            TargetKind::Segment => "segment",
+            TargetKind::CustomField => "custom_field",
+            TargetKind::Event => "event",
+            TargetKind::Refresh => "refresh",
+            TargetKind::Import => "import",
+            TargetKind::BulkAction => "bulk_action",
+            TargetKind::ApiKey => "api_key",
+            TargetKind::Webhook => "webhook",
+            TargetKind::Settings => "settings",
+            TargetKind::AuditLog => "audit_log",
+            TargetKind::Database => "database",
+        }
+    }
+
+    /// Finds a kind by its name in the database.
+    pub fn find(name: &str) -> Option<TargetKind> {
+        TargetKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// An action that is about to be done: everything but what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Who does it, and from where.
+    pub origin: Origin,
+    /// The name of the mutation, or of what else is done.
+    pub action: Cow<'static, str>,
+    /// The names of the fields that the request sets, unless [`Trace::fields`] knows better.
+    pub fields: Vec<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Entry {
+    /// An action that sets no fields.
+    pub fn new(origin: Origin, action: impl Into<Cow<'static, str>>, at: DateTime<Utc>) -> Entry {
+        Entry {
+            origin,
+            action: action.into(),
+            fields: Vec::new(),
+            at,
+        }
+    }
+
+    /// Something that a server does by itself.
+    pub fn of_system(action: &'static str, at: DateTime<Utc>) -> Entry {
+        Entry::new(Origin::of(Actor::System), action, at)
+    }
+}
+
+/// What an action was done to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    is_nothing: bool,
+    target: Option<TargetKind>,
+    id: Option<i64>,
+    key: Option<String>,
+    subscriber_ids: Option<Vec<i64>>,
+    count: Option<i64>,
+    fields: Option<Vec<String>>,
+    versions: (Option<i32>, Option<i32>),
+}
+
+impl Trace {
+    /// Nothing was done: there is no row.
+    pub fn nothing() -> Trace {
+        Trace {
+            is_nothing: true,
+            ..Trace::default()
+        }
+    }
+
+    /// Something of a kind, without an id.
+    pub fn to(target: TargetKind) -> Trace {
+        Trace {
+            target: Some(target),
+            ..Trace::default()
+        }
+    }
+
+    /// One thing of a kind.
+    pub fn of(target: TargetKind, id: i64) -> Trace {
+        Trace {
+            id: Some(id),
+            ..Trace::to(target)
+        }
+    }
+
+    /// Adds the key of the thing. Keys are names that owners give, and never belong to a person.
+    pub fn with_key(mut self, key: &str) -> Trace {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Adds the subscribers of a list: their number, and the first of their ids.
+    pub fn with_subscribers(mut self, ids: &[i64]) -> Trace {
+        self.count = i64::try_from(ids.len()).ok();
+        self.subscriber_ids = Some(ids.iter().copied().take(MOST_IDS).collect());
+        self
+    }
+
+    /// Adds a number.
+    pub fn with_count(mut self, count: usize) -> Trace {
+        self.count = i64::try_from(count).ok();
+        self
+    }
+
+    /// Sets the names of the fields. They must be names of the schema or keys of custom fields that exist: nothing else
+    /// from a request may get here.
+    pub fn with_fields(mut self, mut fields: Vec<String>) -> Trace {
+        fields.truncate(MOST_FIELDS);
+        self.fields = Some(fields);
+        self
+    }
+
+    /// Adds the versions of the rule of a segment, if they differ.
+    pub fn with_versions(mut self, before: Option<i32>, after: Option<i32>) -> Trace {
+        if before != after {
+            self.versions = (before, after);
+        }
+        self
+    }
+}
+
+/// Does something and writes its row, in one transaction. If the work fails, neither is there.
+pub fn within<T>(
+    connection: &mut PgConnection,
+    entry: &Entry,
+    work: impl FnOnce(&mut PgConnection) -> Result<(T, Trace), Error>,
+) -> Result<T, Error> {
+    in_transaction(connection, |connection| {
+        let (done, trace) = work(connection)?;
+        write(connection, entry, &trace)?;
+        Ok(done)
+    })
+}
+
+/// Writes the row of an action. It belongs into the transaction of the action.
+pub fn write(connection: &mut PgConnection, entry: &Entry, trace: &Trace) -> Result<(), Error> {
+    if trace.is_nothing {
+        return Ok(());
+    }
+    let Origin {
+        actor,
+        peer,
+        request_id,
+    } = &entry.origin;
+    let (version_before, version_after) = trace.versions;
+    // The name of an API key is looked up here and not carried by every request.
+    statement(
+        "INSERT INTO audit_log (at, action, actor, actor_name, api_key_id, api_key_prefix, session_id, peer, request_id, \
+             target, target_id, target_key, subscriber_ids, count, fields, version_before, version_after) \
+         SELECT $1, $2, $3, coalesce($4, k.name), $5, k.prefix, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 \
+         FROM (SELECT) one LEFT JOIN api_keys k ON k.id = $5",
+    )
+    .bind::<Timestamptz, _>(entry.at)
+    .bind::<Text, _>(entry.action.as_ref())
+    .bind::<Text, _>(actor.kind().as_str())
+    .bind::<Nullable<Text>, _>(actor.user())
+    .bind::<Nullable<BigInt>, _>(actor.api_key_id())
+    .bind::<Nullable<BigInt>, _>(actor.session_id())
+    .bind::<Nullable<Text>, _>(peer.map(|peer| peer.to_string()))
+    .bind::<Nullable<Text>, _>(request_id.as_deref())
+    .bind::<Nullable<Text>, _>(trace.target.map(TargetKind::as_str))
+    .bind::<Nullable<BigInt>, _>(trace.id)
+    .bind::<Nullable<Text>, _>(trace.key.as_deref())
+    .bind::<Nullable<Array<BigInt>>, _>(trace.subscriber_ids.as_deref())
+    .bind::<Nullable<BigInt>, _>(trace.count)
+    .bind::<Array<Text>, _>(trace.fields.as_ref().unwrap_or(&entry.fields))
+    .bind::<Nullable<Integer>, _>(version_before)
+    .bind::<Nullable<Integer>, _>(version_after)
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Removes the rows from before a time, and writes a row that says how many, if there were any.
+pub fn forget_before(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let mut forgotten = 0;
+    loop {
+        let removed = connection.transaction(|connection| {
+            connection.batch_execute("SET LOCAL rollcall.forgets_audit = 'on'")?;
+            let oldest: Vec<i64> = audit_log::table
+                .filter(audit_log::at.lt(before))
+                .order((audit_log::at, audit_log::id))
+                .limit(AT_A_TIME)
+                .select(audit_log::id)
+                .load(connection)?;
+            let oldest = audit_log::table.filter(audit_log::id.eq_any(oldest));
+            Ok::<_, Error>(diesel::delete(oldest).execute(connection)?)
+        })?;
+        forgotten += removed;
+        if removed == 0 {
+            break;
+        }
+    }
+    if forgotten > 0 {
+        let entry = Entry::of_system("forgetAuditLog", now);
+        let trace = Trace::to(TargetKind::AuditLog).with_count(forgotten);
+        write(connection, &entry, &trace)?;
+    }
+    Ok(forgotten)
+}

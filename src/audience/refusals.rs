@@ -1,0 +1,119 @@
+//! Requests that were refused, counted for the audit log. A row stands for all of a minute that are alike, because a row
+//! for each would let strangers fill the database.
+
+use super::actor::{Actor, Origin};
+use super::audit::{self, Entry, Trace};
+use crate::error::Error;
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+/// How many different refusals are told apart in a minute. What comes beyond is counted together, without who and from
+/// where.
+const MOST: usize = 20;
+
+/// A kind of refusal: the action of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// An API key that is unknown, revoked or expired.
+    Key,
+    /// A request beyond the scopes of its API key.
+    Scope,
+}
+
+impl Refused {
+    fn action(self) -> &'static str {
+        match self {
+            Refused::Key => "refuseKey",
+            Refused::Scope => "refuseScope",
+        }
+    }
+}
+
+/// What was refused, to whom, and from where.
+type Alike = (Refused, Actor, Option<IpAddr>);
+
+/// The refusals that are not in the audit log yet.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<HashMap<Alike, usize>>);
+
+impl Refusals {
+    /// Counts a refusal.
+    pub fn note(&self, refused: Refused, actor: Actor, peer: Option<IpAddr>) {
+        self.add((refused, actor, peer), 1);
+    }
+
+    fn add(&self, alike: Alike, count: usize) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_room = counts.len() < MOST || counts.contains_key(&alike);
+        let alike = match is_room {
+            true => alike,
+            false => (alike.0, Actor::Nobody, None),
+        };
+        *counts.entry(alike).or_default() += count;
+    }
+
+    /// Takes what was counted so far.
+    pub fn take(&self) -> Counted {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Counted(std::mem::take(&mut *counts))
+    }
+
+    /// Gives back what could not be written.
+    pub fn give_back(&self, counted: Counted) {
+        for (alike, count) in counted.0 {
+            self.add(alike, count);
+        }
+    }
+}
+
+/// Refusals of a time.
+#[derive(Debug, Clone, Default)]
+pub struct Counted(HashMap<Alike, usize>);
+
+impl Counted {
+    /// Whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes a row for each kind.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn write(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
+        crate::db::in_transaction(connection, |connection| {
+            for ((refused, actor, peer), count) in &self.0 {
+                let origin = Origin {
+                    peer: *peer,
+                    ..Origin::of(actor.clone())
+                };
+                let entry = Entry::new(origin, refused.action(), now);
+                audit::write(connection, &entry, &Trace::default().with_count(*count))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_strangers_are_counted_together() {
+        let refusals = Refusals::default();
+        for number in 0..1_000_u32 {
+            let peer = IpAddr::from(number.to_be_bytes());
+            refusals.note(Refused::Key, Actor::Nobody, Some(peer));
+        }
+        let counted = refusals.take();
+        assert_eq!(counted.0.len(), MOST + 1);
+        assert_eq!(counted.0.values().sum::<usize>(), 1_000);
+        assert!(refusals.take().is_empty());
+        refusals.give_back(counted);
+        assert_eq!(refusals.take().0.values().sum::<usize>(), 1_000);
+    }
+}

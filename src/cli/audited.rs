@@ -1,0 +1,20 @@
+//! What commands write into the audit log.
+
+use crate::audience::actor::{Actor, Origin};
+use crate::audience::audit::Entry;
+use chrono::{DateTime, Utc};
+use nix::unistd::{Uid, User};
+
+/// Returns the entry of something that the user who runs the command does.
+pub fn entry(action: &'static str, now: DateTime<Utc>) -> Entry {
+    Entry::new(Origin::of(Actor::CommandLine(user())), action, now)
+}
+
+/// Returns the name of the user who runs the command, or the number of a user without a name.
+fn user() -> String {
+    let uid = Uid::current();
+    match User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => uid.to_string(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Transactions that join the one that is open.
+
+use crate::error::Error;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::{Connection, PgConnection};
+
+/// Does something in the transaction that is open, or in one of its own if none is.
+///
+/// An open transaction gets no savepoint, which would be two more statements. So the caller that opened it must roll it back if
+/// the work fails.
+///
+/// # Errors
+/// Those of the work and of the database.
+pub fn in_transaction<T>(
+    connection: &mut PgConnection,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    match status.transaction_depth()? {
+        Some(_) => work(connection),
+        None => connection.transaction(work),
+    }
+}

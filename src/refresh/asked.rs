@@ -1,0 +1,40 @@
+//! Refreshes that somebody asks for, with a row in the audit log.
+
+use super::order;
+use super::step::{Lock, Selection};
+use crate::audience::audit::Entry;
+use crate::db::Db;
+use crate::error::Error;
+use crate::past::history::{Refresh, Trigger};
+use crate::scan::RefreshSettings;
+
+/// Refreshes segments now.
+///
+/// # Errors
+/// As [`refresh`](super::refresh).
+pub fn refresh_asked(
+    db: &Db,
+    selection: &Selection,
+    settings: &RefreshSettings,
+    entry: Entry,
+) -> Result<Refresh, Error> {
+    let mut lock = Lock::take(db)?;
+    lock.asked = Some(entry);
+    lock.refresh(db, selection, Trigger::Manual, None, settings)
+}
+
+/// Refreshes segments as of the moment at which the clock of the settings was set to stand.
+///
+/// # Errors
+/// As [`refresh_asked`], and [`Error::Invalid`] if the moment is before the last refresh.
+pub fn refresh_as_of(
+    db: &Db,
+    selection: &Selection,
+    settings: &RefreshSettings,
+    entry: Entry,
+) -> Result<Refresh, Error> {
+    let mut lock = Lock::take(db)?;
+    order::check_not_before_last(&mut lock.connection, settings.clock.now())?;
+    lock.asked = Some(entry);
+    lock.refresh(db, selection, Trigger::Manual, None, settings)
+}

@@ -1,0 +1,30 @@
+//! The loop that writes refused requests into the audit log, once a minute.
+
+use crate::app::App;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long refusals are counted before they are written.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Writes what was refused, for ever.
+pub async fn run(app: App) {
+    loop {
+        sleep(MINUTE).await;
+        write(&app).await;
+    }
+}
+
+/// Writes what was refused since the last time. Where the database does not take it, it is written the next time.
+pub async fn write(app: &App) {
+    let counted = app.refusals.take();
+    if counted.is_empty() {
+        return;
+    }
+    let (now, rows) = (app.now(), counted.clone());
+    let written = app.db.run(move |connection| rows.write(connection, now));
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "refused requests could not be written into the audit log");
+        app.refusals.give_back(counted);
+    }
+}
