@@ -47,8 +47,8 @@ fn columns_of_database(database: &TestDatabase) -> BTreeMap<String, Vec<String>>
             "bytea" => "Bytea",
             "numeric" => "Numeric",
             "bool" => "Bool",
-            "_int8" => "Array<Nullable<Int8>>",
             "_text" => "Array<Nullable<Text>>",
+            "_int8" => "Array<Nullable<Int8>>",
             other => panic!("a type that this test does not know: {other}"),
         };
         let sql_type = if row.is_nullable {
