@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `message_type` `message` `person` `signature` | what is sent; pure |
 //! | `retry` `address` `answer` | when it is sent again, where it may go, what is kept of answers; pure |
-//! | `endpoint` `attempt` `lease` | rows and their SQL |
+//! | `draft` `endpoint` `attempt` `lease` | rows and their SQL |
 //! | `feed` `render` | from the log of changes to the next message |
 //! | `send` | one POST |
 //! | `delivery` | the steps of a delivery |
@@ -18,6 +18,7 @@ mod address;
 mod answer;
 mod attempt;
 mod delivery;
+mod draft;
 mod endpoint;
 mod feed;
 mod lease;
@@ -35,9 +36,9 @@ use std::sync::atomic::AtomicBool;
 pub use address::SendRules;
 pub use attempt::{Attempt, KEPT, list_last, tidy};
 pub use delivery::{Delivery, Ready, Turn};
+pub use draft::{Draft, Followed};
 pub use endpoint::{
-    Draft, Followed, Webhook, create, delete, find_by_ids, get, get_by_name, list, list_page,
-    replay, rotate, update,
+    Webhook, create, delete, find_by_ids, get, get_by_name, list, list_page, replay, rotate, update,
 };
 pub use feed::Reader;
 pub use lease::{Claim, has_enabled, next_due};

@@ -13,7 +13,7 @@ pub const OBJECTS: usize = 10;
 pub const PARENT: &str = "parent";
 
 /// Arguments that fit the database.
-const ARGUMENTS: [(&str, &str); 12] = [
+const ARGUMENTS: [(&str, &str); 13] = [
     ("Query.bulkAction", "id: \"QnVsa0FjdGlvbjox\""),
     ("Query.group", "key: \"g0\""),
     ("Query.import", "id: \"SW1wb3J0OjE\""),
@@ -29,6 +29,7 @@ const ARGUMENTS: [(&str, &str); 12] = [
     ("Subscriber.customField", "key: \"plan\""),
     ("Subscriber.explain", "segment: {key: \"s0\"}"),
     ("Subscriber.isMember", "of: {segment: \"s0\"}"),
+    ("Query.webhook", "id: \"V2ViaG9vazox\""),
 ];
 
 /// A field of a type, in a document that asks it of several objects.

@@ -253,6 +253,11 @@ impl Fuzz {
             json!({}),
         );
         ids.insert("Import", import["import"]["id"].clone());
+        let webhook = app.mutate(
+            "mutation { createWebhook(input: {name: \"shop\", url: \"https://example.com/\", types: [REFRESH_FAILED]}) { webhook { id } userErrors { message } } }",
+            json!({}),
+        );
+        ids.insert("ReplayWebhookInput", webhook["webhook"]["id"].clone());
         let inputs = Inputs::read(&app);
         Fuzz {
             app,
