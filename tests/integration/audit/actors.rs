@@ -1,38 +1,14 @@
 //! Who: API keys, sessions, commands and servers; and what is recorded besides mutations.
 
 use super::newest;
+use crate::keys::signing_in::send;
 use crate::keys::{create_key, revoke};
 use crate::support::{Server, TestApp, TestDatabase, import_text, rollcall, run};
 use serde_json::{Value, json};
-use ureq::http::Response;
+use ureq::http::Method;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const MAKE_SEGMENT: &str = "mutation ($key: String!) { createSegment(input: {key: $key, ruleJson: {everyone: true}}) { userErrors { message } } }";
-
-/// Sends a request to the server.
-#[track_caller]
-fn send(
-    server: &Server,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Response<String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .allow_non_standard_methods(true)
-        .build()
-        .into();
-    let mut request = ureq::http::Request::builder()
-        .method(method)
-        .uri(format!("http://{}{path}", server.address));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(body.to_owned()).expect("a request");
-    let answer = agent.run(request).expect("the server answers");
-    answer.map(|mut body| body.read_to_string().expect("text"))
-}
 
 fn make_segment(key: &str) -> String {
     json!({ "query": MAKE_SEGMENT, "variables": { "key": key } }).to_string()
@@ -53,7 +29,7 @@ fn keys_and_sessions_are_told_apart_with_the_address_and_the_request() {
     let bearer = format!("Bearer {key}");
     let server = Server::start(&database);
     let by_key = [JSON, ("authorization", &bearer), ("x-request-id", "one-1")];
-    let answer = send(&server, "POST", "/graphql", &by_key, &make_segment("one"));
+    let answer = send(&server, Method::POST, "/graphql", &by_key, &make_segment("one"));
     assert_eq!(answer.status(), 200, "{answer:?}");
     let told = "concat_ws(' ', actor, actor_name, api_key_id, api_key_prefix, peer, request_id, target, target_key)";
     let prefix = &key[..12];
@@ -65,7 +41,7 @@ fn keys_and_sessions_are_told_apart_with_the_address_and_the_request() {
 
     let signed_in = send(
         &server,
-        "POST",
+        Method::POST,
         "/session",
         &[("authorization", &bearer)],
         "",
@@ -81,7 +57,7 @@ fn keys_and_sessions_are_told_apart_with_the_address_and_the_request() {
     let by_session = [JSON, ("cookie", cookie), ("sec-fetch-site", "same-origin")];
     let answer = send(
         &server,
-        "POST",
+        Method::POST,
         "/graphql",
         &by_session,
         &make_segment("two"),
@@ -97,7 +73,7 @@ fn keys_and_sessions_are_told_apart_with_the_address_and_the_request() {
     );
     assert_eq!(author(&database, "two"), "session shop");
 
-    let answer = send(&server, "DELETE", "/session", &by_session, "");
+    let answer = send(&server, Method::DELETE, "/session", &by_session, "");
     assert_eq!(answer.status(), 204, "{answer:?}");
     assert_eq!(newest(&database, "signOut", "session_id"), "1");
 }
@@ -135,13 +111,13 @@ fn refused_keys_and_scopes_are_counted() {
                 "Bearer rck_0000000000000000000000000000000000000000",
             ),
         ];
-        let answer = send(&server, "POST", "/graphql", &headers, &make_segment("x"));
+        let answer = send(&server, Method::POST, "/graphql", &headers, &make_segment("x"));
         assert_eq!(answer.status(), 401, "{answer:?}");
     }
     let bearer = format!("Bearer {reader}");
     for _ in 0..2 {
         let headers = [JSON, ("authorization", bearer.as_str())];
-        let answer = send(&server, "POST", "/graphql", &headers, &make_segment("x"));
+        let answer = send(&server, Method::POST, "/graphql", &headers, &make_segment("x"));
         assert!(answer.body().contains("FORBIDDEN"), "{answer:?}");
     }
     // What was counted is written once a minute, and when the server stops.
@@ -222,7 +198,7 @@ fn imports_and_exports_are_recorded() {
     let server = Server::start(&database);
     let answer = send(
         &server,
-        "GET",
+        Method::GET,
         "/export/person?email=ona@example.com",
         &[],
         "",
@@ -234,7 +210,7 @@ fn imports_and_exports_are_recorded() {
     );
     let answer = send(
         &server,
-        "GET",
+        Method::GET,
         "/export/subscribers?columns=email,country",
         &[],
         "",

@@ -8,7 +8,7 @@ mod http;
 mod limits;
 mod running;
 mod sessions;
-mod signing_in;
+pub mod signing_in;
 mod sockets;
 
 use crate::support::{Finished, Server, TestDatabase, rollcall, run};
