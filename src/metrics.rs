@@ -96,6 +96,7 @@ pub struct Metrics {
     subscribers: Family<StatusLabel, Gauge>,
     lag: Family<NoLabels, Seconds>,
     import_rows: Family<OutcomeLabel, Counter>,
+    webhook_attempts: Family<OutcomeLabel, Counter>,
     last_backup: Family<NoLabels, Seconds>,
 }
 
@@ -123,6 +124,7 @@ impl Metrics {
             subscribers: Family::default(),
             lag: Family::default(),
             import_rows: Family::default(),
+            webhook_attempts: Family::default(),
             last_backup: Family::default(),
         };
         metrics.register();
@@ -195,6 +197,11 @@ impl Metrics {
             self.import_rows.clone(),
         );
         registry.register(
+            "rollcall_webhook_attempts",
+            "Attempts of this server to deliver a message to a webhook",
+            self.webhook_attempts.clone(),
+        );
+        registry.register(
             "rollcall_backup_last_success_timestamp_seconds",
             "When the newest backup in the directory was made",
             self.last_backup.clone(),
@@ -255,6 +262,17 @@ impl Metrics {
         self.import_rows
             .get_or_create(&OutcomeLabel { outcome })
             .inc_by(rows);
+    }
+
+    /// Notes an attempt to deliver a message.
+    pub fn note_webhook_attempt(&self, is_delivered: bool) {
+        let outcome = match is_delivered {
+            true => "delivered",
+            false => "failed",
+        };
+        self.webhook_attempts
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
     }
 
     /// Notes when the newest backup was made.

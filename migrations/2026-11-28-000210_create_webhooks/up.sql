@@ -27,7 +27,7 @@ CREATE TABLE webhooks (
     CONSTRAINT webhooks_fields_are_given CHECK (array_position(fields, NULL) IS NULL),
     CONSTRAINT webhooks_people_are_bounded CHECK (people_per_message BETWEEN 1 AND 1000),
     CONSTRAINT webhooks_previous_secret_ends CHECK ((previous_secret IS NULL) = (previous_secret_until IS NULL)),
-    CONSTRAINT webhooks_disabled_reason_is_known CHECK (disabled_reason IN ('manual', 'gone', 'failing')),
+    CONSTRAINT webhooks_disabled_reason_is_known CHECK (disabled_reason IN ('manual', 'gone', 'failing', 'restored')),
     CONSTRAINT webhooks_disabled_has_a_time CHECK ((disabled_reason IS NULL) = (disabled_since IS NULL))
 );
 COMMENT ON TABLE webhooks IS 'Endpoints of other systems that are told of changes. Each reads the log of changes with a cursor of its own: position and part.';
@@ -37,7 +37,7 @@ COMMENT ON COLUMN webhooks.group_ids IS 'The groups that the endpoint follows; n
 COMMENT ON COLUMN webhooks.fields IS 'The fields of people that messages have beside id and email.';
 COMMENT ON COLUMN webhooks.secret IS 'The secret that signs messages: whsec_ and base64. It is shown once and stored because every message needs it.';
 COMMENT ON COLUMN webhooks.previous_secret IS 'The secret before the last rotation, which signs too until previous_secret_until.';
-COMMENT ON COLUMN webhooks.disabled_reason IS 'manual: by an administrator; gone: the endpoint answered 410; failing: every attempt failed for three days. Null: enabled.';
+COMMENT ON COLUMN webhooks.disabled_reason IS 'manual: by an administrator; gone: the endpoint answered 410; failing: every attempt failed for three days; restored: the database was restored from a backup. Null: enabled.';
 COMMENT ON COLUMN webhooks.position IS 'The position in the log of changes up to which everything was delivered.';
 COMMENT ON COLUMN webhooks.part IS 'How many parts of a change that takes several messages were delivered; 0 if the next message begins another change.';
 COMMENT ON COLUMN webhooks.round IS 'Counts replays. It is part of the ids of messages, so that receivers do not take replayed messages for repeated ones.';

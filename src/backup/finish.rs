@@ -5,6 +5,7 @@
 //! no server ever runs on a database in between.
 
 use super::error::BackupError;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::removal::remove_subscribers;
 use crate::db::Db;
 use crate::error::Error;
@@ -87,6 +88,14 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     ))
     .execute(connection)?;
     begin_history(connection)?;
+    // A copy of the database that is looked at somewhere else must not send anything.
+    diesel::sql_query(
+        "UPDATE webhooks SET disabled_reason = 'restored', disabled_since = $1 WHERE disabled_reason IS NULL",
+    )
+    .bind::<Timestamptz, _>(now)
+    .execute(connection)?;
+    let entry = Entry::of_system("restoreBackup", now);
+    audit::write(connection, &entry, &Trace::to(TargetKind::Database))?;
     connection.batch_execute(&format!(
         "DELETE FROM sessions; \
          DROP TABLE {MARK}, {MARK}_deletions, {MARK}_suppressions, {MARK}_keys"

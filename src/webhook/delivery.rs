@@ -17,6 +17,7 @@ use super::signature::Secret;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
+use crate::metrics::metrics;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -174,6 +175,7 @@ impl Delivery {
                 .claim
                 .record(connection, webhook, &attempt, after, verdict, now)
         })?;
+        metrics().note_webhook_attempt(verdict == Verdict::Delivered);
         if let Verdict::Disable(reason) = verdict {
             let reason = reason.name();
             tracing::warn!(webhook = webhook.id, reason, "a webhook was disabled");

@@ -35,14 +35,17 @@ pub enum DisabledReason {
     Gone,
     /// Every attempt failed for three days.
     Failing,
+    /// The database was restored from a backup: whoever restores it decides whether messages are sent again.
+    Restored,
 }
 
 impl DisabledReason {
     /// Every reason.
-    pub const ALL: [DisabledReason; 3] = [
+    pub const ALL: [DisabledReason; 4] = [
         DisabledReason::Manual,
         DisabledReason::Gone,
         DisabledReason::Failing,
+        DisabledReason::Restored,
     ];
 
     /// The name in the database.
@@ -51,6 +54,7 @@ impl DisabledReason {
             DisabledReason::Manual => "manual",
             DisabledReason::Gone => "gone",
             DisabledReason::Failing => "failing",
+            DisabledReason::Restored => "restored",
         }
     }
 }

@@ -112,6 +112,8 @@ pub enum WebhookDisabledReason {
     Gone,
     /// Every attempt failed for three days.
     Failing,
+    /// The database was restored from a backup.
+    Restored,
 }
 
 /// An endpoint of another system that is told of changes.

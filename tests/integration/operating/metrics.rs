@@ -1,7 +1,7 @@
 //! Metrics: those of the documentation are emitted, and no others; alert rules and the dashboard use no others either.
 
 use crate::support::{Server, Socket, TestDatabase, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
@@ -116,17 +116,30 @@ fn every_metric_is_documented_and_every_documented_metric_is_emitted() {
     let backups = tempfile::tempdir().expect("a directory");
     std::fs::write(backups.path().join("rollcall-20260301T020000Z.backup"), "").expect("a file");
     let directory = backups.path().to_str().expect("a plain path");
-    let measured = Measured::start(&database, &["--backup-dir", directory]);
+    let measured = Measured::start(
+        &database,
+        &[
+            "--backup-dir",
+            directory,
+            "--webhook-allow-http",
+            "--webhook-allow-private",
+        ],
+    );
     let server = &measured.server;
     let segment = "mutation { createSegment(input: {key: \"all\", ruleJson: {everyone: true}}) { userErrors { message } } }";
     assert_eq!(server.post(segment, Value::Null).0, 200);
     assert_eq!(server.post("{ nothing }", Value::Null).0, 400);
     let _socket = Socket::open(server);
+    // Nobody listens there.
+    let webhook = "mutation { createWebhook(input: {name: \"shop\", url: \"http://127.0.0.1:9/\", types: [IMPORT_FINISHED]}) { userErrors { message } } }";
+    let (_, made) = server.post(webhook, Value::Null);
+    assert_eq!(made["data"]["createWebhook"]["userErrors"], json!([]));
     import(server);
     eventually("everything has happened", || {
         let text = measured.scrape();
         text.contains("rollcall_import_rows_total{outcome=\"created\"} 2\n")
             && text.contains("rollcall_segments{state=\"ready\"} 1\n")
+            && text.contains("rollcall_webhook_attempts_total{outcome=\"failed\"} ")
     });
     let text = measured.scrape();
     assert_eq!(emitted(&text), documented(), "{text}");

@@ -50,6 +50,10 @@ fn deletions_and_revocations_since_the_backup_happen_again() {
     let [revoked, _] =
         ["one", "two"].map(|name| create_key(&app.database, &[name, "--scope", "read"]));
     let before = newest_cursor(&app);
+    app.mutate(
+        "mutation { createWebhook(input: {name: \"shop\", url: \"http://127.0.0.1:9/\", types: [REFRESH_FAILED]}) { userErrors { message } } }",
+        json!({}),
+    );
     let dir = tempfile::tempdir().expect("a directory");
     let path = back_up(&app.database, dir.path());
 
@@ -86,6 +90,10 @@ fn deletions_and_revocations_since_the_backup_happen_again() {
     assert_eq!(database.ask("SELECT count(*) FROM suppressions"), "1");
     let keys = "SELECT string_agg(name, ' ') FROM api_keys WHERE revoked_at IS NULL";
     assert_eq!(database.ask(keys), "two");
+    let webhooks = "SELECT disabled_reason FROM webhooks";
+    assert_eq!(database.ask(webhooks), "restored");
+    let entries = "SELECT count(*) FROM audit_log WHERE action = 'restoreBackup'";
+    assert_eq!(database.ask(entries), "1");
 
     // Positions of before belong to another history, and every segment waits for its refresh.
     // With connections of its own: those of before are gone.
