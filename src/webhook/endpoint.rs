@@ -9,7 +9,6 @@ use super::person::Fields;
 use super::retry::DisabledReason;
 use super::signature::Secret;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};
-use crate::audience::clean::clean_text;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::version::check_version;
 use crate::db::schema::webhooks;

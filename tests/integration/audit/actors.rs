@@ -29,7 +29,13 @@ fn keys_and_sessions_are_told_apart_with_the_address_and_the_request() {
     let bearer = format!("Bearer {key}");
     let server = Server::start(&database);
     let by_key = [JSON, ("authorization", &bearer), ("x-request-id", "one-1")];
-    let answer = send(&server, Method::POST, "/graphql", &by_key, &make_segment("one"));
+    let answer = send(
+        &server,
+        Method::POST,
+        "/graphql",
+        &by_key,
+        &make_segment("one"),
+    );
     assert_eq!(answer.status(), 200, "{answer:?}");
     let told = "concat_ws(' ', actor, actor_name, api_key_id, api_key_prefix, peer, request_id, target, target_key)";
     let prefix = &key[..12];
@@ -111,13 +117,25 @@ fn refused_keys_and_scopes_are_counted() {
                 "Bearer rck_0000000000000000000000000000000000000000",
             ),
         ];
-        let answer = send(&server, Method::POST, "/graphql", &headers, &make_segment("x"));
+        let answer = send(
+            &server,
+            Method::POST,
+            "/graphql",
+            &headers,
+            &make_segment("x"),
+        );
         assert_eq!(answer.status(), 401, "{answer:?}");
     }
     let bearer = format!("Bearer {reader}");
     for _ in 0..2 {
         let headers = [JSON, ("authorization", bearer.as_str())];
-        let answer = send(&server, Method::POST, "/graphql", &headers, &make_segment("x"));
+        let answer = send(
+            &server,
+            Method::POST,
+            "/graphql",
+            &headers,
+            &make_segment("x"),
+        );
         assert!(answer.body().contains("FORBIDDEN"), "{answer:?}");
     }
     // What was counted is written once a minute, and when the server stops.
