@@ -44,7 +44,8 @@ CREATE TRIGGER touch_deleted AFTER DELETE ON group_memberships
 
 CREATE FUNCTION note_deletions() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    INSERT INTO subscriber_deletions (subscriber_id, deleted_at) SELECT id, now() FROM deleted ON CONFLICT DO NOTHING;
+    INSERT INTO subscriber_deletions (subscriber_id, deleted_at, created_at)
+    SELECT id, now(), created_at FROM deleted ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION note_deletions() IS 'Notes deleted subscribers, also those that plain SQL deletes.';

@@ -101,7 +101,8 @@ BEGIN
         SELECT 'subscriber_created', number, first_id, last_id, CASE WHEN last_id - first_id >= number THEN ids END
         FROM added ORDER BY first_id;
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO subscriber_deletions (subscriber_id, deleted_at) SELECT id, now() FROM former ON CONFLICT DO NOTHING;
+        INSERT INTO subscriber_deletions (subscriber_id, deleted_at, created_at)
+        SELECT id, now(), created_at FROM former ON CONFLICT DO NOTHING;
         WITH removed AS MATERIALIZED (
             SELECT status, count(*) AS number, min(id) AS first_id, max(id) AS last_id, array_agg(id) AS ids
             FROM former GROUP BY status, id >> 17

@@ -271,8 +271,12 @@ mod tests {
     }
 
     /// Fields whose texts are short, whatever the data.
-    const SHORT: [(&str, &str, &str); 13] = [
+    const SHORT: [(&str, &str, &str); 17] = [
+        ("Actor", "keyPrefix", "made by the server"),
         ("ApiKey", "prefix", "made by the server"),
+        ("AuditEntry", "action", "the name of a mutation or the like"),
+        ("AuditEntry", "peer", "an address"),
+        ("AuditEntry", "requestId", "bounded where it is read"),
         ("CreateApiKeyPayload", "secret", "made by the server"),
         ("CreateWebhookPayload", "secret", "made by the server"),
         ("Import", "delimiter", "one character"),

@@ -218,6 +218,7 @@ fn document(parent: &str, call: &str, parents: usize) -> String {
         "SegmentChange" => format!(
             "{{ segment(key: \"everybody\") {{ changes(first: {parents}) {{ nodes {{ {call} }} }} }} }}"
         ),
+        "Webhook" => format!("{{ webhooks(first: {parents}) {{ nodes {{ {call} }} }} }}"),
         "Subscriber" => format!("{{ subscribers(first: {parents}) {{ nodes {{ {call} }} }} }}"),
         _ => panic!("this test does not know how to reach the type {parent}"),
     };
