@@ -6,6 +6,7 @@
 
 use super::error::BackupError;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
+use crate::audience::import_trace::forget_people;
 use crate::audience::removal::remove_subscribers;
 use crate::db::Db;
 use crate::error::Error;
@@ -16,6 +17,9 @@ use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 
 /// How the tables begin that are the mark.
 pub(super) const MARK: &str = "unfinished_restore";
+
+/// How many people are forgotten at a time.
+const AT_A_TIME: usize = 1_000;
 
 /// What was done behind a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +77,12 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     let Mark { made_at } =
         diesel::sql_query(format!("SELECT made_at FROM {MARK}")).get_result(connection)?;
     let closed = close_jobs(connection, made_at, now)?;
-    let ids = list_deleted(connection)?;
+    let people = list_deleted(connection)?;
+    let ids = people.iter().map(|(id, _)| *id).collect();
     let deleted = remove_subscribers(connection, ids, now)?;
+    for people in people.chunks(AT_A_TIME) {
+        forget_people(connection, people)?;
+    }
     // Behind the deletions, whose triggers may write hashes too.
     connection.batch_execute(&format!(
         "INSERT INTO suppressions (address_hash, status, since) \
@@ -142,19 +150,21 @@ fn close_jobs(
 
 /// Lists the subscribers whom the replaced database had deleted. The moment at which a row was made tells whether an id is
 /// still that of the same person; where it was not kept, the histories must be the same.
-fn list_deleted(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Error> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
         id: i64,
+        #[diesel(sql_type = Text)]
+        email: String,
     }
     let rows: Vec<Row> = diesel::sql_query(format!(
-        "SELECT s.id FROM {MARK}_deletions d JOIN subscribers s ON s.id = d.subscriber_id \
+        "SELECT s.id, s.email FROM {MARK}_deletions d JOIN subscribers s ON s.id = d.subscriber_id \
          WHERE d.created_at = s.created_at OR (d.created_at IS NULL \
          AND (SELECT replaced_token FROM {MARK}) = (SELECT token FROM history))"
     ))
     .load(connection)?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    Ok(rows.into_iter().map(|row| (row.id, row.email)).collect())
 }
 
 /// Begins a new history, in which no position of before is known, and marks every segment for its refresh.

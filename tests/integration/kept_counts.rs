@@ -103,10 +103,12 @@ fn an_audience_of_before_is_counted_once() {
     );
     for text in [
         // A later migration builds on that one.
+        include_str!("../../migrations/2026-11-28-000211_tell_runs/down.sql"),
         include_str!("../../migrations/2026-11-28-000200_create_changes/down.sql"),
         include_str!("../../migrations/2026-11-28-000180_keep_counts/down.sql"),
         include_str!("../../migrations/2026-11-28-000180_keep_counts/up.sql"),
         include_str!("../../migrations/2026-11-28-000200_create_changes/up.sql"),
+        include_str!("../../migrations/2026-11-28-000211_tell_runs/up.sql"),
     ] {
         app.database.execute(text);
     }

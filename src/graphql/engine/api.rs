@@ -185,7 +185,12 @@ impl Api {
         let mut request = Request::new("").variables(variables);
         request.set_parsed_query(ready.translated);
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-        let budget = AnswerBudget::new(self.max_answer, &self.answer_memory);
+        let memory = match ready.kind {
+            // What a mutation answers is never refused for want of room: clients would send it again.
+            OperationType::Mutation => AnswerMemory::new(usize::MAX),
+            _ => Arc::clone(&self.answer_memory),
+        };
+        let budget = AnswerBudget::new(self.max_answer, &memory);
         let idle = Idle::default();
         let loader = request_loader(self.app.clone(), asking.origin(), idle.clone());
         Ok(Prepared {
@@ -374,7 +379,10 @@ impl Finish {
 
     /// Returns the only error of an answer that is too large.
     fn too_large(&self) -> ServerError {
-        let changed = self.changes_were_made();
+        let changed = match self.kind {
+            OperationType::Mutation => "; the changes were made",
+            _ => "",
+        };
         let message = format!(
             "expected an answer of at most {} MiB (--max-answer), found more{changed}; ask for fewer items or fields at once",
             self.budget.limit() >> 20
@@ -384,20 +392,12 @@ impl Finish {
 
     /// Returns the only error of an answer for which others leave no room.
     fn crowded_out(&self) -> ServerError {
-        let changed = self.changes_were_made();
         let message = format!(
-            "expected room for a large answer, found others that take {} MiB together (--answer-memory){changed}; \
+            "expected room for a large answer, found others that take {} MiB together (--answer-memory); \
              try again in a moment, or ask for less at once",
             self.budget.limit_together() >> 20
         );
         with_code(ServerError::new(message, None), ErrorCode::Unavailable)
-    }
-
-    fn changes_were_made(&self) -> &'static str {
-        match self.kind {
-            OperationType::Mutation => "; the changes were made",
-            _ => "",
-        }
     }
 
     /// Adds to an answer what the operation costs, where the request wants to know.

@@ -9,7 +9,7 @@ use super::profile::Profile;
 use super::question::QuestionKind;
 use super::target::Target;
 use crate::import::file::table::column_names;
-use crate::rule::{Catalogue, CustomType};
+use crate::rule::{Catalogue, CustomType, Status};
 use proptest::prelude::*;
 
 /// Names of columns: of fields, of consent, of programs, and others.
@@ -250,4 +250,33 @@ proptest! {
             }
         }
     }
+}
+
+/// What is said of a word of one column makes no other column, which holds it too, speak of consent.
+#[test]
+fn what_is_said_of_a_word_is_said_of_its_column() {
+    let names = ["OPTIN_TIME", "email"].map(str::to_owned);
+    let values = [
+        vec!["ona@example.org", "subscribed"],
+        vec!["ona@example.org"],
+    ];
+    let values = values.map(|column| column.into_iter().map(str::to_owned).collect());
+    let options = SubscriberImport {
+        columns: vec![("OPTIN_TIME".to_owned(), "status".to_owned())],
+        statuses: vec![("ona@example.org".to_owned(), Status::Pending)],
+        ..SubscriberImport::default()
+    };
+    let catalogue = catalogue();
+    let found = looked(&names, &values, &options);
+    let decisions = Decider {
+        catalogue: &catalogue,
+        options: &options,
+        names: &names,
+        profiles: &found.profiles,
+        file_name: "people.csv",
+        delimiter: b',',
+    }
+    .decide();
+    assert_eq!(decisions.questions, Vec::new());
+    assert_eq!(decisions.columns[1].target, Target::Builtin("email"));
 }

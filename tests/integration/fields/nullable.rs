@@ -10,7 +10,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 /// Nullable fields whose object is not looked up by itself: nothing of them can fail alone.
-const READ_WITH_THE_PARENT: [&str; 2] = ["Import.analysis", "ImportColumnAnalysis.mend"];
+const READ_WITH_THE_PARENT: [&str; 4] = [
+    "AuditEntry.target",
+    "Import.analysis",
+    "ImportColumnAnalysis.mend",
+    "SegmentDefinition.writtenBy",
+];
 
 /// The place of an error: keys of fields and positions in lists.
 fn path_of(error: &Value) -> Vec<Value> {

@@ -8,10 +8,17 @@ use serde_json::{Value, json};
 
 const UP: &str = include_str!("../../../migrations/2026-11-28-000050_tell_deletions/up.sql");
 const DOWN: &str = include_str!("../../../migrations/2026-11-28-000050_tell_deletions/down.sql");
-/// A later migration, which builds on that one.
-const LATER_UP: &str = include_str!("../../../migrations/2026-11-28-000200_create_changes/up.sql");
-const LATER_DOWN: &str =
-    include_str!("../../../migrations/2026-11-28-000200_create_changes/down.sql");
+/// Later migrations, which build on that one.
+const LATER_UP: [&str; 3] = [
+    include_str!("../../../migrations/2026-11-28-000199_identify_deletions/up.sql"),
+    include_str!("../../../migrations/2026-11-28-000200_create_changes/up.sql"),
+    include_str!("../../../migrations/2026-11-28-000211_tell_runs/up.sql"),
+];
+const LATER_DOWN: [&str; 3] = [
+    include_str!("../../../migrations/2026-11-28-000211_tell_runs/down.sql"),
+    include_str!("../../../migrations/2026-11-28-000200_create_changes/down.sql"),
+    include_str!("../../../migrations/2026-11-28-000199_identify_deletions/down.sql"),
+];
 
 /// Its counts add up too: what no row explains were deletions.
 #[test]
@@ -22,7 +29,9 @@ fn sums_of_an_older_database_add_up() {
     }
     add_segments(&app);
     app.refresh();
-    app.database.execute(LATER_DOWN);
+    for down in LATER_DOWN {
+        app.database.execute(down);
+    }
     app.database.execute(DOWN);
     // One more refresh of the time: of three members one left between, one joined in it and was deleted later, and one
     // was deleted, of whom nothing was kept.
@@ -36,7 +45,9 @@ fn sums_of_an_older_database_add_up() {
          INSERT INTO subscriber_deletions VALUES (99, now())",
     );
     app.database.execute(UP);
-    app.database.execute(LATER_UP);
+    for up in LATER_UP {
+        app.database.execute(up);
+    }
     let counts = |key: &str| {
         let selection =
             "changes(first: 1) { nodes { memberCount joinedCount leftCount deletedCount } }";

@@ -2,9 +2,10 @@
 
 use super::{back_up, on, text};
 use crate::keys::{create_key, revoke};
-use crate::support::{Finished, TestApp, TestDatabase};
+use crate::support::{Finished, TestApp, TestDatabase, instant};
 use diesel::connection::SimpleConnection;
 use rollcall::backup::Archive;
+use rollcall::import::{SubscriberImport, import_subscribers};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -50,6 +51,11 @@ fn deletions_and_revocations_since_the_backup_happen_again() {
     let [revoked, _] =
         ["one", "two"].map(|name| create_key(&app.database, &[name, "--scope", "read"]));
     let before = newest_cursor(&app);
+    // What an import remembers of people, for undoing it.
+    let file = b"email,first_name\nrasa@example.com,Rasa\n";
+    let options = SubscriberImport::default();
+    import_subscribers(app.db(), &file[..], &options, instant(NOW), |_| {}).expect("an import");
+    assert_eq!(app.database.ask("SELECT count(*) FROM import_changes"), "1");
     app.mutate(
         "mutation { createWebhook(input: {name: \"shop\", url: \"http://127.0.0.1:9/\", types: [REFRESH_FAILED]}) { userErrors { message } } }",
         json!({}),
@@ -88,6 +94,7 @@ fn deletions_and_revocations_since_the_backup_happen_again() {
         database.ask("SELECT id FROM subscribers")
     );
     assert_eq!(database.ask("SELECT count(*) FROM suppressions"), "1");
+    assert_eq!(database.ask("SELECT count(*) FROM import_changes"), "0");
     let keys = "SELECT string_agg(name, ' ') FROM api_keys WHERE revoked_at IS NULL";
     assert_eq!(database.ask(keys), "two");
     let webhooks = "SELECT disabled_reason FROM webhooks";

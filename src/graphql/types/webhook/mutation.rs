@@ -198,8 +198,8 @@ impl WebhookMutation {
         let app = context.app()?;
         let (now, rules) = (app.now(), app.webhooks.sender.rules);
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Webhook)?;
             let draft = read_changes(input.clone())?;
+            let id = input_id(&input.id, Kind::Webhook)?;
             let webhook = webhook::update(connection, id, &draft, input.if_version, rules, now)?;
             let trace = trace(&webhook);
             Ok((webhook, trace))

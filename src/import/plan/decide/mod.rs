@@ -252,7 +252,9 @@ impl Decider<'_> {
         let hint = read_header(name);
         let is_status_name = is_status_name(name);
         let is_other_channel = hint.is_some_and(|hint| hint.is_other_channel);
-        let speaks = words.speak_of_consent(hint.is_some() || is_status_name)
+        // What was said of words of one column makes no other column speak of consent.
+        let own_words = StatusWords::of(profile, &[]);
+        let speaks = own_words.speak_of_consent(hint.is_some() || is_status_name)
             || is_status_name
                 && words.is_understood()
                 && !words.is_empty()
