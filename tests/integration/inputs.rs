@@ -123,7 +123,8 @@ fn make_things(app: &TestApp) -> Value {
         "mutation { updateSubscriber: upsertSubscriber(input: {email: \"ona@example.com\"}) { it: subscriber { id } } \
          updateGroup: createGroup(input: {key: \"g\"}) { it: group { id } } \
          updateSegment: createSegment(input: {key: \"s\", rule: {everyone: true}}) { it: segment { id } } \
-         updateCustomField: createCustomField(input: {key: \"f\", type: TEXT}) { it: customField { id } } }",
+         updateCustomField: createCustomField(input: {key: \"f\", type: TEXT}) { it: customField { id } } \
+         updateWebhook: createWebhook(input: {name: \"w\", url: \"http://127.0.0.1:9/\", types: [IMPORT_FINISHED]}) { it: webhook { id } } }",
         json!({}),
     );
     json!(

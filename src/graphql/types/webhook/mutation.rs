@@ -59,9 +59,9 @@ pub struct UpdateWebhookInput {
     pub url: MaybeUndefined<String>,
     /// What the webhook is told.
     pub types: MaybeUndefined<Vec<WebhookType>>,
-    /// The keys of the segments to follow; null: all.
+    /// The keys of the segments to follow; null clears them, and all are followed.
     pub segments: MaybeUndefined<Vec<String>>,
-    /// The keys of the groups to follow; null: all.
+    /// The keys of the groups to follow; null clears them, and all are followed.
     pub groups: MaybeUndefined<Vec<String>>,
     /// The fields that people have in messages, beside `id` and `email`.
     pub fields: MaybeUndefined<Vec<String>>,
