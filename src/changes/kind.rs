@@ -154,7 +154,7 @@ pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
         |kind: &Kind| matches!(kind, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft);
     let own = kinds.iter().filter(|kind| !is_of_segment(kind));
     let mut names: Vec<&'static str> = own.map(|kind| kind.as_str()).collect();
-    if kinds.iter().any(|kind| is_of_segment(kind)) {
+    if kinds.iter().any(is_of_segment) {
         names.extend([REFRESHED, FOLLOWED]);
     }
     names

@@ -269,9 +269,8 @@ impl Reader {
             let is_fill = last.is_fill && next.is_fill && is_same(last, next);
             let fits = count + next.subscriber_ids.len() <= most;
             let may_follow = is_same(last, next) || begins_anew;
-            if !is_fill
-                && !(fits && may_follow && are_alike(last, next) && are_apart(&changes, next))
-            {
+            let goes_on = fits && may_follow && are_alike(last, next) && are_apart(&changes, next);
+            if !is_fill && !goes_on {
                 break;
             }
             count += next.subscriber_ids.len();

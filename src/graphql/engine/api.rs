@@ -110,7 +110,7 @@ pub struct Answer {
 /// What comes out of an operation that may be answered more than once.
 pub enum Reply {
     /// An answer.
-    Next(Answer),
+    Next(Box<Answer>),
     /// The only answer: nothing was executed.
     Refused(Refusal),
 }
@@ -245,7 +245,7 @@ impl Api {
                     errors: response.errors,
                 })
             } else {
-                Reply::Next(Answer { response, holding })
+                Reply::Next(Box::new(Answer { response, holding }))
             }
         });
         answers.boxed()
@@ -256,7 +256,7 @@ impl Api {
         let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
         let answer = async move {
             match timeout(limit, execute(&schema, request, &finish)).await {
-                Ok(answer) => Reply::Next(answer),
+                Ok(answer) => Reply::Next(Box::new(answer)),
                 Err(_) => Reply::Refused(refuse_late(limit)),
             }
         };

@@ -126,35 +126,31 @@ fn has_one_twice(fields: &[&Positioned<Field>]) -> bool {
     false
 }
 
-fn ask<'r, T: ContainerType>(
+async fn ask<'r, T: ContainerType>(
     context: &'r ContextSelectionSet<'r>,
     object: &'r T,
     field: &'r Positioned<Field>,
-) -> impl Future<Output = ServerResult<Value>> + Send + 'r {
-    async move {
-        if field.node.name.node == "__typename" {
-            return Ok(Value::String(T::type_name().into_owned()));
-        }
-        let context = context.with_field(field);
-        let value = object.resolve_field(&context).await;
-        Ok(value.map_err(remember_path)?.unwrap_or_default())
+) -> ServerResult<Value> {
+    if field.node.name.node == "__typename" {
+        return Ok(Value::String(T::type_name().into_owned()));
     }
+    let context = context.with_field(field);
+    let value = object.resolve_field(&context).await;
+    Ok(value.map_err(remember_path)?.unwrap_or_default())
 }
 
-fn ask_item<'r, T: OutputType>(
+async fn ask_item<'r, T: OutputType>(
     context: &'r ContextSelectionSet<'r>,
     field: &'r Positioned<Field>,
     place: usize,
     item: &'r T,
-) -> impl Future<Output = ServerResult<Value>> + Send + 'r {
-    async move {
-        if place % TURN == TURN - 1 {
-            consume_budget().await;
-        }
-        let context = context.with_index(place);
-        let value = item.resolve(&context, field).await;
-        value.map_err(|error| remember_path(context.set_error_path(error)))
+) -> ServerResult<Value> {
+    if place % TURN == TURN - 1 {
+        consume_budget().await;
     }
+    let context = context.with_index(place);
+    let value = item.resolve(&context, field).await;
+    value.map_err(|error| remember_path(context.set_error_path(error)))
 }
 
 /// A value that is resolved.

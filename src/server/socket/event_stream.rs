@@ -123,7 +123,8 @@ impl Writing {
                 }
             };
             return Some(match reply {
-                Some(Reply::Next(Answer { response, holding })) => {
+                Some(Reply::Next(answer)) => {
+                    let Answer { response, holding } = *answer;
                     self.holding = Some(holding);
                     next(&json!(response))
                 }

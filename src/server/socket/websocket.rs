@@ -376,7 +376,8 @@ impl Socket {
         }
         // What an answer holds is free when it has been sent.
         let (message, _holding) = match event.reply {
-            Some(Reply::Next(Answer { response, holding })) => {
+            Some(Reply::Next(answer)) => {
+                let Answer { response, holding } = *answer;
                 (Some(self.protocol.next(id, &response)), Some(holding))
             }
             Some(Reply::Refused(refusal)) => (Some(self.protocol.refuse(id, &refusal)), None),

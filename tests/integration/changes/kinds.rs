@@ -363,7 +363,7 @@ fn one_statement_may_change_many() {
          UPDATE subscribers SET city = 'Vilnius' WHERE id % 3 = 0",
     );
     // Two chunks of ids each.
-    assert_eq!(position(&app).as_str().is_some(), true);
+    assert!(position(&app).as_str().is_some());
     let rows = app.database.ask(
         "SELECT string_agg(kind || ' ' || number || ' ' || (ids IS NULL), ', ' ORDER BY seq) FROM (SELECT * FROM changes ORDER BY seq DESC LIMIT 4) c",
     );
