@@ -95,7 +95,7 @@ pub struct Entry {
     pub origin: Origin,
     /// The name of the mutation, or of what else is done.
     pub action: Cow<'static, str>,
-    /// The names of the fields that the request sets, unless [`Trace::fields`] knows better.
+    /// The names of the fields that the request sets, unless [`Trace::with_fields`] knows better.
     pub fields: Vec<String>,
     /// When.
     pub at: DateTime<Utc>,

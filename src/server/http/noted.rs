@@ -52,7 +52,7 @@ impl NotedRequest {
         let (method, route) = (self.method, route.unwrap_or(OTHER));
         let (status, took) = (response.status(), self.began.elapsed());
         metrics().note_request(method, route, status.as_u16(), took);
-        let (status, milliseconds) = (status.as_u16(), took.as_secs_f64() * 1_000.0);
+        let (status, milliseconds) = (status.as_u16(), took.as_micros() as f64 / 1_000.0);
         // The macro wants a level that is known when it is compiled.
         if status >= 500 {
             tracing::warn!(target: LOG, method, route, status, milliseconds, "a request failed");

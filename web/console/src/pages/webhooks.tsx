@@ -147,7 +147,7 @@ function State({ webhook }: { webhook: Webhook }) {
   return <Badge tone="good">Enabled</Badge>;
 }
 
-const reasons = { MANUAL: 'by an administrator', GONE: 'the receiver answered 410 Gone', FAILING: 'nothing but failures for three days' };
+const reasons = { MANUAL: 'by an administrator', GONE: 'the receiver answered 410 Gone', FAILING: 'nothing but failures for three days', RESTORED: 'the database was restored from a backup' };
 
 interface SureProps {
   title: string;
