@@ -16,11 +16,15 @@ use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::task::coop::consume_budget;
 
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
 pub(super) const TEXT: usize = 64;
 /// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
 const JSON_VALUE: usize = 256;
+/// How many bytes count as one step of a task. tokio lets each task do 128 of them in a row, which takes less than a
+/// millisecond: a small answer is made soon beside many large ones.
+const STEP: usize = 1 << 10;
 /// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
 /// resolved, so that every page that loads meanwhile adds its rows, twice while they are read, to what the operation takes.
 const LOADS: usize = 1;
@@ -32,6 +36,8 @@ pub struct AnswerBudget(Arc<Budget>);
 struct Budget {
     limit: usize,
     used: AtomicUsize,
+    /// How many it had taken when others had their turn last.
+    at_turn: AtomicUsize,
     /// Its part of the memory of all answers.
     holding: Holding,
     /// Whether that had no room.
@@ -46,6 +52,7 @@ impl AnswerBudget {
         AnswerBudget(Arc::new(Budget {
             limit,
             used: AtomicUsize::new(0),
+            at_turn: AtomicUsize::new(0),
             holding: Holding::new(memory),
             is_crowded_out: AtomicBool::new(false),
             exceeded: Notify::new(),
@@ -63,6 +70,18 @@ impl AnswerBudget {
         }
         let counted = after.saturating_sub(SMALL) - before.saturating_sub(SMALL);
         is_within && (counted == 0 || self.hold(counted))
+    }
+
+    /// Lets others have their turn, if much was made since.
+    pub async fn take_turns(&self) {
+        let used = self.0.used.load(Ordering::Relaxed);
+        let steps = used.saturating_sub(self.0.at_turn.load(Ordering::Relaxed)) / STEP;
+        if steps > 0 {
+            self.0.at_turn.store(used, Ordering::Relaxed);
+        }
+        for _ in 0..steps {
+            consume_budget().await;
+        }
     }
 
     /// Holds more of the memory of all answers. Returns whether there is room for it.
@@ -108,6 +127,7 @@ impl AnswerBudget {
     /// Ends an answer: returns what it holds, and begins the next one of a subscription.
     pub fn finish(&self) -> Holding {
         self.0.used.store(0, Ordering::Relaxed);
+        self.0.at_turn.store(0, Ordering::Relaxed);
         self.0.is_crowded_out.store(false, Ordering::Relaxed);
         self.0.holding.take()
     }
@@ -118,6 +138,16 @@ pub async fn permit_load<'c>(context: &Context<'c>) -> Option<SemaphorePermit<'c
     let budget: &'c AnswerBudget = context.data_opt()?;
     // Fails only where the semaphore is closed, which it never is.
     budget.0.loads.acquire().await.ok()
+}
+
+/// Waits until the operation may load a page of rows that are too large to be loaded with others, beside those that other
+/// operations load. Hold the permits until the page is loaded.
+pub async fn permit_large_load<'c>(
+    context: &Context<'c>,
+) -> Option<(SemaphorePermit<'c>, SemaphorePermit<'c>)> {
+    let budget: &'c AnswerBudget = context.data_opt()?;
+    let own = permit_load(context).await?;
+    Some((own, budget.0.holding.memory().permit_load().await?))
 }
 
 /// Counts bytes of an answer. Returns whether it may have them.

@@ -3,14 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many bytes of each answer are not counted. Small answers are always made, however many large ones there are.
 pub const SMALL: usize = 1 << 20;
+
+/// How many pages of large rows all operations load at the same time: their rows are not counted before they are resolved.
+const LOADS: usize = 4;
 
 /// How many bytes large answers may take together, and how many they take.
 pub struct AnswerMemory {
     limit: usize,
     used: AtomicUsize,
+    loads: Semaphore,
 }
 
 impl AnswerMemory {
@@ -19,7 +24,14 @@ impl AnswerMemory {
         Arc::new(AnswerMemory {
             limit,
             used: AtomicUsize::new(0),
+            loads: Semaphore::new(LOADS),
         })
+    }
+
+    /// Waits until another page of large rows may be loaded.
+    pub async fn permit_load(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only where the semaphore is closed, which it never is.
+        self.loads.acquire().await.ok()
     }
 
     /// Returns how many bytes large answers may take together.

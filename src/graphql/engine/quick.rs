@@ -6,6 +6,7 @@
 //! its memory to the next one. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is
 //! done here.
 
+use super::answer_budget::AnswerBudget;
 use super::at_hand::{AtHand, Written, write_field_of};
 use super::error_paths::remember_path;
 use super::written::Writing;
@@ -20,10 +21,6 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use tokio::task::coop::consume_budget;
 use tokio_util::sync::ReusableBoxFuture;
-
-/// How many items of a list are made before others may have their turn: tokio decides, which lets each task do a hundred
-/// such steps in a row. Without it, a long answer would hold up everything else on its thread.
-const TURN: usize = 4;
 
 /// An object, as in the schema without this.
 pub struct Quick<T>(pub T);
@@ -99,8 +96,8 @@ impl<T: OutputType + Written> OutputType for Items<T> {
                 out.take_back(begun);
                 places.push(begun);
                 waiting.push((place, item));
-            } else if place % TURN == TURN - 1 {
-                consume_budget().await;
+            } else {
+                out.take_turns().await;
             }
         }
         out.signs("]");
@@ -147,8 +144,9 @@ async fn ask_item<'r, T: OutputType>(
     place: usize,
     item: &'r T,
 ) -> ServerResult<Value> {
-    if place % TURN == TURN - 1 {
-        consume_budget().await;
+    consume_budget().await;
+    if let Some(budget) = context.data_opt::<AnswerBudget>() {
+        budget.take_turns().await;
     }
     let context = context.with_index(place);
     let value = item.resolve(&context, field).await;

@@ -8,6 +8,9 @@ use super::answer_budget::AnswerBudget;
 use async_graphql::{ContextSelectionSet, Response, Value};
 use serde::Serialize;
 
+/// For how many bytes there is room at first: most objects need no more.
+const FIRST: usize = 256;
+
 /// JSON that is being written.
 pub struct Writing<'b> {
     text: Vec<u8>,
@@ -18,7 +21,7 @@ impl<'b> Writing<'b> {
     /// Nothing yet, of the answer that a selection belongs to.
     pub fn new(context: &ContextSelectionSet<'b>) -> Writing<'b> {
         Writing {
-            text: Vec::new(),
+            text: Vec::with_capacity(FIRST),
             budget: context.data_opt(),
         }
     }
@@ -26,6 +29,13 @@ impl<'b> Writing<'b> {
     /// Counts bytes of the answer. Returns whether it may have them.
     pub fn charge(&self, bytes: usize) -> bool {
         self.budget.is_none_or(|budget| budget.charge(bytes))
+    }
+
+    /// Lets others have their turn, if much was written since.
+    pub async fn take_turns(&self) {
+        if let Some(budget) = self.budget {
+            budget.take_turns().await;
+        }
     }
 
     /// Returns how much is written.

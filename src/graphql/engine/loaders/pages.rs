@@ -12,7 +12,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
-use crate::graphql::engine::answer_budget::permit_load;
+use crate::graphql::engine::answer_budget::permit_large_load;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::import::{self, ProblemKind, StoredProblem};
@@ -266,7 +266,7 @@ where
         return Ok(rows);
     }
     // The loader would load those that wait with this page, so that they were too large again.
-    let _permit = permit_load(context).await;
+    let _permits = permit_large_load(context).await;
     let loaders = context.loader()?.loader();
     let mut alone = loaders
         .load(std::slice::from_ref(&page))
