@@ -2,6 +2,7 @@
 
 pub(crate) mod as_of;
 pub(crate) mod changed;
+mod changed_chunks;
 pub(crate) mod feed;
 mod figures;
 pub(crate) mod growth;
@@ -13,6 +14,7 @@ mod snapshot;
 pub use as_of::{
     Each, check_past, count_members_as_of, find_members_as_of, fold_history, members_as_of,
 };
+pub use changed_chunks::{Side, list_changed_in};
 pub use changed::{Changed, changed_in, changed_through, list_changed, list_deleted};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
 pub use figures::{DatabaseFigures, read_figures};

@@ -89,6 +89,8 @@ impl Delivery {
             }
             let ready = match self.read(claim, &mut reader)? {
                 Ok(ready) => ready,
+                // Nothing was wanted of what was read, and there is more to read.
+                Err(Turn::More) => continue,
                 Err(nothing) => {
                     turn = nothing;
                     break;
@@ -107,7 +109,8 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint. Returns why there is none if so.
+    /// Reads the next message of an endpoint. Returns why there is none if so: with [`Turn::More`] the place up to which
+    /// nothing is wanted was saved, and there may be a message behind it.
     ///
     /// # Errors
     /// Those of the database.
@@ -119,13 +122,24 @@ impl Delivery {
             };
             let message = match reader.next(connection, &webhook, now)? {
                 Next::Message(message) => message,
-                Next::Nothing(position) => {
-                    if position != webhook.position {
-                        claim.skip_to(connection, &position)?;
+                Next::Nothing { until, has_more } => {
+                    let is_moved = (&until.0, until.1) != (&webhook.position, webhook.part);
+                    let until = (&*until.0, until.1);
+                    // The claim begins anew: reading may take its time.
+                    let now = self.clock.now();
+                    if (is_moved || has_more) && !claim.skip_to(connection, until, now)? {
+                        return Ok(Err(Turn::Lost));
                     }
-                    return Ok(Err(Turn::Idle));
+                    return Ok(Err(if has_more { Turn::More } else { Turn::Idle }));
                 }
             };
+            let read_at = self.clock.now();
+            if read_at - now > lease::SLOW {
+                let here = (&*webhook.position, webhook.part);
+                if !claim.skip_to(connection, here, read_at)? {
+                    return Ok(Err(Turn::Lost));
+                }
+            }
             let secrets = endpoint::find_secrets(connection, webhook.id, now)?;
             Ok(Ok(Ready {
                 claim,

@@ -15,6 +15,9 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 /// How long a claim lasts. Sending takes 20 seconds at most; each recorded message renews the claim.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
+/// After how long a claim is renewed before a message is sent.
+pub(super) const SLOW: TimeDelta = TimeDelta::seconds(10);
+
 /// The claim of one server on one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
@@ -113,17 +116,26 @@ impl Claim {
         Ok(())
     }
 
-    /// Moves the cursor past changes that the endpoint is not told of.
+    /// Moves the cursor past changes that the endpoint is not told of, and renews the claim. Returns whether it still held.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn skip_to(self, connection: &mut PgConnection, position: &str) -> Result<(), Error> {
-        statement("UPDATE webhooks SET position = $3, part = 0 WHERE id = $1 AND lease_token = $2")
-            .bind::<BigInt, _>(self.webhook_id)
-            .bind::<BigInt, _>(self.token)
-            .bind::<Text, _>(position)
-            .execute(connection)?;
-        Ok(())
+    pub fn skip_to(
+        self,
+        connection: &mut PgConnection,
+        (position, part): (&str, i32),
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let moved = statement(
+            "UPDATE webhooks SET position = $3, part = $4, lease_until = $5 WHERE id = $1 AND lease_token = $2",
+        )
+        .bind::<BigInt, _>(self.webhook_id)
+        .bind::<BigInt, _>(self.token)
+        .bind::<Text, _>(position)
+        .bind::<Integer, _>(part)
+        .bind::<Timestamptz, _>(now + LEASE)
+        .execute(connection)?;
+        Ok(moved > 0)
     }
 
     /// Records an attempt, and what follows from it, in one statement: the cursor behind the message if it was delivered,
