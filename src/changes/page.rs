@@ -9,7 +9,7 @@ use crate::db::schema::{changes, refreshes, subscribers};
 use crate::error::Error;
 use crate::past::in_snapshot;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, select};
+use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
@@ -80,6 +80,17 @@ pub struct ChangePage {
 pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
     settle_or_go_on(connection)?;
     in_snapshot(connection, Position::now)
+}
+
+/// Returns the number of the last row of the log, as [`Position::seq`] has it.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_last_seq(connection: &mut PgConnection) -> Result<i64, Error> {
+    let last: Option<i64> = changes::table
+        .select(max(changes::seq))
+        .first(connection)?;
+    Ok(last.unwrap_or_default())
 }
 
 /// Reads the changes after a position. Must not run within a transaction, since it gives what is committed its order.

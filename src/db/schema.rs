@@ -156,6 +156,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Hashes of deleted subscribers, by which a restored backup finds who is to be deleted again. They are kept for ten years, longer than the log of changes, and a restore carries them over. No primary key: rows are looked up by a restore only.
+    erased_subscribers (hash) {
+        /// HMAC-SHA-256 of id and created_at, see erasure_hash. Neither is kept.
+        hash -> Bytea,
+        erased_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Every event name that was ever recorded, so that a rule about one that never was can be warned about without reading the events. Written by a trigger; a name stays when its events are deleted.
     event_names (name) {
         name -> Text,
@@ -685,7 +694,7 @@ diesel::table! {
         status -> Nullable<Int4>,
         /// Why there was no answer.
         error -> Nullable<Text>,
-        /// The beginning of the answer, without what the message said about people. A deletion of subscribers removes it.
+        /// The beginning of the answer, without what the message said about people. It is removed when a deletion of subscribers gets its place in the table changes.
         answer -> Nullable<Text>,
     }
 }
@@ -770,6 +779,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bulk_actions,
     changes,
     custom_fields,
+    erased_subscribers,
     event_names,
     event_totals,
     events,

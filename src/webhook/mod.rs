@@ -13,6 +13,7 @@
 //! | `feed` `render` | from the log of changes to the next message |
 //! | `send` | one POST |
 //! | `delivery` | the steps of a delivery |
+//! | `testing` | how many tests run at the same time |
 
 mod address;
 mod answer;
@@ -29,6 +30,7 @@ mod render;
 mod retry;
 mod send;
 mod signature;
+mod testing;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +49,7 @@ pub use message_type::{Choice, MessageType};
 pub use retry::DisabledReason;
 pub use send::{Envelope, Sender, Sent};
 pub use signature::Secret;
+pub use testing::{AT_ONCE as TESTS_AT_ONCE, Tests};
 
 /// How a process sends messages.
 #[derive(Clone)]
@@ -57,6 +60,8 @@ pub struct WebhookSettings {
     pub base_path: String,
     /// Tells that the server stops.
     pub is_stopping: Arc<AtomicBool>,
+    /// The endpoints that are being tested.
+    pub tests: Tests,
 }
 
 impl WebhookSettings {
@@ -66,6 +71,7 @@ impl WebhookSettings {
             sender: Sender::new(rules),
             base_path,
             is_stopping: Arc::default(),
+            tests: Tests::default(),
         }
     }
 }
