@@ -25,3 +25,5 @@ CREATE TRIGGER remember_erased AFTER DELETE ON subscribers
 INSERT INTO erased_subscribers (hash, erased_at)
 SELECT erasure_hash(inner_key, outer_key, subscriber_id, created_at), deleted_at
 FROM subscriber_deletions, suppression_key WHERE created_at IS NOT NULL;
+
+COMMENT ON COLUMN audit_log.target_key IS 'The key of a group, segment or custom field, or the prefix of an API key; of entries that a restore lost, their time as FROM/TO.';

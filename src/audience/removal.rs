@@ -6,7 +6,9 @@
 use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
 use super::member_lock::lock_for_refresh;
-use crate::db::schema::{erased_subscribers, refreshes, segment_blocks, subscriber_deletions, subscribers};
+use crate::db::schema::{
+    erased_subscribers, refreshes, segment_blocks, subscriber_deletions, subscribers,
+};
 use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -46,10 +48,7 @@ pub const KEEP_ERASED: i64 = 3_653;
 ///
 /// # Errors
 /// Those of the database.
-pub fn forget_erased(
-    connection: &mut PgConnection,
-    before: DateTime<Utc>,
-) -> Result<usize, Error> {
+pub fn forget_erased(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     let old = erased_subscribers::table.filter(erased_subscribers::erased_at.lt(before));
     Ok(diesel::delete(old).execute(connection)?)
 }

@@ -96,11 +96,7 @@ fn list_several(connection: &mut PgConnection, deleted: &[i64]) -> Result<Vec<i6
 }
 
 /// Takes subscribers out of rows about several.
-fn take_out_of(
-    connection: &mut PgConnection,
-    rows: &[i64],
-    deleted: &[i64],
-) -> Result<(), Error> {
+fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> Result<(), Error> {
     let rows: Vec<Several> =
         statement("SELECT seq, first_id, last_id, ids FROM changes WHERE seq = ANY ($1)")
             .bind::<Array<BigInt>, _>(rows)

@@ -87,9 +87,7 @@ pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
 /// # Errors
 /// Those of the database.
 pub fn find_last_seq(connection: &mut PgConnection) -> Result<i64, Error> {
-    let last: Option<i64> = changes::table
-        .select(max(changes::seq))
-        .first(connection)?;
+    let last: Option<i64> = changes::table.select(max(changes::seq)).first(connection)?;
     Ok(last.unwrap_or_default())
 }
 

@@ -44,7 +44,7 @@ diesel::table! {
         target -> Nullable<Text>,
         /// No foreign key: the row outlives what it is about.
         target_id -> Nullable<Int8>,
-        /// The key of a group, segment or custom field, or the prefix of an API key.
+        /// The key of a group, segment or custom field, or the prefix of an API key; of entries that a restore lost, their time as FROM/TO.
         target_key -> Nullable<Text>,
         /// Of an action on a list of subscribers, the first 100 of their ids.
         subscriber_ids -> Nullable<Array<Nullable<Int8>>>,

@@ -106,6 +106,9 @@ fn list_changed(
         let chunks = rows.iter().map(|(chunk, _)| *chunk).collect();
         let members = Members::after(connection, segment_id, refresh_id, chunks)?;
         for (chunk, changed) in rows {
+            if found.len() == limit {
+                break;
+            }
             let ids = ids_of(chunk, &changed)?.filter(|id| *id >= from);
             let of_side = ids.filter(|id| members.contains(*id) == (side == Side::Joined));
             found.extend(of_side.take(limit - found.len()));
@@ -223,7 +226,8 @@ impl Members {
     }
 
     fn contains(&self, id: i64) -> bool {
-        self.place(id).is_some_and(|place| self.bits.contains(place))
+        self.place(id)
+            .is_some_and(|place| self.bits.contains(place))
     }
 
     /// Lists at most so many ids, ascending from one.

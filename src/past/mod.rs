@@ -14,8 +14,8 @@ mod snapshot;
 pub use as_of::{
     Each, check_past, count_members_as_of, find_members_as_of, fold_history, members_as_of,
 };
-pub use changed_chunks::{Side, list_changed_in};
 pub use changed::{Changed, changed_in, changed_through, list_changed, list_deleted};
+pub use changed_chunks::{Side, list_changed_in};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
 pub use figures::{DatabaseFigures, read_figures};
 pub use growth::{GrowthPoint, GrowthStep, list_growths};

@@ -5,8 +5,8 @@
 
 use super::step::{Lock, Selection, is_refresh_running};
 use crate::audience::audit;
-use crate::audience::setting::{self, Settings};
 use crate::audience::removal::{KEEP_ERASED, forget_erased};
+use crate::audience::setting::{self, Settings};
 use crate::changes::forget_changes;
 use crate::db::Db;
 use crate::db::schema::schedules;

@@ -25,7 +25,8 @@ impl Testing {
     pub fn begin(tests: &Tests, webhook_id: i64) -> Result<Testing, Error> {
         let mut running = lock(tests);
         if running.contains(&webhook_id) {
-            let message = "another test of this webhook waits for its receiver; try again when it has ended";
+            let message =
+                "another test of this webhook waits for its receiver; try again when it has ended";
             return Err(Error::Busy(message.to_owned()));
         }
         if running.len() >= AT_ONCE {
