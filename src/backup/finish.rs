@@ -221,10 +221,10 @@ fn keep_audit(
     is_same_database: bool,
     lost: &Entry,
 ) -> Result<(), Error> {
-    // The same entry has the same id in both, unless ids were given again.
+    // Without their ids: an earlier restore may have given an entry another one.
     let missing = format!(
         "FROM {MARK}_audit m CROSS JOIN LATERAL jsonb_populate_record(NULL::audit_log, m.entry) AS e \
-         WHERE NOT EXISTS (SELECT FROM audit_log a WHERE a.id = e.id AND a.at = e.at AND a.action = e.action)"
+         WHERE NOT EXISTS (SELECT FROM audit_log a WHERE to_jsonb(a) - 'id' = to_jsonb(e) - 'id')"
     );
     if is_same_database {
         // Nothing gets an id that an entry is about.

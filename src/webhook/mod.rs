@@ -7,7 +7,7 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `message_type` `message` `person` `signature` | what is sent; pure |
+//! | `message_type` `message` `person` `signature` `wanted` | what is sent; pure |
 //! | `retry` `address` `answer` | when it is sent again, where it may go, what is kept of answers; pure |
 //! | `draft` `endpoint` `attempt` `lease` | rows and their SQL |
 //! | `feed` `render` | from the log of changes to the next message |
@@ -31,6 +31,7 @@ mod retry;
 mod send;
 mod signature;
 mod testing;
+mod wanted;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -207,13 +207,18 @@ impl Editor {
     fn plain_sql(&mut self, database: &TestDatabase) {
         let (third, country) = (self.dice.below(3), self.dice.one_of(&["LT", "LV"]));
         let email = self.email();
-        database.execute(&match self.dice.below(4) {
+        let statement = match self.dice.below(4) {
             0 => format!("UPDATE subscribers SET country = '{country}' WHERE id % 3 = {third}"),
-            1 => format!("UPDATE subscribers SET custom = custom || '{{\"plan\": \"pro\"}}' WHERE id % 5 = {third}"),
-            2 => format!("INSERT INTO group_memberships SELECT g.id, s.id, now(), 'sql' FROM groups g, subscribers s \
-                 WHERE g.key = 'b' AND s.id % 4 = {third} ON CONFLICT DO NOTHING"),
+            1 => format!(
+                "UPDATE subscribers SET custom = custom || '{{\"plan\": \"pro\"}}' WHERE id % 5 = {third}"
+            ),
+            2 => format!(
+                "INSERT INTO group_memberships SELECT g.id, s.id, now(), 'sql' FROM groups g, subscribers s \
+                 WHERE g.key = 'b' AND s.id % 4 = {third} ON CONFLICT DO NOTHING"
+            ),
             _ => format!("DELETE FROM subscribers WHERE email = '{email}'"),
-        });
+        };
+        super::execute(database, &statement);
         *self.done.entry("sql").or_default() += 1;
     }
 

@@ -13,6 +13,7 @@ mod receiving;
 use crate::operating::{back_up, on, replacing::leave, text};
 use crate::support::{Server, TestDatabase, eventually};
 use audience::Audience;
+use diesel::connection::SimpleConnection;
 use edits::{Dice, Editor};
 use listening::WebhookMirror;
 use polling::ChangeMirror;
@@ -75,9 +76,17 @@ impl<'d> Servers<'d> {
 
     /// Lets the lease of a server that was killed and the pause after a failure end at once, as an hour would.
     fn let_waits_end(&self) {
-        self.database
-            .execute("UPDATE webhooks SET lease_until = NULL, next_attempt_at = now()");
+        execute(
+            self.database,
+            "UPDATE webhooks SET lease_until = NULL, next_attempt_at = now()",
+        );
     }
+}
+
+/// Runs statements on a connection of their own: a restore ends those that are open.
+fn execute(database: &TestDatabase, statements: &str) {
+    let executed = database.connect().batch_execute(statements);
+    executed.expect("the statements run");
 }
 
 fn start(database: &TestDatabase) -> Server {

@@ -306,11 +306,8 @@ fn a_deletion_that_is_under_way_makes_no_delivery_wait() {
     assert_eq!(receiver.take().len(), 110);
     held.commit();
     deliver(&app);
-    let kept = "SELECT count(*), count(answer) FROM webhook_attempts";
-    let kept = app
-        .database
-        .ask(&format!("SELECT concat_ws(' ', k.*) FROM ({kept}) k"));
-    assert_eq!(kept, "100 0");
+    let kept = "SELECT concat_ws(' ', count(*), count(answer)) FROM webhook_attempts";
+    assert_eq!(app.database.ask(kept), "100 0");
 }
 
 #[test]
