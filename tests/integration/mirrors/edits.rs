@@ -30,6 +30,12 @@ pub fn segments() -> [(&'static str, &'static str, Value); 3] {
     ]
 }
 
+/// Returns what an answer has at a place; `None` if there was no answer.
+fn find(answer: Option<Value>, place: &str) -> Option<Value> {
+    let found = answer?.pointer(place)?.clone();
+    (!found.is_null()).then_some(found)
+}
+
 /// Draws numbers; the same in every run with the same seed.
 pub struct Dice(TestRng);
 
@@ -158,12 +164,9 @@ impl Editor {
             "query ($email: String!) { subscriber(email: $email) { id } }",
             json!({ "email": email }),
         );
-        let Some(id) = found.map(|mut found| found["subscriber"]["id"].take()) else {
+        let Some(id) = find(found, "/subscriber/id") else {
             return;
         };
-        if id.is_null() {
-            return;
-        }
         let data = self.post(
             addresses,
             "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
@@ -190,12 +193,9 @@ impl Editor {
             "{ imports(first: 1) { nodes { id } } }",
             json!({}),
         );
-        let Some(id) = found.map(|mut found| found["imports"]["nodes"][0]["id"].take()) else {
+        let Some(id) = find(found, "/imports/nodes/0/id") else {
             return;
         };
-        if id.is_null() {
-            return;
-        }
         let data = self.post(
             addresses,
             "mutation ($id: ID!) { undoImport(input: {id: $id}) { userErrors { message } } }",
@@ -234,7 +234,7 @@ impl Editor {
     /// Changes the rule of a segment, which is filled anew then.
     fn change_rule(&mut self, addresses: &[String; 2]) {
         let found = self.post(addresses, "{ segment(key: \"lt\") { id } }", json!({}));
-        let Some(id) = found.map(|mut found| found["segment"]["id"].take()) else {
+        let Some(id) = find(found, "/segment/id") else {
             return;
         };
         let rule = equals("country", self.dice.one_of(&["LT", "LV"]));
@@ -249,8 +249,7 @@ impl Editor {
     /// Makes a third group, or deletes it.
     fn change_groups(&mut self, addresses: &[String; 2]) {
         let found = self.post(addresses, "{ group(key: \"c\") { id } }", json!({}));
-        let id = found.map(|mut found| found["group"]["id"].take());
-        let data = match id.filter(|id| !id.is_null()) {
+        let data = match find(found, "/group/id") {
             Some(id) => self.post(
                 addresses,
                 "mutation ($id: ID!) { deleteGroup(input: {id: $id}) { userErrors { message } } }",

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// How many edits there are, unless `ROLLCALL_MIRROR_EDITS` says so.
 const EDITS: u32 = 300;
-/// How often servers and the receiver are killed.
-const KILLS: u32 = 4;
+/// After how many edits a server is killed, and half-way between the receiver.
+const KILL_EVERY: u32 = 75;
 /// How many edits are under way when a process is killed.
 const BURST: u32 = 6;
 
@@ -141,10 +141,10 @@ fn mirrors_by_changes_and_by_webhooks_alone_are_the_audience_whatever_is_killed(
     let mut backup = None;
     for number in 1..=edits {
         editor.edit(&database, &servers.addresses());
-        if number % (edits / KILLS).max(1) == 0 {
+        if number % KILL_EVERY == 0 {
             servers.kill_one(&mut dice, &mut editor);
         }
-        if number % (edits / KILLS).max(1) == edits / KILLS / 2 {
+        if number % KILL_EVERY == KILL_EVERY / 2 {
             receiver.kill_while(&mut dice, || {
                 for _ in 0..BURST {
                     editor.edit(&database, &servers.addresses());
