@@ -43,6 +43,9 @@ pub enum Error {
     /// Newer scans of the same API key took the place of this one.
     #[error("too many questions about the whole audience are waiting; send fewer at the same time")]
     TooManyScans,
+    /// Too many of the same kind are under way; the text says of what, and when to try again.
+    #[error("{0}")]
+    Busy(String),
     /// Nobody waits for the result any more.
     #[error("nobody waits for the answer any more")]
     Abandoned,

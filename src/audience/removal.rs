@@ -6,7 +6,9 @@
 use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
 use super::member_lock::lock_for_refresh;
-use crate::db::schema::{refreshes, segment_blocks, subscriber_deletions, subscribers};
+use crate::db::schema::{
+    erased_subscribers, refreshes, segment_blocks, subscriber_deletions, subscribers,
+};
 use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -36,6 +38,19 @@ pub fn remove_subscribers(
     }
     erase(connection, ids, now)?;
     Ok(removed)
+}
+
+/// For how many days it is remembered, by hashes, who was deleted: ten years. A backup that is older may bring back
+/// subscribers who were deleted since.
+pub const KEEP_ERASED: i64 = 3_653;
+
+/// Forgets the hashes of subscribers who were deleted before a moment; returns how many.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_erased(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
+    let old = erased_subscribers::table.filter(erased_subscribers::erased_at.lt(before));
+    Ok(diesel::delete(old).execute(connection)?)
 }
 
 /// Takes subscribers whose rows are deleted out of every segment and remembers which segments lost them. Must run under

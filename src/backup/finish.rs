@@ -5,15 +5,16 @@
 //! no server ever runs on a database in between.
 
 use super::error::BackupError;
+use crate::audience::actor::{Actor, Origin};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::import_trace::forget_people;
 use crate::audience::removal::remove_subscribers;
 use crate::db::Db;
 use crate::error::Error;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 
 /// How the tables begin that are the mark.
 pub(super) const MARK: &str = "unfinished_restore";
@@ -68,14 +69,39 @@ fn is_marked(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(row.is_marked)
 }
 
-fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished, Error> {
-    #[derive(QueryableByName)]
-    struct Mark {
-        #[diesel(sql_type = Timestamptz)]
-        made_at: DateTime<Utc>,
+/// What the mark says.
+#[derive(QueryableByName)]
+struct Mark {
+    #[diesel(sql_type = Timestamptz)]
+    made_at: DateTime<Utc>,
+    /// The user who restored; `None` if an older program wrote the mark.
+    #[diesel(sql_type = Nullable<Text>)]
+    restored_by: Option<String>,
+    /// Whether the backup is one of the database that it replaced.
+    #[diesel(sql_type = Bool)]
+    is_same_database: bool,
+}
+
+impl Mark {
+    fn read(connection: &mut PgConnection) -> Result<Mark, Error> {
+        // An older program may have been interrupted, which kept less.
+        connection.batch_execute(&format!(
+            "CREATE TABLE IF NOT EXISTS {MARK}_erased (hash bytea, erased_at timestamptz); \
+             CREATE TABLE IF NOT EXISTS {MARK}_audit (entry jsonb); \
+             CREATE TABLE IF NOT EXISTS {MARK}_sequences (name text, last_value bigint)"
+        ))?;
+        Ok(diesel::sql_query(format!(
+            "SELECT made_at, to_jsonb(m) ->> 'restored_by' AS restored_by, \
+                 coalesce(replaced_key = (SELECT inner_key FROM suppression_key), false) AS is_same_database \
+             FROM {MARK} m"
+        ))
+        .get_result(connection)?)
     }
-    let Mark { made_at } =
-        diesel::sql_query(format!("SELECT made_at FROM {MARK}")).get_result(connection)?;
+}
+
+fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished, Error> {
+    let mark = Mark::read(connection)?;
+    let made_at = mark.made_at;
     let closed = close_jobs(connection, made_at, now)?;
     let people = list_deleted(connection)?;
     let ids = people.iter().map(|(id, _)| *id).collect();
@@ -84,6 +110,7 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
         forget_people(connection, people)?;
     }
     // Behind the deletions, whose triggers may write hashes too.
+    carry_over_erased(connection)?;
     connection.batch_execute(&format!(
         "INSERT INTO suppressions (address_hash, status, since) \
          SELECT address_hash, status, since FROM {MARK}_suppressions \
@@ -102,11 +129,14 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     )
     .bind::<Timestamptz, _>(now)
     .execute(connection)?;
-    let entry = Entry::of_system("restoreBackup", now);
-    audit::write(connection, &entry, &Trace::to(TargetKind::Database))?;
+    let actor = mark.restored_by.map_or(Actor::System, Actor::CommandLine);
+    let entry = |action| Entry::new(Origin::of(actor.clone()), action, now);
+    keep_audit(connection, mark.is_same_database, &entry("loseAuditLog"))?;
+    let trace = Trace::to(TargetKind::Database);
+    audit::write(connection, &entry("restoreBackup"), &trace)?;
     connection.batch_execute(&format!(
         "DELETE FROM sessions; \
-         DROP TABLE {MARK}, {MARK}_deletions, {MARK}_suppressions, {MARK}_keys"
+         DROP TABLE {MARK}, {MARK}_deletions, {MARK}_erased, {MARK}_suppressions, {MARK}_keys, {MARK}_audit, {MARK}_sequences"
     ))?;
     Ok(Finished {
         made_at,
@@ -149,7 +179,8 @@ fn close_jobs(
 }
 
 /// Lists the subscribers whom the replaced database had deleted. The moment at which a row was made tells whether an id is
-/// still that of the same person; where it was not kept, the histories must be the same.
+/// still that of the same person; where it was not kept, the histories must be the same. Hashes tell of deletions that the
+/// log of changes does not keep any more.
 fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Error> {
     #[derive(QueryableByName)]
     struct Row {
@@ -161,10 +192,79 @@ fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Err
     let rows: Vec<Row> = diesel::sql_query(format!(
         "SELECT s.id, s.email FROM {MARK}_deletions d JOIN subscribers s ON s.id = d.subscriber_id \
          WHERE d.created_at = s.created_at OR (d.created_at IS NULL \
-         AND (SELECT replaced_token FROM {MARK}) = (SELECT token FROM history))"
+         AND (SELECT replaced_token FROM {MARK}) = (SELECT token FROM history)) \
+         UNION \
+         SELECT s.id, s.email FROM suppression_key k CROSS JOIN subscribers s \
+         JOIN {MARK}_erased e ON e.hash = erasure_hash(k.inner_key, k.outer_key, s.id, s.created_at)"
     ))
     .load(connection)?;
     Ok(rows.into_iter().map(|row| (row.id, row.email)).collect())
+}
+
+/// Takes over whom the replaced database had deleted, so that the next restore knows it too: also those who are not in
+/// this backup, since they may be in another.
+fn carry_over_erased(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(&format!(
+        "INSERT INTO erased_subscribers (hash, erased_at) \
+         SELECT hash, max(erased_at) FROM ( \
+             SELECT hash, erased_at FROM {MARK}_erased \
+             UNION ALL SELECT erasure_hash(inner_key, outer_key, subscriber_id, created_at), now() \
+             FROM {MARK}_deletions CROSS JOIN suppression_key WHERE created_at IS NOT NULL) AS kept \
+         WHERE NOT EXISTS (SELECT FROM erased_subscribers e WHERE e.hash = kept.hash) GROUP BY hash"
+    ))?)
+}
+
+/// Keeps the entries of the audit log that the backup does not have. If the backup is one of another database, the ids in
+/// them would name other things: they are lost, and an entry says how many, from when to when.
+fn keep_audit(
+    connection: &mut PgConnection,
+    is_same_database: bool,
+    lost: &Entry,
+) -> Result<(), Error> {
+    // Without their ids: an earlier restore may have given an entry another one.
+    let missing = format!(
+        "FROM {MARK}_audit m CROSS JOIN LATERAL jsonb_populate_record(NULL::audit_log, m.entry) AS e \
+         WHERE NOT EXISTS (SELECT FROM audit_log a WHERE to_jsonb(a) - 'id' = to_jsonb(e) - 'id')"
+    );
+    if is_same_database {
+        // Nothing gets an id that an entry is about.
+        return Ok(connection.batch_execute(&format!(
+            "SELECT setval(format('%I.%I', s.schemaname, s.sequencename)::regclass, m.last_value) \
+             FROM (SELECT name, max(last_value) AS last_value FROM {MARK}_sequences GROUP BY name) AS m \
+             JOIN pg_sequences s ON s.schemaname = current_schema() AND s.sequencename = m.name \
+             WHERE m.last_value > coalesce(s.last_value, 0); \
+             INSERT INTO audit_log (id, at, action, actor, actor_name, api_key_id, api_key_prefix, session_id, peer, request_id, \
+                 target, target_id, target_key, subscriber_ids, count, fields, version_before, version_after) \
+             SELECT DISTINCT ON (e.at, e.id) \
+                 CASE WHEN EXISTS (SELECT FROM audit_log a WHERE a.id = e.id) \
+                     THEN nextval(pg_get_serial_sequence('audit_log', 'id')) ELSE e.id END, e.at, e.action, e.actor, e.actor_name, e.api_key_id, e.api_key_prefix, e.session_id, \
+                 e.peer, e.request_id, e.target, e.target_id, e.target_key, e.subscriber_ids, e.count, \
+                 coalesce(e.fields, '{{}}'), e.version_before, e.version_after \
+             {missing} ORDER BY e.at, e.id"
+        ))?);
+    }
+    #[derive(QueryableByName)]
+    struct Lost {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        first: Option<DateTime<Utc>>,
+        #[diesel(sql_type = Nullable<Timestamptz>)]
+        last: Option<DateTime<Utc>>,
+    }
+    let found: Lost = diesel::sql_query(format!(
+        "SELECT count(*) AS number, min(e.at) AS first, max(e.at) AS last {missing}"
+    ))
+    .get_result(connection)?;
+    if let (Some(first), Some(last)) = (found.first, found.last) {
+        let instant = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        // An interval, as ISO 8601 writes it.
+        let interval = format!("{}/{}", instant(first), instant(last));
+        let number = usize::try_from(found.number).unwrap_or_default();
+        let trace = Trace::to(TargetKind::AuditLog).with_count(number);
+        audit::write(connection, lost, &trace.with_key(&interval))?;
+    }
+    Ok(())
 }
 
 /// Begins a new history, in which no position of before is known, and marks every segment for its refresh.

@@ -22,17 +22,21 @@ use std::time::Duration;
 const PREAMBLE: usize = 60;
 
 /// What is kept of a replaced database, and the tables that it is in.
-const LISTS: [(&str, &str); 3] = [
+const LISTS: [(&str, &str); 5] = [
     ("deletions", "subscriber_deletions"),
+    ("erased", "erased_subscribers"),
     ("suppressions", "suppressions"),
     ("keys", "api_keys"),
+    ("audit", "audit_log"),
 ];
 
 /// The columns of these lists.
-const COLUMNS: [&str; 3] = [
+const COLUMNS: [&str; 5] = [
     "subscriber_id bigint, created_at timestamptz",
+    "hash bytea, erased_at timestamptz",
     "address_hash bytea, status text, since timestamptz",
     "sha256 bytea, revoked_at timestamptz",
+    "entry jsonb",
 ];
 
 /// How often, and with which pauses, it is looked whether others use a database that is to be replaced.
@@ -41,7 +45,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Checks a backup and a database, and puts what the backup holds into the database. `connection` is one to that database.
 ///
-/// What is left to do behind it, [`finish_restore`](super::finish_restore) does.
+/// What is left to do behind it, [`finish_restore`](super::finish_restore) does. `user` is the user of the operating system
+/// who restores it, for the audit log.
 ///
 /// # Errors
 /// [`BackupError`]; nothing was changed then.
@@ -51,6 +56,7 @@ pub fn restore(
     url: &str,
     data_dir: &Path,
     replaces: bool,
+    user: &str,
 ) -> Result<(), BackupError> {
     let manifest = &archive.manifest;
     let place = Place::find(connection)?;
@@ -73,6 +79,7 @@ pub fn restore(
     let script = Script {
         place: &place,
         archive,
+        user,
         replaced: match found.is_empty() {
             true => Vec::new(),
             false => list_tables(connection, &place)?,
@@ -160,6 +167,7 @@ fn check_replaced(
 struct Script<'a> {
     place: &'a Place,
     archive: &'a Archive,
+    user: &'a str,
     /// The tables that are replaced.
     replaced: Vec<String>,
 }
@@ -193,8 +201,17 @@ impl Script<'_> {
             "suppressions",
         );
         keep("suppression_key", "inner_key", "suppression_key");
+        keep("erased", "hash, erased_at", "erased_subscribers");
         keep("keys", "sha256, revoked_at", "api_keys");
+        // Documents, which fit tables with more columns too.
+        keep("audit", "to_jsonb(t) AS entry", "audit_log");
         keep("history", "token", "history");
+        // No id is given again to something else, which the entries of the audit log would then seem to be about.
+        script += &format!(
+            "CREATE TEMP TABLE kept_sequences AS SELECT sequencename::text AS name, last_value FROM pg_sequences \
+             WHERE schemaname = {} AND last_value IS NOT NULL;\n",
+            literal(&self.place.schema)
+        );
         // What an interrupted restore had still to do.
         for (name, from) in LISTS {
             let left = format!("{MARK}_{name}");
@@ -202,6 +219,11 @@ impl Script<'_> {
                 let left = table(&left);
                 script += &format!("INSERT INTO kept_{name} SELECT * FROM {left};\n");
             }
+        }
+        let left = format!("{MARK}_sequences");
+        if self.has(&left) {
+            let left = table(&left);
+            script += &format!("INSERT INTO kept_sequences SELECT * FROM {left};\n");
         }
         script + &drop_everything(&self.place.schema)
     }
@@ -216,12 +238,18 @@ impl Script<'_> {
         };
         let mark = table("");
         let mut script = format!(
-            "CREATE TABLE {mark} (made_at timestamptz NOT NULL, replaced_token bigint, replaced_key bytea);\n\
+            "CREATE TABLE {mark} (made_at timestamptz NOT NULL, replaced_token bigint, replaced_key bytea, restored_by text NOT NULL);\n\
              COMMENT ON TABLE {mark} IS 'A backup was restored, and running jobs are still to be closed. The next start does it and removes this.';\n\
-             INSERT INTO {mark} VALUES ('{made_at}', {}, {});\n",
+             INSERT INTO {mark} VALUES ('{made_at}', {}, {}, {});\n",
             one("token", "history"),
             one("inner_key", "suppression_key"),
+            literal(self.user),
         );
+        let sequences = table("_sequences");
+        script += &format!("CREATE TABLE {sequences} (name text, last_value bigint);\n");
+        if !self.replaced.is_empty() {
+            script += &format!("INSERT INTO {sequences} SELECT * FROM kept_sequences;\n");
+        }
         for ((name, from), columns) in LISTS.into_iter().zip(COLUMNS) {
             let list = table(&format!("_{name}"));
             script += &format!("CREATE TABLE {list} ({columns});\n");
@@ -231,6 +259,12 @@ impl Script<'_> {
         }
         script + "COMMIT;\n"
     }
+}
+
+/// Writes a text for SQL.
+fn literal(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('\'', "''");
+    format!("E'{escaped}'")
 }
 
 /// Drops tables, views, sequences and functions of a schema, but not what extensions made. Each kind goes in one

@@ -55,7 +55,7 @@ fn restore_and_count(
     connection.batch_execute(&format!(
         "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}"
     ))?;
-    restore(archive, &mut connection, url, data_dir, false)?;
+    restore(archive, &mut connection, url, data_dir, false, "")?;
     let tables = list_tables(&mut connection, &place)?;
     let tables: Vec<String> = tables
         .into_iter()

@@ -11,6 +11,9 @@ use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable};
 
+/// How many rows about several subscribers are loaded together.
+const ROWS: usize = 100;
+
 /// A row about several subscribers.
 #[derive(QueryableByName)]
 struct Several {
@@ -24,7 +27,8 @@ struct Several {
     ids: Option<Vec<u8>>,
 }
 
-/// Takes deleted subscribers, ascending, out of the log but for their deletions. Rows stay, since positions name them.
+/// Takes deleted subscribers, ascending, out of the log but for their deletions, and out of the answers of receivers. Rows
+/// stay, since positions name them.
 ///
 /// # Errors
 /// Those of the database.
@@ -32,46 +36,83 @@ pub(super) fn forget_deleted(connection: &mut PgConnection, deleted: &[i64]) -> 
     if deleted.is_empty() {
         return Ok(());
     }
+    forget_answers(connection)?;
     statement(
         "UPDATE changes SET about = NULL, fields = '{}', number = 0, first_id = NULL, last_id = NULL \
          WHERE kind <> 'followed' AND first_id = last_id AND first_id = ANY ($1) AND kind <> 'subscriber_deleted'",
     )
     .bind::<Array<BigInt>, _>(deleted)
     .execute(connection)?;
-    let changed = find_several(connection, deleted)?;
-    for (seq, ids) in changed {
-        rewrite(connection, seq, &ids)?;
+    for rows in list_several(connection, deleted)?.chunks(ROWS) {
+        take_out_of(connection, rows, deleted)?;
     }
     Ok(())
 }
 
-/// Finds the rows about several subscribers that have any of these, each with the ids that are left.
-fn find_several(
-    connection: &mut PgConnection,
-    deleted: &[i64],
-) -> Result<Vec<(i64, StoredIds)>, Error> {
-    let mut chunks: Vec<i64> = deleted.iter().map(|id| id / CHUNK_IDS).collect();
-    chunks.dedup();
-    let rows = statement(
-        "SELECT seq, first_id, last_id, ids FROM changes \
-         WHERE kind <> 'followed' AND first_id < last_id AND first_id >> 17 = ANY ($1) AND kind <> 'subscriber_deleted'",
+/// Removes the answers of receivers of webhooks: a receiver may send back what it got, in a form that is not recognised.
+/// Rows are locked by id, as everything does that locks several.
+fn forget_answers(connection: &mut PgConnection) -> Result<(), Error> {
+    statement(
+        "UPDATE webhook_attempts SET answer = NULL WHERE id = ANY (ARRAY ( \
+             SELECT id FROM webhook_attempts WHERE answer IS NOT NULL AND type <> 'webhook.test' ORDER BY id FOR UPDATE))",
     )
-    .bind::<Array<BigInt>, _>(chunks)
-    .load_iter::<Several, PgRowByRowLoadingMode>(connection)?;
-    let mut changed = Vec::new();
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Lists the rows about several subscribers that can hold any of these by their bounds. What they hold is not read.
+fn list_several(connection: &mut PgConnection, deleted: &[i64]) -> Result<Vec<i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Bounds {
+        #[diesel(sql_type = BigInt)]
+        seq: i64,
+        #[diesel(sql_type = BigInt)]
+        first_id: i64,
+        #[diesel(sql_type = BigInt)]
+        last_id: i64,
+    }
+    let in_chunks = deleted.chunk_by(|one, other| one / CHUNK_IDS == other / CHUNK_IDS);
+    let (least, greatest): (Vec<i64>, Vec<i64>) = in_chunks
+        .filter_map(|ids| Some((*ids.first()?, *ids.last()?)))
+        .unzip();
+    let rows = statement(
+        "SELECT seq, first_id, last_id FROM unnest($1, $2) AS deleted (least, greatest) \
+         JOIN changes ON first_id >> 17 = least >> 17 AND last_id >= least AND first_id <= greatest \
+         WHERE kind <> 'followed' AND first_id < last_id AND kind <> 'subscriber_deleted'",
+    )
+    .bind::<Array<BigInt>, _>(least)
+    .bind::<Array<BigInt>, _>(greatest)
+    .load_iter::<Bounds, PgRowByRowLoadingMode>(connection)?;
+    let mut found = Vec::new();
     for row in rows {
         let row = row?;
-        let bounds = (row.first_id, row.last_id);
-        let from = deleted.partition_point(|id| *id < bounds.0);
-        if deleted.get(from).is_none_or(|id| *id > bounds.1) {
-            continue;
-        }
-        let mut ids = read_ids(Some(bounds), row.ids.as_deref())?;
-        if take_out(&mut ids, deleted) {
-            changed.push((row.seq, StoredIds::of(&ids)));
+        let from = deleted.partition_point(|id| *id < row.first_id);
+        if deleted.get(from).is_some_and(|id| *id <= row.last_id) {
+            found.push(row.seq);
         }
     }
-    Ok(changed)
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Takes subscribers out of rows about several.
+fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> Result<(), Error> {
+    let rows: Vec<Several> =
+        statement("SELECT seq, first_id, last_id, ids FROM changes WHERE seq = ANY ($1)")
+            .bind::<Array<BigInt>, _>(rows)
+            .load(connection)?;
+    for row in rows {
+        let ids = read_ids(Some((row.first_id, row.last_id)), row.ids.as_deref());
+        let mut ids = ids.unwrap_or_else(|error| {
+            // It may hold one of the deleted, and keeping it would stop everything behind it.
+            tracing::error!(seq = row.seq, %error, "a change cannot be read and is forgotten");
+            deleted.to_vec()
+        });
+        if take_out(&mut ids, deleted) {
+            rewrite(connection, row.seq, &StoredIds::of(&ids))?;
+        }
+    }
+    Ok(())
 }
 
 fn rewrite(connection: &mut PgConnection, seq: i64, ids: &StoredIds) -> Result<(), Error> {

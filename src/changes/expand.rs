@@ -6,10 +6,11 @@ use super::row::Row;
 use crate::db::schema::refreshes;
 use crate::db::statement;
 use crate::error::Error;
-use crate::past::{Changed, changed_in};
+use crate::past::{self, list_changed_in};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
+use std::cmp::Ordering;
 
 /// The most people of one change.
 pub const PEOPLE: usize = 1_000;
@@ -38,19 +39,30 @@ impl Room {
         self.parts == 0 || self.people == 0
     }
 
-    fn is_taken_by(&self, parts: &[Part]) -> bool {
+    /// How many parts there is room for behind these.
+    fn left(&self, parts: &[Part]) -> usize {
         let people: usize = parts.iter().map(|part| part.ids.len()).sum();
-        parts.len() >= self.parts || people >= self.people
+        let of_people = self.people.saturating_sub(people).div_ceil(PEOPLE);
+        self.parts.saturating_sub(parts.len()).min(of_people)
     }
 }
 
 /// What to tell of a row.
 pub(super) struct Wanted<'k> {
     pub kinds: &'k [Kind],
+    /// The segments whose members are told; all if `None`.
+    pub segment_ids: Option<&'k [i64]>,
     pub fills: Fills,
     pub room: Room,
     /// Where to go on in the row.
     pub after: Option<Within>,
+}
+
+impl Wanted<'_> {
+    /// How many sides of a row are looked at together: one more than there is room for behind one that was told.
+    fn most_sides(&self) -> i64 {
+        i64::try_from(self.room.parts.saturating_add(2)).unwrap_or(i64::MAX)
+    }
 }
 
 /// A part of what a row tells.
@@ -83,12 +95,38 @@ struct Side {
     about: Option<i64>,
     refresh_id: Option<i64>,
     is_fill: bool,
-    segment: i64,
 }
 
 impl Side {
     fn has_left(&self) -> bool {
         self.kind == Kind::SegmentMembersLeft
+    }
+
+    /// How far the row is told with a subscriber of this side.
+    fn place(&self, subscriber: i64) -> Within {
+        Within {
+            about: self.about.unwrap_or_default(),
+            has_left: self.has_left(),
+            subscriber,
+        }
+    }
+
+    /// Returns the id to go on from behind a place in the row, or `None` if the place is behind this side.
+    fn begin(&self, after: Option<Within>) -> Option<i64> {
+        let Some(after) = after else {
+            return Some(0);
+        };
+        let here = self.place(after.subscriber);
+        let order = match self.kind.is_of_segment() {
+            true => (here.about, here.has_left).cmp(&(after.about, after.has_left)),
+            // Such a row has one side.
+            false => Ordering::Equal,
+        };
+        match order {
+            Ordering::Less => None,
+            Ordering::Equal => Some(after.subscriber.saturating_add(1)),
+            Ordering::Greater => Some(0),
+        }
     }
 }
 
@@ -124,16 +162,25 @@ fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool
         about: row.about,
         refresh_id: None,
         is_fill: false,
-        segment: 0,
     };
     if kind.has_people() {
-        return Ok(add_people(side, &row.read_ids()?, wanted, parts));
+        // At most those of a chunk.
+        let ids = row.read_ids()?;
+        return add_people(side, ids.len(), wanted, parts, |from, limit| {
+            Ok(list_from(&ids, from, limit))
+        });
     }
     // A row whose content is not kept any more names nothing.
     if side.about.is_some() && wanted.after.is_none() {
         add_count(side, 0, wanted, parts);
     }
     Ok(true)
+}
+
+/// Lists ids, which ascend, from one.
+fn list_from(ids: &[i64], from: i64, limit: usize) -> Vec<i64> {
+    let first = ids.partition_point(|id| *id < from);
+    ids[first..].iter().copied().take(limit).collect()
 }
 
 /// Adds who joined and left segments in a refresh; returns whether that is all.
@@ -143,17 +190,6 @@ fn add_refresh(
     wanted: &Wanted<'_>,
     parts: &mut Vec<Part>,
 ) -> Result<bool, Error> {
-    #[derive(QueryableByName)]
-    struct Changing {
-        #[diesel(sql_type = BigInt)]
-        segment_id: i64,
-        #[diesel(sql_type = BigInt)]
-        joined: i64,
-        #[diesel(sql_type = BigInt)]
-        left: i64,
-        #[diesel(sql_type = Bool)]
-        is_fill: bool,
-    }
     let Some(refresh_id) = row.about else {
         return Ok(true);
     };
@@ -162,58 +198,102 @@ fn add_refresh(
         .select(refreshes::as_of)
         .first(connection)
         .optional()?;
-    let segments: Vec<Changing> = statement(
-        "SELECT segment_id, joined, \"left\", NOT EXISTS (SELECT FROM segment_refreshes e \
-             WHERE e.segment_id = s.segment_id AND e.refresh_id < s.refresh_id \
-             AND e.definition_version = s.definition_version AND e.problems = '[]') AS is_fill \
-         FROM segment_refreshes s WHERE refresh_id = $1 AND segment_id >= $2 AND (joined > 0 OR \"left\" > 0) \
-         ORDER BY segment_id",
-    )
-    .bind::<BigInt, _>(refresh_id)
-    .bind::<BigInt, _>(wanted.after.map_or(0, |after| after.segment))
-    .load(connection)?;
-    for segment in segments {
-        let side = |kind| Side {
-            kind,
-            at: as_of.unwrap_or(row.at),
-            about: Some(segment.segment_id),
-            refresh_id: Some(refresh_id),
-            is_fill: segment.is_fill,
-            segment: segment.segment_id,
+    let at = as_of.unwrap_or(row.at);
+    let mut from = wanted.after.map_or(0, |after| after.about);
+    loop {
+        let segments = Changing::list(connection, refresh_id, from, wanted)?;
+        let Some(last) = segments.last() else {
+            return Ok(true);
         };
-        let sides = [
-            (side(Kind::SegmentMembersJoined), segment.joined),
-            (side(Kind::SegmentMembersLeft), segment.left),
-        ];
-        let is_counted = segment.is_fill && wanted.fills == Fills::Counts;
-        let mut changed: Option<Changed> = None;
-        for (side, count) in sides {
-            if count == 0 || !wanted.kinds.contains(&side.kind) {
-                continue;
-            }
-            if wanted.room.is_taken_by(parts) {
-                return Ok(false);
-            }
-            if is_counted {
-                let number = usize::try_from(count).unwrap_or_default();
-                add_count(side, number, wanted, parts);
-                continue;
-            }
-            let changed = match &mut changed {
-                Some(changed) => changed,
-                none => none.insert(changed_in(connection, segment.segment_id, refresh_id)?),
-            };
-            let people = match side.has_left() {
-                true => &changed.left,
-                false => &changed.joined,
-            };
-            let ids = people.list_between(0, i64::MAX, false, usize::MAX);
-            if !add_people(side, &ids, wanted, parts) {
+        from = last.segment_id + 1;
+        for segment in segments {
+            if !segment.add(connection, (refresh_id, at), wanted, parts)? {
                 return Ok(false);
             }
         }
     }
-    Ok(true)
+}
+
+/// A segment that a refresh changed.
+#[derive(QueryableByName)]
+struct Changing {
+    #[diesel(sql_type = BigInt)]
+    segment_id: i64,
+    #[diesel(sql_type = BigInt)]
+    joined: i64,
+    #[diesel(sql_type = BigInt)]
+    left: i64,
+    #[diesel(sql_type = Bool)]
+    is_fill: bool,
+}
+
+impl Changing {
+    /// Lists the next segments from an id.
+    fn list(
+        connection: &mut PgConnection,
+        refresh_id: i64,
+        from: i64,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Changing>, Error> {
+        Ok(statement(
+            "SELECT segment_id, joined, \"left\", NOT EXISTS (SELECT FROM segment_refreshes e \
+                 WHERE e.segment_id = s.segment_id AND e.refresh_id < s.refresh_id \
+                 AND e.definition_version = s.definition_version AND e.problems = '[]') AS is_fill \
+             FROM segment_refreshes s WHERE refresh_id = $1 AND segment_id >= $2 \
+             AND (joined > 0 AND $3 OR \"left\" > 0 AND $4) AND ($5 IS NULL OR segment_id = ANY ($5)) \
+             ORDER BY segment_id LIMIT $6",
+        )
+        .bind::<BigInt, _>(refresh_id)
+        .bind::<BigInt, _>(from)
+        .bind::<Bool, _>(wanted.kinds.contains(&Kind::SegmentMembersJoined))
+        .bind::<Bool, _>(wanted.kinds.contains(&Kind::SegmentMembersLeft))
+        .bind::<Nullable<Array<BigInt>>, _>(wanted.segment_ids)
+        .bind::<BigInt, _>(wanted.most_sides())
+        .load(connection)?)
+    }
+
+    /// Adds who joined and left; returns whether that is all.
+    fn add(
+        self,
+        connection: &mut PgConnection,
+        (refresh_id, at): (i64, DateTime<Utc>),
+        wanted: &Wanted<'_>,
+        parts: &mut Vec<Part>,
+    ) -> Result<bool, Error> {
+        let sides = [
+            (Kind::SegmentMembersJoined, past::Side::Joined, self.joined),
+            (Kind::SegmentMembersLeft, past::Side::Left, self.left),
+        ];
+        let is_counted = self.is_fill && wanted.fills == Fills::Counts;
+        for (kind, direction, count) in sides {
+            if count == 0 || !wanted.kinds.contains(&kind) {
+                continue;
+            }
+            if wanted.room.left(parts) == 0 {
+                return Ok(false);
+            }
+            let side = Side {
+                kind,
+                at,
+                about: Some(self.segment_id),
+                refresh_id: Some(refresh_id),
+                is_fill: self.is_fill,
+            };
+            let number = usize::try_from(count).unwrap_or_default();
+            if is_counted {
+                add_count(side, number, wanted, parts);
+                continue;
+            }
+            let of = (self.segment_id, refresh_id);
+            let is_whole = add_people(side, number, wanted, parts, |from, limit| {
+                list_changed_in(connection, of, direction, from, limit)
+            })?;
+            if !is_whole {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Adds who joined and left instant segments when the follower followed changes; returns whether that is all.
@@ -244,19 +324,21 @@ fn add_followed(
     ];
     let sides = sides.into_iter().filter(|(is_wanted, _)| *is_wanted);
     let sides: Vec<bool> = sides.map(|(_, joined)| joined).collect();
-    // One more than there is room for.
-    let most = i64::try_from(wanted.room.parts.saturating_add(1)).unwrap_or(i64::MAX);
+    let most = wanted.most_sides();
     let rows: Vec<Followed> = statement(
         "SELECT segment_id, joined, max(changed_at) AS at, array_agg(subscriber_id ORDER BY subscriber_id) AS ids \
          FROM instant_changes WHERE id BETWEEN $1 AND $2 AND segment_id >= $3 AND joined = ANY ($4) \
+         AND ($6 IS NULL OR segment_id = ANY ($6)) \
          GROUP BY segment_id, joined ORDER BY segment_id, joined DESC LIMIT $5",
     )
     .bind::<BigInt, _>(first)
     .bind::<BigInt, _>(last)
-    .bind::<BigInt, _>(wanted.after.map_or(0, |after| after.segment))
+    .bind::<BigInt, _>(wanted.after.map_or(0, |after| after.about))
     .bind::<Array<Bool>, _>(sides)
     .bind::<BigInt, _>(most)
+    .bind::<Nullable<Array<BigInt>>, _>(wanted.segment_ids)
     .load(connection)?;
+    let is_cut = i64::try_from(rows.len()).is_ok_and(|number| number >= most);
     for row in rows {
         let side = Side {
             kind: match row.joined {
@@ -267,32 +349,38 @@ fn add_followed(
             about: Some(row.segment_id),
             refresh_id: None,
             is_fill: false,
-            segment: row.segment_id,
         };
-        if !add_people(side, &row.ids, wanted, parts) {
+        // The follower follows some thousand subscribers together.
+        let is_whole = add_people(side, row.ids.len(), wanted, parts, |from, limit| {
+            Ok(list_from(&row.ids, from, limit))
+        })?;
+        if !is_whole {
             return Ok(false);
         }
     }
-    Ok(true)
+    // The sides behind these are told by the next page.
+    Ok(!is_cut)
 }
 
-/// Adds people in parts, those who were told before left out; returns whether there was room for all.
-fn add_people(side: Side, ids: &[i64], wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> bool {
-    let place = |subscriber| Within {
-        segment: side.segment,
-        has_left: side.has_left(),
-        subscriber,
+/// Adds people in parts, from behind those who were told before; returns whether there was room for all. `list` lists
+/// those of the side from an id, at most so many; there are `number` of them in all.
+fn add_people(
+    side: Side,
+    number: usize,
+    wanted: &Wanted<'_>,
+    parts: &mut Vec<Part>,
+    list: impl FnOnce(i64, usize) -> Result<Vec<i64>, Error>,
+) -> Result<bool, Error> {
+    let Some(from) = side.begin(wanted.after) else {
+        return Ok(true);
     };
-    let told = match wanted.after {
-        Some(after) => ids.partition_point(|id| place(*id) <= after),
-        None => 0,
-    };
-    let rest = &ids[told..];
-    for (number, some) in rest.chunks(PEOPLE).enumerate() {
-        if wanted.room.is_taken_by(parts) {
-            return false;
-        }
-        let last = some.last().copied().unwrap_or_default();
+    let room = wanted.room.left(parts).saturating_mul(PEOPLE);
+    // One more than there is room for, which tells whether these are all.
+    let mut ids = list(from, room.saturating_add(1))?;
+    let is_whole = ids.len() <= room;
+    ids.truncate(room);
+    let last = ids.len().div_ceil(PEOPLE);
+    for (place, some) in (1..).zip(ids.chunks(PEOPLE)) {
         parts.push(Part {
             kind: side.kind,
             at: side.at,
@@ -300,21 +388,17 @@ fn add_people(side: Side, ids: &[i64], wanted: &Wanted<'_>, parts: &mut Vec<Part
             refresh_id: side.refresh_id,
             is_fill: side.is_fill,
             ids: some.to_vec(),
-            number: ids.len(),
-            is_last: (number + 1) * PEOPLE >= rest.len(),
-            within: place(last),
+            number,
+            is_last: is_whole && place == last,
+            within: side.place(some.last().copied().unwrap_or_default()),
         });
     }
-    true
+    Ok(is_whole)
 }
 
 /// Adds one part without people, unless it was told before.
 fn add_count(side: Side, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
-    let within = Within {
-        segment: side.segment,
-        has_left: side.has_left(),
-        subscriber: i64::MAX,
-    };
+    let within = side.place(i64::MAX);
     if wanted.after.is_some_and(|after| within <= after) {
         return;
     }

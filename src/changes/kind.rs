@@ -127,6 +127,11 @@ impl Kind {
         }
     }
 
+    /// Whether it tells who joined or left segments.
+    pub fn is_of_segment(self) -> bool {
+        matches!(self, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft)
+    }
+
     /// Whether a change of this kind is about subscribers.
     pub fn has_people(self) -> bool {
         matches!(
@@ -150,11 +155,9 @@ pub(super) const FOLLOWED: &str = "followed";
 
 /// Returns the kinds of rows that tell of these kinds.
 pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
-    let is_of_segment =
-        |kind: &Kind| matches!(kind, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft);
-    let own = kinds.iter().filter(|kind| !is_of_segment(kind));
+    let own = kinds.iter().filter(|kind| !kind.is_of_segment());
     let mut names: Vec<&'static str> = own.map(|kind| kind.as_str()).collect();
-    if kinds.iter().any(is_of_segment) {
+    if kinds.iter().any(|kind| kind.is_of_segment()) {
         names.extend([REFRESHED, FOLLOWED]);
     }
     names

@@ -1,15 +1,15 @@
 //! Reading the log.
 
 use super::expand::{Fills, Parts, Room, Wanted, expand};
-use super::kind::{Kind, row_kinds};
+use super::kind::{FOLLOWED, Kind, Noun, REFRESHED, row_kinds};
 use super::position::{Position, Within};
 use super::row::Row;
-use super::settle::settle;
-use crate::db::schema::{changes, subscribers};
+use super::settle::settle_or_go_on;
+use crate::db::schema::{changes, refreshes, subscribers};
 use crate::error::Error;
 use crate::past::in_snapshot;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, select};
+use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
@@ -31,6 +31,10 @@ pub struct Reading {
     pub people: usize,
     /// What to tell of segments that are filled by a new rule.
     pub fills: Fills,
+    /// The segments whose changes are told; all if `None`.
+    pub segment_ids: Option<Vec<i64>>,
+    /// The groups whose changes are told; all if `None`.
+    pub group_ids: Option<Vec<i64>>,
 }
 
 /// One thing that happened, to at most [`PEOPLE`](super::PEOPLE) subscribers.
@@ -74,8 +78,17 @@ pub struct ChangePage {
 /// # Errors
 /// Those of the database.
 pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
-    settle(connection)?;
+    settle_or_go_on(connection)?;
     in_snapshot(connection, Position::now)
+}
+
+/// Returns the number of the last row of the log, as [`Position::seq`] has it.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_last_seq(connection: &mut PgConnection) -> Result<i64, Error> {
+    let last: Option<i64> = changes::table.select(max(changes::seq)).first(connection)?;
+    Ok(last.unwrap_or_default())
 }
 
 /// Reads the changes after a position. Must not run within a transaction, since it gives what is committed its order.
@@ -83,7 +96,7 @@ pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
 /// # Errors
 /// [`Error::Resync`] if the position is not one of this history or longer ago than changes are kept; those of the database.
 pub fn read(connection: &mut PgConnection, reading: &Reading) -> Result<ChangePage, Error> {
-    let is_settled = settle(connection)?;
+    let is_settled = settle_or_go_on(connection)?;
     in_snapshot(connection, |connection| {
         let Some(after) = reading.after else {
             return Ok(ChangePage {
@@ -159,14 +172,7 @@ impl<'r> Collector<'r> {
             if self.is_full() || self.end.seq >= last_seq {
                 break;
             }
-            let rows: Vec<Row> = changes::table
-                .filter(changes::seq.gt(self.end.seq))
-                .filter(changes::seq.le(last_seq))
-                .filter(changes::kind.eq_any(row_kinds(self.kinds)))
-                .order(changes::seq)
-                .limit(ROWS)
-                .select(Row::as_select())
-                .load(connection)?;
+            let rows = self.load(connection, last_seq)?;
             if rows.is_empty() {
                 self.end_after(last_seq, last_token);
             }
@@ -178,6 +184,33 @@ impl<'r> Collector<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Loads the next rows that may tell something, up to one.
+    fn load(&self, connection: &mut PgConnection, last_seq: i64) -> Result<Vec<Row>, Error> {
+        let mut rows = changes::table
+            .filter(changes::seq.gt(self.end.seq))
+            .filter(changes::seq.le(last_seq))
+            .filter(changes::kind.eq_any(row_kinds(self.kinds)))
+            .into_boxed();
+        let followed = [
+            (Noun::Segment, &self.reading.segment_ids),
+            (Noun::Group, &self.reading.group_ids),
+        ];
+        for (noun, ids) in followed {
+            let Some(ids) = ids else {
+                continue;
+            };
+            // Rows that stand for members of segments are about a refresh, or about none.
+            let of_noun = self.kinds.iter().filter(|kind| kind.noun() == Some(noun));
+            let of_noun: Vec<&str> = of_noun.map(|kind| kind.as_str()).collect();
+            rows = rows.filter(changes::kind.ne_all(of_noun).or(changes::about.eq_any(ids)));
+        }
+        Ok(rows
+            .order(changes::seq)
+            .limit(ROWS)
+            .select(Row::as_select())
+            .load(connection)?)
     }
 
     fn end_after(&mut self, seq: i64, token: i64) {
@@ -198,6 +231,7 @@ impl<'r> Collector<'r> {
     ) -> Result<(), Error> {
         let wanted = Wanted {
             kinds: self.kinds,
+            segment_ids: self.reading.segment_ids.as_deref(),
             fills: self.reading.fills,
             room: self.room(),
             after,
@@ -227,6 +261,54 @@ impl<'r> Collector<'r> {
         }
         Ok(())
     }
+}
+
+/// Returns the change that a position lies within, without its people: what the parts of it have in common. Returns `None`
+/// if the position lies behind a whole row.
+///
+/// # Errors
+/// [`Error::Resync`] as [`read`]; those of the database.
+pub fn find_begun(
+    connection: &mut PgConnection,
+    position: Position,
+) -> Result<Option<Change>, Error> {
+    in_snapshot(connection, |connection| {
+        position.check(connection)?;
+        let Some(within) = position.within else {
+            return Ok(None);
+        };
+        let row = changes::table.find(position.seq).select(Row::as_select());
+        let row = row.first(connection)?;
+        let side = match within.has_left {
+            true => Kind::SegmentMembersLeft,
+            false => Kind::SegmentMembersJoined,
+        };
+        let (kind, refresh_id) = match row.kind.as_str() {
+            REFRESHED => (side, row.about),
+            FOLLOWED => (side, None),
+            kind => match Kind::parse(kind) {
+                Some(kind) => (kind, None),
+                None => return Ok(None),
+            },
+        };
+        let as_of: Option<DateTime<Utc>> = refreshes::table
+            .filter(refreshes::id.nullable().eq(refresh_id))
+            .select(refreshes::as_of)
+            .first(connection)
+            .optional()?;
+        Ok(Some(Change {
+            position,
+            at: as_of.unwrap_or(row.at),
+            kind,
+            about: Some(within.about).filter(|about| *about != 0),
+            subscriber_ids: Vec::new(),
+            number: 0,
+            is_last: true,
+            fields: row.fields.into_iter().flatten().collect(),
+            refresh_id,
+            is_fill: false,
+        }))
+    })
 }
 
 /// Returns the last row that a page after a place may look at, with its token.

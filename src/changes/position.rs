@@ -22,12 +22,12 @@ pub struct Position {
     pub within: Option<Within>,
 }
 
-/// The last subscriber of a row who was read. Rows list people by segment, those who joined before those who left, and by
-/// id.
+/// The last subscriber of a row who was read. Rows that stand for members of segments list people by segment, those who
+/// joined before those who left, and by id; the others by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within {
-    /// The segment; 0 in rows that are not about members of segments.
-    pub segment: i64,
+    /// The segment or the group; 0 where the row is about subscribers alone.
+    pub about: i64,
     /// Whether the subscriber left the segment rather than joined.
     pub has_left: bool,
     /// The id of the subscriber.
@@ -110,7 +110,7 @@ impl Position {
         let mut text = format!("{NAME}:{seq}:{token}:{history}");
         if let Some(within) = within {
             let side = u8::from(within.has_left);
-            text.push_str(&format!(":{}:{side}:{}", within.segment, within.subscriber));
+            text.push_str(&format!(":{}:{side}:{}", within.about, within.subscriber));
         }
         URL_SAFE_NO_PAD.encode(text)
     }
@@ -125,9 +125,9 @@ impl Position {
             .collect::<Option<_>>()?;
         let (seq, token, history, within) = match numbers[..] {
             [seq, token, history] => (seq, token, history, None),
-            [seq, token, history, segment, side @ (0 | 1), subscriber] => {
+            [seq, token, history, about, side @ (0 | 1), subscriber] => {
                 let within = Within {
-                    segment,
+                    about,
                     has_left: side == 1,
                     subscriber,
                 };
@@ -158,7 +158,7 @@ mod tests {
         };
         let partly = Position {
             within: Some(Within {
-                segment: 3,
+                about: 3,
                 has_left: true,
                 subscriber: 131_072,
             }),

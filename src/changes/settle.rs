@@ -30,6 +30,24 @@ pub fn settle(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(!has_waiting(connection)?)
 }
 
+/// As [`settle`], but what cannot be given its order does not keep readers from what has one: it is logged, and tried
+/// again by the next call.
+///
+/// # Errors
+/// Those of the database that have nothing to do with what waits.
+pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
+    match settle(connection) {
+        Err(error @ (Error::Internal(_) | Error::TimedOut)) => {
+            tracing::error!(
+                %error,
+                "changes cannot be given their order; readers are told of them when this is mended"
+            );
+            Ok(true)
+        }
+        settled => settled,
+    }
+}
+
 fn has_waiting(connection: &mut PgConnection) -> Result<bool, Error> {
     #[derive(QueryableByName)]
     struct Row {

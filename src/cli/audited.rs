@@ -11,7 +11,7 @@ pub fn entry(action: &'static str, now: DateTime<Utc>) -> Entry {
 }
 
 /// Returns the name of the user who runs the command, or the number of a user without a name.
-fn user() -> String {
+pub fn user() -> String {
     let uid = Uid::current();
     match User::from_uid(uid) {
         Ok(Some(user)) => user.name,

@@ -68,6 +68,8 @@ pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result
             first: PAGE,
             people: PEOPLE,
             fills: Fills::People,
+            segment_ids: None,
+            group_ids: None,
         },
         arguments,
         db: &opened.db,

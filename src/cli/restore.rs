@@ -1,5 +1,6 @@
 //! `rollcall restore`.
 
+use super::audited;
 use super::backup::describe;
 use super::database;
 use super::terminal::say;
@@ -34,6 +35,7 @@ pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result
         opened.db.url(),
         &data_dir,
         arguments.replace,
+        &audited::user(),
     );
     drop(connection);
     if let Err(error) = restored {

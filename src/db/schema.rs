@@ -44,7 +44,7 @@ diesel::table! {
         target -> Nullable<Text>,
         /// No foreign key: the row outlives what it is about.
         target_id -> Nullable<Int8>,
-        /// The key of a group, segment or custom field, or the prefix of an API key.
+        /// The key of a group, segment or custom field, or the prefix of an API key; of entries that a restore lost, their time as FROM/TO.
         target_key -> Nullable<Text>,
         /// Of an action on a list of subscribers, the first 100 of their ids.
         subscriber_ids -> Nullable<Array<Nullable<Int8>>>,
@@ -152,6 +152,15 @@ diesel::table! {
         updated_at -> Timestamptz,
         /// Counts the changes of the row, as subscribers.version does.
         version -> Int4,
+    }
+}
+
+diesel::table! {
+    /// Hashes of deleted subscribers, by which a restored backup finds who is to be deleted again. They are kept for ten years, longer than the log of changes, and a restore carries them over. No primary key: rows are looked up by a restore only.
+    erased_subscribers (hash) {
+        /// HMAC-SHA-256 of id and created_at, see erasure_hash. Neither is kept.
+        hash -> Bytea,
+        erased_at -> Timestamptz,
     }
 }
 
@@ -685,7 +694,7 @@ diesel::table! {
         status -> Nullable<Int4>,
         /// Why there was no answer.
         error -> Nullable<Text>,
-        /// The beginning of the answer, without what the message said about people. A deletion of subscribers removes it.
+        /// The beginning of the answer, without what the message said about people. It is removed when a deletion of subscribers gets its place in the table changes.
         answer -> Nullable<Text>,
     }
 }
@@ -770,6 +779,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bulk_actions,
     changes,
     custom_fields,
+    erased_subscribers,
     event_names,
     event_totals,
     events,

@@ -2,6 +2,7 @@
 
 pub(crate) mod as_of;
 pub(crate) mod changed;
+mod changed_chunks;
 pub(crate) mod feed;
 mod figures;
 pub(crate) mod growth;
@@ -14,6 +15,7 @@ pub use as_of::{
     Each, check_past, count_members_as_of, find_members_as_of, fold_history, members_as_of,
 };
 pub use changed::{Changed, changed_in, changed_through, list_changed, list_deleted};
+pub use changed_chunks::{Side, list_changed_in};
 pub use feed::{Newest, Next, SegmentChange, find_newest, find_next_change};
 pub use figures::{DatabaseFigures, read_figures};
 pub use growth::{GrowthPoint, GrowthStep, list_growths};

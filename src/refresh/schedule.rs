@@ -5,6 +5,7 @@
 
 use super::step::{Lock, Selection, is_refresh_running};
 use crate::audience::audit;
+use crate::audience::removal::{KEEP_ERASED, forget_erased};
 use crate::audience::setting::{self, Settings};
 use crate::changes::forget_changes;
 use crate::db::Db;
@@ -154,6 +155,8 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
     tracing::debug!(folded, "changes that are too old are not kept");
     let before = shift_moment(last, -Duration::days(i64::from(daily.keep_audit)));
     db.run_here(|connection| audit::forget_before(connection, before, now))?;
+    let before = shift_moment(last, -Duration::days(KEEP_ERASED));
+    db.run_here(|connection| forget_erased(connection, before))?;
     Ok(Some(refresh))
 }
 

@@ -5,7 +5,7 @@ use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Timestamptz};
 use std::collections::HashMap;
 
 /// How many attempts of an endpoint are kept.
@@ -102,11 +102,15 @@ pub fn list_last(
     Ok(by_webhook)
 }
 
-/// Removes attempts that are kept no longer.
+/// Removes attempts that are kept no longer. Rows are locked by id, as everything does that locks several.
 ///
 /// # Errors
 /// Those of the database.
 pub fn tidy(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
-    let old = webhook_attempts::table.filter(webhook_attempts::attempted_at.lt(now - KEPT_FOR));
-    Ok(diesel::delete(old).execute(connection)?)
+    Ok(statement(
+        "DELETE FROM webhook_attempts WHERE id = ANY (ARRAY ( \
+             SELECT id FROM webhook_attempts WHERE attempted_at < $1 ORDER BY id FOR UPDATE))",
+    )
+    .bind::<Timestamptz, _>(now - KEPT_FOR)
+    .execute(connection)?)
 }

@@ -8,17 +8,21 @@ use super::answer::without_people;
 use super::attempt::{self, Attempt, NewAttempt};
 use super::endpoint::{self, Webhook};
 use super::feed::{Next, Reader, position_now};
-use super::lease::{self, Claim};
+use super::lease::{self, Attempted, Claim};
 use super::message::{Head, message_id};
 use super::message_type::MessageType;
 use super::retry::{Outcome, Verdict, judge};
 use super::send::{Envelope, Sent};
 use super::signature::Secret;
+use super::testing::Testing;
+use crate::audience::audit::{self, Entry, TargetKind, Trace};
+use crate::changes::{find_last_seq, settle_or_go_on};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
 use crate::metrics::metrics;
 use chrono::{DateTime, Utc};
+use diesel::Connection;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
@@ -45,6 +49,7 @@ pub struct Ready {
     secrets: Vec<Secret>,
     message_type: MessageType,
     after: (String, i32),
+    read_after: i64,
 }
 
 /// What became of a claimed endpoint.
@@ -68,6 +73,10 @@ impl Delivery {
     pub fn claim(&self) -> Result<Option<Claim>, Error> {
         let now = self.clock.now();
         if !self.db.run_here(lease::has_enabled)? {
+            // Nobody reads the log here, and what it removes of deleted subscribers must go nevertheless.
+            if self.db.run_here(lease::has_answers)? {
+                self.db.run_here(settle_or_go_on)?;
+            }
             return Ok(None);
         }
         let newest = self.db.run_here(position_now)?;
@@ -89,6 +98,8 @@ impl Delivery {
             }
             let ready = match self.read(claim, &mut reader)? {
                 Ok(ready) => ready,
+                // Nothing was wanted of what was read, and there is more to read.
+                Err(Turn::More) => continue,
                 Err(nothing) => {
                     turn = nothing;
                     break;
@@ -107,7 +118,8 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint. Returns why there is none if so.
+    /// Reads the next message of an endpoint. Returns why there is none if so: with [`Turn::More`] the place up to which
+    /// nothing is wanted was saved, and there may be a message behind it.
     ///
     /// # Errors
     /// Those of the database.
@@ -117,15 +129,27 @@ impl Delivery {
             let Some(webhook) = claim.load(connection)? else {
                 return Ok(Err(Turn::Lost));
             };
+            let read_after = find_last_seq(connection)?;
             let message = match reader.next(connection, &webhook, now)? {
                 Next::Message(message) => message,
-                Next::Nothing(position) => {
-                    if position != webhook.position {
-                        claim.skip_to(connection, &position)?;
+                Next::Nothing { until, has_more } => {
+                    let is_moved = (&until.0, until.1) != (&webhook.position, webhook.part);
+                    let until = (&*until.0, until.1);
+                    // The claim begins anew: reading may take its time.
+                    let now = self.clock.now();
+                    if (is_moved || has_more) && !claim.skip_to(connection, until, now)? {
+                        return Ok(Err(Turn::Lost));
                     }
-                    return Ok(Err(Turn::Idle));
+                    return Ok(Err(if has_more { Turn::More } else { Turn::Idle }));
                 }
             };
+            let read_at = self.clock.now();
+            if read_at - now > lease::SLOW {
+                let here = (&*webhook.position, webhook.part);
+                if !claim.skip_to(connection, here, read_at)? {
+                    return Ok(Err(Turn::Lost));
+                }
+            }
             let secrets = endpoint::find_secrets(connection, webhook.id, now)?;
             Ok(Ok(Ready {
                 claim,
@@ -138,6 +162,7 @@ impl Delivery {
                 secrets,
                 message_type: message.message_type,
                 after: message.after.clone(),
+                read_after,
             }))
         })
     }
@@ -168,12 +193,24 @@ impl Delivery {
             rand::random(),
         );
         let attempt = describe(webhook, ready, sent, at, verdict == Verdict::Delivered);
-        let (position, part) = (&*ready.after.0, ready.after.1);
+        let attempted = Attempted {
+            webhook,
+            attempt: &attempt,
+            after: (&ready.after.0, ready.after.1),
+            read_after: ready.read_after,
+            verdict,
+        };
         let is_recorded = self.db.run_here(|connection| {
-            let after = (position, part);
-            ready
-                .claim
-                .record(connection, webhook, &attempt, after, verdict, now)
+            connection.transaction(|connection| {
+                let is_recorded = ready.claim.record(connection, &attempted, now)?;
+                if is_recorded && matches!(verdict, Verdict::Disable(_)) {
+                    let entry = Entry::of_system("disableWebhook", now);
+                    let trace = Trace::of(TargetKind::Webhook, webhook.id);
+                    let fields = vec!["disabledReason".to_owned()];
+                    audit::write(connection, &entry, &trace.with_fields(fields))?;
+                }
+                Ok(is_recorded)
+            })
         })?;
         metrics().note_webhook_attempt(verdict == Verdict::Delivered);
         if let Verdict::Disable(reason) = verdict {
@@ -190,9 +227,11 @@ impl Delivery {
     /// Sends a message of the type `webhook.test` at once, whatever else the endpoint waits for, and records the attempt.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; those of the database.
+    /// [`Error::NotFound`]; [`Error::Busy`] if one is being sent to the endpoint, or several to others; those of the
+    /// database.
     pub fn send_test(&self, webhook_id: i64) -> Result<Attempt, Error> {
         let now = self.clock.now();
+        let _turn = Testing::begin(&self.settings.tests, webhook_id)?;
         let (webhook, secrets) = self
             .db
             .run_here(|connection| lease::load_for_test(connection, webhook_id, now))?;

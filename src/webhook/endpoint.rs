@@ -163,6 +163,8 @@ pub fn update(
                     true => now,
                     false => before.next_attempt_at,
                 }),
+                // The parts before were made for the endpoint as it was, and those behind them begin anew.
+                webhooks::part.eq(0),
                 // What is being sent to the endpoint as it was is not recorded.
                 webhooks::lease_token.eq(None::<i64>),
                 webhooks::version.eq(before.version + 1),

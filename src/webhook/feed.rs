@@ -5,8 +5,9 @@
 
 use super::endpoint::Webhook;
 use super::message::{Head, Place, message_id};
-use super::message_type::{Choice, MessageType};
+use super::message_type::MessageType;
 use super::render::{find_subject, list_entries};
+use super::wanted::{are_alike, are_apart, is_same, is_wanted, kinds_of, sides_of, type_of};
 use crate::changes::{self, Change, Fills, Kind, Position, Reading, Within};
 use crate::db::schema::changes as columns;
 use crate::db::schema::history;
@@ -40,8 +41,14 @@ pub struct Message {
 pub enum Next {
     /// A message.
     Message(Box<Message>),
-    /// Nothing, up to this position.
-    Nothing(String),
+    /// Nothing up to a place.
+    Nothing {
+        /// The position there, and the parts of a change that goes on behind it, if one does.
+        until: (String, i32),
+        /// Whether there may be something behind it. One call reads one page, however little of it is wanted, so that the
+        /// place can be saved.
+        has_more: bool,
+    },
 }
 
 /// Reads for one endpoint. It keeps what it read, so that a change with many parts is not read anew for each.
@@ -100,77 +107,6 @@ pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<S
     Ok(Position { seq, token, ..now }.to_text())
 }
 
-/// Returns the type of the messages that tell of a change.
-fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
-    Some(match kind {
-        Kind::SubscriberCreated => MessageType::SubscriberCreated,
-        Kind::SubscriberUpdated => MessageType::SubscriberUpdated,
-        Kind::SubscriberStatusChanged => MessageType::SubscriberStatusChanged,
-        Kind::SubscriberDeleted => MessageType::SubscriberDeleted,
-        Kind::GroupMembersAdded | Kind::GroupMembersRemoved => MessageType::GroupMembersChanged,
-        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft if is_fill => {
-            MessageType::SegmentFilled
-        }
-        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => MessageType::SegmentMembersChanged,
-        Kind::GroupCreated => MessageType::GroupCreated,
-        Kind::GroupUpdated => MessageType::GroupUpdated,
-        Kind::GroupDeleted => MessageType::GroupDeleted,
-        Kind::SegmentCreated => MessageType::SegmentCreated,
-        Kind::SegmentUpdated => MessageType::SegmentUpdated,
-        Kind::SegmentDeleted => MessageType::SegmentDeleted,
-        Kind::SegmentInvalid => MessageType::SegmentInvalid,
-        Kind::RefreshFinished => MessageType::RefreshFinished,
-        Kind::RefreshFailed => MessageType::RefreshFailed,
-        Kind::ImportFinished => MessageType::ImportFinished,
-        Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
-            return None;
-        }
-    })
-}
-
-/// Returns the kinds of changes that an endpoint is told of.
-fn kinds_of(choice: &Choice) -> Vec<Kind> {
-    let takes = |kind: &Kind| {
-        let types = [type_of(*kind, false), type_of(*kind, true)];
-        types.into_iter().flatten().any(|of| choice.takes(of))
-    };
-    let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
-    kinds.filter(takes).collect()
-}
-
-/// Whether an endpoint is told of a change.
-fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
-    let of = type_of(change.kind, change.is_fill);
-    let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
-        Some(changes::Noun::Segment) => webhook.segment_ids.has(about),
-        Some(changes::Noun::Group) => webhook.group_ids.has(about),
-        _ => true,
-    });
-    // Those whom the change was about may have been deleted.
-    let has_people =
-        !change.kind.has_people() || change.is_fill || !change.subscriber_ids.is_empty();
-    is_followed && has_people && of.is_some_and(|of| webhook.types.takes(of))
-}
-
-/// Whether two changes are parts of one: of a row of the log, or of those who joined and left a segment in it.
-fn is_same(one: &Change, other: &Change) -> bool {
-    let side = |kind| type_of(kind, false);
-    one.position.seq == other.position.seq
-        && one.about == other.about
-        && side(one.kind) == side(other.kind)
-}
-
-/// Whether two changes may stand in one message.
-fn are_alike(one: &Change, other: &Change) -> bool {
-    let side = |change: &Change| type_of(change.kind, change.is_fill);
-    side(one) == side(other)
-        && one.about == other.about
-        && one.refresh_id == other.refresh_id
-        && one.fields == other.fields
-        && one.kind.has_people()
-        && !one.is_fill
-}
-
 impl Reader {
     /// A reader for a server that is reached below a path.
     pub fn new(base_path: String) -> Reader {
@@ -204,22 +140,77 @@ impl Reader {
             return Err(Error::Resync("it cannot be read".to_owned()));
         };
         let mut parts = webhook.part;
+        self.fill(connection, webhook, position)?;
         loop {
-            self.fill(connection, webhook, position)?;
-            let Some(group) = self.take(webhook, parts) else {
-                let (end, has_more) = self.end.unwrap_or((position, false));
-                if has_more && end != position {
-                    position = end;
-                    continue;
+            let (end, has_more) = self.end.unwrap_or((position, false));
+            if parts > 0 && !self.goes_on(position) {
+                if self.waiting.is_empty() && has_more && is_within(&end, &position) {
+                    // The people of this page are gone. Those behind them may not be.
+                    let until = (end.to_text(), parts);
+                    return Ok(Next::Nothing { until, has_more });
                 }
-                return Ok(Next::Nothing(end.to_text()));
+                if let Some(message) = self.close(connection, webhook, position, parts)? {
+                    return Ok(Next::Message(Box::new(message)));
+                }
+                parts = 0;
+            }
+            let Some(group) = self.take(webhook, parts) else {
+                let until = (end.to_text(), 0);
+                return Ok(Next::Nothing { until, has_more });
             };
+            if let Some(message) = self.tell(connection, webhook, &group, parts)? {
+                return Ok(Next::Message(Box::new(message)));
+            }
             // A segment or group that is deleted by now: that is told later.
-            match self.tell(connection, webhook, &group, parts)? {
-                Some(message) => return Ok(Next::Message(Box::new(message))),
-                None => (position, parts) = (self.skip(&group), 0),
+            (position, parts) = (self.skip(&group), 0);
+            if has_more && self.waiting.len() < 2 {
+                let until = (position.to_text(), 0);
+                return Ok(Next::Nothing { until, has_more });
             }
         }
+    }
+
+    /// Whether the change that comes next goes on with the one of which a part was delivered.
+    fn goes_on(&self, position: Position) -> bool {
+        let next = self.waiting.front();
+        next.is_some_and(|next| {
+            // The place before all people of the change.
+            let begin = Position {
+                within: Some(within_of(next.kind, next.about, 0)),
+                ..next.position
+            };
+            is_within(&begin, &position)
+        })
+    }
+
+    /// Ends a change of which parts were delivered and the rest is gone: with a last part that tells of no people. Returns
+    /// `None` if what it would be about is gone too.
+    fn close(
+        &self,
+        connection: &mut PgConnection,
+        webhook: &Webhook,
+        position: Position,
+        parts: i32,
+    ) -> Result<Option<Message>, Error> {
+        let Some(change) = changes::find_begun(connection, position)? else {
+            return Ok(None);
+        };
+        let Some(message_type) = type_of(change.kind, false) else {
+            return Ok(None);
+        };
+        let at = change.at;
+        let Some(data) = find_subject(connection, &[change], &self.base_path)? else {
+            return Ok(None);
+        };
+        let head = Head {
+            message_type,
+            at,
+            data,
+        };
+        let number = u32::try_from(parts).unwrap_or_default().saturating_add(1);
+        let part = head.part(sides_of(message_type), &[], Place { number, behind: 0 });
+        let after = (webhook.position.clone(), 0);
+        Ok(Some(message(webhook, message_type, part.body, after)))
     }
 
     /// Makes sure that the next two changes are here, if there are so many: the second tells whether the first goes on.
@@ -239,6 +230,8 @@ impl Reader {
             first: READ,
             people: READ_PEOPLE,
             fills: Fills::Counts,
+            segment_ids: webhook.segment_ids.0.clone(),
+            group_ids: webhook.group_ids.0.clone(),
         };
         self.at = None;
         let page = changes::read(connection, &reading)?;
@@ -386,21 +379,18 @@ impl Reader {
     }
 }
 
-/// Whether nobody in a change is in these changes already on another side: then their order would be lost.
-fn are_apart(changes: &[Change], next: &Change) -> bool {
-    let others = changes.iter().filter(|change| change.kind != next.kind);
-    let mut others = others.flat_map(|change| &change.subscriber_ids);
-    // Ids of a change ascend.
-    !others.any(|id| next.subscriber_ids.binary_search(id).is_ok())
-}
-
 fn within_of(kind: Kind, about: Option<i64>, subscriber: i64) -> Within {
-    let is_of_segment = matches!(kind, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft);
     Within {
-        segment: about.filter(|_| is_of_segment).unwrap_or_default(),
+        about: about.unwrap_or_default(),
         has_left: kind == Kind::SegmentMembersLeft,
         subscriber,
     }
+}
+
+/// Whether two positions lie within one change: of the same row, about the same segment.
+fn is_within(one: &Position, other: &Position) -> bool {
+    let about = |position: &Position| position.within.map(|within| within.about);
+    one.seq == other.seq && about(one).is_some() && about(one) == about(other)
 }
 
 /// Returns the position behind so many people of changes.
@@ -422,16 +412,6 @@ fn position_behind(changes: &[Change], told: usize) -> Position {
         rest -= here;
     }
     changes[changes.len() - 1].position
-}
-
-/// Returns the members of `data` in which people stand.
-fn sides_of(message_type: MessageType) -> &'static [&'static str] {
-    match message_type {
-        MessageType::SegmentMembersChanged => &["joined", "left"],
-        MessageType::GroupMembersChanged => &["added", "removed"],
-        MessageType::SubscriberDeleted => &["deletedIds"],
-        _ => &["people"],
-    }
 }
 
 fn message(

@@ -4,7 +4,7 @@ use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};
 use super::retry::Verdict;
 use super::signature::Secret;
-use crate::db::schema::webhooks;
+use crate::db::schema::{webhook_attempts, webhooks};
 use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +14,9 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 
 /// How long a claim lasts. Sending takes 20 seconds at most; each recorded message renews the claim.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// After how long a claim is renewed before a message is sent.
+pub(super) const SLOW: TimeDelta = TimeDelta::seconds(10);
 
 /// The claim of one server on one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,15 @@ pub fn claim(
     }))
 }
 
+/// Whether any answer of a receiver is kept.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_answers(connection: &mut PgConnection) -> Result<bool, Error> {
+    let answers = webhook_attempts::table.filter(webhook_attempts::answer.is_not_null());
+    Ok(diesel::select(exists(answers)).get_result(connection)?)
+}
+
 /// Returns when the next attempt is due that waits for its time, if any.
 ///
 /// # Errors
@@ -81,6 +93,21 @@ pub fn next_due(
         .filter(webhooks::next_attempt_at.gt(now))
         .select(min(webhooks::next_attempt_at))
         .first(connection)?)
+}
+
+/// What came of sending a message.
+#[derive(Clone, Copy)]
+pub struct Attempted<'a> {
+    /// The endpoint as it was when the message was put together.
+    pub webhook: &'a Webhook,
+    /// The attempt.
+    pub attempt: &'a NewAttempt,
+    /// The position and the parts of a change behind the message.
+    pub after: (&'a str, i32),
+    /// The last row of the log of changes before the message was put together.
+    pub read_after: i64,
+    /// What comes of it.
+    pub verdict: Verdict,
 }
 
 impl Claim {
@@ -113,34 +140,47 @@ impl Claim {
         Ok(())
     }
 
-    /// Moves the cursor past changes that the endpoint is not told of.
+    /// Moves the cursor past changes that the endpoint is not told of, and renews the claim. Returns whether it still held.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn skip_to(self, connection: &mut PgConnection, position: &str) -> Result<(), Error> {
-        statement("UPDATE webhooks SET position = $3, part = 0 WHERE id = $1 AND lease_token = $2")
-            .bind::<BigInt, _>(self.webhook_id)
-            .bind::<BigInt, _>(self.token)
-            .bind::<Text, _>(position)
-            .execute(connection)?;
-        Ok(())
+    pub fn skip_to(
+        self,
+        connection: &mut PgConnection,
+        (position, part): (&str, i32),
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let moved = statement(
+            "UPDATE webhooks SET position = $3, part = $4, lease_until = $5 WHERE id = $1 AND lease_token = $2",
+        )
+        .bind::<BigInt, _>(self.webhook_id)
+        .bind::<BigInt, _>(self.token)
+        .bind::<Text, _>(position)
+        .bind::<Integer, _>(part)
+        .bind::<Timestamptz, _>(now + LEASE)
+        .execute(connection)?;
+        Ok(moved > 0)
     }
 
     /// Records an attempt, and what follows from it, in one statement: the cursor behind the message if it was delivered,
     /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim still held; if
-    /// not, nothing is recorded, and whoever claims the endpoint next sends the message again.
+    /// not, nothing is recorded, and the server that claims the endpoint next sends the message again.
     ///
     /// # Errors
     /// Those of the database.
     pub fn record(
         self,
         connection: &mut PgConnection,
-        webhook: &Webhook,
-        attempt: &NewAttempt,
-        (position, part): (&str, i32),
-        verdict: Verdict,
+        attempted: &Attempted<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
+        let Attempted {
+            webhook,
+            attempt,
+            after: (position, part),
+            read_after,
+            verdict,
+        } = *attempted;
         let is_delivered = verdict == Verdict::Delivered;
         let failing_since = webhook.failing_since.unwrap_or(attempt.attempted_at);
         let (next, reason) = match verdict {
@@ -177,13 +217,15 @@ impl Claim {
             .bind::<Nullable<Text>, _>(attempt.error.as_deref())
             .bind::<Nullable<Text>, _>(attempt.answer.as_deref())
             .bind::<BigInt, _>(KEPT as i64 - 2)
+            .bind::<BigInt, _>(read_after)
             .get_result(connection)
             .optional()?;
         Ok(moved.is_some())
     }
 }
 
-/// Of the attempts that are kept, one is the new one, which the others do not see.
+/// Of the attempts that are kept, one is the new one, which the others do not see. Rows are locked by id, as everything does
+/// that locks several. An answer to a message of which people were deleted meanwhile is not kept.
 const RECORD: &str = "WITH moved AS ( \
      UPDATE webhooks SET position = $3, part = $4, failures = $5, failing_since = $6, next_attempt_at = $7, \
       disabled_reason = $8, disabled_since = $9, lease_until = $10, \
@@ -191,10 +233,12 @@ const RECORD: &str = "WITH moved AS ( \
      WHERE id = $1 AND lease_token = $2 RETURNING id \
     ), recorded AS ( \
      INSERT INTO webhook_attempts (webhook_id, message_id, type, attempt, attempted_at, took_ms, is_delivered, status, error, answer) \
-     SELECT id, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM moved \
+     SELECT id, $11, $12, $13, $14, $15, $16, $17, $18, CASE WHEN NOT EXISTS ( \
+      SELECT FROM changes WHERE seq > $21 AND kind = 'subscriber_deleted') THEN $19 END FROM moved \
     ), trimmed AS ( \
-     DELETE FROM webhook_attempts WHERE webhook_id = (SELECT id FROM moved) AND id < \
-      (SELECT id FROM webhook_attempts WHERE webhook_id = $1 ORDER BY id DESC OFFSET $20 LIMIT 1) \
+     DELETE FROM webhook_attempts WHERE id = ANY (ARRAY ( \
+      SELECT id FROM webhook_attempts WHERE webhook_id = (SELECT id FROM moved) AND id < \
+       (SELECT id FROM webhook_attempts WHERE webhook_id = $1 ORDER BY id DESC OFFSET $20 LIMIT 1) ORDER BY id FOR UPDATE)) \
     ) SELECT id FROM moved";
 
 /// Returns the endpoint with the secrets that sign its messages now.

@@ -7,12 +7,13 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `message_type` `message` `person` `signature` | what is sent; pure |
+//! | `message_type` `message` `person` `signature` `wanted` | what is sent; pure |
 //! | `retry` `address` `answer` | when it is sent again, where it may go, what is kept of answers; pure |
 //! | `draft` `endpoint` `attempt` `lease` | rows and their SQL |
 //! | `feed` `render` | from the log of changes to the next message |
 //! | `send` | one POST |
 //! | `delivery` | the steps of a delivery |
+//! | `testing` | how many tests run at the same time |
 
 mod address;
 mod answer;
@@ -29,6 +30,8 @@ mod render;
 mod retry;
 mod send;
 mod signature;
+mod testing;
+mod wanted;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +50,7 @@ pub use message_type::{Choice, MessageType};
 pub use retry::DisabledReason;
 pub use send::{Envelope, Sender, Sent};
 pub use signature::Secret;
+pub use testing::{AT_ONCE as TESTS_AT_ONCE, Tests};
 
 /// How a process sends messages.
 #[derive(Clone)]
@@ -57,6 +61,8 @@ pub struct WebhookSettings {
     pub base_path: String,
     /// Tells that the server stops.
     pub is_stopping: Arc<AtomicBool>,
+    /// The endpoints that are being tested.
+    pub tests: Tests,
 }
 
 impl WebhookSettings {
@@ -66,6 +72,7 @@ impl WebhookSettings {
             sender: Sender::new(rules),
             base_path,
             is_stopping: Arc::default(),
+            tests: Tests::default(),
         }
     }
 }

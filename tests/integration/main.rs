@@ -34,6 +34,7 @@ mod kept_counts;
 mod keys;
 mod lists;
 mod memberships;
+mod mirrors;
 mod moments;
 mod nested;
 mod nouns;

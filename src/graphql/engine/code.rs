@@ -13,7 +13,7 @@ pub enum ErrorCode {
     Forbidden,
     /// More was asked than the limit allows; try again later.
     RateLimited,
-    /// Too many operations at the same time over one socket, or too many scans of one API key.
+    /// Too many operations at the same time over one socket, too many scans of one API key, or too many tests of webhooks.
     TooManyOperations,
     /// The document is not GraphQL.
     ParseFailed,

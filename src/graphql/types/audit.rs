@@ -94,7 +94,8 @@ pub struct AuditEntryTarget {
     pub r#type: AuditTargetType,
     /// Its global id, also after it was deleted; null for what has none, such as a list of subscribers.
     pub id: Option<ID>,
-    /// The key of a group, segment or custom field, or the prefix of an API key.
+    /// The key of a group, segment or custom field, or the prefix of an API key. Of `loseAuditLog`, the time that the lost
+    /// entries are of, as `FROM/TO`.
     pub key: Option<Text<String>>,
 }
 

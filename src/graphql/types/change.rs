@@ -261,6 +261,8 @@ impl ChangeQuery {
             first: usize::try_from(first).unwrap_or_default(),
             people: PEOPLE,
             fills: Fills::People,
+            segment_ids: None,
+            group_ids: None,
         };
         let db = &context.app()?.db;
         let page = db.run(move |connection| read(connection, &reading)).await;
@@ -307,6 +309,8 @@ impl ChangeFeed {
             first: usize::try_from(PAGE).unwrap_or_default(),
             people: PEOPLE,
             fills: Fills::People,
+            segment_ids: None,
+            group_ids: None,
         };
         let begin = reading.clone();
         // A position that cannot be followed is refused before anything is told.

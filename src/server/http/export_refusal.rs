@@ -37,7 +37,7 @@ pub(super) fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::BadUserInput,
             &error.to_string(),
         ),
-        Error::TimedOut | Error::Abandoned | Error::TooManyScans => {
+        Error::TimedOut | Error::Abandoned | Error::TooManyScans | Error::Busy(_) => {
             let message = "preparing the export took too long and was broken off";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }

@@ -1,7 +1,7 @@
 //! The hub: it looks for news on behalf of everybody who listens, and only while somebody does.
 
 use crate::app::App;
-use crate::changes::settle;
+use crate::changes::settle_or_go_on;
 use crate::past::find_newest;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub async fn run(app: App) {
     loop {
         app.live.listener().await;
         let look = |connection: &mut _| {
-            settle(connection)?;
+            settle_or_go_on(connection)?;
             find_newest(connection)
         };
         match app.db.run(look).await {

@@ -4,6 +4,7 @@ use super::newest;
 use crate::keys::signing_in::send;
 use crate::keys::{create_key, revoke};
 use crate::support::{Server, TestApp, TestDatabase, import_text, rollcall, run};
+use rollcall::audience::api_key::{Access, Scope};
 use serde_json::{Value, json};
 use ureq::http::Method;
 
@@ -102,6 +103,33 @@ fn writers_of_versions_are_told_by_the_api() {
             { "version": 0, "writtenBy": null },
         ])
     );
+}
+
+#[test]
+fn who_wrote_a_version_is_named_to_admins_alone() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    app.segment("all", json!({"everyone": true}));
+    app.database.execute(
+        "UPDATE segment_definitions SET written_by = 'api_key', written_by_name = 'Shop of Ona', written_by_prefix = 'rck_abcdefgh'",
+    );
+    let told = |scope: Scope| {
+        let access = Access {
+            key_id: Some(1),
+            session_id: None,
+            scopes: [Scope::Read, scope].into_iter().collect(),
+        };
+        let data = app.respond_to(
+            &access,
+            "{ segment(key: \"all\") { definitions { nodes { writtenBy { kind name keyPrefix } } } } }",
+            json!({}),
+        );
+        data["data"]["segment"]["definitions"]["nodes"][0]["writtenBy"].clone()
+    };
+    let named = json!({"kind": "API_KEY", "name": "Shop of Ona", "keyPrefix": "rck_abcdefgh"});
+    assert_eq!(told(Scope::Admin), named);
+    let unnamed = json!({"kind": "API_KEY", "name": null, "keyPrefix": null});
+    assert_eq!(told(Scope::Read), unnamed);
+    assert_eq!(told(Scope::Write), unnamed);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Deleted subscribers: of each the log keeps the id and the time, and nothing else.
 
 use super::{NOW, delete, position};
-use crate::support::TestApp;
+use crate::support::{Server, Socket, TestApp, eventually};
 use serde_json::json;
 
 /// Everything that the log holds about people, but for deletions.
@@ -62,4 +62,78 @@ fn positions_survive_that_what_they_name_is_erased() {
     let told = super::read(&app, &mut after);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0]["subscriberIds"], json!([id]));
+}
+
+#[test]
+fn a_row_that_cannot_be_read_stops_nothing() {
+    let app = TestApp::at(NOW);
+    app.database.execute(
+        "INSERT INTO subscribers (email, created_at, updated_at) SELECT n || '@example.com', now(), now() FROM generate_series(1, 9) n; \
+         UPDATE subscribers SET city = 'Riga' WHERE id IN (2, 5, 9); UPDATE subscribers SET city = 'Tartu' WHERE id IN (6, 8)",
+    );
+    position(&app);
+    app.database.execute(
+        "UPDATE changes SET ids = '\\x00' WHERE first_id = 6; DELETE FROM subscribers WHERE id = 5",
+    );
+    position(&app);
+    let after = held(&app);
+    assert!(after.contains("{city} 2 2 9 "), "{after}");
+    // By its bounds it cannot hold the deleted one, and nobody looks into it.
+    assert!(after.contains("{city} 2 6 8 00"), "{after}");
+    app.database.execute("DELETE FROM subscribers WHERE id = 7");
+    position(&app);
+    let after = held(&app);
+    assert!(!after.contains(" 6 8 "), "it may hold the deleted: {after}");
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM waiting_changes"),
+        "0"
+    );
+}
+
+#[test]
+fn what_cannot_get_its_place_keeps_no_reader_from_the_rest() {
+    let app = TestApp::at(NOW);
+    let mut after = position(&app);
+    app.subscriber("ona@example.com", json!({}));
+    position(&app);
+    app.database.execute(
+        "INSERT INTO waiting_changes (kind, number, first_id, last_id, ids) VALUES ('subscriber_updated', 2, 1, 3, '{1, NULL}')",
+    );
+    app.subscriber("jonas@example.com", json!({}));
+    assert_eq!(
+        super::lines(&app, &mut after),
+        ["SUBSCRIBER_CREATED: ona"],
+        "what has its place is told"
+    );
+    let turns = crate::webhooks::deliver(&app);
+    assert_eq!(turns, [], "the loop of webhooks goes on");
+    app.database
+        .execute("DELETE FROM waiting_changes WHERE ids IS NOT NULL");
+    assert_eq!(
+        super::lines(&app, &mut after),
+        ["SUBSCRIBER_CREATED: jonas"]
+    );
+}
+
+#[test]
+fn listeners_hear_of_segments_while_a_change_cannot_get_its_place() {
+    let app = TestApp::at(NOW);
+    app.segment("all", json!({"everyone": true}));
+    app.refresh();
+    app.database.execute(
+        "INSERT INTO waiting_changes (kind, number, first_id, last_id, ids) VALUES ('subscriber_updated', 2, 1, 3, '{1, NULL}')",
+    );
+    let server = Server::start(&app.database);
+    let mut socket = Socket::open(&server);
+    socket.subscribe(
+        "1",
+        "subscription { membershipChanged(segment: {key: \"all\"}) { joinedCount } }",
+        json!({}),
+    );
+    let error = "changes cannot be given their order";
+    eventually("the hub says why", || server.logged().contains(error));
+    app.subscriber("ona@example.com", json!({}));
+    app.refresh();
+    let item = socket.next("1");
+    assert_eq!(item["membershipChanged"]["joinedCount"], 1, "{item}");
 }

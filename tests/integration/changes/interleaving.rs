@@ -119,6 +119,8 @@ fn readers_who_follow_many_writers_are_told_everything_once_and_in_order() {
                             first: 7,
                             people: 1_000,
                             fills: Default::default(),
+                            segment_ids: None,
+                            group_ids: None,
                         };
                         let page =
                             db.run_here(|connection| rollcall::changes::read(connection, &reading));

@@ -1,11 +1,13 @@
 //! The log of changes: everything that happens is told once, in an order that readers can rely on.
 
+mod bounded;
 mod command;
 mod erasing;
 mod interleaving;
 mod keeping;
 mod kinds;
 mod pages;
+mod stretches;
 mod subscribing;
 
 use crate::support::TestApp;

@@ -237,8 +237,15 @@ fn a_restore_that_was_killed_before_its_end_is_finished_by_the_next_command() {
     let database = TestDatabase::without_tables();
     let archive = Archive::open(&path).expect("a backup");
     let mut connection = database.connect();
-    rollcall::backup::restore(&archive, &mut connection, &database.url, dir.path(), false)
-        .expect("a restored database");
+    rollcall::backup::restore(
+        &archive,
+        &mut connection,
+        &database.url,
+        dir.path(),
+        false,
+        "ona",
+    )
+    .expect("a restored database");
     assert_eq!(
         database.ask("SELECT string_agg(state, ' ') FROM refreshes"),
         "running"

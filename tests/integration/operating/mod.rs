@@ -8,7 +8,7 @@ mod health;
 mod log;
 mod manual;
 mod metrics;
-mod replacing;
+pub mod replacing;
 mod scheduled_backups;
 mod service;
 
@@ -17,19 +17,19 @@ use std::path::{Path, PathBuf};
 
 /// Runs a command of the program on a database.
 #[track_caller]
-fn on(database: &TestDatabase, arguments: &[&str]) -> Finished {
+pub fn on(database: &TestDatabase, arguments: &[&str]) -> Finished {
     run(rollcall(arguments).args(["--database-url", &database.url]))
 }
 
 /// Makes a backup of a database.
 #[track_caller]
-fn back_up(database: &TestDatabase, dir: &Path) -> PathBuf {
+pub fn back_up(database: &TestDatabase, dir: &Path) -> PathBuf {
     let path = dir.join("audience.backup");
     let made = on(database, &["backup", "--output", text(&path)]);
     assert!(made.status.success(), "{made}");
     path
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }

@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use rollcall::backup::Archive;
 use rollcall::import::{SubscriberImport, import_subscribers};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -32,7 +32,7 @@ fn replace(database: &TestDatabase, path: &Path) -> Finished {
 
 /// Ends all connections of the test.
 #[track_caller]
-fn leave(database: &TestDatabase) {
+pub fn leave(database: &TestDatabase) {
     database.ask(
         "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
@@ -135,8 +135,15 @@ fn an_interrupted_restore_can_be_repeated_and_forgets_no_deletion() {
     leave(database);
     let archive = Archive::open(&path).expect("a backup");
     let mut connection = database.connect();
-    rollcall::backup::restore(&archive, &mut connection, &database.url, dir.path(), true)
-        .expect("a restored database");
+    rollcall::backup::restore(
+        &archive,
+        &mut connection,
+        &database.url,
+        dir.path(),
+        true,
+        "ona",
+    )
+    .expect("a restored database");
     drop(connection);
     let refused = on(database, &["backup", "-o", text(&dir.path().join("other"))]).to_string();
     assert!(
@@ -160,7 +167,7 @@ fn ids_that_were_given_again_are_other_people() {
     // As after another restore: the id is that of another row.
     delete(&app, &ona);
     app.database
-        .execute("UPDATE subscriber_deletions SET created_at = created_at - interval '1 hour'");
+        .execute("UPDATE subscriber_deletions SET created_at = created_at - interval '1 hour'; DELETE FROM erased_subscribers");
     let database = &app.database;
     let done = replace(database, &path);
     assert!(
@@ -220,4 +227,117 @@ fn a_database_that_is_not_empty_or_in_use_is_refused() {
     let done = replace(database, &path);
     assert!(done.status.success(), "{done}");
     assert_eq!(database.ask("SELECT count(*) FROM subscribers"), "1");
+}
+
+/// Makes a backup under a name of its own.
+#[track_caller]
+fn back_up_as(database: &TestDatabase, dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::rename(back_up(database, dir), &path).expect("a file");
+    path
+}
+
+#[test]
+fn deletions_are_known_longer_than_changes_and_through_several_restores() {
+    let app = TestApp::at(NOW);
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = &app.database;
+    let empty = back_up_as(database, dir.path(), "empty");
+    let ona = app.subscriber("ona@example.com", json!({}));
+    app.subscriber("jonas@example.com", json!({}));
+    let both = back_up_as(database, dir.path(), "both");
+    delete(&app, &ona);
+    // Longer ago than changes are kept.
+    database.execute("DELETE FROM subscriber_deletions");
+    let people = "SELECT coalesce(string_agg(email, ' '), '') FROM subscribers";
+    // The first backup does not have the deleted subscriber, and nothing of the deletion.
+    let done = replace(database, &empty);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(database.ask(people), "");
+    let done = replace(database, &both);
+    assert!(
+        done.stdout.contains("deleted 1 subscribers again"),
+        "{done}"
+    );
+    assert_eq!(database.ask(people), "jonas@example.com");
+    let done = replace(database, &both);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(database.ask(people), "jonas@example.com");
+    let hashes = "SELECT count(*) FROM erased_subscribers";
+    assert_eq!(database.ask(hashes), "1", "each deletion is kept once");
+}
+
+#[test]
+fn deletions_are_forgotten_when_no_backup_has_them() {
+    let app = TestApp::at(NOW);
+    let ona = app.subscriber("ona@example.com", json!({}));
+    delete(&app, &ona);
+    app.database
+        .execute("UPDATE erased_subscribers SET erased_at = '2016-02-29T12:00:00Z'");
+    let run = || rollcall::refresh::run_due(app.db(), &app.app.refresh).expect("a run");
+    assert!(run().is_none(), "the first day");
+    app.set_time("2026-03-02T12:00:00Z");
+    assert!(run().is_some());
+    let hashes = "SELECT count(*) FROM erased_subscribers";
+    assert_eq!(app.database.ask(hashes), "1");
+    app.set_time("2026-03-03T12:00:00Z");
+    assert!(run().is_some());
+    assert_eq!(app.database.ask(hashes), "0", "ten years later");
+}
+
+#[test]
+fn the_audit_log_is_kept_and_says_who_restored() {
+    let app = TestApp::at(NOW);
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = &app.database;
+    app.segment("before", json!({"everyone": true}));
+    let path = back_up_as(database, dir.path(), "first");
+    app.segment("after", json!({"everyone": true}));
+    app.subscriber("ona@example.com", json!({}));
+    let entries = "SELECT string_agg(concat_ws(' ', action, target_key), ', ' ORDER BY at, id) FROM audit_log";
+    let former = database.ask(entries);
+    assert!(former.contains("createSegment after"), "{former}");
+    let done = replace(database, &path);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(database.ask(entries), format!("{former}, restoreBackup"));
+    let who =
+        "SELECT concat_ws(' ', actor, actor_name) FROM audit_log WHERE action = 'restoreBackup'";
+    let user = database.ask(who);
+    assert!(user.starts_with("command_line "), "{user}");
+    assert_eq!(user.len() > "command_line ".len(), true, "{user}");
+    // Ids that entries are about are given to nothing else.
+    let named = "SELECT max(target_id) FROM audit_log WHERE target = 'segment'";
+    let named: i64 = database.ask(named).parse().expect("an id");
+    let app = app.beside();
+    app.segment("new", json!({"everyone": true}));
+    let id = "SELECT id FROM segments WHERE key = 'new'";
+    let id: i64 = database.ask(id).parse().expect("an id");
+    assert!(id > named, "{id}");
+    // Once more: nothing stands twice.
+    let former = database.ask(entries);
+    let done = replace(database, &path);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(database.ask(entries), format!("{former}, restoreBackup"));
+}
+
+#[test]
+fn what_a_backup_of_another_database_replaces_is_counted() {
+    let (app, other) = (TestApp::at(NOW), TestApp::at(NOW));
+    // A test database is a copy, with the secret of the original.
+    other.database.execute(
+        "UPDATE suppression_key SET inner_key = set_byte(inner_key, 0, 1 - get_bit(inner_key, 0))",
+    );
+    let dir = tempfile::tempdir().expect("a directory");
+    other.segment("other", json!({"everyone": true}));
+    let path = back_up_as(&other.database, dir.path(), "other");
+    app.segment("ours", json!({"everyone": true}));
+    app.set_time("2026-03-01T13:00:00Z");
+    app.segment("too", json!({"everyone": true}));
+    let database = &app.database;
+    let done = replace(database, &path);
+    assert!(done.status.success(), "{done}");
+    assert_eq!(
+        database.ask("SELECT string_agg(concat_ws(' ', action, count, target_key), ', ' ORDER BY id) FROM audit_log WHERE action <> 'migrate'"),
+        "createSegment other, loseAuditLog 2 2026-03-01T12:00:00Z/2026-03-01T13:00:00Z, restoreBackup"
+    );
 }

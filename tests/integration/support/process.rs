@@ -303,6 +303,11 @@ impl Server {
         self.end();
     }
 
+    /// Kills the server itself, and leaves what it logged.
+    pub fn kill_now(&mut self) {
+        self.end();
+    }
+
     fn group(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
     }

@@ -4,7 +4,7 @@ use super::{ask, create, deliver, move_to};
 use crate::support::{TestApp, instant};
 use crate::webhooks::receiver::{Receiver, Reply};
 use chrono::{Duration, SecondsFormat};
-use rollcall::webhook::Turn;
+use rollcall::webhook::{Reader, Turn};
 use serde_json::{Value, json};
 
 const STATE: &str = "isEnabled disabledReason failureCount failingSince nextAttemptAt";
@@ -231,6 +231,114 @@ fn answers_keep_nothing_of_people_who_are_deleted() {
         "{answer}"
     );
     super::delete(&app, &zuzana);
+    deliver(&app);
     let kept = ask(&app, &id, "attempts { answer status }");
     assert_eq!(kept["attempts"], json!([{"answer": null, "status": 200}]));
+}
+
+#[test]
+fn answers_of_disabled_webhooks_go_with_a_deletion_too() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    receiver.always(Reply::Echo);
+    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
+    let ona = app.subscriber("ona@example.com", json!({}));
+    deliver(&app);
+    app.mutate(
+        "mutation ($id: ID!) { updateWebhook(input: {id: $id, isEnabled: false}) { userErrors { message } } }",
+        json!({ "id": id }),
+    );
+    super::delete(&app, &ona);
+    assert_eq!(deliver(&app), []);
+    let kept = ask(&app, &id, "attempts { answer }");
+    assert_eq!(kept["attempts"], json!([{ "answer": null }]));
+}
+
+#[test]
+fn an_answer_that_comes_after_a_deletion_is_not_kept() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    receiver.always(Reply::Echo);
+    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
+    let ona = app.subscriber("ona@example.com", json!({}));
+    let delivery = app.app.delivery();
+    let claim = delivery.claim().expect("an answer").expect("a claim");
+    let mut reader = Reader::new(String::new());
+    let ready = delivery.read(claim, &mut reader).expect("a reading");
+    let ready = ready.ok().expect("a message");
+    let (sent, at) = delivery.send(&ready);
+    // The deletion gets its place before the answer is recorded.
+    super::delete(&app, &ona);
+    crate::changes::position(&app);
+    let turn = delivery.record(&ready, &sent, at).expect("a record");
+    assert_eq!(turn, Turn::More);
+    let kept = ask(&app, &id, "attempts { answer isDelivered }");
+    assert_eq!(
+        kept["attempts"],
+        json!([{"answer": null, "isDelivered": true}])
+    );
+}
+
+#[test]
+fn a_deletion_that_is_under_way_makes_no_delivery_wait() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    receiver.always(Reply::Echo);
+    create(
+        &app,
+        &receiver.url,
+        &["SUBSCRIBER_CREATED"],
+        json!({"peoplePerMessage": 1}),
+    );
+    let make = |from: u32, to: u32| {
+        app.database.execute(&format!(
+            "INSERT INTO subscribers (email, created_at, updated_at) SELECT n || '@example.com', now(), now() FROM generate_series({from}, {to}) n"
+        ));
+    };
+    // As many attempts as are kept, so that each further one removes one.
+    make(1, 100);
+    deliver(&app);
+    let held = app
+        .database
+        .hold("DELETE FROM subscribers WHERE email = '1@example.com'");
+    make(101, 110);
+    deliver(&app);
+    assert_eq!(receiver.take().len(), 110);
+    held.commit();
+    deliver(&app);
+    let kept = "SELECT concat_ws(' ', count(*), count(answer)) FROM webhook_attempts";
+    assert_eq!(app.database.ask(kept), "100 0");
+}
+
+#[test]
+fn disabling_by_failures_is_in_the_audit_log() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
+    move_to(&app, "ona@example.com", "LT");
+    let entries = || {
+        let data = app.query(
+            "{ auditLog(first: 9, filter: {actions: [\"disableWebhook\"]}) { nodes { actor { kind } target { type id } fields } } }",
+            json!({}),
+        );
+        data["auditLog"]["nodes"].clone()
+    };
+    receiver.reply([Reply::Status(503, ""), Reply::Status(410, "")]);
+    deliver(&app);
+    assert_eq!(entries(), json!([]), "a failure disables nothing");
+    later(&app, Duration::hours(1));
+    deliver(&app);
+    let entry = json!({"actor": {"kind": "SYSTEM"}, "target": {"type": "WEBHOOK", "id": id}, "fields": ["disabledReason"]});
+    assert_eq!(entries(), json!([entry]));
+    enable(&app, &id);
+    receiver.always(Reply::Status(500, ""));
+    for _ in 0..20 {
+        deliver(&app);
+        later(&app, Duration::hours(12));
+    }
+    assert_eq!(
+        ask(&app, &id, "disabledReason")["disabledReason"],
+        "FAILING"
+    );
+    assert_eq!(entries(), json!([entry, entry]));
 }

@@ -1,9 +1,10 @@
 //! Making, changing and deleting webhooks.
 
 use super::{ask, create, deliver, move_to};
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually};
 use crate::webhooks::receiver::{Receiver, Reply};
 use insta::assert_json_snapshot;
+use rollcall::webhook::TESTS_AT_ONCE;
 use serde_json::{Value, json};
 
 const ALL: &str = "id name url types segments { key } groups { key } fields peoplePerMessage isEnabled disabledReason \
@@ -236,4 +237,47 @@ fn there_are_at_most_a_hundred_webhooks() {
         json!({"name": "one more", "url": "https://example.com/", "types": ["REFRESH_FINISHED"]}),
     );
     assert_eq!(wrong[0]["hint"], "delete those that are not used any more");
+}
+
+#[test]
+fn only_a_few_tests_wait_for_receivers_at_the_same_time() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    receiver.always(Reply::Gate);
+    let ids: Vec<String> = (0..=TESTS_AT_ONCE)
+        .map(|_| super::create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({})).0)
+        .collect();
+    let test = |id: &str| {
+        app.respond(
+            "mutation ($id: ID!) { sendTestWebhook(input: {id: $id}) { attempt { isDelivered } userErrors { message } } }",
+            json!({ "id": id }),
+        )
+    };
+    let code = |answer: &Value| answer["errors"][0]["extensions"]["code"].clone();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| test(&ids[0]));
+        eventually("the first waits", || receiver.received().len() == 1);
+        assert_eq!(
+            code(&test(&ids[0])),
+            "TOO_MANY_OPERATIONS",
+            "of one webhook"
+        );
+        let others = ids[1..TESTS_AT_ONCE].iter();
+        let others: Vec<_> = others.map(|id| scope.spawn(|| test(id))).collect();
+        eventually("as many as may wait do", || {
+            receiver.received().len() == TESTS_AT_ONCE
+        });
+        assert_eq!(code(&test(&ids[TESTS_AT_ONCE])), "TOO_MANY_OPERATIONS");
+        receiver.open();
+        for sending in others.into_iter().chain([first]) {
+            let answer = sending.join().expect("a thread");
+            let attempt = &answer["data"]["sendTestWebhook"]["attempt"];
+            assert_eq!(attempt["isDelivered"], true, "{answer}");
+        }
+    });
+    let again = test(&ids[0]);
+    assert_eq!(
+        again["data"]["sendTestWebhook"]["attempt"]["isDelivered"],
+        true
+    );
 }

@@ -6,7 +6,8 @@ mod failing;
 mod judges;
 mod managing;
 mod mirror;
-mod receiver;
+pub mod receiver;
+mod skipping;
 
 use crate::support::TestApp;
 use receiver::Receiver;
@@ -39,7 +40,7 @@ fn ask(app: &TestApp, id: &str, fields: &str) -> Value {
 
 /// Tells every endpoint what is due, as the loop of a server does; returns how each turn ended.
 #[track_caller]
-fn deliver(app: &TestApp) -> Vec<Turn> {
+pub fn deliver(app: &TestApp) -> Vec<Turn> {
     let delivery = app.app.delivery();
     let mut turns = Vec::new();
     while let Some(claim) = delivery.claim().expect("a claim") {

@@ -151,7 +151,7 @@ impl Shared {
 }
 
 /// Reads one request.
-fn read(stream: &mut TcpStream) -> Option<Received> {
+pub fn read(stream: &mut TcpStream) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut piece = [0; 65_536];
     let head = loop {

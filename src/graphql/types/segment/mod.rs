@@ -16,6 +16,7 @@ use super::status_count::{StatusCount, list_counts};
 use super::subscriber::{
     PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
+use crate::audience::api_key::Scope;
 use crate::audience::definition::Definition;
 use crate::audience::paging::Page;
 use crate::audience::segment::{Segment, SegmentMode};
@@ -120,8 +121,9 @@ impl SegmentDefinition {
         self.0.created_at
     }
 
-    /// Who wrote it; null for versions from before there was an audit log.
-    async fn written_by(&self) -> Option<Actor> {
+    /// Who wrote it; null for versions from before there was an audit log. `name` and `keyPrefix` are told to ADMIN alone,
+    /// as in the audit log; for others they are null.
+    async fn written_by(&self, context: &Context<'_>) -> Option<Actor> {
         let Definition {
             written_by,
             written_by_name,
@@ -129,7 +131,10 @@ impl SegmentDefinition {
             ..
         } = &self.0;
         let kind = written_by.as_deref()?;
-        let (name, prefix) = (written_by_name.as_ref(), written_by_prefix.as_ref());
+        let access = context.access();
+        let is_told = access.is_ok_and(|access| access.scopes.allow(Scope::Admin));
+        let name = written_by_name.as_ref().filter(|_| is_told);
+        let prefix = written_by_prefix.as_ref().filter(|_| is_told);
         Some(Actor::read(kind, name, prefix))
     }
 }

@@ -257,7 +257,8 @@ impl WebhookMutation {
         })
     }
 
-    /// Sends a message of the type `webhook.test` and returns what the receiver answered, within 20 seconds. For ADMIN.
+    /// Sends a message of the type `webhook.test` and returns what the receiver answered, within 20 seconds. It fails with the
+    /// code TOO_MANY_OPERATIONS while another test of the webhook runs, or several of others. For ADMIN.
     async fn send_test_webhook(
         &self,
         context: &Context<'_>,

@@ -1,0 +1,97 @@
+DROP INDEX changes_of_several;
+CREATE INDEX changes_of_several ON changes ((first_id >> 17)) WHERE kind <> 'followed' AND first_id < last_id;
+COMMENT ON INDEX changes_of_several IS 'For erasing deleted subscribers.';
+
+CREATE OR REPLACE FUNCTION note_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        WITH added AS MATERIALIZED (
+            SELECT status, count(*) AS number, min(id) AS first_id, max(id) AS last_id, array_agg(id) AS ids
+            FROM changed GROUP BY status, id >> 17
+        ), counted AS (
+            INSERT INTO subscriber_counts (status, count) SELECT status, sum(number) FROM added GROUP BY status
+        )
+        INSERT INTO waiting_changes (kind, number, first_id, last_id, ids)
+        SELECT 'subscriber_created', number, first_id, last_id, CASE WHEN last_id - first_id >= number THEN ids END
+        FROM added ORDER BY first_id;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO subscriber_deletions (subscriber_id, deleted_at, created_at)
+        SELECT id, now(), created_at FROM former ON CONFLICT DO NOTHING;
+        WITH removed AS MATERIALIZED (
+            SELECT status, count(*) AS number, min(id) AS first_id, max(id) AS last_id, array_agg(id) AS ids
+            FROM former GROUP BY status, id >> 17
+        ), counted AS (
+            INSERT INTO subscriber_counts (status, count) SELECT status, -sum(number) FROM removed GROUP BY status
+        )
+        INSERT INTO waiting_changes (kind, number, first_id, last_id, ids)
+        SELECT 'subscriber_deleted', number, first_id, last_id, CASE WHEN last_id - first_id >= number THEN ids END
+        FROM removed ORDER BY first_id;
+    ELSE
+        -- A full join is a hash or merge join, also in a plan that was made for one row. A status that is null is of a row
+        -- that got another id. That updated_at changes is told only where nothing else does.
+        WITH pairs AS MATERIALIZED (
+            SELECT o.status AS former_status, n.status, count(*) AS number,
+                bit_or(d.mask) AS mask, string_agg(d.custom, ' ') AS custom,
+                array_agg(id) FILTER (WHERE o.status IS DISTINCT FROM n.status) AS moved,
+                array_agg(id) FILTER (WHERE d.mask <> 0) AS updated
+            FROM former o FULL JOIN changed n USING (id)
+            CROSS JOIN LATERAL (SELECT
+                CASE WHEN o.status <> n.status THEN 0 ELSE
+                    (o.subscribed_at IS DISTINCT FROM n.subscribed_at)::integer
+                    + ((o.unsubscribed_at IS DISTINCT FROM n.unsubscribed_at)::integer << 1)
+                    + ((o.updated_at <> n.updated_at)::integer << 2)
+                END
+                + ((o.email <> n.email)::integer << 3)
+                + ((o.first_name IS DISTINCT FROM n.first_name)::integer << 4)
+                + ((o.last_name IS DISTINCT FROM n.last_name)::integer << 5)
+                + ((o.phone IS DISTINCT FROM n.phone)::integer << 6)
+                + ((o.country IS DISTINCT FROM n.country)::integer << 7)
+                + ((o.region IS DISTINCT FROM n.region)::integer << 8)
+                + ((o.city IS DISTINCT FROM n.city)::integer << 9)
+                + ((o.postal_code IS DISTINCT FROM n.postal_code)::integer << 10)
+                + ((o.latitude IS DISTINCT FROM n.latitude)::integer << 11)
+                + ((o.longitude IS DISTINCT FROM n.longitude)::integer << 12)
+                + ((o.language IS DISTINCT FROM n.language)::integer << 13)
+                + ((o.timezone IS DISTINCT FROM n.timezone)::integer << 14)
+                + ((o.birthday IS DISTINCT FROM n.birthday)::integer << 15)
+                + ((o.source IS DISTINCT FROM n.source)::integer << 16)
+                + ((o.created_at <> n.created_at)::integer << 17)
+                + ((o.custom <> n.custom)::integer << 18) AS mask,
+                CASE WHEN o.custom <> n.custom THEN (
+                    SELECT string_agg(key, ' ') FROM jsonb_object_keys(o.custom || n.custom) AS key
+                    WHERE o.custom -> key IS DISTINCT FROM n.custom -> key
+                ) END AS custom
+            ) AS d
+            GROUP BY o.status, n.status, id >> 17
+        ), counted AS (
+            INSERT INTO subscriber_counts (status, count)
+            SELECT status, sum(more) FROM (
+                SELECT status, number AS more FROM pairs WHERE status IS DISTINCT FROM former_status
+                UNION ALL SELECT former_status, -number FROM pairs WHERE status IS DISTINCT FROM former_status
+            ) AS both_sides WHERE status IS NOT NULL GROUP BY status HAVING sum(more) <> 0
+        )
+        INSERT INTO waiting_changes (kind, fields, number, first_id, last_id, ids)
+        SELECT v.kind, v.fields, r.number, r.first_id, r.last_id, CASE WHEN r.last_id - r.first_id >= r.number THEN v.ids END
+        FROM pairs p
+        CROSS JOIN LATERAL (VALUES
+            (CASE WHEN p.former_status IS NULL THEN 'subscriber_created' WHEN p.status IS NULL THEN 'subscriber_deleted'
+                ELSE 'subscriber_status_changed' END,
+             CASE WHEN p.former_status <> p.status THEN ARRAY['status'] ELSE '{}' END, p.moved),
+            ('subscriber_updated', ARRAY(
+                SELECT name FROM unnest(ARRAY['subscribed_at', 'unsubscribed_at', 'updated_at', 'email', 'first_name',
+                    'last_name', 'phone', 'country', 'region', 'city', 'postal_code', 'latitude', 'longitude', 'language',
+                    'timezone', 'birthday', 'source', 'created_at']) WITH ORDINALITY AS names (name, place)
+                WHERE (p.mask >> (place - 1)::integer) & 1 = 1 AND (name <> 'updated_at' OR p.mask = 4)
+                UNION ALL SELECT DISTINCT 'custom.' || key FROM string_to_table(p.custom, ' ') AS key
+             ), p.updated)
+        ) AS v (kind, fields, ids)
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS number, min(id) AS first_id, max(id) AS last_id FROM unnest(v.ids) AS id
+        ) AS r
+        WHERE r.number > 0 ORDER BY v.kind, r.first_id;
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION note_subscribers() IS 'Notes for readers of changes which subscribers a statement changed, keeps the counts by status, and notes deleted subscribers.';
+
+DROP AGGREGATE merge_keys(jsonb);

@@ -1,0 +1,94 @@
+//! Which changes an endpoint is told of, by messages of which type, and which of them may stand in one message. Pure.
+
+use super::endpoint::Webhook;
+use super::message_type::{Choice, MessageType};
+use crate::changes::{self, Change, Kind};
+
+/// Returns the type of the messages that tell of a change.
+pub fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
+    Some(match kind {
+        Kind::SubscriberCreated => MessageType::SubscriberCreated,
+        Kind::SubscriberUpdated => MessageType::SubscriberUpdated,
+        Kind::SubscriberStatusChanged => MessageType::SubscriberStatusChanged,
+        Kind::SubscriberDeleted => MessageType::SubscriberDeleted,
+        Kind::GroupMembersAdded | Kind::GroupMembersRemoved => MessageType::GroupMembersChanged,
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft if is_fill => {
+            MessageType::SegmentFilled
+        }
+        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => MessageType::SegmentMembersChanged,
+        Kind::GroupCreated => MessageType::GroupCreated,
+        Kind::GroupUpdated => MessageType::GroupUpdated,
+        Kind::GroupDeleted => MessageType::GroupDeleted,
+        Kind::SegmentCreated => MessageType::SegmentCreated,
+        Kind::SegmentUpdated => MessageType::SegmentUpdated,
+        Kind::SegmentDeleted => MessageType::SegmentDeleted,
+        Kind::SegmentInvalid => MessageType::SegmentInvalid,
+        Kind::RefreshFinished => MessageType::RefreshFinished,
+        Kind::RefreshFailed => MessageType::RefreshFailed,
+        Kind::ImportFinished => MessageType::ImportFinished,
+        Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
+            return None;
+        }
+    })
+}
+
+/// Returns the kinds of changes that an endpoint is told of.
+pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
+    let takes = |kind: &Kind| {
+        let types = [type_of(*kind, false), type_of(*kind, true)];
+        types.into_iter().flatten().any(|of| choice.takes(of))
+    };
+    let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    kinds.filter(takes).collect()
+}
+
+/// Whether an endpoint is told of a change.
+pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
+    let of = type_of(change.kind, change.is_fill);
+    let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
+        Some(changes::Noun::Segment) => webhook.segment_ids.has(about),
+        Some(changes::Noun::Group) => webhook.group_ids.has(about),
+        _ => true,
+    });
+    // Those whom the change was about may have been deleted.
+    let has_people =
+        !change.kind.has_people() || change.is_fill || !change.subscriber_ids.is_empty();
+    is_followed && has_people && of.is_some_and(|of| webhook.types.takes(of))
+}
+
+/// Whether two changes are parts of one: of a row of the log, or of those who joined and left a segment in it.
+pub fn is_same(one: &Change, other: &Change) -> bool {
+    let side = |kind| type_of(kind, false);
+    one.position.seq == other.position.seq
+        && one.about == other.about
+        && side(one.kind) == side(other.kind)
+}
+
+/// Whether two changes may stand in one message.
+pub fn are_alike(one: &Change, other: &Change) -> bool {
+    let side = |change: &Change| type_of(change.kind, change.is_fill);
+    side(one) == side(other)
+        && one.about == other.about
+        && one.refresh_id == other.refresh_id
+        && one.fields == other.fields
+        && one.kind.has_people()
+        && !one.is_fill
+}
+
+/// Whether nobody in a change is in these changes already on another side: then their order would be lost.
+pub fn are_apart(changes: &[Change], next: &Change) -> bool {
+    let others = changes.iter().filter(|change| change.kind != next.kind);
+    let mut others = others.flat_map(|change| &change.subscriber_ids);
+    // Ids of a change ascend.
+    !others.any(|id| next.subscriber_ids.binary_search(id).is_ok())
+}
+
+/// Returns the members of `data` in which people stand.
+pub fn sides_of(message_type: MessageType) -> &'static [&'static str] {
+    match message_type {
+        MessageType::SegmentMembersChanged => &["joined", "left"],
+        MessageType::GroupMembersChanged => &["added", "removed"],
+        MessageType::SubscriberDeleted => &["deletedIds"],
+        _ => &["people"],
+    }
+}
