@@ -214,6 +214,10 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
 
+    /// How many seconds a server that is told to stop (SIGTERM) goes on answering while `/health/ready` answers 503, so that a load balancer notices first.
+    #[arg(long, env = "ROLLCALL_DRAIN", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=600))]
+    pub drain: u16,
+
     /// How many WebSockets and event streams may be open at the same time.
     #[arg(
         long,

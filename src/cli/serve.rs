@@ -1,6 +1,7 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
+use super::key;
 use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use sd_notify::NotifyState;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, warn};
@@ -30,6 +32,10 @@ pub struct Arguments {
 
     #[command(flatten)]
     backups: BackupFlags,
+
+    /// A file with the first API key, which may do everything: `rck_` and 40 letters and digits. It is read only while there is no key, and makes a start on addresses other than loopback possible.
+    #[arg(long, env = "ROLLCALL_BOOTSTRAP_KEY_FILE", value_name = "FILE")]
+    bootstrap_key_file: Option<PathBuf>,
 }
 
 /// What every command takes that serves.
@@ -85,6 +91,9 @@ pub fn run(
     let opened = database::open(database)?;
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
+    if let Some(file) = &arguments.bootstrap_key_file {
+        key::create_first(&opened.db, file, Clock::System.now())?;
+    }
     let imports = imports.settings(Clock::System, &data_dir, database);
     serve(opened, schedule, imports, webhooks, settings, Clock::System)
 }

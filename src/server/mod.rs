@@ -121,6 +121,7 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let listen = settings.listen.listen;
+    let drain = Duration::from_secs(settings.listen.drain.into());
     let api = Api::new(app.clone(), settings.api);
     check_connections(api.app()).await?;
     // Keys and health are looked up also while requests have all connections.
@@ -173,7 +174,7 @@ pub async fn serve(
     };
     let backups = backups.map(|plan| tokio::spawn(loops::backup::run(app.clone(), plan)));
     let loops = [
-        tokio::spawn(stop_when_told(state, server.handle())?),
+        tokio::spawn(stop_when_told(state, drain, server.handle())?),
         tokio::spawn(door::keys::run(answering, keys)),
         tokio::spawn(loops::scheduler::run(app.clone())),
         tokio::spawn(loops::follower::run(app.clone())),
@@ -279,9 +280,10 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
 }
 
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
-/// `SIGTERM`, after the requests that are under way.
+/// `SIGTERM`, after `drain`, in which the server is not ready and still answers, and after the requests under way.
 fn stop_when_told(
     state: web::Data<routes::State>,
+    drain: Duration,
     server: ServerHandle,
 ) -> std::io::Result<impl Future<Output = ()>> {
     let [mut interrupt, mut quit, mut terminate] = [
@@ -298,6 +300,9 @@ fn stop_when_told(
         state.is_stopping.send_replace(true);
         // Every socket has a receiver.
         let _ = tokio::time::timeout(GOODBYE, state.is_stopping.closed()).await;
+        if is_gentle {
+            tokio::time::sleep(drain).await;
+        }
         server.stop(is_gentle).await;
     })
 }

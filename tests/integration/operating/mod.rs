@@ -8,9 +8,11 @@ mod health;
 mod log;
 mod manual;
 mod metrics;
+mod other_schema;
 mod replacing;
 mod scheduled_backups;
 mod service;
+mod upgrading;
 
 use crate::support::{Finished, TestDatabase, rollcall, run};
 use std::path::{Path, PathBuf};
