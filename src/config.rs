@@ -19,11 +19,13 @@ use std::time::Duration;
 use twox_hash::XxHash64;
 
 mod backup;
+mod first_key;
 mod general;
 mod transfer;
 
 pub use crate::audience::setting::{parse_time, parse_zone};
 pub use backup::BackupFlags;
+pub use first_key::FirstKeyFlags;
 pub use general::{GeneralFlags, LogFormat};
 pub use transfer::TransferSettings;
 

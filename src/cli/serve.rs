@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
-    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings, TransferSettings, WebhookFlags,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, FirstKeyFlags, ImportFlags,
+    ListenSettings, ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use crate::db::embedded::EmbeddedError;
 use crate::graphql::ApiSettings;
@@ -19,7 +19,6 @@ use anyhow::anyhow;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use sd_notify::NotifyState;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, warn};
@@ -33,9 +32,8 @@ pub struct Arguments {
     #[command(flatten)]
     backups: BackupFlags,
 
-    /// A file with the first API key, which may do everything: `rck_` and 40 letters and digits. It is read only while there is no key, and makes a start on addresses other than loopback possible.
-    #[arg(long, env = "ROLLCALL_BOOTSTRAP_KEY_FILE", value_name = "FILE")]
-    bootstrap_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    first_key: FirstKeyFlags,
 }
 
 /// What every command takes that serves.
@@ -91,7 +89,7 @@ pub fn run(
     let opened = database::open(database)?;
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
-    if let Some(file) = &arguments.bootstrap_key_file {
+    if let Some(file) = &arguments.first_key.bootstrap_key_file {
         key::create_first(&opened.db, file, Clock::System.now())?;
     }
     let imports = imports.settings(Clock::System, &data_dir, database);

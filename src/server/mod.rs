@@ -150,6 +150,7 @@ pub async fn serve(
         health: Health::new(health),
         gate,
         is_stopping: watch::Sender::new(false),
+        is_closing: watch::Sender::new(false),
     });
     let shared = state.clone();
     let server = Server::build()
@@ -231,10 +232,10 @@ fn answer_connections(
         .h1_allow_half_closed(false)
         .local_addr(address)
         .graceful_shutdown_signal(move || {
-            let mut is_stopping = stopping.is_stopping.subscribe();
+            let mut is_closing = stopping.is_closing.subscribe();
             async move {
                 // An error means that the server is gone.
-                let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+                let _ = is_closing.wait_for(|is_closing| *is_closing).await;
             }
         })
         .on_connect_ext(|connection: &Connection<TcpStream>, data| {
@@ -303,6 +304,7 @@ fn stop_when_told(
         if is_gentle {
             tokio::time::sleep(drain).await;
         }
+        state.is_closing.send_replace(true);
         server.stop(is_gentle).await;
     })
 }

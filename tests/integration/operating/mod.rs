@@ -4,6 +4,7 @@ mod backups;
 mod broken_backups;
 mod config_file;
 mod database;
+mod deploying;
 mod health;
 mod log;
 mod manual;

@@ -1,5 +1,6 @@
 //! Backups of tables in a schema that is not `public`, beside tables of others.
 
+use super::replacing::leave;
 use super::text;
 use crate::support::{Finished, TestDatabase, rollcall, run};
 use std::path::Path;
@@ -13,6 +14,7 @@ fn database() -> TestDatabase {
 
 /// Runs a command on the schema `crm`.
 fn in_crm(database: &TestDatabase, arguments: &[&str]) -> Finished {
+    leave(database);
     let url = format!("{}&options=-csearch_path%3Dcrm", database.url);
     run(rollcall(arguments).args(["--database-url", &url]))
 }

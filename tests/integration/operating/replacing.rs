@@ -32,7 +32,7 @@ fn replace(database: &TestDatabase, path: &Path) -> Finished {
 
 /// Ends all connections of the test.
 #[track_caller]
-fn leave(database: &TestDatabase) {
+pub fn leave(database: &TestDatabase) {
     database.ask(
         "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",

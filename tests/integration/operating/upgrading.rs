@@ -75,9 +75,8 @@ impl World {
     }
 
     fn upgrade(&self, mode: &str) -> Command {
-        let mut command = self.command(&["upgrade-database", "--mode", mode, "--binaries"]);
-        command.arg(&self.programs);
-        command
+        let programs = ["--binaries", text(&self.programs)];
+        self.command(&[&["upgrade-database", "--mode", mode][..], &programs].concat())
     }
 
     /// What clients and psql are told, of now and of the past.
@@ -87,20 +86,20 @@ impl World {
             post(
                 &server,
                 &format!(
-                    "{{ segments(first: 9) {{ nodes {{ id key state rule memberCount then: memberCount(asOf: \"{0}\") \
+                    "{{ segments(first: 3) {{ nodes {{ id key state rule memberCount then: memberCount(asOf: \"{0}\") \
                      members(first: 250, orderBy: EMAIL) {{ edges {{ joinedAt node {{ email }} }} }} \
                      past: members(first: 250, orderBy: EMAIL, asOf: \"{0}\") {{ nodes {{ email }} }} \
-                     changes(first: 9) {{ nodes {{ refresh {{ id asOf }} memberCount joined(first: 250) {{ nodes {{ email }} }} \
-                     left(first: 250) {{ nodes {{ email }} }} }} }} definitions(first: 9) {{ nodes {{ version rule }} }} }} }} \
-                     groups(first: 9) {{ nodes {{ key memberCount members(first: 250) {{ nodes {{ email }} }} }} }} }}",
+                     changes(first: 4) {{ nodes {{ refresh {{ id asOf }} memberCount joined(first: 50) {{ nodes {{ email }} }} \
+                     left(first: 50) {{ nodes {{ email }} }} }} }} definitions(first: 9) {{ nodes {{ version rule }} }} }} }} \
+                     groups(first: 3) {{ nodes {{ key memberCount members(first: 250) {{ nodes {{ email }} }} }} }} }}",
                     self.before
                 ),
             ),
             post(
                 &server,
-                "{ subscriber(email: \"p7@example.com\") { id customFields { field { key } value } \
+                "{ subscriber(email: \"p7@example.com\") { id customFields { key value } \
                  events(first: 9) { nodes { id name occurredAt value properties } } \
-                 history(first: 9) { nodes { at segment { key } } } statusHistory { status at } } }",
+                 history(first: 9) { nodes { at direction segment { key } } } statusHistory(first: 9) { nodes { from to at source } } } }",
             ),
         ];
         stop(server);
@@ -153,7 +152,7 @@ fn fill(server: &Server) {
         .map(|number| {
             json!({
                 "email": format!("p{number}@example.com"),
-                "values": {"country": ["LT", "LV", "DE"][number % 3], "customFields": {"visits": number as f64 + 0.25}},
+                "values": {"country": (["LT", "LV", "DE"][number % 3]), "customFields": {"visits": number as f64 + 0.25}},
                 "groups": {"add": if number % 5 == 0 { vec!["staff"] } else { vec![] }},
             })
         })
@@ -212,7 +211,7 @@ fn change(server: &Server) {
     let moved = (0..90).map(|number| {
         json!({
             "email": format!("p{number}@example.com"),
-            "values": {"country": ["LV", "LT", "EE"][number % 3]},
+            "values": {"country": (["LV", "LT", "EE"][number % 3])},
         })
     });
     upsert(server, moved.collect());
