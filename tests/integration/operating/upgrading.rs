@@ -66,7 +66,9 @@ impl World {
         let others = std::env::split_paths(&path).filter(|dir| !dir.join("postgres").exists());
         let path = std::env::join_paths(others).expect("a path");
         let mut command = rollcall(arguments);
-        command.env("PATH", path).arg("--data-dir").arg(self.data());
+        command
+            .env("PATH", path)
+            .env("ROLLCALL_DATA_DIR", self.data());
         command
     }
 
