@@ -10,7 +10,7 @@ use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
 use crate::db::schema::subscribers;
-use crate::db::{JsonText, in_transaction};
+use crate::db::{JsonText, Kept, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -227,10 +227,11 @@ fn store(
     }
     tell_change(connection, before, &changed, consent, first)?;
     changed.updated_at = now;
-    let subscriber = diesel::update(subscribers::table.find(changed.id))
+    // It names every column: there is one text of it.
+    let update = diesel::update(subscribers::table.find(changed.id))
         .set(&changed)
-        .returning(Subscriber::as_returning())
-        .get_result(connection)?;
+        .returning(Subscriber::as_returning());
+    let subscriber = Kept(update).get_result(connection)?;
     Ok(Stored {
         subscriber,
         outcome: Outcome::Updated,

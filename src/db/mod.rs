@@ -32,7 +32,7 @@ pub use migrate::{
 };
 pub use retry::Attempts;
 pub use session_lock::SessionLock;
-pub use statement::statement;
+pub use statement::{Kept, statement};
 
 use crate::error::Error;
 use crate::metrics::metrics;

@@ -1,7 +1,7 @@
 //! Statements of our own text that a connection keeps prepared.
 //!
 //! diesel has a [`sql_query`](diesel::sql_query) planned anew whenever it is run, because it cannot know how many texts there
-//! are. What runs again and again is planned once with this.
+//! are, and every update. What runs again and again is planned once with this.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -83,3 +83,28 @@ impl<V> Query for Statement<'_, V> {
 }
 
 impl<V, C> RunQueryDsl<C> for Statement<'_, V> {}
+
+/// A statement of diesel's that a connection keeps prepared although diesel would not. There must be few different texts.
+pub struct Kept<Q>(pub Q);
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Kept<Q> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _: &Pg) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<Q> QueryId for Kept<Q> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q: Query> Query for Kept<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q, C> RunQueryDsl<C> for Kept<Q> {}

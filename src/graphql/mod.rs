@@ -15,6 +15,7 @@ pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;
 pub use engine::scope::{forbidden, needed_scopes};
+pub use engine::written::write_response;
 pub use types::subscription::Subscription;
 
 use crate::app::App;

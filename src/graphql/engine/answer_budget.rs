@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
-const TEXT: usize = 64;
+pub(super) const TEXT: usize = 64;
 /// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
 const JSON_VALUE: usize = 256;
 /// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
@@ -54,7 +54,7 @@ impl AnswerBudget {
     }
 
     /// Counts bytes. Returns whether the answer may have them.
-    fn charge(&self, bytes: usize) -> bool {
+    pub(super) fn charge(&self, bytes: usize) -> bool {
         let before = self.0.used.fetch_add(bytes, Ordering::Relaxed);
         let after = before.saturating_add(bytes);
         let is_within = after <= self.0.limit;
@@ -223,7 +223,7 @@ fn write(document: &Json) -> Value {
 }
 
 /// Returns about how much memory a document takes.
-fn weigh(document: &Json) -> usize {
+pub(super) fn weigh(document: &Json) -> usize {
     JSON_VALUE
         + match document {
             Json::Null | Json::Bool(_) | Json::Number(_) => 0,

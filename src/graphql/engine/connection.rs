@@ -1,6 +1,7 @@
 //! Connections: pages of a list in the shape of the GraphQL Cursor Connections Specification (Relay).
 
 use super::answer_budget::Text;
+use super::at_hand::at_hand;
 use super::error::bad_input;
 use crate::audience::paging::{MAX_PAGE_SIZE, PageRequest};
 use async_graphql::SimpleObject;
@@ -25,6 +26,13 @@ pub struct PageInfo {
     /// The cursor of the last item of this page.
     pub end_cursor: Option<Text<String>>,
 }
+
+at_hand!(PageInfo {
+    "hasNextPage": has_next_page,
+    "hasPreviousPage": has_previous_page,
+    "startCursor": start_cursor,
+    "endCursor": end_cursor,
+});
 
 /// The paging arguments of a connection, as they came.
 #[derive(Debug, Clone, Default)]
@@ -174,6 +182,25 @@ macro_rules! connection {
             })*
         }
 
+        impl $crate::graphql::engine::at_hand::AtHand for $edge {
+            fn write_field(
+                &self,
+                context: &async_graphql::Context<'_>,
+                out: &mut $crate::graphql::engine::written::Writing<'_>,
+            ) -> Option<()> {
+                use $crate::graphql::engine::at_hand::Written as _;
+                let name = context.item.node.name.node.as_str();
+                match name {
+                    "node" => $crate::graphql::engine::quick::Quick(&self.node).write(context, out),
+                    "cursor" => self.place().write(context, out),
+                    $(_ if $crate::graphql::engine::at_hand::is_name_of(name, stringify!($field)) => {
+                        self.$field.write(context, out)
+                    })*
+                    _ => None,
+                }
+            }
+        }
+
         $(#[$connection_doc])*
         pub struct $connection {
             page: $crate::audience::paging::Page<$edge>,
@@ -210,14 +237,16 @@ macro_rules! connection {
             }
 
             /// Where this page stands in the list.
-            async fn page_info(&self) -> $crate::graphql::engine::connection::PageInfo {
+            async fn page_info(
+                &self,
+            ) -> $crate::graphql::engine::quick::Quick<$crate::graphql::engine::connection::PageInfo> {
                 let rows = &self.page.rows;
-                $crate::graphql::engine::connection::PageInfo {
+                $crate::graphql::engine::quick::Quick($crate::graphql::engine::connection::PageInfo {
                     has_next_page: self.page.has_next,
                     has_previous_page: self.page.has_previous,
                     start_cursor: rows.first().map($edge::place),
                     end_cursor: rows.last().map($edge::place),
-                }
+                })
             }
 
             /// How many items the whole list has.
@@ -228,6 +257,12 @@ macro_rules! connection {
                 self.total.count(context).await
             }
         }
+
+        $crate::graphql::engine::at_hand::at_hand!($connection {
+            "edges": edges(),
+            "nodes": nodes(),
+            "pageInfo": page_info(),
+        });
     };
 }
 pub(in crate::graphql) use connection;

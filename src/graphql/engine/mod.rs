@@ -4,6 +4,7 @@
 pub(in crate::graphql) mod answer_budget;
 pub(in crate::graphql) mod answer_memory;
 pub(in crate::graphql) mod api;
+pub(in crate::graphql) mod at_hand;
 pub(in crate::graphql) mod change;
 pub(in crate::graphql) mod code;
 pub(in crate::graphql) mod connection;
@@ -22,3 +23,4 @@ pub(in crate::graphql) mod quick;
 pub(in crate::graphql) mod scalar;
 pub(in crate::graphql) mod scans;
 pub(in crate::graphql) mod scope;
+pub(in crate::graphql) mod written;

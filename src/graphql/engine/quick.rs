@@ -1,16 +1,19 @@
-//! Objects and lists whose fields are asked as soon as they are met.
+//! Objects and lists whose fields are asked as soon as they are met, and written as soon as they are known.
 //!
 //! async-graphql makes a future for every field of every object, gathers them and drives all of them as one. Most fields
-//! have their value at hand: here each is polled once when it is made, and only those that wait for something are kept and
-//! driven together. A future that is ready leaves its memory to the next one. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is done here.
+//! have their value at hand, and are written at once ([`at_hand`](super::at_hand)). Of the others each future is polled
+//! once when it is made, and only those that wait for something are kept and driven together. A future that is ready leaves
+//! its memory to the next one. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is
+//! done here.
 
+use super::at_hand::{AtHand, Written, write_field_of};
 use super::error_paths::remember_path;
+use super::written::Writing;
 use async_graphql::futures_util::future::try_join_all;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
-use async_graphql::resolver_utils::resolve_container;
 use async_graphql::{
-    ContainerType, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+    ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
 };
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
@@ -28,7 +31,7 @@ pub struct Quick<T>(pub T);
 /// A list, as a [`Vec`] is in the schema.
 pub struct Items<T>(pub Vec<T>);
 
-impl<T: ContainerType> OutputType for Quick<T> {
+impl<T: ContainerType + AtHand> OutputType for Quick<T> {
     fn type_name() -> Cow<'static, str> {
         <T as OutputType>::type_name()
     }
@@ -44,18 +47,29 @@ impl<T: ContainerType> OutputType for Quick<T> {
     ) -> ServerResult<Value> {
         let set = &context.item.node;
         let mut fields = Vec::with_capacity(set.items.len());
-        // Fields that are asked for twice are merged there, and conditions on other types decided.
-        if !list_fields::<T>(context, set, &mut fields) || has_one_twice(&fields) {
-            return resolve_container(context, &self.0).await;
+        list_fields::<T>(set, &mut fields);
+        let mut out = Writing::new(context);
+        let (mut places, mut waiting) = (Vec::new(), Vec::new());
+        out.signs("{");
+        for (place, field) in fields.into_iter().enumerate() {
+            out.separate(place);
+            out.name(&field.node.response_key().node);
+            let begun = out.len();
+            if write_field_of(&self.0, &context.with_field(field), &mut out).is_none() {
+                out.take_back(begun);
+                places.push(begun);
+                waiting.push(field);
+            }
         }
-        let asked = fields.iter().map(|field| ask(context, &self.0, field));
-        let values = ask_all(asked).await?;
-        let names = fields.iter().map(|field| name_of(field).clone());
-        Ok(Value::Object(names.zip(values).collect()))
+        out.signs("}");
+        let asked = waiting
+            .into_iter()
+            .map(|field| ask(context, &self.0, field));
+        Ok(out.finish(&places, ask_all(asked).await?))
     }
 }
 
-impl<T: OutputType> OutputType for Items<T> {
+impl<T: OutputType + Written> OutputType for Items<T> {
     fn type_name() -> Cow<'static, str> {
         <Vec<T> as OutputType>::type_name()
     }
@@ -73,57 +87,48 @@ impl<T: OutputType> OutputType for Items<T> {
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let items = self.0.iter().enumerate();
-        let asked = items.map(|(place, item)| ask_item(context, field, place, item));
-        Ok(Value::List(ask_all(asked).await?))
+        let of_items = context.with_field(field);
+        let mut out = Writing::new(context);
+        let (mut places, mut waiting) = (Vec::new(), Vec::new());
+        out.signs("[");
+        for (place, item) in self.0.iter().enumerate() {
+            out.separate(place);
+            let begun = out.len();
+            // Where one has to be waited for, so have most of the others: the same is selected of all.
+            if !waiting.is_empty() || item.write(&of_items, &mut out).is_none() {
+                out.take_back(begun);
+                places.push(begun);
+                waiting.push((place, item));
+            } else if place % TURN == TURN - 1 {
+                consume_budget().await;
+            }
+        }
+        out.signs("]");
+        let asked = waiting.into_iter();
+        let asked = asked.map(|(place, item)| ask_item(context, field, place, item));
+        Ok(out.finish(&places, ask_all(asked).await?))
     }
 }
 
-fn name_of(field: &Positioned<Field>) -> &Name {
-    &field.node.response_key().node
-}
-
-/// Lists the fields that are selected of a type, through fragments. Returns false if a fragment is on another type.
-fn list_fields<'s, T: OutputType>(
-    context: &ContextSelectionSet<'s>,
+/// Lists the fields that are selected of a type. A document that is translated has each of them once, and fragments only
+/// on types of objects.
+pub(super) fn list_fields<'s, T: OutputType>(
     set: &'s SelectionSet,
     fields: &mut Vec<&'s Positioned<Field>>,
-) -> bool {
-    set.items.iter().all(|selection| {
-        let (condition, set) = match &selection.node {
-            Selection::Field(field) => {
-                fields.push(field);
-                return true;
+) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => fields.push(field),
+            Selection::InlineFragment(fragment) => {
+                let condition = fragment.node.type_condition.as_ref();
+                if condition.is_none_or(|condition| *condition.node.on.node == *T::type_name()) {
+                    list_fields::<T>(&fragment.node.selection_set.node, fields);
+                }
             }
-            Selection::InlineFragment(fragment) => (
-                fragment.node.type_condition.as_ref(),
-                &fragment.node.selection_set,
-            ),
-            Selection::FragmentSpread(spread) => {
-                let fragments = &context.query_env.fragments;
-                let Some(fragment) = fragments.get(&spread.node.fragment_name.node) else {
-                    return false;
-                };
-                (
-                    Some(&fragment.node.type_condition),
-                    &fragment.node.selection_set,
-                )
-            }
-        };
-        condition.is_none_or(|condition| *condition.node.on.node == *T::type_name())
-            && list_fields::<T>(context, &set.node, fields)
-    })
-}
-
-fn has_one_twice(fields: &[&Positioned<Field>]) -> bool {
-    let mut rest = fields;
-    while let Some((field, others)) = rest.split_first() {
-        if others.iter().any(|other| name_of(other) == name_of(field)) {
-            return true;
+            // Dissolved by the translation.
+            Selection::FragmentSpread(_) => {}
         }
-        rest = others;
     }
-    false
 }
 
 async fn ask<'r, T: ContainerType>(
@@ -131,9 +136,6 @@ async fn ask<'r, T: ContainerType>(
     object: &'r T,
     field: &'r Positioned<Field>,
 ) -> ServerResult<Value> {
-    if field.node.name.node == "__typename" {
-        return Ok(Value::String(T::type_name().into_owned()));
-    }
     let context = context.with_field(field);
     let value = object.resolve_field(&context).await;
     Ok(value.map_err(remember_path)?.unwrap_or_default())

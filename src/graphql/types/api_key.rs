@@ -4,6 +4,7 @@ use super::subscriber::page;
 use crate::audience::api_key::{self, ApiKey, Scope, Secret};
 use crate::audience::audit::{TargetKind, Trace};
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -226,3 +227,5 @@ fn created_payload(key: ApiKey, secret: &Secret) -> CreateApiKeyPayload {
         user_errors: Vec::new(),
     }
 }
+
+at_hand!(ApiKeyNode {});

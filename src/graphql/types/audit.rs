@@ -6,6 +6,7 @@ use crate::audience::api_key::Scope;
 use crate::audience::audit::TargetKind;
 use crate::audience::audit_list::{self, AuditEntry, AuditFilter, AuditKey};
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
@@ -319,3 +320,5 @@ impl AuditQuery {
         Ok(AuditEntryConnection::new(edges, Total::Audit(filter)))
     }
 }
+
+at_hand!(AuditEntryNode {});

@@ -6,6 +6,7 @@ use crate::audience::audit::{TargetKind, Trace};
 use crate::bulk::{self, Asked, BulkAction, BulkState, Change, People};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -434,3 +435,5 @@ fn payload(result: Result<BulkAction, Error>) -> async_graphql::Result<BulkActio
         },
     })
 }
+
+at_hand!(BulkActionNode {});

@@ -7,6 +7,7 @@ use super::subscriber::page;
 use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::custom_field::{self, CustomField};
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -278,3 +279,9 @@ fn parts(result: Result<CustomField, Vec<UserError>>) -> (Option<CustomFieldNode
         Err(user_errors) => (None, user_errors),
     }
 }
+
+at_hand!(CustomFieldValue {
+    "key": key,
+    "value": value,
+});
+at_hand!(CustomFieldNode {});

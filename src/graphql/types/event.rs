@@ -7,6 +7,7 @@ use crate::audience::event_bounds::{check_properties, clean_dedupe_key, clean_na
 use crate::audience::properties::clean_properties;
 use crate::audience::subscriber::Known;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -352,3 +353,11 @@ fn clean_event(
         dedupe_key: dedupe_key.ok()?,
     })
 }
+
+at_hand!(EventNode {
+    "id": id(),
+    "name": name(),
+    "occurredAt": occurred_at(),
+    "value": value(),
+    "properties": properties(),
+});

@@ -4,6 +4,7 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::{PeopleList, SubscriberConnection, SubscriberOrderBy, page};
 use crate::audience::id_set::IdSet;
+use crate::graphql::engine::at_hand::{Written, at_hand};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
@@ -12,6 +13,7 @@ use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total,
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;
+use crate::graphql::engine::written::Writing;
 use crate::past::{
     Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed, list_deleted,
 };
@@ -40,6 +42,13 @@ impl Since {
             load_one(context.loader()?, key).await
         })
         .await
+    }
+}
+
+/// It is loaded.
+impl Written for Since {
+    fn write(&self, _: &Context<'_>, _: &mut Writing<'_>) -> Option<()> {
+        None
     }
 }
 
@@ -351,3 +360,7 @@ pub fn passage_edge(passage: Passage) -> MembershipPassageEdge {
         node: MembershipPassage(passage),
     }
 }
+
+at_hand!(DeletedMember {});
+at_hand!(SegmentChange {});
+at_hand!(MembershipPassage {});

@@ -4,6 +4,7 @@ use super::rule::node::RuleProblem;
 use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::{at_hand, written_as_value};
 use crate::graphql::engine::change::entry;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -338,3 +339,22 @@ async fn find_segments(
         Err(errors)
     })
 }
+
+at_hand!(RefreshNode {
+    "id": id(),
+    "trigger": trigger(),
+    "asOf": as_of(),
+    "startedAt": started_at(),
+    "finishedAt": finished_at(),
+    "state": state(),
+    "progress": progress(),
+    "error": error(),
+});
+at_hand!(SegmentRefreshNode {
+    "definitionVersion": definition_version(),
+    "memberCount": member_count(),
+    "joinedCount": joined_count(),
+    "leftCount": left_count(),
+    "evaluationSeconds": evaluation_seconds(),
+});
+written_as_value!(RefreshTrigger, RefreshStateName);

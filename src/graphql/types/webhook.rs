@@ -7,6 +7,7 @@ use super::segment::SegmentNode;
 use super::subscriber::page;
 use crate::audience::api_key::Scope;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
@@ -358,3 +359,5 @@ impl WebhookQuery {
         .await
     }
 }
+
+at_hand!(WebhookNode {});

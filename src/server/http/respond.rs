@@ -6,7 +6,7 @@
 
 use super::media_type::MediaType;
 use crate::config::StatusCodes;
-use crate::graphql::{Answer, ErrorCode, Holding, Refusal, code_of};
+use crate::graphql::{Answer, ErrorCode, Holding, Refusal, code_of, write_response};
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
@@ -39,16 +39,10 @@ pub fn respond(answer: Answer, media_type: MediaType, codes: StatusCodes) -> Htt
     };
     let mut builder = HttpResponse::build(status);
     builder.content_type(media_type.content_type());
-    match serde_json::to_vec(&response) {
-        Ok(json) => builder.body(InPieces {
-            rest: Bytes::from(json),
-            _holding: holding,
-        }),
-        // Every answer can be written; this is how actix-web would say that one cannot.
-        Err(error) => {
-            HttpResponse::from_error(actix_web::error::JsonPayloadError::Serialize(error))
-        }
-    }
+    builder.body(InPieces {
+        rest: Bytes::from(write_response(&response)),
+        _holding: holding,
+    })
 }
 
 /// A body that is handed on in pieces: given a whole one, the connection copies all of it before it writes.

@@ -18,6 +18,8 @@ const AT_ONCE: usize = 16;
 const SOON: Duration = Duration::from_secs(1);
 /// How soon to look whether another process made a webhook, and to try again after a failure of the database.
 const LATER: Duration = Duration::from_secs(10);
+/// How long changes are gathered before a look, which would take as much of the database as a small change does.
+const GATHERING: Duration = Duration::from_millis(50);
 /// How often old attempts are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -58,7 +60,7 @@ pub async fn run(app: App) {
         drop(seat);
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            () = app.webhooks_due.notified() => {}
+            () = app.webhooks_due.notified() => tokio::time::sleep(GATHERING).await,
         }
     }
 }

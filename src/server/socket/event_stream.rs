@@ -5,7 +5,7 @@
 
 use super::connection::Held;
 use super::websocket::refuse_seat;
-use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply};
+use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply, write_response};
 use crate::server::door::access::Caller;
 use crate::server::door::keys::Looks;
 use crate::server::http::media_type::MediaType;
@@ -108,14 +108,14 @@ impl Writing {
     }
 
     /// Waits for what is to be sent next; nothing after the end, and nothing for a key that is worthless by now.
-    async fn next(&mut self) -> Option<String> {
+    async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if self.has_ended {
                 return None;
             }
             let reply = tokio::select! {
                 reply = self.replies.next() => reply,
-                _ = self.alive.tick() => return Some(":\n\n".to_owned()),
+                _ = self.alive.tick() => return Some(b":\n\n".to_vec()),
                 () = self.looks.next() => {
                     let State { api, gate, .. } = &**self.state;
                     self.has_ended = !gate.keys.still_admit(&self.caller.access, api.app().now());
@@ -126,12 +126,15 @@ impl Writing {
                 Some(Reply::Next(answer)) => {
                     let Answer { response, holding } = *answer;
                     self.holding = Some(holding);
-                    next(&json!(response))
+                    next(&write_response(&response))
                 }
-                Some(Reply::Refused(refusal)) => next(&json!({ "errors": refusal.errors })),
+                Some(Reply::Refused(refusal)) => {
+                    let refused = json!({ "errors": refusal.errors });
+                    next(refused.to_string().as_bytes())
+                }
                 None => {
                     self.has_ended = true;
-                    "event: complete\ndata:\n\n".to_owned()
+                    b"event: complete\ndata:\n\n".to_vec()
                 }
             });
         }
@@ -139,6 +142,6 @@ impl Writing {
 }
 
 /// JSON has no line breaks outside of its texts, and in them they are escaped.
-fn next(payload: &serde_json::Value) -> String {
-    format!("event: next\ndata: {payload}\n\n")
+fn next(payload: &[u8]) -> Vec<u8> {
+    [b"event: next\ndata: ", payload, b"\n\n"].concat()
 }

@@ -4,7 +4,7 @@
 //! It is the one of <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. async-graphql has an engine for
 //! it, which lets a second subscriber of an id replace the first and closes with other codes than the protocol's.
 
-use crate::graphql::{ErrorCode, Parameters, Refusal};
+use crate::graphql::{ErrorCode, Parameters, Refusal, write_response};
 use async_graphql::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -167,7 +167,12 @@ impl Protocol {
 
     /// Writes the message for an answer.
     pub fn next(&self, id: &str, response: &Response) -> String {
-        json!({ "id": id, "type": "next", "payload": response }).to_string()
+        let payload = write_response(response);
+        let payload = String::from_utf8_lossy(&payload);
+        format!(
+            r#"{{"id":{},"type":"next","payload":{payload}}}"#,
+            json!(id)
+        )
     }
 
     /// Writes the message for a refusal, after which the operation has ended.

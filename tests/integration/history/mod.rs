@@ -9,7 +9,7 @@ mod positions;
 mod sums;
 mod whole_mirror;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, read_answer};
 use async_graphql::futures_util::StreamExt;
 use async_graphql::futures_util::stream::BoxStream;
 use rollcall::app::App;
@@ -139,7 +139,7 @@ impl Listener<'_> {
             tokio::time::timeout(Duration::from_secs(60), self.stream.next()).await
         });
         let response = match reply.expect("something comes").expect("it goes on") {
-            Reply::Next(answer) => json!(answer.response),
+            Reply::Next(answer) => read_answer(&answer),
             Reply::Refused(refusal) => json!({ "errors": refusal.errors }),
         };
         match response["errors"][0]["extensions"]["code"].as_str() {

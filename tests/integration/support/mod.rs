@@ -21,7 +21,7 @@ use rollcall::audience::audit::Entry;
 use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::graphql::{Api, ApiSettings, Asking, Parameters, Way};
+use rollcall::graphql::{Answer, Api, ApiSettings, Asking, Parameters, Way, write_response};
 use rollcall::import::{ImportSettings, Spool};
 use rollcall::past::{Refresh, Trigger};
 use rollcall::refresh::{Selection, refresh};
@@ -184,7 +184,7 @@ impl TestApp {
         let local = tokio::task::LocalSet::new();
         let answer = async {
             match self.api.prepare(parameters, &asking) {
-                Ok(prepared) => json!(self.api.answer(prepared).await.response),
+                Ok(prepared) => read_answer(&self.api.answer(prepared).await),
                 Err(refusal) => json!({ "errors": refusal.errors }),
             }
         };
@@ -305,4 +305,9 @@ impl TestApp {
 pub fn instant(text: &str) -> DateTime<Utc> {
     text.parse()
         .expect("an instant such as 2026-03-01T09:30:00Z")
+}
+
+/// Reads an answer as a client does.
+pub fn read_answer(answer: &Answer) -> Value {
+    serde_json::from_slice(&write_response(&answer.response)).expect("JSON")
 }

@@ -12,6 +12,7 @@ use super::subscriber::{
 use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::group::{self, Group, NewGroup};
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -408,3 +409,14 @@ fn parts(result: Result<Group, Vec<UserError>>) -> (Option<GroupNode>, Vec<UserE
         Err(user_errors) => (None, user_errors),
     }
 }
+
+at_hand!(GroupNode {
+    "id": id(),
+    "key": key(),
+    "name": name(),
+    "description": description(),
+    "tags": tags(),
+    "createdAt": created_at(),
+    "updatedAt": updated_at(),
+    "version": version(),
+});

@@ -8,6 +8,7 @@ mod options;
 use self::analysis::ImportAnalysis;
 use super::subscriber::page;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
@@ -492,3 +493,6 @@ impl ImportQuery {
         Ok(ImportConnection::new(edges, Total::Imports))
     }
 }
+
+at_hand!(ImportProblem {});
+at_hand!(ImportNode {});

@@ -21,6 +21,7 @@ use crate::audience::paging::Page;
 use crate::audience::segment::{Segment, SegmentMode};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::{at_hand, written_as_value};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
@@ -493,3 +494,20 @@ connection! {
         since: Since
     } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.0.key)
 }
+
+at_hand!(SegmentNode {
+    "id": id(),
+    "key": key(),
+    "name": name(),
+    "version": version(),
+    "description": description(),
+    "tags": tags(),
+    "rule": rule(),
+    "definitionVersion": definition_version(),
+    "mode": mode(),
+    "archivedAt": archived_at(),
+    "createdAt": created_at(),
+    "updatedAt": updated_at(),
+});
+at_hand!(SegmentDefinition {});
+written_as_value!(SegmentModeName);

@@ -17,6 +17,7 @@ use crate::audience::paging::page_of;
 use crate::audience::subscriber::Subscriber;
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::{at_hand, written_as_value};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, to_global};
@@ -340,3 +341,29 @@ impl SubscriberNode {
         Ok(totals.into_iter().map(EventTotalNode::from).collect())
     }
 }
+
+at_hand!(SubscriberNode {
+    "id": id(),
+    "email": email(),
+    "status": status(),
+    "firstName": first_name(),
+    "lastName": last_name(),
+    "phone": phone(),
+    "country": country(),
+    "region": region(),
+    "city": city(),
+    "postalCode": postal_code(),
+    "latitude": latitude(),
+    "longitude": longitude(),
+    "language": language(),
+    "timezone": timezone(),
+    "birthday": birthday(),
+    "source": source(),
+    "createdAt": created_at(),
+    "updatedAt": updated_at(),
+    "version": version(),
+    "subscribedAt": subscribed_at(),
+    "unsubscribedAt": unsubscribed_at(),
+    "customFields": custom_fields(),
+});
+written_as_value!(SubscriberStatus);

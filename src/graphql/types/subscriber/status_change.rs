@@ -4,6 +4,7 @@ use super::SubscriberStatus;
 use crate::audience::paging::{PageRequest, page_of};
 use crate::audience::status_change::StatusChange;
 use crate::graphql::engine::answer_budget::Text;
+use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::loaders::{RequestLoader, StatusChangesOf, Total, load_one};
 use crate::rule::Status;
@@ -69,3 +70,5 @@ impl From<StatusChange> for StatusChangeNode {
         }
     }
 }
+
+at_hand!(StatusChangeNode {});
