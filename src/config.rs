@@ -19,11 +19,13 @@ use std::time::Duration;
 use twox_hash::XxHash64;
 
 mod backup;
+mod first_key;
 mod general;
 mod transfer;
 
 pub use crate::audience::setting::{parse_time, parse_zone};
 pub use backup::BackupFlags;
+pub use first_key::FirstKeyFlags;
 pub use general::{GeneralFlags, LogFormat};
 pub use transfer::TransferSettings;
 
@@ -213,6 +215,10 @@ pub struct ListenSettings {
     /// The address and port of `/metrics` for Prometheus, such as `127.0.0.1:9655`; not served if absent. No API key is needed there.
     #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
+
+    /// How many seconds a server that is told to stop (SIGTERM) goes on answering while `/health/ready` answers 503, so that a load balancer notices first.
+    #[arg(long, env = "ROLLCALL_DRAIN", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=600))]
+    pub drain: u16,
 
     /// How many WebSockets and event streams may be open at the same time.
     #[arg(

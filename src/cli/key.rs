@@ -8,8 +8,13 @@ use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
 use crate::rule::{check_moment, parse_instant};
+use anyhow::Context;
 use chrono::{DateTime, Duration, SubsecRound, Utc};
+use std::path::Path;
 use std::process::ExitCode;
+
+/// The name of the key that a file held.
+const FIRST_KEY: &str = "first key, from a file";
 
 /// What `rollcall key` can do.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -64,6 +69,30 @@ pub fn run(settings: &DatabaseSettings, command: &Command) -> anyhow::Result<Exi
     }
     opened.close()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Stores the key that a file holds as the first one, with ADMIN, if there is no key yet. The file is not read otherwise.
+pub fn create_first(db: &Db, file: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
+    if db.run_here(api_key::has_any)? {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the first API key from {}", file.display()))?;
+    let mut entry = entry("createApiKey", now);
+    entry.fields = ["name", "scopes"].map(str::to_owned).to_vec();
+    let created = db.run_here(|connection| {
+        within(connection, &entry, |connection| {
+            let created = api_key::create_first(connection, text.trim(), FIRST_KEY, now)?;
+            let trace = created.as_ref().map_or_else(Trace::nothing, trace);
+            Ok((created, trace))
+        })
+    });
+    let created =
+        created.map_err(|error| anyhow::anyhow!("{} has no API key: {error}", file.display()))?;
+    if let Some(key) = created {
+        tracing::info!(prefix = key.prefix, file = %file.display(), "stored the first API key");
+    }
+    Ok(())
 }
 
 /// Prints the key alone on standard output, so that `KEY=$(rollcall key create ...)` works.

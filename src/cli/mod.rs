@@ -21,6 +21,7 @@ mod serve;
 mod settings;
 mod shell;
 mod terminal;
+mod upgrade_database;
 mod webhook;
 
 use crate::config::{DatabaseSettings, GeneralFlags, ImportFlags, ScheduleSettings, WebhookFlags};
@@ -91,6 +92,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Bring the database to the version of this program; the other commands do so by themselves.
     Migrate(migrate::Arguments),
+    /// Move Rollcall's own Postgres to a newer major version. No server or command may use it meanwhile.
+    UpgradeDatabase(upgrade_database::Arguments),
 }
 
 /// Runs the command that the process was started with.
@@ -132,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Health(arguments) => health::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&line.database, &arguments),
+        Command::UpgradeDatabase(arguments) => upgrade_database::run(&line.database, &arguments),
     };
     match result {
         Ok(code) => code,
@@ -157,7 +161,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 /// Servers tell what they do; other commands only what is wrong. `ROLLCALL_LOG` overrides both.
 fn start_log(line: &CommandLine) {
     let default = match line.command {
-        Command::Serve(_) | Command::Demo(_) => "rollcall=info",
+        Command::Serve(_) | Command::Demo(_) | Command::UpgradeDatabase(_) => "rollcall=info",
         _ => "rollcall=warn",
     };
     log::start(line.general.log_format, default);

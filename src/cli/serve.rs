@@ -1,12 +1,13 @@
 //! `rollcall serve`.
 
 use super::database::{self, Opened};
+use super::key;
 use crate::app::App;
 use crate::audience::setting::Missing;
 use crate::clock::Clock;
 use crate::config::{
-    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, ImportFlags, ListenSettings,
-    ScheduleSettings, TransferSettings, WebhookFlags,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, FirstKeyFlags, ImportFlags,
+    ListenSettings, ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use crate::db::embedded::EmbeddedError;
 use crate::graphql::ApiSettings;
@@ -30,6 +31,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     backups: BackupFlags,
+
+    #[command(flatten)]
+    first_key: FirstKeyFlags,
 }
 
 /// What every command takes that serves.
@@ -85,6 +89,9 @@ pub fn run(
     let opened = database::open(database)?;
     let given = [schedule.given(), imports.given()].concat();
     database::settle(&opened.db, &given, Missing::Defaults)?;
+    if let Some(file) = &arguments.first_key.bootstrap_key_file {
+        key::create_first(&opened.db, file, Clock::System.now())?;
+    }
     let imports = imports.settings(Clock::System, &data_dir, database);
     serve(opened, schedule, imports, webhooks, settings, Clock::System)
 }

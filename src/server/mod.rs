@@ -121,6 +121,7 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let listen = settings.listen.listen;
+    let drain = Duration::from_secs(settings.listen.drain.into());
     let api = Api::new(app.clone(), settings.api);
     check_connections(api.app()).await?;
     // Keys and health are looked up also while requests have all connections.
@@ -149,6 +150,7 @@ pub async fn serve(
         health: Health::new(health),
         gate,
         is_stopping: watch::Sender::new(false),
+        is_closing: watch::Sender::new(false),
     });
     let shared = state.clone();
     let server = Server::build()
@@ -173,7 +175,7 @@ pub async fn serve(
     };
     let backups = backups.map(|plan| tokio::spawn(loops::backup::run(app.clone(), plan)));
     let loops = [
-        tokio::spawn(stop_when_told(state, server.handle())?),
+        tokio::spawn(stop_when_told(state, drain, server.handle())?),
         tokio::spawn(door::keys::run(answering, keys)),
         tokio::spawn(loops::scheduler::run(app.clone())),
         tokio::spawn(loops::follower::run(app.clone())),
@@ -230,10 +232,10 @@ fn answer_connections(
         .h1_allow_half_closed(false)
         .local_addr(address)
         .graceful_shutdown_signal(move || {
-            let mut is_stopping = stopping.is_stopping.subscribe();
+            let mut is_closing = stopping.is_closing.subscribe();
             async move {
                 // An error means that the server is gone.
-                let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+                let _ = is_closing.wait_for(|is_closing| *is_closing).await;
             }
         })
         .on_connect_ext(|connection: &Connection<TcpStream>, data| {
@@ -279,9 +281,10 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
 }
 
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
-/// `SIGTERM`, after the requests that are under way.
+/// `SIGTERM`, after `drain`, in which the server is not ready and still answers, and after the requests under way.
 fn stop_when_told(
     state: web::Data<routes::State>,
+    drain: Duration,
     server: ServerHandle,
 ) -> std::io::Result<impl Future<Output = ()>> {
     let [mut interrupt, mut quit, mut terminate] = [
@@ -298,6 +301,10 @@ fn stop_when_told(
         state.is_stopping.send_replace(true);
         // Every socket has a receiver.
         let _ = tokio::time::timeout(GOODBYE, state.is_stopping.closed()).await;
+        if is_gentle {
+            tokio::time::sleep(drain).await;
+        }
+        state.is_closing.send_replace(true);
         server.stop(is_gentle).await;
     })
 }

@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -66,7 +67,7 @@ pub(super) fn locate(
     for dir in dirs.into_iter().chain(fetched) {
         match probe(&dir, run_as) {
             Ok(binaries) if fits(&binaries) => return Ok(binaries),
-            Ok(binaries) => others.push(format!("{} ({})", binaries.version, dir.display())),
+            Ok(binaries) => others.push(binaries),
             Err(reason) => rejected.push(format!("{}: {reason}", dir.display())),
         }
     }
@@ -86,16 +87,50 @@ pub(super) fn locate(
     });
     match wanted {
         Some(cluster) if !others.is_empty() => {
-            let found = others.join(", ");
+            let show = |one: &Binaries| format!("{} ({})", one.version, one.dir.display());
+            let found: Vec<String> = others.iter().map(show).collect();
+            let is_newer = others.iter().any(|one| one.major > cluster);
             Err(EmbeddedError::WrongMajor {
                 path: home.cluster(),
                 cluster,
-                found,
+                found: found.join(", "),
                 missing,
+                upgrade: is_newer.then(|| home.dir.clone()),
             })
         }
         _ => Err(EmbeddedError::NoBinaries(missing)),
     }
+}
+
+/// Links the directory of binaries that are used into the data directory, so that later starts and commands find them
+/// wherever they are.
+pub(super) fn keep_known(home: &Home, binaries: &Binaries) -> Result<(), EmbeddedError> {
+    let all = home.binaries();
+    if home.throwaway || binaries.dir.starts_with(&all) {
+        return Ok(());
+    }
+    let place = all.join(binaries.major.to_string());
+    let link = place.join("bin");
+    if fs::read_link(&link).is_ok_and(|known| known == binaries.dir) {
+        return Ok(());
+    }
+    let fresh = place.join("bin.new");
+    let make = || {
+        fs::create_dir_all(&place)?;
+        let _ = fs::remove_file(&fresh);
+        std::os::unix::fs::symlink(&binaries.dir, &fresh)?;
+        fs::rename(&fresh, &link)
+    };
+    make().map_err(EmbeddedError::io(
+        "link the programs of PostgreSQL in",
+        &place,
+    ))?;
+    // PostgreSQL may run as another user, which goes through them.
+    for dir in [&all, &place] {
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(dir, open).map_err(EmbeddedError::io("open the directory", dir))?;
+    }
+    Ok(())
 }
 
 /// Returns the names of the places searched, and the directories there that have both programs.
@@ -174,7 +209,7 @@ pub(super) fn versioned(before: &str, after: &str) -> Vec<PathBuf> {
 }
 
 /// Checks that both programs run, as the user they will run as, and find their other files.
-fn probe(dir: &Path, run_as: &RunAs) -> Result<Binaries, String> {
+pub(super) fn probe(dir: &Path, run_as: &RunAs) -> Result<Binaries, String> {
     let run = |name: &str, arguments: &[&str]| {
         let mut command = process::command(dir.join(name), run_as);
         match process::run(command.args(arguments), "", PROBE_LIMIT) {

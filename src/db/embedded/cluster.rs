@@ -109,7 +109,44 @@ fn make_in(
         .create(dir)
         .map_err(EmbeddedError::io("create the directory", dir))?;
     run_as.own(dir)?;
+    run_initdb(dir, home, binaries, run_as, &[])?;
 
+    let mut single = process::command(binaries.dir.join("postgres"), run_as);
+    single.args(["--single", "-c", "exit_on_error=on"]);
+    if home.throwaway {
+        single.args(["-c", "fsync=off"]);
+    }
+    single.arg("-D").arg(dir).arg("template1");
+    step(
+        "creating the database",
+        &mut single,
+        "CREATE DATABASE rollcall\n",
+        home,
+        STEP_LIMIT,
+    )?;
+
+    include_settings(&dir.join("postgresql.conf"))
+}
+
+/// Makes an empty cluster under its name, for `pg_upgrade` to fill, with further options of `initdb`.
+pub(super) fn init(
+    home: &Home,
+    binaries: &Binaries,
+    run_as: &RunAs,
+    options: &[String],
+) -> Result<(), EmbeddedError> {
+    let dir = home.cluster();
+    run_initdb(&dir, home, binaries, run_as, options)?;
+    include_settings(&dir.join("postgresql.conf"))
+}
+
+fn run_initdb(
+    dir: &Path,
+    home: &Home,
+    binaries: &Binaries,
+    run_as: &RunAs,
+    options: &[String],
+) -> Result<(), EmbeddedError> {
     let mut initdb = process::command(binaries.dir.join("initdb"), run_as);
     // The locale is C on every platform, so that order and case never depend on the system.
     initdb.args([
@@ -125,33 +162,20 @@ fn make_in(
     if home.throwaway {
         initdb.arg("--no-sync");
     }
-    initdb.arg("-D").arg(dir);
-    step("initdb", &mut initdb, "", home)?;
-
-    let mut single = process::command(binaries.dir.join("postgres"), run_as);
-    single.args(["--single", "-c", "exit_on_error=on"]);
-    if home.throwaway {
-        single.args(["-c", "fsync=off"]);
-    }
-    single.arg("-D").arg(dir).arg("template1");
-    step(
-        "creating the database",
-        &mut single,
-        "CREATE DATABASE rollcall\n",
-        home,
-    )?;
-
-    include_settings(&dir.join("postgresql.conf"))
+    initdb.args(options).arg("-D").arg(dir);
+    step("initdb", &mut initdb, "", home, STEP_LIMIT)
 }
 
-fn step(
+/// Runs a program that makes a part of a cluster.
+pub(super) fn step(
     step: &'static str,
     command: &mut std::process::Command,
     input: &str,
     home: &Home,
+    limit: Duration,
 ) -> Result<(), EmbeddedError> {
     let path = home.dir.clone();
-    let (status, output) = match process::run(command, input, STEP_LIMIT) {
+    let (status, output) = match process::run(command, input, limit) {
         Ok(finished) if finished.success => return Ok(()),
         Ok(finished) => (finished.status, finished.stdout + &finished.stderr),
         Err(error) => (error.to_string(), String::new()),
@@ -223,7 +247,7 @@ fn settings(throwaway: bool, socket_dir: &Path) -> Vec<u8> {
     text
 }
 
-fn sync(dir: &Path) -> Result<(), EmbeddedError> {
+pub(super) fn sync(dir: &Path) -> Result<(), EmbeddedError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(EmbeddedError::io("flush", dir))

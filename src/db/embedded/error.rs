@@ -91,7 +91,7 @@ pub enum EmbeddedError {
     /// The cluster was made by another major version than the binaries that exist.
     #[error(
         "the cluster in {} was made by PostgreSQL {cluster}, but this system has only {found}, \
-         and {cluster} could not be fetched\n{missing}", path.display()
+         and {cluster} could not be fetched\n{missing}{}", path.display(), upgrade_advice(*cluster, upgrade.as_deref())
     )]
     WrongMajor {
         /// The cluster's directory.
@@ -102,6 +102,98 @@ pub enum EmbeddedError {
         found: String,
         /// Where binaries were looked for, and how to get them.
         missing: Box<MissingBinaries>,
+        /// The data directory, if a newer version was found, which the cluster can be moved to.
+        upgrade: Option<PathBuf>,
+    },
+
+    /// There is nothing to upgrade.
+    #[error(
+        "there is no cluster in {}, so nothing to upgrade; name the right data directory with --data-dir", path.display()
+    )]
+    NoCluster {
+        /// The data directory.
+        path: PathBuf,
+    },
+
+    /// A process uses the cluster that is to be upgraded.
+    #[error(
+        "a rollcall process uses the PostgreSQL in {}; stop the server and all commands first", path.display()
+    )]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
+
+    /// An older version was asked for.
+    #[error(
+        "the cluster in {} is of PostgreSQL {cluster} and cannot be moved back to {wanted}; restore a backup that was made \
+         with {wanted} or older into another data directory", path.display()
+    )]
+    Backwards {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// Its major version.
+        cluster: u32,
+        /// The version that was asked for.
+        wanted: u32,
+    },
+
+    /// No binaries can take the cluster over.
+    #[error(
+        "no PostgreSQL newer than {cluster} was found for the cluster in {}{}\n  to mend this: {install}, or name the \
+         directory of its programs with --binaries", path.display(),
+        rejected.iter().map(|reason| format!("\n  not usable: {reason}")).collect::<String>()
+    )]
+    NoNewer {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// Its major version.
+        cluster: u32,
+        /// Binaries that cannot be used, each with the reason.
+        rejected: Vec<String>,
+        /// What to install on this system.
+        install: String,
+    },
+
+    /// The cluster's own binaries lack what an upgrade needs.
+    #[error(
+        "the PostgreSQL of the cluster, in {}, has no {name}, which an upgrade needs; install a complete server of that version",
+        dir.display()
+    )]
+    Incomplete {
+        /// The directory of its programs.
+        dir: PathBuf,
+        /// The program.
+        name: &'static str,
+    },
+
+    /// A copy of the cluster has no room.
+    #[error(
+        "a copy of the cluster needs {needed} MiB in {}, which has {free} MiB; make room, or use `--mode clone` where the file \
+         system can do that, or back up and use `--mode link`", path.display()
+    )]
+    NoRoom {
+        /// The data directory.
+        path: PathBuf,
+        /// How much is needed.
+        needed: u64,
+        /// How much is free.
+        free: u64,
+    },
+
+    /// `pg_upgrade` failed.
+    #[error(
+        "pg_upgrade of {} failed ({status}); the cluster is as it was. Its log is {}, which ends with:\n{tail}", path.display(), log.display()
+    )]
+    Upgrading {
+        /// The cluster's directory.
+        path: PathBuf,
+        /// How it ended.
+        status: String,
+        /// Where its log was kept.
+        log: PathBuf,
+        /// The end of the log.
+        tail: String,
     },
 
     /// Making a new cluster failed.
@@ -137,7 +229,7 @@ pub enum EmbeddedError {
 
     /// Another process holds the data directory's start lock for too long.
     #[error(
-        "another rollcall process has been starting or stopping PostgreSQL in {} for {seconds} \
+        "another rollcall process has been starting, stopping or upgrading PostgreSQL in {} for {seconds} \
          seconds; try again when it is done, or end it", path.display()
     )]
     Busy {
@@ -225,6 +317,17 @@ impl std::fmt::Display for MissingBinaries {
             self.install
         )
     }
+}
+
+fn upgrade_advice(cluster: u32, data_dir: Option<&Path>) -> String {
+    let Some(dir) = data_dir else {
+        return String::new();
+    };
+    format!(
+        "\n  to move the cluster to the newer version: install {cluster} beside it and run `rollcall upgrade-database \
+         --data-dir {}`; without {cluster}, restore a backup into another data directory",
+        dir.display()
+    )
 }
 
 fn mend(cause: &io::Error) -> &'static str {

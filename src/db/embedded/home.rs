@@ -5,10 +5,11 @@
 //! ```text
 //! <data_dir>/cluster/      the cluster proper (PGDATA)
 //! <data_dir>/run/          the socket, unless the path is too long for one
-//! <data_dir>/binaries/     fetched server binaries, a directory per version
+//! <data_dir>/binaries/     fetched server binaries, a directory per version, and links to those that were used
 //! <data_dir>/postgres.log  what the server says
 //! <data_dir>/start.lock, users.lock, lifeline   see `locks`
 //! <data_dir>/throwaway     present in throw-away data directories only
+//! <data_dir>/cluster.next, cluster.old, upgrade.new-*, upgrade.log   of upgrades, see `recover`
 //! ```
 
 use std::fs::{self, DirBuilder};
@@ -191,6 +192,21 @@ impl Home {
             .then(|| super::default_data_dir().ok())
             .flatten();
         lasting.unwrap_or_else(|| self.dir.clone()).join("binaries")
+    }
+
+    /// Returns where a complete new cluster is until it takes the place of the old one.
+    pub(super) fn next_cluster(&self) -> PathBuf {
+        self.dir.join("cluster.next")
+    }
+
+    /// Returns where the cluster of before an upgrade is until the new one was started.
+    pub(super) fn old_cluster(&self) -> PathBuf {
+        self.dir.join("cluster.old")
+    }
+
+    /// Returns the log of the last upgrade that failed.
+    pub(super) fn upgrade_log(&self) -> PathBuf {
+        self.dir.join("upgrade.log")
     }
 
     pub(super) fn log(&self) -> PathBuf {

@@ -21,10 +21,13 @@ mod locks;
 mod log;
 mod postmaster;
 mod process;
+mod recover;
 mod server;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod upgrade;
+mod upgrade_binaries;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -37,6 +40,8 @@ pub use binaries::BinarySearch;
 pub use client::{ClientPrograms, ClientProgramsError};
 pub use error::{EmbeddedError, MissingBinaries};
 pub use supervise::Supervised;
+pub use upgrade::{TransferMode, Upgrade, upgrade};
+pub use upgrade_binaries::NewBinaries;
 
 use account::RunAs;
 use home::Home;
@@ -157,6 +162,9 @@ impl EmbeddedPostgres {
             Lifeline::wait_for_watchdog(home, ORPHAN_LIMIT);
         }
         home.check_kind()?;
+        if !shared {
+            recover::recover(home)?;
+        }
         let run_as = RunAs::choose(&home.cluster())?;
         home.admit(&run_as)?;
         if !shared {
@@ -175,6 +183,10 @@ impl EmbeddedPostgres {
         }
         let launched = server::launch(home, &binaries, &run_as)?;
         users.join().map_err(use_lock)?;
+        if let Err(error) = binaries::keep_known(home, &binaries) {
+            tracing::warn!("the next start has to find the programs of PostgreSQL again: {error}");
+        }
+        upgrade::finish(home, &binaries, &run_as, &launched.socket_dir)?;
         tracing::info!(
             data_dir = %home.dir.display(),
             version = binaries.version,

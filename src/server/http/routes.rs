@@ -42,6 +42,9 @@ pub struct State {
     pub gate: Gate,
     /// Whether the server is about to stop; WebSockets and streams end when it is.
     pub is_stopping: watch::Sender<bool>,
+    /// Whether connections end after the request that they are at. Until then a server that is about to stop answers, and
+    /// tells load balancers that it is not ready.
+    pub is_closing: watch::Sender<bool>,
 }
 
 /// How requests are answered.

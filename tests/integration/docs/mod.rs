@@ -41,6 +41,16 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         ".github/CONTRIBUTING.md",
+        "PATH=\"$(.ci/install-postgres18):$PATH\"",
+        "runs other tests",
+    ),
+    (
+        ".github/CONTRIBUTING.md",
+        "cargo build --release --locked",
+        "builds packages, as root",
+    ),
+    (
+        ".github/CONTRIBUTING.md",
         ".ci/run",
         "runs this test among others",
     ),
@@ -90,6 +100,31 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/operating.md",
         "install -m 755 rollcall /usr/bin/rollcall",
         "needs root and systemd; tests check the unit",
+    ),
+    (
+        "docs/operating.md",
+        "apt install ./rollcall_*.deb",
+        "needs root and systemd; .ci/try-installed installs the package",
+    ),
+    (
+        "docs/operating.md",
+        "runuser -u rollcall",
+        "needs root and the user of the service",
+    ),
+    (
+        "docs/operating.md",
+        ".ci/build-images",
+        "needs root and a package; .ci/try-installed starts the image",
+    ),
+    (
+        "docs/operating.md",
+        "rollcall upgrade-database",
+        "needs another PostgreSQL; tests of upgrades have one",
+    ),
+    (
+        "docs/operating.md",
+        "moved the cluster from",
+        "the output of the command before it",
     ),
     (
         "docs/operating.md",

@@ -10,8 +10,8 @@ use apollo_compiler::schema::ExtendedType;
 use clap::{Arg, Args, Command};
 use rollcall::audience::setting::{SettingKey, Settings};
 use rollcall::config::{
-    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, GeneralFlags, ImportFlags,
-    ListenSettings, ScheduleSettings, TransferSettings, WebhookFlags,
+    AnswerSettings, BackupFlags, DatabaseSettings, FederationSettings, FirstKeyFlags, GeneralFlags,
+    ImportFlags, ListenSettings, ScheduleSettings, TransferSettings, WebhookFlags,
 };
 use rollcall::graphql::ErrorCode;
 use rollcall::rule::vocabulary::{Role, Word, list_words};
@@ -48,6 +48,7 @@ fn flags() -> Vec<Arg> {
     command = FederationSettings::augment_args(command);
     command = WebhookFlags::augment_args(command);
     command = BackupFlags::augment_args(command);
+    command = FirstKeyFlags::augment_args(command);
     command = GeneralFlags::augment_args(command);
     command.get_arguments().cloned().collect()
 }

@@ -4,6 +4,7 @@ mod address;
 mod api;
 mod base_path;
 mod command;
+mod first;
 mod http;
 mod limits;
 mod running;

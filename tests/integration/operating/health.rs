@@ -56,6 +56,25 @@ fn a_server_is_ready_while_its_tables_are_those_of_the_program() {
 }
 
 #[test]
+fn a_server_that_is_told_to_stop_answers_and_is_not_ready() {
+    let database = TestDatabase::new();
+    let server = Server::start_with(&["--database-url", &database.url, "--drain", "600"]);
+    assert_eq!(get(&server, "/health/ready").0, 200);
+    server.terminate();
+    let stopping = not_ready("the server is stopping");
+    eventually("the server is not ready", || {
+        get(&server, "/health/ready") == stopping
+    });
+    assert_eq!(get(&server, "/health/live").0, 200);
+    let (status, _) = server.post("{ __typename }", Value::Null);
+    assert_eq!(status, 200);
+    assert_eq!(
+        ask(&server),
+        "exit code 1\nrollcall: not ready: the server is stopping\n"
+    );
+}
+
+#[test]
 fn health_says_where_no_server_answers() {
     let database = TestDatabase::new();
     let server = Server::start(&database);

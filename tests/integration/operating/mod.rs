@@ -4,13 +4,16 @@ mod backups;
 mod broken_backups;
 mod config_file;
 mod database;
+mod deploying;
 mod health;
 mod log;
 mod manual;
 mod metrics;
+mod other_schema;
 pub mod replacing;
 mod scheduled_backups;
 mod service;
+mod upgrading;
 
 use crate::support::{Finished, TestDatabase, rollcall, run};
 use std::path::{Path, PathBuf};

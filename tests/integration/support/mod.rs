@@ -9,10 +9,10 @@ mod tools;
 
 pub use cluster::{TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
-pub use process::{Finished, Server, import_text, rollcall, run, without_settings};
+pub use process::{Finished, Server, import_text, rollcall, run, run_within, without_settings};
 pub use socket::{Socket, keep_little};
 pub use terminal::{Watched, watch};
-pub use tools::{Workshop, python};
+pub use tools::{Workshop, postgres18, python};
 
 use chrono::{DateTime, Utc};
 use rollcall::app::App;

@@ -298,6 +298,11 @@ impl Server {
         }
     }
 
+    /// Tells the server to stop, as service managers do, and does not wait.
+    pub fn terminate(&self) {
+        killpg(self.group(), Signal::SIGTERM).expect("the server can be told");
+    }
+
     /// Kills the server itself, which cannot do anything about it.
     pub fn kill(mut self) {
         self.end();

