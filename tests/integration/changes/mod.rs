@@ -6,6 +6,7 @@ mod erasing;
 mod interleaving;
 mod keeping;
 mod kinds;
+mod one_row;
 mod pages;
 mod stretches;
 mod subscribing;
