@@ -5,8 +5,8 @@ COMMENT ON AGGREGATE merge_keys(jsonb) IS 'The keys of all these objects, as one
 -- Without hashing, groups come one after another: only the ids of one chunk are in memory at a time.
 CREATE OR REPLACE FUNCTION note_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_hashagg = off AS $$
 DECLARE
-    o subscribers;
-    n subscribers;
+    was subscribers;
+    became subscribers;
     told text[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -34,42 +34,42 @@ BEGIN
     ELSE
         -- One row is what most statements change, and needs none of what many rows do.
         IF (SELECT count(*) FROM (SELECT FROM changed LIMIT 2) AS few) = 1 THEN
-            SELECT * INTO o FROM former;
-            SELECT * INTO n FROM changed;
+            SELECT * INTO was FROM former;
+            SELECT * INTO became FROM changed;
         END IF;
-        IF o.id = n.id THEN
+        IF was.id = became.id THEN
             told := array_remove(ARRAY[
-                CASE WHEN o.status = n.status AND o.subscribed_at IS DISTINCT FROM n.subscribed_at THEN 'subscribed_at' END,
-                CASE WHEN o.status = n.status AND o.unsubscribed_at IS DISTINCT FROM n.unsubscribed_at THEN 'unsubscribed_at' END,
-                CASE WHEN o.email <> n.email THEN 'email' END,
-                CASE WHEN o.first_name IS DISTINCT FROM n.first_name THEN 'first_name' END,
-                CASE WHEN o.last_name IS DISTINCT FROM n.last_name THEN 'last_name' END,
-                CASE WHEN o.phone IS DISTINCT FROM n.phone THEN 'phone' END,
-                CASE WHEN o.country IS DISTINCT FROM n.country THEN 'country' END,
-                CASE WHEN o.region IS DISTINCT FROM n.region THEN 'region' END,
-                CASE WHEN o.city IS DISTINCT FROM n.city THEN 'city' END,
-                CASE WHEN o.postal_code IS DISTINCT FROM n.postal_code THEN 'postal_code' END,
-                CASE WHEN o.latitude IS DISTINCT FROM n.latitude THEN 'latitude' END,
-                CASE WHEN o.longitude IS DISTINCT FROM n.longitude THEN 'longitude' END,
-                CASE WHEN o.language IS DISTINCT FROM n.language THEN 'language' END,
-                CASE WHEN o.timezone IS DISTINCT FROM n.timezone THEN 'timezone' END,
-                CASE WHEN o.birthday IS DISTINCT FROM n.birthday THEN 'birthday' END,
-                CASE WHEN o.source IS DISTINCT FROM n.source THEN 'source' END,
-                CASE WHEN o.created_at <> n.created_at THEN 'created_at' END], NULL);
-            IF o.custom <> n.custom THEN
-                told := told || ARRAY(SELECT 'custom.' || key FROM jsonb_object_keys(o.custom || n.custom) AS key
-                    WHERE o.custom -> key IS DISTINCT FROM n.custom -> key);
+                CASE WHEN was.status = became.status AND was.subscribed_at IS DISTINCT FROM became.subscribed_at THEN 'subscribed_at' END,
+                CASE WHEN was.status = became.status AND was.unsubscribed_at IS DISTINCT FROM became.unsubscribed_at THEN 'unsubscribed_at' END,
+                CASE WHEN was.email <> became.email THEN 'email' END,
+                CASE WHEN was.first_name IS DISTINCT FROM became.first_name THEN 'first_name' END,
+                CASE WHEN was.last_name IS DISTINCT FROM became.last_name THEN 'last_name' END,
+                CASE WHEN was.phone IS DISTINCT FROM became.phone THEN 'phone' END,
+                CASE WHEN was.country IS DISTINCT FROM became.country THEN 'country' END,
+                CASE WHEN was.region IS DISTINCT FROM became.region THEN 'region' END,
+                CASE WHEN was.city IS DISTINCT FROM became.city THEN 'city' END,
+                CASE WHEN was.postal_code IS DISTINCT FROM became.postal_code THEN 'postal_code' END,
+                CASE WHEN was.latitude IS DISTINCT FROM became.latitude THEN 'latitude' END,
+                CASE WHEN was.longitude IS DISTINCT FROM became.longitude THEN 'longitude' END,
+                CASE WHEN was.language IS DISTINCT FROM became.language THEN 'language' END,
+                CASE WHEN was.timezone IS DISTINCT FROM became.timezone THEN 'timezone' END,
+                CASE WHEN was.birthday IS DISTINCT FROM became.birthday THEN 'birthday' END,
+                CASE WHEN was.source IS DISTINCT FROM became.source THEN 'source' END,
+                CASE WHEN was.created_at <> became.created_at THEN 'created_at' END], NULL);
+            IF was.custom <> became.custom THEN
+                told := told || ARRAY(SELECT 'custom.' || key FROM jsonb_object_keys(was.custom || became.custom) AS key
+                    WHERE was.custom -> key IS DISTINCT FROM became.custom -> key);
             END IF;
-            IF o.status <> n.status THEN
-                INSERT INTO subscriber_counts (status, count) VALUES (n.status, 1), (o.status, -1);
+            IF was.status <> became.status THEN
+                INSERT INTO subscriber_counts (status, count) VALUES (became.status, 1), (was.status, -1);
                 INSERT INTO waiting_changes (kind, fields, number, first_id, last_id)
-                VALUES ('subscriber_status_changed', '{status}', 1, n.id, n.id);
-            ELSIF told = '{}' AND o.updated_at <> n.updated_at THEN
+                VALUES ('subscriber_status_changed', '{status}', 1, became.id, became.id);
+            ELSIF told = '{}' AND was.updated_at <> became.updated_at THEN
                 told := '{updated_at}';
             END IF;
             IF told <> '{}' THEN
                 INSERT INTO waiting_changes (kind, fields, number, first_id, last_id)
-                VALUES ('subscriber_updated', told, 1, n.id, n.id);
+                VALUES ('subscriber_updated', told, 1, became.id, became.id);
             END IF;
             RETURN NULL;
         END IF;
