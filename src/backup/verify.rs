@@ -4,7 +4,7 @@ use super::archive::Archive;
 use super::error::BackupError;
 use super::restore::restore;
 use super::tables::{Place, count_rows, list_migrations, list_tables};
-use crate::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
+use crate::db::embedded::{BinarySearch, EmbeddedOptions, EmbeddedPostgres};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use std::fs::Permissions;
@@ -34,7 +34,16 @@ pub fn verify(archive: &Archive, data_dir: &Path) -> Result<Verified, BackupErro
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(&dir)
         .map_err(BackupError::file("write", &dir))?;
-    let cluster = EmbeddedPostgres::start(&EmbeddedOptions::throwaway(dir.path().join("cluster")))?;
+    let mut options = EmbeddedOptions::throwaway(dir.path().join("cluster"));
+    // A cluster that was upgraded may be newer than what is found first on this system.
+    let known = data_dir
+        .join("binaries")
+        .join(archive.manifest.postgres_major.to_string())
+        .join("bin");
+    if known.join("postgres").is_file() {
+        options.search = BinarySearch::Only(vec![known]);
+    }
+    let cluster = EmbeddedPostgres::start(&options)?;
     let verified = restore_and_count(archive, cluster.url(), data_dir);
     cluster.stop()?;
     verified

@@ -289,6 +289,7 @@ fn an_upgraded_cluster_gives_the_same_answers() {
     let mut command = world.command(&["backup", "--output", text(&backup)]);
     let told = succeeded(&mut command).stdout;
     assert!(told.contains("PostgreSQL 18."), "{told}");
+    succeeded(&mut world.command(&["backup", "verify", text(&backup)]));
 }
 
 #[test]
