@@ -17,8 +17,8 @@ const CHANGES: [&str; 19] = [
     "region = 'New'",
     "city = 'New'",
     "postal_code = '1'",
-    "latitude = 1",
-    "longitude = NULL",
+    "latitude = 3",
+    "latitude = NULL, longitude = NULL",
     "language = 'lt', timezone = 'Europe/Vilnius'",
     "birthday = '2000-01-01'",
     "source = 'new', created_at = created_at - interval '1 day'",
@@ -61,8 +61,8 @@ fn tell(people: usize) -> (Vec<Vec<Told>>, Vec<Count>) {
     let app = TestApp::at(NOW);
     let mut connection = app.database.connect();
     let insert = format!(
-        "INSERT INTO subscribers (email, last_name, longitude, custom, created_at, updated_at) \
-         SELECT n || '@example.com', 'Old', 2, '{{\"a\": 1, \"b\": 2}}', now(), now() \
+        "INSERT INTO subscribers (email, last_name, latitude, longitude, custom, created_at, updated_at) \
+         SELECT n || '@example.com', 'Old', 1, 2, '{{\"a\": 1, \"b\": 2}}', now(), now() \
          FROM generate_series(1, {people}) AS n"
     );
     connection.batch_execute(&insert).expect("done");
