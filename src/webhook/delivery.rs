@@ -73,7 +73,7 @@ impl Delivery {
     pub fn claim(&self) -> Result<Option<Claim>, Error> {
         let now = self.clock.now();
         if !self.db.run_here(lease::has_enabled)? {
-            // Nobody reads the log here, and what it removes of deleted subscribers must go nevertheless.
+            // Answers are removed where deletions get their place in the log, which no endpoint reads now.
             if self.db.run_here(lease::has_answers)? {
                 self.db.run_here(settle_or_go_on)?;
             }

@@ -90,12 +90,12 @@ impl Editor {
             14..22 => self.refresh(addresses),
             22..24 => self.change_rule(addresses),
             24..27 => self.change_groups(addresses),
-            _ => self.edit_one(database, addresses),
+            _ => self.edit_one(addresses),
         }
     }
 
     /// Makes an edit of one subscriber.
-    pub fn edit_one(&mut self, _database: &TestDatabase, addresses: &[String; 2]) {
+    pub fn edit_one(&mut self, addresses: &[String; 2]) {
         let email = self.email();
         match self.dice.below(20) {
             0..8 => {

@@ -63,7 +63,7 @@ impl<'d> Servers<'d> {
         std::thread::scope(|scope| {
             let editing = scope.spawn(|| {
                 for _ in 0..BURST {
-                    editor.edit_one(self.database, &addresses);
+                    editor.edit_one(&addresses);
                 }
             });
             std::thread::sleep(pause);

@@ -265,7 +265,7 @@ fn an_answer_that_comes_after_a_deletion_is_not_kept() {
     let claim = delivery.claim().expect("an answer").expect("a claim");
     let mut reader = Reader::new(String::new());
     let ready = delivery.read(claim, &mut reader).expect("a reading");
-    let ready = ready.ok().expect("a message");
+    let ready = ready.expect("a message");
     let (sent, at) = delivery.send(&ready);
     // The deletion gets its place before the answer is recorded.
     super::delete(&app, &ona);

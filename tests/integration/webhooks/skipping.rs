@@ -80,7 +80,7 @@ fn deliver_one(app: &TestApp, receiver: &Receiver) -> Received {
     let claim = delivery.claim().expect("an answer").expect("a claim");
     let mut reader = Reader::new(String::new());
     let ready = delivery.read(claim, &mut reader).expect("a reading");
-    let ready = ready.ok().expect("a message");
+    let ready = ready.expect("a message");
     let (sent, at) = delivery.send(&ready);
     let turn = delivery.record(&ready, &sent, at).expect("a record");
     assert_eq!(turn, Turn::More);

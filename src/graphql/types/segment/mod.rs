@@ -1,10 +1,13 @@
 //! Segments: the object and the queries.
 
 pub(in crate::graphql) mod copy;
+mod definition;
 pub(in crate::graphql) mod input;
 pub(in crate::graphql) mod list;
 pub(in crate::graphql) mod reuse;
-use super::audit::{Actor, AuditEntryConnection, page_of_segment};
+
+use self::definition::SegmentDefinition;
+use super::audit::{AuditEntryConnection, page_of_segment};
 use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::membership::MembershipTarget;
 use super::past::{
@@ -16,8 +19,6 @@ use super::status_count::{StatusCount, list_counts};
 use super::subscriber::{
     PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
-use crate::audience::api_key::Scope;
-use crate::audience::definition::Definition;
 use crate::audience::paging::Page;
 use crate::audience::segment::{Segment, SegmentMode};
 use crate::error::Error;
@@ -92,50 +93,6 @@ impl SegmentRef {
             SegmentRef::Key(key) => (load_one(loader, SegmentByKey(key.clone())).await?, key),
         };
         found.ok_or_else(|| to_graphql(Error::not_found("segment", format!("\"{name}\""))))
-    }
-}
-
-/// A version of the rule of a segment.
-pub struct SegmentDefinition(Definition);
-
-/// A version of the rule of a segment.
-#[Object]
-impl SegmentDefinition {
-    /// Which version it is, from 1.
-    async fn version(&self) -> i32 {
-        self.0.version
-    }
-
-    /// The rule: a node with one key.
-    async fn rule(&self) -> Document<Value> {
-        rule_of(&self.0.rule)
-    }
-
-    /// The rule as one English sentence; null if it cannot be read any more.
-    async fn summary(&self) -> Option<Text<String>> {
-        summary_of(&self.0.rule).map(Text)
-    }
-
-    /// Since when it was the rule.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
-    }
-
-    /// Who wrote it; null for versions from before there was an audit log. `name` and `keyPrefix` are told to ADMIN alone,
-    /// as in the audit log; for others they are null.
-    async fn written_by(&self, context: &Context<'_>) -> Option<Actor> {
-        let Definition {
-            written_by,
-            written_by_name,
-            written_by_prefix,
-            ..
-        } = &self.0;
-        let kind = written_by.as_deref()?;
-        let access = context.access();
-        let is_told = access.is_ok_and(|access| access.scopes.allow(Scope::Admin));
-        let name = written_by_name.as_ref().filter(|_| is_told);
-        let prefix = written_by_prefix.as_ref().filter(|_| is_told);
-        Some(Actor::read(kind, name, prefix))
     }
 }
 
@@ -514,5 +471,4 @@ at_hand!(SegmentNode {
     "createdAt": created_at(),
     "updatedAt": updated_at(),
 });
-at_hand!(SegmentDefinition {});
 written_as_value!(SegmentModeName);

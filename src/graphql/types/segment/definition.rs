@@ -1,0 +1,58 @@
+//! Versions of the rules of segments.
+
+use super::{rule_of, summary_of};
+use crate::audience::api_key::Scope;
+use crate::audience::definition::Definition;
+use crate::graphql::engine::answer_budget::{Document, Text};
+use crate::graphql::engine::at_hand::at_hand;
+use crate::graphql::engine::context::ContextExt;
+use crate::graphql::types::audit::Actor;
+use async_graphql::{Context, Object};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// A version of the rule of a segment.
+pub struct SegmentDefinition(pub Definition);
+
+/// A version of the rule of a segment.
+#[Object]
+impl SegmentDefinition {
+    /// Which version it is, from 1.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// The rule: a node with one key.
+    async fn rule(&self) -> Document<Value> {
+        rule_of(&self.0.rule)
+    }
+
+    /// The rule as one English sentence; null if it cannot be read any more.
+    async fn summary(&self) -> Option<Text<String>> {
+        summary_of(&self.0.rule).map(Text)
+    }
+
+    /// Since when it was the rule.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// Who wrote it; null for versions from before there was an audit log. `name` and `keyPrefix` are told to ADMIN alone,
+    /// as in the audit log; for others they are null.
+    async fn written_by(&self, context: &Context<'_>) -> Option<Actor> {
+        let Definition {
+            written_by,
+            written_by_name,
+            written_by_prefix,
+            ..
+        } = &self.0;
+        let kind = written_by.as_deref()?;
+        let access = context.access();
+        let is_told = access.is_ok_and(|access| access.scopes.allow(Scope::Admin));
+        let name = written_by_name.as_ref().filter(|_| is_told);
+        let prefix = written_by_prefix.as_ref().filter(|_| is_told);
+        Some(Actor::read(kind, name, prefix))
+    }
+}
+
+at_hand!(SegmentDefinition {});
