@@ -4,8 +4,6 @@ COMMENT ON AGGREGATE merge_keys(jsonb) IS 'The keys of all these objects, as one
 
 -- Without hashing, groups come one after another: only the ids of one chunk are in memory at a time.
 CREATE OR REPLACE FUNCTION note_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_hashagg = off AS $$
--- Of one row o and n are these variables, of many rows they are tables of the statement.
-#variable_conflict use_column
 DECLARE
     was subscribers;
     became subscribers;

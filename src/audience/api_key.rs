@@ -16,9 +16,9 @@ use sha2::{Digest, Sha256};
 /// What every key begins with, so that it is recognised where it should not be.
 pub const MARK: &str = "rck_";
 /// How many characters of a key are shown to recognise it by, the mark among them.
-const PREFIX_LENGTH: usize = MARK.len() + 8;
+pub(super) const PREFIX_LENGTH: usize = MARK.len() + 8;
 /// How many characters a whole key has.
-const KEY_LENGTH: usize = PREFIX_LENGTH + 32;
+pub(super) const KEY_LENGTH: usize = PREFIX_LENGTH + 32;
 /// The longest name, in characters.
 const MAX_NAME: usize = 200;
 /// How many keys may be usable at the same time; every server holds all of them in memory.
@@ -169,54 +169,6 @@ impl Secret {
     fn prefix(&self) -> &str {
         &self.0[..PREFIX_LENGTH]
     }
-}
-
-/// Stores a key that was made elsewhere as the first one, with ADMIN. Returns `None` if there is any key already, revoked
-/// ones too, and if another server is faster.
-///
-/// # Errors
-/// [`Error::Invalid`] if `key` does not have the form of a key; the message does not repeat it.
-pub fn create_first(
-    connection: &mut PgConnection,
-    key: &str,
-    name: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<ApiKey>, Error> {
-    if has_any(connection)? {
-        return Ok(None);
-    }
-    let Some(digest) = hash(key) else {
-        let message = format!(
-            "expected {MARK} and {} letters and digits, found {} characters of another form",
-            KEY_LENGTH - MARK.len(),
-            key.chars().count()
-        );
-        let problem = InputProblem::new(InputCode::Invalid, "key", message);
-        return Err(Error::Invalid(vec![problem]));
-    };
-    let stored = diesel::insert_into(api_keys::table)
-        .values((
-            api_keys::name.eq(name),
-            api_keys::prefix.eq(&key[..PREFIX_LENGTH]),
-            api_keys::sha256.eq(digest.as_slice()),
-            api_keys::scopes.eq(vec![Scope::Admin.name()]),
-            api_keys::created_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .returning(ApiKey::as_returning())
-        .get_result(connection);
-    Ok(stored.optional()?)
-}
-
-/// Returns whether there is any key, revoked and expired ones too.
-///
-/// # Errors
-/// Those of the database.
-pub fn has_any(connection: &mut PgConnection) -> Result<bool, Error> {
-    Ok(
-        diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))
-            .get_result(connection)?,
-    )
 }
 
 /// Returns the hash under which a key would be stored; none of what cannot be a key.

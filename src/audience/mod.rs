@@ -16,6 +16,7 @@ pub mod dependency;
 pub mod event;
 pub mod event_bounds;
 pub mod field_column;
+pub mod first_api_key;
 pub mod formula;
 pub mod gaps;
 pub mod global_id;

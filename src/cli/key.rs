@@ -4,6 +4,7 @@ use super::audited::entry;
 use super::database;
 use crate::audience::api_key::{self, ApiKey, Scope, Scopes};
 use crate::audience::audit::{TargetKind, Trace, within};
+use crate::audience::first_api_key;
 use crate::clock::Clock;
 use crate::config::DatabaseSettings;
 use crate::db::Db;
@@ -73,7 +74,7 @@ pub fn run(settings: &DatabaseSettings, command: &Command) -> anyhow::Result<Exi
 
 /// Stores the key that a file holds as the first one, with ADMIN, if there is no key yet. The file is not read otherwise.
 pub fn create_first(db: &Db, file: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
-    if db.run_here(api_key::has_any)? {
+    if db.run_here(first_api_key::has_any)? {
         return Ok(());
     }
     let text = std::fs::read_to_string(file)
@@ -82,7 +83,7 @@ pub fn create_first(db: &Db, file: &Path, now: DateTime<Utc>) -> anyhow::Result<
     entry.fields = ["name", "scopes"].map(str::to_owned).to_vec();
     let created = db.run_here(|connection| {
         within(connection, &entry, |connection| {
-            let created = api_key::create_first(connection, text.trim(), FIRST_KEY, now)?;
+            let created = first_api_key::create_first(connection, text.trim(), FIRST_KEY, now)?;
             let trace = created.as_ref().map_or_else(Trace::nothing, trace);
             Ok((created, trace))
         })
