@@ -13,9 +13,10 @@ use async_graphql::{
 };
 use serde_json::Value as Json;
 use std::borrow::{Borrow, Cow};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::task::coop::consume_budget;
 
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
@@ -23,13 +24,8 @@ pub(super) const TEXT: usize = 64;
 /// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
 const JSON_VALUE: usize = 256;
 /// How many bytes count as one step of a task. tokio lets each task do 128 of them in a row, which takes about a
-/// millisecond: a small answer is made soon beside many large ones. With smaller steps an answer would load more pages
-/// before it has resolved those that it has.
+/// millisecond: a small answer is made soon beside many large ones.
 const STEP: usize = 4 << 10;
-/// How many pages of large rows one operation loads at the same time. Loaded rows are not counted before they are
-/// resolved, so that every page that loads meanwhile adds its rows, twice while they are read, to what the operation takes.
-const LOADS: usize = 1;
-
 /// How many bytes one answer may take, and how many it took so far.
 #[derive(Clone)]
 pub struct AnswerBudget(Arc<Budget>);
@@ -44,8 +40,13 @@ struct Budget {
     /// Whether that had no room.
     is_crowded_out: AtomicBool,
     exceeded: Notify,
-    loads: Semaphore,
+    /// By depth in the answer, who may have a page of large rows. Loaded rows are not counted before they are resolved, so
+    /// that of the pages at one depth one is loaded and resolved after the other. Those within a page must not wait for it.
+    loads: Mutex<HashMap<usize, Arc<Semaphore>>>,
 }
+
+/// The permission to load a page of large rows. It is to be kept until the page is resolved.
+pub type LoadPermit = OwnedSemaphorePermit;
 
 impl AnswerBudget {
     /// A budget of which nothing is used, for one of the answers that share a memory.
@@ -57,7 +58,7 @@ impl AnswerBudget {
             holding: Holding::new(memory),
             is_crowded_out: AtomicBool::new(false),
             exceeded: Notify::new(),
-            loads: Semaphore::new(LOADS),
+            loads: Mutex::default(),
         }))
     }
 
@@ -134,18 +135,25 @@ impl AnswerBudget {
     }
 }
 
-/// Waits until the operation may load another page of large rows. Hold the permit until the page is loaded.
-pub async fn permit_load<'c>(context: &Context<'c>) -> Option<SemaphorePermit<'c>> {
-    let budget: &'c AnswerBudget = context.data_opt()?;
+/// Waits until the operation may load a page of large rows.
+pub async fn permit_load(context: &Context<'_>) -> Option<LoadPermit> {
+    let budget: &AnswerBudget = context.data_opt()?;
+    let above = std::iter::successors(context.path_node.as_ref(), |node| node.parent);
+    let depth = above.count();
+    let of_depth = {
+        let mut loads = budget.0.loads.lock().ok()?;
+        let new = || Arc::new(Semaphore::new(1));
+        Arc::clone(loads.entry(depth).or_insert_with(new))
+    };
     // Fails only where the semaphore is closed, which it never is.
-    budget.0.loads.acquire().await.ok()
+    of_depth.acquire_owned().await.ok()
 }
 
 /// Waits until the operation may load a page of rows that are too large to be loaded with others, beside those that other
-/// operations load. Hold the permits until the page is loaded.
+/// operations load. The second permit is for loading alone.
 pub async fn permit_large_load<'c>(
     context: &Context<'c>,
-) -> Option<(SemaphorePermit<'c>, SemaphorePermit<'c>)> {
+) -> Option<(LoadPermit, SemaphorePermit<'c>)> {
     let budget: &'c AnswerBudget = context.data_opt()?;
     let own = permit_load(context).await?;
     Some((own, budget.0.holding.memory().permit_load().await?))

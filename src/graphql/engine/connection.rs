@@ -205,6 +205,8 @@ macro_rules! connection {
         pub struct $connection {
             page: $crate::audience::paging::Page<$edge>,
             total: $crate::graphql::engine::loaders::Total,
+            /// Kept until the page is resolved.
+            _permit: Option<$crate::graphql::engine::answer_budget::LoadPermit>,
         }
 
         impl $connection {
@@ -213,7 +215,23 @@ macro_rules! connection {
                 page: $crate::audience::paging::Page<$edge>,
                 total: $crate::graphql::engine::loaders::Total,
             ) -> Self {
-                $connection { page, total }
+                $connection {
+                    page,
+                    total,
+                    _permit: None,
+                }
+            }
+
+            /// The same, of rows that were loaded with a permit.
+            #[allow(dead_code, reason = "most lists have rows that are never large")]
+            pub fn loaded_with(
+                self,
+                permit: Option<$crate::graphql::engine::answer_budget::LoadPermit>,
+            ) -> Self {
+                $connection {
+                    _permit: permit,
+                    ..self
+                }
             }
         }
 

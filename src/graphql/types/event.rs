@@ -105,11 +105,12 @@ pub async fn page_of_events(
     let events = EventsOf((subscriber_id, (name, request)));
     let page = load_one(context.loader()?, events).await?;
     let page = page.unwrap_or_default().map(|item| item.id);
-    let edges = load_events(context, page).await?.map(|event| EventEdge {
+    let (events, permit) = load_events(context, page).await?;
+    let edges = events.map(|event| EventEdge {
         cursor: write_cursor("Subscriber.events", &(event.occurred_at, event.id)),
         node: EventNode(event),
     });
-    Ok(EventConnection::new(edges, total))
+    Ok(EventConnection::new(edges, total).loaded_with(permit))
 }
 
 /// An event to record, of the subscriber with that id or e-mail address.

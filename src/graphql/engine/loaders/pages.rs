@@ -12,7 +12,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
-use crate::graphql::engine::answer_budget::permit_large_load;
+use crate::graphql::engine::answer_budget::{LoadPermit, permit_large_load};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::import::{self, ProblemKind, StoredProblem};
@@ -234,43 +234,48 @@ fn fill<T: Clone>(pages: Vec<Vec<i64>>, rows: HashMap<i64, T>) -> HashMap<Vec<i6
 }
 
 /// Loads the subscribers of a page: those of all pages that are waited for together, or only these if all are too large.
+/// Then the permit has to be kept until they are resolved.
 pub async fn load_people(
     context: &Context<'_>,
     page: Page<i64>,
-) -> async_graphql::Result<Page<Arc<Subscriber>>> {
+) -> async_graphql::Result<(Page<Arc<Subscriber>>, Option<LoadPermit>)> {
     if page.rows.is_empty() {
-        return Ok(page.with_rows(Vec::new()));
+        return Ok((page.with_rows(Vec::new()), None));
     }
-    let rows = load_rows(context, SubscriberRows(page.rows.clone())).await?;
-    Ok(page.with_rows(rows))
+    let (rows, permit) = load_rows(context, SubscriberRows(page.rows.clone())).await?;
+    Ok((page.with_rows(rows), permit))
 }
 
 /// Loads the events of a page: those of all pages that are waited for together, or only these if all are too large.
+/// Then the permit has to be kept until they are resolved.
 pub async fn load_events(
     context: &Context<'_>,
     page: Page<i64>,
-) -> async_graphql::Result<Page<Event>> {
+) -> async_graphql::Result<(Page<Event>, Option<LoadPermit>)> {
     if page.rows.is_empty() {
-        return Ok(page.with_rows(Vec::new()));
+        return Ok((page.with_rows(Vec::new()), None));
     }
-    let rows = load_rows(context, EventRows(page.rows.clone())).await?;
-    Ok(page.with_rows(rows))
+    let (rows, permit) = load_rows(context, EventRows(page.rows.clone())).await?;
+    Ok((page.with_rows(rows), permit))
 }
 
-async fn load_rows<K, T>(context: &Context<'_>, page: K) -> async_graphql::Result<Vec<T>>
+async fn load_rows<K, T>(
+    context: &Context<'_>,
+    page: K,
+) -> async_graphql::Result<(Vec<T>, Option<LoadPermit>)>
 where
     K: Send + Sync + Hash + Eq + Clone + 'static,
     Loaders: Loader<K, Value = Vec<T>, Error = Error>,
 {
     if let Some(rows) = load_one(context.loader()?, page.clone()).await? {
-        return Ok(rows);
+        return Ok((rows, None));
     }
     // The loader would load those that wait with this page, so that they were too large again.
-    let _permits = permit_large_load(context).await;
+    let (permit, _loading) = permit_large_load(context).await.unzip();
     let loaders = context.loader()?.loader();
     let mut alone = loaders
         .load(std::slice::from_ref(&page))
         .await
         .map_err(to_graphql)?;
-    Ok(alone.remove(&page).unwrap_or_default())
+    Ok((alone.remove(&page).unwrap_or_default(), permit))
 }

@@ -131,7 +131,7 @@ impl GroupNode {
             .iter()
             .map(|item| (item.id, item.moment))
             .collect();
-        let people = load_people(context, page.map(|item| item.id)).await?;
+        let (people, permit) = load_people(context, page.map(|item| item.id)).await?;
         let edges = people.map(|subscriber| GroupMemberEdge {
             cursor: list.cursor(&subscriber),
             added_at: added
@@ -141,7 +141,7 @@ impl GroupNode {
                 .unwrap_or_default(),
             node: SubscriberNode(subscriber),
         });
-        Ok(GroupMemberConnection::new(edges, total))
+        Ok(GroupMemberConnection::new(edges, total).loaded_with(permit))
     }
 
     /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.

@@ -310,7 +310,7 @@ impl SegmentNode {
                 (page, Total::Known(count))
             }
         };
-        let people = load_people(context, list.page(page)).await?;
+        let (people, permit) = load_people(context, list.page(page)).await?;
         let edges = people.map(|subscriber| SegmentMemberEdge {
             cursor: list.cursor(&subscriber),
             since: Since {
@@ -320,7 +320,7 @@ impl SegmentNode {
             },
             node: SubscriberNode(subscriber),
         });
-        Ok(SegmentMemberConnection::new(edges, total))
+        Ok(SegmentMemberConnection::new(edges, total).loaded_with(permit))
     }
 
     /// How the members changed, newest first: an item for each refresh, which also counts what happened since the one

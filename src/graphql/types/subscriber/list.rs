@@ -160,13 +160,14 @@ impl SubscriberQuery {
         if let Some(filter) = filter {
             return filter.list(context, list, request, narrowing).await;
         }
-        let _permit = permit_load(context).await;
+        let permit = permit_load(context).await;
         let (order, emails) = (list.order, narrowing.clone());
         let found = context.app()?.db.run(move |connection| {
             list_page(connection, emails.emails().as_ref(), order, &request)
         });
         let page = found.await.map_err(to_graphql)?;
-        Ok(list.connection(page, Total::Subscribers(narrowing)))
+        let connection = list.connection(page, Total::Subscribers(narrowing));
+        Ok(connection.loaded_with(permit))
     }
 }
 
