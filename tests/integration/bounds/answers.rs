@@ -159,7 +159,11 @@ fn the_document_about_a_person_takes_little_memory() {
 fn memory_is_given_back() {
     let app = audience();
     let server = Server::start(&app.database);
-    assert_eq!(server.post(PROBE, Value::Null).0, 200);
+    // Small answers first, so that what the program itself takes does not count.
+    for (what, _, field) in LARGE {
+        let document = format!("{{ {} }}", field.replace("first: 250", "first: 1"));
+        assert_eq!(server.post(&document, Value::Null).0, 200, "{what}");
+    }
     let before = server.memory();
     for (what, times, field) in LARGE {
         let (_, answer) = server.post(&repeat(field, times), Value::Null);
