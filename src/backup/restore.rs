@@ -190,8 +190,13 @@ impl Script<'_> {
                 script += &format!(
                     "CREATE TEMP TABLE kept_{name} AS SELECT {columns} FROM {from} AS t;\n"
                 );
+            } else if let Some(place) = LISTS.iter().position(|(list, _)| *list == name) {
+                // An interrupted restore may have left some nevertheless.
+                script += &format!("CREATE TEMP TABLE kept_{name} ({});\n", COLUMNS[place]);
             }
         };
+        let replaced = "replaced_token, (to_jsonb(t)->>'replaced_key')::bytea AS replaced_key";
+        keep("mark", replaced, MARK);
         // An older program has fewer columns, which a document simply lacks.
         let deletion = "subscriber_id, (to_jsonb(t)->>'created_at')::timestamptz AS created_at";
         keep("deletions", deletion, "subscriber_deletions");
@@ -200,7 +205,7 @@ impl Script<'_> {
             "address_hash, status, since",
             "suppressions",
         );
-        keep("suppression_key", "inner_key", "suppression_key");
+        keep("suppression_key", "inner_key AS key", "suppression_key");
         keep("erased", "hash, erased_at", "erased_subscribers");
         keep("keys", "sha256, revoked_at", "api_keys");
         // Documents, which fit tables with more columns too.
@@ -213,9 +218,9 @@ impl Script<'_> {
             literal(&self.place.schema)
         );
         // What an interrupted restore had still to do.
-        for (name, from) in LISTS {
+        for (name, _) in LISTS {
             let left = format!("{MARK}_{name}");
-            if self.has(&left) && self.has(from) {
+            if self.has(&left) {
                 let left = table(&left);
                 script += &format!("INSERT INTO kept_{name} SELECT * FROM {left};\n");
             }
@@ -232,9 +237,14 @@ impl Script<'_> {
     fn after(&self) -> String {
         let table = |name: &str| self.place.quoted(Some(&format!("{MARK}{name}")));
         let made_at = self.archive.manifest.made_at.to_rfc3339();
-        let one = |column: &str, from: &str| match self.has(from) {
-            true => format!("(SELECT {column} FROM kept_{from} LIMIT 1)"),
+        let first = |column: &str, kept: &str, from: &str| match self.has(from) {
+            true => format!("(SELECT {column} FROM kept_{kept} LIMIT 1)"),
             false => "NULL".to_owned(),
+        };
+        // After an interrupted restore, what is replaced is what that one had replaced.
+        let one = |column: &str, from: &str| {
+            let of_mark = first(&format!("replaced_{column}"), "mark", MARK);
+            format!("coalesce({of_mark}, {})", first(column, from, from))
         };
         let mark = table("");
         let mut script = format!(
@@ -242,7 +252,7 @@ impl Script<'_> {
              COMMENT ON TABLE {mark} IS 'A backup was restored, and running jobs are still to be closed. The next start does it and removes this.';\n\
              INSERT INTO {mark} VALUES ('{made_at}', {}, {}, {});\n",
             one("token", "history"),
-            one("inner_key", "suppression_key"),
+            one("key", "suppression_key"),
             literal(self.user),
         );
         let sequences = table("_sequences");
@@ -250,10 +260,10 @@ impl Script<'_> {
         if !self.replaced.is_empty() {
             script += &format!("INSERT INTO {sequences} SELECT * FROM kept_sequences;\n");
         }
-        for ((name, from), columns) in LISTS.into_iter().zip(COLUMNS) {
+        for ((name, _), columns) in LISTS.into_iter().zip(COLUMNS) {
             let list = table(&format!("_{name}"));
             script += &format!("CREATE TABLE {list} ({columns});\n");
-            if self.has(from) {
+            if !self.replaced.is_empty() {
                 script += &format!("INSERT INTO {list} SELECT * FROM kept_{name};\n");
             }
         }

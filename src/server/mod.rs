@@ -301,8 +301,13 @@ fn stop_when_told(
         state.is_stopping.send_replace(true);
         // Every socket has a receiver.
         let _ = tokio::time::timeout(GOODBYE, state.is_stopping.closed()).await;
-        if is_gentle {
-            tokio::time::sleep(drain).await;
+        // Another signal ends the wait.
+        tokio::select! {
+            () = tokio::time::sleep(drain), if is_gentle => {}
+            _ = interrupt.recv(), if is_gentle => {}
+            _ = quit.recv(), if is_gentle => {}
+            _ = terminate.recv(), if is_gentle => {}
+            else => {}
         }
         state.is_closing.send_replace(true);
         server.stop(is_gentle).await;

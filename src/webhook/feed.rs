@@ -387,10 +387,14 @@ fn within_of(kind: Kind, about: Option<i64>, subscriber: i64) -> Within {
     }
 }
 
-/// Whether two positions lie within one change: of the same row, about the same segment.
+/// Whether two positions lie within one change: of the same row, about the same segment or group. Positions that an older
+/// server saved do not name the group.
 fn is_within(one: &Position, other: &Position) -> bool {
-    let about = |position: &Position| position.within.map(|within| within.about);
-    one.seq == other.seq && about(one).is_some() && about(one) == about(other)
+    let (Some(within), Some(of_other)) = (one.within, other.within) else {
+        return false;
+    };
+    let is_same = within.about == of_other.about || within.about == 0 || of_other.about == 0;
+    one.seq == other.seq && is_same
 }
 
 /// Returns the position behind so many people of changes.

@@ -137,6 +137,11 @@ pub(super) fn recover(home: &Home) -> Result<(), EmbeddedError> {
 fn switch(home: &Home) -> Result<(), EmbeddedError> {
     let (cluster, next, old) = (home.cluster(), home.next_cluster(), home.old_cluster());
     if cluster.exists() {
+        if old.exists() {
+            // That of an earlier upgrade, which this one came after.
+            let removed = home.unfinished();
+            fs::rename(&old, &removed).map_err(EmbeddedError::io("move away", &old))?;
+        }
         fs::rename(&cluster, &old).map_err(EmbeddedError::io("move the old cluster to", &old))?;
     }
     fs::rename(&next, &cluster).map_err(EmbeddedError::io("move the new cluster to", &cluster))?;

@@ -22,8 +22,8 @@ use std::time::Duration;
 
 /// How long one of the small steps may take. A checkpoint of a large cluster is among them.
 const STEP_LIMIT: Duration = Duration::from_secs(600);
-/// How long statistics may take after an upgrade, before the server goes on without them.
-const STATISTICS_LIMIT: Duration = Duration::from_secs(3_600);
+/// How long statistics may take after an upgrade, before the server goes on without them: it starts after them.
+const STATISTICS_LIMIT: Duration = Duration::from_secs(600);
 /// What a new cluster needs beside the copied files, in bytes.
 const FRESH_CLUSTER: u64 = 256 << 20;
 
@@ -123,8 +123,11 @@ pub fn upgrade(
         to = new.version,
         "moving the cluster"
     );
+    // The next start needs them.
+    keep_known(&home, &new)?;
     let place = Workplace::make(&home, &run_as)?;
     let made = make(&home, &place, &old, &new, mode, &run_as);
+    let made = made.and_then(|()| place.commit(&home));
     if let Err(error) = made {
         place.keep_log(&home);
         // Its lock is what the recovery waits for.
@@ -132,9 +135,6 @@ pub fn upgrade(
         recover(&home)?;
         return Err(error);
     }
-    // The next start needs them.
-    keep_known(&home, &new)?;
-    place.commit(&home)?;
     drop(place);
     recover(&home)?;
     Ok(Upgrade::Done {
@@ -168,9 +168,10 @@ pub(super) fn finish(
         Err(error) => Some(error.to_string()),
     };
     if let Some(problem) = problem {
-        // The old cluster stays, and with it the wish for statistics.
-        tracing::warn!("the statistics of the upgraded cluster are missing: {problem}");
-        return Ok(());
+        // Not tried again, or each start would take as long.
+        tracing::warn!(
+            "not all statistics of the upgraded cluster are collected, which autovacuum will do by and by: {problem}"
+        );
     }
     // Whole or not there at all: what is half removed has another name.
     let removed = home.unfinished();

@@ -74,6 +74,17 @@ impl AnswerBudget {
         is_within && (counted == 0 || self.hold(counted))
     }
 
+    /// Takes back what was counted of a part that is written anew.
+    pub(super) fn take_back(&self, bytes: usize) {
+        if self.is_exceeded() || self.is_crowded_out() {
+            // It stays so: texts are missing by now.
+            return;
+        }
+        let before = self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        let counted = before.saturating_sub(SMALL) - (before - bytes).saturating_sub(SMALL);
+        self.0.holding.shrink(counted);
+    }
+
     /// Lets others have their turn, if much was made since.
     pub async fn take_turns(&self) {
         let used = self.0.used.load(Ordering::Relaxed);
@@ -375,6 +386,20 @@ mod tests {
         budget.exceeded().await;
         budget.finish();
         assert!(budget.charge(100), "small answers are always made");
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_back_does_not_count_unless_too_much_was_counted() {
+        let memory = AnswerMemory::new(4 * SMALL);
+        let budget = AnswerBudget::new(3 * SMALL, &memory);
+        assert!(budget.charge(2 * SMALL));
+        budget.take_back(SMALL + 1);
+        assert!(budget.charge(2 * SMALL + 1));
+        let other = AnswerBudget::new(4 * SMALL, &memory);
+        assert!(other.charge(3 * SMALL), "two of four are held");
+        assert!(!budget.charge(1));
+        budget.take_back(SMALL);
+        assert!(budget.is_exceeded(), "a text is missing");
     }
 
     #[tokio::test]

@@ -62,6 +62,12 @@ impl Holding {
         before.saturating_add(bytes) <= self.memory.limit
     }
 
+    /// Gives back some of what is held.
+    pub fn shrink(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.memory.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Hands on what is held, and holds nothing any more.
     pub fn take(&self) -> Holding {
         Holding {

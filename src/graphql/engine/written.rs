@@ -15,6 +15,16 @@ const FIRST: usize = 256;
 pub struct Writing<'b> {
     text: Vec<u8>,
     budget: Option<&'b AnswerBudget>,
+    /// How many bytes of it were counted.
+    counted: usize,
+}
+
+/// How far a text was written.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    /// How much was written.
+    pub length: usize,
+    counted: usize,
 }
 
 impl<'b> Writing<'b> {
@@ -23,11 +33,13 @@ impl<'b> Writing<'b> {
         Writing {
             text: Vec::with_capacity(FIRST),
             budget: context.data_opt(),
+            counted: 0,
         }
     }
 
     /// Counts bytes of the answer. Returns whether it may have them.
-    pub fn charge(&self, bytes: usize) -> bool {
+    pub fn charge(&mut self, bytes: usize) -> bool {
+        self.counted += bytes;
         self.budget.is_none_or(|budget| budget.charge(bytes))
     }
 
@@ -38,14 +50,22 @@ impl<'b> Writing<'b> {
         }
     }
 
-    /// Returns how much is written.
-    pub fn len(&self) -> usize {
-        self.text.len()
+    /// Returns how far it is written.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            length: self.text.len(),
+            counted: self.counted,
+        }
     }
 
-    /// Takes back what was written after that much.
-    pub fn take_back(&mut self, length: usize) {
-        self.text.truncate(length);
+    /// Takes back what was written and counted after a mark.
+    pub fn take_back(&mut self, mark: Mark) {
+        self.text.truncate(mark.length);
+        let counted = self.counted - mark.counted;
+        self.counted = mark.counted;
+        if let Some(budget) = self.budget.filter(|_| counted > 0) {
+            budget.take_back(counted);
+        }
     }
 
     /// Writes signs of JSON as they are.
@@ -178,12 +198,13 @@ mod tests {
         let mut writing = Writing {
             text: Vec::new(),
             budget: None,
+            counted: 0,
         };
         let mut places = Vec::new();
         writing.signs("[");
         for place in 0..3 {
             writing.separate(place);
-            places.push(writing.len());
+            places.push(writing.mark().length);
         }
         writing.signs("]");
         let values = vec![value!(1), Value::Binary("[2]".into()), value!("3")];
