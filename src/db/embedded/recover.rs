@@ -24,6 +24,8 @@ const WORKPLACE: &str = "upgrade.new-";
 const LOG: &str = "upgrade.log";
 
 const POLL: Duration = Duration::from_millis(20);
+/// How long an `initdb` may go on for which nobody waits any more.
+const INITDB_LIMIT: Duration = Duration::from_secs(10);
 /// How long the programs of a killed upgrade may take to end.
 const ORPHANS_LIMIT: Duration = Duration::from_secs(60);
 /// How much of a log is read, in bytes.
@@ -128,9 +130,18 @@ pub(super) fn recover(home: &Home) -> Result<(), EmbeddedError> {
     }
     for place in places {
         let _ = fs::remove_dir_all(place.socket_dir());
-        let _ = fs::remove_dir_all(&place.dir);
+        remove(&place.dir);
     }
     Ok(())
+}
+
+/// Removes a workplace. An `initdb` that outlived its upgrade may still write into it, and ends soon. What stays is removed
+/// by the next start.
+fn remove(dir: &Path) {
+    let deadline = Instant::now() + INITDB_LIMIT;
+    while fs::remove_dir_all(dir).is_err() && dir.exists() && Instant::now() < deadline {
+        std::thread::sleep(POLL);
+    }
 }
 
 /// Puts the complete new cluster in the place of the old one, which is kept under another name.

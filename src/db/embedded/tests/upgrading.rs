@@ -85,6 +85,19 @@ fn a_switch_that_was_killed_is_finished() {
 }
 
 #[test]
+fn a_switch_moves_what_an_earlier_one_left_out_of_its_way() {
+    let dir = scratch();
+    let data = dir.path().join("data");
+    let options = cluster_with(&data, "old");
+    cluster_with(&dir.path().join("other"), "new");
+    move_dir(dir.path().join("other/cluster"), data.join("cluster.next"));
+    fs::create_dir(data.join("cluster.old")).unwrap();
+    fs::write(data.join("cluster.old/PG_VERSION"), "13").unwrap();
+    assert_eq!(value_in(&options), "new");
+    assert!(!data.join("cluster.old").exists());
+}
+
+#[test]
 fn the_old_cluster_stays_while_the_new_one_does_not_start() {
     let dir = scratch();
     let data = dir.path().join("data");
