@@ -242,17 +242,17 @@ impl Script<'_> {
             false => "NULL".to_owned(),
         };
         // After an interrupted restore, what is replaced is what that one had replaced.
-        let one = |column: &str, from: &str| {
+        let one = |column: &str, from: &str, kind: &str| {
             let of_mark = first(&format!("replaced_{column}"), "mark", MARK);
-            format!("coalesce({of_mark}, {})", first(column, from, from))
+            format!("coalesce({of_mark}, {})::{kind}", first(column, from, from))
         };
         let mark = table("");
         let mut script = format!(
             "CREATE TABLE {mark} (made_at timestamptz NOT NULL, replaced_token bigint, replaced_key bytea, restored_by text NOT NULL);\n\
              COMMENT ON TABLE {mark} IS 'A backup was restored, and running jobs are still to be closed. The next start does it and removes this.';\n\
              INSERT INTO {mark} VALUES ('{made_at}', {}, {}, {});\n",
-            one("token", "history"),
-            one("key", "suppression_key"),
+            one("token", "history", "bigint"),
+            one("key", "suppression_key", "bytea"),
             literal(self.user),
         );
         let sequences = table("_sequences");
