@@ -42,6 +42,7 @@ mod numbers;
 mod operating;
 mod past;
 mod reasons;
+mod references;
 mod refreshing;
 mod rules;
 mod schedule;
