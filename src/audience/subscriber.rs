@@ -2,8 +2,8 @@
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
-use crate::db::JsonText;
 use crate::db::schema::subscribers;
+use crate::db::{JsonText, Kept};
 use crate::error::Error;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -154,10 +154,11 @@ pub fn find_ids_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
 ) -> Result<BTreeMap<String, i64>, Error> {
-    let rows: Vec<(String, i64)> = subscribers::table
+    // Planning for thousands of addresses would take longer than finding some of them.
+    let query = subscribers::table
         .filter(subscribers::email.eq_any(emails))
-        .select((subscribers::email, subscribers::id))
-        .load(connection)?;
+        .select((subscribers::email, subscribers::id));
+    let rows: Vec<(String, i64)> = Kept(query).load(connection)?;
     Ok(rows.into_iter().collect())
 }
 

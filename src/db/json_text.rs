@@ -17,6 +17,12 @@ const VERSION: u8 = 1;
 pub struct JsonText(Box<str>);
 
 impl JsonText {
+    /// Returns how many bytes of text it has.
+    #[expect(clippy::len_without_is_empty, reason = "no document is empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Returns what it says.
     pub fn read(&self) -> Value {
         // The database takes valid JSON only.

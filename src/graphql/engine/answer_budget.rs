@@ -196,6 +196,13 @@ fn charge(context: &ContextSelectionSet<'_>, bytes: usize) -> bool {
     budget.is_none_or(|budget| budget.charge(bytes))
 }
 
+/// Lets other answers have their turn, if much of this one was made since.
+async fn take_turns(context: &ContextSelectionSet<'_>) {
+    if let Some(budget) = context.data_opt::<AnswerBudget>() {
+        budget.take_turns().await;
+    }
+}
+
 /// A text whose length the data decides. In the schema it is a `String`.
 ///
 /// Beyond the budget it is null without an error: the whole answer is replaced by one error then, and an error for each
@@ -235,6 +242,7 @@ impl<T: AsRef<str> + Send + Sync> OutputType for Text<T> {
         if !charge(context, text.len() + TEXT) {
             return Ok(Value::Null);
         }
+        take_turns(context).await;
         Ok(Value::String(text.to_owned()))
     }
 }
@@ -269,6 +277,7 @@ impl<T: Borrow<Json> + Send + Sync> OutputType for Document<T> {
         if !charge(context, weigh(document)) {
             return Ok(Value::Null);
         }
+        take_turns(context).await;
         Ok(write(document))
     }
 }

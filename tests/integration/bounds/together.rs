@@ -29,7 +29,12 @@ fn start(app: &TestApp) -> Server {
 
 /// Asks for the large answer in a form, and does not read it.
 fn ask(server: &Server, accept: &str) -> TcpStream {
-    let body = json!({ "query": LARGE }).to_string();
+    ask_for(server, LARGE, accept)
+}
+
+/// Asks for an answer in a form, and does not read it.
+fn ask_for(server: &Server, document: &str, accept: &str) -> TcpStream {
+    let body = json!({ "query": document }).to_string();
     let mut stream = TcpStream::connect(&server.address).expect("the server listens");
     keep_little(&stream);
     let head = format!(
@@ -95,6 +100,42 @@ fn clients_that_do_not_read_take_a_bounded_part_of_the_memory() {
     });
     drop((first, others));
     assert_has_room(&server);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "reads memory in /proc")]
+fn pages_of_large_rows_are_not_loaded_for_many_answers_at_once() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    app.mutate(
+        "mutation { createCustomField(input: {key: \"bulk\", label: \"Bulk\", type: TEXT}) { userErrors { message } } }",
+        json!({}),
+    );
+    app.group("all", &[]);
+    // Nothing to compress: as large in the table as in the answer.
+    app.database.execute(
+        "INSERT INTO subscribers (email, custom, created_at, updated_at) \
+         SELECT n || '@example.com', jsonb_build_object('bulk', (SELECT string_agg(md5(random()::text || n), '') \
+          FROM generate_series(1, 300))), now(), now() FROM generate_series(1, 250) n; \
+         INSERT INTO group_memberships SELECT g.id, s.id, now(), 'api' FROM groups g, subscribers s",
+    );
+    let url = &app.database.url;
+    let server = Server::start_with(&["--database-url", url]);
+    let page = |number| {
+        format!(
+            "p{number}: group(key: \"all\") {{ members(first: 250) {{ nodes {{ customField(key: \"bulk\") }} }} }}"
+        )
+    };
+    let pages: Vec<String> = (0..10).map(page).collect();
+    let document = format!("{{ {} }}", pages.join(" "));
+    let before = server.memory();
+    let asked = (0..40).map(|_| ask_for(&server, &document, "application/json"));
+    let asked: Vec<TcpStream> = asked.collect();
+    for stream in &asked {
+        assert!(wait_for(stream, 12).starts_with("HTTP/1.1 "));
+    }
+    // All pages of all answers would be a gigabyte.
+    let peak = server.peak_memory() - before;
+    assert!(peak < 500_000_000, "{} MB", peak / 1_000_000);
 }
 
 #[test]
