@@ -27,7 +27,7 @@ pub use joined::in_transaction;
 pub use json_text::JsonText;
 pub use lease::Lease;
 pub use migrate::{
-    list_known_migrations, list_newer_migrations, list_pending_migrations, migrate,
+    Tables, check_tables, list_known_migrations, list_pending_migrations, migrate,
     revert_all_migrations,
 };
 pub use retry::Attempts;

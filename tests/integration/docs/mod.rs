@@ -51,6 +51,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         ".github/CONTRIBUTING.md",
+        "ROLLCALL_OLD=path/to/the/old/rollcall",
+        "needs the program of a release",
+    ),
+    (
+        ".github/CONTRIBUTING.md",
         ".ci/run",
         "runs this test among others",
     ),
