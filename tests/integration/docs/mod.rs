@@ -41,7 +41,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         ".github/CONTRIBUTING.md",
-        "PATH=\"$(.ci/install-postgres18):$PATH\"",
+        "PATH=\"$(.ci/install-postgres 18):$PATH\"",
         "runs other tests",
     ),
     (
@@ -100,6 +100,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/operating.md",
         "rollcall restore audience.backup --data-dir elsewhere",
         "needs another database; tests of restores have one",
+    ),
+    (
+        "docs/operating.md",
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 rollcall serve",
+        "needs a collector; tests of traces have one",
     ),
     (
         "docs/operating.md",

@@ -97,6 +97,8 @@ pub struct ReadyOperation {
     pub translated: Translated,
     /// Whether it is a query, a mutation or a subscription.
     pub kind: OperationType,
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// What it costs.
     pub cost: u64,
 }
@@ -163,6 +165,7 @@ impl Documents {
         Ok(ReadyOperation {
             translated: translate::translate(&self.schema, validated, operation, variables),
             kind: operation.operation_type,
+            name: operation.name.as_ref().map(ToString::to_string),
             cost,
         })
     }
