@@ -40,10 +40,11 @@ pub struct State {
     pub health: Health,
     /// Who is let in.
     pub gate: Gate,
-    /// Whether the server is about to stop; WebSockets and streams end when it is.
+    /// Whether the server is about to stop. Until it does it answers, and tells load balancers that it is not ready.
     pub is_stopping: watch::Sender<bool>,
-    /// Whether connections end after the request that they are at. Until then a server that is about to stop answers, and
-    /// tells load balancers that it is not ready.
+    /// Whether WebSockets and streams have to end.
+    pub end_sockets: watch::Sender<bool>,
+    /// Whether connections end after the request that they are at.
     pub is_closing: watch::Sender<bool>,
 }
 
