@@ -757,10 +757,6 @@ diesel::table! {
 diesel::joinable!(bulk_action_changes -> bulk_actions (bulk_action_id));
 diesel::joinable!(bulk_action_changes -> subscribers (subscriber_id));
 diesel::joinable!(bulk_action_people -> bulk_actions (bulk_action_id));
-diesel::joinable!(event_totals -> subscribers (subscriber_id));
-diesel::joinable!(events -> subscribers (subscriber_id));
-diesel::joinable!(group_memberships -> groups (group_id));
-diesel::joinable!(group_memberships -> subscribers (subscriber_id));
 diesel::joinable!(import_additions -> imports (import_id));
 diesel::joinable!(import_batches -> imports (import_id));
 diesel::joinable!(import_changes -> imports (import_id));

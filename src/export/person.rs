@@ -153,7 +153,7 @@ fn collect_groups(
     held: &mut Held,
 ) -> Result<(), Error> {
     let rows: Vec<(i64, String, String, DateTime<Utc>, String)> = group_memberships::table
-        .inner_join(groups::table)
+        .inner_join(groups::table.on(groups::id.eq(group_memberships::group_id)))
         .filter(group_memberships::subscriber_id.eq_any(ids))
         .order((group_memberships::subscriber_id, groups::key))
         .select((

@@ -43,6 +43,7 @@ mod old_data;
 mod operating;
 mod past;
 mod reasons;
+mod references;
 mod refreshing;
 mod rules;
 mod schedule;
