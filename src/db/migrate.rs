@@ -99,7 +99,12 @@ pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
 fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result<String, Error> {
     let name = migration.name().version().to_string();
     let began = Instant::now();
-    let milliseconds = LOCK_TIMEOUT.as_millis();
+    // Where a migration is no transaction, as one that makes an index CONCURRENTLY, what it has done would be in the way of the
+    // next attempt. It holds up nobody.
+    let milliseconds = match migration.metadata().run_in_transaction() {
+        true => LOCK_TIMEOUT.as_millis(),
+        false => 0,
+    };
     connection.batch_execute(&format!("SET lock_timeout = {milliseconds}"))?;
     let applied = loop {
         match connection.run_migration(migration) {

@@ -129,6 +129,11 @@ pub(super) fn adopt(span: &Span, caller: &Caller<'_>) {
     }
 }
 
+/// Gives a span another name. Recording `otel.name` does so only before it was entered.
+pub(super) fn rename(span: &Span, name: String) {
+    span.context().span().update_name(name);
+}
+
 /// Sends spans, on the thread that the exporter has for them.
 #[derive(Debug)]
 struct Client {

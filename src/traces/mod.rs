@@ -21,7 +21,8 @@ pub const TARGET: &str = "traces";
 /// Whether somebody listens.
 static ARE_EXPORTED: AtomicBool = AtomicBool::new(false);
 
-fn are_exported() -> bool {
+/// Returns whether spans are exported, for what is made for them alone.
+pub fn are_exported() -> bool {
     ARE_EXPORTED.load(Ordering::Relaxed)
 }
 
@@ -70,7 +71,10 @@ pub fn end_request(span: &Span, method: &str, route: &str, status: u16) {
     if span.is_none() {
         return;
     }
-    span.record("otel.name", format!("{method} {route}"));
+    #[cfg(feature = "otlp")]
+    export::rename(span, format!("{method} {route}"));
+    #[cfg(not(feature = "otlp"))]
+    let _ = method;
     span.record("http.route", route);
     span.record("http.response.status_code", status);
     if status >= 500 {

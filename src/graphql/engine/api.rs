@@ -199,9 +199,7 @@ impl Api {
             OperationType::Subscription => Span::none(),
             kind => traces::of_operation(word_of(kind), ready.name.as_deref()),
         };
-        // Loaders work for the operation.
-        let loader =
-            span.in_scope(|| request_loader(self.app.clone(), asking.origin(), idle.clone()));
+        let loader = request_loader(self.app.clone(), asking.origin(), idle.clone(), &span);
         Ok(Prepared {
             request: request
                 .data(budget.clone())

@@ -107,10 +107,10 @@ pub async fn name_request<B: MessageBody + 'static>(
     let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let noted = NotedRequest::begin(&request, &id);
-    let span = noted
-        .span
-        .in_scope(|| tracing::info_span!("request", id = %id, key = tracing::field::Empty));
-    let answered = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
+    // Both are entered, each for those who do not know the other.
+    let answered = next.call(request).instrument(noted.span.clone());
+    let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind();
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;

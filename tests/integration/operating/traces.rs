@@ -230,7 +230,7 @@ fn work_without_a_request_has_spans_and_none_of_them_tells_of_people() {
     let server = Server::spawn(&mut collector.command(&database));
     ask(
         &server,
-        "mutation ($url: String!) { createWebhook(input: {name: \"shop\", url: $url}) { userErrors { message } } }",
+        "mutation ($url: String!) { createWebhook(input: {name: \"shop\", url: $url, types: [SUBSCRIBER_CREATED]}) { userErrors { message } } }",
         json!({"url": format!("http://{}/hook/secretmark", collector.address)}),
     );
     ask(
