@@ -227,6 +227,7 @@ tested! {
     why_apollo: ".github/decisions/0003-apollo-compiler.md", Small;
     why_embedded: ".github/decisions/0004-embedded-postgres.md", Small;
     why_rice: ".github/decisions/0005-rice-codes.md", Small;
+    why_by_statement: ".github/decisions/0006-references-by-statement.md", Small;
 }
 
 #[test]
