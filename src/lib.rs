@@ -50,7 +50,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`app`], [`live`], [`metrics`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`metrics`], [`traces`], [`clock`], [`cancel`] and [`error`] stand beside them.
 //!
 //! # Invariants
 //!
@@ -146,3 +146,4 @@ pub mod clock;
 pub mod error;
 pub mod live;
 pub mod metrics;
+pub mod traces;

@@ -6,8 +6,8 @@ use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// Stores a key that was made elsewhere as the first one, with ADMIN. Returns `None` if there is any key already, revoked
-/// ones too, and if another server is faster.
+/// Stores a key that was made elsewhere as the first one, with ADMIN, in an open transaction. Returns `None` if there is any
+/// key already, revoked ones too. Of several servers one stores its key.
 ///
 /// # Errors
 /// [`Error::Invalid`] if `key` does not have the form of a key; the message does not repeat it.
@@ -17,6 +17,8 @@ pub fn create_first(
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<ApiKey>, Error> {
+    // Two files may hold two keys, so no constraint would stop the second.
+    diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(connection)?;
     if has_any(connection)? {
         return Ok(None);
     }
@@ -37,10 +39,21 @@ pub fn create_first(
             api_keys::scopes.eq(vec![Scope::Admin.name()]),
             api_keys::created_at.eq(now),
         ))
-        .on_conflict_do_nothing()
         .returning(ApiKey::as_returning())
-        .get_result(connection);
-    Ok(stored.optional()?)
+        .get_result(connection)?;
+    Ok(Some(stored))
+}
+
+/// Returns whether a key is stored, whatever it may do now.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_stored(connection: &mut PgConnection, key: &str) -> Result<bool, Error> {
+    let Some(digest) = hash(key) else {
+        return Ok(false);
+    };
+    let found = api_keys::table.filter(api_keys::sha256.eq(digest.as_slice()));
+    Ok(diesel::select(diesel::dsl::exists(found)).get_result(connection)?)
 }
 
 /// Returns whether there is any key, revoked and expired ones too.

@@ -92,6 +92,11 @@ pub fn create_first(db: &Db, file: &Path, now: DateTime<Utc>) -> anyhow::Result<
         created.map_err(|error| anyhow::anyhow!("{} has no API key: {error}", file.display()))?;
     if let Some(key) = created {
         tracing::info!(prefix = key.prefix, file = %file.display(), "stored the first API key");
+    } else if !db.run_here(|connection| first_api_key::is_stored(connection, text.trim()))? {
+        tracing::warn!(
+            file = %file.display(),
+            "another server has stored another first API key meanwhile; the one of this file is not valid"
+        );
     }
     Ok(())
 }

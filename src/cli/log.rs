@@ -4,27 +4,52 @@
 //! is not left to those who log: whatever looks like an address is masked when a line is written.
 
 use crate::config::LogFormat;
+#[cfg(feature = "otlp")]
+use crate::traces::{ListeningLayer, TARGET};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Stderr, Write};
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::prelude::*;
 
 /// What stands for an address.
 const MASK: &str = "<e-mail>";
 
 /// Starts the log. `default` says what is logged unless `ROLLCALL_LOG` says something else.
 pub fn start(format: LogFormat, default: &str) {
-    let filter =
-        EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(choose_filter(default))
         .with_writer(Errors)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+}
+
+/// Starts the log beside traces, whose spans are not for the log.
+#[cfg(feature = "otlp")]
+pub fn start_with_traces(format: LogFormat, default: &str, traces: ListeningLayer) {
+    let is_ours = filter_fn(|metadata| metadata.target() != TARGET);
+    let filter = choose_filter(default).and(is_ours);
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(Errors)
+        .with_ansi(std::io::stderr().is_terminal());
+    let all = tracing_subscriber::registry().with(traces);
+    match format {
+        LogFormat::Text => all.with(log.with_filter(filter)).init(),
+        LogFormat::Json => all
+            .with(log.json().flatten_event(true).with_filter(filter))
+            .init(),
+    }
+}
+
+fn choose_filter(default: &str) -> EnvFilter {
+    EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| EnvFilter::new(default))
 }
 
 /// Standard error, masked for all but debugging.

@@ -25,6 +25,8 @@ mod upgrade_database;
 mod webhook;
 
 use crate::config::{DatabaseSettings, GeneralFlags, ImportFlags, ScheduleSettings, WebhookFlags};
+#[cfg(feature = "otlp")]
+use crate::traces::Exporting;
 use clap::{FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -47,6 +49,10 @@ struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Nothing is exported by a program that was built without.
+#[cfg(not(feature = "otlp"))]
+type Exporting = std::convert::Infallible;
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -103,7 +109,11 @@ pub fn run() -> ExitCode {
         Ok(line) => line,
         Err(error) => return fail(&error),
     };
-    start_log(&line);
+    // Kept until the command has ended: then the last spans are exported.
+    let _exporting = match start_log(&line) {
+        Ok(exporting) => exporting,
+        Err(error) => return fail(&error),
+    };
     let result = match line.command {
         Command::Serve(arguments) => serve::run(
             &line.database,
@@ -158,11 +168,27 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Servers tell what they do; other commands only what is wrong. `ROLLCALL_LOG` overrides both.
-fn start_log(line: &CommandLine) {
+/// Starts the log, and traces for commands that do long work. Servers tell what they do; other commands only what is wrong.
+/// `ROLLCALL_LOG` overrides both.
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(clippy::unnecessary_wraps, reason = "traces may fail to start")
+)]
+fn start_log(line: &CommandLine) -> anyhow::Result<Option<Exporting>> {
     let default = match line.command {
         Command::Serve(_) | Command::Demo(_) | Command::UpgradeDatabase(_) => "rollcall=info",
         _ => "rollcall=warn",
     };
-    log::start(line.general.log_format, default);
+    let format = line.general.log_format;
+    #[cfg(feature = "otlp")]
+    if matches!(
+        line.command,
+        Command::Serve(_) | Command::Demo(_) | Command::Refresh(_) | Command::Import(_)
+    ) && let Some((traces, exporting)) = crate::traces::start()?
+    {
+        log::start_with_traces(format, default, traces);
+        return Ok(Some(exporting));
+    }
+    log::start(format, default);
+    Ok(None)
 }

@@ -1,34 +1,132 @@
 //! Bringing the tables to the version of this program.
 
 use super::addresses::clean_addresses;
+use super::schema::oldest_program;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
+use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use diesel::{PgConnection, QueryableByName, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::time::{Duration, Instant};
+use tracing::warn;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// Names the lock that keeps two servers from migrating at once; diesel takes none by itself.
 const MIGRATION_LOCK: &str = "rollcall migrations";
 
-/// Applies the migrations that are missing, and returns their names. Several servers may do so at once: one works,
-/// the others wait.
+/// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a migration lets others go first before it waits for the lock again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a migration is tried again before its failure is reported. A backup may read the tables for minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// How the tables of a database stand to this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tables {
+    /// All migrations are applied that this program knows. Others may be, if this program can work beside the newer one
+    /// that has applied them.
+    Good,
+    /// Migrations are missing.
+    Older,
+    /// A newer program has applied migrations after which this one cannot work.
+    Newer(Vec<String>),
+}
+
+/// Looks whether this program can work on the tables as they are.
 ///
 /// # Errors
-/// [`Error::NewerDatabase`] if a newer program has migrated the database; [`Error::Internal`] if a migration fails; those before it stay applied, itself leaves nothing.
+/// [`Error::Internal`] if the migrations cannot be listed, and those of the database.
+pub fn check_tables(connection: &mut PgConnection) -> Result<Tables, Error> {
+    let newer = list_newer_migrations(connection)?;
+    let pending = list_pending_migrations(connection)?;
+    Ok(match (newer.is_empty(), pending.is_empty()) {
+        (true, true) => Tables::Good,
+        (true, false) => Tables::Older,
+        // The table that says so is of a migration that is applied.
+        (false, true) if is_old_enough(connection)? => Tables::Good,
+        (false, _) => Tables::Newer(newer),
+    })
+}
+
+/// Returns whether this program is among those that can work on tables that a newer one has migrated.
+fn is_old_enough(connection: &mut PgConnection) -> Result<bool, Error> {
+    let oldest: Option<String> = oldest_program::table
+        .select(oldest_program::migration)
+        .first(connection)
+        .optional()?;
+    let known = list_known_migrations()?;
+    Ok(oldest.is_some_and(|oldest| known.contains(&oldest)))
+}
+
+/// Applies the migrations that are missing, and returns their names. Several servers may do so at once: one works,
+/// the others wait. Servers of the previous release may be at work meanwhile: a migration that waits for a lock gives up
+/// after a moment, lets them go on and is tried again.
+///
+/// # Errors
+/// [`Error::NewerDatabase`] if a newer program has migrated the database and this one cannot work beside it;
+/// [`Error::Internal`] if a migration fails; those before it stay applied, itself leaves nothing.
 pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
     with_lock(connection, |connection| {
-        refuse_newer(connection)?;
-        let applied = connection
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(|error| Error::Internal(format!("a migration failed: {error}")))?;
-        let applied = applied.iter().map(ToString::to_string).collect();
+        if !list_newer_migrations(connection)?.is_empty() {
+            return match check_tables(connection)? {
+                Tables::Newer(names) => Err(Error::NewerDatabase(names.join(", "))),
+                _ => {
+                    warn!(
+                        "a newer Rollcall has migrated this database; this version can work beside it"
+                    );
+                    Ok(Vec::new())
+                }
+            };
+        }
+        let pending = connection.pending_migrations(MIGRATIONS);
+        let pending = pending.map_err(|error| not_listed(&*error))?;
+        let names = pending
+            .iter()
+            .map(|migration| apply(connection, migration.as_ref()));
+        let names = names.collect::<Result<Vec<String>, Error>>()?;
         clean_addresses(connection)?;
-        Ok(applied)
+        Ok(names)
     })
+}
+
+/// Applies a migration and returns its name.
+fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result<String, Error> {
+    let name = migration.name().version().to_string();
+    let began = Instant::now();
+    // Where a migration is no transaction, as one that makes an index CONCURRENTLY, what it has done would be in the way of the
+    // next attempt. It holds up nobody.
+    let milliseconds = match migration.metadata().run_in_transaction() {
+        true => LOCK_TIMEOUT.as_millis(),
+        false => 0,
+    };
+    connection.batch_execute(&format!("SET lock_timeout = {milliseconds}"))?;
+    let applied = loop {
+        match connection.run_migration(migration) {
+            Ok(_) => break Ok(name),
+            Err(error) if lost_to_others(&*error) && began.elapsed() < PATIENCE => {
+                warn!(%name, "a migration waits for others who use the tables");
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => {
+                break Err(Error::Internal(format!("a migration failed: {error}")));
+            }
+        }
+    };
+    connection.batch_execute("RESET lock_timeout")?;
+    applied
+}
+
+/// Returns whether a migration failed because others hold locks. Diesel hides the error of the database in that of the
+/// migration, so only the message tells.
+fn lost_to_others(error: &(dyn std::error::Error + Send + Sync)) -> bool {
+    let message = error.to_string();
+    message.contains("lock timeout") || message.contains("deadlock detected")
 }
 
 /// Reverts every migration, newest first: all data is lost.
@@ -49,9 +147,8 @@ pub fn revert_all_migrations(connection: &mut PgConnection) -> Result<usize, Err
 /// # Errors
 /// [`Error::Internal`] if the table of migrations cannot be read.
 pub fn list_pending_migrations(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
-    let pending = connection
-        .pending_migrations(MIGRATIONS)
-        .map_err(|error| Error::Internal(format!("the migrations cannot be listed: {error}")))?;
+    let pending = connection.pending_migrations(MIGRATIONS);
+    let pending: Vec<Box<dyn Migration<Pg>>> = pending.map_err(|error| not_listed(&*error))?;
     Ok(pending
         .iter()
         .map(|migration| migration.name().to_string())
@@ -62,15 +159,12 @@ pub fn list_pending_migrations(connection: &mut PgConnection) -> Result<Vec<Stri
 ///
 /// # Errors
 /// [`Error::Internal`] if the migrations cannot be listed.
-pub fn list_newer_migrations(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::Internal(format!("the migrations cannot be listed: {error}"))
-    };
-    let applied = connection.applied_migrations().map_err(failed)?;
-    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?;
-    let known: Vec<_> = known.iter().map(|one| one.name().version()).collect();
-    let newer = applied.iter().filter(|version| !known.contains(version));
-    Ok(newer.map(ToString::to_string).collect())
+fn list_newer_migrations(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
+    let applied = connection.applied_migrations();
+    let applied = applied.map_err(|error| not_listed(&*error))?;
+    let known = list_known_migrations()?;
+    let applied = applied.iter().map(ToString::to_string);
+    Ok(applied.filter(|version| !known.contains(version)).collect())
 }
 
 /// Lists the migrations of this program, oldest first.
@@ -78,18 +172,14 @@ pub fn list_newer_migrations(connection: &mut PgConnection) -> Result<Vec<String
 /// # Errors
 /// [`Error::Internal`] if they cannot be listed.
 pub fn list_known_migrations() -> Result<Vec<String>, Error> {
-    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS)
-        .map_err(|error| Error::Internal(format!("the migrations cannot be listed: {error}")))?;
+    let known = MigrationSource::<Pg>::migrations(&MIGRATIONS);
+    let known = known.map_err(|error| not_listed(&*error))?;
     let known = known.iter();
     Ok(known.map(|one| one.name().version().to_string()).collect())
 }
 
-fn refuse_newer(connection: &mut PgConnection) -> Result<(), Error> {
-    let newer = list_newer_migrations(connection)?;
-    match newer.is_empty() {
-        true => Ok(()),
-        false => Err(Error::NewerDatabase(newer.join(", "))),
-    }
+fn not_listed(error: &(dyn std::error::Error + Send + Sync)) -> Error {
+    Error::Internal(format!("the migrations cannot be listed: {error}"))
 }
 
 #[derive(QueryableByName)]

@@ -27,7 +27,7 @@ pub use joined::in_transaction;
 pub use json_text::JsonText;
 pub use lease::Lease;
 pub use migrate::{
-    list_known_migrations, list_newer_migrations, list_pending_migrations, migrate,
+    Tables, check_tables, list_known_migrations, list_pending_migrations, migrate,
     revert_all_migrations,
 };
 pub use retry::Attempts;
@@ -36,6 +36,7 @@ pub use statement::{Kept, statement};
 
 use crate::error::Error;
 use crate::metrics::metrics;
+use crate::traces;
 use diesel::connection::CacheSize;
 use diesel::r2d2::Pool;
 use diesel::{Connection, PgConnection};
@@ -126,7 +127,9 @@ impl Db {
         W: FnMut(&mut PgConnection) -> Result<T, Error> + Send + 'static,
     {
         let db = self.clone();
-        match tokio::task::spawn_blocking(move || db.run_here(work)).await {
+        let span = traces::current();
+        let work = move || span.in_scope(|| db.run_here(work));
+        match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(stopped) => match stopped.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -158,12 +161,17 @@ impl Db {
         &self,
         work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let span = traces::of_database();
+        let _entered = span.enter();
         let began = Instant::now();
         let pooled = self.pool.get();
-        metrics().note_wait(began.elapsed());
+        let waited = began.elapsed();
+        metrics().note_wait(waited);
+        traces::end_wait(&span, waited);
         let mut pooled = pooled.map_err(|error| Error::Unavailable(error.to_string()))?;
         let result = work(&mut pooled.connection);
         pooled.finish(matches!(result, Err(Error::Unavailable(_))));
+        traces::end(&span, result.is_ok());
         result
     }
 

@@ -366,6 +366,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Which programs can work on these tables, one row. Servers are upgraded one by one: those of the previous release go on, and may be started again, after a newer one has migrated.
+    oldest_program (is_only) {
+        is_only -> Bool,
+        /// Programs that do not know this migration cannot work on these tables. A migration that takes away what older programs use names here a migration of the first release that did not use it any more.
+        migration -> Text,
+    }
+}
+
+diesel::table! {
     /// Runs of the evaluation, newest id last.
     refreshes (id) {
         id -> Int8,
@@ -789,6 +798,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_suppressions,
     imports,
     instant_changes,
+    oldest_program,
     refreshes,
     schedules,
     segment_blocks,

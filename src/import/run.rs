@@ -24,6 +24,7 @@ use crate::db::schema::imports;
 use crate::db::{Db, SessionLock};
 use crate::error::Error;
 use crate::rule::shift_moment;
+use crate::traces;
 use chrono::Duration;
 use diesel::prelude::*;
 use std::path::Path;
@@ -88,7 +89,9 @@ pub fn try_run(
             .execute(connection)?;
         job::get(connection, id)
     })?;
-    let result = run(db, &import, settings, progress);
+    let span = traces::of_import(&import.kind, import.id);
+    let result = span.in_scope(|| run(db, &import, settings, progress));
+    traces::end(&span, result.is_ok());
     finish(&mut lock.connection, &import, result, settings).map(Some)
 }
 

@@ -23,6 +23,7 @@ use crate::scan::meter::{Figure, Phase};
 use crate::scan::rules::{SegmentRule, load_rules};
 use crate::scan::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use crate::scan::workers::{ScanFailure, chunk_range, scan};
+use crate::traces;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, select, sql};
@@ -122,6 +123,8 @@ impl Lock {
         due: Option<(&str, DateTime<Utc>)>,
         settings: &RefreshSettings,
     ) -> Result<Refresh, Error> {
+        let span = traces::of_refresh(trigger.as_str());
+        let _entered = span.enter();
         let started_at = settings.clock.now();
         let began = Instant::now();
         let now = order::settle(&mut self.connection, started_at)?;
@@ -153,6 +156,7 @@ impl Lock {
             run.evaluate(db, &mut self.connection, taken, due)
         });
         metrics().note_refresh(trigger.as_str(), result.is_ok(), began.elapsed());
+        traces::end(&span, result.is_ok());
         if let Err(error) = &result {
             // Where the database is gone this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))

@@ -150,6 +150,7 @@ pub async fn serve(
         health: Health::new(health),
         gate,
         is_stopping: watch::Sender::new(false),
+        end_sockets: watch::Sender::new(false),
         is_closing: watch::Sender::new(false),
     });
     let shared = state.clone();
@@ -281,7 +282,8 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
 }
 
 /// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
-/// `SIGTERM`, after `drain`, in which the server is not ready and still answers, and after the requests under way.
+/// `SIGTERM`, after `drain`, in which the server is not ready and still answers, and after the requests under way. Sockets
+/// last as long as the drain: a client whose socket is closed comes back at once, and must find another server then.
 fn stop_when_told(
     state: web::Data<routes::State>,
     drain: Duration,
@@ -299,8 +301,6 @@ fn stop_when_told(
             _ = terminate.recv() => true,
         };
         state.is_stopping.send_replace(true);
-        // Every socket has a receiver.
-        let _ = tokio::time::timeout(GOODBYE, state.is_stopping.closed()).await;
         // Another signal ends the wait.
         tokio::select! {
             () = tokio::time::sleep(drain), if is_gentle => {}
@@ -309,6 +309,9 @@ fn stop_when_told(
             _ = terminate.recv(), if is_gentle => {}
             else => {}
         }
+        state.end_sockets.send_replace(true);
+        // Every socket has a receiver.
+        let _ = tokio::time::timeout(GOODBYE, state.end_sockets.closed()).await;
         state.is_closing.send_replace(true);
         server.stop(is_gentle).await;
     })

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
 use crate::metrics::metrics;
+use crate::traces;
 use chrono::{DateTime, Utc};
 use diesel::Connection;
 use serde_json::json;
@@ -169,7 +170,10 @@ impl Delivery {
 
     /// Sends a message; returns what came of it, and when. Holds no connection to the database.
     pub fn send(&self, ready: &Ready) -> (Sent, DateTime<Utc>) {
-        let sent = self.settings.sender.send(&ready.envelope, &ready.secrets);
+        let span = traces::of_delivery(ready.webhook.id);
+        let sender = &self.settings.sender;
+        let sent = span.in_scope(|| sender.send(&ready.envelope, &ready.secrets));
+        traces::end_delivery(&span, sent.status);
         (sent, self.clock.now())
     }
 

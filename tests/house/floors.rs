@@ -6,7 +6,7 @@ use std::path::Path;
 /// The floors, lowest first. A file may use its own room and the floors below.
 const FLOORS: [&[&str]; 17] = [
     &["text"],
-    &["rule", "error", "clock", "metrics"],
+    &["rule", "error", "clock", "metrics", "traces"],
     &["evaluate"],
     &["db"],
     &["audience"],

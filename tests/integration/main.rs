@@ -39,6 +39,7 @@ mod moments;
 mod nested;
 mod nouns;
 mod numbers;
+mod old_data;
 mod operating;
 mod past;
 mod reasons;

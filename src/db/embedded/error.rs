@@ -181,6 +181,17 @@ pub enum EmbeddedError {
         free: u64,
     },
 
+    /// The file system of the data directory cannot clone files.
+    #[error(
+        "the file system of {} cannot clone files ({said}), and nothing was changed; use `--mode copy`, or back up and use `--mode link`", path.display()
+    )]
+    CannotClone {
+        /// The data directory.
+        path: PathBuf,
+        /// What the system said.
+        said: String,
+    },
+
     /// `pg_upgrade` failed.
     #[error(
         "pg_upgrade of {} failed ({status}); the cluster is as it was. Its log is {}, which ends with:\n{tail}", path.display(), log.display()

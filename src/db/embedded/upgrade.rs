@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// How long one of the small steps may take. A checkpoint of a large cluster is among them.
@@ -113,8 +113,10 @@ pub fn upgrade(
         return Ok(Upgrade::Nothing { major });
     };
     let old = upgrade_binaries::older(options, &home, &run_as, major)?;
-    if mode == TransferMode::Copy {
-        check_room(&home)?;
+    match mode {
+        TransferMode::Copy => check_room(&home)?,
+        TransferMode::Clone => check_cloning(&home)?,
+        TransferMode::Link => {}
     }
     start_and_stop(&home, &old, &run_as)?;
     tracing::info!(
@@ -309,6 +311,31 @@ fn check_room(home: &Home) -> Result<(), EmbeddedError> {
         needed: needed >> 20,
         free: free >> 20,
     })
+}
+
+/// Makes sure that the file system can clone files, by the `cp` of GNU. Where another one is installed, `pg_upgrade` finds out.
+fn check_cloning(home: &Home) -> Result<(), EmbeddedError> {
+    let place = tempfile::tempdir_in(&home.dir).map_err(EmbeddedError::io("write", &home.dir))?;
+    let [file, clone] = ["file", "clone"].map(|name| place.path().join(name));
+    fs::write(&file, "cloned").map_err(EmbeddedError::io("write", &file))?;
+    let copied = Command::new("cp")
+        .env("LC_ALL", "C")
+        .arg("--reflink=always")
+        .args([&file, &clone])
+        .output();
+    let said = copied.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    match said.unwrap_or_default().split_once("failed to clone") {
+        None => Ok(()),
+        Some((_, said)) => Err(EmbeddedError::CannotClone {
+            path: home.dir.clone(),
+            said: said
+                .rsplit(": ")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        }),
+    }
 }
 
 /// Returns how much of the disk a tree takes, in bytes.

@@ -16,6 +16,7 @@ use crate::graphql::{RollcallSchema, build_schema, served_sdl};
 use crate::metrics::metrics;
 use crate::rule::bounded;
 use crate::scan::{ScanLimits, Scans};
+use crate::traces;
 use apollo_compiler::ast::OperationType;
 use async_graphql::futures_util::stream::{self, BoxStream, StreamExt};
 use async_graphql::{Request, Response, ServerError, Value, Variables};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 /// How many errors an answer lists. As many as an operation may have aliases, so that each can fail by itself.
 const MAX_ERRORS: usize = 100;
@@ -192,7 +194,12 @@ impl Api {
         };
         let budget = AnswerBudget::new(self.max_answer, &memory);
         let idle = Idle::default();
-        let loader = request_loader(self.app.clone(), asking.origin(), idle.clone());
+        let span = match ready.kind {
+            // It lasts as long as its client likes.
+            OperationType::Subscription => Span::none(),
+            kind => traces::of_operation(word_of(kind), ready.name.as_deref()),
+        };
+        let loader = request_loader(self.app.clone(), asking.origin(), idle.clone(), &span);
         Ok(Prepared {
             request: request
                 .data(budget.clone())
@@ -208,6 +215,7 @@ impl Api {
                 changed: Arc::clone(&self.app.changed),
                 webhooks_due: Arc::clone(&self.app.webhooks_due),
                 request_id: Arc::clone(&asking.request_id),
+                span,
             },
         })
     }
@@ -268,7 +276,8 @@ impl Api {
 /// so that it does not stop between two changes.
 async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Answer {
     let executed = finish.idle.clone().watch(schema.execute(request));
-    let mut noted = NotedOperation::begin(finish.kind);
+    let executed = executed.instrument(finish.span.clone());
+    let mut noted = NotedOperation::begin(finish.kind, finish.span.clone());
     let response = if finish.kind == OperationType::Mutation {
         finish.finish(executed.await)
     } else {
@@ -288,14 +297,16 @@ async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> 
 /// Notes how long an operation takes; it counts as abandoned until its outcome is known.
 struct NotedOperation {
     kind: OperationType,
+    span: Span,
     began: Instant,
     outcome: &'static str,
 }
 
 impl NotedOperation {
-    fn begin(kind: OperationType) -> NotedOperation {
+    fn begin(kind: OperationType, span: Span) -> NotedOperation {
         NotedOperation {
             kind,
+            span,
             began: Instant::now(),
             outcome: "abandoned",
         }
@@ -304,12 +315,17 @@ impl NotedOperation {
 
 impl Drop for NotedOperation {
     fn drop(&mut self) {
-        let kind = match self.kind {
-            OperationType::Query => "query",
-            OperationType::Mutation => "mutation",
-            OperationType::Subscription => "subscription",
-        };
+        let kind = word_of(self.kind);
         metrics().note_operation(kind, self.outcome, self.began.elapsed());
+        traces::end_as(&self.span, self.outcome, self.outcome == "ok");
+    }
+}
+
+fn word_of(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
     }
 }
 
@@ -341,6 +357,7 @@ struct Finish {
     changed: Arc<Notify>,
     webhooks_due: Arc<Notify>,
     request_id: Arc<str>,
+    span: Span,
     /// What it costs and what it may cost, where the request wants to know.
     told_cost: Option<(u64, u64)>,
 }

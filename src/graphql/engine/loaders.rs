@@ -50,21 +50,31 @@ pub type RequestLoader = DataLoader<Loaders>;
 ///
 /// Batches wait on the thread of the request until it is idle. Must be called within a `LocalSet`, as the workers of actix
 /// are.
-pub fn request_loader(app: App, origin: Origin, idle: Idle) -> RequestLoader {
+pub fn request_loader(app: App, origin: Origin, idle: Idle, operation: &Span) -> RequestLoader {
     let loaders = Loaders {
         app,
         key: origin.actor.api_key_id(),
         origin,
     };
-    DataLoader::new(loaders, OnThisThread(Span::current()), WhenIdle(idle)).delay(Duration::ZERO)
+    let spawner = OnThisThread {
+        request: Span::current(),
+        operation: operation.clone(),
+    };
+    DataLoader::new(loaders, spawner, WhenIdle(idle)).delay(Duration::ZERO)
 }
 
 /// Runs batches on the thread of the request. What goes wrong in one is logged under the name of the request.
-struct OnThisThread(Span);
+struct OnThisThread {
+    /// For the log.
+    request: Span,
+    /// For traces.
+    operation: Span,
+}
 
 impl Spawn for OnThisThread {
     fn spawn_obj(&self, batch: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        tokio::task::spawn_local(batch.instrument(self.0.clone()));
+        let batch = batch.instrument(self.operation.clone());
+        tokio::task::spawn_local(batch.instrument(self.request.clone()));
         Ok(())
     }
 }

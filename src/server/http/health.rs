@@ -1,7 +1,7 @@
 //! Health: whether the process answers, and whether it can serve requests. No key is needed, so reasons name nothing.
 
 use super::routes::State;
-use crate::db::{Db, list_newer_migrations, list_pending_migrations};
+use crate::db::{Db, Tables, check_tables};
 use crate::error::Error;
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
@@ -34,7 +34,7 @@ pub struct Health {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     Good,
-    /// A newer program has migrated the database.
+    /// A newer program has migrated the database, and this one cannot work beside it.
     Newer,
     /// Migrations of this program are missing.
     Older,
@@ -59,8 +59,7 @@ impl Health {
             let turn = Arc::clone(&self.turn).lock_owned().await;
             let looked = self.db.run(move |connection| {
                 let _held = &turn;
-                let newer = list_newer_migrations(connection)?;
-                Ok((list_pending_migrations(connection)?, newer))
+                check_tables(connection)
             });
             looked.await
         };
@@ -72,11 +71,11 @@ impl Health {
 }
 
 impl Look {
-    fn of(found: &Result<(Vec<String>, Vec<String>), Error>) -> Look {
+    fn of(found: &Result<Tables, Error>) -> Look {
         match found {
-            Ok((_, newer)) if !newer.is_empty() => Look::Newer,
-            Ok((pending, _)) if !pending.is_empty() => Look::Older,
-            Ok(_) => Look::Good,
+            Ok(Tables::Newer(_)) => Look::Newer,
+            Ok(Tables::Older) => Look::Older,
+            Ok(Tables::Good) => Look::Good,
             Err(_) => Look::Unavailable,
         }
     }

@@ -2,10 +2,12 @@
 
 use super::routes::State;
 use crate::metrics::metrics;
+use crate::traces;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::web;
 use std::time::Instant;
+use tracing::Span;
 
 /// The route of requests for what is not there, and for files of the pages.
 const OTHER: &str = "other";
@@ -18,11 +20,13 @@ pub struct NotedRequest {
     method: &'static str,
     base_path: String,
     began: Instant,
+    /// Its span, for traces.
+    pub span: Span,
 }
 
 impl NotedRequest {
     /// Begins to measure.
-    pub fn begin(request: &ServiceRequest) -> NotedRequest {
+    pub fn begin(request: &ServiceRequest, id: &str) -> NotedRequest {
         let known = [
             Method::GET,
             Method::POST,
@@ -34,9 +38,12 @@ impl NotedRequest {
         let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
         let known = known.iter().position(|known| known == request.method());
         let state = request.app_data::<web::Data<State>>();
+        // A client may write any word.
+        let method = known.map_or("OTHER", |place| names[place]);
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
         NotedRequest {
-            // A client may write any word.
-            method: known.map_or("OTHER", |place| names[place]),
+            method,
+            span: traces::of_request(method, id, header),
             base_path: state.map_or_else(String::new, |state| state.settings.base_path.clone()),
             began: Instant::now(),
         }
@@ -52,6 +59,7 @@ impl NotedRequest {
         let (method, route) = (self.method, route.unwrap_or(OTHER));
         let (status, took) = (response.status(), self.began.elapsed());
         metrics().note_request(method, route, status.as_u16(), took);
+        traces::end_request(&self.span, method, route, status.as_u16());
         let (status, milliseconds) = (status.as_u16(), took.as_micros() as f64 / 1_000.0);
         // The macro wants a level that is known when it is compiled.
         if status >= 500 {

@@ -40,10 +40,11 @@ pub struct State {
     pub health: Health,
     /// Who is let in.
     pub gate: Gate,
-    /// Whether the server is about to stop; WebSockets and streams end when it is.
+    /// Whether the server is about to stop. Until it does it answers, and tells load balancers that it is not ready.
     pub is_stopping: watch::Sender<bool>,
-    /// Whether connections end after the request that they are at. Until then a server that is about to stop answers, and
-    /// tells load balancers that it is not ready.
+    /// Whether WebSockets and streams have to end.
+    pub end_sockets: watch::Sender<bool>,
+    /// Whether connections end after the request that they are at.
     pub is_closing: watch::Sender<bool>,
 }
 
@@ -105,9 +106,11 @@ pub async fn name_request<B: MessageBody + 'static>(
     let id = choose_request_id(request.headers());
     let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let noted = NotedRequest::begin(&request);
+    let noted = NotedRequest::begin(&request, &id);
     let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
-    let answered = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    // Both are entered, each for those who do not know the other.
+    let answered = next.call(request).instrument(noted.span.clone());
+    let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind();
     match answered.await {
         Ok(answered) => {
             let mut response = answered?;

@@ -73,7 +73,7 @@ fn write(
     held: Held,
     replies: BoxStream<'static, Reply>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
-    let mut is_stopping = state.is_stopping.subscribe();
+    let mut is_ending = state.end_sockets.subscribe();
     let writing = Writing {
         looks: state.gate.keys.listen(),
         state: state.clone(),
@@ -87,7 +87,7 @@ fn write(
     };
     let stopped = async move {
         // An error means that the server is gone.
-        let _ = is_stopping.wait_for(|is_stopping| *is_stopping).await;
+        let _ = is_ending.wait_for(|is_ending| *is_ending).await;
     };
     let events = stream::unfold(writing, |mut writing| async {
         let piece = writing.next_piece().await?;

@@ -176,8 +176,8 @@ enum Ending {
 impl Socket {
     async fn run(mut self, mut messages: AggregatedMessageStream) {
         // A server that stops waits until every socket has dropped its own.
-        let mut is_stopping = self.state.is_stopping.subscribe();
-        let ending = self.talk(&mut messages, &mut is_stopping).await;
+        let mut is_ending = self.state.end_sockets.subscribe();
+        let ending = self.talk(&mut messages, &mut is_ending).await;
         let reason = match ending {
             Ending::Close(close) => {
                 tracing::debug!(
@@ -204,7 +204,7 @@ impl Socket {
     async fn talk(
         &mut self,
         messages: &mut AggregatedMessageStream,
-        is_stopping: &mut watch::Receiver<bool>,
+        is_ending: &mut watch::Receiver<bool>,
     ) -> Ending {
         let mut looks = self.state.gate.keys.listen();
         let introduction = sleep(INTRODUCTION);
@@ -213,7 +213,7 @@ impl Socket {
         let mut heard_at = Instant::now();
         loop {
             let done = tokio::select! {
-                _ = is_stopping.wait_for(|is_stopping| *is_stopping) => {
+                _ = is_ending.wait_for(|is_ending| *is_ending) => {
                     Err(Ending::Close(Close::new(1001, "The server stops")))
                 }
                 () = &mut introduction, if !self.protocol.is_acknowledged() => {

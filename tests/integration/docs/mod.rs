@@ -41,13 +41,18 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ),
     (
         ".github/CONTRIBUTING.md",
-        "PATH=\"$(.ci/install-postgres18):$PATH\"",
+        "PATH=\"$(.ci/install-postgres 18):$PATH\"",
         "runs other tests",
     ),
     (
         ".github/CONTRIBUTING.md",
         "cargo build --release --locked",
         "builds packages, as root",
+    ),
+    (
+        ".github/CONTRIBUTING.md",
+        "ROLLCALL_OLD=path/to/the/old/rollcall",
+        "needs the program of a release",
     ),
     (
         ".github/CONTRIBUTING.md",
@@ -95,6 +100,11 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/operating.md",
         "rollcall restore audience.backup --data-dir elsewhere",
         "needs another database; tests of restores have one",
+    ),
+    (
+        "docs/operating.md",
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 rollcall serve",
+        "needs a collector; tests of traces have one",
     ),
     (
         "docs/operating.md",
@@ -217,6 +227,7 @@ tested! {
     why_apollo: ".github/decisions/0003-apollo-compiler.md", Small;
     why_embedded: ".github/decisions/0004-embedded-postgres.md", Small;
     why_rice: ".github/decisions/0005-rice-codes.md", Small;
+    why_by_statement: ".github/decisions/0006-references-by-statement.md", Small;
 }
 
 #[test]

@@ -48,6 +48,45 @@ fn a_file_holds_the_first_key_and_counts_only_then() {
 }
 
 #[test]
+fn of_two_servers_with_different_files_one_stores_its_key() {
+    let database = TestDatabase::new();
+    let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let keys = [unknown_key(1), unknown_key(2)];
+    // Both have found no key before one of them stores its own.
+    let held = database.hold("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE");
+    let servers: Vec<Server> = std::thread::scope(|scope| {
+        let starts: Vec<_> = dirs
+            .iter()
+            .zip(&keys)
+            .map(|(dir, key)| {
+                let file = file_with(dir.path(), key);
+                let database = &database;
+                scope.spawn(move || Server::spawn(&mut serve(database, &file)))
+            })
+            .collect();
+        database.wait_for_waiting(2);
+        drop(held);
+        starts
+            .into_iter()
+            .map(|start| start.join().expect("it starts"))
+            .collect()
+    });
+    let accepted = keys.iter().filter(|key| {
+        let statuses = servers.iter().map(|server| status(server, key));
+        let statuses: Vec<u16> = statuses.collect();
+        assert!(
+            statuses == [200, 200] || statuses == [401, 401],
+            "{statuses:?}"
+        );
+        statuses == [200, 200]
+    });
+    assert_eq!(accepted.count(), 1);
+    let logs = servers.into_iter().map(|server| server.interrupt().stderr);
+    let warned = logs.filter(|log| log.contains("the one of this file is not valid"));
+    assert_eq!(warned.count(), 1);
+}
+
+#[test]
 fn a_file_without_a_key_stops_the_start() {
     let database = TestDatabase::new();
     let dir = tempfile::tempdir().expect("a directory");

@@ -1,7 +1,7 @@
 //! Health: what load balancers and container engines are told.
 
 use crate::bounds::StoppedPostgres;
-use crate::support::{Server, TestDatabase, cluster_dir, eventually, rollcall, run};
+use crate::support::{Server, Socket, TestDatabase, cluster_dir, eventually, rollcall, run};
 use serde_json::{Value, json};
 
 /// Returns the status and the body of a path.
@@ -60,6 +60,7 @@ fn a_server_that_is_told_to_stop_answers_and_is_not_ready() {
     let database = TestDatabase::new();
     let server = Server::start_with(&["--database-url", &database.url, "--drain", "600"]);
     assert_eq!(get(&server, "/health/ready").0, 200);
+    let mut socket = Socket::open(&server);
     server.terminate();
     let stopping = not_ready("the server is stopping");
     eventually("the server is not ready", || {
@@ -72,6 +73,13 @@ fn a_server_that_is_told_to_stop_answers_and_is_not_ready() {
         ask(&server),
         "exit code 1\nrollcall: not ready: the server is stopping\n"
     );
+    // A client whose socket is closed now would come back to the same server.
+    socket.subscribe("1", "{ __typename }", Value::Null);
+    assert_eq!(socket.next("1"), json!({"__typename": "Query"}));
+    assert_eq!(socket.receive()["type"], json!("complete"));
+    server.terminate();
+    let reason = "The server stops".to_owned();
+    assert_eq!(socket.wait_for_close(), (1001, reason));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod other_schema;
 pub mod replacing;
 mod scheduled_backups;
 mod service;
+mod traces;
 mod upgrading;
 
 use crate::support::{Finished, TestDatabase, rollcall, run};

@@ -239,6 +239,17 @@ fn all_ready(server: &Server) {
     });
 }
 
+/// Whether the file system of a directory can clone files, where `cp` is that of GNU. `true` where nobody knows.
+fn can_clone(dir: &Path) -> bool {
+    let file = dir.join("cloned");
+    std::fs::write(&file, "x").expect("a file");
+    let cloned = Command::new("cp")
+        .arg("--reflink=always")
+        .args([&file, &dir.join("clone")])
+        .status();
+    cloned.is_ok_and(|status| status.success()) || cfg!(not(target_os = "linux"))
+}
+
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     let copied = Command::new("cp").arg("-a").args([from, to]).status();
@@ -260,6 +271,13 @@ fn an_upgraded_cluster_gives_the_same_answers() {
     );
     stop(server);
 
+    if !can_clone(world.dir.path()) {
+        let refused = run_within(&mut world.upgrade("clone"), LIMIT).to_string();
+        let told = "cannot clone files (Operation not supported), and nothing was changed; use `--mode copy`";
+        assert!(refused.contains(told), "{refused}");
+        assert_eq!(world.major(), old);
+        assert!(!world.data().join("upgrade.log").exists());
+    }
     let told = succeeded(&mut world.upgrade("copy")).stdout;
     assert!(
         told.starts_with(&format!("moved the cluster from PostgreSQL {old}."))

@@ -26,7 +26,10 @@ pub fn rollcall(arguments: &[&str]) -> Command {
 pub fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name_bytes = name.as_encoded_bytes();
-        if name_bytes.starts_with(b"ROLLCALL_") || name_bytes.starts_with(b"PG") {
+        if [&b"ROLLCALL_"[..], b"PG", b"OTEL_"]
+            .iter()
+            .any(|prefix| name_bytes.starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }

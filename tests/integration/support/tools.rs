@@ -259,10 +259,17 @@ pub fn postgres18() -> Option<PathBuf> {
         &INSTALLED,
         "PostgreSQL-18",
         look_for_pip,
-        |dir| install_step(Command::new(root().join(".ci/install-postgres18")).arg(dir)),
-        &[".ci/install-postgres18"],
+        |dir| {
+            install_step(
+                Command::new(root().join(".ci/install-postgres"))
+                    .arg("18")
+                    .arg(dir),
+            )
+        },
+        &[".ci/install-postgres"],
     )?;
-    let found = Command::new(root().join(".ci/install-postgres18"))
+    let found = Command::new(root().join(".ci/install-postgres"))
+        .arg("18")
         .arg(dir)
         .output()
         .expect("the script runs");

@@ -23,6 +23,7 @@ pub use problem::list_first;
 use super::code::{ErrorCode, with_code};
 use crate::audience::api_key::Scopes;
 use crate::rule::bounded;
+use crate::traces::are_exported;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
@@ -97,6 +98,8 @@ pub struct ReadyOperation {
     pub translated: Translated,
     /// Whether it is a query, a mutation or a subscription.
     pub kind: OperationType,
+    /// Its name, if it has one and traces tell it.
+    pub name: Option<String>,
     /// What it costs.
     pub cost: u64,
 }
@@ -163,6 +166,9 @@ impl Documents {
         Ok(ReadyOperation {
             translated: translate::translate(&self.schema, validated, operation, variables),
             kind: operation.operation_type,
+            name: (operation.name.as_ref())
+                .filter(|_| are_exported())
+                .map(ToString::to_string),
             cost,
         })
     }
