@@ -1,6 +1,6 @@
 // The frame of the console: who is signed in, the navigation, and the page of the present address.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { Provider, useQuery } from 'urql';
+import { Provider, useClient, useQuery, type Client } from 'urql';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { createApiClient } from './api/client';
 import { signOut } from './api/session';
@@ -33,9 +33,9 @@ const Webhooks = later(() => import('./pages/webhooks').then((page) => page.Webh
 const SettingsPage = later(() => import('./pages/settings').then((page) => page.SettingsPage));
 
 /** Which page an address has, to load its script while the server is still asked who is there. */
-const pages: [RegExp, { begin(): Promise<void> }][] = [
-  [/^\/$/, Overview],
-  [/^\/segments$/, Segments],
+const pages: [RegExp, { begin(): Promise<void> }, ((client: Client) => Promise<void>)?][] = [
+  [/^\/$/, Overview, (client) => import('./pages/overview').then((page) => page.askAhead(client))],
+  [/^\/segments$/, Segments, (client) => import('./pages/segments').then((page) => page.askAhead(client))],
   [/^\/segments\/(new|[^/]+\/edit)$/, EditSegment],
   [/^\/segments\/[^/]+$/, SegmentPage],
   [/^\/people$/, People],
@@ -90,12 +90,14 @@ export function App() {
 }
 
 function Frame({ onSignOut }: { onSignOut(): void }) {
+  const client = useClient();
   const [{ data, error }, again] = useQuery({ query: shellQuery });
   const [location] = useLocation();
   useEffect(() => {
     const page = pages.find(([path]) => path.test(location));
     // Where it fails, the page itself says so.
     page?.[1].begin().catch(() => {});
+    page?.[2]?.(client).catch(() => {});
   }, []);
   const shell = useMemo(() => (data ? toShell(data) : null), [data]);
   if (!shell) {

@@ -28,6 +28,7 @@ const importQuery = graphql(`
       analysis {
         rows malformed recognised from
         columns { name target reason samples filledCount unreadCount unreadValues { value count } }
+        firstRows
         questions { kind column message proposal { option column field type format status word character event others value from } }
         proposal { option column field type format status word character event others value from }
       }

@@ -54,7 +54,7 @@ function Shown({ person, again }: { person: PersonData; again(): void }) {
       title={person.email}
       parent={{ href: '/people', label: 'People' }}
       badges={<StatusBadge status={person.status} />}
-      lead={<p>{name && <>{name}, </>}added <Moment at={person.createdAt} />{person.source && <> from {person.source}</>}</p>}
+      lead={<p>{name ? <>{name}, added </> : 'Added '}<Moment at={person.createdAt} />{person.source && <> from {person.source}</>}</p>}
       actions={<PersonActions person={person} canWrite={canWrite} />}
     >
       <div className="columns">
@@ -89,7 +89,7 @@ function Belonging({ title, empty, list }: { title: string; empty: string; list:
       {list.length === 0 ? <Empty>{empty}</Empty> : (
         <ul className="plain">
           {list.map(({ id, name, href, since }) => (
-            <li key={id}><Link href={href}>{name}</Link> <small className="hint">{since ? <>since <Moment at={since} /></> : 'since long ago'}</small></li>
+            <li key={id}><Link href={href}>{name}</Link> <small className="hint">{since ? <>joined <Moment at={since} /></> : 'joined long ago'}</small></li>
           ))}
         </ul>
       )}

@@ -88,7 +88,7 @@ function Change({ segmentKey, change, after }: ChangeProps) {
           <span className="change-when"><Moment at={change.refresh.asOf} exact /> <small className="hint">{words(change.refresh.trigger)} refresh</small></span>
           <span className="joined number">+{formatNumber(change.joinedCount)}</span>
           <span className="left number">−{formatNumber(change.leftCount)}</span>
-          <span className="number">{formatNumber(change.memberCount)} members</span>
+          <span className="number total">{formatNumber(change.memberCount)} members</span>
         </summary>
         {error && <p className="problem">{describeError(error)}</p>}
         {isOpen && !who && !error && <Loading what="people" />}

@@ -1,4 +1,5 @@
 // What the preview found: how many, who, and the difference to the stored segment.
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { describeError } from '../api/errors';
 import { formatNumber, formatShare, people } from '../ui/format';
@@ -50,6 +51,22 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
         </section>
       )}
     </aside>
+  );
+}
+
+/** The count beside the button that saves, where the panel lies below the rule: it stays at the bottom of the window. */
+export function CountBar({ preview, children }: { preview: Preview; children: ReactNode }) {
+  const { answer, isOld, isCounting, isManual, countNow } = preview;
+  const matching = answer?.memberCount ?? null;
+  return (
+    <div className="count-bar" role="group" aria-label="Count and saving">
+      <p className={isOld ? 'old' : ''}>
+        <strong className="number">{matching === null ? '–' : formatNumber(matching)}</strong>
+        {answer?.audienceCount != null && <span className="hint"> of {people(answer.audienceCount)}</span>}
+      </p>
+      {isManual && isOld && <button type="button" disabled={isCounting} onClick={countNow}>{isCounting ? 'Counting…' : 'Count'}</button>}
+      {children}
+    </div>
   );
 }
 

@@ -68,17 +68,19 @@ interface TagsProps {
   onChange(values: string[]): void;
   /** Called with what is written, for suggestions that fit. */
   onType?(text: string): void;
+  /** Returns the name of a value that is not among the suggestions. */
+  nameOf?(value: string): string;
   /** Whether only suggested values can be added. */
   isClosed?: boolean;
   placeholder?: string;
 }
 
 /** Several values as tags, with a field to add more. */
-export function TagsField({ label, values, suggestions, onChange, onType, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
+export function TagsField({ label, values, suggestions, onChange, onType, nameOf, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
   const [text, setText] = useState('');
   const hintId = useId();
-  const open = suggestions.filter((each) => !values.includes(each.value) && fits(each, text));
-  const labelOf = (value: string) => suggestions.find((each) => each.value === value)?.label ?? value;
+  const open = suggestions.filter((each) => !values.includes(each.value) && (nameOf !== undefined || fits(each, text)));
+  const labelOf = (value: string) => suggestions.find((each) => each.value === value)?.label ?? nameOf?.(value) ?? value;
   const type = (text: string) => {
     setText(text);
     onType?.(text);
