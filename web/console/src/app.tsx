@@ -9,6 +9,7 @@ import { SignIn } from './pages/sign-in';
 import { Notice } from './ui/notice';
 import { ErrorBoundary } from './ui/error-boundary';
 import { later } from './ui/later';
+import { Failed } from './ui/page';
 import { Loading } from './ui/loading';
 import { toast, Toasts } from './ui/toasts';
 import { Icon, type IconName } from './ui/icon';
@@ -214,7 +215,7 @@ function Content() {
           <Route path="/webhooks" component={Webhooks} />
           <Route path="/settings" component={SettingsPage} />
           <Route>
-            <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>
+            <Failed title="This page does not exist"><Link href="/">Go to the overview</Link></Failed>
           </Route>
         </Switch>
       </ErrorBoundary>

@@ -17,7 +17,7 @@ import { Difference } from '../ui/difference';
 import { count } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Notice } from '../ui/notice';
-import { Page } from '../ui/page';
+import { Failed, Page } from '../ui/page';
 import { toast } from '../ui/toasts';
 
 const editedQuery = graphql(`
@@ -46,11 +46,11 @@ export function EditSegment({ segmentKey }: { segmentKey: string | null }) {
     query: editedQuery, variables: { key: segmentKey ?? '' }, pause: segmentKey === null, requestPolicy: 'network-only',
   });
   const failed = error ?? vocabularyError;
-  if (failed) return <Notice kind="error" title="The editor could not be loaded"><p>{describeError(failed)}</p></Notice>;
+  if (failed) return <Failed title="The editor could not be loaded"><p>{describeError(failed)}</p></Failed>;
   if (!vocabulary || (segmentKey !== null && !data)) return <Loading what="the editor" />;
   const segment = data?.segment ?? null;
   if (segmentKey !== null && segment === null) {
-    return <Notice kind="error" title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Notice>;
+    return <Failed title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Failed>;
   }
   return <Editor key={segment?.id ?? 'new'} segment={segment} vocabulary={vocabulary} />;
 }

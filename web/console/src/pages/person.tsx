@@ -8,8 +8,7 @@ import { StatusBadge, words } from '../ui/badge';
 import { formatNumber } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
-import { Notice } from '../ui/notice';
-import { Empty, Page, Panel } from '../ui/page';
+import { Empty, Failed, Page, Panel } from '../ui/page';
 import { Tabs } from '../ui/tabs';
 import { PersonActions } from './person-actions';
 import { PersonValues } from './person-values';
@@ -38,9 +37,9 @@ const tabs = ['reasons', 'values', 'events', 'history'] as const;
 export function Person({ id }: { id: string }) {
   const [{ data, error }, again] = useQuery({ query: personQuery, variables: { id } });
   const person = data?.subscriber;
-  if (error && !data) return <Notice kind="error" title="The person could not be loaded"><p>{describeError(error)}</p></Notice>;
+  if (error && !data) return <Failed title="The person could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the person" />;
-  if (!person) return <Notice kind="error" title="This person does not exist, or was deleted"><Link href="/people">All people</Link></Notice>;
+  if (!person) return <Failed title="This person does not exist, or was deleted"><Link href="/people">All people</Link></Failed>;
   return <Shown person={person} again={() => again({ requestPolicy: 'network-only' })} />;
 }
 

@@ -94,8 +94,8 @@ function Change({ segmentKey, change, after }: ChangeProps) {
         {isOpen && !who && !error && <Loading what="people" />}
         {who && (
           <div className="columns">
-            <section><h3>Joined</h3>{who.joined.nodes.length ? <PeopleList people={who.joined.nodes} total={change.joinedCount} /> : <p className="hint">none</p>}</section>
-            <section><h3>Left</h3>{who.left.nodes.length ? <PeopleList people={who.left.nodes} total={change.leftCount} /> : <p className="hint">none</p>}</section>
+            <section><h2 className="minor">Joined</h2>{who.joined.nodes.length ? <PeopleList people={who.joined.nodes} total={change.joinedCount} /> : <p className="hint">none</p>}</section>
+            <section><h2 className="minor">Left</h2>{who.left.nodes.length ? <PeopleList people={who.left.nodes} total={change.leftCount} /> : <p className="hint">none</p>}</section>
           </div>
         )}
         {change.deletedCount > 0 && <p className="hint">{formatNumber(change.deletedCount)} of those who joined or left were deleted since.</p>}

@@ -46,7 +46,7 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
       {isStored && answer?.difference && <Difference difference={answer.difference} />}
       {answer && answer.sample.length > 0 && (
         <section>
-          <h3>{answer.memberCount === answer.sample.length ? 'All of them' : 'Some of them'}</h3>
+          <h2 className="minor">{answer.memberCount === answer.sample.length ? 'All of them' : 'Some of them'}</h2>
           <PeopleList people={answer.sample} />
         </section>
       )}
@@ -73,11 +73,11 @@ export function CountBar({ preview, children }: { preview: Preview; children: Re
 function Difference({ difference }: { difference: { joiningCount: number; leavingCount: number; joining: Named[]; leaving: Named[] } }) {
   const { joiningCount, leavingCount, joining, leaving } = difference;
   if (joiningCount === 0 && leavingCount === 0) {
-    return <section className="difference"><h3>If you save this</h3><p className="hint">No person would join or leave.</p></section>;
+    return <section className="difference"><h2 className="minor">If you save this</h2><p className="hint">No person would join or leave.</p></section>;
   }
   return (
     <section className="difference">
-      <h3>If you save this</h3>
+      <h2 className="minor">If you save this</h2>
       <details className="joined" open={joiningCount > 0 && joiningCount <= 3}>
         <summary><strong>{formatNumber(joiningCount)}</strong> would join</summary>
         <PeopleList people={joining} total={joiningCount} />
