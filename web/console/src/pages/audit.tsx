@@ -63,7 +63,7 @@ export function Audit() {
                   <tr key={cursor}>
                     <th scope="row">{node.action}<Details entry={node} /></th>
                     <td data-label="To"><Target entry={node} /></td>
-                    <td data-label="Who">{capital(describeActor(node.actor))}</td>
+                    <td data-label="Who">{node.actor.name === null ? capital(describeActor(node.actor)) : describeActor(node.actor)}</td>
                     <td data-label="From">{node.peer ?? '–'}</td>
                     <td data-label="When"><Moment at={node.at} exact /></td>
                   </tr>

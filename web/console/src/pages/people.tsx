@@ -47,7 +47,7 @@ export function People() {
   return (
     <Page title="People" lead="All people you can address.">
       <div className="filters">
-        <SearchField label="Find people by the beginning of their name or e-mail address" placeholder="Name or e-mail address begins with" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
+        <SearchField label="Find people by the beginning of their name or e-mail address" placeholder="Name or e-mail address" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
         <OrderField value={orderBy} onChange={(order) => { setOrder(order); paging.reset(); }} />
         <button type="button" aria-expanded={isFiltering} onClick={() => setFiltering(!isFiltering)}>{rule === null ? 'Filter by a rule' : 'Filtered by a rule'}</button>
       </div>

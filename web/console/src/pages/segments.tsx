@@ -98,7 +98,7 @@ export function Segments() {
         <>
           <div className="table-box">
             <table>
-              <thead><tr><th>Segment</th><th className="number">Members</th><th>Half a year</th><th>Mode</th><th>Last refresh</th></tr></thead>
+              <thead><tr><th className="wide">Segment</th><th className="number">Members</th><th>Half a year</th><th>Mode</th><th>Last refresh</th></tr></thead>
               <tbody>
                 {shown.map((each) => (
                   <tr key={each.id}>

@@ -31,11 +31,14 @@ export function nameOfCountry(code: string): string {
   return codes.includes(code) ? inEnglish.of(code) ?? code : code;
 }
 
-/** Returns the code of a country that is written by its name or code; other texts stay as they are. */
-export function codeOfCountry(text: string): string {
+/** Returns the code of the country that is written by its code, its name, or as much of that as no other begins with. */
+export function codeOfCountry(text: string): string | null {
   const wanted = fold(text);
   if (wanted === 'uk') return 'GB';
-  return countries().find(({ code, name }) => code.toLowerCase() === wanted || fold(name) === wanted)?.code ?? text;
+  const exact = countries().find(({ code, words }) => code.toLowerCase() === wanted || words === ` ${wanted}`);
+  if (exact || wanted === '') return exact?.code ?? null;
+  const fitting = countries().filter(({ words }) => words.includes(` ${wanted}`));
+  return fitting.length === 1 ? fitting[0]!.code : null;
 }
 
 /** Returns the countries with a word that begins like this. Those that occur in the audience come first, with their counts. */

@@ -119,7 +119,10 @@ function TextField({ label, value, source, onChange }: FieldProps<string> & { so
       suggestions={suggestions}
       placeholder={isCountry ? 'a country' : 'a text'}
       onChange={onChange}
-      onBlur={() => isCountry && codeOfCountry(value) !== value && onChange(codeOfCountry(value))}
+      onBlur={() => {
+        const code = isCountry ? codeOfCountry(value) : null;
+        if (code !== null && code !== value) onChange(code);
+      }}
     />
   );
 }
@@ -134,8 +137,8 @@ function TextsField({ label, values, source, onChange }: { label: string; values
       values={values}
       suggestions={suggestions}
       onType={setText}
-      onChange={isCountry ? (values) => onChange([...new Set(values.map(codeOfCountry))]) : onChange}
-      {...(isCountry ? { nameOf: nameOfCountry, placeholder: 'Add a country' } : {})}
+      onChange={onChange}
+      {...(isCountry ? { nameOf: nameOfCountry, readValue: codeOfCountry, placeholder: 'Add a country' } : {})}
     />
   );
 }

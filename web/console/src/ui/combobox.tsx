@@ -70,13 +70,15 @@ interface TagsProps {
   onType?(text: string): void;
   /** Returns the name of a value that is not among the suggestions. */
   nameOf?(value: string): string;
+  /** Returns the value that is written; null if it is none, which is then not added. */
+  readValue?(text: string): string | null;
   /** Whether only suggested values can be added. */
   isClosed?: boolean;
   placeholder?: string;
 }
 
 /** Several values as tags, with a field to add more. */
-export function TagsField({ label, values, suggestions, onChange, onType, nameOf, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
+export function TagsField({ label, values, suggestions, onChange, onType, nameOf, readValue, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
   const [text, setText] = useState('');
   const hintId = useId();
   const open = suggestions.filter((each) => !values.includes(each.value) && (nameOf !== undefined || fits(each, text)));
@@ -86,7 +88,8 @@ export function TagsField({ label, values, suggestions, onChange, onType, nameOf
     onType?.(text);
   };
   const add = (value: string) => {
-    const clean = value.trim();
+    const clean = readValue ? readValue(value) : value.trim();
+    if (clean === null) return;
     const isKnown = !isClosed || suggestions.some((each) => each.value === clean);
     if (clean !== '' && isKnown && !values.includes(clean)) onChange([...values, clean]);
     // The field takes the chosen value for a moment; what follows is typed into an empty one.
@@ -104,6 +107,7 @@ export function TagsField({ label, values, suggestions, onChange, onType, nameOf
         placeholder={placeholder}
         onChange={type}
         onCommit={add}
+        isInvalid={readValue !== undefined && text !== '' && open.length === 0 && readValue(text) === null}
         onBlur={() => text && add(text)}
         onKeyDown={(event) => {
           if (event.key === 'Enter' && text && !(event.target as Element).getAttribute('aria-activedescendant')) add(text);
