@@ -28,4 +28,4 @@ pub use keep::forget_changes;
 pub use kind::{Kind, Noun, api_name};
 pub use page::{Change, ChangePage, Reading, find_begun, find_last_seq, find_position, read};
 pub use position::{Position, Within};
-pub use settle::{settle, settle_or_go_on};
+pub use settle::{hold_order, settle, settle_or_go_on};

@@ -66,6 +66,17 @@ pub(super) fn lock(connection: &mut PgConnection) -> Result<(), Error> {
     )?)
 }
 
+/// Keeps changes from being given their order, and deleted subscribers from being taken out of what was told, until the end
+/// of this transaction.
+///
+/// # Errors
+/// Those of the database.
+pub fn hold_order(connection: &mut PgConnection) -> Result<(), Error> {
+    Ok(connection.batch_execute(
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall changes ' || current_schema(), 0))",
+    )?)
+}
+
 /// A row of `waiting_changes`.
 #[derive(QueryableByName)]
 pub(super) struct Waiting {

@@ -165,7 +165,8 @@ impl RowProblem {
 
     /// The same problem, with the cells of the row that was left out for it.
     pub fn of_row(mut self, row: Row) -> RowProblem {
-        self.cells = row.cells.ok().filter(|_| self.kind.is_refusal());
+        let cells = row.cells.ok().filter(|_| self.kind.is_refusal());
+        self.cells = cells.map(|cells| cells.iter().map(str::to_owned).collect());
         self
     }
 

@@ -16,7 +16,7 @@ use super::send::{Envelope, Sent};
 use super::signature::Secret;
 use super::testing::Testing;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
-use crate::changes::{find_last_seq, settle_or_go_on};
+use crate::changes::{find_last_seq, hold_order, settle_or_go_on};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
@@ -202,6 +202,11 @@ impl Delivery {
         };
         let is_recorded = self.db.run_here(|connection| {
             connection.transaction(|connection| {
+                if attempt.answer.is_some() {
+                    // Whoever gives a deletion its order takes answers away that are there: this one is there then, or is
+                    // written afterwards and told of the deletion.
+                    hold_order(connection)?;
+                }
                 let is_recorded = ready.claim.record(connection, &attempted, now)?;
                 if is_recorded && matches!(verdict, Verdict::Disable(_)) {
                     let entry = Entry::of_system("disableWebhook", now);

@@ -5,7 +5,7 @@
 //! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory, and one
 //! for which other answers leave no room ([`answer_memory`](super::answer_memory)).
 
-use super::answer_memory::{AnswerMemory, Holding, SMALL};
+use super::answer_memory::{AnswerMemory, Holding, SMALL, Seat};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{
@@ -16,7 +16,7 @@ use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::coop::consume_budget;
 
 /// What each text takes beside its bytes: its entry in the object that it belongs to.
@@ -43,6 +43,8 @@ struct Budget {
     /// By depth in the answer, who may have a page of large rows. Loaded rows are not counted before they are resolved, so
     /// that of the pages at one depth one is loaded and resolved after the other. Those within a page must not wait for it.
     loads: Mutex<HashMap<usize, Arc<Semaphore>>>,
+    /// Its seat among the large answers that are being made.
+    seat: Mutex<Option<Seat>>,
 }
 
 /// The permission to load a page of large rows. It is to be kept until the page is resolved.
@@ -59,6 +61,7 @@ impl AnswerBudget {
             is_crowded_out: AtomicBool::new(false),
             exceeded: Notify::new(),
             loads: Mutex::default(),
+            seat: Mutex::default(),
         }))
     }
 
@@ -85,8 +88,11 @@ impl AnswerBudget {
         self.0.holding.shrink(counted);
     }
 
-    /// Lets others have their turn, if much was made since.
+    /// Lets others have their turn, if much was made since. A large answer waits here for its seat.
     pub async fn take_turns(&self) {
+        if self.0.used.load(Ordering::Relaxed) > SMALL {
+            self.sit_down().await;
+        }
         let used = self.0.used.load(Ordering::Relaxed);
         let steps = used.saturating_sub(self.0.at_turn.load(Ordering::Relaxed)) / STEP;
         if steps > 0 {
@@ -94,6 +100,19 @@ impl AnswerBudget {
         }
         for _ in 0..steps {
             consume_budget().await;
+        }
+    }
+
+    /// Waits until the answer has its seat among the large ones, which it keeps until it is made.
+    async fn sit_down(&self) {
+        let is_seated = |seat: &Mutex<Option<Seat>>| seat.lock().is_ok_and(|seat| seat.is_some());
+        if is_seated(&self.0.seat) {
+            return;
+        }
+        // Parts of one answer may wait beside each other: the first seat is kept, the others are free again at once.
+        let taken = self.0.holding.memory().take_seat().await;
+        if let Ok(mut seat) = self.0.seat.lock() {
+            *seat = seat.take().or(taken);
         }
     }
 
@@ -142,6 +161,9 @@ impl AnswerBudget {
         self.0.used.store(0, Ordering::Relaxed);
         self.0.at_turn.store(0, Ordering::Relaxed);
         self.0.is_crowded_out.store(false, Ordering::Relaxed);
+        if let Ok(mut seat) = self.0.seat.lock() {
+            *seat = None;
+        }
         self.0.holding.take()
     }
 }
@@ -160,14 +182,12 @@ pub async fn permit_load(context: &Context<'_>) -> Option<LoadPermit> {
     of_depth.acquire_owned().await.ok()
 }
 
-/// Waits until the operation may load a page of rows that are too large to be loaded with others, beside those that other
-/// operations load. The second permit is for loading alone.
-pub async fn permit_large_load<'c>(
-    context: &Context<'c>,
-) -> Option<(LoadPermit, SemaphorePermit<'c>)> {
-    let budget: &'c AnswerBudget = context.data_opt()?;
-    let own = permit_load(context).await?;
-    Some((own, budget.0.holding.memory().permit_load().await?))
+/// Waits until the operation may load a page of rows that are too large to be loaded with others: its answer counts as large.
+pub async fn permit_large_load(context: &Context<'_>) -> Option<LoadPermit> {
+    let budget: &AnswerBudget = context.data_opt()?;
+    let permit = permit_load(context).await;
+    budget.sit_down().await;
+    permit
 }
 
 /// Counts bytes of an answer. Returns whether it may have them.
@@ -308,6 +328,7 @@ mod tests {
     use crate::graphql::builder;
     use apollo_compiler::Schema;
     use apollo_compiler::schema::ExtendedType;
+    use futures_util::FutureExt;
     use serde_json::json;
     use std::cell::Cell;
 
@@ -416,6 +437,37 @@ mod tests {
         assert!(!second.charge(SMALL + 1), "the first is not read yet");
         drop((read_later, second.finish()));
         assert!(second.charge(2 * SMALL));
+    }
+
+    #[tokio::test]
+    async fn few_large_answers_are_made_at_the_same_time() {
+        let memory = AnswerMemory::new(100 * SMALL);
+        let new = || AnswerBudget::new(10 * SMALL, &memory);
+        let mut made = Vec::new();
+        while made.len() < 4 {
+            let large = new();
+            assert!(large.charge(2 * SMALL));
+            large.take_turns().await;
+            large.take_turns().await;
+            made.push(large);
+        }
+        let small = new();
+        assert!(small.charge(SMALL));
+        small.take_turns().await;
+        let fifth = new();
+        assert!(fifth.charge(SMALL + 1));
+        let mut turn = std::pin::pin!(fifth.take_turns());
+        assert!(
+            turn.as_mut().now_or_never().is_none(),
+            "it waits for a seat"
+        );
+        let unread = made.pop().map(|answer| answer.finish());
+        turn.await;
+        drop((unread, fifth.finish()));
+        made.clear();
+        let take = || memory.take_seat().now_or_never().flatten();
+        let seats: Vec<Seat> = std::iter::repeat_with(take).take(5).flatten().collect();
+        assert_eq!(seats.len(), 4, "all seats are free again");
     }
 
     #[test]

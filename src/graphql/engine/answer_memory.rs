@@ -3,19 +3,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many bytes of each answer are not counted. Small answers are always made, however many large ones there are.
 pub const SMALL: usize = 1 << 20;
 
-/// How many pages of large rows all operations load at the same time: their rows are not counted before they are resolved.
-const LOADS: usize = 4;
+/// How many large answers are made at the same time. Others wait: what is loaded for an answer is not counted, and its parts
+/// are there twice while they are put together.
+const SEATS: usize = 4;
+
+/// The permission to make a large answer.
+pub type Seat = OwnedSemaphorePermit;
 
 /// How many bytes large answers may take together, and how many they take.
 pub struct AnswerMemory {
     limit: usize,
     used: AtomicUsize,
-    loads: Semaphore,
+    seats: Arc<Semaphore>,
 }
 
 impl AnswerMemory {
@@ -24,14 +28,14 @@ impl AnswerMemory {
         Arc::new(AnswerMemory {
             limit,
             used: AtomicUsize::new(0),
-            loads: Semaphore::new(LOADS),
+            seats: Arc::new(Semaphore::new(SEATS)),
         })
     }
 
-    /// Waits until another page of large rows may be loaded.
-    pub async fn permit_load(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits until another large answer may be made.
+    pub async fn take_seat(&self) -> Option<Seat> {
         // Fails only where the semaphore is closed, which it never is.
-        self.loads.acquire().await.ok()
+        Arc::clone(&self.seats).acquire_owned().await.ok()
     }
 
     /// Returns how many bytes large answers may take together.

@@ -316,7 +316,7 @@ impl Gathering {
 pub fn size(row: &Row) -> usize {
     row.cells
         .as_ref()
-        .map_or(0, |cells| cells.iter().map(String::len).sum())
+        .map_or(0, |cells| cells.iter().map(str::len).sum())
 }
 
 fn hash(text: &str) -> u64 {

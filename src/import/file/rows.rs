@@ -5,6 +5,7 @@
 //! is open and only up to a bound; where joining does not lead to a well-formed row, the first line stands alone as a
 //! broken one and the others are read again.
 
+use super::cells::Cells;
 use super::encoding::Encoding;
 use super::source::unreadable;
 use super::table::{RowSource, is_blank};
@@ -12,6 +13,7 @@ use crate::audience::formula;
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 
 /// The longest row, in bytes.
 pub const MAX_ROW: usize = 1 << 20;
@@ -22,7 +24,7 @@ pub struct Row {
     /// The line on which it begins, from 1.
     pub line: u64,
     /// Its cells, or why it cannot be read.
-    pub cells: Result<Vec<String>, String>,
+    pub cells: Result<Cells, String>,
     /// What is to be said of how it was read.
     pub remark: Option<String>,
     /// Whether it stands below the table and is no part of it.
@@ -31,7 +33,7 @@ pub struct Row {
 
 impl Row {
     /// A row of which nothing is to be said.
-    pub fn of(line: u64, cells: Result<Vec<String>, String>) -> Row {
+    pub fn of(line: u64, cells: Result<Cells, String>) -> Row {
         Row {
             line,
             cells,
@@ -79,6 +81,10 @@ pub struct Rows<R> {
     ahead: VecDeque<Line>,
     line: u64,
     is_begun: bool,
+    /// How many cells the row before had: most have as many.
+    width: usize,
+    /// The memory of a line that has been read.
+    spare: Vec<u8>,
 }
 
 /// A line with its end, or the beginning of one that is too long to be a row.
@@ -97,6 +103,8 @@ impl<R: BufRead> Rows<R> {
             ahead: VecDeque::new(),
             line: 0,
             is_begun: false,
+            width: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -120,6 +128,7 @@ impl<R: BufRead> Rows<R> {
             } else {
                 self.read_row(&first.text)?
             };
+            self.spare = first.text;
             if cells
                 .as_ref()
                 .is_ok_and(|cells| cells.iter().all(|cell| is_blank(cell)))
@@ -139,8 +148,8 @@ impl<R: BufRead> Rows<R> {
 
     /// Reads the row that begins with this line, taking further lines while a quoted cell is open. Returns also whether a cell
     /// is in another encoding.
-    fn read_row(&mut self, first: &[u8]) -> io::Result<(Result<Vec<String>, String>, bool)> {
-        let mut row = Cutter::new(self.dialect);
+    fn read_row(&mut self, first: &[u8]) -> io::Result<(Result<Cells, String>, bool)> {
+        let mut row = Cutter::new(self.dialect, self.width);
         row.take(first);
         if let Place::Broken(_) = row.place
             && let Some(escaped) = self
@@ -184,27 +193,46 @@ impl<R: BufRead> Rows<R> {
         let quote = self.dialect.quote?;
         let may_be = first.windows(2).any(|pair| pair == [b'\\', quote]);
         may_be.then(|| {
-            let mut row = Cutter::new(self.dialect);
+            let mut row = Cutter::new(self.dialect, self.width);
             row.has_escapes = true;
             row.take(first);
             row
         })
     }
 
-    fn finish(&self, row: Cutter) -> (Result<Vec<String>, String>, bool) {
+    fn finish(&mut self, row: Cutter) -> (Result<Cells, String>, bool) {
+        self.width = row.cells.len();
+        match Cells::cut(row.text, row.cells) {
+            Ok(mut cells)
+                if !self.dialect.is_decoded || !cells.have(char::REPLACEMENT_CHARACTER) =>
+            {
+                cells.shorten(formula::undo);
+                (Ok(cells), false)
+            }
+            Ok(cells) => self.read_each(cells.iter().map(str::as_bytes)),
+            Err((text, places)) => self.read_each(places.iter().map(|place| &text[place.clone()])),
+        }
+    }
+
+    /// Reads cells one by one, to say which of them is wrong.
+    fn read_each<'c>(
+        &self,
+        cells: impl Iterator<Item = &'c [u8]>,
+    ) -> (Result<Cells, String>, bool) {
         let mut is_mixed = false;
-        let cells = row.cells.into_iter().enumerate();
-        let cells = cells
-            .map(|cell| read_cell(cell, self.dialect, &mut is_mixed))
+        let cells = cells.enumerate();
+        let read = cells
+            .map(|(place, cell)| read_cell(place, cell, self.dialect, &mut is_mixed))
             .collect();
-        (cells, is_mixed)
+        (read, is_mixed)
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.ahead.pop_front() {
             return Ok(Some(line));
         }
-        let mut text = Vec::new();
+        let mut text = std::mem::take(&mut self.spare);
+        text.clear();
         let bound = MAX_ROW as u64 + 1;
         let mut length = Read::by_ref(&mut self.source)
             .take(bound)
@@ -287,19 +315,24 @@ enum Place {
 /// Cuts a row into cells, line by line.
 struct Cutter {
     dialect: Dialect,
-    cells: Vec<Vec<u8>>,
-    cell: Vec<u8>,
+    /// The cells one after the other.
+    text: Vec<u8>,
+    /// Where in it they stand, as far as they have come to their end.
+    cells: Vec<Range<usize>>,
+    /// Where the one that is being read begins.
+    begun: usize,
     place: Place,
     /// Whether a backslash in a quoted cell takes the meaning from the character behind it.
     has_escapes: bool,
 }
 
 impl Cutter {
-    fn new(dialect: Dialect) -> Cutter {
+    fn new(dialect: Dialect, width: usize) -> Cutter {
         Cutter {
             dialect,
-            cells: Vec::new(),
-            cell: Vec::new(),
+            text: Vec::new(),
+            cells: Vec::with_capacity(width),
+            begun: 0,
             place: Place::Start,
             has_escapes: false,
         }
@@ -311,15 +344,21 @@ impl Cutter {
         let content = line.strip_suffix(&[self.dialect.line_end]).unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         if self.place == Place::Start && self.is_plain(content) {
-            let cells = content.split(|byte| *byte == self.dialect.delimiter);
-            self.cells.extend(cells.map(<[u8]>::to_vec));
+            self.text.extend_from_slice(content);
+            for (place, byte) in content.iter().enumerate() {
+                if *byte == self.dialect.delimiter {
+                    self.cells.push(self.begun..place);
+                    self.begun = place + 1;
+                }
+            }
+            self.cells.push(self.begun..content.len());
             self.place = Place::End;
             return;
         }
         let mut bytes = content.iter().copied();
         while let Some(byte) = bytes.next() {
             if self.has_escapes && self.place == Place::Quoted && byte == b'\\' {
-                self.cell.push(bytes.next().unwrap_or(b'\\'));
+                self.text.push(bytes.next().unwrap_or(b'\\'));
                 continue;
             }
             self.place = self.step(byte);
@@ -328,11 +367,16 @@ impl Cutter {
             }
         }
         if self.place == Place::Quoted {
-            self.cell.extend_from_slice(&line[content.len()..]);
+            self.text.extend_from_slice(&line[content.len()..]);
         } else {
-            self.cells.push(std::mem::take(&mut self.cell));
+            self.end_cell();
             self.place = Place::End;
         }
+    }
+
+    fn end_cell(&mut self) {
+        self.cells.push(self.begun..self.text.len());
+        self.begun = self.text.len();
     }
 
     /// Whether nothing but delimiters means anything in a line, as in most.
@@ -346,26 +390,26 @@ impl Cutter {
         match self.place {
             Place::Quoted if is_quote => Place::Quote,
             Place::Quote if is_quote => {
-                self.cell.push(byte);
+                self.text.push(byte);
                 Place::Quoted
             }
             Place::Quoted => {
-                self.cell.push(byte);
+                self.text.push(byte);
                 Place::Quoted
             }
             _ if byte == self.dialect.delimiter => {
-                self.cells.push(std::mem::take(&mut self.cell));
+                self.end_cell();
                 Place::Start
             }
             _ if byte == b'\r' => Place::Broken(BARE_RETURN.to_owned()),
             Place::Start if is_quote => Place::Quoted,
             // A quote behind blanks opens a cell as well, and the blanks are none of it.
             Place::Lead if is_quote => {
-                self.cell.clear();
+                self.text.truncate(self.begun);
                 Place::Quoted
             }
             Place::Start | Place::Lead if byte == b' ' || byte == b'\t' => {
-                self.cell.push(byte);
+                self.text.push(byte);
                 Place::Lead
             }
             Place::Quote | Place::Blanks if byte == b' ' || byte == b'\t' => Place::Blanks,
@@ -373,7 +417,7 @@ impl Cutter {
                 Place::Broken(after_quote(self.dialect.quote.unwrap_or(b'"')))
             }
             _ => {
-                self.cell.push(byte);
+                self.text.push(byte);
                 Place::Plain
             }
         }
@@ -382,11 +426,12 @@ impl Cutter {
 
 /// Reads the characters of a cell, and notes whether they are in another encoding than the file.
 fn read_cell(
-    (position, cell): (usize, Vec<u8>),
+    position: usize,
+    cell: &[u8],
     dialect: Dialect,
     is_mixed: &mut bool,
 ) -> Result<String, String> {
-    let text = match (String::from_utf8(cell), dialect.of_other_cells) {
+    let text = match (String::from_utf8(cell.to_vec()), dialect.of_other_cells) {
         (Ok(text), _) => text,
         (Err(error), Some(encoding)) => {
             *is_mixed = true;

@@ -1,5 +1,6 @@
 //! The shape of a table of text, found out from its beginning: what stands between cells, and where the header is.
 
+use super::cells::Cells;
 use super::rows::{Dialect, Row, Rows};
 use super::table::{Peeked, RowSource, is_blank};
 use crate::error::Error;
@@ -117,9 +118,11 @@ pub fn skip_titles<'r>(
     }
     let mut header = find_header_in(&first, names_address);
     if skip_lines.is_some() {
-        let holds_address = first
-            .first()
-            .is_some_and(|row| row.cells.iter().flatten().any(|cell| is_address(cell)));
+        let holds_address = first.first().is_some_and(|row| {
+            row.cells
+                .as_ref()
+                .is_ok_and(|cells| cells.iter().any(is_address))
+        });
         header.exists = !holds_address;
         header.skipped_lines = before;
     }
@@ -164,7 +167,7 @@ fn find_header_in(rows: &[Row], names_address: impl Fn(&str) -> bool) -> Header 
 }
 
 /// Whether a row is a note rather than a header: one cell of several words.
-fn is_sentence(cells: &[String]) -> bool {
+fn is_sentence(cells: &Cells) -> bool {
     let mut used = cells.iter().filter(|cell| !is_blank(cell));
     let first = used.next();
     used.next().is_none() && first.is_some_and(|cell| cell.split_whitespace().count() > 4)

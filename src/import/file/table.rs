@@ -1,5 +1,6 @@
 //! Rows of a file, whatever its format is: their names and their width.
 
+use super::cells::Cells;
 use super::rows::Row;
 use crate::error::Error;
 use crate::text::normalize;
@@ -34,7 +35,7 @@ impl RowSource for Peeked<'_> {
 
 /// Returns the names of columns: without blanks and invisible characters around and within, those without a name numbered,
 /// and a second of the same name told apart.
-pub fn column_names(cells: &[String]) -> Vec<String> {
+pub fn column_names(cells: &Cells) -> Vec<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::with_capacity(cells.len());
     for (place, cell) in cells.iter().enumerate() {
@@ -59,7 +60,7 @@ pub fn column_names(cells: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// What was expected and found.
-pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
+pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, String> {
     let cells = row.cells.as_ref().map_err(String::clone)?;
     if cells.len() == width {
         return Ok(Cow::Borrowed(cells));
@@ -71,9 +72,8 @@ pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, String> {
     if used > width {
         return Err(format!("expected {width} cells, found {used}"));
     }
-    let mut fitting = cells[..used].to_vec();
-    fitting.resize(width, String::new());
-    Ok(Cow::Owned(fitting))
+    let missing = std::iter::repeat_n("", width - used);
+    Ok(Cow::Owned(cells.iter().take(used).chain(missing).collect()))
 }
 
 /// The first columns of the files that Rollcall writes: of subscribers, and of events.
@@ -172,7 +172,7 @@ impl RowSource for WithFooter<'_> {
                 }
                 Some(row) => {
                     if self.read == 0 {
-                        self.width = row.cells.as_ref().map_or(0, Vec::len);
+                        self.width = row.cells.as_ref().map_or(0, Cells::len);
                     }
                     self.read += 1;
                     self.held.push_back(row);
@@ -217,8 +217,8 @@ mod tests {
         }
     }
 
-    fn cells(cells: &[&str]) -> Vec<String> {
-        cells.iter().map(|cell| (*cell).to_owned()).collect()
+    fn cells(cells: &[&str]) -> Cells {
+        cells.iter().collect()
     }
 
     #[test]

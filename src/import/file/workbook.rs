@@ -165,7 +165,10 @@ impl RowSource for SheetRows<'_> {
             }
             place(column, text);
         }
-        Ok(Some(Row::of(u64::from(row) + 1, Ok(cells))))
+        Ok(Some(Row::of(
+            u64::from(row) + 1,
+            Ok(cells.iter().collect()),
+        )))
     }
 }
 

@@ -8,6 +8,7 @@ use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::{Profile, shortened};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
+use crate::import::file::cells::Cells;
 use crate::import::file::reader::size;
 use crate::import::file::rows::Row;
 use crate::import::file::shape::is_address;
@@ -171,9 +172,9 @@ pub fn read_names(
     }
     let first = rows.next()?;
     let cells = first.as_ref().and_then(|row| row.cells.as_ref().ok());
-    let cells = cells.map(Vec::as_slice).unwrap_or_default();
+    let cells = cells.cloned().unwrap_or_default();
     check_width(cells.len())?;
-    let names = made_up_names(cells, options);
+    let names = made_up_names(&cells, options);
     Ok((names, first))
 }
 
@@ -205,8 +206,7 @@ fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {
 }
 
 /// Names the columns of a file without a header: the first that holds addresses is "email".
-fn made_up_names(first: &[String], options: &ImportOptions) -> Vec<String> {
-    let is_address = |cell: &String| is_address(cell);
+fn made_up_names(first: &Cells, options: &ImportOptions) -> Vec<String> {
     let said: &[(String, String)] = match options {
         ImportOptions::Subscribers(SubscriberImport { columns, .. })
         | ImportOptions::Events(EventImport { columns, .. }) => columns,

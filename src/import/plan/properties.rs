@@ -157,7 +157,7 @@ fn file() -> impl Strategy<Value = (Vec<String>, Vec<Vec<String>>)> {
                 .map(|cell| VALUES[words[cell % words.len()]].to_owned())
                 .collect()
         });
-        (column_names(&names), values.collect())
+        (column_names(&names.iter().collect()), values.collect())
     })
 }
 

@@ -201,17 +201,17 @@ impl EventReader {
         }
         let line = first.line;
         let width = self.targets.len();
-        let mut cells = check_width(first, width)?.into_owned();
-        let mut lists: Vec<Vec<String>> = cells.iter().map(|cell| vec![cell.clone()]).collect();
+        let cells = check_width(first, width)?;
+        let mut lists: Vec<Vec<String>> = cells.iter().map(|cell| vec![cell.to_owned()]).collect();
         for row in others {
             for (place, other) in check_width(row, width)?.iter().enumerate() {
-                if cells[place].trim().is_empty() {
-                    cells[place].clone_from(other);
-                }
-                lists[place].push(other.clone());
+                lists[place].push(other.to_owned());
             }
         }
-        let (mut event, remarks) = self.read(&Row::of(line, Ok(cells)))?;
+        // Of each column, the first cell that holds something.
+        let filled = |cells: &Vec<String>| cells.iter().position(|cell| !cell.trim().is_empty());
+        let folded = lists.iter().map(|cells| &cells[filled(cells).unwrap_or(0)]);
+        let (mut event, remarks) = self.read(&Row::of(line, Ok(folded.collect())))?;
         for (target, items) in self.targets.iter().zip(&lists) {
             let EventTarget::Property(property) = target else {
                 continue;

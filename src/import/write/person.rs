@@ -2,6 +2,7 @@
 
 use crate::audience::clean::{clean_birthday, clean_text};
 use crate::audience::custom_field::store_number;
+use crate::import::file::cells::Cells;
 use crate::import::file::rows::Row;
 use crate::import::file::table::fit_width;
 use crate::import::plan::column::ColumnPlan;
@@ -425,7 +426,7 @@ fn split_name(name: &str) -> (String, String) {
 }
 
 /// Returns the cells of a row that has as many as its header.
-pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, [String]>, RowProblem> {
+pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, RowProblem> {
     fit_width(row, width)
         .map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_millis(500);
 /// How soon to look whether a segment follows that another process made; one made here wakes the loop.
 const LATER: Duration = Duration::from_secs(10);
+/// How long changes are gathered before the loop looks whether somebody follows them now: as long as nobody does, every
+/// change would cost two statements for nothing.
+const GATHER: Duration = Duration::from_millis(50);
 /// How soon to look again while another follower is at work.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
@@ -17,12 +20,17 @@ pub async fn run(app: App) {
     loop {
         let (kept, sleep) = step(&app, follower).await;
         follower = kept;
+        let gather = if sleep == LATER {
+            GATHER
+        } else {
+            Duration::ZERO
+        };
         if sleep.is_zero() {
             continue;
         }
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            () = app.changed.notified() => {}
+            () = app.changed.notified() => tokio::time::sleep(gather).await,
         }
     }
 }

@@ -280,6 +280,37 @@ fn an_answer_that_comes_after_a_deletion_is_not_kept() {
 }
 
 #[test]
+fn an_answer_is_not_recorded_while_a_deletion_gets_its_order() {
+    let app = TestApp::at(super::NOW);
+    let receiver = Receiver::start();
+    receiver.always(Reply::Echo);
+    let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
+    let ona = app.subscriber("ona@example.com", json!({}));
+    let delivery = app.app.delivery();
+    let claim = delivery.claim().expect("an answer").expect("a claim");
+    let mut reader = Reader::new(String::new());
+    let ready = delivery.read(claim, &mut reader).expect("a reading");
+    let ready = ready.expect("a message");
+    let (sent, at) = delivery.send(&ready);
+    super::delete(&app, &ona);
+    // Answers were taken away, and the place of the deletion is not committed yet.
+    let settling = app.database.hold(
+        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall changes ' || current_schema(), 0)); \
+         INSERT INTO changes (at, kind, fields, number, first_id, last_id) \
+         VALUES (now(), 'subscriber_deleted', '{}', 1, 1, 1)",
+    );
+    std::thread::scope(|scope| {
+        let recording = scope.spawn(|| delivery.record(&ready, &sent, at));
+        app.database.wait_for_waiting(1);
+        settling.commit();
+        let turn = recording.join().expect("a thread").expect("a record");
+        assert_eq!(turn, Turn::More);
+    });
+    let kept = ask(&app, &id, "attempts { answer }");
+    assert_eq!(kept["attempts"], json!([{ "answer": null }]));
+}
+
+#[test]
 fn a_deletion_that_is_under_way_makes_no_delivery_wait() {
     let app = TestApp::at(super::NOW);
     let receiver = Receiver::start();

@@ -271,7 +271,7 @@ where
         return Ok((rows, None));
     }
     // The loader would load those that wait with this page, so that they were too large again.
-    let (permit, _loading) = permit_large_load(context).await.unzip();
+    let permit = permit_large_load(context).await;
     let loaders = context.loader()?.loader();
     let mut alone = loaders
         .load(std::slice::from_ref(&page))

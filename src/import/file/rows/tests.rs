@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn read(text: &[u8]) -> Vec<(u64, Result<Vec<String>, String>)> {
+fn read(text: &[u8]) -> Vec<(u64, Result<Cells, String>)> {
     read_as(text, Dialect::default())
 }
 
-fn read_as(text: &[u8], dialect: Dialect) -> Vec<(u64, Result<Vec<String>, String>)> {
+fn read_as(text: &[u8], dialect: Dialect) -> Vec<(u64, Result<Cells, String>)> {
     let mut rows = Rows::new(text, dialect);
     let mut found = Vec::new();
     while let Some(row) = rows.next_row().expect("memory can be read") {
@@ -15,8 +15,8 @@ fn read_as(text: &[u8], dialect: Dialect) -> Vec<(u64, Result<Vec<String>, Strin
     found
 }
 
-fn cells(cells: &[&str]) -> Result<Vec<String>, String> {
-    Ok(cells.iter().map(|cell| (*cell).to_owned()).collect())
+fn cells(cells: &[&str]) -> Result<Cells, String> {
+    Ok(cells.iter().collect())
 }
 
 #[test]
