@@ -128,7 +128,8 @@ function Questions({ analysis, targets }: { analysis: Analysis; targets: Target[
           return (
             <li key={index}>
               {column !== null && <>“{column}” </>}{told}
-              {place >= 0 && <>. <strong>{becomes(targets[place] ?? '')}</strong></>}
+              {/* How cells are read is chosen below, not above the column. */}
+              {place >= 0 && ['UNKNOWN', 'CONSENT', 'AGAIN'].includes(kind) && <>. <strong>{becomes(targets[place] ?? '')}</strong></>}
             </li>
           );
         })}
