@@ -125,6 +125,14 @@ fn editing_survives_reloads_and_the_changes_of_others() {
 }
 
 #[test]
+fn names_small_windows_and_unfinished_rules_are_provided_for() {
+    let Some(stage) = Stage::with("demo", "") else {
+        return;
+    };
+    stage.play("stranger", &[]).succeeded();
+}
+
+#[test]
 fn a_key_signs_in_and_out() {
     let Some(stage) = Stage::with("serve", "") else {
         return;

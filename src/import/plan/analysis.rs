@@ -39,6 +39,8 @@ pub struct Analysis {
     pub from: Option<String>,
     /// The columns in their order.
     pub columns: Vec<ColumnAnalysis>,
+    /// The cells of the first rows, shortened, as long as the import has not begun.
+    pub first_rows: Vec<Vec<String>>,
     /// What has to be settled before anything is written.
     pub questions: Vec<Question>,
     /// Options that settle all of that; empty if nothing is open, or if only the owner of the file can tell.
@@ -77,6 +79,8 @@ pub struct Looked {
     pub names: Vec<String>,
     /// What each holds.
     pub profiles: Vec<Profile>,
+    /// The cells of the first rows, shortened.
+    pub first_rows: Vec<Vec<String>>,
     /// The names of groups in the columns that name some.
     pub groups: BTreeSet<String>,
     /// How many rows there are.
@@ -107,6 +111,7 @@ impl Analysis {
                     column(decider, decisions, position, name.trim(), profile)
                 })
                 .collect(),
+            first_rows: looked.first_rows.clone(),
             questions: decisions.questions.clone(),
             proposal,
         }
@@ -142,6 +147,7 @@ impl Analysis {
             column.samples.clear();
             column.unread_values.clear();
         }
+        self.first_rows.clear();
     }
 }
 

@@ -40,6 +40,7 @@ pub fn analyze_events(
                 column(place, name.trim(), profile, target.as_ref(), &questions)
             })
             .collect(),
+        first_rows: looked.first_rows.clone(),
         questions,
         proposal,
         ..Analysis::default()

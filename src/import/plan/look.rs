@@ -5,7 +5,7 @@ use super::column::{format_of, format_of_event, names_groups};
 use super::decide::is_column;
 use super::event_columns::kind_of_event;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
-use super::profile::Profile;
+use super::profile::{Profile, shortened};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::import::file::cells::Cells;
@@ -27,6 +27,9 @@ const MAX_GROUPS: usize = 1_000;
 
 /// The most columns of a file: each is decided on with regard to all others.
 const MAX_COLUMNS: usize = 5_000;
+
+/// How many rows are shown with the analysis.
+const FIRST_ROWS: usize = 4;
 
 /// How many rows are handed from one thread to the other at a time.
 const PART: usize = 500;
@@ -59,6 +62,7 @@ pub fn look(
     let mut looked = Looked {
         profiles: profiles(&names, options),
         names,
+        first_rows: Vec::new(),
         groups: BTreeSet::new(),
         rows: 0,
         malformed: 0,
@@ -114,6 +118,10 @@ impl Looked {
         self.rows += 1;
         match fit_width(&row, self.profiles.len()) {
             Ok(cells) => {
+                if self.first_rows.len() < FIRST_ROWS {
+                    let cells = cells.iter().map(|cell| shortened(cell.trim()));
+                    self.first_rows.push(cells.collect());
+                }
                 for (cell, profile) in cells.iter().zip(&mut self.profiles) {
                     profile.add(cell);
                 }

@@ -276,7 +276,8 @@ impl Profile {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// Returns the first characters of a cell, without those that Postgres does not store.
+pub fn shortened(text: &str) -> String {
     text.chars()
         .filter(|character| *character != '\0')
         .take(MAX_WORD / 4)

@@ -173,6 +173,7 @@ fn looked(names: &[String], values: &[Vec<String>], options: &SubscriberImport) 
     Looked {
         names: names.to_vec(),
         profiles: profiles.collect(),
+        first_rows: Vec::new(),
         groups: std::collections::BTreeSet::new(),
         rows: rows as u64,
         malformed: 0,

@@ -200,3 +200,34 @@ fn an_undoing_that_would_lose_something_is_refused_with_names() {
             .contains("ona@example.com (changed)")
     );
 }
+
+#[test]
+fn the_first_rows_are_shown_until_the_import_begins() {
+    const ROWS: &str = "query ($id: ID!) { import(id: $id) { state analysis { firstRows } } }";
+    let app = TestApp::at(NOW);
+    let import = created(&app, json!({"kind": "SUBSCRIBERS", "review": true}));
+    let long = "x".repeat(100);
+    let file = format!(
+        "email,first_name,city\na@example.com,Ona,Vilnius\nb@example.com,,Vilnius\nc@example.com,Ona\n\
+         d@example.com,one,cell,too many\ne@example.com, Jonas ,{long}\nf@example.com,Last,Kaunas\n"
+    );
+    send(&app, &import, &file);
+    let id = json!({ "id": import["id"] });
+    // Equal cells stay in their rows, a short row is filled up, and one that cannot be cut into cells is left out.
+    assert_eq!(
+        app.query(ROWS, id.clone())["import"],
+        json!({"state": "ANALYZED", "analysis": {"firstRows": [
+            ["a@example.com", "Ona", "Vilnius"],
+            ["b@example.com", "", "Vilnius"],
+            ["c@example.com", "Ona", ""],
+            ["e@example.com", "Jonas", "x".repeat(30)],
+        ]}})
+    );
+    let start = "mutation ($id: ID!) { startImport(input: {id: $id}) { import { state } userErrors { message } } }";
+    assert_eq!(app.payload(start, id.clone())["userErrors"], json!([]));
+    run_next(app.db(), &app.app.imports).expect("an import");
+    assert_eq!(
+        app.query(ROWS, id)["import"],
+        json!({"state": "SUCCEEDED", "analysis": {"firstRows": []}})
+    );
+}

@@ -1,6 +1,6 @@
 // The frame of the console: who is signed in, the navigation, and the page of the present address.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { Provider, useQuery } from 'urql';
+import { Provider, useClient, useQuery, type Client } from 'urql';
 import { Link, Route, Switch, useLocation } from 'wouter';
 import { createApiClient } from './api/client';
 import { signOut } from './api/session';
@@ -9,6 +9,7 @@ import { SignIn } from './pages/sign-in';
 import { Notice } from './ui/notice';
 import { ErrorBoundary } from './ui/error-boundary';
 import { later } from './ui/later';
+import { Failed } from './ui/page';
 import { Loading } from './ui/loading';
 import { toast, Toasts } from './ui/toasts';
 import { Icon, type IconName } from './ui/icon';
@@ -33,9 +34,9 @@ const Webhooks = later(() => import('./pages/webhooks').then((page) => page.Webh
 const SettingsPage = later(() => import('./pages/settings').then((page) => page.SettingsPage));
 
 /** Which page an address has, to load its script while the server is still asked who is there. */
-const pages: [RegExp, { begin(): Promise<void> }][] = [
-  [/^\/$/, Overview],
-  [/^\/segments$/, Segments],
+const pages: [RegExp, { begin(): Promise<void> }, ((client: Client) => Promise<void>)?][] = [
+  [/^\/$/, Overview, (client) => import('./pages/overview').then((page) => page.askAhead(client))],
+  [/^\/segments$/, Segments, (client) => import('./pages/segments').then((page) => page.askAhead(client))],
   [/^\/segments\/(new|[^/]+\/edit)$/, EditSegment],
   [/^\/segments\/[^/]+$/, SegmentPage],
   [/^\/people$/, People],
@@ -90,12 +91,14 @@ export function App() {
 }
 
 function Frame({ onSignOut }: { onSignOut(): void }) {
+  const client = useClient();
   const [{ data, error }, again] = useQuery({ query: shellQuery });
   const [location] = useLocation();
   useEffect(() => {
     const page = pages.find(([path]) => path.test(location));
     // Where it fails, the page itself says so.
     page?.[1].begin().catch(() => {});
+    page?.[2]?.(client).catch(() => {});
   }, []);
   const shell = useMemo(() => (data ? toShell(data) : null), [data]);
   if (!shell) {
@@ -212,7 +215,7 @@ function Content() {
           <Route path="/webhooks" component={Webhooks} />
           <Route path="/settings" component={SettingsPage} />
           <Route>
-            <Notice kind="error" title="This page does not exist"><Link href="/">Go to the overview</Link></Notice>
+            <Failed title="This page does not exist"><Link href="/">Go to the overview</Link></Failed>
           </Route>
         </Switch>
       </ErrorBoundary>

@@ -41,7 +41,7 @@ await step('cards move by keys, and undo brings them back', async () => {
 await step('wrapping, duplicating and removing', async () => {
   const menu = page.getByRole('button', { name: /^Actions: at least 2/ });
   await menu.click();
-  await page.getByRole('button', { name: 'Wrap in “any of”' }).click();
+  await page.getByRole('button', { name: 'Put into a group: any of' }).click();
   await total('638');
   await menu.click();
   await page.getByRole('button', { name: /^Duplicate/ }).click();
@@ -69,6 +69,7 @@ await step('a newer version opens the dialog with both rules', async () => {
   const dialog = page.getByRole('dialog', { name: 'This segment was changed meanwhile' });
   await dialog.getByText('at least 3 "purchase" events').waitFor();
   await dialog.getByText('at least 4 "purchase" events').waitFor();
+  assert.deepEqual((await dialog.locator('del, ins').allTextContents()).slice(0, 2).map((text) => text.trim()), ['3', '4']);
   await dialog.getByRole('button', { name: 'Save mine over it' }).click();
   await page.waitForURL('**/segments/lapsed-buyers');
   const { segment: saved } = await ask(origin, '{ segment(key: "lapsed-buyers") { rule } }');
@@ -80,6 +81,9 @@ await step('an old version is restored', async () => {
   await page.getByRole('button', { name: 'Restore version 1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click();
   await page.getByText('Version 4, the present one').waitFor();
+  // Each version shows what differs from the one before it, word by word.
+  const marked = await page.locator('[data-version="4"]').evaluate((item) => ['del', 'ins'].map((name) => [...item.querySelectorAll(name)].map((each) => each.textContent.trim())));
+  assert.deepEqual(marked, [['4'], ['2']]);
 });
 
 await step('the JSON view changes the rule, and problems stand at their card', async () => {

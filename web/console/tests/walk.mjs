@@ -74,7 +74,7 @@ await page.getByText('4 events').waitFor();
 
 await page.goto(`${origin}${base}/console/people`);
 await settle(page);
-await tabTo('searchbox', 'Find people by the beginning of their e-mail address');
+await tabTo('searchbox', 'Find people by the beginning of their name or e-mail address');
 await keyboard.type('cdnow-0003');
 await page.getByText('1 person', { exact: true }).waitFor();
 await tabTo('link', 'cdnow-0003@example.com');

@@ -356,10 +356,17 @@ pub struct ImportAnalysis {
     pub from: Option<ImportProgram>,
     /// The columns in their order.
     pub columns: Vec<ImportColumnAnalysis>,
+    /// The cells of the first rows, shortened, in the order of the columns; empty once the import has begun.
+    pub first_rows: Vec<Vec<Text<String>>>,
     /// What has to be settled before anything is written. Nothing is written as long as there is a question.
     pub questions: Vec<ImportQuestion>,
     /// Options that settle all questions; empty if there are none, or if only the owner of the file can tell.
     pub proposal: Vec<ImportChange>,
+}
+
+fn shown(rows: Vec<Vec<String>>) -> Vec<Vec<Text<String>>> {
+    let shown = |row: Vec<String>| row.into_iter().map(Text).collect();
+    rows.into_iter().map(shown).collect()
 }
 
 impl From<Analysis> for ImportAnalysis {
@@ -383,6 +390,7 @@ impl From<Analysis> for ImportAnalysis {
             recognised: program(analysis.recognised),
             from: program(analysis.from),
             questions: analysis.questions.into_iter().map(question).collect(),
+            first_rows: shown(analysis.first_rows),
             columns: analysis.columns.into_iter().map(Into::into).collect(),
             proposal: analysis.proposal.into_iter().map(Into::into).collect(),
         }

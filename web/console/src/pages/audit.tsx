@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
-import { describeError } from '../api/errors';
+import { capital, describeError } from '../api/errors';
 import { graphql, type ResultOf } from '../api/graphql';
 import { useShell } from '../api/shell';
 import { describeActor } from '../ui/actor';
@@ -47,7 +47,7 @@ export function Audit() {
   return (
     <Page title="Audit log" lead="Who did what, newest first.">
       <div className="filters">
-        <SearchField label="Only this action" placeholder="Action, such as updateSegment" value={action} onChange={(text) => { setAction(text); paging.reset(); }} />
+        <SearchField label="Only this action" placeholder="updateSegment" value={action} onChange={(text) => { setAction(text); paging.reset(); }} />
         <SearchField label="Only this actor" placeholder="Key, its prefix, or user" value={who} onChange={(text) => { setWho(text); paging.reset(); }} />
       </div>
       {error && <Notice kind="error" title="The audit log could not be loaded"><p>{describeError(error)}</p></Notice>}
@@ -63,9 +63,9 @@ export function Audit() {
                   <tr key={cursor}>
                     <th scope="row">{node.action}<Details entry={node} /></th>
                     <td data-label="To"><Target entry={node} /></td>
-                    <td data-label="Who">{describeActor(node.actor)}</td>
+                    <td data-label="Who">{node.actor.name === null ? capital(describeActor(node.actor)) : describeActor(node.actor)}</td>
                     <td data-label="From">{node.peer ?? '–'}</td>
-                    <td data-label="When"><Moment at={node.at} /></td>
+                    <td data-label="When"><Moment at={node.at} exact /></td>
                   </tr>
                 ))}
               </tbody>

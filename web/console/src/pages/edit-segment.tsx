@@ -1,5 +1,5 @@
 // Making and changing a segment: its name, its rule with live counts, and saving.
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState, type Ref } from 'react';
 import { useClient, useQuery } from 'urql';
 import { Link, useLocation } from 'wouter';
 import { capital, describeError, describeUserErrors, type UserError } from '../api/errors';
@@ -8,15 +8,16 @@ import { RuleEditor } from '../rule/editor';
 import { dropDraft, readDraft, writeDraft } from '../rule/draft';
 import { useRuleHistory } from '../rule/history';
 import { usePreview } from '../rule/preview';
-import { PreviewPanel } from '../rule/preview-panel';
+import { CountBar, PreviewPanel } from '../rule/preview-panel';
 import { branch, fromRule, toRule } from '../rule/tree';
 import { useVocabulary, type Vocabulary } from '../rule/vocabulary';
 import { TagsField } from '../ui/combobox';
 import { Dialog } from '../ui/dialog';
+import { Difference } from '../ui/difference';
 import { count } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Notice } from '../ui/notice';
-import { Page } from '../ui/page';
+import { Failed, Page } from '../ui/page';
 import { toast } from '../ui/toasts';
 
 const editedQuery = graphql(`
@@ -45,11 +46,11 @@ export function EditSegment({ segmentKey }: { segmentKey: string | null }) {
     query: editedQuery, variables: { key: segmentKey ?? '' }, pause: segmentKey === null, requestPolicy: 'network-only',
   });
   const failed = error ?? vocabularyError;
-  if (failed) return <Notice kind="error" title="The editor could not be loaded"><p>{describeError(failed)}</p></Notice>;
+  if (failed) return <Failed title="The editor could not be loaded"><p>{describeError(failed)}</p></Failed>;
   if (!vocabulary || (segmentKey !== null && !data)) return <Loading what="the editor" />;
   const segment = data?.segment ?? null;
   if (segmentKey !== null && segment === null) {
-    return <Notice kind="error" title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Notice>;
+    return <Failed title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Failed>;
   }
   return <Editor key={segment?.id ?? 'new'} segment={segment} vocabulary={vocabulary} />;
 }
@@ -69,11 +70,15 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
   const [draft, setDraft] = useState(() => readDraft(segment?.key ?? null));
   const [baseVersion, setBaseVersion] = useState(draft?.version ?? segment?.version ?? null);
   const [details, setDetails] = useState<Details>(() => ({ ...toDetails(segment), ...draft }));
+  // What the server refused, and whether saving was tried: then it is told what is missing, until nothing is.
   const [problem, setProblem] = useState<string | null>(null);
+  const [hasTried, setTried] = useState(false);
+  const [shown, show] = useState<{ id: number } | null>(null);
   const [theirs, setTheirs] = useState<Edited | null>(null);
   const [isSaving, setSaving] = useState(false);
   const history = useRuleHistory(() => (draft ? fromRule(draft.rule) : stored));
   const preview = usePreview(history.root, segment?.key ?? null);
+  const nameField = useRef<HTMLInputElement>(null);
   const isNew = segment === null;
   const isChanged = useIsChanged(history.root, details, segment);
 
@@ -83,19 +88,28 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
     else dropDraft(place);
   }, [history.root, details, isChanged, segment, baseVersion]);
 
+  // The problems of an older rule say nothing; the server finds those of this one.
+  const missing = whatIsMissing(details, isNew, preview.incomplete.length, preview.isOld ? 0 : preview.problems.length);
+  const wrong = (hasTried ? missing : null) ?? problem;
+  useEffect(() => setProblem(null), [history.root, details]);
+
   const discard = useCallback(() => {
     history.reset(stored);
     setDetails(toDetails(segment));
     setBaseVersion(segment?.version ?? null);
     setDraft(null);
+    setTried(false);
   }, [history, stored, segment]);
 
   const save = async (ifVersion: number | null) => {
-    // The problems of an older rule say nothing; the server finds those of this one.
-    const problems = preview.isOld ? 0 : preview.problems.length;
-    const wrong = whatIsMissing(details, isNew, preview.incomplete.length, problems);
-    setProblem(wrong);
-    if (wrong !== null) return;
+    setTried(true);
+    setProblem(null);
+    if (missing !== null) {
+      const [first] = preview.incomplete;
+      if (details.name.trim() === '') nameField.current?.focus();
+      else if (first !== undefined) show({ id: first });
+      return;
+    }
     setSaving(true);
     const common = { name: details.name.trim(), description: details.description.trim() || null, mode: details.mode, tags: details.tags, ruleJson: toRule(history.root) };
     const answer = isNew
@@ -117,6 +131,9 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
     if (data?.segment) setTheirs(data.segment);
   };
 
+  const saveButton = (
+    <button type="button" className="primary" disabled={isSaving || (!isNew && !isChanged)} onClick={() => void save(baseVersion)}>{isSaving ? 'Saving…' : 'Save'}</button>
+  );
   return (
     <Page
       title={isNew ? 'New segment' : `Edit ${segment.name}`}
@@ -124,7 +141,7 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
       actions={
         <>
           {isChanged && <button type="button" className="quiet" onClick={discard}>Discard changes</button>}
-          <button type="button" className="primary" disabled={isSaving || (!isNew && !isChanged)} onClick={() => void save(baseVersion)}>{isSaving ? 'Saving…' : 'Save'}</button>
+          <span className="wide-only">{saveButton}</span>
         </>
       }
     >
@@ -133,14 +150,15 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
           <p>You changed this without saving. <button type="button" className="link" onClick={discard}>Discard the draft</button></p>
         </Notice>
       )}
-      {problem && <Notice kind="error" title="This was not saved"><p className="lines">{problem}</p></Notice>}
+      {wrong && <Notice kind="error" title="This was not saved"><p className="lines">{wrong}</p></Notice>}
       <div className="workbench">
         <div className="workbench-main">
-          <DetailFields details={details} isNew={isNew} onChange={setDetails} />
-          <RuleEditor history={history} preview={preview} vocabulary={vocabulary} />
+          <DetailFields details={details} isNew={isNew} nameField={nameField} onChange={setDetails} />
+          <RuleEditor history={history} preview={preview} vocabulary={vocabulary} shown={shown} />
         </div>
         <PreviewPanel preview={preview} isStored={!isNew} />
       </div>
+      <CountBar preview={preview}>{saveButton}</CountBar>
       {theirs && (
         <ConflictDialog
           theirs={theirs}
@@ -190,7 +208,7 @@ export function toKey(name: string): string {
   return name.normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60);
 }
 
-function DetailFields({ details, isNew, onChange }: { details: Details; isNew: boolean; onChange(details: Details): void }) {
+function DetailFields({ details, isNew, nameField, onChange }: { details: Details; isNew: boolean; nameField: Ref<HTMLInputElement>; onChange(details: Details): void }) {
   const set = (changed: Partial<Details>) => onChange({ ...details, ...changed });
   const rename = (name: string) => {
     const follows = isNew && details.key === toKey(details.name);
@@ -200,7 +218,7 @@ function DetailFields({ details, isNew, onChange }: { details: Details; isNew: b
     <div className="details">
       <label className="field grow">
         Name
-        <input value={details.name} required placeholder="Bought twice, not lately" onChange={(event) => rename(event.target.value)} />
+        <input ref={nameField} value={details.name} required placeholder="Bought twice, not lately" onChange={(event) => rename(event.target.value)} />
       </label>
       <details className="more-details">
         <summary>Key, description, tags and mode</summary>
@@ -240,12 +258,13 @@ interface ConflictProps {
 }
 
 function ConflictDialog({ theirs, mine, onClose, onKeepMine, onTakeTheirs }: ConflictProps) {
+  const stored = theirs.summary ?? 'A rule with problems';
   return (
     <Dialog title="This segment was changed meanwhile" onClose={onClose} wide>
       <p>Another person saved it after you began. Nothing of yours is lost: choose which rule the segment should have.</p>
       <div className="versus">
-        <section><h3>Stored now: version {theirs.version}</h3><p className="summary">{theirs.summary ?? 'A rule with problems'}</p></section>
-        <section><h3>Yours</h3><p className="summary">{mine}</p></section>
+        <section><h3>Stored now: version {theirs.version}</h3><Difference before={stored} after={mine} only="before" /></section>
+        <section><h3>Yours</h3><Difference before={stored} after={mine} only="after" /></section>
       </div>
       <div className="actions end">
         <button type="button" onClick={onClose}>Go on editing</button>

@@ -72,7 +72,7 @@ export function Fields() {
                     <td data-label="Type">{words(field.type)}</td>
                     <td data-label="Used by">{field.usedBy.length === 0 ? 'no segment' : field.usedBy.map(({ id, key, name }) => <span key={id} className="tag"><Link href={`/segments/${key}`}>{name}</Link></span>)}</td>
                     {canWrite && (
-                      <td>
+                      <td className="row-actions">
                         <div className="actions">
                           <button type="button" className="quiet" onClick={() => setEditing(field)}>Change<span className="hidden"> {field.label}</span></button>
                           <button type="button" className="quiet" onClick={() => setDeleting(field)}>Delete<span className="hidden"> {field.label}</span></button>

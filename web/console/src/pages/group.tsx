@@ -14,7 +14,7 @@ import { Icon } from '../ui/icon';
 import { Loading } from '../ui/loading';
 import { Menu } from '../ui/menu';
 import { Notice } from '../ui/notice';
-import { Empty, Page } from '../ui/page';
+import { Empty, Failed, Page } from '../ui/page';
 import { Pager, PAGE_SIZE, SearchField, usePaging } from '../ui/pager';
 import { toast } from '../ui/toasts';
 import { useDebounced } from '../ui/use-debounced';
@@ -63,10 +63,10 @@ export function GroupPage({ groupKey }: { groupKey: string }) {
   const search = useDebounced(text.trim());
   const paging = usePaging();
   const [{ data, error }, again] = useQuery({ query: groupQuery, variables: { key: groupKey, search: search || null, first: PAGE_SIZE, after: paging.after } });
-  if (error && !data) return <Notice kind="error" title="The group could not be loaded"><p>{describeError(error)}</p></Notice>;
+  if (error && !data) return <Failed title="The group could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the group" />;
   const { group } = data;
-  if (!group) return <Notice kind="error" title={`No group has the key “${groupKey}”`}><Link href="/groups">All groups</Link></Notice>;
+  if (!group) return <Failed title={`No group has the key “${groupKey}”`}><Link href="/groups">All groups</Link></Failed>;
   const remove = async (id: string, email: string) => {
     const { data, error } = await client.mutation(removeMutation, { input: { group: group.key, subscriberIds: [id] } }).toPromise();
     toast((error ? describeError(error) : describeUserErrors(data?.removeFromGroup.userErrors)) ?? `${email} was removed from the group`);

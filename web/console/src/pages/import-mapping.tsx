@@ -6,10 +6,12 @@ import { capital, describeError, describeUserErrors } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { chosenFor, sendImport } from '../api/upload';
 import { words } from '../ui/badge';
+import { ChoiceField } from '../ui/choice-field';
 import { count, formatNumber } from '../ui/format';
 import { Notice } from '../ui/notice';
 import { Panel } from '../ui/page';
 import type { Analysis, ImportData } from './import';
+import { dropChoices, readChoices, writeChoices, type Choices } from './import-choices';
 import { describeChange, describeConsent, proposeMapping, toOptions, type Extras, type Mapping, type Target } from './import-options';
 
 const choicesQuery = graphql(`
@@ -37,6 +39,9 @@ const types = ['TEXT', 'NUMBER', 'DATE', 'DATETIME', 'BOOLEAN', 'LIST'];
 const formats = ['dd/mm/yyyy', 'mm/dd/yyyy', 'dd.mm.yyyy', 'yyyy/mm/dd', 'dd/mm/yyyy HH:MM', 'mm/dd/yyyy HH:MM', 'dd.mm.yyyy HH:MM'];
 const statuses = ['SUBSCRIBED', 'UNSUBSCRIBED', 'BOUNCED', 'COMPLAINED', 'PENDING'];
 
+const noGroups: { key: string; name: string }[] = [];
+type Question = Analysis['questions'][number];
+
 interface Props {
   shown: ImportData;
   analysis: Analysis;
@@ -47,8 +52,16 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
   const client = useClient();
   const [, navigate] = useLocation();
   const [{ data }] = useQuery({ query: choicesQuery });
-  const [mapping, setMapping] = useState(() => proposeMapping(analysis, shown.columns));
-  const [extras, setExtras] = useState<Extras>(() => ({ groups: [...(chosenFor(shown.id)?.input.groups ?? [])], mode: 'UPSERT', source: '' }));
+  const [{ mapping, extras }, setChoices] = useState<Choices>(() => readChoices(shown.id, analysis) ?? {
+    mapping: proposeMapping(analysis, shown.columns),
+    extras: { groups: [...(chosenFor(shown.id)?.input.groups ?? [])], mode: 'UPSERT', source: '' },
+  });
+  const choose = (changed: Partial<Choices>) => {
+    const choices = { mapping, extras, ...changed };
+    setChoices(choices);
+    writeChoices(shown.id, analysis, choices);
+  };
+  const setMapping = (mapping: Mapping) => choose({ mapping });
   const [wrong, setWrong] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const chosen = chosenFor(shown.id);
@@ -69,7 +82,9 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
     setBusy(false);
     const problem = error ? describeError(error) : describeUserErrors(data?.startImport.userErrors);
     setWrong(problem);
-    if (problem === null) onStarted();
+    if (problem !== null) return;
+    dropChoices(shown.id);
+    onStarted();
   };
   return (
     <>
@@ -78,7 +93,7 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
         {analysis.recognised && <>, it looks like an export of {words(analysis.recognised)}</>}
         {analysis.malformed > 0 && <>; {formatNumber(analysis.malformed)} rows cannot be cut into cells and are left out</>}.
       </p>
-      {shown.state === 'FAILED' && <Questions analysis={analysis} />}
+      {analysis.questions.length > 0 && <Questions analysis={analysis} targets={mapping.targets} />}
       <Columns
         analysis={analysis}
         kind={shown.kind}
@@ -87,7 +102,7 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
         onChange={(index, target) => setMapping({ ...mapping, targets: mapping.targets.with(index, target) })}
       />
       <Others mapping={mapping} analysis={analysis} onChange={setMapping} />
-      {shown.kind === 'SUBSCRIBERS' && <ExtraFields extras={extras} groups={data?.groups.nodes ?? []} onChange={setExtras} />}
+      {shown.kind === 'SUBSCRIBERS' && <ExtraFields extras={extras} groups={data?.groups.nodes ?? noGroups} onChange={(extras) => choose({ extras })} />}
       <Panel title="What will happen">
         {shown.kind === 'SUBSCRIBERS' && <p>{describeConsent(analysis, mapping)}</p>}
         {open > 0 && <p className="missing">{capital(count(open, 'column has', 'columns have'))} no place yet: choose one above, or leave the column out.</p>}
@@ -101,15 +116,43 @@ export function ImportMapping({ shown, analysis, onStarted }: Props) {
   );
 }
 
-function Questions({ analysis }: { analysis: Analysis }) {
+/** Says of each open question what the choice above the column, or the lack of one, makes of it. */
+function Questions({ analysis, targets }: { analysis: Analysis; targets: Target[] }) {
+  const { questions } = analysis;
   return (
-    <Notice kind="warning" title={`${capital(count(analysis.questions.length, 'thing has', 'things have'))} to be settled first`}>
+    <Notice kind="warning" title={questions.length === 1 ? 'Look at one thing before you import' : `Look at ${questions.length} things before you import`}>
       <ul className="plain">
-        {analysis.questions.map(({ column, message }, index) => <li key={index}>{column !== null && <>“{column}” </>}{message}</li>)}
+        {questions.map(({ kind, column, message }, index) => {
+          const place = column === null ? -1 : analysis.columns.findIndex((each) => each.name === column);
+          const told = wordOf(kind, message);
+          return (
+            <li key={index}>
+              {column !== null && <>“{column}” </>}{told}
+              {/* How cells are read is chosen below, not above the column. */}
+              {place >= 0 && ['UNKNOWN', 'CONSENT', 'AGAIN'].includes(kind) && <>. <strong>{becomes(targets[place] ?? '')}</strong></>}
+            </li>
+          );
+        })}
       </ul>
     </Notice>
   );
 }
+
+/** A question in the words of this page; those of the server name options of the API. */
+function wordOf(kind: Question['kind'], message: string): string {
+  if (kind === 'UNKNOWN' && message.includes('says nothing')) return 'is not the name of a field';
+  return kind === 'CONSENT' ? message.replace(/^speaks of consent:/, 'says who agreed to e-mail:').replace(/^speaks of consent/, 'is about consent') : message;
+}
+
+function becomes(target: Target): string {
+  if (target === '') return 'Choose above what it becomes.';
+  if (target === 'ignore') return 'It is left out.';
+  if (target.startsWith('new:')) return `It becomes a new field for ${typeWords[target.slice(4)] ?? 'texts'}.`;
+  if (target === 'opt_in') return 'Those with yes are subscribed, those with no unsubscribed.';
+  return `It becomes “${nameOfTarget(target)}”.`;
+}
+
+const typeWords: Record<string, string> = { TEXT: 'texts', NUMBER: 'numbers', DATE: 'dates', DATETIME: 'dates with a time', BOOLEAN: 'yes or no', LIST: 'lists' };
 
 interface ColumnsProps {
   analysis: Analysis;
@@ -120,7 +163,6 @@ interface ColumnsProps {
 }
 
 function Columns({ analysis, kind, customFields, targets, onChange }: ColumnsProps) {
-  const rows = Math.max(0, ...analysis.columns.map((column) => column.samples.length));
   return (
     <div className="mapping" tabIndex={0} role="region" aria-label="The columns of the file">
       <table>
@@ -130,15 +172,15 @@ function Columns({ analysis, kind, customFields, targets, onChange }: ColumnsPro
               <th key={index} scope="col" className={targets[index] === '' ? 'open' : targets[index] === 'ignore' ? 'ignored' : ''}>
                 <TargetField column={column.name} kind={kind} customFields={customFields} value={targets[index] ?? ''} onChange={(target) => onChange(index, target)} />
                 <span className="column-name">{column.name}</span>
-                <small className="hint">{column.reason}</small>
+                <small className="hint">{reasonOf(column.reason)}</small>
                 {column.unreadCount > 0 && <small className="unread">{count(column.unreadCount, 'cell', 'cells')} cannot be read: {column.unreadValues.slice(0, 2).map(({ value }) => value).join(', ')}</small>}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {Array.from({ length: Math.min(rows, 5) }, (_, row) => (
-            <tr key={row}>{analysis.columns.map((column, index) => <td key={index} className={targets[index] === 'ignore' ? 'ignored' : ''}>{column.samples[row] ?? ''}</td>)}</tr>
+          {analysis.firstRows.map((cells, row) => (
+            <tr key={row}>{analysis.columns.map((column, index) => <td key={column.name + index} className={targets[index] === 'ignore' ? 'ignored' : ''}>{cells[index] ?? ''}</td>)}</tr>
           ))}
         </tbody>
       </table>
@@ -146,11 +188,25 @@ function Columns({ analysis, kind, customFields, targets, onChange }: ColumnsPro
   );
 }
 
+function reasonOf(reason: string): string {
+  return reason.includes('says nothing') ? wordOf('UNKNOWN', reason) : wordOf('CONSENT', reason);
+}
+
+/** Returns a field of an import for people: `opt_in` as `agreed to e-mail`. */
+function nameOfTarget(target: Target): string {
+  return targetNames[target] ?? target.replace(/^custom\./, '').replaceAll('_', ' ');
+}
+
+const targetNames: Record<string, string> = {
+  email: 'e-mail address', opt_in: 'agreed to e-mail', opt_out: 'declined e-mail', confirmed: 'confirmed the address', bounced: 'bounced',
+  complained: 'complained', subscribed_at: 'subscribed at', unsubscribed_at: 'unsubscribed at', status_reason: 'reason of the status',
+};
+
 function TargetField({ column, kind, customFields, value, onChange }: { column: string; kind: 'SUBSCRIBERS' | 'EVENTS'; customFields: string[]; value: Target; onChange(target: Target): void }) {
   const customs = customFields.map((key) => `custom.${key}`);
   const property = `properties.${column}`;
   const known = ['', 'ignore', ...builtIns[kind], ...consentFields, ...customs, property, ...types.map((type) => `new:${type}`)];
-  const option = (target: string, label = target.replaceAll('_', ' ')) => <option key={target} value={target}>{label}</option>;
+  const option = (target: string, label = nameOfTarget(target)) => <option key={target} value={target}>{label}</option>;
   return (
     <select aria-label={`What “${column}” becomes`} value={value} onChange={(event) => onChange(event.target.value)}>
       {option('', 'Choose …')}
@@ -208,19 +264,20 @@ function ExtraFields({ extras, groups, onChange }: { extras: Extras; groups: rea
   return (
     <Panel title="Options">
       <div className="form grid">
+        <ChoiceField
+          label="Add all people to a group"
+          kind="groups"
+          choices={groups}
+          nothing="no group"
+          value={extras.groups[0] ?? ''}
+          onChange={(key) => onChange({ ...extras, groups: key ? [key] : [] })}
+        />
         <label className="field">
-          Add all people to a group
-          <select value={extras.groups[0] ?? ''} onChange={(event) => onChange({ ...extras, groups: event.target.value ? [event.target.value] : [] })}>
-            <option value="">no group</option>
-            {groups.map(({ key, name }) => <option key={key} value={key}>{name}</option>)}
-          </select>
-        </label>
-        <label className="field">
-          Which people to change
+          People to write
           <select value={extras.mode ?? 'UPSERT'} onChange={(event) => onChange({ ...extras, mode: event.target.value as Extras['mode'] })}>
-            <option value="UPSERT">add new people and change known ones</option>
-            <option value="INSERT">only add new people</option>
-            <option value="UPDATE">only change known people</option>
+            <option value="UPSERT">new and known ones</option>
+            <option value="INSERT">only new ones</option>
+            <option value="UPDATE">only known ones</option>
           </select>
         </label>
         <label className="field">Where new people come from<input placeholder="spring fair" value={extras.source} onChange={(event) => onChange({ ...extras, source: event.target.value })} /></label>

@@ -1,4 +1,4 @@
-import { count, formatNumber } from '../ui/format';
+import { formatNumber } from '../ui/format';
 import { Panel } from '../ui/page';
 import type { ImportData } from './import';
 
@@ -28,7 +28,6 @@ export function ImportReport({ report, kind, isDryRun }: { report: Report; kind:
           {told.map(([key, what]) => <li key={key}><strong className="number">{formatNumber(report[key])}</strong> {what}</li>)}
         </ul>
       )}
-      {report.rows > 0 && <p className="hint">{count(report.rows, 'row', 'rows')} in all.</p>}
     </Panel>
   );
 }

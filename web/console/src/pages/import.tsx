@@ -9,7 +9,7 @@ import { Badge, StateBadge, words } from '../ui/badge';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
-import { Page } from '../ui/page';
+import { Failed, Page } from '../ui/page';
 import { toast } from '../ui/toasts';
 import { ImportMapping } from './import-mapping';
 import { ImportProblems } from './import-problems';
@@ -28,6 +28,7 @@ const importQuery = graphql(`
       analysis {
         rows malformed recognised from
         columns { name target reason samples filledCount unreadCount unreadValues { value count } }
+        firstRows
         questions { kind column message proposal { option column field type format status word character event others value from } }
         proposal { option column field type format status word character event others value from }
       }
@@ -55,9 +56,9 @@ export type Change = Analysis['proposal'][number];
 
 export function ImportPage({ id }: { id: string }) {
   const [{ data, error }, again] = useQuery({ query: importQuery, variables: { id } });
-  if (error && !data) return <Notice kind="error" title="The import could not be loaded"><p>{describeError(error)}</p></Notice>;
+  if (error && !data) return <Failed title="The import could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the import" />;
-  if (!data.import) return <Notice kind="error" title="This import does not exist"><Link href="/imports">All imports</Link></Notice>;
+  if (!data.import) return <Failed title="This import does not exist"><Link href="/imports">All imports</Link></Failed>;
   return <Shown key={data.import.state} shown={data.import} again={() => again({ requestPolicy: 'network-only' })} />;
 }
 

@@ -67,7 +67,7 @@ export function Keys() {
                     <td data-label="Made"><Moment at={key.createdAt} /></td>
                     <td data-label="Last used">{key.lastUsedAt ? <Moment at={key.lastUsedAt} /> : 'never'}</td>
                     <td data-label="Expires">{key.expiresAt ? <Moment at={key.expiresAt} /> : 'never'}</td>
-                    <td>{key.isUsable && <button type="button" className="quiet" onClick={() => setRevoking(key)}>Revoke<span className="hidden"> {key.name}</span></button>}</td>
+                    <td className="row-actions">{key.isUsable && <button type="button" className="quiet" onClick={() => setRevoking(key)}>Revoke<span className="hidden"> {key.name}</span></button>}</td>
                   </tr>
                 ))}
               </tbody>

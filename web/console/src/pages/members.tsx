@@ -59,7 +59,7 @@ export function SegmentMembers({ segmentKey, isPending }: { segmentKey: string; 
       {!members && !error && <Loading what="members" />}
       {members && members.edges.length === 0 && (isPending
         ? <Empty>The members are not known yet.</Empty>
-        : <Empty>{search || status ? 'No member matches.' : 'This segment has no members.'} <Link href="/people">Open a person</Link> to read why they are not in it.</Empty>)}
+        : <Empty>{search || status ? 'No member matches.' : 'This segment has no members.'} <Link href={search ? `/people?search=${encodeURIComponent(search)}` : '/people'}>{search ? 'Look among all people' : 'Open a person'}</Link> to read why they are not in it.</Empty>)}
       {members && members.edges.length > 0 && (
         <>
           <PeopleTable rows={members.edges.map(({ joinedAt, node }) => ({ ...node, since: joinedAt }))} since="Joined" />
@@ -101,6 +101,11 @@ export function OrderField({ value, onChange }: { value: Order; onChange(order: 
   );
 }
 
+/** A cell that may be empty: it is left out where rows are cards. */
+function Cell({ label, children }: { label: string; children: string | null }) {
+  return <td data-label={label} className={children ? undefined : 'none'}>{children || '–'}</td>;
+}
+
 interface TableProps {
   rows: Row[];
   /** The heading of the time in each row, if there is one. */
@@ -124,11 +129,11 @@ export function PeopleTable({ rows, since, action }: TableProps) {
           {rows.map((row) => (
             <tr key={row.id}>
               <th scope="row"><Link href={`/people/${encodeURIComponent(row.id)}`}>{row.email}</Link></th>
-              <td data-label="Name">{[row.firstName, row.lastName].filter(Boolean).join(' ') || '–'}</td>
+              <Cell label="Name">{[row.firstName, row.lastName].filter(Boolean).join(' ')}</Cell>
               <td data-label="Status"><StatusBadge status={row.status} /></td>
-              <td data-label="Country">{row.country ?? '–'}</td>
+              <Cell label="Country">{row.country}</Cell>
               {since && <td data-label={since}>{row.since ? <Moment at={row.since} /> : 'long ago'}</td>}
-              {action && <td>{action(row)}</td>}
+              {action && <td className="row-actions">{action(row)}</td>}
             </tr>
           ))}
         </tbody>

@@ -31,7 +31,7 @@ export function NewImport() {
     if (dropped) setFile(dropped);
   };
   return (
-    <Page title="New import" parent={{ href: '/imports', label: 'Imports' }} lead="The whole file is looked at before anything is written. You see then what each column becomes.">
+    <Page title="New import" parent={{ href: '/imports', label: 'Imports' }} lead="The whole file is looked at before anything is written. Then you see what each column becomes.">
       <form className="panel narrow form" onSubmit={(event) => { event.preventDefault(); void send(); }}>
         <fieldset className="segmented filters">
           <legend>What is in the file?</legend>
@@ -45,7 +45,7 @@ export function NewImport() {
           onDrop={drop}
         >
           <label className="field">
-            {file ? `Chosen: ${file.name}` : 'Drop a file here, or choose one'}
+            <span>Drop a file here, or choose one</span>
             <input type="file" onChange={(event) => setFile(event.target.files?.[0] ?? null)} />
           </label>
           <p className="hint">CSV or another table of text, Excel (.xlsx), or JSON with an object on each line; also packed with ZIP or gzip.</p>

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'react';
 import { useQuery } from 'urql';
-import { useLocation } from 'wouter';
+import { useLocation, useSearchParams } from 'wouter';
 import { describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
 import { RuleEditor } from '../rule/editor';
@@ -17,6 +17,7 @@ import { Pager, PAGE_SIZE, SearchField, usePaging } from '../ui/pager';
 import { useDebounced } from '../ui/use-debounced';
 import { OrderField, PeopleTable, type Order } from './members';
 import { writeDraft } from '../rule/draft';
+import { both, searchPeople } from './people-search';
 
 const peopleQuery = graphql(`
   query People($filter: SubscriberFilter, $search: String, $orderBy: SubscriberOrderBy!, $first: Int!, $after: String) {
@@ -29,26 +30,31 @@ const peopleQuery = graphql(`
 `);
 
 export function People() {
-  const [text, setText] = useState('');
+  const [parameters] = useSearchParams();
+  const [text, setText] = useState(() => parameters.get('search') ?? '');
   const [orderBy, setOrder] = useState<Order>('ADDED');
   const [rule, setRule] = useState<unknown>(null);
   const [isFiltering, setFiltering] = useState(false);
-  const search = useDebounced(text.trim());
+  const typed = useDebounced(text.trim());
   const paging = usePaging();
-  const filter = useMemo(() => (rule === null ? null : { ruleJson: rule }), [rule]);
-  const [{ data, error }] = useQuery({ query: peopleQuery, variables: { filter, search: search || null, orderBy, first: PAGE_SIZE, after: paging.after } });
+  const { search, filter } = useMemo(() => {
+    const found = searchPeople(typed);
+    const ruleJson = both(rule, found.rule);
+    return { search: found.search, filter: ruleJson === null ? null : { ruleJson } };
+  }, [rule, typed]);
+  const [{ data, error }] = useQuery({ query: peopleQuery, variables: { filter, search, orderBy, first: PAGE_SIZE, after: paging.after } });
   const found = data?.subscribers;
   return (
     <Page title="People" lead="All people you can address.">
       <div className="filters">
-        <SearchField label="Find people by the beginning of their e-mail address" placeholder="E-mail address begins with" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
+        <SearchField label="Find people by the beginning of their name or e-mail address" placeholder="Name or e-mail address" value={text} onChange={(text) => { setText(text); paging.reset(); }} />
         <OrderField value={orderBy} onChange={(order) => { setOrder(order); paging.reset(); }} />
         <button type="button" aria-expanded={isFiltering} onClick={() => setFiltering(!isFiltering)}>{rule === null ? 'Filter by a rule' : 'Filtered by a rule'}</button>
       </div>
       {isFiltering && <Filter onChange={(rule) => { setRule(rule); paging.reset(); }} onClose={() => { setRule(null); setFiltering(false); }} />}
       {error && <Notice kind="error" title="The people could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!found && !error && <Loading what="people" />}
-      {found && found.nodes.length === 0 && <Empty>{filter || search ? 'No person matches.' : 'There are no people yet. Import a list to begin.'}</Empty>}
+      {found && found.nodes.length === 0 && <Empty>{filter || search ? (typed ? 'No person has a name or an e-mail address that begins like this.' : 'No person matches.') : 'There are no people yet. Import a list to begin.'}</Empty>}
       {found && found.nodes.length > 0 && (
         <>
           <PeopleTable rows={found.nodes.map((node) => ({ ...node, since: node.createdAt }))} since="Added" />

@@ -8,8 +8,7 @@ import { StatusBadge, words } from '../ui/badge';
 import { formatNumber } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
-import { Notice } from '../ui/notice';
-import { Empty, Page, Panel } from '../ui/page';
+import { Empty, Failed, Page, Panel } from '../ui/page';
 import { Tabs } from '../ui/tabs';
 import { PersonActions } from './person-actions';
 import { PersonValues } from './person-values';
@@ -38,9 +37,9 @@ const tabs = ['reasons', 'values', 'events', 'history'] as const;
 export function Person({ id }: { id: string }) {
   const [{ data, error }, again] = useQuery({ query: personQuery, variables: { id } });
   const person = data?.subscriber;
-  if (error && !data) return <Notice kind="error" title="The person could not be loaded"><p>{describeError(error)}</p></Notice>;
+  if (error && !data) return <Failed title="The person could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the person" />;
-  if (!person) return <Notice kind="error" title="This person does not exist, or was deleted"><Link href="/people">All people</Link></Notice>;
+  if (!person) return <Failed title="This person does not exist, or was deleted"><Link href="/people">All people</Link></Failed>;
   return <Shown person={person} again={() => again({ requestPolicy: 'network-only' })} />;
 }
 
@@ -54,7 +53,7 @@ function Shown({ person, again }: { person: PersonData; again(): void }) {
       title={person.email}
       parent={{ href: '/people', label: 'People' }}
       badges={<StatusBadge status={person.status} />}
-      lead={<p>{name && <>{name}, </>}added <Moment at={person.createdAt} />{person.source && <> from {person.source}</>}</p>}
+      lead={<p>{name ? <>{name}, added </> : 'Added '}<Moment at={person.createdAt} />{person.source && <> from {person.source}</>}</p>}
       actions={<PersonActions person={person} canWrite={canWrite} />}
     >
       <div className="columns">
@@ -89,7 +88,7 @@ function Belonging({ title, empty, list }: { title: string; empty: string; list:
       {list.length === 0 ? <Empty>{empty}</Empty> : (
         <ul className="plain">
           {list.map(({ id, name, href, since }) => (
-            <li key={id}><Link href={href}>{name}</Link> <small className="hint">{since ? <>since <Moment at={since} /></> : 'since long ago'}</small></li>
+            <li key={id}><Link href={href}>{name}</Link> <small className="hint">{since ? <>joined <Moment at={since} /></> : 'joined long ago'}</small></li>
           ))}
         </ul>
       )}

@@ -4,14 +4,17 @@ import { useQuery } from 'urql';
 import { Link, useSearchParams } from 'wouter';
 import { capital, describeError } from '../api/errors';
 import { graphql } from '../api/graphql';
+import { MOST_CHOICES } from '../rule/suggestions';
+import { ChoiceField } from '../ui/choice-field';
 import { Icon } from '../ui/icon';
 import { lastSegment } from './last-segment';
 import { Loading } from '../ui/loading';
 import { Notice } from '../ui/notice';
 import { Empty } from '../ui/page';
+import { denyOnce } from '../rule/denied';
 
 const segmentsQuery = graphql(`
-  query SegmentChoices { segments(first: 200) { nodes { id key name } } }
+  query ExplainableSegments { segments(first: 200) { nodes { id key name } } }
 `);
 
 const explainQuery = graphql(`
@@ -45,15 +48,12 @@ export function Reasons({ personId }: { personId: string }) {
   if (error) return <Notice kind="error" title="The segments could not be loaded"><p>{describeError(error)}</p></Notice>;
   if (!segments) return <Loading what="segments" />;
   if (segments.length === 0) return <Empty>No segment to explain. <Link href="/segments/new">Make one</Link>.</Empty>;
-  const segment = segments.find((each) => each.key === chosen) ?? segments[0]!;
+  // One that is not among the first is known by its key only.
+  const key = chosen ?? segments[0]!.key;
+  const segment = segments.find((each) => each.key === key) ?? (segments.length < MOST_CHOICES ? segments[0]! : { key, name: null });
   return (
     <div className="reasons">
-      <label className="field">
-        Segment
-        <select value={segment.key} onChange={(event) => setChosen(event.target.value)}>
-          {segments.map(({ id, key, name }) => <option key={id} value={key}>{name}</option>)}
-        </select>
-      </label>
+      <ChoiceField label="Segment" kind="segments" choices={segments} value={segment.key} onChange={setChosen} />
       <Explained key={segment.key} personId={personId} segment={segment} />
     </div>
   );
@@ -92,18 +92,19 @@ function ReasonTree({ nodes, parent }: { nodes: readonly Node[]; parent: string 
         const denied = only.length === 1 && nodes.every((each) => each.parentPath !== only[0]!.path) ? only[0]! : null;
         // A denied condition is one line: its own mark would say the opposite of what counts.
         const told = denied ?? node;
+        const none = denied && denyOnce(denied.text);
         return (
         <li key={node.path}>
           <div className={`reason ${node.isTrue ? 'is' : 'not'}`}>
             <Icon name={node.isTrue ? 'yes' : 'no'} />
             <span className="reason-text">
               <span className="hidden">{node.isTrue ? 'True: ' : 'False: '}</span>
-              {denied ? <><span className="not">Not</span> {told.text}</> : capital(told.text)}
+              {!denied ? capital(told.text) : none !== null ? capital(none) : <><span className="not">Not</span> {told.text}</>}
             </span>
             {(told.seen !== null || told.wanted !== null) && (
               <span className="seen">
                 {told.seen !== null && <>found <strong>{told.seen}</strong></>}
-                {told.wanted !== null && <span className="hint"> {denied ? 'not wanted' : 'wanted'}: {told.wanted}</span>}
+                {told.wanted !== null && <span className="hint">{told.seen !== null && ', '}{none !== null ? 'wanted: none' : <>{denied ? 'not wanted' : 'wanted'}: {told.wanted}</>}</span>}
               </span>
             )}
           </div>

@@ -83,7 +83,7 @@ function Entry({ refresh }: { refresh: Refresh }) {
         <summary>
           <span className="change-when"><Moment at={asOf} exact /> <small className="hint">{words(trigger)}{seconds !== null && `, ${formatNumber(Math.round(seconds * 100) / 100)} s`}</small></span>
           <StateBadge state={state} />
-          <span>{count(segments.length, 'segment', 'segments')}</span>
+          <span className="of-segments">{count(segments.length, 'segment', 'segments')}</span>
           <span className="joined number">+{formatNumber(sum('joinedCount'))}</span>
           <span className="left number">−{formatNumber(sum('leftCount'))}</span>
         </summary>

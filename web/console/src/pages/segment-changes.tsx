@@ -88,14 +88,14 @@ function Change({ segmentKey, change, after }: ChangeProps) {
           <span className="change-when"><Moment at={change.refresh.asOf} exact /> <small className="hint">{words(change.refresh.trigger)} refresh</small></span>
           <span className="joined number">+{formatNumber(change.joinedCount)}</span>
           <span className="left number">−{formatNumber(change.leftCount)}</span>
-          <span className="number">{formatNumber(change.memberCount)} members</span>
+          <span className="number total">{formatNumber(change.memberCount)} members</span>
         </summary>
         {error && <p className="problem">{describeError(error)}</p>}
         {isOpen && !who && !error && <Loading what="people" />}
         {who && (
           <div className="columns">
-            <section><h3>Joined</h3>{who.joined.nodes.length ? <PeopleList people={who.joined.nodes} total={change.joinedCount} /> : <p className="hint">none</p>}</section>
-            <section><h3>Left</h3>{who.left.nodes.length ? <PeopleList people={who.left.nodes} total={change.leftCount} /> : <p className="hint">none</p>}</section>
+            <section><h2 className="minor">Joined</h2>{who.joined.nodes.length ? <PeopleList people={who.joined.nodes} total={change.joinedCount} /> : <p className="hint">none</p>}</section>
+            <section><h2 className="minor">Left</h2>{who.left.nodes.length ? <PeopleList people={who.left.nodes} total={change.leftCount} /> : <p className="hint">none</p>}</section>
           </div>
         )}
         {change.deletedCount > 0 && <p className="hint">{formatNumber(change.deletedCount)} of those who joined or left were deleted since.</p>}

@@ -10,6 +10,8 @@ import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Panel } from '../ui/page';
 import { toast } from '../ui/toasts';
+import { deny } from '../rule/denied';
+import { Difference } from '../ui/difference';
 import type { SegmentData } from './segment';
 
 const ruleQuery = graphql(`
@@ -41,10 +43,16 @@ export function RuleWords({ nodes, parent = null }: { nodes: readonly Node[]; pa
   if (here.length === 0) return null;
   return (
     <ul className="rule-words">
-      {here.map((node) => <li key={node.path}>{node.text}<RuleWords nodes={nodes} parent={node.path} /></li>)}
+      {here.map((node) => {
+        const denied = node.kind === 'NOT' ? nodes.filter((each) => each.parentPath === node.path) : [];
+        const isLine = denied.length === 1 && nodes.every((each) => each.parentPath !== denied[0]!.path);
+        return <li key={node.path}>{isLine ? deny(denied[0]!.text) : <>{node.text}<RuleWords nodes={nodes} parent={node.path} /></>}</li>;
+      })}
     </ul>
   );
 }
+
+const unreadable = 'A rule that this server cannot read';
 
 export function SegmentRule({ segment, onChanged }: { segment: SegmentData; onChanged(): void }) {
   const { canWrite } = useShell();
@@ -59,8 +67,8 @@ export function SegmentRule({ segment, onChanged }: { segment: SegmentData; onCh
       <Panel title="The rule"><RuleWords nodes={found.ruleNodes} /></Panel>
       <Panel title="Versions">
         <ol className="versions" reversed>
-          {versions.map((version) => (
-            <li key={version.version}>
+          {versions.map((version, index) => (
+            <li key={version.version} data-version={version.version}>
               <div className="panel-head">
                 <strong>Version {version.version}{version.version === found.definitionVersion && ', the present one'}</strong>
                 <small className="hint"><Moment at={version.createdAt} exact />{version.writtenBy && `, by ${describeActor(version.writtenBy)}`}</small>
@@ -68,7 +76,7 @@ export function SegmentRule({ segment, onChanged }: { segment: SegmentData; onCh
                   <button type="button" onClick={() => setRestoring(version)}>Restore<span className="hidden"> version {version.version}</span></button>
                 )}
               </div>
-              <p className="summary">{version.summary ?? 'A rule that this server cannot read'}</p>
+              <Difference before={(versions[index + 1] ?? version).summary ?? unreadable} after={version.summary ?? unreadable} />
             </li>
           ))}
         </ol>
@@ -107,8 +115,8 @@ function RestoreDialog({ segment, version, definition, onClose, onDone }: { segm
   return (
     <Dialog title={`Restore version ${definition.version}?`} onClose={onClose} wide>
       <div className="versus">
-        <section><h3>Now</h3><p className="summary">{segment.summary}</p></section>
-        <section><h3>Afterwards</h3><p className="summary">{definition.summary}</p></section>
+        <section><h3>Now</h3><Difference before={segment.summary ?? unreadable} after={definition.summary ?? unreadable} only="before" /></section>
+        <section><h3>Afterwards</h3><Difference before={segment.summary ?? unreadable} after={definition.summary ?? unreadable} only="after" /></section>
       </div>
       <p className="hint">The old rule becomes the newest version; no version is lost. A refresh then finds the members.</p>
       {wrong && <Notice kind="error" title="It was not restored"><p>{wrong}</p></Notice>}

@@ -9,7 +9,7 @@ import { formatChange, formatNumber, formatShare } from '../ui/format';
 import { Loading } from '../ui/loading';
 import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
-import { Page } from '../ui/page';
+import { Failed, Page } from '../ui/page';
 import { Tabs } from '../ui/tabs';
 import { rememberSegment } from './last-segment';
 import { SegmentActions } from './segment-actions';
@@ -41,9 +41,9 @@ const tabs = ['members', 'growth', 'changes', 'rule'] as const;
 export function SegmentPage({ segmentKey }: { segmentKey: string }) {
   const [{ data, error }, again] = useQuery({ query: segmentQuery, variables: { key: segmentKey } });
   const segment = data?.segment;
-  if (error && !data) return <Notice kind="error" title="The segment could not be loaded"><p>{describeError(error)}</p></Notice>;
+  if (error && !data) return <Failed title="The segment could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the segment" />;
-  if (!segment) return <Notice kind="error" title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Notice>;
+  if (!segment) return <Failed title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Failed>;
   return <Shown segment={segment} again={() => again({ requestPolicy: 'network-only' })} />;
 }
 

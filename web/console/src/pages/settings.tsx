@@ -22,7 +22,7 @@ type Settings = ResultOf<typeof settingsQuery>['settings'];
 export function SettingsPage() {
   const [{ data, error }] = useQuery({ query: settingsQuery });
   return (
-    <Page title="Settings" lead="Settings of the database, which all servers share. What a flag sets is not here: see rollcall serve --help.">
+    <Page title="Settings" lead="All servers of this database share these. What the flags of rollcall serve set is not shown here.">
       {error && <Notice kind="error" title="The settings could not be loaded"><p>{describeError(error)}</p></Notice>}
       {!data && !error && <Loading what="settings" />}
       {data && <SettingsForm stored={data.settings} />}
@@ -43,9 +43,9 @@ function SettingsForm({ stored }: { stored: Settings }) {
     if (problem === null) toast('The settings were saved');
   };
   return (
-    <Panel title="Of the database" className="narrow">
+    <Panel title="Time and keeping" className="narrow">
       <form className="form" onSubmit={(event) => { event.preventDefault(); void save(); }}>
-        <label className="field">Time zone<input readOnly={!isAdmin} value={settings.timeZone} onChange={(event) => set({ timeZone: event.target.value })} /><small className="hint">In it days begin and end, such as Europe/Vilnius.</small></label>
+        <label className="field">Time zone<input readOnly={!isAdmin} value={settings.timeZone} onChange={(event) => set({ timeZone: event.target.value })} /><small className="hint">Days begin and end in it. Write a name such as Europe/Vilnius.</small></label>
         <label className="field">Daily refresh at<input type="time" readOnly={!isAdmin} value={settings.refreshAt} onChange={(event) => set({ refreshAt: event.target.value })} /></label>
         <label className="field">Days to keep who joined and left<input type="number" min={1} readOnly={!isAdmin} value={settings.keepChanges} onChange={(event) => set({ keepChanges: event.target.valueAsNumber || 1 })} /></label>
         <label className="field">Days to keep what undoing an import needs<input type="number" min={0} readOnly={!isAdmin} value={settings.keepUndo} onChange={(event) => set({ keepUndo: event.target.valueAsNumber || 0 })} /></label>

@@ -93,7 +93,7 @@ export function Webhooks() {
                     <th scope="row">{webhook.name} <small><code>{webhook.url}</code></small></th>
                     <td data-label="Is told">{webhook.types.map(words).join(', ')}</td>
                     <td data-label="State"><State webhook={webhook} /></td>
-                    <td>
+                    <td className="row-actions">
                       <Menu label="More actions" name={`Actions: ${webhook.name}`} iconOnly>
                         <button type="button" onClick={() => setOpen({ what: 'attempts', webhook })}>Last attempts</button>
                         <button type="button" onClick={() => void test(webhook)}>Send a test</button>

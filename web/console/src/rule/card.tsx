@@ -5,8 +5,10 @@ import { Icon } from '../ui/icon';
 import { Menu } from '../ui/menu';
 import { Condition } from './condition';
 import { useEditing } from './context';
+import { denyOnce } from './denied';
+import { describeField, type Vocabulary } from './vocabulary';
 import {
-  duplicate, move, moveBefore, moveIn, moveOut, negation, remove, replace, unwrap, wrap, type Branch, type Leaf, type RuleTree,
+  duplicate, move, moveBefore, moveIn, moveOut, negation, remove as removeNode, replace, unwrap, wrap, type Branch, type Leaf, type RuleTree,
 } from './tree';
 
 interface CardProps {
@@ -46,7 +48,7 @@ function BranchCard({ tree, parent, isFirst, isLast }: CardProps & { tree: Branc
           </select>
         </span>
         <Count id={tree.id} parent={parent} />
-        {parent && <CardMenu tree={tree} parent={parent} name={tree.op === 'all' ? 'the group “all of these”' : 'the group “any of these”'} />}
+        {parent && <CardMenu tree={tree} parent={parent} isFirst={isFirst} isLast={isLast} name={tree.op === 'all' ? 'the group “all of these”' : 'the group “any of these”'} />}
       </div>
       {tree.children.length > 0 && (
         <ul className={`cards ${tree.op}`} aria-labelledby={titleId}>
@@ -71,7 +73,7 @@ function NotCard({ tree, parent, isFirst, isLast }: CardProps & { tree: Extract<
       <div className="card-head">
         <span className="card-title"><span className="not" data-node={tree.id} tabIndex={-1}>Not</span> what follows</span>
         <Count id={tree.id} parent={parent} />
-        {parent && <CardMenu tree={tree} parent={parent} name="“not”" />}
+        {parent && <CardMenu tree={tree} parent={parent} isFirst={isFirst} isLast={isLast} name="“not”" />}
       </div>
       <ul className="cards"><li><Card tree={tree.child} parent={null} /></li></ul>
     </Shell>
@@ -79,13 +81,15 @@ function NotCard({ tree, parent, isFirst, isLast }: CardProps & { tree: Extract<
 }
 
 function LeafCard({ tree, leaf, parent, isFirst, isLast }: CardProps & { leaf: Leaf }) {
-  const { preview, vocabulary, history, openId, open } = useEditing();
+  const { preview, vocabulary, history, openId, open, focus } = useEditing();
+  const { Delete: remove } = useCardActions(tree, parent);
   const isOpen = openId === leaf.id;
   const bodyId = useId();
   const isNot = tree.kind === 'not';
   const isIncomplete = preview.incomplete.includes(leaf.id);
   const text = preview.counts.get(leaf.id)?.text;
-  const words = isIncomplete ? 'Choose a value' : text ?? 'A condition';
+  const none = isNot && text !== undefined ? denyOnce(text) : null;
+  const words = isIncomplete ? whatIsMissing(leaf, vocabulary) : none ?? text ?? 'A condition';
   const problems = preview.problems.filter((problem) => problem.id === leaf.id);
   const warnings = preview.warnings.filter((warning) => warning.id === leaf.id);
   return (
@@ -99,12 +103,12 @@ function LeafCard({ tree, leaf, parent, isFirst, isLast }: CardProps & { leaf: L
           data-node={leaf.id}
           onClick={() => open(isOpen ? null : leaf.id)}
         >
-          {isNot && <span className="not">Not</span>}
+          {isNot && (isIncomplete || none === null) && <span className="not">Not</span>}
           <span className={`words ${isIncomplete ? 'missing' : ''}`}>{words}</span>
           <Icon name="edit" />
         </button>
         <Count id={tree.id} parent={parent} isIncomplete={isIncomplete} />
-        {parent && <CardMenu tree={tree} parent={parent} name={words} />}
+        {parent && <CardMenu tree={tree} parent={parent} isFirst={isFirst} isLast={isLast} name={words} />}
       </div>
       {problems.map((problem) => <p key={problem.text} className="problem"><Icon name="warning" /> {problem.text}{problem.hint && `; ${problem.hint}`}</p>)}
       {warnings.map((warning) => <p key={warning.text} className="remark"><Icon name="info" /> {warning.text}{warning.hint && `; ${warning.hint}`}</p>)}
@@ -131,7 +135,10 @@ function LeafCard({ tree, leaf, parent, isFirst, isLast }: CardProps & { leaf: L
               vocabulary={vocabulary}
               onChange={(body) => history.change((root) => replace(root, leaf.id, (node) => ({ ...(node as Leaf), body })), `body ${leaf.id}`)}
             />
-            <div className="row end"><button type="button" onClick={() => open(null)}>Done</button></div>
+            <div className="row end">
+              {parent && <button type="button" className="quiet" onClick={remove}>Remove</button>}
+              <button type="button" onClick={() => { open(null); focus(leaf.id); }}>Done</button>
+            </div>
           </>
         )}
       </div>
@@ -196,14 +203,25 @@ function useCardActions(tree: RuleTree, parent: Branch | null): Record<string, (
     'Alt+ArrowLeft': moving(moveOut),
     'Alt+d': moving(duplicate),
     Delete: () => {
-      history.change((root) => remove(root, tree.id));
+      history.change((root) => removeNode(root, tree.id));
       if (parent) focus(parent.id);
     },
   };
 }
 
-function CardMenu({ tree, parent, name }: { tree: RuleTree; parent: Branch; name: string }) {
+interface CardMenuProps {
+  tree: RuleTree;
+  parent: Branch;
+  isFirst?: boolean | undefined;
+  isLast?: boolean | undefined;
+  name: string;
+}
+
+function CardMenu({ tree, parent, isFirst = false, isLast = false, name }: CardMenuProps) {
   const { history, focus } = useEditing();
+  const isOutermost = parent.id === history.root.id;
+  const index = parent.children.findIndex((each) => each.id === tree.id);
+  const hasGroupBeside = [index - 1, index + 1].some((place) => parent.children[place]?.kind === 'branch');
   const actions = useCardActions(tree, parent);
   const change = (by: (root: Branch, id: number) => Branch) => () => {
     history.change((root) => by(root, tree.id));
@@ -211,20 +229,26 @@ function CardMenu({ tree, parent, name }: { tree: RuleTree; parent: Branch; name
   };
   return (
     <Menu label="More" name={`Actions: ${name}`} iconOnly>
-      <button type="button" onClick={actions['Alt+ArrowUp']}><Icon name="up" /> Move up <kbd>Alt ↑</kbd></button>
-      <button type="button" onClick={actions['Alt+ArrowDown']}><Icon name="down" /> Move down <kbd>Alt ↓</kbd></button>
-      <button type="button" onClick={actions['Alt+ArrowRight']}>Move into the next group <kbd>Alt →</kbd></button>
-      <button type="button" onClick={actions['Alt+ArrowLeft']}>Move out of the group <kbd>Alt ←</kbd></button>
+      <button type="button" disabled={isFirst} onClick={actions['Alt+ArrowUp']}><Icon name="up" /> Move up <kbd>Alt ↑</kbd></button>
+      <button type="button" disabled={isLast} onClick={actions['Alt+ArrowDown']}><Icon name="down" /> Move down <kbd>Alt ↓</kbd></button>
+      <button type="button" disabled={!hasGroupBeside} onClick={actions['Alt+ArrowRight']}>Move into the group beside it <kbd>Alt →</kbd></button>
+      <button type="button" disabled={isOutermost} onClick={actions['Alt+ArrowLeft']}>Move out of its group <kbd>Alt ←</kbd></button>
       <hr />
-      <button type="button" onClick={change((root, id) => wrap(root, id, 'all'))}>Wrap in “all of”</button>
-      <button type="button" onClick={change((root, id) => wrap(root, id, 'any'))}>Wrap in “any of”</button>
-      <button type="button" onClick={change((root, id) => wrap(root, id, 'not'))}>Wrap in “not”</button>
-      {tree.kind !== 'leaf' && <button type="button" onClick={change(unwrap)}>Unwrap</button>}
+      <button type="button" onClick={change((root, id) => wrap(root, id, 'all'))}>Put into a group: all of</button>
+      <button type="button" onClick={change((root, id) => wrap(root, id, 'any'))}>Put into a group: any of</button>
+      <button type="button" onClick={change((root, id) => wrap(root, id, 'not'))}>Turn round with “not”</button>
+      {tree.kind !== 'leaf' && <button type="button" onClick={change(unwrap)}>{tree.kind === 'not' ? 'Take “not” away' : 'Dissolve the group'}</button>}
       <hr />
       <button type="button" onClick={actions['Alt+d']}><Icon name="copy" /> Duplicate <kbd>Alt D</kbd></button>
       <button type="button" className="danger" onClick={actions.Delete}><Icon name="bin" /> Remove <kbd>Del</kbd></button>
     </Menu>
   );
+}
+
+/** Returns what a condition without a value is about. */
+function whatIsMissing({ node, body }: Leaf, vocabulary: Vocabulary): string {
+  const field = vocabulary.fieldOf(node, body.field);
+  return field && node !== 'event' ? `${describeField(field)}: choose a value` : 'Choose a value';
 }
 
 /**
@@ -236,7 +260,7 @@ function Count({ id, parent, isIncomplete = false }: { id: number; parent: Branc
   const found = preview.counts.get(id);
   const audience = preview.answer?.audienceCount ?? 0;
   if (isIncomplete || !found || audience === 0) {
-    return <span className="count"><span className="number">{isIncomplete ? 'not counted yet' : '–'}</span></span>;
+    return <span className="count"><span className="number">{isIncomplete ? 'not counted' : '–'}</span></span>;
   }
   const { matchCount } = found;
   const around = parent ? preview.counts.get(parent.id)?.matchCount : undefined;

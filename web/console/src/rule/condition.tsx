@@ -30,7 +30,7 @@ function FieldFields({ leaf, vocabulary, onChange, field }: ConditionProps & { f
   const options = words.filter((word) => word.role === 'OPTION');
   const fields = vocabulary.fields.filter((each) => each.node === node.toUpperCase() && each.name !== null);
   return (
-    <div className="controls">
+    <div className={`controls ${node === 'text' ? 'value-first' : ''}`}>
       <Select
         label="Field"
         value={name}
@@ -81,7 +81,7 @@ function WordFields({ leaf, vocabulary, onChange, field }: ConditionProps & { fi
   const test = present && present.name in body ? { [present.name]: body[present.name] } : {};
   const rest = Object.fromEntries(Object.entries(body).filter(([key]) => key !== present?.name));
   return (
-    <div className="controls">
+    <div className="controls value-first">
       <OneOf
         label={describeField(field)}
         node={node}

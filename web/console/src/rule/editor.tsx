@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { graphiqlAddress } from '../api/place';
 import { capital } from '../api/errors';
+import { count } from '../ui/format';
 import { Icon } from '../ui/icon';
 import { Notice } from '../ui/notice';
 import { AddCondition } from './add-condition';
@@ -17,6 +18,8 @@ interface Props {
   history: RuleHistory;
   preview: Preview;
   vocabulary: Vocabulary;
+  /** A condition to open, such as one without a value; each new object opens it again. */
+  shown?: { id: number } | null;
 }
 
 const GRAPHIQL_QUERY = `query Preview($rule: JSON!) {
@@ -31,7 +34,7 @@ const GRAPHIQL_QUERY = `query Preview($rule: JSON!) {
 }
 `;
 
-export function RuleEditor({ history, preview, vocabulary }: Props) {
+export function RuleEditor({ history, preview, vocabulary, shown = null }: Props) {
   const [openId, open] = useState<number | null>(null);
   const [addingTo, addTo] = useState<number | null>(null);
   const [isJson, setJson] = useState(false);
@@ -51,6 +54,13 @@ export function RuleEditor({ history, preview, vocabulary }: Props) {
     const control = wanted.inside ? firstControl(card) : null;
     (control ?? card).focus();
   });
+
+  useEffect(() => {
+    if (!shown) return;
+    setJson(false);
+    open(shown.id);
+    focus(shown.id, true);
+  }, [shown, focus]);
 
   const editing = useMemo<Editing>(
     () => ({ history, preview, vocabulary, openId, open, focus, addTo }),
@@ -90,7 +100,7 @@ export function RuleEditor({ history, preview, vocabulary }: Props) {
         <Problems preview={preview} onOpen={(id) => { if (find(history.root, id)?.kind === 'leaf') open(id); focus(id, true); }} />
         {isJson ? <JsonView history={history} /> : <Card tree={history.root} parent={null} />}
         <details className="keys">
-          <summary>Keys</summary>
+          <summary>Keyboard shortcuts</summary>
           <p className="hint">
             On a card: <kbd>Enter</kbd> opens it, <kbd>Alt ↑</kbd> <kbd>Alt ↓</kbd> move it, <kbd>Alt →</kbd> moves it into the group
             beside it, <kbd>Alt ←</kbd> out of its group, <kbd>Alt D</kbd> duplicates it, <kbd>Del</kbd> removes it.
@@ -103,10 +113,12 @@ export function RuleEditor({ history, preview, vocabulary }: Props) {
   );
 }
 
-/** Returns the control of a card that is used first: that of the test, as the field is chosen already. */
+/** Returns the control of a card that is used first: the value where one test is usual, or the test. */
 function firstControl(inCard: Element): HTMLElement | null {
   const card = inCard.closest('.card');
-  return card?.querySelector<HTMLElement>('.controls [data-first]') ?? card?.querySelector<HTMLElement>('.controls :is(input, select)') ?? null;
+  return card?.querySelector<HTMLElement>('.controls.value-first .combobox input')
+    ?? card?.querySelector<HTMLElement>('.controls [data-first]')
+    ?? card?.querySelector<HTMLElement>('.controls :is(input, select)') ?? null;
 }
 
 /** Returns a node with a new id: entries of the list may be chosen more than once. */
@@ -115,15 +127,12 @@ function fromJsonAgain(tree: RuleTree): RuleTree {
 }
 
 function Problems({ preview, onOpen }: { preview: Preview; onOpen(id: number): void }) {
-  const { problems, incomplete } = preview;
-  if (problems.length === 0 && incomplete.length === 0) return null;
-  const total = problems.length + incomplete.length;
+  const { problems } = preview;
+  // A condition without a value says so on its card: it is not wrong yet.
+  if (problems.length === 0) return null;
   return (
-    <Notice kind="warning" title={problems.length > 0 ? `${total} ${total === 1 ? 'problem' : 'problems'} to mend` : 'Something is missing'}>
+    <Notice kind="warning" title={`${count(problems.length, 'problem', 'problems')} to mend`}>
       <ul className="problem-list">
-        {incomplete.map((id) => (
-          <li key={`missing ${id}`}><button type="button" className="link" onClick={() => onOpen(id)}>A condition has no value yet</button></li>
-        ))}
         {problems.map(({ id, text, hint }, index) => (
           <li key={index}>
             {id === undefined ? capital(text) : <button type="button" className="link" onClick={() => onOpen(id)}>{capital(text)}</button>}

@@ -128,7 +128,7 @@ function Where({ body, vocabulary, onChange, known }: PartProps & { known: RuleE
       ))}
       <div className="row">
         <span className="row-label" />
-        <button type="button" className="quiet" onClick={add}><Icon name="plus" /> Test a property</button>
+        <button type="button" className="quiet" onClick={add}><Icon name="plus" /> Only with certain properties</button>
       </div>
     </>
   );

@@ -1,4 +1,5 @@
 // What the preview found: how many, who, and the difference to the stored segment.
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { describeError } from '../api/errors';
 import { formatNumber, formatShare, people } from '../ui/format';
@@ -45,7 +46,7 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
       {isStored && answer?.difference && <Difference difference={answer.difference} />}
       {answer && answer.sample.length > 0 && (
         <section>
-          <h3>{answer.memberCount === answer.sample.length ? 'All of them' : 'Some of them'}</h3>
+          <h2 className="minor">{answer.memberCount === answer.sample.length ? 'All of them' : 'Some of them'}</h2>
           <PeopleList people={answer.sample} />
         </section>
       )}
@@ -53,14 +54,30 @@ export function PreviewPanel({ preview, isStored }: { preview: Preview; isStored
   );
 }
 
+/** The count beside the button that saves, where the panel lies below the rule: it stays at the bottom of the window. */
+export function CountBar({ preview, children }: { preview: Preview; children: ReactNode }) {
+  const { answer, isOld, isCounting, isManual, countNow } = preview;
+  const matching = answer?.memberCount ?? null;
+  return (
+    <div className="count-bar" role="group" aria-label="Count and saving">
+      <p className={isOld ? 'old' : ''}>
+        <strong className="number">{matching === null ? '–' : formatNumber(matching)}</strong>
+        {answer?.audienceCount != null && <span className="hint"> of {people(answer.audienceCount)}</span>}
+      </p>
+      {isManual && isOld && <button type="button" disabled={isCounting} onClick={countNow}>{isCounting ? 'Counting…' : 'Count'}</button>}
+      {children}
+    </div>
+  );
+}
+
 function Difference({ difference }: { difference: { joiningCount: number; leavingCount: number; joining: Named[]; leaving: Named[] } }) {
   const { joiningCount, leavingCount, joining, leaving } = difference;
   if (joiningCount === 0 && leavingCount === 0) {
-    return <section className="difference"><h3>If you save this</h3><p className="hint">No person would join or leave.</p></section>;
+    return <section className="difference"><h2 className="minor">If you save this</h2><p className="hint">No person would join or leave.</p></section>;
   }
   return (
     <section className="difference">
-      <h3>If you save this</h3>
+      <h2 className="minor">If you save this</h2>
       <details className="joined" open={joiningCount > 0 && joiningCount <= 3}>
         <summary><strong>{formatNumber(joiningCount)}</strong> would join</summary>
         <PeopleList people={joining} total={joiningCount} />

@@ -42,7 +42,7 @@ export function startValue(kind: string, name = ''): unknown {
   }
 }
 
-const favourites = ['containsAny', 'inAny', 'atLeast', 'inTheLast', 'isTrue', 'equals', 'within'];
+const favourites = ['containsAny', 'inAny', 'atLeast', 'inTheLast', 'isTrue', 'in', 'equals', 'within'];
 
 /** Returns the test that a new condition begins with. */
 export function firstTest(words: readonly Word[]): Word | undefined {

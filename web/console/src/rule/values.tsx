@@ -4,7 +4,8 @@ import { SuggestField, TagsField } from '../ui/combobox';
 import { words as inWords } from '../ui/badge';
 import { isRecord } from './tree';
 import { startValue } from './start-values';
-import { useSuggestions, type ValueSource } from './suggestions';
+import { codeOfCountry, nameOfCountry } from './countries';
+import { isOfCountries, useChoices, useSuggestions, type ValueSource } from './suggestions';
 import { describeWord, type Vocabulary, type Word } from './vocabulary';
 
 export interface ValueProps {
@@ -77,11 +78,8 @@ export function ValueField(props: ValueProps) {
     case 'CIRCLE':
       return <CircleField value={value} onChange={onChange} />;
     case 'GROUP_KEYS':
-    case 'SEGMENT_KEYS': {
-      const suggestions = kind === 'GROUP_KEYS' ? vocabulary.groups : vocabulary.segments;
-      const placeholder = kind === 'GROUP_KEYS' ? 'Choose a group' : 'Choose a segment';
-      return <TagsField label={label} values={asTexts(value)} suggestions={suggestions} placeholder={placeholder} onChange={onChange} />;
-    }
+    case 'SEGMENT_KEYS':
+      return <KeysField label={label} kind={kind === 'GROUP_KEYS' ? 'groups' : 'segments'} values={asTexts(value)} vocabulary={vocabulary} onChange={onChange} />;
     case 'NUMBER_TEST':
       return <TestField {...props} node="number" />;
     case 'DATE_TEST':
@@ -113,13 +111,43 @@ interface FieldProps<T> {
 
 function TextField({ label, value, source, onChange }: FieldProps<string> & { source: ValueSource }) {
   const suggestions = useSuggestions(source, value);
-  return <SuggestField label={label} value={value} suggestions={suggestions} placeholder="a text" onChange={onChange} />;
+  const isCountry = isOfCountries(source);
+  return (
+    <SuggestField
+      label={label}
+      value={value}
+      suggestions={suggestions}
+      placeholder={isCountry ? 'a country' : 'a text'}
+      onChange={onChange}
+      onBlur={() => {
+        const code = isCountry ? codeOfCountry(value) : null;
+        if (code !== null && code !== value) onChange(code);
+      }}
+    />
+  );
 }
 
 function TextsField({ label, values, source, onChange }: { label: string; values: string[]; source: ValueSource; onChange(value: unknown): void }) {
   const [text, setText] = useState('');
   const suggestions = useSuggestions(source, text);
-  return <TagsField label={label} values={values} suggestions={suggestions} onType={setText} onChange={onChange} />;
+  const isCountry = isOfCountries(source);
+  return (
+    <TagsField
+      label={label}
+      values={values}
+      suggestions={suggestions}
+      onType={setText}
+      onChange={onChange}
+      {...(isCountry ? { nameOf: nameOfCountry, readValue: codeOfCountry, placeholder: 'Add a country' } : {})}
+    />
+  );
+}
+
+function KeysField({ label, kind, values, vocabulary, onChange }: { label: string; kind: 'groups' | 'segments'; values: string[]; vocabulary: Vocabulary; onChange(value: unknown): void }) {
+  const [text, setText] = useState('');
+  const suggestions = useChoices(kind, vocabulary[kind], text);
+  const placeholder = kind === 'groups' ? 'Choose a group' : 'Choose a segment';
+  return <TagsField label={label} values={values} suggestions={suggestions} placeholder={placeholder} onType={setText} onChange={onChange} />;
 }
 
 function NumberField({ label, value, onChange }: FieldProps<unknown>) {

@@ -10,7 +10,7 @@ export function describeActor({ kind, name, keyPrefix }: Actor): string {
     case 'API_KEY': return `${name ?? 'a key'} (${keyPrefix ?? 'forgotten key'})`;
     case 'SESSION': return `${name ?? 'a key'} (signed in)`;
     case 'COMMAND_LINE': return `${name ?? 'a user'} (command line)`;
-    case 'SYSTEM': return 'The server';
-    default: return 'Not known';
+    case 'SYSTEM': return 'the server';
+    default: return 'not known';
   }
 }

@@ -20,17 +20,20 @@ function thin<T>(points: readonly T[]): T[] {
 export function Sparkline({ points, from, to }: { points: readonly Point[]; from: string; to: string }) {
   if (points.length === 0) return <span className="hint">no refresh yet</span>;
   const [begin, end] = [Date.parse(from), Date.parse(to)];
-  const most = Math.max(1, ...points.map((point) => point.memberCount));
+  const counts = points.map((point) => point.memberCount);
+  const most = Math.max(1, ...counts);
+  // The shape is what a line of this size can show: it begins at the smallest count, not at none. Small changes stay small.
+  const span = Math.max(most - Math.min(...counts), most / 5);
   const place = (point: Point) => {
     const x = Math.max(0, Math.min(1, (Date.parse(point.start) - begin) / (end - begin)));
-    return [x * 100, 22 - (20 * point.memberCount) / most] as const;
+    return [x * 100, 20 - (16 * (point.memberCount - most + span)) / span] as const;
   };
   const drawn = thin(points).map(place);
   const last = drawn.at(-1)!;
   const line = [...drawn, [100, last[1]] as const].map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(' ');
   return (
     <svg className="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label={`${formatNumber(points[0]!.memberCount)} at first, ${formatNumber(points.at(-1)!.memberCount)} now`}>
-      <polygon className="area" points={`${drawn[0]![0]},24 ${line} 100,24`} />
+      {drawn.length > 1 && <polygon className="area" points={`${drawn[0]![0]},24 ${line} 100,24`} />}
       <polyline points={line} />
       {drawn.length === 1 && <line x1="99" x2="100" y1={last[1]} y2={last[1]} className="dot" />}
     </svg>

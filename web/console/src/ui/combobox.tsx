@@ -68,23 +68,28 @@ interface TagsProps {
   onChange(values: string[]): void;
   /** Called with what is written, for suggestions that fit. */
   onType?(text: string): void;
+  /** Returns the name of a value that is not among the suggestions. */
+  nameOf?(value: string): string;
+  /** Returns the value that is written; null if it is none, which is then not added. */
+  readValue?(text: string): string | null;
   /** Whether only suggested values can be added. */
   isClosed?: boolean;
   placeholder?: string;
 }
 
 /** Several values as tags, with a field to add more. */
-export function TagsField({ label, values, suggestions, onChange, onType, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
+export function TagsField({ label, values, suggestions, onChange, onType, nameOf, readValue, isClosed = false, placeholder = 'Add a value' }: TagsProps) {
   const [text, setText] = useState('');
   const hintId = useId();
-  const open = suggestions.filter((each) => !values.includes(each.value) && fits(each, text));
-  const labelOf = (value: string) => suggestions.find((each) => each.value === value)?.label ?? value;
+  const open = suggestions.filter((each) => !values.includes(each.value) && (nameOf !== undefined || fits(each, text)));
+  const labelOf = (value: string) => suggestions.find((each) => each.value === value)?.label ?? nameOf?.(value) ?? value;
   const type = (text: string) => {
     setText(text);
     onType?.(text);
   };
   const add = (value: string) => {
-    const clean = value.trim();
+    const clean = readValue ? readValue(value) : value.trim();
+    if (clean === null) return;
     const isKnown = !isClosed || suggestions.some((each) => each.value === clean);
     if (clean !== '' && isKnown && !values.includes(clean)) onChange([...values, clean]);
     // The field takes the chosen value for a moment; what follows is typed into an empty one.
@@ -102,6 +107,7 @@ export function TagsField({ label, values, suggestions, onChange, onType, isClos
         placeholder={placeholder}
         onChange={type}
         onCommit={add}
+        isInvalid={readValue !== undefined && text !== '' && open.length === 0 && readValue(text) === null}
         onBlur={() => text && add(text)}
         onKeyDown={(event) => {
           if (event.key === 'Enter' && text && !(event.target as Element).getAttribute('aria-activedescendant')) add(text);

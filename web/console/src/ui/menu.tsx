@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useId, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { Icon, type IconName } from './icon';
 
 interface Props {
@@ -15,7 +15,21 @@ export function Menu({ label, icon = 'more', name, iconOnly = false, children }:
   const [isOpen, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const [isAbove, setAbove] = useState(false);
   const listId = useId();
+
+  // Where the window ends below the button, the list opens above it, if there is more room. It scrolls where neither is enough.
+  useLayoutEffect(() => {
+    const { style } = list.current!;
+    style.maxHeight = '';
+    if (!isOpen) return setAbove(false);
+    const at = button.current!.getBoundingClientRect();
+    const below = window.innerHeight - at.bottom;
+    const isAbove = list.current!.offsetHeight + 8 > below && at.top > below;
+    style.maxHeight = `${Math.max(160, (isAbove ? at.top : below) - 12)}px`;
+    setAbove(isAbove);
+  }, [isOpen]);
 
   useEffect(() => {
     if (!isOpen) return undefined;
@@ -54,7 +68,7 @@ export function Menu({ label, icon = 'more', name, iconOnly = false, children }:
       >
         <Icon name={icon} />{iconOnly ? null : label}
       </button>
-      <div id={listId} className="menu-list" hidden={!isOpen} onClick={(event) => (event.target as Element).closest('button, a') && setOpen(false)}>
+      <div id={listId} ref={list} className={`menu-list ${isAbove ? 'above' : ''}`} hidden={!isOpen} onClick={(event) => (event.target as Element).closest('button, a') && setOpen(false)}>
         {isOpen && children}
       </div>
     </div>

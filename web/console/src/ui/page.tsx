@@ -1,5 +1,6 @@
 import { useEffect, type ReactNode } from 'react';
 import { Link } from 'wouter';
+import { Notice } from './notice';
 
 interface Props {
   title: string;
@@ -30,6 +31,19 @@ export function Page({ title, parent, badges, lead, actions, children }: Props) 
         {lead && <div className="lead">{lead}</div>}
       </div>
       {children}
+    </div>
+  );
+}
+
+/** A page that cannot be shown, and why. */
+export function Failed({ title, children }: { title: string; children: ReactNode }) {
+  useEffect(() => {
+    document.title = `${title} · Rollcall`;
+  }, [title]);
+  return (
+    <div className="page">
+      <h1 className="hidden">{title}</h1>
+      <Notice kind="error" title={title}>{children}</Notice>
     </div>
   );
 }
