@@ -17,8 +17,9 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// Names the lock that keeps two servers from migrating at once; diesel takes none by itself.
 const MIGRATION_LOCK: &str = "rollcall migrations";
 
-/// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile. Less than the `deadlock_timeout`
+/// of Postgres (a second), so that where both wait for each other the migration gives up and not the request.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long a migration lets others go first before it waits for the lock again.
 const PAUSE: Duration = Duration::from_secs(1);
