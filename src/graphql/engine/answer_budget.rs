@@ -5,7 +5,7 @@
 //! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory, and one
 //! for which other answers leave no room ([`answer_memory`](super::answer_memory)).
 
-use super::answer_memory::{AnswerMemory, Holding, SMALL, Seat};
+use super::answer_memory::{AnswerMemory, Holding, LargeAnswerPermit, SMALL};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
 use async_graphql::{
@@ -43,8 +43,11 @@ struct Budget {
     /// By depth in the answer, who may have a page of large rows. Loaded rows are not counted before they are resolved, so
     /// that of the pages at one depth one is loaded and resolved after the other. Those within a page must not wait for it.
     loads: Mutex<HashMap<usize, Arc<Semaphore>>>,
-    /// Its seat among the large answers that are being made.
-    seat: Mutex<Option<Seat>>,
+    /// The permission to be made beside other large answers. One part of the answer waits for it at a time: several would stand
+    /// in line beside each other, and the first to have it would wait for those behind.
+    large: tokio::sync::Mutex<Option<LargeAnswerPermit>>,
+    /// Whether it goes over a socket or an event stream.
+    is_streamed: bool,
 }
 
 /// The permission to load a page of large rows. It is to be kept until the page is resolved.
@@ -53,6 +56,15 @@ pub type LoadPermit = OwnedSemaphorePermit;
 impl AnswerBudget {
     /// A budget of which nothing is used, for one of the answers that share a memory.
     pub fn new(limit: usize, memory: &Arc<AnswerMemory>) -> AnswerBudget {
+        AnswerBudget::begin(limit, memory, false)
+    }
+
+    /// As [`new`](AnswerBudget::new), for what goes over a socket or an event stream.
+    pub fn of_stream(limit: usize, memory: &Arc<AnswerMemory>) -> AnswerBudget {
+        AnswerBudget::begin(limit, memory, true)
+    }
+
+    fn begin(limit: usize, memory: &Arc<AnswerMemory>, is_streamed: bool) -> AnswerBudget {
         AnswerBudget(Arc::new(Budget {
             limit,
             used: AtomicUsize::new(0),
@@ -61,7 +73,8 @@ impl AnswerBudget {
             is_crowded_out: AtomicBool::new(false),
             exceeded: Notify::new(),
             loads: Mutex::default(),
-            seat: Mutex::default(),
+            large: tokio::sync::Mutex::default(),
+            is_streamed,
         }))
     }
 
@@ -88,10 +101,10 @@ impl AnswerBudget {
         self.0.holding.shrink(counted);
     }
 
-    /// Lets others have their turn, if much was made since. A large answer waits here for its seat.
+    /// Lets others have their turn, if much was made since. A large answer waits here for its permit.
     pub async fn take_turns(&self) {
         if self.0.used.load(Ordering::Relaxed) > SMALL {
-            self.sit_down().await;
+            self.wait_for_permit().await;
         }
         let used = self.0.used.load(Ordering::Relaxed);
         let steps = used.saturating_sub(self.0.at_turn.load(Ordering::Relaxed)) / STEP;
@@ -103,16 +116,12 @@ impl AnswerBudget {
         }
     }
 
-    /// Waits until the answer has its seat among the large ones, which it keeps until it is made.
-    async fn sit_down(&self) {
-        let is_seated = |seat: &Mutex<Option<Seat>>| seat.lock().is_ok_and(|seat| seat.is_some());
-        if is_seated(&self.0.seat) {
-            return;
-        }
-        // Parts of one answer may wait beside each other: the first seat is kept, the others are free again at once.
-        let taken = self.0.holding.memory().take_seat().await;
-        if let Ok(mut seat) = self.0.seat.lock() {
-            *seat = seat.take().or(taken);
+    /// Waits until this answer may be made beside other large ones. It keeps the permit until it is made.
+    async fn wait_for_permit(&self) {
+        let mut large = self.0.large.lock().await;
+        if large.is_none() {
+            let memory = self.0.holding.memory();
+            *large = memory.permit_large(self.0.is_streamed).await;
         }
     }
 
@@ -161,8 +170,9 @@ impl AnswerBudget {
         self.0.used.store(0, Ordering::Relaxed);
         self.0.at_turn.store(0, Ordering::Relaxed);
         self.0.is_crowded_out.store(false, Ordering::Relaxed);
-        if let Ok(mut seat) = self.0.seat.lock() {
-            *seat = None;
+        // Where a part of it still waits for the permit, the answer is broken off, and the part goes with it.
+        if let Ok(mut large) = self.0.large.try_lock() {
+            *large = None;
         }
         self.0.holding.take()
     }
@@ -186,7 +196,7 @@ pub async fn permit_load(context: &Context<'_>) -> Option<LoadPermit> {
 pub async fn permit_large_load(context: &Context<'_>) -> Option<LoadPermit> {
     let budget: &AnswerBudget = context.data_opt()?;
     let permit = permit_load(context).await;
-    budget.sit_down().await;
+    budget.wait_for_permit().await;
     permit
 }
 
@@ -332,165 +342,4 @@ impl async_graphql::ScalarType for Marked {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graphql::builder;
-    use apollo_compiler::Schema;
-    use apollo_compiler::schema::ExtendedType;
-    use futures_util::FutureExt;
-    use serde_json::json;
-    use std::cell::Cell;
-
-    thread_local! {
-        static MARKING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// Whether counted fields show in the schema which they are.
-    pub fn is_marking() -> bool {
-        MARKING.get()
-    }
-
-    /// Fields whose texts are short, whatever the data.
-    const SHORT: [(&str, &str, &str); 17] = [
-        ("Actor", "keyPrefix", "made by the server"),
-        ("ApiKey", "prefix", "made by the server"),
-        ("AuditEntry", "action", "the name of a mutation or the like"),
-        ("AuditEntry", "peer", "an address"),
-        ("AuditEntry", "requestId", "bounded where it is read"),
-        ("CreateApiKeyPayload", "secret", "made by the server"),
-        ("CreateWebhookPayload", "secret", "made by the server"),
-        ("Import", "delimiter", "one character"),
-        ("Import", "encoding", "the name of an encoding"),
-        ("Import", "problemsUrl", "a path with an id"),
-        ("Import", "refusedUrl", "a path with an id"),
-        ("Import", "uploadUrl", "a path with an id"),
-        ("RotateWebhookSecretPayload", "secret", "made by the server"),
-        ("RuleWord", "name", "a key of the rule language"),
-        ("Settings", "refreshAt", "a time of day"),
-        ("Settings", "timeZone", "the name of a time zone"),
-        ("_Service", "sdl", "the schema, which has a cost"),
-    ];
-
-    fn list_uncounted() -> Vec<(String, String)> {
-        MARKING.set(true);
-        let sdl = builder(true).finish().sdl();
-        MARKING.set(false);
-        let schema = Schema::parse(sdl, "schema.graphql");
-        let schema = schema.unwrap_or_else(|partial| partial.partial);
-        let mut uncounted = Vec::new();
-        for (name, kind) in &schema.types {
-            let fields = match kind {
-                ExtendedType::Object(object) => &object.fields,
-                ExtendedType::Interface(interface) => &interface.fields,
-                _ => continue,
-            };
-            for (field, definition) in fields {
-                let of = definition.ty.inner_named_type();
-                if !name.starts_with("__") && matches!(of.as_str(), "String" | "JSON") {
-                    uncounted.push((name.to_string(), field.to_string()));
-                }
-            }
-        }
-        uncounted
-    }
-
-    /// A field that somebody adds must be counted, unless there is a reason why its values are short.
-    #[test]
-    fn every_text_and_document_is_counted_or_short() {
-        let mut uncounted = list_uncounted();
-        uncounted.sort();
-        let mut short = SHORT.map(|(parent, field, _)| (parent.to_owned(), field.to_owned()));
-        short.sort();
-        assert_eq!(uncounted, short);
-    }
-
-    #[tokio::test]
-    async fn a_budget_is_exceeded_once_and_for_all() {
-        let budget = AnswerBudget::new(100, &AnswerMemory::new(0));
-        assert!(budget.charge(60));
-        assert!(budget.charge(40));
-        assert!(!budget.is_exceeded());
-        assert!(!budget.charge(1));
-        assert!(!budget.charge(0), "later charges fail too");
-        assert!(budget.is_exceeded());
-        budget.exceeded().await;
-        budget.finish();
-        assert!(budget.charge(100), "small answers are always made");
-    }
-
-    #[tokio::test]
-    async fn what_is_taken_back_does_not_count_unless_too_much_was_counted() {
-        let memory = AnswerMemory::new(4 * SMALL);
-        let budget = AnswerBudget::new(3 * SMALL, &memory);
-        assert!(budget.charge(2 * SMALL));
-        budget.take_back(SMALL + 1);
-        assert!(budget.charge(2 * SMALL + 1));
-        let other = AnswerBudget::new(4 * SMALL, &memory);
-        assert!(other.charge(3 * SMALL), "two of four are held");
-        assert!(!budget.charge(1));
-        budget.take_back(SMALL);
-        assert!(budget.is_exceeded(), "a text is missing");
-    }
-
-    #[tokio::test]
-    async fn large_answers_need_room_beside_each_other() {
-        let memory = AnswerMemory::new(SMALL);
-        let [first, second] = [(); 2].map(|()| AnswerBudget::new(4 * SMALL, &memory));
-        assert!(first.charge(2 * SMALL));
-        assert!(second.charge(SMALL));
-        assert!(!second.charge(1));
-        assert!(second.is_crowded_out() && !second.is_exceeded());
-        second.exceeded().await;
-        let read_later = first.finish();
-        drop(second.finish());
-        assert!(!second.charge(SMALL + 1), "the first is not read yet");
-        drop((read_later, second.finish()));
-        assert!(second.charge(2 * SMALL));
-    }
-
-    #[tokio::test]
-    async fn few_large_answers_are_made_at_the_same_time() {
-        let memory = AnswerMemory::new(100 * SMALL);
-        let new = || AnswerBudget::new(10 * SMALL, &memory);
-        let mut made = Vec::new();
-        while made.len() < 4 {
-            let large = new();
-            assert!(large.charge(2 * SMALL));
-            large.take_turns().await;
-            large.take_turns().await;
-            made.push(large);
-        }
-        let small = new();
-        assert!(small.charge(SMALL));
-        small.take_turns().await;
-        let fifth = new();
-        assert!(fifth.charge(SMALL + 1));
-        let mut turn = std::pin::pin!(fifth.take_turns());
-        assert!(
-            turn.as_mut().now_or_never().is_none(),
-            "it waits for a seat"
-        );
-        let unread = made.pop().map(|answer| answer.finish());
-        turn.await;
-        drop((unread, fifth.finish()));
-        made.clear();
-        let take = || memory.take_seat().now_or_never().flatten();
-        let seats: Vec<Seat> = std::iter::repeat_with(take).take(5).flatten().collect();
-        assert_eq!(seats.len(), 4, "all seats are free again");
-    }
-
-    #[test]
-    fn documents_are_written_as_they_are() {
-        let document = json!({"b": [1, 2.5, null, true], "a": {"text": "t", "none": {}}});
-        let written = serde_json::to_string(&write(&document)).expect("JSON");
-        assert_eq!(written, document.to_string());
-    }
-
-    #[test]
-    fn documents_weigh_by_their_bytes_and_their_values() {
-        let text = "x".repeat(1_000);
-        assert_eq!(weigh(&json!(text)), 1_000 + JSON_VALUE);
-        assert_eq!(weigh(&json!([1, 2, 3])), 4 * JSON_VALUE);
-        assert_eq!(weigh(&json!({"name": {"a": text}})), 1_005 + 3 * JSON_VALUE);
-    }
-}
+mod tests;

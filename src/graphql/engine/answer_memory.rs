@@ -10,16 +10,19 @@ pub const SMALL: usize = 1 << 20;
 
 /// How many large answers are made at the same time. Others wait: what is loaded for an answer is not counted, and its parts
 /// are there twice while they are put together.
-const SEATS: usize = 4;
+const MADE_AT_ONCE: usize = 4;
 
 /// The permission to make a large answer.
-pub type Seat = OwnedSemaphorePermit;
+pub type LargeAnswerPermit = OwnedSemaphorePermit;
 
 /// How many bytes large answers may take together, and how many they take.
 pub struct AnswerMemory {
     limit: usize,
     used: AtomicUsize,
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
+    /// Those of sockets and event streams. While a client does not read, its next answers are not made any further, and would keep
+    /// all others waiting.
+    of_streams: Arc<Semaphore>,
 }
 
 impl AnswerMemory {
@@ -28,14 +31,19 @@ impl AnswerMemory {
         Arc::new(AnswerMemory {
             limit,
             used: AtomicUsize::new(0),
-            seats: Arc::new(Semaphore::new(SEATS)),
+            permits: Arc::new(Semaphore::new(MADE_AT_ONCE)),
+            of_streams: Arc::new(Semaphore::new(MADE_AT_ONCE)),
         })
     }
 
     /// Waits until another large answer may be made.
-    pub async fn take_seat(&self) -> Option<Seat> {
+    pub async fn permit_large(&self, is_streamed: bool) -> Option<LargeAnswerPermit> {
+        let permits = match is_streamed {
+            true => &self.of_streams,
+            false => &self.permits,
+        };
         // Fails only where the semaphore is closed, which it never is.
-        Arc::clone(&self.seats).acquire_owned().await.ok()
+        Arc::clone(permits).acquire_owned().await.ok()
     }
 
     /// Returns how many bytes large answers may take together.

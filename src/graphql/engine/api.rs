@@ -192,7 +192,10 @@ impl Api {
             OperationType::Mutation => AnswerMemory::new(usize::MAX),
             _ => Arc::clone(&self.answer_memory),
         };
-        let budget = AnswerBudget::new(self.max_answer, &memory);
+        let budget = match asking.way {
+            Way::Stream => AnswerBudget::of_stream(self.max_answer, &memory),
+            Way::Query | Way::Once => AnswerBudget::new(self.max_answer, &memory),
+        };
         let idle = Idle::default();
         let span = match ready.kind {
             // It lasts as long as its client likes.
