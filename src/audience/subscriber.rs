@@ -2,8 +2,8 @@
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
+use crate::db::JsonText;
 use crate::db::schema::subscribers;
-use crate::db::{JsonText, Kept};
 use crate::error::Error;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -154,11 +154,10 @@ pub fn find_ids_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
 ) -> Result<BTreeMap<String, i64>, Error> {
-    // Planning for thousands of addresses would take longer than finding some of them.
-    let query = subscribers::table
+    let rows: Vec<(String, i64)> = subscribers::table
         .filter(subscribers::email.eq_any(emails))
-        .select((subscribers::email, subscribers::id));
-    let rows: Vec<(String, i64)> = Kept(query).load(connection)?;
+        .select((subscribers::email, subscribers::id))
+        .load(connection)?;
     Ok(rows.into_iter().collect())
 }
 

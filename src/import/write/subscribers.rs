@@ -8,7 +8,6 @@ use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
 use super::suppressed::{Fresh, cause, find_suppressed, fresh_status, remember_suppressed};
 use crate::audience::consent::lift_suppressions;
-use crate::db::Kept;
 use crate::db::schema::subscribers;
 use crate::error::Error;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
@@ -168,9 +167,9 @@ fn find_known(
         .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
     let rows: Vec<(String, i64, String)> = if context.is_dry_run {
-        Kept(query).load(connection)?
+        query.load(connection)?
     } else {
-        Kept(query.for_no_key_update()).load(connection)?
+        query.for_no_key_update().load(connection)?
     };
     let known = rows.into_iter();
     Ok(known
