@@ -13,6 +13,7 @@ DROP TRIGGER check_groups ON group_memberships;
 DROP FUNCTION forget_everybody();
 DROP FUNCTION forget_groups();
 DROP FUNCTION forget_subscribers();
+DROP FUNCTION require_read_committed();
 DROP FUNCTION refer_to_other_group();
 DROP FUNCTION refer_to_other_subscriber();
 DROP FUNCTION refer_to_groups();

@@ -1,13 +1,15 @@
 -- A foreign key asks once for each row and column: of a million people imported into a group, more than half of the time
 -- was spent on that. These triggers ask once for each statement and keep the same promise, with the same locks.
 
-CREATE FUNCTION refer_to_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- Functions look up by index: a plan that is kept from when a table was small would read all of it for each id later.
+
+CREATE FUNCTION refer_to_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     named bigint[] := ARRAY(SELECT DISTINCT subscriber_id FROM changed);
     held bigint;
 BEGIN
-    -- The lock lasts to the end of the transaction: nobody deletes these people before its rows can be seen.
-    SELECT count(*) INTO held FROM (SELECT FROM subscribers WHERE id = ANY (named) FOR KEY SHARE) AS locked;
+    -- The lock keeps these subscribers from being deleted until the transaction ends. Everybody takes such locks by id.
+    SELECT count(*) INTO held FROM (SELECT FROM subscribers WHERE id = ANY (named) ORDER BY id FOR KEY SHARE) AS locked;
     IF held < cardinality(named) THEN
         RAISE foreign_key_violation USING TABLE = TG_TABLE_NAME,
             MESSAGE = format('a row of %I names a subscriber that does not exist', TG_TABLE_NAME);
@@ -16,12 +18,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION refer_to_subscribers() IS 'Refuses new rows whose subscriber does not exist, and keeps the others from being deleted meanwhile.';
 
-CREATE FUNCTION refer_to_groups() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION refer_to_groups() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     named bigint[] := ARRAY(SELECT DISTINCT group_id FROM changed);
     held bigint;
 BEGIN
-    SELECT count(*) INTO held FROM (SELECT FROM groups WHERE id = ANY (named) FOR KEY SHARE) AS locked;
+    SELECT count(*) INTO held FROM (SELECT FROM groups WHERE id = ANY (named) ORDER BY id FOR KEY SHARE) AS locked;
     IF held < cardinality(named) THEN
         RAISE foreign_key_violation USING TABLE = TG_TABLE_NAME,
             MESSAGE = format('a row of %I names a group that does not exist', TG_TABLE_NAME);
@@ -30,7 +32,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION refer_to_groups() IS 'Refuses new rows whose group does not exist, and keeps the others from being deleted meanwhile.';
 
--- Nothing of Rollcall moves a row to somebody else, so that these ask for each row, and only for one that moves.
+-- Rollcall never changes these columns, so these triggers check row by row, and only rows whose subscriber or group changes.
 CREATE FUNCTION refer_to_other_subscriber() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM FROM subscribers WHERE id = NEW.subscriber_id FOR KEY SHARE;
@@ -40,7 +42,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION refer_to_other_subscriber() IS 'As refer_to_subscribers, for a row that is given to somebody else.';
+COMMENT ON FUNCTION refer_to_other_subscriber() IS 'As refer_to_subscribers, for a row that gets another subscriber.';
 
 CREATE FUNCTION refer_to_other_group() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -51,12 +53,23 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION refer_to_other_group() IS 'As refer_to_groups, for a row that is given to another group.';
+COMMENT ON FUNCTION refer_to_other_group() IS 'As refer_to_groups, for a row that gets another group.';
 
-CREATE FUNCTION forget_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION require_read_committed() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = 'subscribers and groups are deleted at the isolation level READ COMMITTED only',
+            HINT = 'A transaction with a snapshot of its own would not see what others have just written about them.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION require_read_committed() IS 'Fails in a transaction whose deletion would miss rows that others have written since it began.';
+
+CREATE FUNCTION forget_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     gone bigint[] := ARRAY(SELECT id FROM former ORDER BY id);
 BEGIN
+    PERFORM require_read_committed();
     DELETE FROM group_memberships WHERE subscriber_id = ANY (gone);
     DELETE FROM events WHERE subscriber_id = ANY (gone);
     DELETE FROM event_totals WHERE subscriber_id = ANY (gone);
@@ -64,8 +77,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION forget_subscribers() IS 'Deletes the memberships and events of deleted subscribers.';
 
-CREATE FUNCTION forget_groups() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION forget_groups() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
 BEGIN
+    PERFORM require_read_committed();
     DELETE FROM group_memberships WHERE group_id = ANY (ARRAY(SELECT id FROM former));
     RETURN NULL;
 END $$;
@@ -73,9 +87,11 @@ COMMENT ON FUNCTION forget_groups() IS 'Deletes the memberships of deleted group
 
 CREATE FUNCTION forget_everybody() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    TRUNCATE group_memberships;
+    -- Not TRUNCATE: that fails where the statement names these tables too.
+    DELETE FROM group_memberships;
     IF TG_TABLE_NAME = 'subscribers' THEN
-        TRUNCATE events, event_totals;
+        DELETE FROM events;
+        DELETE FROM event_totals;
     END IF;
     RETURN NULL;
 END $$;

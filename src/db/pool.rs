@@ -73,6 +73,8 @@ impl Manager {
     /// Makes a connection.
     pub fn establish(&self) -> Result<PgConnection, PoolError> {
         let mut connection = PgConnection::establish(&self.url)?;
+        // Whatever the database or the role has: a deletion must see what others have just written.
+        connection.batch_execute("SET default_transaction_isolation = 'read committed'")?;
         if let Some(timeout) = self.statement_timeout {
             let milliseconds = timeout.as_millis();
             connection.batch_execute(&format!("SET statement_timeout = {milliseconds}"))?;

@@ -51,7 +51,7 @@ fn refuse(database: &TestDatabase, sql: &str, says: &str) {
 }
 
 #[test]
-fn rows_of_nobody_are_refused() {
+fn rows_without_a_subscriber_or_a_group_are_refused() {
     let app = ground();
     let nobody = [
         (
@@ -139,9 +139,47 @@ fn rows_go_when_a_table_is_emptied() {
     let app = ground();
     app.database.execute("TRUNCATE groups");
     assert_eq!(app.database.ask(WHO), "1 2; 1 2");
+    for all in [
+        "TRUNCATE subscribers CASCADE",
+        "TRUNCATE subscribers, group_memberships, events, event_totals CASCADE",
+    ] {
+        let app = ground();
+        app.database.execute(all);
+        assert_eq!(app.database.ask(WHO), "", "{all}");
+    }
+}
+
+#[test]
+fn deletions_that_would_miss_rows_are_refused() {
     let app = ground();
-    app.database.execute("TRUNCATE subscribers CASCADE");
-    assert_eq!(app.database.ask(WHO), "");
+    for deletion in [
+        "DELETE FROM subscribers WHERE id = 1",
+        "DELETE FROM groups WHERE id = 1",
+    ] {
+        let mut connection = app.database.connect();
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+        let refused = connection.batch_execute(&format!("{begin}; {deletion}; COMMIT"));
+        let message = refused.expect_err(deletion).to_string();
+        assert!(message.contains("READ COMMITTED only"), "{message}");
+    }
+    assert_eq!(app.database.ask(WHO), "1:1 2:2; 1 2; 1 2");
+}
+
+#[test]
+fn the_server_deletes_whatever_isolation_the_database_has() {
+    let app = ground();
+    let name = app.database.ask("SELECT current_user");
+    app.database.execute(&format!(
+        "ALTER ROLE {name} IN DATABASE {} SET default_transaction_isolation = 'repeatable read'",
+        app.database.ask("SELECT current_database()")
+    ));
+    app
+        .beside()
+        .mutate(
+            "mutation ($id: ID!) { deleteSubscriber(input: {id: $id}) { userErrors { message } } }",
+            serde_json::json!({"id": app.query("{ subscriber(email: \"1@example.com\") { id } }", serde_json::json!({}))["subscriber"]["id"]}),
+        );
+    assert_eq!(app.database.ask(WHO), "2:2; 2; 2");
 }
 
 /// Begins `first`, starts `second` beside it, and commits `first` while `second` waits for it.
@@ -162,7 +200,7 @@ fn race(app: &TestApp, first: &str, second: &str) -> QueryResult<()> {
 }
 
 #[test]
-fn who_is_deleted_meanwhile_keeps_nothing() {
+fn deleted_subscribers_and_groups_keep_no_rows() {
     for deletion in [
         "DELETE FROM subscribers WHERE id = 1",
         "DELETE FROM groups WHERE id = 2",
