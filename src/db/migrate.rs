@@ -101,8 +101,9 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
     let name = migration.name().version().to_string();
     let began = Instant::now();
     // Where a migration is no transaction, as one that makes an index CONCURRENTLY, what it has done would be in the way of the
-    // next attempt. It holds up nobody.
-    let milliseconds = match migration.metadata().run_in_transaction() {
+    // next attempt, so that there is none. It holds up nobody.
+    let may_repeat = migration.metadata().run_in_transaction();
+    let milliseconds = match may_repeat {
         true => LOCK_TIMEOUT.as_millis(),
         false => 0,
     };
@@ -110,7 +111,7 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
     let applied = loop {
         match connection.run_migration(migration) {
             Ok(_) => break Ok(name),
-            Err(error) if lost_to_others(&*error) && began.elapsed() < PATIENCE => {
+            Err(error) if may_repeat && lost_to_others(&*error) && began.elapsed() < PATIENCE => {
                 warn!(%name, "a migration waits for others who use the tables");
                 std::thread::sleep(PAUSE);
             }
@@ -119,8 +120,10 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
             }
         }
     };
-    connection.batch_execute("RESET lock_timeout")?;
-    applied
+    let reset = connection.batch_execute("RESET lock_timeout");
+    let name = applied?;
+    reset?;
+    Ok(name)
 }
 
 /// Returns whether a migration failed because others hold locks. Diesel hides the error of the database in that of the
