@@ -26,6 +26,8 @@ const periods = [
 const months = [
   'January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December',
 ];
+/** The tests of text whose value is compared as a whole. */
+const wholeTests = ['equals', 'notEquals', 'in', 'notIn'];
 const statuses = ['SUBSCRIBED', 'UNSUBSCRIBED', 'BOUNCED', 'COMPLAINED', 'PENDING'];
 
 export function ValueField(props: ValueProps) {
@@ -262,6 +264,8 @@ export function OneOf(props: Omit<ValueProps, 'value' | 'kind'> & { node: string
   const { node, words, value, label, onChange } = props;
   const name = Object.keys(value)[0] ?? '';
   const word = words.find((each) => each.name === name);
+  // A part of a country's code is no country.
+  const isPart = isOfCountries(props.source) && !wholeTests.includes(name);
   return (
     <>
       <select
@@ -280,7 +284,14 @@ export function OneOf(props: Omit<ValueProps, 'value' | 'kind'> & { node: string
         {words.map((each) => <option key={each.name} value={each.name}>{describeWord(node, each.name)}</option>)}
       </select>
       {word ? (
-        <ValueField {...props} kind={word.value} label={`${label}: value`} value={value[name]} onChange={(changed) => onChange({ [name]: changed })} />
+        <ValueField
+          {...props}
+          kind={word.value}
+          label={`${label}: value`}
+          value={value[name]}
+          source={isPart ? null : props.source}
+          onChange={(changed) => onChange({ [name]: changed })}
+        />
       ) : null}
     </>
   );
