@@ -18,7 +18,7 @@ use tracing::{Span, info_span};
 /// The target of all spans. It does not begin as the targets of the log do, so that settings of the log do not mean it.
 pub const TARGET: &str = "traces";
 
-/// Whether somebody listens.
+/// Whether spans are exported.
 static ARE_EXPORTED: AtomicBool = AtomicBool::new(false);
 
 /// Returns whether spans are exported, for what is made for them alone.
@@ -26,7 +26,7 @@ pub fn are_exported() -> bool {
     ARE_EXPORTED.load(Ordering::Relaxed)
 }
 
-/// Makes a span if somebody listens. Otherwise there is none, whatever the settings of the log are.
+/// Makes a span if spans are exported. Otherwise there is none, whatever the settings of the log are.
 fn exported(make: impl FnOnce() -> Span) -> Span {
     match are_exported() {
         true => make(),
@@ -94,7 +94,7 @@ pub fn of_operation(kind: &'static str, name: Option<&str>) -> Span {
     })
 }
 
-/// Begins the span of work with a connection to the database, as part of what runs now. Work for nobody has none.
+/// Begins the span of work with a connection to the database, as part of what runs now. Work outside a request or a job has none.
 pub fn of_database() -> Span {
     if !are_exported() || Span::current().is_none() {
         return Span::none();

@@ -207,8 +207,8 @@ impl Delivery {
         let is_recorded = self.db.run_here(|connection| {
             connection.transaction(|connection| {
                 if attempt.answer.is_some() {
-                    // Whoever gives a deletion its order takes answers away that are there: this one is there then, or is
-                    // written afterwards and told of the deletion.
+                    // Ordering a deletion clears stored answers. The lock has this answer stored before that, or after it, when it
+                    // is known of the deletion.
                     hold_order(connection)?;
                 }
                 let is_recorded = ready.claim.record(connection, &attempted, now)?;

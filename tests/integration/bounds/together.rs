@@ -114,8 +114,8 @@ fn pages_of_large_rows_are_not_loaded_for_many_answers_at_once() {
     // Nothing to compress: as large in the table as in the answer.
     app.database.execute(
         "INSERT INTO subscribers (email, custom, created_at, updated_at) \
-         SELECT n || '@example.com', jsonb_build_object('bulk', (SELECT string_agg(md5(random()::text || n), '') \
-          FROM generate_series(1, 300))), now(), now() FROM generate_series(1, 250) n; \
+         SELECT n || '@example.com', jsonb_build_object('bulk', (SELECT string_agg(md5(n || ' ' || m), '') \
+          FROM generate_series(1, 300) m)), now(), now() FROM generate_series(1, 250) n; \
          INSERT INTO group_memberships SELECT g.id, s.id, now(), 'api' FROM groups g, subscribers s",
     );
     let url = &app.database.url;
@@ -130,9 +130,10 @@ fn pages_of_large_rows_are_not_loaded_for_many_answers_at_once() {
     let before = server.memory();
     let asked = (0..40).map(|_| ask_for(&server, &document, "application/json"));
     let asked: Vec<TcpStream> = asked.collect();
-    for stream in &asked {
-        assert!(wait_for(stream, 12).starts_with("HTTP/1.1 "));
-    }
+    let answers = asked.iter().map(|stream| wait_for(stream, 12));
+    let answers: Vec<String> = answers.collect();
+    let made = answers.iter().filter(|answer| *answer == "HTTP/1.1 200");
+    assert!(made.count() >= 3, "{answers:?}");
     // All pages of all answers would be a gigabyte.
     let peak = server.peak_memory() - before;
     assert!(peak < 500_000_000, "{} MB", peak / 1_000_000);

@@ -279,7 +279,7 @@ fn work_without_a_request_has_spans_and_none_of_them_tells_of_people() {
 }
 
 #[test]
-fn a_collector_that_fails_is_spoken_of_once() {
+fn failures_of_a_collector_are_logged_once() {
     let database = TestDatabase::new();
     let collector = Collector::start(Answers::WithErrors);
     let server = Server::spawn(&mut collector.command(&database));
@@ -304,10 +304,11 @@ fn a_collector_that_does_not_answer_holds_up_nothing() {
             .env("OTEL_BSP_MAX_QUEUE_SIZE", "16")
             .env("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8"),
     );
+    // The collector never answers: were requests to wait for it, not one of these would be answered.
     for _ in 0..100 {
         ask(&server, "{ settings { timeZone } }", Value::Null);
     }
-    assert!(collector.count() > 0);
+    eventually("spans are sent", || collector.count() > 0);
     let stopped = server.interrupt();
     assert!(stopped.status.success(), "{stopped}");
 }
