@@ -46,6 +46,8 @@ struct Budget {
     /// The permission to be made beside other large answers. One part of the answer waits for it at a time: several would stand
     /// in line beside each other, and the first to have it would wait for those behind.
     large: tokio::sync::Mutex<Option<LargeAnswerPermit>>,
+    /// Whether it has that permission: most parts need not look into the lock.
+    is_permitted: AtomicBool,
     /// Whether it goes over a socket or an event stream.
     is_streamed: bool,
 }
@@ -74,6 +76,7 @@ impl AnswerBudget {
             exceeded: Notify::new(),
             loads: Mutex::default(),
             large: tokio::sync::Mutex::default(),
+            is_permitted: AtomicBool::new(false),
             is_streamed,
         }))
     }
@@ -118,10 +121,14 @@ impl AnswerBudget {
 
     /// Waits until this answer may be made beside other large ones. It keeps the permit until it is made.
     async fn wait_for_permit(&self) {
+        if self.0.is_permitted.load(Ordering::Relaxed) {
+            return;
+        }
         let mut large = self.0.large.lock().await;
         if large.is_none() {
             let memory = self.0.holding.memory();
             *large = memory.permit_large(self.0.is_streamed).await;
+            self.0.is_permitted.store(true, Ordering::Relaxed);
         }
     }
 
@@ -172,6 +179,7 @@ impl AnswerBudget {
         self.0.is_crowded_out.store(false, Ordering::Relaxed);
         // Where a part of it still waits for the permit, the answer is broken off, and the part goes with it.
         if let Ok(mut large) = self.0.large.try_lock() {
+            self.0.is_permitted.store(false, Ordering::Relaxed);
             *large = None;
         }
         self.0.holding.take()
@@ -204,13 +212,6 @@ pub async fn permit_large_load(context: &Context<'_>) -> Option<LoadPermit> {
 fn charge(context: &ContextSelectionSet<'_>, bytes: usize) -> bool {
     let budget = context.data_opt::<AnswerBudget>();
     budget.is_none_or(|budget| budget.charge(bytes))
-}
-
-/// Lets other answers have their turn, if much of this one was made since.
-async fn take_turns(context: &ContextSelectionSet<'_>) {
-    if let Some(budget) = context.data_opt::<AnswerBudget>() {
-        budget.take_turns().await;
-    }
 }
 
 /// A text whose length the data decides. In the schema it is a `String`.
@@ -252,7 +253,6 @@ impl<T: AsRef<str> + Send + Sync> OutputType for Text<T> {
         if !charge(context, text.len() + TEXT) {
             return Ok(Value::Null);
         }
-        take_turns(context).await;
         Ok(Value::String(text.to_owned()))
     }
 }
@@ -287,7 +287,6 @@ impl<T: Borrow<Json> + Send + Sync> OutputType for Document<T> {
         if !charge(context, weigh(document)) {
             return Ok(Value::Null);
         }
-        take_turns(context).await;
         Ok(write(document))
     }
 }

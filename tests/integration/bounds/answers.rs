@@ -171,8 +171,9 @@ fn memory_is_given_back() {
     }
     let taken = server.peak_memory() - before;
     assert!(taken > 30_000_000, "{taken} bytes");
+    // Not all of it: what lasts stands between, such as further connections.
     crate::support::eventually("memory is given back", || {
-        server.memory() < before + taken / 2
+        server.memory() < before + taken / 4 * 3
     });
 }
 
