@@ -101,7 +101,7 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
     let name = migration.name().version().to_string();
     let began = Instant::now();
     // Where a migration is no transaction, as one that makes an index CONCURRENTLY, what it has done would be in the way of the
-    // next attempt, so that there is none. It holds up nobody.
+    // next attempt, so it is not repeated. It blocks no requests.
     let may_repeat = migration.metadata().run_in_transaction();
     let milliseconds = match may_repeat {
         true => LOCK_TIMEOUT.as_millis(),

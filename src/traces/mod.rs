@@ -26,7 +26,7 @@ pub fn are_exported() -> bool {
     ARE_EXPORTED.load(Ordering::Relaxed)
 }
 
-/// Makes a span if spans are exported. Otherwise there is none, whatever the settings of the log are.
+/// Makes a span if spans are exported. Otherwise returns [`Span::none`], whatever the settings of the log are.
 fn exported(make: impl FnOnce() -> Span) -> Span {
     match are_exported() {
         true => make(),

@@ -53,7 +53,7 @@ fn refuse(database: &TestDatabase, sql: &str, says: &str) {
 #[test]
 fn rows_without_a_subscriber_or_a_group_are_refused() {
     let app = ground();
-    let nobody = [
+    let refused = [
         (
             "INSERT INTO group_memberships VALUES (1, 9, now(), 'api')",
             "subscriber",
@@ -79,7 +79,7 @@ fn rows_without_a_subscriber_or_a_group_are_refused() {
             "subscriber",
         ),
     ];
-    for (sql, says) in nobody {
+    for (sql, says) in refused {
         refuse(
             &app.database,
             sql,

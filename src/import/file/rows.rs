@@ -129,10 +129,7 @@ impl<R: BufRead> Rows<R> {
                 self.read_row(&first.text)?
             };
             self.spare = first.text;
-            if cells
-                .as_ref()
-                .is_ok_and(|cells| cells.iter().all(|cell| is_blank(cell)))
-            {
+            if cells.as_ref().is_ok_and(|cells| cells.iter().all(is_blank)) {
                 continue;
             }
             let mut row = Row::of(line, cells);

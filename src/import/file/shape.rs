@@ -136,7 +136,7 @@ pub fn skip_titles<'r>(
 
 fn find_header_in(rows: &[Row], names_address: impl Fn(&str) -> bool) -> Header {
     let cells = |row: &Row| row.cells.clone().unwrap_or_default();
-    let holds_address = |row: &Row| cells(row).iter().any(|cell| is_address(cell));
+    let holds_address = |row: &Row| cells(row).iter().any(is_address);
     let width = |row: &Row| cells(row).iter().filter(|cell| !is_blank(cell)).count();
     let at = |place: usize, exists: bool| Header {
         exists,
@@ -144,7 +144,7 @@ fn find_header_in(rows: &[Row], names_address: impl Fn(&str) -> bool) -> Header 
     };
     let first_address = rows.iter().position(holds_address);
     let before = &rows[..first_address.unwrap_or(rows.len())];
-    let names = |row: &Row| cells(row).iter().any(|cell| names_address(cell));
+    let names = |row: &Row| cells(row).iter().any(&names_address);
     if let Some(place) = before
         .iter()
         .position(|row| names(row) && !is_sentence(&cells(row)))

@@ -217,10 +217,7 @@ fn find_form(
 fn first_row_holds_address(text: &str, dialect: Dialect) -> bool {
     let first = Rows::new(text.as_bytes(), dialect).next_row();
     first.is_ok_and(|row| {
-        row.is_some_and(|row| {
-            row.cells
-                .is_ok_and(|cells| cells.iter().any(|cell| is_address(cell)))
-        })
+        row.is_some_and(|row| row.cells.is_ok_and(|cells| cells.iter().any(is_address)))
     })
 }
 

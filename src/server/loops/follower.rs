@@ -8,7 +8,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_millis(500);
 /// How soon to look whether a segment follows that another process made; one made here wakes the loop.
 const LATER: Duration = Duration::from_secs(10);
-/// How long changes are gathered before the loop looks whether somebody follows them now: as long as nobody does, every
+/// How long changes are gathered before the loop looks for INSTANT segments again. While there are none, a look after every
 /// change would cost two statements for nothing.
 const GATHER: Duration = Duration::from_millis(50);
 /// How soon to look again while another follower is at work.

@@ -239,7 +239,7 @@ fn all_ready(server: &Server) {
     });
 }
 
-/// Whether the file system of a directory can clone files, where `cp` is that of GNU. `true` where nobody knows.
+/// Whether the file system of a directory can clone files, by the `cp` of GNU. Returns `true` on other systems than Linux.
 fn can_clone(dir: &Path) -> bool {
     let file = dir.join("cloned");
     std::fs::write(&file, "x").expect("a file");

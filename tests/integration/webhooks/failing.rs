@@ -4,7 +4,7 @@ use super::{ask, create, deliver, move_to};
 use crate::support::{TestApp, instant};
 use crate::webhooks::receiver::{Receiver, Reply};
 use chrono::{Duration, SecondsFormat};
-use rollcall::webhook::{Reader, Turn};
+use rollcall::webhook::{Delivery, Reader, Ready, Turn};
 use serde_json::{Value, json};
 
 const STATE: &str = "isEnabled disabledReason failureCount failingSince nextAttemptAt";
@@ -254,6 +254,14 @@ fn answers_of_disabled_webhooks_go_with_a_deletion_too() {
     assert_eq!(kept["attempts"], json!([{ "answer": null }]));
 }
 
+/// Claims the only endpoint that is due, and reads its next message.
+fn read_next(delivery: &Delivery) -> Ready {
+    let claim = delivery.claim().expect("an answer").expect("a claim");
+    let mut reader = Reader::new(String::new());
+    let ready = delivery.read(claim, &mut reader).expect("a reading");
+    ready.expect("a message")
+}
+
 #[test]
 fn an_answer_that_comes_after_a_deletion_is_not_kept() {
     let app = TestApp::at(super::NOW);
@@ -262,10 +270,7 @@ fn an_answer_that_comes_after_a_deletion_is_not_kept() {
     let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
     let ona = app.subscriber("ona@example.com", json!({}));
     let delivery = app.app.delivery();
-    let claim = delivery.claim().expect("an answer").expect("a claim");
-    let mut reader = Reader::new(String::new());
-    let ready = delivery.read(claim, &mut reader).expect("a reading");
-    let ready = ready.expect("a message");
+    let ready = read_next(&delivery);
     let (sent, at) = delivery.send(&ready);
     // The deletion gets its place before the answer is recorded.
     super::delete(&app, &ona);
@@ -287,10 +292,7 @@ fn an_answer_is_not_recorded_while_a_deletion_gets_its_order() {
     let (id, _) = create(&app, &receiver.url, &["SUBSCRIBER_CREATED"], json!({}));
     let ona = app.subscriber("ona@example.com", json!({}));
     let delivery = app.app.delivery();
-    let claim = delivery.claim().expect("an answer").expect("a claim");
-    let mut reader = Reader::new(String::new());
-    let ready = delivery.read(claim, &mut reader).expect("a reading");
-    let ready = ready.expect("a message");
+    let ready = read_next(&delivery);
     let (sent, at) = delivery.send(&ready);
     super::delete(&app, &ona);
     // Answers were taken away, and the place of the deletion is not committed yet.

@@ -62,7 +62,7 @@ fn list_uncounted() -> Vec<(String, String)> {
     uncounted
 }
 
-/// A field that somebody adds must be counted, unless there is a reason why its values are short.
+/// A new field must be counted, unless there is a reason why its values are short.
 #[test]
 fn every_text_and_document_is_counted_or_short() {
     let mut uncounted = list_uncounted();

@@ -26,7 +26,7 @@ function fold(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
 }
 
-/** Returns the English name of a code, or the text itself if it is none. */
+/** Returns the English name of a code, or the text itself if it is not a code. */
 export function nameOfCountry(code: string): string {
   return codes.includes(code) ? inEnglish.of(code) ?? code : code;
 }
