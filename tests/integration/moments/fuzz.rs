@@ -20,7 +20,8 @@ const NOW: &str = "2026-03-01T12:00:00Z";
 const INTROSPECTION: &str = "{ __schema { types { name kind fields { name args { ...input } type { ...type } } \
      inputFields { ...input } isOneOf enumValues { name } } } } \
      fragment input on __InputValue { name description defaultValue type { ...type } } \
-     fragment type on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+     fragment type on __Type { kind name ofType { kind name ofType { kind name ofType { ...inner } } } } \
+     fragment inner on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
 /// Texts that mention days and moments in their description, and hold none.
 const NO_MOMENTS: [&str; 2] = ["CreateImportInput.dateFormat", "CreateImportInput.timeZone"];
@@ -59,6 +60,7 @@ impl Input {
         let mut is_list = false;
         let is_non_null = at["kind"] == "NON_NULL";
         while at["name"].is_null() {
+            assert!(!at.is_null(), "the type is deeper than was asked: {value}");
             match at["kind"].as_str() {
                 Some("LIST") => {
                     is_list = true;
