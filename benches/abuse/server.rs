@@ -1,6 +1,7 @@
 //! The program as a process of its own, and what the system tells about it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,7 +18,12 @@ pub struct Server {
 impl Server {
     /// Starts a server over that database with the usual settings, on a free port of the loopback interface.
     pub fn start(url: &str) -> anyhow::Result<Server> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        Server::start_program(Path::new(env!("CARGO_BIN_EXE_rollcall")), url)
+    }
+
+    /// As [`start`](Server::start), of another program.
+    pub fn start_program(program: &Path, url: &str) -> anyhow::Result<Server> {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let bytes = name.as_encoded_bytes();
             if bytes.starts_with(b"ROLLCALL_") || bytes.starts_with(b"PG") {

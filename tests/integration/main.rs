@@ -4,6 +4,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod benchmarks;
 mod bounds;
 mod bulk;
 mod cdnow;
