@@ -61,17 +61,13 @@ const KINDS: [Kind; 3] = [
         "name",
         "mutation ($email: String!, $text: String!) { upsertSubscriber(input: {email: $email, values: {firstName: $text}}) \
          { subscriber { id } userErrors { message } } }",
-        |number, people| {
-            json!({ "email": address(number, people), "text": format!("Edited {number}") })
-        },
+        |number, people| json!({ "email": address(number, people), "text": format!("Edited {number}") }),
     ),
     (
         "custom field",
         "mutation ($email: String!, $fields: JSON!) { upsertSubscriber(input: {email: $email, values: {customFields: $fields}}) \
          { subscriber { id } userErrors { message } } }",
-        |number, people| {
-            json!({ "email": address(number, people), "fields": { "visits": 1_000 + number } })
-        },
+        |number, people| json!({ "email": address(number, people), "fields": { "visits": 1_000 + number } }),
     ),
     (
         "new subscriber",
@@ -148,7 +144,9 @@ fn serve(db: &Db, url: &str, program: &Path, name: &str, people: i64) -> anyhow:
 /// Returns the address of another database of the same Postgres.
 fn beside(url: &str, name: &str) -> anyhow::Result<String> {
     let (before, options) = url.split_once('?').unwrap_or((url, ""));
-    let (server, _) = before.rsplit_once('/').context("an address of a database")?;
+    let (server, _) = before
+        .rsplit_once('/')
+        .context("an address of a database")?;
     Ok(format!("{server}/{name}?{options}"))
 }
 

@@ -213,14 +213,12 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
-    bytes: Option<i64>,
+    bytes: i64,
 ) -> Result<Vec<Event>, Error> {
-    let Some(bytes) = bytes else {
-        return find_by_ids(connection, ids);
-    };
+    // Each small value of a document takes far more memory than room in the database.
     Ok(events::table
         .filter(events::id.eq_any(ids))
-        .filter(are_within("events", "properties", ids, bytes))
+        .filter(are_within("events", "properties", 8, ids, bytes))
         .select(columns!())
         .load(connection)?)
 }

@@ -91,21 +91,18 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
         .load(connection)?)
 }
 
-/// Finds subscribers by id, or none of them if their rows take more than that many bytes together, if there is a bound.
+/// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
 ///
 /// # Errors
 /// Those of the database.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
-    bytes: Option<i64>,
+    bytes: i64,
 ) -> Result<Vec<Subscriber>, Error> {
-    let Some(bytes) = bytes else {
-        return find_by_ids(connection, ids);
-    };
     Ok(subscribers::table
         .filter(subscribers::id.eq_any(ids))
-        .filter(are_within("subscribers", "custom", ids, bytes))
+        .filter(are_within("subscribers", "custom", 2, ids, bytes))
         .select(Subscriber::as_select())
         .load(connection)?)
 }

@@ -222,7 +222,7 @@ fn load(
         let ids: Vec<i64> = people.iter().map(|(_, id)| *id).collect();
         let found = match ids.len() {
             0 | 1 => find_by_ids(connection, &ids)?,
-            _ => find_within(connection, &ids, Some(LOADED))?,
+            _ => find_within(connection, &ids, LOADED)?,
         };
         if ids.len() <= 1 || !found.is_empty() {
             let found = found.into_iter();

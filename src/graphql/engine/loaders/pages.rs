@@ -12,7 +12,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::error::Error;
-use crate::graphql::engine::answer_budget::{LoadPermit, permit_large_load, weigh};
+use crate::graphql::engine::answer_budget::{LoadPermit, permit_large_load};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::import::{self, ProblemKind, StoredProblem};
@@ -26,7 +26,6 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Which page of subscribers is asked for.
 type PeopleRequest = (SubscriberOrder, PageRequest<SubscriberKey>);
@@ -198,14 +197,7 @@ load!(
 const LARGEST_TOGETHER: i64 = 8_000_000;
 
 /// How many bytes the rows of a page take that is large by itself.
-const LARGE: usize = 1 << 20;
-
-/// How many pages are measured after a large one: measuring takes a fifth of the time that loading small rows takes, and most
-/// audiences have no large ones.
-const MEASURED: u32 = 10_000;
-
-/// How many of the next pages are measured before they are loaded, in this process.
-static TO_MEASURE: AtomicU32 = AtomicU32::new(0);
+const LARGE: i64 = 1 << 20;
 
 load!(
     /// The subscribers of a page, without those of too large pages.
@@ -220,7 +212,7 @@ load!(
     /// The subscribers of a page, however large it is.
     WholeSubscriberRows(Vec<i64>) -> Vec<Arc<Subscriber>>,
     |connection, pages| {
-        let rows = subscriber::find_within(connection, &pages.concat(), None)?;
+        let rows = subscriber::find_by_ids(connection, &pages.concat())?;
         Ok(fill_with_people(pages, rows))
     }
 );
@@ -238,21 +230,17 @@ load!(
     /// The events of a page, however large it is.
     WholeEventRows(Vec<i64>) -> Vec<Event>,
     |connection, pages| {
-        let rows = event::find_within(connection, &pages.concat(), None)?;
+        let rows = event::find_by_ids(connection, &pages.concat())?;
         Ok(fill_with_events(pages, rows))
     }
 );
 
-/// Returns how many bytes the rows of these pages may take. A page by itself is measured only where large ones are about.
-fn most_bytes(pages: &[Vec<i64>]) -> Option<i64> {
-    let is_measured = TO_MEASURE
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        })
-        .is_ok();
-    match pages.len() {
-        1 => is_measured.then_some(LARGE as i64),
-        _ => Some(LARGEST_TOGETHER),
+/// Returns how many bytes the rows of these pages may take.
+fn most_bytes(pages: &[Vec<i64>]) -> i64 {
+    if pages.len() == 1 {
+        LARGE
+    } else {
+        LARGEST_TOGETHER
     }
 }
 
@@ -260,21 +248,12 @@ fn fill_with_people(
     pages: Vec<Vec<i64>>,
     rows: Vec<Subscriber>,
 ) -> HashMap<Vec<i64>, Vec<Arc<Subscriber>>> {
-    note_sizes(rows.iter().map(|row| row.custom.len()));
     let rows = rows.into_iter();
     fill(pages, rows.map(|row| (row.id, Arc::new(row))).collect())
 }
 
 fn fill_with_events(pages: Vec<Vec<i64>>, rows: Vec<Event>) -> HashMap<Vec<i64>, Vec<Event>> {
-    note_sizes(rows.iter().map(|row| weigh(&row.properties)));
     fill(pages, rows.into_iter().map(|row| (row.id, row)).collect())
-}
-
-/// Has the next pages measured if these rows were large.
-fn note_sizes(sizes: impl Iterator<Item = usize>) {
-    if sizes.sum::<usize>() > LARGE {
-        TO_MEASURE.store(MEASURED, Ordering::Relaxed);
-    }
 }
 
 /// Puts rows onto the pages that are made of their ids, and leaves out those that were deleted meanwhile. Returns no page
