@@ -113,7 +113,8 @@ fn create_people(
         mode: ImportMode::Insert,
         ..SubscriberImport::default()
     };
-    let made = subscribers::place(connection, &people, &options, context)?;
+    let known = subscribers::find_ids(connection, &people)?;
+    let made = subscribers::place(connection, &people, &known, &options, context)?;
     placed.report.created_people = made.report.created;
     placed.report.suppressed = made.report.suppressed;
     placed.problems.extend(made.problems);

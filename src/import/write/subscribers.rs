@@ -24,7 +24,19 @@ pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
     columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
 }
 
-/// Writes people, but for their memberships.
+/// Looks up who is known: their ids. This needs no turn, since it locks nobody; whoever is deleted or gets another address before
+/// the batch is written is noticed then.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_ids(connection: &mut PgConnection, people: &[Person]) -> Result<Vec<i64>, Error> {
+    use_indexes(connection)?;
+    let emails: Vec<&str> = people.iter().map(Person::email).collect();
+    let known = subscribers::table.filter(subscribers::email.eq_any(emails));
+    Ok(known.select(subscribers::id).load(connection)?)
+}
+
+/// Writes people, but for their memberships. `found` has the ids of those who were known a moment ago.
 ///
 /// # Errors
 /// Those of the database. That somebody else has just added one of the people is a [`Error::Invalid`]; the transaction
@@ -32,11 +44,12 @@ pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
 pub fn place(
     connection: &mut PgConnection,
     people: &[Person],
+    found: &[i64],
     options: &SubscriberImport,
     context: &Context,
 ) -> Result<Placed, Error> {
     let mut placed = Placed::default();
-    let known = find_known(connection, people, context)?;
+    let known = lock_known(connection, found, context)?;
     let suppressed = find_suppressed(connection, people, &known, options)?;
     let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut merged = Vec::new();
@@ -153,17 +166,21 @@ fn nobody(person: &Person) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Finds who is known, and keeps them from changing until the end of the transaction. The rows are locked in the order
-/// of their ids, as everywhere.
-fn find_known(
+/// Who is known, by address.
+type Known = HashMap<String, (i64, Option<Status>)>;
+
+/// Keeps those who are known from changing until the end of the transaction, as they are by now. The rows are locked in the
+/// order of their ids, as everywhere.
+fn lock_known(
     connection: &mut PgConnection,
-    people: &[Person],
+    found: &[i64],
     context: &Context,
-) -> Result<HashMap<String, (i64, Option<Status>)>, Error> {
-    use_indexes(connection)?;
-    let emails: Vec<&str> = people.iter().map(Person::email).collect();
+) -> Result<Known, Error> {
+    if found.is_empty() {
+        return Ok(Known::new());
+    }
     let query = subscribers::table
-        .filter(subscribers::email.eq_any(emails))
+        .filter(subscribers::id.eq_any(found))
         .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
     let rows: Vec<(String, i64, String)> = if context.is_dry_run {

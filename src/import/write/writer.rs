@@ -27,6 +27,14 @@ pub struct Progress {
     pub rows: u64,
 }
 
+/// Who is known of a batch.
+enum Found {
+    /// The ids of people.
+    People(Vec<i64>),
+    /// Whose events they are.
+    OfEvents(events::Found),
+}
+
 /// What the writers share.
 pub struct Writer<'w, P> {
     /// How rows are read.
@@ -107,30 +115,20 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         batch: &mut Batch,
     ) -> Result<bool, Stopped> {
         let number = batch.number;
-        // Looked up beside the batch before, unless that makes people.
-        let found = match (&batch.items, self.kind) {
-            (Items::Events(list), Kind::Events(_, options)) if !options.create_people => {
-                events::find_people(connection, list)?
-            }
-            _ => events::Found::new(),
-        };
         let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
-        self.turns
-            .wait_to_place(number, batch.follows || creates_people)?;
-        let mut placed = match (&batch.items, self.kind) {
-            (Items::People(people), Kind::People(_, options)) => {
-                subscribers::place(connection, people, options, self.context)?
-            }
-            (Items::Events(list), Kind::Events(_, options)) => {
-                let found = if creates_people {
-                    events::find_people(connection, list)?
-                } else {
-                    found
-                };
-                events::place(connection, list, found, options, self.context)?
-            }
-            _ => return Err(Error::Internal("a batch of another kind".to_owned()).into()),
+        let follows = batch.follows || creates_people;
+        // Looked up beside the batch before, unless that can have more of them.
+        let found = if follows {
+            None
+        } else {
+            Some(self.find(connection, batch)?)
         };
+        self.turns.wait_to_place(number, follows)?;
+        let found = match found {
+            Some(found) => found,
+            None => self.find(connection, batch)?,
+        };
+        let mut placed = self.place(connection, batch, found)?;
         self.turns.placed(number);
         placed.report.added_to_group =
             groups::join_groups(connection, number, &placed, self.context)?;
@@ -142,6 +140,32 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         store_problems(connection, self.context.import_id, &mut problems)?;
         let total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint(connection, batch, &placed, total)
+    }
+
+    /// Looks up who is known of a batch.
+    fn find(&self, connection: &mut PgConnection, batch: &Batch) -> Result<Found, Error> {
+        Ok(match &batch.items {
+            Items::People(people) => Found::People(subscribers::find_ids(connection, people)?),
+            Items::Events(list) => Found::OfEvents(events::find_people(connection, list)?),
+        })
+    }
+
+    /// Writes a batch, but for the groups of its people.
+    fn place(
+        &self,
+        connection: &mut PgConnection,
+        batch: &Batch,
+        found: Found,
+    ) -> Result<Placed, Error> {
+        match (&batch.items, self.kind, found) {
+            (Items::People(people), Kind::People(_, options), Found::People(found)) => {
+                subscribers::place(connection, people, &found, options, self.context)
+            }
+            (Items::Events(list), Kind::Events(_, options), Found::OfEvents(found)) => {
+                events::place(connection, list, found, options, self.context)
+            }
+            _ => Err(Error::Internal("a batch of another kind".to_owned())),
+        }
     }
 
     fn remember(
