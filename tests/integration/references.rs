@@ -89,6 +89,46 @@ fn rows_without_a_subscriber_or_a_group_are_refused() {
     assert_eq!(app.database.ask(WHO), "1:1 2:2; 1 2; 1 2");
 }
 
+/// 200 people with ids in a row but for those of `left_out`, and after them a membership of each of the 200 ids.
+fn stretch(left_out: &str) -> String {
+    format!(
+        "INSERT INTO subscribers (id, email, created_at, updated_at) \
+         SELECT n, n || '@example.com', now(), now() FROM generate_series(1001, 1200) n WHERE n NOT IN ({left_out}); \
+         INSERT INTO group_memberships SELECT 1, n, now(), 'import' FROM generate_series(1001, 1200) n"
+    )
+}
+
+#[test]
+fn rows_about_people_who_were_just_written_are_checked_too() {
+    let app = ground();
+    for left_out in ["1001", "1100", "1200"] {
+        refuse(
+            &app.database,
+            &format!("BEGIN; {}", stretch(left_out)),
+            "subscriber",
+        );
+    }
+    app.database.execute(&stretch("0"));
+    let members = "SELECT count(*) FROM group_memberships WHERE subscriber_id > 1000";
+    assert_eq!(app.database.ask(members), "200");
+}
+
+#[test]
+fn people_of_others_within_a_stretch_are_kept_from_being_deleted() {
+    let app = ground();
+    app.database.execute(
+        "INSERT INTO subscribers (id, email, created_at, updated_at) VALUES (1100, '1100@example.com', now(), now())",
+    );
+    race(
+        &app,
+        &stretch("1100"),
+        "DELETE FROM subscribers WHERE id = 1100",
+    )
+    .expect("the deletion waits");
+    let members = "SELECT count(*) FROM group_memberships WHERE subscriber_id > 1000";
+    assert_eq!(app.database.ask(members), "199");
+}
+
 #[test]
 fn rows_are_moved_only_to_somebody_who_exists() {
     let app = ground();

@@ -105,6 +105,56 @@ fn two_of_the_same_file_may_be_written_beside_the_api() {
 }
 
 #[test]
+fn who_comes_and_goes_between_the_look_and_the_writing_is_noticed() {
+    let app = TestApp::at(NOW);
+    for email in ["p100@example.com", "p101@example.com", "p102@example.com"] {
+        app.subscriber(email, serde_json::json!({}));
+    }
+    let import = make_job(&app, &options(), rows(200).as_bytes());
+    let settings = small_batches(&app);
+    // The first batch waits for this address, and the second one, whose people are looked up already, for the first.
+    let held = app.database.hold(&format!(
+        "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('p0@example.com', '{NOW}', '{NOW}')"
+    ));
+    let done = std::thread::scope(|scope| {
+        let running = scope.spawn(|| try_run(app.db(), import.id, &settings, |_| {}));
+        eventually("the second batch is looked up", || {
+            app.database.ask(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND state = 'idle in transaction' AND query LIKE 'SELECT \"subscribers\".\"id\" FROM%'",
+            ) == "1"
+        });
+        app.database.execute(&format!(
+            "DELETE FROM subscribers WHERE email = 'p100@example.com'; \
+             UPDATE subscribers SET email = 'other@example.com' WHERE email = 'p101@example.com'; \
+             UPDATE subscribers SET first_name = 'N102' WHERE email = 'p102@example.com'; \
+             INSERT INTO subscribers (email, created_at, updated_at) VALUES ('p103@example.com', '{NOW}', '{NOW}')"
+        ));
+        held.commit();
+        running
+            .join()
+            .expect("no panic")
+            .expect("an import")
+            .expect("it ran")
+    });
+    // Those of 0 and 103 are there, that of 102 is as it should be, and those of 100 and 101 are new again.
+    let report = done.report();
+    let counts = (
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.added_to_group,
+    );
+    assert_eq!(counts, (197, 2, 1, 200), "{report:?}");
+    assert_eq!(
+        app.database
+            .ask("SELECT count(*) FROM subscribers WHERE first_name LIKE 'N%'"),
+        "200"
+    );
+    assert_eq!(app.database.ask("SELECT count(*) FROM subscribers"), "201");
+}
+
+#[test]
 fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
     let whole = TestApp::at(NOW);
     let csv = rows(2_000);
