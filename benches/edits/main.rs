@@ -43,8 +43,8 @@ struct Arguments {
     #[arg(long, default_value_t = 100_000)]
     people: i64,
     /// How many turns each program has for each line.
-    #[arg(long, default_value_t = 6)]
-    turns: usize,
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    turns: u32,
     /// Another program, that of an older release.
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<PathBuf>,
@@ -109,9 +109,9 @@ fn run(db: &Db, url: &str, arguments: &Arguments) -> anyhow::Result<()> {
     for (name, document, variables) in KINDS {
         for clients in [1, 8] {
             let mut rates = vec![Vec::new(); servers.len()];
-            for turn in 0..arguments.turns {
+            for turn in 0..arguments.turns as usize {
                 for place in 0..servers.len() {
-                    // Whoever begins has what the other left to write.
+                    // In turns, since the first one meets what Postgres still writes to disk of the turn before.
                     let place = (place + turn) % servers.len();
                     let edit = |number| variables(number, arguments.people);
                     let rate = ask(&servers[place], clients, document, &number, &edit)?;

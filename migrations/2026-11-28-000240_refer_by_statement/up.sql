@@ -1,5 +1,5 @@
 -- A foreign key asks once for each row and column: of a million people imported into a group, more than half of the time
--- was spent on that. These triggers ask once for each statement and keep the same promise, with the same locks.
+-- was spent on that. These triggers ask once for each statement and keep the same promise.
 
 -- Functions look up by index: a plan that is kept from when a table was small would read all of it for each id later.
 
@@ -9,9 +9,11 @@ DECLARE
     named bigint[];
     held bigint;
 BEGIN
-    -- Nobody else can delete what this transaction has just written: an import adds people with ids in a row, and then their groups.
+    -- Other transactions cannot delete rows that this one has written. An import adds people with ids in a row, and then their groups.
     SELECT min(subscriber_id) AS first_id, max(subscriber_id) AS last_id, count(*) AS number INTO stretch FROM changed;
-    IF stretch.number > 100 AND stretch.last_id - stretch.first_id < stretch.number THEN
+    IF stretch.number > 100 AND stretch.last_id - stretch.first_id < stretch.number
+        AND EXISTS (SELECT FROM subscribers WHERE id = stretch.first_id AND xmin = pg_current_xact_id()::xid)
+    THEN
         SELECT count(*) INTO held FROM subscribers
         WHERE id BETWEEN stretch.first_id AND stretch.last_id AND xmin = pg_current_xact_id()::xid;
         IF held = stretch.last_id - stretch.first_id + 1 THEN

@@ -1,5 +1,5 @@
--- One subscriber is what most statements add, and needs none of what many need. The rest of note_subscribers is as it was; its part
--- for INSERT is not reached any more.
+-- Most statements add one subscriber: for that, nothing has to be grouped. note_subscribers is as it was; its part for INSERT is not
+-- reached any more.
 CREATE FUNCTION note_new_subscribers() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off SET enable_hashagg = off AS $$
 DECLARE
     one subscribers;
@@ -24,7 +24,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION note_new_subscribers() IS 'Notes for readers of changes which subscribers a statement added, and keeps the counts by status.';
 
-DROP TRIGGER note_inserted ON subscribers;
-CREATE TRIGGER note_inserted AFTER INSERT ON subscribers
+CREATE OR REPLACE TRIGGER note_inserted AFTER INSERT ON subscribers
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION note_new_subscribers();
 COMMENT ON FUNCTION note_subscribers() IS 'Notes for readers of changes which subscribers a statement changed or deleted, keeps the counts by status, and notes deleted subscribers.';

@@ -5,7 +5,7 @@ use super::paging::{Page, PageRequest};
 use super::row_size::are_within;
 use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
-use crate::db::{in_transaction, statement};
+use crate::db::{JsonText, in_transaction, statement};
 use crate::error::Error;
 use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
@@ -27,7 +27,7 @@ pub struct Event {
     pub name: String,
     pub occurred_at: DateTime<Utc>,
     pub value: Option<f64>,
-    pub properties: Value,
+    pub properties: JsonText,
     pub dedupe_key: Option<String>,
 }
 
@@ -206,6 +206,9 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
         .load(connection)?)
 }
 
+/// The texts of an event beside its properties.
+const EVENT_TEXTS: &str = "name, dedupe_key";
+
 /// Finds events by id, or none of them if their rows take more than that many bytes together.
 ///
 /// # Errors
@@ -215,10 +218,9 @@ pub fn find_within(
     ids: &[i64],
     bytes: i64,
 ) -> Result<Vec<Event>, Error> {
-    // Each small value of a document takes far more memory than room in the database.
     Ok(events::table
         .filter(events::id.eq_any(ids))
-        .filter(are_within("events", "properties", 8, ids, bytes))
+        .filter(are_within("events", "properties", EVENT_TEXTS, ids, bytes))
         .select(columns!())
         .load(connection)?)
 }

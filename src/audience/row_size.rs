@@ -11,13 +11,13 @@ type Ids = <Vec<i64> as AsExpression<Array<BigInt>>>::Expression;
 pub type AreWithin = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, Ids>>;
 
 /// Returns the condition that rows of a table take at most so many bytes of memory together. Each row has an object in the
-/// column `document`, which takes so many times its size in the database.
+/// column `document`, which is kept as text, and texts in the columns `texts`.
 ///
-/// What is stored is measured, decompressed by adding nothing to it: making text of it to measure that would take thirty times
-/// as long.
-pub fn are_within(table: &str, document: &str, times: i64, ids: &[i64], bytes: i64) -> AreWithin {
+/// The document is measured as it is stored, decompressed by adding nothing to it: making text of it only to measure that would
+/// take thirty times as long. Its text may be somewhat longer.
+pub fn are_within(table: &str, document: &str, texts: &str, ids: &[i64], bytes: i64) -> AreWithin {
     sql::<Bool>(&format!(
-        "(SELECT coalesce(sum(500 + {times} * pg_column_size({document} || '{{}}')), 0) <= {bytes} \
+        "(SELECT coalesce(sum(500 + octet_length(concat({texts})) + 2 * pg_column_size({document} || '{{}}')), 0) <= {bytes} \
          FROM {table} WHERE id = ANY("
     ))
     .bind::<Array<BigInt>, _>(ids.to_vec())

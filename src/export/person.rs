@@ -269,7 +269,7 @@ pub fn event_json(event: &Event) -> Value {
         "name": event.name,
         "occurredAt": instant(event.occurred_at),
         "value": event.value,
-        "properties": event.properties,
+        "properties": event.properties.read(),
         "dedupeKey": event.dedupe_key,
     })
 }

@@ -17,8 +17,9 @@ use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// How many bytes of people are loaded for a message at most. A message has less room.
-const LOADED: i64 = 4 << 20;
+/// How many bytes of people are loaded for a message at most, as text. A message has less room. As values, small ones take up to
+/// twenty times as much.
+const LOADED: i64 = 512 << 10;
 
 /// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
 ///

@@ -51,8 +51,8 @@ impl EventNode {
     }
 
     /// Whatever else is known of it.
-    async fn properties(&self) -> Document<&Value> {
-        Document(&self.0.properties)
+    async fn properties(&self) -> Document<Value> {
+        Document(self.0.properties.read())
     }
 }
 

@@ -124,15 +124,6 @@ pub fn make_time_utc(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SET LOCAL TIME ZONE 'UTC'")?)
 }
 
-/// Has look-ups go by indexes until the end of the transaction, whatever the planner believes of tables that grow while it
-/// has no statistics of them.
-///
-/// # Errors
-/// Those of the database.
-pub fn use_indexes(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute("SET LOCAL enable_seqscan = off")?)
-}
-
 /// Makes the temporary tables of a connection. They are empty after every transaction.
 ///
 /// # Errors
@@ -140,9 +131,10 @@ pub fn use_indexes(connection: &mut PgConnection) -> Result<(), Error> {
 pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
     // For the time zone see above. Statements of batches are too short to be worth compiling. A batch need not wait for
     // the disk: should the database go down, the last ones are lost with their checkpoints, and read again; the end of
-    // an import is written by another connection, which waits, also for all that was committed before.
+    // an import is written by another connection, which waits, also for all that was committed before. Look-ups go by indexes,
+    // whatever the planner believes of tables that grow while it has no statistics of them.
     Ok(connection.batch_execute(
-        "SET TIME ZONE 'UTC'; SET jit = off; SET synchronous_commit = off; \
+        "SET TIME ZONE 'UTC'; SET jit = off; SET enable_seqscan = off; SET synchronous_commit = off; \
          CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
              first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
              latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \

@@ -5,7 +5,7 @@
 //! Files that were imported before are full of known events, so that the next batches are merged at once.
 
 use super::batch::{Context, Placed};
-use super::copy::{CopyText, import_staging_events as staging, use_indexes};
+use super::copy::{CopyText, import_staging_events as staging};
 use super::event_row::ReadEvent;
 use super::person::Person;
 use super::subscribers;
@@ -31,7 +31,6 @@ pub type Found = BTreeMap<String, i64>;
 /// # Errors
 /// Those of the database.
 pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
-    use_indexes(connection)?;
     let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
     emails.sort();
     emails.dedup();
@@ -113,8 +112,8 @@ fn create_people(
         mode: ImportMode::Insert,
         ..SubscriberImport::default()
     };
-    let known = subscribers::find_ids(connection, &people)?;
-    let made = subscribers::place(connection, &people, &known, &options, context)?;
+    // They were looked up a moment ago.
+    let made = subscribers::place(connection, &people, &[], &options, context)?;
     placed.report.created_people = made.report.created;
     placed.report.suppressed = made.report.suppressed;
     placed.problems.extend(made.problems);

@@ -2,7 +2,7 @@
 //! known is staged and merged by one statement.
 
 use super::batch::{Context, Placed};
-use super::copy::{CopyText, use_indexes};
+use super::copy::CopyText;
 use super::merge::merge;
 use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
@@ -24,19 +24,18 @@ pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
     columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
 }
 
-/// Looks up who is known: their ids. This needs no turn, since it locks nobody; whoever is deleted or gets another address before
-/// the batch is written is noticed then.
+/// Returns the ids of the subscribers with the addresses of these people. It locks no rows: [`place`] notices who was added,
+/// deleted or got another address since.
 ///
 /// # Errors
 /// Those of the database.
 pub fn find_ids(connection: &mut PgConnection, people: &[Person]) -> Result<Vec<i64>, Error> {
-    use_indexes(connection)?;
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let known = subscribers::table.filter(subscribers::email.eq_any(emails));
     Ok(known.select(subscribers::id).load(connection)?)
 }
 
-/// Writes people, but for their memberships. `found` has the ids of those who were known a moment ago.
+/// Writes people, but for their memberships. `found` has the ids of [`find_ids`].
 ///
 /// # Errors
 /// Those of the database. That somebody else has just added one of the people is a [`Error::Invalid`]; the transaction
@@ -49,7 +48,7 @@ pub fn place(
     context: &Context,
 ) -> Result<Placed, Error> {
     let mut placed = Placed::default();
-    let known = lock_known(connection, found, context)?;
+    let known = lock_known(connection, people, found, context)?;
     let suppressed = find_suppressed(connection, people, &known, options)?;
     let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut merged = Vec::new();
@@ -170,9 +169,10 @@ fn nobody(person: &Person) -> RowProblem {
 type Known = HashMap<String, (i64, Option<Status>)>;
 
 /// Keeps those who are known from changing until the end of the transaction, as they are by now. The rows are locked in the
-/// order of their ids, as everywhere.
+/// order of their ids, as everywhere, and only those that still have an address of the batch.
 fn lock_known(
     connection: &mut PgConnection,
+    people: &[Person],
     found: &[i64],
     context: &Context,
 ) -> Result<Known, Error> {
@@ -181,6 +181,7 @@ fn lock_known(
     }
     let query = subscribers::table
         .filter(subscribers::id.eq_any(found))
+        .filter(subscribers::email.eq_any(people.iter().map(Person::email)))
         .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
     let rows: Vec<(String, i64, String)> = if context.is_dry_run {

@@ -8,6 +8,7 @@ use crate::db::Attempts;
 use crate::db::schema::{import_batches, imports};
 use crate::error::Error;
 use crate::import::file::reader::Kind;
+use crate::import::plan::options::ImportMode;
 use crate::import::report::{ImportReport, store_problems};
 use crate::metrics::metrics;
 use diesel::prelude::*;
@@ -27,11 +28,11 @@ pub struct Progress {
     pub rows: u64,
 }
 
-/// Who is known of a batch.
+/// The subscribers of a batch.
 enum Found {
-    /// The ids of people.
+    /// The ids of its people.
     People(Vec<i64>),
-    /// Whose events they are.
+    /// The subscribers of its events, by address.
     OfEvents(events::Found),
 }
 
@@ -84,9 +85,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         let mut attempt = 1;
         let mut conflicts = Attempts::new();
         loop {
-            let written =
-                connection.transaction(|connection| self.write_once(connection, &mut batch));
-            match written {
+            match self.write_once(connection, &mut batch) {
                 // Another transaction has just added one of these people; they are known now.
                 Err(Stopped::Failed(Error::Invalid(_))) if attempt < ATTEMPTS => attempt += 1,
                 Err(Stopped::Failed(Error::Contention(_))) if conflicts.wait_for_next() => {}
@@ -108,22 +107,41 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         }
     }
 
-    /// Writes a batch; returns whether somebody has asked the import to stop.
+    /// Writes a batch; returns whether the import was asked to stop.
     fn write_once(
         &self,
         connection: &mut PgConnection,
         batch: &mut Batch,
     ) -> Result<bool, Stopped> {
-        let number = batch.number;
-        let creates_people = matches!(self.kind, Kind::Events(_, options) if options.create_people);
-        let follows = batch.follows || creates_people;
-        // Looked up beside the batch before, unless that can have more of them.
-        let found = if follows {
-            None
-        } else {
-            Some(self.find(connection, batch)?)
+        // Nothing is locked while the writer waits for its turn, neither rows nor tables.
+        let found = match self.looks_up_early(batch) {
+            true => Some(self.find(connection, batch)?),
+            false => None,
         };
-        self.turns.wait_to_place(number, follows)?;
+        let waits_for_commit = batch.follows || self.creates_people();
+        self.turns.wait_to_place(batch.number, waits_for_commit)?;
+        connection.transaction(|connection| self.write_in_turn(connection, batch, found))
+    }
+
+    /// Whether the people of a batch can be looked up while the batch before is written: not if that can add some of them, and
+    /// not for an import that adds nobody. Others notice in their turn who was added meanwhile, since they try to add them too.
+    fn looks_up_early(&self, batch: &Batch) -> bool {
+        let adds_nobody =
+            matches!(self.kind, Kind::People(_, options) if options.mode == ImportMode::Update);
+        !batch.follows && !self.creates_people() && !adds_nobody
+    }
+
+    fn creates_people(&self) -> bool {
+        matches!(self.kind, Kind::Events(_, options) if options.create_people)
+    }
+
+    fn write_in_turn(
+        &self,
+        connection: &mut PgConnection,
+        batch: &mut Batch,
+        found: Option<Found>,
+    ) -> Result<bool, Stopped> {
+        let number = batch.number;
         let found = match found {
             Some(found) => found,
             None => self.find(connection, batch)?,
@@ -142,7 +160,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         self.checkpoint(connection, batch, &placed, total)
     }
 
-    /// Looks up who is known of a batch.
+    /// Looks up the subscribers of a batch.
     fn find(&self, connection: &mut PgConnection, batch: &Batch) -> Result<Found, Error> {
         Ok(match &batch.items {
             Items::People(people) => Found::People(subscribers::find_ids(connection, people)?),

@@ -105,7 +105,7 @@ fn two_of_the_same_file_may_be_written_beside_the_api() {
 }
 
 #[test]
-fn who_comes_and_goes_between_the_look_and_the_writing_is_noticed() {
+fn changes_between_the_look_up_and_the_lock_are_noticed() {
     let app = TestApp::at(NOW);
     for email in ["p100@example.com", "p101@example.com", "p102@example.com"] {
         app.subscriber(email, serde_json::json!({}));
@@ -118,12 +118,16 @@ fn who_comes_and_goes_between_the_look_and_the_writing_is_noticed() {
     ));
     let done = std::thread::scope(|scope| {
         let running = scope.spawn(|| try_run(app.db(), import.id, &settings, |_| {}));
-        eventually("the second batch is looked up", || {
-            app.database.ask(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state = 'idle in transaction' AND query LIKE 'SELECT \"subscribers\".\"id\" FROM%'",
-            ) == "1"
-        });
+        eventually(
+            "the first batch waits, and the second one is looked up",
+            || {
+                app.database.ask(
+                "SELECT count(*) FILTER (WHERE wait_event_type = 'Lock' AND query LIKE 'COPY%') || ' ' \
+                 || count(*) FILTER (WHERE state = 'idle' AND query LIKE 'SELECT \"subscribers\".\"id\" FROM%') \
+                 FROM pg_stat_activity WHERE datname = current_database()",
+            ) == "1 1"
+            },
+        );
         app.database.execute(&format!(
             "DELETE FROM subscribers WHERE email = 'p100@example.com'; \
              UPDATE subscribers SET email = 'other@example.com' WHERE email = 'p101@example.com'; \

@@ -76,6 +76,19 @@ export async function expectTotal(page, text) {
   throw new Error(`expected the count ${text}, found ${seen}`);
 }
 
+/** Waits until what has the focus says that: its text or, where it has none, its name. */
+export async function expectFocus(page, pattern) {
+  const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.getAttribute('aria-label'));
+  const deadline = performance.now() + PATIENCE;
+  let seen;
+  while (performance.now() < deadline) {
+    seen = await focused();
+    if (pattern.test(seen)) return;
+    await page.waitForTimeout(50);
+  }
+  throw new Error(`expected the focus on ${pattern}, found it on ${seen}`);
+}
+
 /** Asks the API. */
 export async function ask(origin, query, variables = {}) {
   const response = await fetch(`${origin}/graphql`, {
