@@ -32,7 +32,7 @@ pub struct SegmentDependency(Dependency);
 /// Something that the rule of a segment uses. While it is used it cannot be deleted.
 #[Object]
 impl SegmentDependency {
-    /// What kind of thing it is.
+    /// The kind of the target.
     async fn kind(&self) -> SegmentDependencyKind {
         self.0.kind.into()
     }

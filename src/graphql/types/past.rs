@@ -96,9 +96,9 @@ impl SegmentChange {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let arguments = page(first, after, last, before);
@@ -112,9 +112,9 @@ impl SegmentChange {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let arguments = page(first, after, last, before);
@@ -126,9 +126,9 @@ impl SegmentChange {
     async fn deleted(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<DeletedMemberConnection> {
         const LIST: &str = "SegmentChange.deleted";

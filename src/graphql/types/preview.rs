@@ -23,9 +23,9 @@ use serde_json::Value;
 /// What a rule matches at a moment, exactly.
 #[derive(SimpleObject)]
 pub struct SegmentPreview {
-    /// Everything wrong with the rule; if there is anything, nothing was counted.
+    /// Every problem of the rule; if there is one, nothing was counted.
     pub problems: Vec<RuleProblem>,
-    /// What of a valid rule may be a slip, such as an event that was never recorded.
+    /// Possible slips in a valid rule, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
     /// The rule as one English sentence; null if it is not valid.
     pub summary: Option<Text<String>>,
@@ -42,7 +42,7 @@ pub struct SegmentPreview {
     /// How the members of the rule differ from those that the segment of `compareTo` has now; null without it, or if
     /// the rule is not valid.
     pub difference: Option<PreviewDifference>,
-    /// The moment that relative dates were counted from.
+    /// The moment from which relative dates were counted.
     pub as_of: DateTime<Utc>,
 }
 

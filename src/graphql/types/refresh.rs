@@ -29,7 +29,7 @@ use tokio::time::timeout;
 /// How long an answer waits for the end of a refresh.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far a refresh is.
+/// The state of a refresh.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "RefreshState", name = "RefreshState")]
 pub enum RefreshStateName {
@@ -84,7 +84,7 @@ impl RefreshNode {
         self.0.finished_at
     }
 
-    /// How far it is.
+    /// The state.
     async fn state(&self) -> RefreshStateName {
         self.0.state().into()
     }
@@ -94,7 +94,7 @@ impl RefreshNode {
         self.0.progress()
     }
 
-    /// Why it failed.
+    /// Why it failed; null if it did not.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
     }
@@ -213,9 +213,9 @@ impl RefreshQuery {
     async fn refreshes(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<RefreshConnection> {
         let request = page(first, after, last, before).read("Query.refreshes")?;
@@ -244,7 +244,7 @@ pub struct RefreshSegmentsInput {
 pub struct RefreshSegmentsPayload {
     /// The refresh: finished, or RUNNING if it takes longer.
     pub refresh: Option<RefreshNode>,
-    /// What was wrong with the input, or that another refresh is running; empty on success.
+    /// The errors of the input, or that another refresh is running; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

@@ -103,7 +103,7 @@ impl UpdateSettingsInput {
 pub struct UpdateSettingsPayload {
     /// The settings as they are now.
     pub settings: Option<SettingsNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

@@ -20,7 +20,7 @@ use crate::webhook::{self, Attempt, DisabledReason, Followed, KEPT, MessageType,
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-/// What a webhook can be told.
+/// A type of message that a webhook can receive.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookType {
     /// `segment.members.changed`: subscribers joined a segment or left it. With it come `segment.filled`,
@@ -138,7 +138,7 @@ impl WebhookNode {
         Text(&self.0.url)
     }
 
-    /// What the webhook is told.
+    /// The types of message the webhook receives.
     async fn types(&self) -> Vec<WebhookType> {
         let types = self.0.types.0.iter();
         types.filter_map(|of| WebhookType::of(*of)).collect()
@@ -172,7 +172,7 @@ impl WebhookNode {
         .await
     }
 
-    /// The fields that people have in messages, beside `id` and `email`.
+    /// The fields of subscribers in messages, besides `id` and `email`.
     async fn fields(&self) -> Vec<Text<&str>> {
         self.0
             .fields
@@ -182,7 +182,7 @@ impl WebhookNode {
             .collect()
     }
 
-    /// How many people a message has at most.
+    /// The most subscribers in one message.
     async fn people_per_message(&self) -> i32 {
         self.0.people_per_message
     }
@@ -227,7 +227,7 @@ impl WebhookNode {
     async fn attempts(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many; at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "At most this many attempts, up to 100.", default = 20)] first: i32,
     ) -> async_graphql::Result<Vec<WebhookAttempt>> {
         let number = usize::try_from(first).ok().filter(|number| *number <= KEPT);
         let number = number.ok_or_else(|| {
@@ -241,8 +241,8 @@ impl WebhookNode {
         Ok(attempts.map(WebhookAttempt).collect())
     }
 
-    /// The version: it grows with every change by an administrator. Send it as `ifVersion` to change nothing that you have
-    /// not seen.
+    /// The version: it grows with every change by an administrator. Send it as `ifVersion`, so that your change is
+    /// refused if someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -328,9 +328,9 @@ impl WebhookQuery {
     async fn webhooks(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<WebhookConnection> {
         context.require(Scope::Admin, "Query.webhooks")?;

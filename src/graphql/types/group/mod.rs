@@ -47,7 +47,7 @@ impl GroupNode {
         Text(&self.0.key)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
@@ -73,8 +73,8 @@ impl GroupNode {
         self.0.updated_at
     }
 
-    /// The version: it grows with every change of name, description or tags, not with the members. Send it as `ifVersion` to
-    /// change nothing that you have not seen.
+    /// The version: it grows with every change of name, description or tags, not with the members. Send it as
+    /// `ifVersion`, so that your change is refused if someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -108,9 +108,9 @@ impl GroupNode {
         #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupMemberConnection> {
         let list = PeopleList::new("Group.members", order_by, direction);
@@ -144,7 +144,7 @@ impl GroupNode {
         Ok(GroupMemberConnection::new(edges, total).loaded_with(permit))
     }
 
-    /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.
+    /// The segments whose rules use this group, by key. While there are any, the group cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
         users_of(context, DependencyKind::Group, &self.0.key).await
     }
@@ -224,9 +224,9 @@ impl GroupQuery {
         #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: GroupOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupConnection> {
         let arguments = NamedListArguments {
@@ -250,12 +250,12 @@ impl GroupQuery {
     }
 }
 
-/// A group to make.
+/// A group to create.
 #[derive(InputObject)]
 pub struct CreateGroupInput {
     /// The immutable name: lower-case letters, digits, `-` and `_`.
     pub key: String,
-    /// The name for people; the key if absent.
+    /// The display name; the key if absent.
     pub name: Option<String>,
     /// What the group is for.
     pub description: Option<String>,
@@ -264,12 +264,12 @@ pub struct CreateGroupInput {
     pub tags: Vec<String>,
 }
 
-/// The group, or what was wrong.
+/// The group, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateGroupPayload {
     /// The group.
     pub group: Option<GroupNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -280,7 +280,7 @@ pub struct UpdateGroupInput {
     pub id: ID,
     /// The version that you have read. If the group has another one, nothing is changed and the answer is CONFLICT.
     pub if_version: Option<i32>,
-    /// The name for people.
+    /// The display name.
     pub name: MaybeUndefined<String>,
     /// What the group is for; null clears.
     pub description: MaybeUndefined<String>,
@@ -288,12 +288,12 @@ pub struct UpdateGroupInput {
     pub tags: MaybeUndefined<Vec<String>>,
 }
 
-/// The group, or what was wrong.
+/// The group, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateGroupPayload {
     /// The group as it is now.
     pub group: Option<GroupNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -311,7 +311,7 @@ pub struct DeleteGroupInput {
 pub struct DeleteGroupPayload {
     /// The global id of the deleted group.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

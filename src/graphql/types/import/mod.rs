@@ -34,7 +34,7 @@ pub enum ImportKindName {
     Events,
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ImportState", name = "ImportState")]
 pub enum ImportStateName {
@@ -52,9 +52,9 @@ pub enum ImportStateName {
     Failed,
     /// It was stopped; what was done is kept.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Undo requested or in progress.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone.
     Undone,
 }
 
@@ -296,7 +296,7 @@ impl ImportNode {
         self.0.kind().into()
     }
 
-    /// How far it is.
+    /// The state.
     async fn state(&self) -> ImportStateName {
         self.0.state().into()
     }
@@ -317,12 +317,12 @@ impl ImportNode {
         is_waiting.then(|| context.address(&upload_url(self.0.id)))
     }
 
-    /// When it was asked for.
+    /// When it was requested.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When it began; all its changes bear this moment.
+    /// When it began; all its changes have this time.
     async fn started_at(&self) -> Option<DateTime<Utc>> {
         self.0.started_at
     }
@@ -383,12 +383,12 @@ impl ImportNode {
         self.0.analysis().map(Into::into)
     }
 
-    /// Why it failed.
+    /// Why it failed; null if it did not.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
     }
 
-    /// Whether it can be undone now, as far as can be told without looking for later changes.
+    /// Whether the import can be undone now; later changes that prevent it are only found by the undo itself.
     async fn can_undo(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
         Ok(self.0.can_undo(context.app()?.now()))
     }
@@ -403,7 +403,7 @@ impl ImportNode {
         self.0.undone_at
     }
 
-    /// Why it was not undone when that was asked for last.
+    /// Why the last request to undo it was refused; null if there is no reason.
     async fn undo_error(&self) -> Option<Text<&str>> {
         self.0.undo_error.as_deref().map(Text)
     }
@@ -413,9 +413,9 @@ impl ImportNode {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only these kinds; all if absent.")] kinds: Option<Vec<ImportProblemKind>>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportProblemConnection> {
         let request = page(first, after, last, before).read("Import.problems")?;
@@ -478,9 +478,9 @@ impl ImportQuery {
     async fn imports(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportConnection> {
         let request = page(first, after, last, before).read("Query.imports")?;

@@ -32,7 +32,7 @@ impl RuleField {
         self.name.as_deref().map(Text)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn label(&self) -> Text<&str> {
         Text(&self.label)
     }
@@ -53,7 +53,7 @@ impl RuleField {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the values begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 10)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 10)] first: i32,
     ) -> async_graphql::Result<Vec<SuggestedValue>> {
         let first = sample_size(first)?;
         match &self.source {
@@ -232,7 +232,7 @@ impl RuleEventProperty {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the values begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 10)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 10)] first: i32,
     ) -> async_graphql::Result<Vec<SuggestedValue>> {
         let source = SuggestionSource::Property {
             event: self.property.event.clone(),
@@ -326,7 +326,7 @@ impl RuleFieldQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the names begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 50)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 50)] first: i32,
     ) -> async_graphql::Result<Vec<RuleEvent>> {
         let request = SuggestionRequest {
             source: SuggestionSource::Event,

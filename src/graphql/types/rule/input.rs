@@ -136,13 +136,13 @@ pub struct DateConditionInput {
 pub enum DateTestInput {
     /// On this day or at this instant.
     On(String),
-    /// Before it.
+    /// Before this day or instant.
     Before(String),
-    /// After it.
+    /// After this day or instant.
     After(String),
-    /// On or before it.
+    /// On or before this day or instant.
     OnOrBefore(String),
-    /// On or after it.
+    /// On or after this day or instant.
     OnOrAfter(String),
     /// Between these, both included.
     Between(DateRangeInput),

@@ -44,16 +44,16 @@ pub enum RuleNodeKind {
 /// A node of a rule.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleNode {
-    /// The place in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations name the
-    /// same places.
+    /// The path of the node in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations
+    /// use the same paths.
     pub path: Text<String>,
-    /// The place of the node above it; null for the root.
+    /// The path of the parent node; null for the root.
     pub parent_path: Option<Text<String>>,
-    /// What kind of node it is.
+    /// The kind of the node.
     pub kind: RuleNodeKind,
-    /// What it says, in words.
+    /// The node in words.
     pub text: Text<String>,
-    /// What a condition wants to see, in words; null for logic.
+    /// The value that a condition expects, in words; null for logic.
     pub wanted: Option<Text<String>>,
 }
 
@@ -71,9 +71,9 @@ pub struct PreviewNode {
 pub struct ExplainedNode {
     #[graphql(flatten)]
     pub node: RuleNode,
-    /// Whether the node is true of the subscriber.
+    /// Whether the node is true for the subscriber.
     pub is_true: bool,
-    /// What the subscriber has where the node asks, in words; null for logic.
+    /// The subscriber's value that the node tests, in words; null for logic.
     pub seen: Option<Text<String>>,
 }
 

@@ -17,20 +17,20 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use diesel::PgConnection;
 use serde_json::Value;
 
-/// A segment to make. The rule comes as `rule` or as `ruleJson`; exactly one of them.
+/// A segment to create. Give exactly one of `rule` and `ruleJson`.
 #[derive(InputObject)]
 pub struct CreateSegmentInput {
     /// The immutable name: lower-case letters, digits, `-` and `_`.
     pub key: String,
-    /// The name for people; the key if absent.
+    /// The display name; the key if absent.
     pub name: Option<String>,
     /// What the segment is for.
     pub description: Option<String>,
-    /// Who belongs to it.
+    /// The rule that chooses the members.
     pub rule: Option<RuleInput>,
-    /// Who belongs to it, as JSON of the same shape, for clients that build rules as data.
+    /// The rule as JSON of the same shape, for clients that build rules as data.
     pub rule_json: Option<Json<Value>>,
-    /// When its members change.
+    /// When the members of the segment change.
     #[graphql(default)]
     pub mode: SegmentModeName,
     /// Free words by which people find the segment: at most 20 of at most 50 characters each.
@@ -38,14 +38,14 @@ pub struct CreateSegmentInput {
     pub tags: Vec<String>,
 }
 
-/// The segment, or what was wrong.
+/// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateSegmentPayload {
-    /// The segment; its first refresh follows by itself.
+    /// The segment. Its first refresh starts by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -56,13 +56,13 @@ pub struct UpdateSegmentInput {
     pub id: ID,
     /// The version that you have read. If the segment has another one, nothing is changed and the answer is CONFLICT.
     pub if_version: Option<i32>,
-    /// The name for people.
+    /// The display name.
     pub name: MaybeUndefined<String>,
     /// What the segment is for; null clears.
     pub description: MaybeUndefined<String>,
-    /// Who belongs to it. Another rule makes another version and a refresh.
+    /// The rule that chooses the members. A new rule creates a new version and starts a refresh.
     pub rule: MaybeUndefined<RuleInput>,
-    /// Who belongs to it, as JSON of the same shape.
+    /// The rule as JSON of the same shape.
     pub rule_json: MaybeUndefined<Json<Value>>,
     /// Whether it is archived: it keeps its last members and is not refreshed. Rules that ask about it find those members.
     pub archived: MaybeUndefined<bool>,
@@ -72,14 +72,14 @@ pub struct UpdateSegmentInput {
     pub tags: MaybeUndefined<Vec<String>>,
 }
 
-/// The segment, or what was wrong.
+/// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateSegmentPayload {
     /// The segment as it is now; where the rule changed, its refresh follows by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -97,7 +97,7 @@ pub struct DeleteSegmentInput {
 pub struct DeleteSegmentPayload {
     /// The global id of the deleted segment.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

@@ -122,13 +122,13 @@ impl SegmentNode {
         Text(&self.0.key)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
 
-    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion` to change
-    /// nothing that you have not seen. The versions of the rule alone are those of `definitions`.
+    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion`, so that
+    /// your change is refused if someone else's came first. The versions of the rule alone are those of `definitions`.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -168,7 +168,7 @@ impl SegmentNode {
         uses_of(context, self.0.id).await
     }
 
-    /// The segments whose rules ask about this one, by key. While there are any, it cannot be deleted.
+    /// The segments whose rules use this segment, by key. While there are any, this segment cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
         users_of(context, DependencyKind::Segment, &self.0.key).await
     }
@@ -177,9 +177,9 @@ impl SegmentNode {
     async fn definitions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentDefinitionConnection> {
         let request = page(first, after, last, before).read("Segment.definitions")?;
@@ -201,9 +201,9 @@ impl SegmentNode {
     async fn audit_log(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<AuditEntryConnection> {
         page_of_segment(context, self.0.id, page(first, after, last, before)).await
@@ -282,9 +282,9 @@ impl SegmentNode {
         #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentMemberConnection> {
         let list = PeopleList::new("Segment.members", order_by, direction);
@@ -329,9 +329,9 @@ impl SegmentNode {
     async fn changes(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentChangeConnection> {
         let request = page(first, after, last, before).read("Segment.changes")?;

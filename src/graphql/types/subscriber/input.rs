@@ -120,12 +120,13 @@ pub fn null_refused(path: &str) -> String {
     format!("expected a value, found null; leave {path} out to keep it as it is")
 }
 
-/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. It is kept in `statusHistory`.
+/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. The reason is kept in
+/// `statusHistory`.
 #[derive(InputObject, Debug, Clone)]
 pub struct ConsentInput {
     /// What the subscriber did, such as `signed up again`.
     pub reason: String,
-    /// Where, such as `newsletter form`.
+    /// Where the subscriber did so, such as `newsletter form`.
     pub source: String,
 }
 
@@ -227,7 +228,7 @@ pub struct UpsertSubscriberPayload {
     pub outcome: Option<UpsertOutcome>,
     /// What was done in another way than it was asked for.
     pub notices: Vec<SubscriberNotice>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -270,7 +271,7 @@ pub struct UpdateSubscriberPayload {
     pub subscriber: Option<SubscriberNode>,
     /// What was done in another way than it was asked for.
     pub notices: Vec<SubscriberNotice>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -286,7 +287,7 @@ pub struct DeleteSubscriberInput {
 pub struct DeleteSubscriberPayload {
     /// The global id of the deleted subscriber.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

@@ -149,9 +149,9 @@ impl SubscriberQuery {
         >,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let list = PeopleList::new("Query.subscribers", order_by, direction);

@@ -26,8 +26,8 @@ pub struct UpsertSubscribersInput {
 pub struct UpsertSubscribersPayload {
     /// A result for each item of `subscribers`, in their order.
     pub results: Vec<UpsertSubscriberPayload>,
-    /// What was wrong with the input, of all results together, such as at `subscribers[3].email`; the first 100 and how
-    /// many others there are. Subscribers without an error were written.
+    /// The errors of the input, of all results together, such as at `subscribers[3].email`; the first 100 and how many
+    /// others there are. Subscribers without an error were written.
     pub user_errors: Vec<UserError>,
 }
 

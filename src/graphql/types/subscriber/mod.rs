@@ -152,8 +152,8 @@ impl SubscriberNode {
         self.0.updated_at
     }
 
-    /// The version: it grows with every change of any value. Send it as `ifVersion` to change nothing that you have not
-    /// seen.
+    /// The version: it grows with every change of any value. Send it as `ifVersion`, so that your change is refused if
+    /// someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -193,9 +193,9 @@ impl SubscriberNode {
     async fn groups(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberGroupConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
@@ -214,9 +214,9 @@ impl SubscriberNode {
     async fn segments(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberSegmentConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
@@ -253,9 +253,9 @@ impl SubscriberNode {
     async fn history(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<MembershipPassageConnection> {
         let request = page(first, after, last, before).read("Subscriber.history")?;
@@ -272,9 +272,9 @@ impl SubscriberNode {
     async fn status_history(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<StatusChangeConnection> {
         let request = page(first, after, last, before).read("Subscriber.statusHistory")?;
@@ -308,9 +308,9 @@ impl SubscriberNode {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only events of this name.")] name: Option<String>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
         let arguments = page(first, after, last, before);
@@ -331,7 +331,7 @@ impl SubscriberNode {
         found.map(Document).ok_or_else(missing)
     }
 
-    /// Lifetime figures of what the subscriber did, by event name.
+    /// Lifetime totals of the subscriber's events, by event name.
     async fn event_totals(
         &self,
         context: &Context<'_>,
