@@ -142,7 +142,7 @@ pub struct RevokeApiKeyInput {
     pub id: ID,
 }
 
-/// The API key, or what was wrong.
+/// The API key, or the errors.
 #[derive(SimpleObject)]
 pub struct RevokeApiKeyPayload {
     /// The API key as it is now.
@@ -157,7 +157,7 @@ pub struct ApiKeyMutation;
 
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key and shows its secret, once. As soon as any key exists, every request needs one. For ADMIN.
+    /// Creates an API key and shows its secret, once. As soon as any key exists, every request needs one. For ADMIN.
     async fn create_api_key(
         &self,
         context: &Context<'_>,

@@ -300,12 +300,12 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Lists who did what, newest first: every mutation, sign-in, export, import, command that writes, and refused key. For
-    /// ADMIN. The entries have ids and names of fields, and no values of people.
+    /// Lists the audit log, newest first: every mutation, sign-in, export, import, command that writes, and refused
+    /// key. For ADMIN. The entries have ids and names of fields, but no values of subscribers.
     async fn audit_log(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which entries; all if absent.")] filter: Option<AuditFilterInput>,
+        #[graphql(desc = "Which entries to list; all if absent.")] filter: Option<AuditFilterInput>,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,

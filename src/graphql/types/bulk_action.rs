@@ -354,12 +354,12 @@ pub struct BulkActionMutation;
 
 #[Object]
 impl BulkActionMutation {
-    /// Makes a bulk action. It runs by itself, after those that were asked for before, and goes on if a server dies. The
-    /// people are those who fit when it begins.
+    /// Creates a bulk action. It starts by itself after earlier bulk actions and continues if a server dies. It changes
+    /// the subscribers that match when it starts.
     async fn create_bulk_action(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom to change, and how.")] input: CreateBulkActionInput,
+        #[graphql(desc = "Which subscribers to change, and how.")] input: CreateBulkActionInput,
     ) -> async_graphql::Result<BulkActionPayload> {
         let (people, asked) = match input.read() {
             Ok(read) => read,
@@ -382,8 +382,8 @@ impl BulkActionMutation {
         payload(created)
     }
 
-    /// Stops a bulk action: one that runs stops soon, and what is done stays. It can be undone. One whose undoing was
-    /// asked for and has not begun is not undone.
+    /// Cancels a bulk action. A running one stops soon; what is done stays and can be undone. An undo that was
+    /// requested and has not begun is cancelled.
     async fn cancel_bulk_action(
         &self,
         context: &Context<'_>,
@@ -399,8 +399,8 @@ impl BulkActionMutation {
         payload(cancelled.await)
     }
 
-    /// Makes everything as it was before a bulk action. It is UNDOING at first, then UNDONE. Refused where a later change of the
-    /// field that was set would be lost; `undoError` says so then. Memberships that were changed again since stay as they are.
+    /// Undoes a bulk action. Its state is UNDOING at first, then UNDONE. Refused if a later change of the field that
+    /// was set would be lost; `undoError` then says so. Memberships that were changed again since stay as they are.
     async fn undo_bulk_action(
         &self,
         context: &Context<'_>,

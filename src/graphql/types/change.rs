@@ -227,11 +227,11 @@ pub struct ChangeQuery;
 /// The log of changes.
 #[Object]
 impl ChangeQuery {
-    /// What changed since a position, oldest first: subscribers, groups and their members, custom fields, segments and
-    /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is left
-    /// out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed from
-    /// `after`, because they are not kept that long or a backup was restored: then ask for the present position, load
-    /// everything anew, and follow from there.
+    /// The changes since a position, oldest first: subscribers, groups and their members, custom fields, segments and
+    /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is
+    /// left out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed
+    /// from `after`, because they are not kept that long or a backup was restored. Then ask for the present position,
+    /// load everything anew, and follow from there.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -243,7 +243,7 @@ impl ChangeQuery {
             desc = "Only changes of these kinds; all changes of the audience if absent or empty."
         )]
         kinds: Option<Vec<ChangeKind>>,
-        #[graphql(desc = "How many changes at most, from 1 to 250; 50 if absent.")] first: Option<
+        #[graphql(desc = "At most this many changes, from 1 to 250; 50 if absent.")] first: Option<
             i32,
         >,
     ) -> async_graphql::Result<ChangePageNode> {

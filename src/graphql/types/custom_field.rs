@@ -193,7 +193,7 @@ pub struct CustomFieldMutation;
 
 #[Object]
 impl CustomFieldMutation {
-    /// Adds a custom field; nobody has a value of it yet.
+    /// Adds a custom field. No subscriber has a value of it yet.
     async fn create_custom_field(
         &self,
         context: &Context<'_>,
@@ -214,7 +214,7 @@ impl CustomFieldMutation {
         })
     }
 
-    /// Gives a custom field another name for people or another type.
+    /// Changes the display name or the type of a custom field.
     async fn update_custom_field(
         &self,
         context: &Context<'_>,
@@ -243,7 +243,7 @@ impl CustomFieldMutation {
         })
     }
 
-    /// Deletes a custom field with everybody's value of it. Refused while a segment asks about it.
+    /// Deletes a custom field and all its values. Refused while a segment uses it.
     async fn delete_custom_field(
         &self,
         context: &Context<'_>,

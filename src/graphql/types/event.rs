@@ -138,34 +138,34 @@ pub struct EventInput {
 /// Events to record.
 #[derive(InputObject)]
 pub struct RecordEventsInput {
-    /// The events; at most 1,000. Those that are wrong are told and left out, and the others are recorded.
+    /// The events; at most 1,000. Invalid events are reported in `userErrors` and skipped, and the others are recorded.
     pub events: Vec<EventInput>,
 }
 
-/// What became of an event.
+/// What happened to an event.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordEventOutcome {
-    /// It was recorded.
+    /// Recorded.
     Recorded,
-    /// It was known already, by its dedupe key.
+    /// Ignored: an event with the same dedupe key was already recorded.
     Ignored,
 }
 
-/// What became of one of the events.
+/// The result for one of the events.
 #[derive(SimpleObject, Default)]
 pub struct RecordEventPayload {
-    /// What was done; null if the event was wrong.
+    /// What was done with the event; null if the event was invalid.
     pub outcome: Option<RecordEventOutcome>,
-    /// What was wrong with the event, such as at `events[3].name`; empty on success.
+    /// The errors of the event, such as at `events[3].name`; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
-/// How many events were recorded, and what was wrong with the others.
+/// The count of recorded events, and the errors of the others.
 #[derive(SimpleObject, Default)]
 pub struct RecordEventsPayload {
-    /// How many were new.
+    /// How many events were recorded.
     pub recorded_count: i32,
-    /// How many were known already, by their dedupe key.
+    /// How many events were ignored, because their dedupe key was already recorded.
     pub ignored_count: i32,
     /// A result for each item of `events`, in their order.
     pub results: Vec<RecordEventPayload>,
@@ -214,8 +214,8 @@ pub struct EventMutation;
 
 #[Object]
 impl EventMutation {
-    /// Records what subscribers did. Events that are wrong are told and left out, and the others are recorded, in one
-    /// transaction.
+    /// Records what subscribers did. Invalid events are reported in `userErrors` and skipped. The others are recorded,
+    /// in one transaction.
     async fn record_events(
         &self,
         context: &Context<'_>,

@@ -214,11 +214,11 @@ pub fn change_edge((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentC
     }
 }
 
-/// How long the stretches of a growth are.
+/// The length of the periods of a growth.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[graphql(remote = "GrowthStep")]
 pub enum GrowthBy {
-    /// Each refresh by itself.
+    /// One point for each refresh.
     Refresh,
     /// Days of the server's time zone.
     #[default]
@@ -288,12 +288,12 @@ impl SegmentOverlap {
     }
 }
 
-/// In which direction membership changed.
+/// Whether a subscriber joined or left.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassageDirection {
     /// The subscriber became a member.
     Joined,
-    /// The subscriber ceased to be a member.
+    /// The subscriber is no longer a member.
     Left,
 }
 
@@ -303,7 +303,7 @@ pub struct MembershipPassage(pub Passage);
 /// A subscriber joining a segment or leaving it.
 #[Object]
 impl MembershipPassage {
-    /// In which direction.
+    /// Whether the subscriber joined or left.
     async fn direction(&self) -> PassageDirection {
         match self.0.joined {
             true => PassageDirection::Joined,
@@ -311,7 +311,8 @@ impl MembershipPassage {
         }
     }
 
-    /// When: the `asOf` of the refresh that found it, or the moment at which an INSTANT segment followed.
+    /// When the membership changed: the `asOf` of the refresh that found the change, or the moment at which an INSTANT
+    /// segment changed.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
@@ -325,7 +326,7 @@ impl MembershipPassage {
         .await
     }
 
-    /// The refresh that found it; null if an INSTANT segment followed a change at once.
+    /// The refresh that found the change; null if an INSTANT segment changed at once.
     async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
         nullable(async {
             let Some(refresh_id) = self.0.refresh_id else {
@@ -339,7 +340,7 @@ impl MembershipPassage {
 }
 
 connection! {
-    /// A page of when a subscriber joined segments and left them.
+    /// A page of the times at which a subscriber joined and left segments.
     MembershipPassageConnection
     /// A subscriber joining a segment or leaving it, in a list.
     MembershipPassageEdge { MembershipPassage }

@@ -51,11 +51,11 @@ pub struct SegmentPreview {
 pub struct PreviewDifference {
     /// How many would join.
     pub joining_count: i32,
-    /// Some of those who would join: those added first.
+    /// Some of the subscribers who would join: those added first.
     pub joining: Vec<SubscriberNode>,
     /// How many would leave.
     pub leaving_count: i32,
-    /// Some of those who would leave: those added first.
+    /// Some of the subscribers who would leave: those added first.
     pub leaving: Vec<SubscriberNode>,
 }
 

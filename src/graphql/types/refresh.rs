@@ -33,23 +33,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "RefreshState", name = "RefreshState")]
 pub enum RefreshStateName {
-    /// It is running; members are those of before.
+    /// Running: the members are unchanged until it ends.
     Running,
-    /// Members are those of its `asOf`.
+    /// Succeeded: the members are those at its `asOf`.
     Succeeded,
-    /// Nothing of it was kept; members are those of before.
+    /// Failed: nothing was kept, and the members are unchanged.
     Failed,
 }
 
-/// What made a refresh run.
+/// Why a refresh ran.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Trigger")]
 pub enum RefreshTrigger {
     /// The daily job.
     Daily,
-    /// A segment was made, its rule changed, or it could not be followed.
+    /// A segment was created, its rule changed, or following its changes failed.
     Edit,
-    /// Somebody asked for it.
+    /// A client or a command requested it.
     Manual,
 }
 
@@ -64,7 +64,7 @@ impl RefreshNode {
         to_global(Kind::Refresh, self.0.id)
     }
 
-    /// What made it run.
+    /// Why the refresh ran.
     async fn trigger(&self) -> RefreshTrigger {
         self.0.trigger().into()
     }
@@ -99,7 +99,7 @@ impl RefreshNode {
         self.0.error.as_deref().map(Text)
     }
 
-    /// What it did to each of its segments.
+    /// The result for each of its segments.
     async fn segments(
         &self,
         context: &Context<'_>,
@@ -239,7 +239,7 @@ pub struct RefreshSegmentsInput {
     pub segments: Option<Vec<String>>,
 }
 
-/// The refresh, or what was wrong.
+/// The refresh, or the errors.
 #[derive(SimpleObject)]
 pub struct RefreshSegmentsPayload {
     /// The refresh: finished, or RUNNING if it takes longer.
@@ -254,8 +254,8 @@ pub struct RefreshMutation;
 
 #[Object]
 impl RefreshMutation {
-    /// Refreshes segments now. A refresh that takes longer than five seconds goes on after the answer: its state is
-    /// RUNNING, and `refreshProgress` tells its end.
+    /// Refreshes segments now. If the refresh takes longer than five seconds, the request returns with the state
+    /// RUNNING and the refresh continues; `refreshProgress` reports its end.
     async fn refresh_segments(
         &self,
         context: &Context<'_>,

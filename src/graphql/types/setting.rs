@@ -98,7 +98,7 @@ impl UpdateSettingsInput {
     }
 }
 
-/// The settings, or what was wrong.
+/// The settings, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateSettingsPayload {
     /// The settings as they are now.

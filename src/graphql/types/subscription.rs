@@ -43,12 +43,12 @@ pub struct MembershipChange {
     is_last: bool,
 }
 
-/// Who joined a segment, who left it and which members were deleted together, or a part of them. A mirror adds those who
-/// joined, removes those who left and those in `deletedIds`, and has the members of the segment.
+/// Subscribers who joined a segment, left it or were deleted at the same time, or a part of them. A mirror that adds
+/// those who joined and removes those who left and those in `deletedIds` has the members of the segment.
 #[Object]
 impl MembershipChange {
-    /// The refresh that found it; null for what happened between refreshes: an INSTANT segment followed changes of
-    /// subscribers at once, or members were deleted.
+    /// The refresh that found the changes. Null for changes between refreshes: an INSTANT segment changed at once, or
+    /// members were deleted.
     async fn refresh(&self) -> Option<RefreshNode> {
         self.refresh.clone().map(RefreshNode)
     }
@@ -102,13 +102,13 @@ impl MembershipChange {
         count_of(&self.deleted)
     }
 
-    /// The position after this item: with it as `after`, the next subscription tells what comes after this item, and
-    /// nothing again.
+    /// The position after this item. With it as `after`, the next subscription continues after this item and repeats
+    /// nothing.
     async fn position(&self) -> &ID {
         &self.position
     }
 
-    /// Whether this is the last item of its refresh, whose id is then what `after` may begin from too.
+    /// Whether this is the last item of its refresh. If so, the id of the refresh can also be given as `after`.
     async fn is_last(&self) -> bool {
         self.is_last
     }
@@ -140,11 +140,11 @@ async fn load_people(
     Ok(people.collect())
 }
 
-/// What can be listened to.
+/// The subscriptions.
 #[derive(Default)]
 pub struct Subscription;
 
-/// What can be listened to.
+/// The subscriptions.
 #[GraphqlSubscription]
 impl Subscription {
     /// Tells whenever a refresh starts, advances or ends, whichever server or command runs it; at first the one that is

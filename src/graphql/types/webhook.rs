@@ -247,7 +247,7 @@ impl WebhookNode {
         self.0.version
     }
 
-    /// When the webhook was made.
+    /// When the webhook was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
@@ -344,7 +344,7 @@ impl WebhookQuery {
         Ok(WebhookConnection::new(edges, Total::Webhooks))
     }
 
-    /// Returns the webhook of that id, or null if there is none. For ADMIN.
+    /// Returns the webhook with that id, or null if it does not exist. For ADMIN.
     async fn webhook(
         &self,
         context: &Context<'_>,

@@ -77,7 +77,7 @@ pub struct GroupMemberMutation;
 
 #[Object]
 impl GroupMemberMutation {
-    /// Adds subscribers to a group. Those who are in already stay as they are.
+    /// Adds subscribers to a group. Existing members stay as they are.
     async fn add_to_group(
         &self,
         context: &Context<'_>,
@@ -103,7 +103,7 @@ impl GroupMemberMutation {
         })
     }
 
-    /// Removes subscribers from a group. Those who are not in stay as they are.
+    /// Removes subscribers from a group. Subscribers who are not in the group are counted in `unchangedCount`.
     async fn remove_from_group(
         &self,
         context: &Context<'_>,

@@ -31,10 +31,10 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Members chosen by hand: they stay until somebody removes them.
+/// A group: members chosen by hand, who stay until they are removed.
 pub struct GroupNode(pub Arc<Group>);
 
-/// Members chosen by hand: they stay until somebody removes them.
+/// A group: members chosen by hand, who stay until they are removed.
 #[Object(name = "Group")]
 impl GroupNode {
     /// The global id: opaque, and the same for ever.
@@ -57,13 +57,13 @@ impl GroupNode {
         self.0.description.as_deref().map(Text)
     }
 
-    /// Free words by which people find the group.
+    /// Free words for finding the group.
     async fn tags(&self) -> Vec<Text<&str>> {
         let tags = self.0.tags.list().iter();
         tags.map(|tag| Text(tag.as_str())).collect()
     }
 
-    /// When the group was made.
+    /// When the group was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
@@ -94,7 +94,7 @@ impl GroupNode {
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
-    /// The members, or those that a search and a status let pass.
+    /// The members, or those that match `search` and `status`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a status and an order"
@@ -102,10 +102,10 @@ impl GroupNode {
     async fn members(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
-        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
+        #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
@@ -185,7 +185,7 @@ pub struct GroupQuery;
 
 #[Object]
 impl GroupQuery {
-    /// Returns a group by id or by key, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the group with this id or key, or null if it does not exist. Give exactly one of `id` and `key`.
     async fn group(
         &self,
         context: &Context<'_>,
@@ -212,7 +212,7 @@ impl GroupQuery {
         .await
     }
 
-    /// Lists the groups, or those that a search and a tag let pass.
+    /// Lists the groups, or those that match `search` and `tag`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a tag and an order"
@@ -259,7 +259,7 @@ pub struct CreateGroupInput {
     pub name: Option<String>,
     /// What the group is for.
     pub description: Option<String>,
-    /// Free words by which people find the group: at most 20 of at most 50 characters each.
+    /// Free words for finding the group: at most 20 of at most 50 characters each.
     #[graphql(default)]
     pub tags: Vec<String>,
 }
@@ -321,7 +321,7 @@ pub struct GroupMutation;
 
 #[Object]
 impl GroupMutation {
-    /// Makes a group without members.
+    /// Creates a group without members.
     async fn create_group(
         &self,
         context: &Context<'_>,
@@ -373,7 +373,7 @@ impl GroupMutation {
         Ok(UpdateGroupPayload { group, user_errors })
     }
 
-    /// Deletes a group; its members stay subscribers. Refused while a segment asks about it.
+    /// Deletes a group; its members stay subscribers. Refused while a segment uses it.
     async fn delete_group(
         &self,
         context: &Context<'_>,

@@ -7,7 +7,7 @@ use crate::graphql::types::custom_field::CustomFieldType;
 use crate::graphql::types::subscriber::SubscriberStatus;
 use async_graphql::{ID, InputObject, SimpleObject};
 
-/// A custom field to make of a column.
+/// A custom field to create from a column.
 #[derive(InputObject)]
 pub struct ImportFieldInput {
     /// The column.
@@ -16,7 +16,7 @@ pub struct ImportFieldInput {
     pub r#type: CustomFieldType,
 }
 
-/// Where a column goes that has another name.
+/// The field that a column with another name goes to.
 #[derive(InputObject)]
 pub struct ImportColumnInput {
     /// The column.
@@ -25,12 +25,12 @@ pub struct ImportColumnInput {
     pub field: String,
 }
 
-/// What a word in the status column means.
+/// The meaning of a word in the status column.
 #[derive(InputObject)]
 pub struct ImportStatusInput {
     /// The word, in any letter case.
     pub word: String,
-    /// What it means.
+    /// The status that the word means.
     pub status: SubscriberStatus,
 }
 
@@ -52,7 +52,7 @@ pub struct ImportDateFormatInput {
     pub format: String,
 }
 
-/// What stands between the items of the lists in a column.
+/// The separator of list items in a column.
 #[derive(InputObject)]
 pub struct ImportSplitInput {
     /// The column.
@@ -195,11 +195,11 @@ pub struct ImportIdInput {
     pub id: ID,
 }
 
-/// The import as it is now, or what was wrong.
+/// The import as it is now, or the errors.
 #[derive(SimpleObject)]
 pub struct ImportPayload {
     /// The import.
     pub import: Option<ImportNode>,
-    /// What was wrong, or stands in the way; empty on success.
+    /// The errors of the input, or what prevents the action; empty on success.
     pub user_errors: Vec<UserError>,
 }

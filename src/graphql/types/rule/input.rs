@@ -31,15 +31,15 @@ pub enum RuleInput {
     List(ListConditionInput),
     /// A subscription status out of several.
     Status(StatusConditionInput),
-    /// Where people are.
+    /// Where subscribers are.
     Location(LocationConditionInput),
-    /// Membership by hand.
+    /// Membership in groups.
     Group(GroupConditionInput),
     /// Membership of other segments, as their rules say at the same moment; of an archived segment, its last members.
     Segment(SegmentConditionInput),
     /// What people did.
     Event(Box<EventConditionInput>),
-    /// A stable share of everybody.
+    /// A stable share of all subscribers.
     Random(RandomConditionInput),
 }
 
@@ -182,9 +182,9 @@ pub struct DateRangeInput {
 /// A length of time.
 #[derive(InputObject)]
 pub struct PeriodInput {
-    /// How many units.
+    /// The number of units.
     pub amount: i32,
-    /// Which unit.
+    /// The unit.
     pub unit: PeriodUnit,
 }
 
@@ -284,7 +284,7 @@ pub struct ListConditionInput {
     pub is: ListTestInput,
 }
 
-/// A test of a list of texts; upper and lower case are the same. A list that is not there has no items.
+/// A test of a list of texts; upper and lower case are the same. A missing list has no items.
 #[derive(OneofObject)]
 pub enum ListTestInput {
     /// Contains at least one of these texts.
@@ -299,10 +299,10 @@ pub enum ListTestInput {
     IsSet(bool),
 }
 
-/// Where people are.
+/// Where subscribers are.
 #[derive(OneofObject)]
 pub enum LocationConditionInput {
-    /// Not farther from a place than this.
+    /// At most this far from a place.
     Within(CircleInput),
     /// Whether latitude and longitude are known.
     IsSet(bool),
@@ -319,7 +319,7 @@ pub struct CircleInput {
     pub radius_km: f64,
 }
 
-/// Membership by hand: exactly one of `inAny`, `inAll` and `none`.
+/// Membership in groups: exactly one of `inAny`, `inAll` and `none`.
 #[derive(InputObject)]
 pub struct GroupConditionInput {
     /// In at least one of the groups with these keys.
@@ -368,7 +368,7 @@ pub struct SegmentConditionInput {
     pub joined_at: Option<WindowInput>,
 }
 
-/// A stable share of everybody: people keep their place for as long as the salt is the same.
+/// A stable share of all subscribers: each subscriber keeps its place while the salt stays the same.
 #[derive(InputObject)]
 pub struct RandomConditionInput {
     /// Shares of different salts are independent of each other; use one salt for the parts of one experiment.

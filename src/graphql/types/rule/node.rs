@@ -31,13 +31,13 @@ pub enum RuleNodeKind {
     Status,
     /// A test of where people are.
     Location,
-    /// Membership by hand.
+    /// Membership in groups.
     Group,
     /// Membership of other segments.
     Segment,
     /// What people did.
     Event,
-    /// A stable share of everybody.
+    /// A stable share of all subscribers.
     Random,
 }
 
@@ -57,7 +57,7 @@ pub struct RuleNode {
     pub wanted: Option<Text<String>>,
 }
 
-/// A node of a rule with how many subscribers it matches by itself.
+/// A node of a rule with the number of subscribers it matches by itself.
 #[derive(SimpleObject)]
 pub struct PreviewNode {
     #[graphql(flatten)]

@@ -42,9 +42,9 @@ pub struct CopyMutation;
 
 #[Object]
 impl CopyMutation {
-    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Those who are in already stay as
-    /// they are, so that doing it again changes nothing. A segment that is PENDING is refreshed first; one that has never
-    /// been refreshed and cannot be is refused.
+    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Existing members stay as they
+    /// are, so repeating it changes nothing. A segment that is PENDING is refreshed first; one that has never been
+    /// refreshed and cannot be is refused.
     async fn copy_segment_to_group(
         &self,
         context: &Context<'_>,

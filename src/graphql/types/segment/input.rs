@@ -33,7 +33,7 @@ pub struct CreateSegmentInput {
     /// When the members of the segment change.
     #[graphql(default)]
     pub mode: SegmentModeName,
-    /// Free words by which people find the segment: at most 20 of at most 50 characters each.
+    /// Free words for finding the segment: at most 20 of at most 50 characters each.
     #[graphql(default)]
     pub tags: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub struct UpdateSegmentInput {
 /// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateSegmentPayload {
-    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    /// The segment as it is now. If the rule changed, its refresh starts by itself.
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
@@ -107,7 +107,7 @@ pub struct SegmentMutation;
 
 #[Object]
 impl SegmentMutation {
-    /// Makes a segment. It is PENDING until its first refresh, which follows by itself.
+    /// Creates a segment. It is PENDING until its first refresh, which starts by itself.
     async fn create_segment(
         &self,
         context: &Context<'_>,
@@ -155,7 +155,7 @@ impl SegmentMutation {
         })
     }
 
-    /// Changes a segment. Where the rule changes it is PENDING until its refresh, which follows by itself.
+    /// Changes a segment. If the rule changes, the segment is PENDING until its refresh, which starts by itself.
     async fn update_segment(
         &self,
         context: &Context<'_>,
@@ -201,7 +201,7 @@ impl SegmentMutation {
         })
     }
 
-    /// Deletes a segment with its members and its past; the subscribers stay.
+    /// Deletes a segment with its memberships and its past; the subscribers stay.
     async fn delete_segment(
         &self,
         context: &Context<'_>,

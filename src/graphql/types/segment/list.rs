@@ -26,7 +26,7 @@ pub struct SegmentQuery;
 
 #[Object]
 impl SegmentQuery {
-    /// Returns a segment by id or by key, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the segment with this id or key, or null if it does not exist. Give exactly one of `id` and `key`.
     async fn segment(
         &self,
         context: &Context<'_>,
@@ -47,7 +47,7 @@ impl SegmentQuery {
         .await
     }
 
-    /// Lists the segments, or those that a search and a tag let pass.
+    /// Lists the segments, or those that match `search` and `tag`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a tag and an order"

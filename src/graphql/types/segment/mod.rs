@@ -138,7 +138,7 @@ impl SegmentNode {
         self.0.description.as_deref().map(Text)
     }
 
-    /// Free words by which people find the segment.
+    /// Free words for finding the segment.
     async fn tags(&self) -> Vec<Text<&str>> {
         let tags = self.0.tags.list().iter();
         tags.map(|tag| Text(tag.as_str())).collect()
@@ -276,10 +276,10 @@ impl SegmentNode {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
-        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
+        #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
@@ -356,7 +356,7 @@ impl SegmentNode {
         context: &Context<'_>,
         #[graphql(desc = "The first moment.")] from: DateTime<Utc>,
         #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
-        #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
+        #[graphql(desc = "The length of the periods.", default)] by: GrowthBy,
     ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
         let growth = GrowthOf((self.0.id, ((from, to), by.into())));
         let points = load_one(context.loader()?, growth).await?;
@@ -415,7 +415,7 @@ impl SegmentNode {
         self.0.archived_at
     }
 
-    /// When the segment was made.
+    /// When the segment was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }

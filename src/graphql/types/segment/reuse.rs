@@ -33,7 +33,7 @@ pub struct CopySegmentPayload {
     pub warnings: Vec<RuleWarning>,
 }
 
-/// Which version of its rule a segment gets back.
+/// The version of the rule to restore, and its segment.
 #[derive(InputObject)]
 pub struct RestoreSegmentDefinitionInput {
     /// The global id of the segment.
@@ -48,7 +48,7 @@ pub struct RestoreSegmentDefinitionInput {
 /// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct RestoreSegmentDefinitionPayload {
-    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    /// The segment as it is now. If the rule changed, its refresh starts by itself.
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
@@ -62,8 +62,8 @@ pub struct SegmentReuseMutation;
 
 #[Object]
 impl SegmentReuseMutation {
-    /// Makes another segment with the rule, mode, description and tags of one. It is PENDING until its first refresh, which
-    /// follows by itself.
+    /// Creates a segment with the rule, mode, description and tags of another one. The new segment is PENDING until its
+    /// first refresh, which starts by itself.
     async fn copy_segment(
         &self,
         context: &Context<'_>,
@@ -87,7 +87,7 @@ impl SegmentReuseMutation {
         })
     }
 
-    /// Gives a segment a rule that it had before, as the newest version. The rule that it has already makes no version.
+    /// Restores an earlier rule of a segment as its newest version. Restoring the present rule creates no version.
     async fn restore_segment_definition(
         &self,
         context: &Context<'_>,

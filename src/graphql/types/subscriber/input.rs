@@ -153,7 +153,7 @@ pub enum SubscriberNoticeCode {
 /// Something that was done in another way than it was asked for. It is no error: everything else was done.
 #[derive(SimpleObject, Debug)]
 pub struct SubscriberNotice {
-    /// What it is.
+    /// The kind.
     pub code: SubscriberNoticeCode,
     /// What was done instead, and why.
     pub message: Text<String>,
@@ -219,7 +219,7 @@ pub enum UpsertOutcome {
     Unchanged,
 }
 
-/// The subscriber, or what was wrong. Of `upsertSubscribers`, one of its results.
+/// The subscriber, or the errors. `upsertSubscribers` returns one for each item.
 #[derive(SimpleObject, Default)]
 pub struct UpsertSubscriberPayload {
     /// The subscriber as it is now.
@@ -264,7 +264,7 @@ pub struct UpdateSubscriberInput {
     pub consent: Option<ConsentInput>,
 }
 
-/// The subscriber, or what was wrong.
+/// The subscriber, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct UpdateSubscriberPayload {
     /// The subscriber as it is now.
@@ -313,7 +313,7 @@ impl SubscriberMutation {
         Ok(split(result.await)?.into())
     }
 
-    /// Changes a subscriber, perhaps the e-mail address too.
+    /// Changes a subscriber, including the e-mail address.
     async fn update_subscriber(
         &self,
         context: &Context<'_>,
@@ -349,7 +349,7 @@ impl SubscriberMutation {
         })
     }
 
-    /// Deletes a subscriber with all memberships and events. A refresh that is running forgets the person too.
+    /// Deletes a subscriber with all memberships and events. A running refresh leaves the subscriber out too.
     async fn delete_subscriber(
         &self,
         context: &Context<'_>,

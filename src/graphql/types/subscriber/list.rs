@@ -111,7 +111,8 @@ pub struct SubscriberQuery;
 
 #[Object]
 impl SubscriberQuery {
-    /// Returns a subscriber by id or by e-mail, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the subscriber with this id or e-mail address, or null if there is no such subscriber. Give exactly one
+    /// of `id` and `email`.
     async fn subscriber(
         &self,
         context: &Context<'_>,
@@ -135,7 +136,7 @@ impl SubscriberQuery {
         .await
     }
 
-    /// Lists all subscribers, or those that a filter and a search let pass.
+    /// Lists all subscribers, or those that match the filter and the search.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a filter, a search and an order"
@@ -143,8 +144,8 @@ impl SubscriberQuery {
     async fn subscribers(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom to list; everybody if absent.")] filter: Option<SubscriberFilter>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "Which subscribers to list; all if absent.")] filter: Option<SubscriberFilter>,
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,

@@ -37,8 +37,8 @@ pub struct SubscribersMutation;
 
 #[Object]
 impl SubscribersMutation {
-    /// Adds or changes up to 1,000 subscribers, as `upsertSubscriber` does with one. One that is wrong is left out, and the
-    /// others are written, in one transaction.
+    /// Adds or changes up to 1,000 subscribers, as `upsertSubscriber` does with one. Invalid ones are reported in
+    /// `userErrors` and skipped. The others are written, in one transaction.
     async fn upsert_subscribers(
         &self,
         context: &Context<'_>,

@@ -123,7 +123,7 @@ pub struct SendTestWebhookInput {
     pub id: ID,
 }
 
-/// What came of the test, or what was wrong.
+/// The result of the test, or the errors.
 #[derive(SimpleObject)]
 pub struct SendTestWebhookPayload {
     /// The attempt, with the answer of the receiver.
@@ -137,7 +137,7 @@ pub struct SendTestWebhookPayload {
 pub struct ReplayWebhookInput {
     /// The global id of the webhook.
     pub id: ID,
-    /// Everything that changed after this moment is sent again. The present time skips what waits.
+    /// Everything that changed after this moment is sent again. The present time skips all waiting messages.
     pub since: DateTime<Utc>,
 }
 
@@ -156,7 +156,7 @@ pub struct WebhookMutation;
 
 #[Object]
 impl WebhookMutation {
-    /// Makes a webhook that is told of everything from now on, and shows its secret, once. For ADMIN.
+    /// Creates a webhook that receives changes from now on, and shows its secret, once. For ADMIN.
     async fn create_webhook(
         &self,
         context: &Context<'_>,
@@ -288,7 +288,7 @@ impl WebhookMutation {
         })
     }
 
-    /// Sends a webhook everything since a moment of the past again, with new ids of messages. For ADMIN.
+    /// Sends a webhook all messages since a past moment again, with new message ids. For ADMIN.
     async fn replay_webhook(
         &self,
         context: &Context<'_>,
