@@ -204,7 +204,7 @@ impl BulkActionNode {
         self.0.undone_at
     }
 
-    /// Why the last request to undo it was refused; null if there is no reason.
+    /// Why the last requested undo was not carried out.
     async fn undo_error(&self) -> Option<Text<&str>> {
         self.0.undo_error.as_deref().map(Text)
     }

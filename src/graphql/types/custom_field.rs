@@ -155,7 +155,7 @@ pub struct UpdateCustomFieldInput {
     pub if_version: Option<i32>,
     /// The display name.
     pub label: MaybeUndefined<String>,
-    /// The type. Everybody's value is converted; if any value cannot be, a segment asks about the field, or an import is
+    /// The type. All values are converted. If any value cannot be converted, a segment uses the field, or an import is
     /// running, nothing is changed.
     pub r#type: MaybeUndefined<CustomFieldType>,
 }

@@ -111,7 +111,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
-        // Others are not even told that it exists.
+        // Clients without ADMIN do not learn whether it exists.
         Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
         Kind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?

@@ -27,7 +27,7 @@ pub struct Since {
     pub segment_id: i64,
     /// The subscriber.
     pub subscriber_id: i64,
-    /// As of when the membership is told; now if none.
+    /// The moment for which the membership is reported; now if `None`.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -90,8 +90,8 @@ impl SegmentChange {
         count(self.of_segment.deleted)
     }
 
-    /// The subscribers who are members after the change and were not before it, without those who were deleted since. An
-    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The subscribers who are members after the change and were not before it, without those who were deleted since.
+    /// Fails with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn joined(
         &self,
         context: &Context<'_>,
@@ -106,8 +106,8 @@ impl SegmentChange {
             .await
     }
 
-    /// The subscribers who were members before the change and are not after it, without those who were deleted since. An
-    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The subscribers who were members before the change and are not after it, without those who were deleted since.
+    /// Fails with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn left(
         &self,
         context: &Context<'_>,
@@ -121,8 +121,9 @@ impl SegmentChange {
         self.list(context, LEFT, order_by, arguments).await
     }
 
-    /// The ids of those who were members before the change, are not after it, and were deleted by now: a mirror removes
-    /// them as it removes those who left. An error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The ids of subscribers who were members before the change, are not members after it, and are deleted by now. A
+    /// mirror removes them as it removes those who left. Fails with the code RESYNC if the refresh is longer ago than
+    /// changes are kept.
     async fn deleted(
         &self,
         context: &Context<'_>,
@@ -229,18 +230,20 @@ pub enum GrowthBy {
     Month,
 }
 
-/// What a stretch of time did to a segment.
+/// The changes of a segment in a period of time.
 #[derive(SimpleObject)]
 pub struct SegmentGrowthPoint {
-    /// When the stretch begins; of a single refresh its `asOf`.
+    /// When the period begins; for a single refresh, its `asOf`.
     pub start: DateTime<Utc>,
-    /// How many members there were after its last refresh.
+    /// How many members there were after the last refresh of the period.
     pub member_count: i32,
-    /// How many joined within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    /// How many subscribers joined in the period; changes of an INSTANT segment between two refreshes count with the
+    /// later one.
     pub joined_count: i32,
-    /// How many left within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    /// How many members left in the period; changes of an INSTANT segment between two refreshes count with the later
+    /// one.
     pub left_count: i32,
-    /// How many members were deleted within it; those deleted between two refreshes count with the later one.
+    /// How many members were deleted in the period; deletions between two refreshes count with the later one.
     /// `memberCount` is that of the point before, plus `joinedCount`, minus `leftCount` and `deletedCount`.
     pub deleted_count: i32,
 }

@@ -110,7 +110,7 @@ impl RefreshNode {
     }
 }
 
-/// What one refresh did to one segment.
+/// The result of one refresh for one segment.
 pub struct SegmentRefreshNode {
     of_segment: SegmentRefresh,
     /// The refresh, where it was read too.
@@ -135,7 +135,7 @@ impl SegmentRefreshNode {
     }
 }
 
-/// What one refresh did to one segment.
+/// The result of one refresh for one segment.
 #[Object(name = "SegmentRefresh")]
 impl SegmentRefreshNode {
     /// The refresh.
@@ -171,13 +171,13 @@ impl SegmentRefreshNode {
         count(self.of_segment.member_count)
     }
 
-    /// How many the refresh itself found to have become members; `Segment.changes` counts what happened since the refresh
-    /// before it too.
+    /// How many new members the refresh itself found. `Segment.changes` also counts changes since the refresh before
+    /// it.
     async fn joined_count(&self) -> i32 {
         count(self.of_segment.joined)
     }
 
-    /// How many the refresh itself found to have left.
+    /// How many members the refresh itself found to have left.
     async fn left_count(&self) -> i32 {
         count(self.of_segment.left)
     }

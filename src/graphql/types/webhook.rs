@@ -117,10 +117,10 @@ pub enum WebhookDisabledReason {
     Restored,
 }
 
-/// An endpoint of another system that is told of changes.
+/// An endpoint of another system that receives messages about changes.
 pub struct WebhookNode(pub Webhook);
 
-/// An endpoint of another system that is told of changes.
+/// An endpoint of another system that receives messages about changes.
 #[Object(name = "Webhook")]
 impl WebhookNode {
     /// The global id: opaque, and the same for ever.
@@ -144,7 +144,7 @@ impl WebhookNode {
         types.filter_map(|of| WebhookType::of(*of)).collect()
     }
 
-    /// The segments that the webhook follows; null: all. Deleted ones are left out.
+    /// The segments that the webhook follows; null if it follows all. Deleted ones are left out.
     async fn segments(&self, context: &Context<'_>) -> Nullable<Vec<SegmentNode>> {
         nullable(async {
             let Followed(Some(ids)) = &self.0.segment_ids else {
@@ -158,7 +158,7 @@ impl WebhookNode {
         .await
     }
 
-    /// The groups that the webhook follows; null: all. Deleted ones are left out.
+    /// The groups that the webhook follows; null if it follows all. Deleted ones are left out.
     async fn groups(&self, context: &Context<'_>) -> Nullable<Vec<GroupNode>> {
         nullable(async {
             let Followed(Some(ids)) = &self.0.group_ids else {
@@ -207,7 +207,7 @@ impl WebhookNode {
         self.0.failures
     }
 
-    /// When the first of them failed; null if none has.
+    /// When the first attempt since then failed; null if none has failed.
     async fn failing_since(&self) -> Option<DateTime<Utc>> {
         self.0.failing_since
     }
@@ -304,7 +304,7 @@ impl WebhookAttempt {
         self.0.error.as_deref().map(Text)
     }
 
-    /// The first 64 kB of the answer, without what the message said about people. The next deletion of subscribers
+    /// The first 64 kB of the answer, without the message's data about subscribers. The next deletion of subscribers
     /// removes it.
     async fn answer(&self) -> Option<Text<&str>> {
         self.0.answer.as_deref().map(Text)

@@ -53,7 +53,7 @@ const EXPECTED: usize = 500;
 pub struct Refusal {
     /// What kind of mistake it is, of all its errors.
     pub code: ErrorCode,
-    /// What is wrong.
+    /// The errors of the input.
     pub errors: Vec<ServerError>,
 }
 

@@ -16,8 +16,9 @@ pub const TOLD: usize = 20;
 /// How a suggestion of the validator itself begins.
 const SUGGESTION: &str = " Did you mean ";
 
-/// Returns the problems of a document as errors, without codes; none if there are none but mistaken ones. `is_open` is whether names may be suggested: where the
-/// schema is kept back, suggestions would tell it bit by bit.
+/// Converts validation diagnostics to errors without codes. Returns an empty list if all diagnostics are false
+/// positives. `is_open` is whether names may be suggested: if the schema is hidden, suggestions would reveal it bit by
+/// bit.
 pub fn list_errors(
     diagnostics: &DiagnosticList,
     sources: &SourceMap,

@@ -298,7 +298,7 @@ pub struct ImportColumnAnalysis {
     pub name: Text<String>,
     /// The field that the cells go to; null if the column is left out, or not settled.
     pub target: Option<Text<String>>,
-    /// Why the column goes there.
+    /// Why the column goes to that field, or to none.
     pub reason: Text<String>,
     /// How many cells are not empty.
     pub filled_count: i32,
@@ -312,7 +312,7 @@ pub struct ImportColumnAnalysis {
     pub mend: Option<ImportChange>,
     /// How many cells the option makes readable.
     pub mended_count: i32,
-    /// How many cells are read with a change.
+    /// How many cells are read with an adjusted value.
     pub remark_count: i32,
 }
 

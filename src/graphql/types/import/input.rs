@@ -175,7 +175,7 @@ pub struct StartImportInput {
     /// Whether to do what `Import.analysis.proposal` proposes.
     #[graphql(default)]
     pub accept_proposal: bool,
-    /// What to do instead of what was asked for; what was asked for if absent.
+    /// Options to use instead of those of the import; unchanged if absent.
     pub options: Option<CreateImportInput>,
 }
 

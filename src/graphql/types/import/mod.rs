@@ -91,7 +91,7 @@ pub enum ImportProblemKind {
     RoleAddress,
     /// A cell could not be read and was left out; the rest of the row was used.
     DroppedCell,
-    /// A cell was changed when it was read.
+    /// A cell was read, but its value was adjusted.
     Remark,
 }
 
@@ -106,7 +106,7 @@ impl ImportProblem {
         count(self.0.line)
     }
 
-    /// The kind.
+    /// The kind of the remark.
     async fn kind(&self) -> ImportProblemKind {
         ProblemKind::parse(&self.0.kind).into()
     }
@@ -247,7 +247,7 @@ impl ImportReportNode {
         number(self.0.dropped_cells)
     }
 
-    /// Cells that were changed when they were read.
+    /// Cells that were read, but whose value was adjusted.
     async fn remarks(&self) -> i32 {
         number(self.0.remarks)
     }
@@ -406,7 +406,7 @@ impl ImportNode {
         self.0.undone_at
     }
 
-    /// Why the last request to undo it was refused; null if there is no reason.
+    /// Why the last requested undo was not carried out.
     async fn undo_error(&self) -> Option<Text<&str>> {
         self.0.undo_error.as_deref().map(Text)
     }
@@ -415,7 +415,7 @@ impl ImportNode {
     async fn problems(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Only remarks of these kinds; all if absent.")] kinds: Option<Vec<ImportProblemKind>>,
+        #[graphql(desc = "Only these kinds; all if absent.")] kinds: Option<Vec<ImportProblemKind>>,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,

@@ -1,4 +1,4 @@
-//! What can be done with imports.
+//! The mutations of imports.
 
 use super::ImportNode;
 use super::input::{
@@ -19,13 +19,13 @@ use async_graphql::{Context, Object};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// For how long an undoing is waited for.
+/// How long a request waits for an undo.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait before asking again whether another process has undone an import.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What can be done with imports.
+/// The mutations of imports.
 #[derive(Default)]
 pub struct ImportMutation;
 

@@ -72,7 +72,7 @@ pub struct TextPropertyInput {
     pub property: String,
     /// The test.
     pub is: TextTestInput,
-    /// Whether upper and lower case differ; they do not unless this says so.
+    /// Whether upper and lower case differ; false if absent.
     pub case_sensitive: Option<bool>,
 }
 

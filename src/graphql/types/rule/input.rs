@@ -35,9 +35,9 @@ pub enum RuleInput {
     Location(LocationConditionInput),
     /// Membership in groups.
     Group(GroupConditionInput),
-    /// Membership of other segments, as their rules say at the same moment; of an archived segment, its last members.
+    /// Membership of other segments, evaluated at the same moment; for an archived segment, its last members.
     Segment(SegmentConditionInput),
-    /// What people did.
+    /// Events of subscribers.
     Event(Box<EventConditionInput>),
     /// A stable share of all subscribers.
     Random(RandomConditionInput),
@@ -51,11 +51,11 @@ pub struct TextConditionInput {
     pub field: String,
     /// The test.
     pub is: TextTestInput,
-    /// Whether upper and lower case differ; they do not unless this says so.
+    /// Whether upper and lower case differ; false if absent.
     pub case_sensitive: Option<bool>,
 }
 
-/// A test of a text. Negative tests are true also where there is no text.
+/// A test of a text. Negative tests are also true if there is no text.
 #[derive(OneofObject)]
 pub enum TextTestInput {
     /// Is this text.
@@ -89,7 +89,7 @@ pub struct NumberConditionInput {
     pub is: NumberTestInput,
 }
 
-/// A test of a number. Negative tests are true also where there is no number.
+/// A test of a number. Negative tests are also true if there is no number.
 #[derive(OneofObject)]
 pub enum NumberTestInput {
     /// Is this number.
@@ -349,8 +349,8 @@ pub enum WindowInput {
     After(String),
 }
 
-/// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt` it is asked who is a
-/// member at the same moment.
+/// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt`, the condition
+/// matches the members at the same moment.
 ///
 /// `ever` and `joinedAt` are answered from the stored history: what refreshes, and the following of instant segments,
 /// had written before this evaluation began. A subscriber who is a member now and is not stored as one yet joins now. A
@@ -379,7 +379,7 @@ pub struct RandomConditionInput {
     pub to_percent: f64,
 }
 
-/// Returns the rule of an input as JSON, whichever way it came; none if it did not.
+/// Returns the rule of an input as JSON, or `None` if there is no rule.
 pub fn read_rule(
     rule: Option<RuleInput>,
     rule_json: Option<Json<Value>>,

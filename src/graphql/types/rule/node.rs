@@ -35,7 +35,7 @@ pub enum RuleNodeKind {
     Group,
     /// Membership of other segments.
     Segment,
-    /// What people did.
+    /// Events of subscribers.
     Event,
     /// A stable share of all subscribers.
     Random,
@@ -91,16 +91,16 @@ pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
     nodes.collect()
 }
 
-/// One thing wrong with a rule.
+/// One problem of a rule.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleProblem {
     /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
     pub path: Text<String>,
-    /// What kind of mistake it is.
+    /// The code of the mistake.
     pub code: UserErrorCode,
     /// What was expected and what was found.
     pub message: Text<String>,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<Text<String>>,
 }
 
@@ -115,7 +115,7 @@ impl From<Problem> for RuleProblem {
     }
 }
 
-/// What kind of slip something in a valid rule may be.
+/// The code of a possible slip in a valid rule.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "WarningCode")]
 pub enum RuleWarningCode {
@@ -127,16 +127,16 @@ pub enum RuleWarningCode {
     OtherPropertyType,
 }
 
-/// One thing in a valid rule that may be a slip. The rule can be saved and evaluated all the same.
+/// A possible slip in a valid rule. The rule can be saved and evaluated nevertheless.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleWarning {
     /// The place in the rule, such as `all[1].event.name`.
     pub path: Text<String>,
-    /// What kind of slip it may be.
+    /// The code of the possible slip.
     pub code: RuleWarningCode,
     /// What was expected and what was found.
     pub message: Text<String>,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<Text<String>>,
 }
 

@@ -64,9 +64,10 @@ pub struct UpdateSegmentInput {
     pub rule: MaybeUndefined<RuleInput>,
     /// The rule as JSON of the same shape.
     pub rule_json: MaybeUndefined<Json<Value>>,
-    /// Whether it is archived: it keeps its last members and is not refreshed. Rules that ask about it find those members.
+    /// Whether the segment is archived. An archived segment is not refreshed and keeps its last members, which rules
+    /// that use it see.
     pub archived: MaybeUndefined<bool>,
-    /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
+    /// When its members change. A change to INSTANT creates a new version of the same rule and starts a refresh.
     pub mode: MaybeUndefined<SegmentModeName>,
     /// All the tags that the segment has from now on, as for `createSegment`.
     pub tags: MaybeUndefined<Vec<String>>,
@@ -229,7 +230,7 @@ impl SegmentMutation {
     }
 }
 
-/// Returns the rule that a segment gets; none if it keeps its own.
+/// Returns the new rule of a segment, or `None` if it keeps its own.
 fn read_new_rule(
     rule: MaybeUndefined<RuleInput>,
     rule_json: MaybeUndefined<Json<Value>>,

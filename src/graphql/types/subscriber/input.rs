@@ -138,28 +138,28 @@ impl ConsentInput {
     }
 }
 
-/// What a notice says.
+/// The kind of a notice.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "NoticeCode")]
 pub enum SubscriberNoticeCode {
     /// The status stayed as it was, because `consent` is needed to raise it.
     ConsentRequired,
-    /// The subscriber got the status that was kept for the address, which an earlier subscriber had.
+    /// The subscriber got the status that was kept for the address of an earlier subscriber.
     Suppressed,
-    /// The address stands before in the same call. Both were applied, in their order.
+    /// The address occurs earlier in the same call. Both were applied, in their order.
     Repeated,
 }
 
-/// Something that was done in another way than it was asked for. It is no error: everything else was done.
+/// A notice that something was done in another way than requested. It is not an error: everything else was done.
 #[derive(SimpleObject, Debug)]
 pub struct SubscriberNotice {
-    /// The kind.
+    /// The kind of the notice.
     pub code: SubscriberNoticeCode,
     /// What was done instead, and why.
     pub message: Text<String>,
     /// The place in the input, such as `status`.
     pub path: Text<String>,
-    /// How to have it done all the same.
+    /// How to get the requested result.
     pub hint: Option<Text<String>>,
 }
 
@@ -178,7 +178,7 @@ impl From<Notice> for SubscriberNotice {
     }
 }
 
-/// What to make of the subscriber with an e-mail address.
+/// The values of the subscriber with an e-mail address, who is created if missing.
 #[derive(InputObject, Debug, Clone)]
 pub struct UpsertSubscriberInput {
     /// The e-mail address, in any letter case.
@@ -207,15 +207,15 @@ impl UpsertSubscriberInput {
     }
 }
 
-/// What an upsert did.
+/// The result of an upsert.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Outcome")]
 pub enum UpsertOutcome {
-    /// There was no such subscriber.
+    /// The subscriber was created.
     Created,
-    /// Something changed.
+    /// The subscriber was changed.
     Updated,
-    /// Everything was so already.
+    /// The subscriber already had these values.
     Unchanged,
 }
 
@@ -224,9 +224,9 @@ pub enum UpsertOutcome {
 pub struct UpsertSubscriberPayload {
     /// The subscriber as it is now.
     pub subscriber: Option<SubscriberNode>,
-    /// What was done.
+    /// What was done with the subscriber.
     pub outcome: Option<UpsertOutcome>,
-    /// What was done in another way than it was asked for.
+    /// Notices about what was done in another way than requested.
     pub notices: Vec<SubscriberNotice>,
     /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
@@ -269,7 +269,7 @@ pub struct UpdateSubscriberInput {
 pub struct UpdateSubscriberPayload {
     /// The subscriber as it is now.
     pub subscriber: Option<SubscriberNode>,
-    /// What was done in another way than it was asked for.
+    /// Notices about what was done in another way than requested.
     pub notices: Vec<SubscriberNotice>,
     /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,

@@ -62,8 +62,7 @@ connection! {
     SubscriberEdge { SubscriberNode }
 }
 
-/// Which subscribers to list: those whom a rule matches now. The rule comes as `rule` or as `ruleJson`; exactly one of
-/// them.
+/// Which subscribers to list: those whom a rule matches now. Give exactly one of `rule` and `ruleJson`.
 #[derive(InputObject)]
 pub struct SubscriberFilter {
     /// The rule.
@@ -144,7 +143,7 @@ impl SubscriberQuery {
     async fn subscribers(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which subscribers to list; all if absent.")] filter: Option<SubscriberFilter>,
+        #[graphql(desc = "Subscribers to list; all if absent.")] filter: Option<SubscriberFilter>,
         #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,

@@ -13,15 +13,15 @@ use std::collections::BTreeSet;
 /// The most subscribers that can be upserted at once.
 const MAX_SUBSCRIBERS: usize = 1_000;
 
-/// What to make of subscribers.
+/// The subscribers to create or change.
 #[derive(InputObject)]
 pub struct UpsertSubscribersInput {
-    /// The subscribers; at most 1,000. An address that stands here several times is applied as often, in their order, and
-    /// a notice says so.
+    /// The subscribers; at most 1,000. An address that occurs several times is applied each time, in order, and a
+    /// notice says so.
     pub subscribers: Vec<UpsertSubscriberInput>,
 }
 
-/// What became of each subscriber.
+/// The result for each subscriber.
 #[derive(SimpleObject, Default)]
 pub struct UpsertSubscribersPayload {
     /// A result for each item of `subscribers`, in their order.

@@ -42,22 +42,22 @@ pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_n
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum SubscriberStatus {
-    /// Wants to be addressed.
+    /// The subscriber wants to be addressed.
     Subscribed,
-    /// Asked not to be addressed any more.
+    /// The subscriber asked not to be addressed any more.
     Unsubscribed,
     /// The address does not work.
     Bounced,
-    /// Reported a message as unwanted.
+    /// The subscriber reported a message as unwanted.
     Complained,
-    /// Has not confirmed yet.
+    /// The subscriber has not confirmed yet.
     Pending,
 }
 
-/// A person who can be addressed, unique by e-mail.
+/// A person with an e-mail address, which is unique.
 pub struct SubscriberNode(pub Arc<Subscriber>);
 
-/// A person who can be addressed, unique by e-mail.
+/// A person with an e-mail address, which is unique.
 #[Object(name = "Subscriber")]
 impl SubscriberNode {
     /// The global id: opaque, and the same for ever.
@@ -137,7 +137,7 @@ impl SubscriberNode {
         self.0.birthday.map(Date)
     }
 
-    /// Where the subscriber came from, in the words of whoever added them.
+    /// Where the subscriber came from, in the words of the client that added the subscriber.
     async fn source(&self) -> Option<Text<&str>> {
         self.0.source.as_deref().map(Text)
     }
@@ -189,7 +189,7 @@ impl SubscriberNode {
         custom.get_mut(&key).map(|value| Document(value.take()))
     }
 
-    /// The groups the subscriber was put into, by key.
+    /// The groups of the subscriber, by key.
     async fn groups(
         &self,
         context: &Context<'_>,
@@ -210,7 +210,7 @@ impl SubscriberNode {
         Ok(Quick(SubscriberGroupConnection::new(edges, total)))
     }
 
-    /// The segments the subscriber belongs to because their rules say so, by key.
+    /// The segments of the subscriber, by key.
     async fn segments(
         &self,
         context: &Context<'_>,
@@ -268,7 +268,7 @@ impl SubscriberNode {
         ))
     }
 
-    /// The changes of the status, newest first, whatever made them.
+    /// The changes of the status from every source, newest first.
     async fn status_history(
         &self,
         context: &Context<'_>,
@@ -282,8 +282,8 @@ impl SubscriberNode {
         Box::pin(listing).await
     }
 
-    /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
-    /// the subscriber has and what is wanted. Exactly one of `segment`, `rule` and `ruleJson`.
+    /// Why a segment, or a rule that is not stored, matches the subscriber or not: every node of the rule with the
+    /// subscriber's value and the expected one. Give exactly one of `segment`, `rule` and `ruleJson`.
     async fn explain(
         &self,
         context: &Context<'_>,
@@ -317,9 +317,10 @@ impl SubscriberNode {
         Box::pin(page_of_events(context, self.0.id, name, arguments)).await
     }
 
-    /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments
-    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together, or events
-    /// with more than 8,000,000 bytes of properties; `GET /export/person` has no such bound.
+    /// All data stored about the subscriber, as one document to hand out: values, changes of the status, groups,
+    /// segments with when they were joined, history, and events. Fails if the subscribers of the request have more than
+    /// 10,000 events together, or events with more than 8,000,000 bytes of properties; `GET /export/person` has no such
+    /// bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
         let missing = || {

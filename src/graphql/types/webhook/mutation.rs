@@ -67,7 +67,7 @@ pub struct UpdateWebhookInput {
     pub fields: MaybeUndefined<Vec<String>>,
     /// The most subscribers in one message.
     pub people_per_message: MaybeUndefined<i32>,
-    /// Whether messages are sent. A webhook that is enabled again goes on where it stopped, at once.
+    /// Whether messages are sent. A webhook that is enabled again continues at once where it stopped.
     pub is_enabled: MaybeUndefined<bool>,
 }
 
