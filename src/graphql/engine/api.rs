@@ -433,7 +433,7 @@ impl Finish {
     }
 
     /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
-    /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
+    /// documents come to it validated. If the server failed, the error gets the id of the request in the log.
     fn complete(&self, mut error: ServerError) -> ServerError {
         restore_path(&mut error);
         let mut error = match code_of(&error) {

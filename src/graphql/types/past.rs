@@ -21,7 +21,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 
-/// Since when a subscriber has been a member of a segment: a part of whatever tells of the membership.
+/// When a subscriber joined a segment: a part of every type that shows the membership.
 pub struct Since {
     /// The segment.
     pub segment_id: i64,
@@ -31,7 +31,7 @@ pub struct Since {
     pub as_of: Option<DateTime<Utc>>,
 }
 
-/// Since when a subscriber has been a member of a segment.
+/// When a subscriber joined a segment.
 #[Object]
 impl Since {
     /// When the subscriber joined: the `asOf` of the refresh that found it. Null if that is longer ago than changes are

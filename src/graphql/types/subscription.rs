@@ -331,8 +331,8 @@ enum Side {
     Deleted,
 }
 
-/// Cuts a change into items of at most [`PEOPLE`] people, without those who were told before: so many from the start.
-/// Who is in a change, and in which order, never varies, whoever is deleted later.
+/// Cuts a change into items of at most [`PEOPLE`] people, without the first `told` people, who were sent before. The
+/// people of a change and their order never vary, even if some are deleted later.
 fn in_parts(change: &SegmentChange, before: Position, told: usize) -> VecDeque<MembershipChange> {
     let sides = [
         (Side::Joined, &change.changed.joined),

@@ -202,12 +202,12 @@ impl WebhookNode {
         self.0.disabled_since
     }
 
-    /// How many attempts have failed since the last message was delivered.
+    /// How many attempts have failed since the last delivered message.
     async fn failure_count(&self) -> i32 {
         self.0.failures
     }
 
-    /// When the first attempt since then failed; null if none has failed.
+    /// When the first attempt since the last delivered message failed; null if none has failed.
     async fn failing_since(&self) -> Option<DateTime<Utc>> {
         self.0.failing_since
     }

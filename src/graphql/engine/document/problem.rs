@@ -10,7 +10,7 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::DiagnosticList;
 use async_graphql::ServerError;
 
-/// How many problems are told at once.
+/// The most problems reported at once.
 pub const TOLD: usize = 20;
 
 /// How a suggestion of the validator itself begins.
@@ -64,7 +64,7 @@ fn is_mistaken(message: &str) -> bool {
     message == "JSON cannot represent value: null"
 }
 
-/// Finds the name that was probably meant. What is told about a document has no other form than its message.
+/// Finds the name that was probably meant. Diagnostics of a document have no other form than their message.
 fn suggest(schema: &Schema, message: &str) -> Option<String> {
     let mut quoted = message.split('"').skip(1).step_by(2);
     let (unknown, owner) = (quoted.next()?, quoted.next());

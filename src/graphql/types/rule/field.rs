@@ -191,7 +191,7 @@ pub struct RuleEventProperty {
 }
 
 impl RuleEventProperty {
-    /// A property whose type some node can ask about.
+    /// Returns the property, or `None` if no node can test its type.
     fn new(property: EventProperty) -> Option<RuleEventProperty> {
         let node = match property.json_type.as_str() {
             "string" => NodeName::Text,
