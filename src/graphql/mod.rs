@@ -22,7 +22,7 @@ use crate::app::App;
 use async_graphql::{MergedObject, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 use chrono::{DateTime, Utc};
 
-/// What can be asked.
+/// The queries.
 #[derive(MergedObject, Default)]
 pub struct Query(
     types::node::NodeQuery,
@@ -47,7 +47,7 @@ pub struct Query(
     types::federation::EntityQuery,
 );
 
-/// What can be changed.
+/// The mutations.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     types::subscriber::input::SubscriberMutation,

@@ -69,12 +69,12 @@ pub enum Way {
     Stream,
 }
 
-/// Who asks, and how.
+/// The client of a request, and how the request came.
 #[derive(Debug, Clone)]
 pub struct Asking {
     /// Which operations may come.
     pub way: Way,
-    /// What the asker may do.
+    /// What the client may do.
     pub access: Access,
     /// The name of the request in the log.
     pub request_id: Arc<str>,
@@ -83,7 +83,7 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// Returns who asks and where the request came from, for the audit log.
+    /// Returns the client and where the request came from, for the audit log.
     pub fn origin(&self) -> Origin {
         Origin {
             actor: Actor::of(&self.access),
@@ -366,7 +366,8 @@ struct Finish {
 }
 
 impl Finish {
-    /// Gives codes to the errors of an answer; tells the follower of instant segments and the loop of webhooks of a change.
+    /// Gives codes to the errors of an answer. After a change, wakes the follower of instant segments and the webhook
+    /// loop.
     fn finish(&self, response: Response) -> Answer {
         if self.kind == OperationType::Mutation {
             self.changed.notify_one();
@@ -432,7 +433,7 @@ impl Finish {
     }
 
     /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
-    /// documents come to it validated. Where the server failed, tells by which name its log speaks of the request.
+    /// documents come to it validated. If the server failed, the error gets the id of the request in the log.
     fn complete(&self, mut error: ServerError) -> ServerError {
         restore_path(&mut error);
         let mut error = match code_of(&error) {

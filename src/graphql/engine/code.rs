@@ -5,13 +5,13 @@ use async_graphql::ServerError;
 /// What kind of error it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
-    /// The request is none: its body, its parameters, its headers.
+    /// The request is malformed: its body, parameters or headers.
     BadRequest,
-    /// No key was given where one is needed, or none that may be used.
+    /// An API key is needed, and the request has no usable one.
     Unauthenticated,
     /// The key may not do this.
     Forbidden,
-    /// More was asked than the limit allows; try again later.
+    /// The limit of requests is used up; try again later.
     RateLimited,
     /// Too many operations at the same time over one socket, too many scans of one API key, or too many tests of webhooks.
     TooManyOperations,
@@ -25,17 +25,17 @@ pub enum ErrorCode {
     TooLarge,
     /// The document has no such operation.
     OperationResolutionFailure,
-    /// The operation cannot come this way: a mutation by GET, a subscription without a stream.
+    /// The operation is not allowed over this transport: a mutation by GET, or a subscription without a stream.
     WrongWay,
     /// No document of this hash is known; send its text with it.
     PersistedQueryNotFound,
-    /// Only certain documents are executed, and this is none of them.
+    /// This server executes only certain documents, and this is not one of them.
     DocumentNotAllowed,
     /// A variable or an argument cannot be used.
     BadUserInput,
     /// The thing asked for does not exist.
     NotFound,
-    /// The thing cannot go while others use it.
+    /// The thing is in use and cannot be deleted or changed.
     InUse,
     /// Another refresh is running.
     RefreshRunning,
@@ -43,7 +43,7 @@ pub enum ErrorCode {
     Resync,
     /// Other requests kept changing the same data; nothing was changed; try again.
     Contention,
-    /// Answering took too long and was broken off.
+    /// Answering took too long and was stopped.
     Timeout,
     /// The database is not available; try again later.
     Unavailable,
@@ -78,7 +78,7 @@ impl ErrorCode {
         ErrorCode::Internal,
     ];
 
-    /// How clients read it.
+    /// Returns the code as clients see it.
     pub fn as_str(self) -> &'static str {
         match self {
             ErrorCode::BadRequest => "BAD_REQUEST",

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 /// How many items a page has where the client does not say.
 const DEFAULT_PAGE_SIZE: usize = 50;
 
-/// Where a page stands in its list.
+/// The cursors of a page of a list, and whether more items follow or precede it.
 #[derive(SimpleObject, Debug, Clone)]
 #[graphql(shareable)]
 pub struct PageInfo {
@@ -37,11 +37,11 @@ at_hand!(PageInfo {
 /// The paging arguments of a connection, as they came.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {
-    /// How many items from the start.
+    /// At most this many items from the start.
     pub first: Option<i32>,
     /// The cursor after which to start.
     pub after: Option<String>,
-    /// How many items from the end.
+    /// At most this many items from the end.
     pub last: Option<i32>,
     /// The cursor before which to end.
     pub before: Option<String>,
@@ -254,7 +254,7 @@ macro_rules! connection {
                 $crate::graphql::engine::quick::Items(nodes.map($crate::graphql::engine::quick::Quick).collect())
             }
 
-            /// Where this page stands in the list.
+            /// Cursors of this page, and whether more items follow or precede it.
             async fn page_info(
                 &self,
             ) -> $crate::graphql::engine::quick::Quick<$crate::graphql::engine::connection::PageInfo> {

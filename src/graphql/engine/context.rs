@@ -17,13 +17,13 @@ pub trait ContextExt {
     fn app(&self) -> async_graphql::Result<&App>;
     /// Returns the loaders of this request.
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
-    /// Returns what whoever asks may do.
+    /// Returns what the client may do.
     fn access(&self) -> async_graphql::Result<Access>;
     /// Returns who asks, and where the request came from.
     fn origin(&self) -> async_graphql::Result<&Origin>;
     /// Returns the address of a path on this server, without its host.
     fn address(&self, path: &str) -> async_graphql::Result<String>;
-    /// Refuses whoever may not do what a field, given by its coordinate, asks for.
+    /// Fails with FORBIDDEN if the client may not use a field, given by its coordinate.
     fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
 }
 

@@ -6,61 +6,61 @@ use crate::error::{Error, InputCode, InputProblem, first_problems};
 use crate::rule::{Code, Problem, bounded};
 use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
 
-/// One thing wrong with the input of a mutation; nothing was changed.
+/// One error of the input of a mutation; nothing was changed.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct UserError {
-    /// What kind of mistake it is.
+    /// The code of the mistake.
     pub code: UserErrorCode,
     /// What was expected and what was found.
     pub message: Text<String>,
     /// The place in the input, such as `customFields.visits` or `rule.all[1].text.field`.
     pub path: Text<String>,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<Text<String>>,
 }
 
-/// The closed list of mistakes that an input can have.
+/// The closed list of codes of errors in an input.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserErrorCode {
-    /// The value is not of the form asked for.
+    /// The value does not have the required form.
     Invalid,
     /// The value is already taken by another.
     Taken,
     /// The value names something that does not exist.
     NotFound,
-    /// A required value is not there.
+    /// A required value is missing.
     Missing,
     /// Only `consent` raises the status of a subscriber who unsubscribed, bounced or complained.
     ConsentRequired,
-    /// It cannot go while others use it.
+    /// The thing is in use and cannot be deleted or changed.
     InUse,
-    /// It was changed since you read it: it has another version than `ifVersion` says. Read it again.
+    /// The thing was changed since you read it: its version is not `ifVersion`. Read it again.
     Conflict,
     /// Another refresh is running; try again when it has finished.
     RefreshRunning,
-    /// Part of a rule has another shape than the language asks for.
+    /// A part of the rule has a shape that the rule language does not allow.
     WrongShape,
     /// A value in a rule cannot be used, such as a day that does not exist.
     WrongValue,
     /// A list or a text in a rule that must hold something is empty.
     Empty,
-    /// A node of a rule that does not exist.
+    /// The rule names a node that does not exist.
     UnknownNode,
-    /// A key that a node of a rule does not have.
+    /// The rule has a key that its node does not have.
     UnknownKey,
-    /// A test that a node of a rule does not have.
+    /// The rule uses a test that its node does not have.
     UnknownTest,
-    /// A field of a rule that does not exist.
+    /// The rule names a field that does not exist.
     UnknownField,
-    /// A field of a rule that has another type than the node asks about.
+    /// The rule names a field of another type than its node tests.
     WrongFieldType,
-    /// A group of a rule that does not exist.
+    /// The rule names a group that does not exist.
     UnknownGroup,
-    /// A segment of a rule that does not exist.
+    /// The rule names a segment that does not exist.
     UnknownSegment,
-    /// A rule that asks about its own segment, straight or by way of others.
+    /// The rule uses its own segment, directly or through other segments.
     Cycle,
-    /// A regular expression that is not valid or too large.
+    /// A regular expression is not valid or too large.
     InvalidRegex,
     /// Nodes of a rule are nested too deeply.
     TooDeep,
@@ -70,9 +70,9 @@ pub enum UserErrorCode {
     TooManyValues,
     /// A stored rule has a version that this server does not know.
     UnknownVersion,
-    /// Evaluating a rule failed, though nothing is wrong with what it says; the message has the reason.
+    /// Evaluating the rule failed although the rule is valid. The message says why.
     EvaluationFailed,
-    /// Evaluating a rule took longer than it may (`--rule-budget`); the message has the seconds.
+    /// Evaluating the rule took longer than allowed (`--rule-budget`). The message gives the seconds.
     TooSlow,
 }
 

@@ -356,7 +356,7 @@ load!(
 );
 
 load!(
-    /// When a membership began: by segment, subscriber and the moment as of which it is told.
+    /// When a membership began: by segment, subscriber and the moment for which it is reported.
     JoinedAt((i64, i64, Option<DateTime<Utc>>)) -> DateTime<Utc>,
     |connection, keys| {
         let of_moments = grouped(keys.into_iter().map(|(segment, subscriber, at)| (at, (segment, subscriber))));

@@ -22,7 +22,7 @@ pub struct Parameters {
     pub lost_digits: Option<(String, String)>,
 }
 
-/// What is said where a request is none.
+/// The message for a malformed request.
 const EXPECTED: &str = "expected a JSON object with \"query\" and perhaps \"variables\"";
 
 impl Parameters {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 const NAME: &str = "Position";
 
-/// Returns the text of a position after which so many people of the next change were told.
+/// Returns the text of a position after which so many people of the next change were sent.
 pub fn write_position(position: &Position, told: usize) -> ID {
     let Position {
         place: Place { refresh, between },
@@ -24,7 +24,7 @@ pub fn write_position(position: &Position, told: usize) -> ID {
 }
 
 /// Reads the argument `after`, a position or the global id of a refresh: from where to follow, and how many people of
-/// the next change were told before.
+/// the next change were sent before.
 pub fn parse_after(after: &ID) -> async_graphql::Result<(Start, usize)> {
     if let Some((Kind::Refresh, id)) = parse_global(after) {
         return Ok((Start::Refresh(id), 0));

@@ -21,7 +21,7 @@ const ADMIN_MUTATIONS: [&str; 9] = [
     "updateWebhook",
 ];
 
-/// Mutations whose counts or errors tell about stored values, for READ and WRITE.
+/// Mutations whose counts or errors reveal stored values; they need READ and WRITE.
 const TELLING_MUTATIONS: [&str; 8] = [
     "cancelBulkAction",
     "copySegment",
@@ -73,8 +73,8 @@ const OUTCOME_FIELDS: [&str; 17] = [
     "userErrors",
 ];
 
-/// The fields of an import that whoever runs it needs: where to send the file, and how far it is. Its counts need READ: in
-/// a dry run they would tell which values are stored.
+/// The fields of an import that its creator needs: where to send the file, and its state. Its counts need READ: in a
+/// dry run they would reveal which values are stored.
 const IMPORT_FIELDS: [&str; 6] = [
     "createdAt",
     "finishedAt",

@@ -18,18 +18,18 @@ use chrono::{DateTime, Utc};
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Scope")]
 pub enum ApiKeyScope {
-    /// Ask for everything about the audience.
+    /// Read everything about the audience.
     Read,
-    /// Change the audience. Alone it sees whether its mutations worked and nothing else.
+    /// Change the audience. A key with WRITE alone sees whether its mutations worked and nothing else.
     Write,
-    /// All of that, and API keys.
+    /// Everything that READ and WRITE allow, and API keys.
     Admin,
 }
 
-/// A key that lets a program ask the API. The secret itself is stored nowhere.
+/// A key with which a program uses the API. The secret itself is stored nowhere.
 pub struct ApiKeyNode(pub ApiKey);
 
-/// A key that lets a program ask the API. The secret itself is stored nowhere.
+/// A key with which a program uses the API. The secret itself is stored nowhere.
 #[Object(name = "ApiKey")]
 impl ApiKeyNode {
     /// The global id: opaque, and the same for ever.
@@ -58,12 +58,12 @@ impl ApiKeyNode {
         Ok(self.0.is_usable(context.app()?.now()))
     }
 
-    /// When the key was made.
+    /// When the key was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// From when on the key is worthless; null: never.
+    /// When the key expires; null if it never does.
     async fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.0.expires_at
     }
@@ -96,9 +96,9 @@ impl ApiKeyQuery {
     async fn api_keys(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ApiKeyConnection> {
         context.require(Scope::Admin, "Query.apiKeys")?;
@@ -113,25 +113,25 @@ impl ApiKeyQuery {
     }
 }
 
-/// An API key to make.
+/// An API key to create.
 #[derive(InputObject)]
 pub struct CreateApiKeyInput {
     /// What the key is for.
     pub name: String,
     /// What the key may do: one scope or more.
     pub scopes: Vec<ApiKeyScope>,
-    /// From when on the key is worthless; never if absent.
+    /// When the key expires; it never does if absent.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// The API key with its secret, or what was wrong.
+/// The API key with its secret, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateApiKeyPayload {
     /// The API key.
     pub api_key: Option<ApiKeyNode>,
     /// The whole key, for the header `Authorization: Bearer KEY`. It is shown this once and stored nowhere.
     pub secret: Option<String>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -142,12 +142,12 @@ pub struct RevokeApiKeyInput {
     pub id: ID,
 }
 
-/// The API key, or what was wrong.
+/// The API key, or the errors.
 #[derive(SimpleObject)]
 pub struct RevokeApiKeyPayload {
     /// The API key as it is now.
     pub api_key: Option<ApiKeyNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -157,7 +157,7 @@ pub struct ApiKeyMutation;
 
 #[Object]
 impl ApiKeyMutation {
-    /// Makes an API key and shows its secret, once. As soon as any key exists, every request needs one. For ADMIN.
+    /// Creates an API key and shows its secret, once. As soon as any key exists, every request needs one. For ADMIN.
     async fn create_api_key(
         &self,
         context: &Context<'_>,

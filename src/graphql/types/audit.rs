@@ -17,7 +17,7 @@ use crate::rule::check_moment;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-/// Who does something.
+/// The kind of an actor.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ActorKind", name = "ActorKind")]
 pub enum ActorKindName {
@@ -27,13 +27,13 @@ pub enum ActorKindName {
     Session,
     /// A command such as `rollcall key create`.
     CommandLine,
-    /// A server by itself, such as at the end of an import.
+    /// The server itself, such as at the end of an import.
     System,
-    /// A client that is not known: of a server without API keys, or without a valid one.
+    /// An unknown client: the server has no API keys, or the client sent no valid key.
     Nobody,
 }
 
-/// A kind of thing that something is done to.
+/// The kind of target that an action is done to.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "TargetKind")]
 pub enum AuditTargetType {
@@ -65,10 +65,10 @@ pub enum AuditTargetType {
     Database,
 }
 
-/// Who did something.
+/// The actor of an entry: an API key, a command, a session or the server.
 #[derive(SimpleObject)]
 pub struct Actor {
-    /// What kind of actor it was.
+    /// The kind of the actor.
     pub kind: ActorKindName,
     /// The name of the API key at that time, or the user of the operating system who ran the command.
     pub name: Option<Text<String>>,
@@ -77,7 +77,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Reads an actor as the database has it. A kind of a later version is told as NOBODY.
+    /// Reads an actor as the database has it. A kind of a later version is reported as NOBODY.
     pub fn read(kind: &str, name: Option<&String>, key_prefix: Option<&String>) -> Actor {
         Actor {
             kind: ActorKind::find(kind).unwrap_or(ActorKind::Nobody).into(),
@@ -87,35 +87,36 @@ impl Actor {
     }
 }
 
-/// What something was done to.
+/// What an action was done to.
 #[derive(SimpleObject)]
 pub struct AuditEntryTarget {
-    /// What kind of thing it is.
+    /// The kind of the target.
     pub r#type: AuditTargetType,
-    /// Its global id, also after it was deleted; null for what has none, such as a list of subscribers.
+    /// The global id of the target, also after the target was deleted; null if it has none, such as a list of
+    /// subscribers.
     pub id: Option<ID>,
-    /// The key of a group, segment or custom field, or the prefix of an API key. Of `loseAuditLog`, the time that the lost
-    /// entries are of, as `FROM/TO`.
+    /// The key of a group, segment or custom field, or the prefix of an API key. For `loseAuditLog`, the period of the
+    /// lost entries, as `FROM/TO`.
     pub key: Option<Text<String>>,
 }
 
-/// What was done by whom.
+/// An entry of the audit log: an action, its actor and its target.
 pub struct AuditEntryNode(AuditEntry);
 
-/// What was done by whom.
+/// An entry of the audit log: an action, its actor and its target.
 #[Object(name = "AuditEntry")]
 impl AuditEntryNode {
-    /// When, by the clock of the server or the command.
+    /// When it happened, by the clock of the server or the command.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
 
-    /// What: the name of a mutation, or of what else is recorded, such as `signIn` or `exportPerson`.
+    /// The name of the action: a mutation, or another recorded action such as `signIn` or `exportPerson`.
     async fn action(&self) -> &str {
         &self.0.action
     }
 
-    /// Who.
+    /// The actor.
     async fn actor(&self) -> Actor {
         let AuditEntry {
             actor,
@@ -126,17 +127,17 @@ impl AuditEntryNode {
         Actor::read(actor, actor_name.as_ref(), api_key_prefix.as_ref())
     }
 
-    /// The global id of the API key, if it was done with one.
+    /// The global id of the API key with which the action was done, if there was one.
     async fn api_key_id(&self) -> Option<ID> {
         self.0.api_key_id.map(|id| to_global(Kind::ApiKey, id))
     }
 
-    /// The number of the session, if it was done in one.
+    /// The number of the session in which the action was done, if there was one.
     async fn session_number(&self) -> Option<i32> {
         self.0.session_id.map(count)
     }
 
-    /// The IP address from which the request came; of the proxy, where there is one.
+    /// The IP address from which the request came; behind a proxy, the address of the proxy.
     async fn peer(&self) -> Option<&str> {
         self.0.peer.as_deref()
     }
@@ -146,7 +147,7 @@ impl AuditEntryNode {
         self.0.request_id.as_deref()
     }
 
-    /// To what.
+    /// What the action was done to.
     async fn target(&self) -> Option<AuditEntryTarget> {
         let kind = TargetKind::find(self.0.target.as_deref()?)?;
         let id = self.0.target_id.zip(global_kind(kind));
@@ -174,12 +175,12 @@ impl AuditEntryNode {
         fields.map(|field| Text(field.as_str())).collect()
     }
 
-    /// The version of the rule of a segment before, if there is another one since.
+    /// The version of the segment's rule before the action, if the action changed it.
     async fn definition_version_before(&self) -> Option<i32> {
         self.0.version_before
     }
 
-    /// The version of the rule of a segment since, if there was another one before.
+    /// The version of the segment's rule after the action, if the action changed it.
     async fn definition_version_after(&self) -> Option<i32> {
         self.0.version_after
     }
@@ -209,23 +210,23 @@ connection! {
     AuditEntryEdge { AuditEntryNode }
 }
 
-/// Which entries to list: those for which everything holds that is given.
+/// Which entries to list: those that match every field given.
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct AuditFilterInput {
-    /// Only these actions, such as `updateSegment`.
+    /// Only entries with one of these actions, such as `updateSegment`.
     pub actions: Option<Vec<String>>,
-    /// Only these kinds of actors.
+    /// Only entries whose actor is of one of these kinds.
     pub actor_kinds: Option<Vec<ActorKindName>>,
-    /// Only what was done with the API key of this global id.
+    /// Only entries of actions done with the API key of this global id.
     pub api_key_id: Option<ID>,
-    /// Only API keys of this name or prefix, and commands of this user of the operating system.
+    /// Only entries of API keys with this name or prefix, and of commands that this user of the operating system ran.
     pub actor_name: Option<String>,
-    /// Only what was done to the thing of this global id; it may be deleted. A subscriber is also found in lists, if it is
-    /// one of their first 100.
+    /// Only entries of actions on the target with this global id, which may be deleted by now. A subscriber is also
+    /// found in entries with a list, if it is one of the first 100 of the list.
     pub target_id: Option<ID>,
-    /// Only from this moment on.
+    /// Only entries from this moment on.
     pub from: Option<DateTime<Utc>>,
-    /// Only before this moment.
+    /// Only entries before this moment.
     pub to: Option<DateTime<Utc>>,
 }
 
@@ -299,15 +300,15 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Lists who did what, newest first: every mutation, sign-in, export, import, command that writes, and refused key. For
-    /// ADMIN. The entries have ids and names of fields, and no values of people.
+    /// Lists the audit log, newest first: every mutation, sign-in, export, import, command that writes, and refused
+    /// key. For ADMIN. The entries have ids and names of fields, but no values of subscribers.
     async fn audit_log(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which entries; all if absent.")] filter: Option<AuditFilterInput>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "Which entries to list; all if absent.")] filter: Option<AuditFilterInput>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<AuditEntryConnection> {
         context.require(Scope::Admin, "Query.auditLog")?;

@@ -19,40 +19,40 @@ use async_graphql::{Context, Enum, ID, InputObject, Json, Object, OneofObject, S
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// How far a bulk action is.
+/// The state of a bulk action.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(name = "BulkActionState", remote = "BulkState")]
 pub enum BulkActionStateName {
-    /// It waits for its turn.
+    /// Queued.
     Ready,
-    /// It is running.
+    /// Running.
     Running,
-    /// All of its people are done.
+    /// Finished: every matched subscriber was processed.
     Succeeded,
-    /// It stopped; what was done stays. `error` says why.
+    /// Failed; what was done stays. `error` says why.
     Failed,
-    /// It was stopped; what was done stays.
+    /// Cancelled; what was done stays.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Undo requested or in progress.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone.
     Undone,
 }
 
 /// What a bulk action does.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkActionKind {
-    /// Adds people to a group.
+    /// Adds subscribers to a group.
     AddToGroup,
-    /// Removes people from a group.
+    /// Removes subscribers from a group.
     RemoveFromGroup,
     /// Sets a field.
     SetField,
-    /// Deletes people.
+    /// Deletes subscribers.
     Delete,
 }
 
-/// A change of many subscribers, which is made block by block.
+/// One change of many subscribers, made block by block.
 pub struct BulkActionNode(pub BulkAction);
 
 impl BulkActionNode {
@@ -67,7 +67,7 @@ impl BulkActionNode {
     }
 }
 
-/// A change of many subscribers, which is made block by block.
+/// One change of many subscribers, made block by block.
 #[Object(name = "BulkAction")]
 impl BulkActionNode {
     /// The global id: opaque, and the same for ever.
@@ -75,12 +75,12 @@ impl BulkActionNode {
         to_global(Kind::BulkAction, self.0.id)
     }
 
-    /// The number, by which memberships and changes of status name their source: `bulk 12`.
+    /// The number of the bulk action. Memberships and changes of status name it as their source: `bulk 12`.
     async fn number(&self) -> i32 {
         count(self.0.id)
     }
 
-    /// How far it is.
+    /// The state.
     async fn state(&self) -> BulkActionStateName {
         self.0.state().into()
     }
@@ -103,7 +103,7 @@ impl BulkActionNode {
         })
     }
 
-    /// The key of the segment whose members it is about.
+    /// The key of the segment whose members are changed.
     async fn segment(&self) -> Nullable<Text<String>> {
         self.of_people(|people| match people {
             People::Segment(key) => Some(key.into()),
@@ -111,7 +111,7 @@ impl BulkActionNode {
         })
     }
 
-    /// The key of the group whose members it is about.
+    /// The key of the group whose members are changed.
     async fn group(&self) -> Nullable<Text<String>> {
         self.of_people(|people| match people {
             People::Group(key) => Some(key.into()),
@@ -127,7 +127,7 @@ impl BulkActionNode {
         })
     }
 
-    /// The field that is set, as in rules.
+    /// The field that is set, named as in rules.
     async fn field(&self) -> Nullable<Text<String>> {
         self.of_change(|change| match change {
             Change::SetField(setting) => Some(setting.field.into()),
@@ -143,12 +143,12 @@ impl BulkActionNode {
         })
     }
 
-    /// When it was asked for.
+    /// When it was requested.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When it began; all its changes bear this moment.
+    /// When it began; all its changes have this time.
     async fn started_at(&self) -> Option<DateTime<Utc>> {
         self.0.started_at
     }
@@ -158,37 +158,38 @@ impl BulkActionNode {
         self.0.finished_at
     }
 
-    /// The share of the people that is done, from 0 to 1.
+    /// The share of the matched subscribers that are processed, from 0 to 1.
     async fn progress(&self) -> f64 {
         self.0.progress()
     }
 
-    /// How many subscribers it is about: those who fitted when it began. Null before that.
+    /// How many subscribers matched when the bulk action began. Null before that.
     async fn matched_count(&self) -> Option<i32> {
         self.0.matched.map(count)
     }
 
-    /// How many of them are done so far.
+    /// How many of the matched subscribers are processed so far.
     async fn done_count(&self) -> i32 {
         count(self.0.done)
     }
 
-    /// How many were changed so far. Of the others everything was so already, or they were deleted meanwhile.
+    /// How many subscribers were changed so far. The others already had the new value or were deleted meanwhile.
     async fn changed_count(&self) -> i32 {
         count(self.0.changed)
     }
 
-    /// How many kept the status UNSUBSCRIBED, BOUNCED or COMPLAINED, because only their consent raises it.
+    /// How many subscribers kept the status UNSUBSCRIBED, BOUNCED or COMPLAINED, because only their consent raises it.
     async fn withheld_count(&self) -> i32 {
         count(self.0.withheld)
     }
 
-    /// Why it failed.
+    /// Why it failed; null if it did not.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
     }
 
-    /// Whether it can be undone now, as far as can be told without looking for later changes. A deletion never can.
+    /// Whether the bulk action can be undone now; later changes that prevent it are only found by the undo itself. A
+    /// deletion can never be undone.
     async fn can_undo(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
         Ok(self.0.can_undo(context.app()?.now()))
     }
@@ -203,7 +204,7 @@ impl BulkActionNode {
         self.0.undone_at
     }
 
-    /// Why it was not undone when that was asked for last.
+    /// Why the last requested undo was not carried out.
     async fn undo_error(&self) -> Option<Text<&str>> {
         self.0.undo_error.as_deref().map(Text)
     }
@@ -240,9 +241,9 @@ impl BulkActionQuery {
     async fn bulk_actions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<BulkActionConnection> {
         let request = page(first, after, last, before).read("Query.bulkActions")?;
@@ -269,31 +270,31 @@ pub struct BulkFieldInput {
     pub value: Option<Json<Value>>,
 }
 
-/// What to do with the people; exactly one of the fields.
+/// The change to make to each subscriber; exactly one of the fields.
 #[derive(OneofObject, Debug, Clone)]
 pub enum BulkChangeInput {
-    /// Adds them to the group of this key.
+    /// Adds the subscribers to the group with this key.
     AddToGroup(String),
-    /// Removes them from the group of this key.
+    /// Removes the subscribers from the group with this key.
     RemoveFromGroup(String),
-    /// Sets a field. A status that needs consent stays, and is counted.
+    /// Sets a field. A status that needs consent stays as it is and is counted in `withheldCount`.
     SetField(BulkFieldInput),
-    /// `true` deletes them, as `deleteSubscriber` does. It cannot be undone.
+    /// `true` deletes the subscribers, as `deleteSubscriber` does. A deletion cannot be undone.
     Delete(bool),
 }
 
-/// Whom to change, and how. The people come as `rule`, `ruleJson`, `segment` or `group`; exactly one of them.
+/// Which subscribers to change, and how. Choose them by exactly one of `rule`, `ruleJson`, `segment` and `group`.
 #[derive(InputObject)]
 pub struct CreateBulkActionInput {
-    /// Those whom this rule matches.
+    /// The subscribers that match this rule.
     pub rule: Option<RuleInput>,
-    /// Those whom this rule matches, as JSON of the same shape.
+    /// The subscribers that match this rule, as JSON of the same shape.
     pub rule_json: Option<Json<Value>>,
-    /// The members of the segment of this key, as of its last refresh. A segment that is PENDING is refreshed first.
+    /// The members of the segment with this key, as of its last refresh. A segment that is PENDING is refreshed first.
     pub segment: Option<String>,
-    /// The members of the group of this key.
+    /// The members of the group with this key.
     pub group: Option<String>,
-    /// What to do with them.
+    /// The change to make.
     pub action: BulkChangeInput,
 }
 
@@ -338,12 +339,12 @@ pub struct BulkActionIdInput {
     pub id: ID,
 }
 
-/// The bulk action as it is now, or what was wrong.
+/// The bulk action as it is now, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct BulkActionPayload {
     /// The bulk action.
     pub bulk_action: Option<BulkActionNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -353,12 +354,12 @@ pub struct BulkActionMutation;
 
 #[Object]
 impl BulkActionMutation {
-    /// Makes a bulk action. It runs by itself, after those that were asked for before, and goes on if a server dies. The
-    /// people are those who fit when it begins.
+    /// Creates a bulk action. It starts by itself after earlier bulk actions and continues if a server dies. It changes
+    /// the subscribers that match when it starts.
     async fn create_bulk_action(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom to change, and how.")] input: CreateBulkActionInput,
+        #[graphql(desc = "Which subscribers to change, and how.")] input: CreateBulkActionInput,
     ) -> async_graphql::Result<BulkActionPayload> {
         let (people, asked) = match input.read() {
             Ok(read) => read,
@@ -381,8 +382,8 @@ impl BulkActionMutation {
         payload(created)
     }
 
-    /// Stops a bulk action: one that runs stops soon, and what is done stays. It can be undone. One whose undoing was
-    /// asked for and has not begun is not undone.
+    /// Cancels a bulk action. A running one stops soon; what is done stays and can be undone. An undo that was
+    /// requested and has not begun is cancelled.
     async fn cancel_bulk_action(
         &self,
         context: &Context<'_>,
@@ -398,8 +399,8 @@ impl BulkActionMutation {
         payload(cancelled.await)
     }
 
-    /// Makes everything as it was before a bulk action. It is UNDOING at first, then UNDONE. Refused where a later change of the
-    /// field that was set would be lost; `undoError` says so then. Memberships that were changed again since stay as they are.
+    /// Undoes a bulk action. Its state is UNDOING at first, then UNDONE. Refused if a later change of the field that
+    /// was set would be lost; `undoError` then says so. Memberships that were changed again since stay as they are.
     async fn undo_bulk_action(
         &self,
         context: &Context<'_>,

@@ -51,38 +51,36 @@ pub enum ChangeKind {
     SegmentMembersLeft,
     /// A group was created.
     GroupCreated,
-    /// Something of a group changed, but for its members.
+    /// A group was changed, but not its members.
     GroupUpdated,
     /// A group was deleted, and all memberships in it.
     GroupDeleted,
     /// A segment was created.
     SegmentCreated,
-    /// Something of a segment changed, such as its rule.
+    /// A segment was changed, such as its rule.
     SegmentUpdated,
     /// A segment was deleted, and all memberships in it.
     SegmentDeleted,
     /// A custom field was created.
     CustomFieldCreated,
-    /// Something of a custom field changed.
+    /// A custom field was changed.
     CustomFieldUpdated,
     /// A custom field was deleted.
     CustomFieldDeleted,
-    /// The rule of a segment could not be evaluated, for other reasons than before. Only if asked for.
+    /// The rule of a segment could not be evaluated, for a new reason. Only listed if `kinds` names it.
     SegmentInvalid,
-    /// A refresh has succeeded. Only if asked for.
+    /// A refresh has succeeded. Only listed if `kinds` names it.
     RefreshFinished,
-    /// A refresh has failed. Only if asked for.
+    /// A refresh has failed. Only listed if `kinds` names it.
     RefreshFailed,
-    /// An import has ended, or was undone. Only if asked for.
+    /// An import has ended, or was undone. Only listed if `kinds` names it.
     ImportFinished,
 }
 
-/// One thing that happened, to at most 1,000 subscribers. What happened to more comes as several changes that follow each
-/// other.
+/// One change, of at most 1,000 subscribers. A change of more subscribers comes as several changes in a row.
 pub struct ChangeNode(Change);
 
-/// One thing that happened, to at most 1,000 subscribers. What happened to more comes as several changes that follow each
-/// other.
+/// One change, of at most 1,000 subscribers. A change of more subscribers comes as several changes in a row.
 #[Object(name = "Change")]
 impl ChangeNode {
     /// What happened.
@@ -179,8 +177,8 @@ impl ChangeNode {
         .await
     }
 
-    /// The refresh that ended, or that found who joined and left; null if an INSTANT segment followed changes at once, and
-    /// for the other kinds.
+    /// The refresh that ended, or that found the members who joined and left. Null if an INSTANT segment changed at
+    /// once, and for the other kinds.
     async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
         nullable(async {
             let Some(id) = self.0.refresh_id.or(self.id_of(Noun::Refresh)) else {
@@ -199,7 +197,7 @@ impl ChangeNode {
     }
 }
 
-/// Some changes that follow each other.
+/// A page of changes, in their order.
 #[derive(SimpleObject)]
 #[graphql(name = "ChangePage")]
 pub struct ChangePageNode {
@@ -229,11 +227,11 @@ pub struct ChangeQuery;
 /// The log of changes.
 #[Object]
 impl ChangeQuery {
-    /// What changed since a position, oldest first: subscribers, groups and their members, custom fields, segments and
-    /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is left
-    /// out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed from
-    /// `after`, because they are not kept that long or a backup was restored: then ask for the present position, load
-    /// everything anew, and follow from there.
+    /// The changes since a position, oldest first: subscribers, groups and their members, custom fields, segments and
+    /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is
+    /// left out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed
+    /// from `after`, because they are not kept that long or a backup was restored. Then ask for the present position,
+    /// load everything anew, and follow from there.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -245,7 +243,7 @@ impl ChangeQuery {
             desc = "Only changes of these kinds; all changes of the audience if absent or empty."
         )]
         kinds: Option<Vec<ChangeKind>>,
-        #[graphql(desc = "How many changes at most, from 1 to 250; 50 if absent.")] first: Option<
+        #[graphql(desc = "At most this many changes, from 1 to 250; 50 if absent.")] first: Option<
             i32,
         >,
     ) -> async_graphql::Result<ChangePageNode> {

@@ -62,7 +62,7 @@ impl CustomFieldNode {
         Text(&self.0.key)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn label(&self) -> Text<&str> {
         Text(&self.0.label)
     }
@@ -72,14 +72,14 @@ impl CustomFieldNode {
         self.0.custom_type().into()
     }
 
-    /// The segments whose rules ask about this field, by key. While there are any, it can neither be deleted nor given
+    /// The segments whose rules use this field, by key. While there are any, the field can neither be deleted nor given
     /// another type.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
         users_of(context, DependencyKind::Field, &self.0.key).await
     }
 
-    /// The version: it grows with every change of the field, not with the values. Send it as `ifVersion` to change nothing
-    /// that you have not seen.
+    /// The version: it grows with every change of the field, not with the values. Send it as `ifVersion`, so that your
+    /// change is refused if someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -107,9 +107,9 @@ impl CustomFieldQuery {
     async fn custom_fields(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<CustomFieldConnection> {
         let request = page(first, after, last, before).read("Query.customFields")?;
@@ -131,18 +131,18 @@ impl CustomFieldQuery {
 pub struct CreateCustomFieldInput {
     /// The immutable name: a lower-case letter, then lower-case letters, digits and `_`.
     pub key: String,
-    /// The name for people; the key if absent.
+    /// The display name; the key if absent.
     pub label: Option<String>,
     /// The type.
     pub r#type: CustomFieldType,
 }
 
-/// The custom field, or what was wrong.
+/// The custom field, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateCustomFieldPayload {
     /// The custom field.
     pub custom_field: Option<CustomFieldNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -153,19 +153,19 @@ pub struct UpdateCustomFieldInput {
     pub id: ID,
     /// The version that you have read. If the field has another one, nothing is changed and the answer is CONFLICT.
     pub if_version: Option<i32>,
-    /// The name for people.
+    /// The display name.
     pub label: MaybeUndefined<String>,
-    /// The type. Everybody's value is converted; if any value cannot be, a segment asks about the field, or an import is
+    /// The type. All values are converted. If any value cannot be converted, a segment uses the field, or an import is
     /// running, nothing is changed.
     pub r#type: MaybeUndefined<CustomFieldType>,
 }
 
-/// The custom field, or what was wrong.
+/// The custom field, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateCustomFieldPayload {
     /// The custom field as it is now.
     pub custom_field: Option<CustomFieldNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -183,7 +183,7 @@ pub struct DeleteCustomFieldInput {
 pub struct DeleteCustomFieldPayload {
     /// The global id of the deleted custom field.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -193,7 +193,7 @@ pub struct CustomFieldMutation;
 
 #[Object]
 impl CustomFieldMutation {
-    /// Adds a custom field; nobody has a value of it yet.
+    /// Adds a custom field. No subscriber has a value of it yet.
     async fn create_custom_field(
         &self,
         context: &Context<'_>,
@@ -214,7 +214,7 @@ impl CustomFieldMutation {
         })
     }
 
-    /// Gives a custom field another name for people or another type.
+    /// Changes the display name or the type of a custom field.
     async fn update_custom_field(
         &self,
         context: &Context<'_>,
@@ -243,7 +243,7 @@ impl CustomFieldMutation {
         })
     }
 
-    /// Deletes a custom field with everybody's value of it. Refused while a segment asks about it.
+    /// Deletes a custom field and all its values. Refused while a segment uses it.
     async fn delete_custom_field(
         &self,
         context: &Context<'_>,

@@ -12,7 +12,7 @@ use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::rule::{Dependency, DependencyKind};
 use async_graphql::{Context, Enum, Object};
 
-/// What kind of thing a rule uses.
+/// The kind of thing that a rule uses.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "DependencyKind")]
 pub enum SegmentDependencyKind {
@@ -22,27 +22,27 @@ pub enum SegmentDependencyKind {
     Group,
     /// Another segment.
     Segment,
-    /// Events of a name.
+    /// Events with a name.
     Event,
 }
 
-/// Something that the rule of a segment uses. While it is used it cannot be deleted.
+/// Something that the rule of a segment uses. It cannot be deleted while it is used.
 pub struct SegmentDependency(Dependency);
 
-/// Something that the rule of a segment uses. While it is used it cannot be deleted.
+/// Something that the rule of a segment uses. It cannot be deleted while it is used.
 #[Object]
 impl SegmentDependency {
-    /// What kind of thing it is.
+    /// The kind of the target.
     async fn kind(&self) -> SegmentDependencyKind {
         self.0.kind.into()
     }
 
-    /// Its key; the name of an event.
+    /// The key of the thing; for events, their name.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
 
-    /// The custom field, if it is one.
+    /// The custom field, if a custom field is used.
     async fn custom_field(&self, context: &Context<'_>) -> Nullable<CustomFieldNode> {
         nullable(async {
             let Some(key) = self.key_of(DependencyKind::Field) else {
@@ -54,7 +54,7 @@ impl SegmentDependency {
         .await
     }
 
-    /// The group, if it is one.
+    /// The group, if a group is used.
     async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
         nullable(async {
             let Some(key) = self.key_of(DependencyKind::Group) else {
@@ -66,7 +66,7 @@ impl SegmentDependency {
         .await
     }
 
-    /// The segment, if it is one.
+    /// The segment, if a segment is used.
     async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
         nullable(async {
             let Some(key) = self.key_of(DependencyKind::Segment) else {

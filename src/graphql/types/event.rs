@@ -24,10 +24,10 @@ use serde_json::{Map, Value};
 /// The most events that can be recorded at once.
 const MAX_EVENTS: usize = 1_000;
 
-/// Something a subscriber did at a time.
+/// Something that a subscriber did at a given time.
 pub struct EventNode(pub Event);
 
-/// Something a subscriber did at a time.
+/// Something that a subscriber did at a given time.
 #[Object(name = "Event")]
 impl EventNode {
     /// The global id: opaque, and the same for ever.
@@ -35,12 +35,12 @@ impl EventNode {
         to_global(Kind::Event, self.0.id)
     }
 
-    /// What was done, such as `purchase`.
+    /// The name of the event, such as `purchase`.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
 
-    /// When it was done.
+    /// When the event happened.
     async fn occurred_at(&self) -> DateTime<Utc> {
         self.0.occurred_at
     }
@@ -50,7 +50,7 @@ impl EventNode {
         self.0.value
     }
 
-    /// Whatever else is known of it.
+    /// Further properties of the event.
     async fn properties(&self) -> Document<Value> {
         Document(self.0.properties.read())
     }
@@ -63,19 +63,19 @@ connection! {
     EventEdge { EventNode }
 }
 
-/// Lifetime figures of one event name of one subscriber.
+/// Lifetime totals of one event name of one subscriber.
 #[derive(SimpleObject)]
 #[graphql(name = "EventTotal")]
 pub struct EventTotalNode {
     /// The name of the events.
     pub name: Text<String>,
-    /// How many there were.
+    /// How many events there were.
     pub count: i32,
-    /// The sum of their values; an event without a value adds 0.
+    /// The sum of the values; an event without a value adds 0.
     pub sum: f64,
-    /// When the first happened.
+    /// When the first event happened.
     pub first_at: DateTime<Utc>,
-    /// When the last happened.
+    /// When the last event happened.
     pub last_at: DateTime<Utc>,
 }
 
@@ -120,56 +120,56 @@ pub struct EventInput {
     pub subscriber_id: Option<ID>,
     /// The e-mail address of the subscriber; absent if the id is given.
     pub email: Option<String>,
-    /// What was done, such as `purchase`; at most 100 characters.
+    /// The name of the event, such as `purchase`; at most 100 characters.
     pub name: String,
-    /// When it was done, in the years 1 to 9999; it may be in the future. Now if absent.
+    /// When the event happened, in the years 1 to 9999; it may be in the future. Now if absent.
     pub occurred_at: Option<DateTime<Utc>>,
     /// The amount, in your unit: below a million million, with at most six decimals. More decimals are refused, so that
     /// sums are exact.
     pub value: Option<f64>,
-    /// Whatever else is known of it: an object of at most 65,536 bytes as an export writes it, nested at most 32 deep,
-    /// with names of at most 255 characters.
+    /// Further properties of the event: an object of at most 65,536 bytes as an export writes it, nested at most 32
+    /// deep, with names of at most 255 characters.
     pub properties: Option<Json<Map<String, Value>>>,
-    /// Your own name for the event, among those of the same subscriber and name, at most 255 characters: an event whose
-    /// key is known there is ignored, so that sending again does no harm.
+    /// Your own key of the event, at most 255 characters, unique among the events of the same subscriber and name. An
+    /// event whose key is already recorded is ignored, so sending it again does no harm.
     pub dedupe_key: Option<String>,
 }
 
 /// Events to record.
 #[derive(InputObject)]
 pub struct RecordEventsInput {
-    /// The events; at most 1,000. Those that are wrong are told and left out, and the others are recorded.
+    /// The events; at most 1,000. Invalid events are reported in `userErrors` and skipped, and the others are recorded.
     pub events: Vec<EventInput>,
 }
 
-/// What became of an event.
+/// What happened to an event.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordEventOutcome {
-    /// It was recorded.
+    /// Recorded.
     Recorded,
-    /// It was known already, by its dedupe key.
+    /// Ignored: an event with the same dedupe key was already recorded.
     Ignored,
 }
 
-/// What became of one of the events.
+/// The result for one of the events.
 #[derive(SimpleObject, Default)]
 pub struct RecordEventPayload {
-    /// What was done; null if the event was wrong.
+    /// What was done with the event; null if the event was invalid.
     pub outcome: Option<RecordEventOutcome>,
-    /// What was wrong with the event, such as at `events[3].name`; empty on success.
+    /// The errors of the event, such as at `events[3].name`; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
-/// How many events were recorded, and what was wrong with the others.
+/// The count of recorded events, and the errors of the others.
 #[derive(SimpleObject, Default)]
 pub struct RecordEventsPayload {
-    /// How many were new.
+    /// How many events were recorded.
     pub recorded_count: i32,
-    /// How many were known already, by their dedupe key.
+    /// How many events were ignored, because their dedupe key was already recorded.
     pub ignored_count: i32,
     /// A result for each item of `events`, in their order.
     pub results: Vec<RecordEventPayload>,
-    /// What was wrong with the input, of all events together. Events without an error were recorded or ignored.
+    /// The errors of the input, of all events together. Events without an error were recorded or ignored.
     pub user_errors: Vec<UserError>,
 }
 
@@ -214,8 +214,8 @@ pub struct EventMutation;
 
 #[Object]
 impl EventMutation {
-    /// Records what subscribers did. Events that are wrong are told and left out, and the others are recorded, in one
-    /// transaction.
+    /// Records what subscribers did. Invalid events are reported in `userErrors` and skipped. The others are recorded,
+    /// in one transaction.
     async fn record_events(
         &self,
         context: &Context<'_>,

@@ -19,20 +19,20 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Why a rule is true of a subscriber or not, node by node.
+/// Why a rule matches a subscriber or not, node by node.
 #[derive(SimpleObject)]
 pub struct Explanation {
-    /// Whether the rule is true of the subscriber at this moment; null if it is not valid.
+    /// Whether the rule matches the subscriber at this moment; null if the rule is not valid.
     pub is_match: Option<bool>,
-    /// Whether the subscriber is a member of the segment since its last refresh; null for a rule that is not stored.
+    /// Whether the subscriber is a stored member of the segment; null for a rule that is not stored.
     pub is_member: Option<bool>,
     /// Every node of the rule, parents before children; empty if the rule is not valid.
     pub nodes: Vec<ExplainedNode>,
-    /// Everything wrong with the rule.
+    /// Every problem of the rule.
     pub problems: Vec<RuleProblem>,
-    /// What of a valid rule may be a slip, such as an event that was never recorded.
+    /// Possible slips in a valid rule, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
-    /// The moment that relative dates were counted from.
+    /// The moment from which relative dates were counted.
     pub as_of: DateTime<Utc>,
 }
 

@@ -157,7 +157,7 @@ async fn find_entity(
     })
 }
 
-/// Reads the number out of a global id; that of another kind of thing belongs to nobody.
+/// Reads the number out of a global id. An id of another kind matches no row.
 fn number(id: &ID, wanted: Kind) -> Option<i64> {
     let (kind, number) = parse_global(id)?;
     (kind == wanted).then_some(number)

@@ -15,7 +15,7 @@ use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
-/// A subscriber being in a group or a segment.
+/// The membership of a subscriber in a group or a segment.
 #[derive(Interface)]
 #[expect(
     clippy::duplicated_attributes,
@@ -35,13 +35,13 @@ use std::sync::Arc;
     )
 )]
 pub enum Membership {
-    /// In a group, because somebody put the subscriber there.
+    /// A membership in a group.
     Group(GroupMembership),
-    /// In a segment, because its rule says so.
+    /// A membership in a segment.
     Segment(SegmentMembership),
 }
 
-/// A subscriber being in a group, because somebody put the subscriber there.
+/// The membership of a subscriber in a group.
 #[derive(SimpleObject)]
 pub struct GroupMembership {
     /// The subscriber.
@@ -56,7 +56,7 @@ pub struct GroupMembership {
     added_at: DateTime<Utc>,
 }
 
-/// A subscriber being in a segment, because its rule says so.
+/// The membership of a subscriber in a segment.
 #[derive(SimpleObject)]
 pub struct SegmentMembership {
     /// The subscriber.

@@ -13,13 +13,13 @@ pub enum SegmentOrderBy {
     /// By key, bytewise.
     #[default]
     Key,
-    /// In the order in which they were made.
+    /// In the order in which they were created.
     Added,
     /// By name, without regard to letter case.
     Name,
-    /// By when name, description, tags, rule, mode or archiving last changed.
+    /// By the time at which name, description, tags, rule, mode or archiving last changed.
     Updated,
-    /// By how many members they have now.
+    /// By the number of members now.
     MemberCount,
 }
 
@@ -41,13 +41,13 @@ pub enum GroupOrderBy {
     /// By key, bytewise.
     #[default]
     Key,
-    /// In the order in which they were made.
+    /// In the order in which they were created.
     Added,
     /// By name, without regard to letter case.
     Name,
-    /// By when name, description or tags last changed.
+    /// By the time at which name, description or tags last changed.
     Updated,
-    /// By how many members they have now.
+    /// By the number of members now.
     MemberCount,
 }
 

@@ -23,7 +23,7 @@ use async_graphql::{Context, ID, Interface, Object};
 /// The most ids that can be asked for at once.
 const MAX_IDS: usize = 250;
 
-/// Something that can be fetched again by its id.
+/// An object that can be fetched by its id.
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
@@ -63,7 +63,7 @@ pub struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// Returns the thing of that id, or null if there is none.
+    /// Returns the object with that id, or null if it does not exist.
     #[graphql(shareable)]
     async fn node(
         &self,
@@ -73,7 +73,8 @@ impl NodeQuery {
         nullable(find_node(context, &id)).await
     }
 
-    /// Returns the things of these ids in their order, null where there is none. At most 250 at once.
+    /// Returns the objects with these ids, in the order of the ids; null for an object that does not exist. At most 250
+    /// at once.
     #[graphql(shareable)]
     async fn nodes(
         &self,
@@ -110,7 +111,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
-        // Others are not even told that it exists.
+        // Clients without ADMIN do not learn whether it exists.
         Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
         Kind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?

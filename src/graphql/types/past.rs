@@ -21,17 +21,17 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 
-/// Since when a subscriber has been a member of a segment: a part of whatever tells of the membership.
+/// When a subscriber joined a segment: a part of every type that shows the membership.
 pub struct Since {
     /// The segment.
     pub segment_id: i64,
     /// The subscriber.
     pub subscriber_id: i64,
-    /// As of when the membership is told; now if none.
+    /// The moment for which the membership is reported; now if `None`.
     pub as_of: Option<DateTime<Utc>>,
 }
 
-/// Since when a subscriber has been a member of a segment.
+/// When a subscriber joined a segment.
 #[Object]
 impl Since {
     /// When the subscriber joined: the `asOf` of the refresh that found it. Null if that is longer ago than changes are
@@ -90,15 +90,15 @@ impl SegmentChange {
         count(self.of_segment.deleted)
     }
 
-    /// The subscribers who are members after the change and were not before it, without those who were deleted since. An
-    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The subscribers who are members after the change and were not before it, without those who were deleted since.
+    /// Fails with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn joined(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let arguments = page(first, after, last, before);
@@ -106,29 +106,30 @@ impl SegmentChange {
             .await
     }
 
-    /// The subscribers who were members before the change and are not after it, without those who were deleted since. An
-    /// error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The subscribers who were members before the change and are not after it, without those who were deleted since.
+    /// Fails with the code RESYNC if the refresh is longer ago than changes are kept.
     async fn left(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let arguments = page(first, after, last, before);
         self.list(context, LEFT, order_by, arguments).await
     }
 
-    /// The ids of those who were members before the change, are not after it, and were deleted by now: a mirror removes
-    /// them as it removes those who left. An error with the code RESYNC if the refresh is longer ago than changes are kept.
+    /// The ids of subscribers who were members before the change, are not members after it, and are deleted by now. A
+    /// mirror removes them as it removes those who left. Fails with the code RESYNC if the refresh is longer ago than
+    /// changes are kept.
     async fn deleted(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<DeletedMemberConnection> {
         const LIST: &str = "SegmentChange.deleted";
@@ -214,11 +215,11 @@ pub fn change_edge((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentC
     }
 }
 
-/// How long the stretches of a growth are.
+/// The length of the periods of a growth.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[graphql(remote = "GrowthStep")]
 pub enum GrowthBy {
-    /// Each refresh by itself.
+    /// One point for each refresh.
     Refresh,
     /// Days of the server's time zone.
     #[default]
@@ -229,18 +230,20 @@ pub enum GrowthBy {
     Month,
 }
 
-/// What a stretch of time did to a segment.
+/// The changes of a segment in a period of time.
 #[derive(SimpleObject)]
 pub struct SegmentGrowthPoint {
-    /// When the stretch begins; of a single refresh its `asOf`.
+    /// When the period begins; for a single refresh, its `asOf`.
     pub start: DateTime<Utc>,
-    /// How many members there were after its last refresh.
+    /// How many members there were after the last refresh of the period.
     pub member_count: i32,
-    /// How many joined within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    /// How many subscribers joined in the period; changes of an INSTANT segment between two refreshes count with the
+    /// later one.
     pub joined_count: i32,
-    /// How many left within it; what an INSTANT segment followed between two refreshes counts with the later one.
+    /// How many members left in the period; changes of an INSTANT segment between two refreshes count with the later
+    /// one.
     pub left_count: i32,
-    /// How many members were deleted within it; those deleted between two refreshes count with the later one.
+    /// How many members were deleted in the period; deletions between two refreshes count with the later one.
     /// `memberCount` is that of the point before, plus `joinedCount`, minus `leftCount` and `deletedCount`.
     pub deleted_count: i32,
 }
@@ -288,12 +291,12 @@ impl SegmentOverlap {
     }
 }
 
-/// In which direction membership changed.
+/// Whether a subscriber joined or left.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassageDirection {
     /// The subscriber became a member.
     Joined,
-    /// The subscriber ceased to be a member.
+    /// The subscriber is no longer a member.
     Left,
 }
 
@@ -303,7 +306,7 @@ pub struct MembershipPassage(pub Passage);
 /// A subscriber joining a segment or leaving it.
 #[Object]
 impl MembershipPassage {
-    /// In which direction.
+    /// Whether the subscriber joined or left.
     async fn direction(&self) -> PassageDirection {
         match self.0.joined {
             true => PassageDirection::Joined,
@@ -311,7 +314,8 @@ impl MembershipPassage {
         }
     }
 
-    /// When: the `asOf` of the refresh that found it, or the moment at which an INSTANT segment followed.
+    /// When the membership changed: the `asOf` of the refresh that found the change, or the moment at which an INSTANT
+    /// segment changed.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
@@ -325,7 +329,7 @@ impl MembershipPassage {
         .await
     }
 
-    /// The refresh that found it; null if an INSTANT segment followed a change at once.
+    /// The refresh that found the change; null if an INSTANT segment changed at once.
     async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
         nullable(async {
             let Some(refresh_id) = self.0.refresh_id else {
@@ -339,7 +343,7 @@ impl MembershipPassage {
 }
 
 connection! {
-    /// A page of when a subscriber joined segments and left them.
+    /// A page of the times at which a subscriber joined and left segments.
     MembershipPassageConnection
     /// A subscriber joining a segment or leaving it, in a list.
     MembershipPassageEdge { MembershipPassage }

@@ -20,29 +20,29 @@ use async_graphql::{Context, Json, Object, SimpleObject};
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 
-/// What a rule matches at a moment, exactly.
+/// The exact result of a rule at a moment.
 #[derive(SimpleObject)]
 pub struct SegmentPreview {
-    /// Everything wrong with the rule; if there is anything, nothing was counted.
+    /// Every problem of the rule; if there is one, nothing was counted.
     pub problems: Vec<RuleProblem>,
-    /// What of a valid rule may be a slip, such as an event that was never recorded.
+    /// Possible slips in a valid rule, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
     /// The rule as one English sentence; null if it is not valid.
     pub summary: Option<Text<String>>,
     /// How many subscribers the rule matches; null if it is not valid.
     pub member_count: Option<i32>,
-    /// How many subscribers there are; null if the rule is not valid.
+    /// The number of all subscribers; null if the rule is not valid.
     pub audience_count: Option<i32>,
-    /// The matched part of all subscribers, from 0 to 1; null if the rule is not valid or there are none.
+    /// The matching share of all subscribers, from 0 to 1; null if the rule is not valid or there are no subscribers.
     pub share: Option<f64>,
     /// Every node of the rule, parents before children; empty if the rule is not valid.
     pub nodes: Vec<PreviewNode>,
-    /// Some of the members: those added first.
+    /// Some of the matching subscribers: those added first.
     pub sample: Vec<SubscriberNode>,
     /// How the members of the rule differ from those that the segment of `compareTo` has now; null without it, or if
     /// the rule is not valid.
     pub difference: Option<PreviewDifference>,
-    /// The moment that relative dates were counted from.
+    /// The moment from which relative dates were counted.
     pub as_of: DateTime<Utc>,
 }
 
@@ -51,11 +51,11 @@ pub struct SegmentPreview {
 pub struct PreviewDifference {
     /// How many would join.
     pub joining_count: i32,
-    /// Some of those who would join: those added first.
+    /// Some of the subscribers who would join: those added first.
     pub joining: Vec<SubscriberNode>,
     /// How many would leave.
     pub leaving_count: i32,
-    /// Some of those who would leave: those added first.
+    /// Some of the subscribers who would leave: those added first.
     pub leaving: Vec<SubscriberNode>,
 }
 
@@ -65,8 +65,7 @@ pub struct PreviewQuery;
 
 #[Object]
 impl PreviewQuery {
-    /// Evaluates a rule over all subscribers without storing anything. The rule comes as `rule` or as `ruleJson`;
-    /// exactly one of them.
+    /// Evaluates a rule over all subscribers without storing anything. Give exactly one of `rule` and `ruleJson`.
     async fn preview_segment(
         &self,
         context: &Context<'_>,
@@ -76,7 +75,7 @@ impl PreviewQuery {
             DateTime<Utc>,
         >,
         #[graphql(
-            desc = "A segment whose present members to compare with. The rule may ask about this segment."
+            desc = "A segment whose present members to compare with. The rule may use this segment."
         )]
         compare_to: Option<SegmentRef>,
         #[graphql(

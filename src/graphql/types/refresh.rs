@@ -29,27 +29,27 @@ use tokio::time::timeout;
 /// How long an answer waits for the end of a refresh.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far a refresh is.
+/// The state of a refresh.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "RefreshState", name = "RefreshState")]
 pub enum RefreshStateName {
-    /// It is running; members are those of before.
+    /// Running: the members are unchanged until it ends.
     Running,
-    /// Members are those of its `asOf`.
+    /// Succeeded: the members are those at its `asOf`.
     Succeeded,
-    /// Nothing of it was kept; members are those of before.
+    /// Failed: nothing was kept, and the members are unchanged.
     Failed,
 }
 
-/// What made a refresh run.
+/// Why a refresh ran.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Trigger")]
 pub enum RefreshTrigger {
     /// The daily job.
     Daily,
-    /// A segment was made, its rule changed, or it could not be followed.
+    /// A segment was created, its rule changed, or following its changes failed.
     Edit,
-    /// Somebody asked for it.
+    /// A client or a command requested it.
     Manual,
 }
 
@@ -64,7 +64,7 @@ impl RefreshNode {
         to_global(Kind::Refresh, self.0.id)
     }
 
-    /// What made it run.
+    /// Why the refresh ran.
     async fn trigger(&self) -> RefreshTrigger {
         self.0.trigger().into()
     }
@@ -84,7 +84,7 @@ impl RefreshNode {
         self.0.finished_at
     }
 
-    /// How far it is.
+    /// The state.
     async fn state(&self) -> RefreshStateName {
         self.0.state().into()
     }
@@ -94,12 +94,12 @@ impl RefreshNode {
         self.0.progress()
     }
 
-    /// Why it failed.
+    /// Why it failed; null if it did not.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
     }
 
-    /// What it did to each of its segments.
+    /// The result for each of its segments.
     async fn segments(
         &self,
         context: &Context<'_>,
@@ -110,7 +110,7 @@ impl RefreshNode {
     }
 }
 
-/// What one refresh did to one segment.
+/// The result of one refresh for one segment.
 pub struct SegmentRefreshNode {
     of_segment: SegmentRefresh,
     /// The refresh, where it was read too.
@@ -135,7 +135,7 @@ impl SegmentRefreshNode {
     }
 }
 
-/// What one refresh did to one segment.
+/// The result of one refresh for one segment.
 #[Object(name = "SegmentRefresh")]
 impl SegmentRefreshNode {
     /// The refresh.
@@ -171,13 +171,13 @@ impl SegmentRefreshNode {
         count(self.of_segment.member_count)
     }
 
-    /// How many the refresh itself found to have become members; `Segment.changes` counts what happened since the refresh
-    /// before it too.
+    /// How many new members the refresh itself found. `Segment.changes` also counts changes since the refresh before
+    /// it.
     async fn joined_count(&self) -> i32 {
         count(self.of_segment.joined)
     }
 
-    /// How many the refresh itself found to have left.
+    /// How many members the refresh itself found to have left.
     async fn left_count(&self) -> i32 {
         count(self.of_segment.left)
     }
@@ -213,9 +213,9 @@ impl RefreshQuery {
     async fn refreshes(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<RefreshConnection> {
         let request = page(first, after, last, before).read("Query.refreshes")?;
@@ -239,12 +239,12 @@ pub struct RefreshSegmentsInput {
     pub segments: Option<Vec<String>>,
 }
 
-/// The refresh, or what was wrong.
+/// The refresh, or the errors.
 #[derive(SimpleObject)]
 pub struct RefreshSegmentsPayload {
     /// The refresh: finished, or RUNNING if it takes longer.
     pub refresh: Option<RefreshNode>,
-    /// What was wrong with the input, or that another refresh is running; empty on success.
+    /// The errors of the input, or that another refresh is running; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -254,8 +254,8 @@ pub struct RefreshMutation;
 
 #[Object]
 impl RefreshMutation {
-    /// Refreshes segments now. A refresh that takes longer than five seconds goes on after the answer: its state is
-    /// RUNNING, and `refreshProgress` tells its end.
+    /// Refreshes segments now. If the refresh takes longer than five seconds, the request returns with the state
+    /// RUNNING and the refresh continues; `refreshProgress` reports its end.
     async fn refresh_segments(
         &self,
         context: &Context<'_>,

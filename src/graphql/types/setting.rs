@@ -28,7 +28,7 @@ impl SettingsNode {
         self.0.text(SettingKey::RefreshAt)
     }
 
-    /// For how many days it is remembered who joined and left segments.
+    /// For how many days joins and leaves of segments are kept.
     async fn keep_changes(&self) -> i32 {
         count(self.0.keep_changes.into())
     }
@@ -64,7 +64,7 @@ pub struct UpdateSettingsInput {
     pub time_zone: MaybeUndefined<String>,
     /// The wall-clock time of the daily refresh, such as `03:00`.
     pub refresh_at: MaybeUndefined<String>,
-    /// For how many days it is remembered who joined and left segments; at most 36,500.
+    /// For how many days joins and leaves of segments are kept; at most 36,500.
     pub keep_changes: MaybeUndefined<i32>,
     /// For how many days an import can be undone; at most 36,500. Imports that have ended keep their time.
     pub keep_undo: MaybeUndefined<i32>,
@@ -98,12 +98,12 @@ impl UpdateSettingsInput {
     }
 }
 
-/// The settings, or what was wrong.
+/// The settings, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateSettingsPayload {
     /// The settings as they are now.
     pub settings: Option<SettingsNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 

@@ -12,7 +12,7 @@ use async_graphql::{Context, Object, SimpleObject};
 pub struct StatusCount {
     /// The status.
     status: SubscriberStatus,
-    /// How many have it.
+    /// How many subscribers have the status.
     count: i32,
 }
 

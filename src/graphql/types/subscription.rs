@@ -43,12 +43,12 @@ pub struct MembershipChange {
     is_last: bool,
 }
 
-/// Who joined a segment, who left it and which members were deleted together, or a part of them. A mirror adds those who
-/// joined, removes those who left and those in `deletedIds`, and has the members of the segment.
+/// Subscribers who joined a segment, left it or were deleted at the same time, or a part of them. A mirror that adds
+/// those who joined and removes those who left and those in `deletedIds` has the members of the segment.
 #[Object]
 impl MembershipChange {
-    /// The refresh that found it; null for what happened between refreshes: an INSTANT segment followed changes of
-    /// subscribers at once, or members were deleted.
+    /// The refresh that found the changes. Null for changes between refreshes: an INSTANT segment changed at once, or
+    /// members were deleted.
     async fn refresh(&self) -> Option<RefreshNode> {
         self.refresh.clone().map(RefreshNode)
     }
@@ -102,13 +102,13 @@ impl MembershipChange {
         count_of(&self.deleted)
     }
 
-    /// The position after this item: with it as `after`, the next subscription tells what comes after this item, and
-    /// nothing again.
+    /// The position after this item. With it as `after`, the next subscription continues after this item and repeats
+    /// nothing.
     async fn position(&self) -> &ID {
         &self.position
     }
 
-    /// Whether this is the last item of its refresh, whose id is then what `after` may begin from too.
+    /// Whether this is the last item of its refresh. If so, the id of the refresh can also be given as `after`.
     async fn is_last(&self) -> bool {
         self.is_last
     }
@@ -140,15 +140,15 @@ async fn load_people(
     Ok(people.collect())
 }
 
-/// What can be listened to.
+/// The subscriptions.
 #[derive(Default)]
 pub struct Subscription;
 
-/// What can be listened to.
+/// The subscriptions.
 #[GraphqlSubscription]
 impl Subscription {
-    /// Tells whenever a refresh starts, advances or ends, whichever server or command runs it; at first the one that is
-    /// running, if one is. Steps that follow each other within half a second may be told as one, the end never is left out.
+    /// Reports when a refresh starts, advances or ends, whichever server or command runs it, beginning with the running
+    /// refresh, if there is one. Steps within half a second may be sent as one; the end is never left out.
     async fn refresh_progress(
         &self,
         context: &Context<'_>,
@@ -163,8 +163,8 @@ impl Subscription {
         }))
     }
 
-    /// Tells how far an import is, at first at once and then whenever that has changed, whichever server or command runs
-    /// it. Steps that follow each other within half a second are told as one. The subscription ends with the import.
+    /// Reports the progress of an import: once at first, and then after every change, whichever server or command runs
+    /// it. Steps within half a second are sent as one. The subscription ends with the import.
     async fn import_progress(
         &self,
         context: &Context<'_>,
@@ -179,17 +179,17 @@ impl Subscription {
         }))
     }
 
-    /// Tells what changes: subscribers, groups and their members, custom fields, segments and their members, in the order
-    /// of `Query.changes`. Every change is told exactly once, whichever server, command or SQL statement made it. It fails
-    /// with the code RESYNC as `Query.changes` does, also when a backup is restored meanwhile.
+    /// Reports changes: subscribers, groups and their members, custom fields, segments and their members, in the order
+    /// of `Query.changes`. Every change is reported exactly once, whichever server, command or SQL statement made it.
+    /// It fails with the code RESYNC as `Query.changes` does, also when a backup is restored meanwhile.
     async fn changed(
         &self,
         context: &Context<'_>,
         #[graphql(
-            desc = "The `position` of the last change that is known already, or the `endPosition` of a page of `changes`: what came later is told first. Without it, the changes are those that happen from now on."
+            desc = "The `position` of the last change that is known already, or the `endPosition` of a page of `changes`: later changes are sent first. Without it, the changes are those that happen from now on."
         )]
         after: Option<ID>,
-        #[graphql(desc = "Only changes of these kinds; of all if absent or empty.")] kinds: Option<
+        #[graphql(desc = "Only changes of these kinds; all kinds if absent or empty.")] kinds: Option<
             Vec<ChangeKind>,
         >,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ChangeNode>> + use<>> {
@@ -202,16 +202,17 @@ impl Subscription {
         }))
     }
 
-    /// Tells who joined the segment, who left it and which members were deleted: refresh by refresh, and between refreshes
-    /// deletions and what an INSTANT segment follows. Every change is told exactly once, whichever server or command made it.
-    /// The subscription ends when the segment is deleted. It fails with the code RESYNC when changes cannot be followed
-    /// from `after`, or a backup is restored meanwhile: then load the members anew, as for `Segment.position`.
+    /// Reports the subscribers who joined or left the segment, and the members who were deleted: refresh by refresh,
+    /// and between refreshes also deletions and the changes of an INSTANT segment. Every change is reported exactly
+    /// once, whichever server or command made it. The subscription ends when the segment is deleted. It fails with the
+    /// code RESYNC when changes cannot be followed from `after`, or a backup is restored meanwhile: then load the
+    /// members anew, as for `Segment.position`.
     async fn membership_changed(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The segment.")] segment: SegmentRef,
         #[graphql(
-            desc = "The `position` of the last item that is known already, or `Segment.position`, or the id of the last refresh that was told to its end: what came later is told first, so that nothing is missed between two subscriptions. Without it, the changes are those that happen from now on."
+            desc = "The `position` of the last item that is known already, or `Segment.position`, or the id of the last refresh that was sent completely: later changes are sent first, so that nothing is missed between two subscriptions. Without it, the changes are those that happen from now on."
         )]
         after: Option<ID>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<MembershipChange>> + use<>>
@@ -284,7 +285,7 @@ struct MembershipFeed {
     segment_id: i64,
     /// What comes before it has been read.
     position: Position,
-    /// How many people of the next change are known.
+    /// How many subscribers of the next change were sent already.
     told: usize,
     waiting: VecDeque<MembershipChange>,
     has_failed: bool,
@@ -309,7 +310,7 @@ impl MembershipFeed {
                     let is_news = |newest: &Newest| state(newest) != looked_at;
                     self.news.wait_for(is_news).await.ok()?;
                 }
-                // Whoever looks for all of us has news again when the database has.
+                // The hub has news again as soon as the database answers.
                 Err(Error::Unavailable(_)) => self.news.changed().await.ok()?,
                 Err(Error::NotFound { .. }) => return None,
                 Err(error) => {
@@ -322,7 +323,7 @@ impl MembershipFeed {
     }
 }
 
-/// Which list of an item somebody is in.
+/// The list of an item that a subscriber is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Joined,
@@ -330,8 +331,8 @@ enum Side {
     Deleted,
 }
 
-/// Cuts a change into items of at most [`PEOPLE`] people, without those who were told before: so many from the start.
-/// Who is in a change, and in which order, never varies, whoever is deleted later.
+/// Cuts a change into items of at most [`PEOPLE`] people, without the first `told` people, who were sent before. The
+/// people of a change and their order never vary, even if some are deleted later.
 fn in_parts(change: &SegmentChange, before: Position, told: usize) -> VecDeque<MembershipChange> {
     let sides = [
         (Side::Joined, &change.changed.joined),

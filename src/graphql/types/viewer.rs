@@ -10,7 +10,7 @@ use crate::graphql::engine::nullable::{Nullable, nullable};
 use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-/// The client that asks, and what it may do.
+/// The client of the request, and what it may do.
 pub struct Viewer(Access);
 
 impl Viewer {
@@ -22,7 +22,7 @@ impl Viewer {
     }
 }
 
-/// The client that asks, and what it may do.
+/// The client of the request, and what it may do.
 #[Object]
 impl Viewer {
     /// What the client may do. ADMIN includes the others, so they are listed with it.
@@ -46,7 +46,7 @@ impl Viewer {
         .await
     }
 
-    /// The session of the client; null if it sends its API key itself, or none.
+    /// The session of the client; null if the client sends its API key itself, or no key.
     async fn session(&self, context: &Context<'_>) -> Nullable<SessionNode> {
         nullable(async {
             let Some(id) = self.0.session_id else {
@@ -92,7 +92,7 @@ pub struct ViewerQuery;
 
 #[Object]
 impl ViewerQuery {
-    /// Returns the client that asks, and what it may do. For any API key.
+    /// Returns the client of the request, and what it may do. For any API key.
     async fn viewer(&self, context: &Context<'_>) -> async_graphql::Result<Viewer> {
         Ok(Viewer(context.access()?))
     }

@@ -20,7 +20,7 @@ use crate::webhook::{self, Attempt, DisabledReason, Followed, KEPT, MessageType,
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 
-/// What a webhook can be told.
+/// A type of message that a webhook can receive.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookType {
     /// `segment.members.changed`: subscribers joined a segment or left it. With it come `segment.filled`,
@@ -117,10 +117,10 @@ pub enum WebhookDisabledReason {
     Restored,
 }
 
-/// An endpoint of another system that is told of changes.
+/// An endpoint of another system that receives messages about changes.
 pub struct WebhookNode(pub Webhook);
 
-/// An endpoint of another system that is told of changes.
+/// An endpoint of another system that receives messages about changes.
 #[Object(name = "Webhook")]
 impl WebhookNode {
     /// The global id: opaque, and the same for ever.
@@ -138,13 +138,13 @@ impl WebhookNode {
         Text(&self.0.url)
     }
 
-    /// What the webhook is told.
+    /// The types of message the webhook receives.
     async fn types(&self) -> Vec<WebhookType> {
         let types = self.0.types.0.iter();
         types.filter_map(|of| WebhookType::of(*of)).collect()
     }
 
-    /// The segments that the webhook follows; null: all. Deleted ones are left out.
+    /// The segments that the webhook follows; null if it follows all. Deleted ones are left out.
     async fn segments(&self, context: &Context<'_>) -> Nullable<Vec<SegmentNode>> {
         nullable(async {
             let Followed(Some(ids)) = &self.0.segment_ids else {
@@ -158,7 +158,7 @@ impl WebhookNode {
         .await
     }
 
-    /// The groups that the webhook follows; null: all. Deleted ones are left out.
+    /// The groups that the webhook follows; null if it follows all. Deleted ones are left out.
     async fn groups(&self, context: &Context<'_>) -> Nullable<Vec<GroupNode>> {
         nullable(async {
             let Followed(Some(ids)) = &self.0.group_ids else {
@@ -172,7 +172,7 @@ impl WebhookNode {
         .await
     }
 
-    /// The fields that people have in messages, beside `id` and `email`.
+    /// The fields of subscribers in messages, besides `id` and `email`.
     async fn fields(&self) -> Vec<Text<&str>> {
         self.0
             .fields
@@ -182,7 +182,7 @@ impl WebhookNode {
             .collect()
     }
 
-    /// How many people a message has at most.
+    /// The most subscribers in one message.
     async fn people_per_message(&self) -> i32 {
         self.0.people_per_message
     }
@@ -202,12 +202,12 @@ impl WebhookNode {
         self.0.disabled_since
     }
 
-    /// How many attempts have failed since the last message was delivered.
+    /// How many attempts have failed since the last delivered message.
     async fn failure_count(&self) -> i32 {
         self.0.failures
     }
 
-    /// When the first of them failed; null if none has.
+    /// When the first attempt since the last delivered message failed; null if none has failed.
     async fn failing_since(&self) -> Option<DateTime<Utc>> {
         self.0.failing_since
     }
@@ -227,7 +227,7 @@ impl WebhookNode {
     async fn attempts(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many; at most 100.", default = 20)] first: i32,
+        #[graphql(desc = "At most this many attempts, up to 100.", default = 20)] first: i32,
     ) -> async_graphql::Result<Vec<WebhookAttempt>> {
         let number = usize::try_from(first).ok().filter(|number| *number <= KEPT);
         let number = number.ok_or_else(|| {
@@ -241,13 +241,13 @@ impl WebhookNode {
         Ok(attempts.map(WebhookAttempt).collect())
     }
 
-    /// The version: it grows with every change by an administrator. Send it as `ifVersion` to change nothing that you have
-    /// not seen.
+    /// The version: it grows with every change by an administrator. Send it as `ifVersion`, so that your change is
+    /// refused if someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
 
-    /// When the webhook was made.
+    /// When the webhook was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
@@ -304,7 +304,7 @@ impl WebhookAttempt {
         self.0.error.as_deref().map(Text)
     }
 
-    /// The first 64 kB of the answer, without what the message said about people. The next deletion of subscribers
+    /// The first 64 kB of the answer, without the message's data about subscribers. The next deletion of subscribers
     /// removes it.
     async fn answer(&self) -> Option<Text<&str>> {
         self.0.answer.as_deref().map(Text)
@@ -328,9 +328,9 @@ impl WebhookQuery {
     async fn webhooks(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<WebhookConnection> {
         context.require(Scope::Admin, "Query.webhooks")?;
@@ -344,7 +344,7 @@ impl WebhookQuery {
         Ok(WebhookConnection::new(edges, Total::Webhooks))
     }
 
-    /// Returns the webhook of that id, or null if there is none. For ADMIN.
+    /// Returns the webhook with that id, or null if it does not exist. For ADMIN.
     async fn webhook(
         &self,
         context: &Context<'_>,

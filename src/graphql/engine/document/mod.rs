@@ -53,7 +53,7 @@ const EXPECTED: usize = 500;
 pub struct Refusal {
     /// What kind of mistake it is, of all its errors.
     pub code: ErrorCode,
-    /// What is wrong.
+    /// The errors of the input.
     pub errors: Vec<ServerError>,
 }
 
@@ -98,7 +98,7 @@ pub struct ReadyOperation {
     pub translated: Translated,
     /// Whether it is a query, a mutation or a subscription.
     pub kind: OperationType,
-    /// Its name, if it has one and traces tell it.
+    /// The name of the operation, if it has one and traces show it.
     pub name: Option<String>,
     /// What it costs.
     pub cost: u64,
@@ -255,7 +255,7 @@ impl Documents {
     }
 }
 
-/// Reads the text that the program has made itself: a mistake in it is one of ours, and shows in every test.
+/// Reads text that the program wrote itself. A mistake in it is a bug, which every test shows.
 #[expect(
     clippy::expect_used,
     reason = "the schema is our own, and a test builds it"

@@ -10,14 +10,15 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::DiagnosticList;
 use async_graphql::ServerError;
 
-/// How many problems are told at once.
+/// The most problems reported at once.
 pub const TOLD: usize = 20;
 
 /// How a suggestion of the validator itself begins.
 const SUGGESTION: &str = " Did you mean ";
 
-/// Returns the problems of a document as errors, without codes; none if there are none but mistaken ones. `is_open` is whether names may be suggested: where the
-/// schema is kept back, suggestions would tell it bit by bit.
+/// Converts validation diagnostics to errors without codes. Returns an empty list if all diagnostics are false
+/// positives. `is_open` is whether names may be suggested: if the schema is hidden, suggestions would reveal it bit by
+/// bit.
 pub fn list_errors(
     diagnostics: &DiagnosticList,
     sources: &SourceMap,
@@ -63,7 +64,7 @@ fn is_mistaken(message: &str) -> bool {
     message == "JSON cannot represent value: null"
 }
 
-/// Finds the name that was probably meant. What is told about a document has no other form than its message.
+/// Finds the name that was probably meant. Diagnostics of a document have no other form than their message.
 fn suggest(schema: &Schema, message: &str) -> Option<String> {
     let mut quoted = message.split('"').skip(1).step_by(2);
     let (unknown, owner) = (quoted.next()?, quoted.next());

@@ -46,7 +46,7 @@ pub fn translate(
     }
 }
 
-/// Returns where something stands.
+/// Returns the position of something.
 pub fn position(sources: &SourceMap, span: Option<SourceSpan>) -> Pos {
     let place = span.and_then(|span| span.line_column(sources));
     place.map_or_else(Pos::default, |place| Pos {

@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 pub struct ValueProblem {
     /// What was expected and what was found.
     pub message: String,
-    /// Where it stands, as far as it stands in the document.
+    /// The position in the document, if it is in the document.
     pub span: Option<SourceSpan>,
 }
 
@@ -30,7 +30,7 @@ pub struct Judge<'s> {
 }
 
 impl<'s> Judge<'s> {
-    /// A judge. `is_open` is whether messages may tell names of the schema that were not in the request.
+    /// A judge. `is_open` is whether messages may show names of the schema that were not in the request.
     pub fn new(schema: &'s Schema, is_open: bool) -> Self {
         Judge { schema, is_open }
     }

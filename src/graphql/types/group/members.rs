@@ -28,18 +28,18 @@ pub struct AddToGroupInput {
     pub emails: Vec<String>,
 }
 
-/// What was added, or what was wrong.
+/// The counts of added subscribers, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct AddToGroupPayload {
     /// The group.
     pub group: Option<GroupNode>,
     /// How many subscribers were added.
     pub added_count: i32,
-    /// How many were in the group already.
+    /// How many subscribers were in the group already.
     pub unchanged_count: i32,
     /// How many of the ids and addresses belong to no subscriber.
     pub unknown_count: i32,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -56,18 +56,18 @@ pub struct RemoveFromGroupInput {
     pub emails: Vec<String>,
 }
 
-/// What was removed, or what was wrong.
+/// The counts of removed subscribers, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct RemoveFromGroupPayload {
     /// The group.
     pub group: Option<GroupNode>,
     /// How many subscribers were removed.
     pub removed_count: i32,
-    /// How many were not in the group.
+    /// How many subscribers were not in the group.
     pub unchanged_count: i32,
     /// How many of the ids and addresses belong to no subscriber.
     pub unknown_count: i32,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -77,7 +77,7 @@ pub struct GroupMemberMutation;
 
 #[Object]
 impl GroupMemberMutation {
-    /// Adds subscribers to a group. Those who are in already stay as they are.
+    /// Adds subscribers to a group. Existing members stay as they are.
     async fn add_to_group(
         &self,
         context: &Context<'_>,
@@ -103,7 +103,7 @@ impl GroupMemberMutation {
         })
     }
 
-    /// Removes subscribers from a group. Those who are not in stay as they are.
+    /// Removes subscribers from a group. Subscribers who are not in the group are counted in `unchangedCount`.
     async fn remove_from_group(
         &self,
         context: &Context<'_>,

@@ -31,10 +31,10 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Members chosen by hand: they stay until somebody removes them.
+/// A group: members chosen by hand, who stay until they are removed.
 pub struct GroupNode(pub Arc<Group>);
 
-/// Members chosen by hand: they stay until somebody removes them.
+/// A group: members chosen by hand, who stay until they are removed.
 #[Object(name = "Group")]
 impl GroupNode {
     /// The global id: opaque, and the same for ever.
@@ -47,7 +47,7 @@ impl GroupNode {
         Text(&self.0.key)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
@@ -57,13 +57,13 @@ impl GroupNode {
         self.0.description.as_deref().map(Text)
     }
 
-    /// Free words by which people find the group.
+    /// Free words for finding the group.
     async fn tags(&self) -> Vec<Text<&str>> {
         let tags = self.0.tags.list().iter();
         tags.map(|tag| Text(tag.as_str())).collect()
     }
 
-    /// When the group was made.
+    /// When the group was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
@@ -73,8 +73,8 @@ impl GroupNode {
         self.0.updated_at
     }
 
-    /// The version: it grows with every change of name, description or tags, not with the members. Send it as `ifVersion` to
-    /// change nothing that you have not seen.
+    /// The version: it grows with every change of name, description or tags, not with the members. Send it as
+    /// `ifVersion`, so that your change is refused if someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -94,7 +94,7 @@ impl GroupNode {
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
-    /// The members, or those that a search and a status let pass.
+    /// The members, or those that match `search` and `status`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a status and an order"
@@ -102,15 +102,15 @@ impl GroupNode {
     async fn members(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
-        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
+        #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupMemberConnection> {
         let list = PeopleList::new("Group.members", order_by, direction);
@@ -144,7 +144,7 @@ impl GroupNode {
         Ok(GroupMemberConnection::new(edges, total).loaded_with(permit))
     }
 
-    /// The segments whose rules ask about this group, by key. While there are any, the group cannot be deleted.
+    /// The segments whose rules use this group, by key. While there are any, the group cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
         users_of(context, DependencyKind::Group, &self.0.key).await
     }
@@ -185,7 +185,7 @@ pub struct GroupQuery;
 
 #[Object]
 impl GroupQuery {
-    /// Returns a group by id or by key, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the group with this id or key, or null if it does not exist. Give exactly one of `id` and `key`.
     async fn group(
         &self,
         context: &Context<'_>,
@@ -212,7 +212,7 @@ impl GroupQuery {
         .await
     }
 
-    /// Lists the groups, or those that a search and a tag let pass.
+    /// Lists the groups, or those that match `search` and `tag`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a tag and an order"
@@ -224,9 +224,9 @@ impl GroupQuery {
         #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: GroupOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<GroupConnection> {
         let arguments = NamedListArguments {
@@ -250,26 +250,26 @@ impl GroupQuery {
     }
 }
 
-/// A group to make.
+/// A group to create.
 #[derive(InputObject)]
 pub struct CreateGroupInput {
     /// The immutable name: lower-case letters, digits, `-` and `_`.
     pub key: String,
-    /// The name for people; the key if absent.
+    /// The display name; the key if absent.
     pub name: Option<String>,
     /// What the group is for.
     pub description: Option<String>,
-    /// Free words by which people find the group: at most 20 of at most 50 characters each.
+    /// Free words for finding the group: at most 20 of at most 50 characters each.
     #[graphql(default)]
     pub tags: Vec<String>,
 }
 
-/// The group, or what was wrong.
+/// The group, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateGroupPayload {
     /// The group.
     pub group: Option<GroupNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -280,7 +280,7 @@ pub struct UpdateGroupInput {
     pub id: ID,
     /// The version that you have read. If the group has another one, nothing is changed and the answer is CONFLICT.
     pub if_version: Option<i32>,
-    /// The name for people.
+    /// The display name.
     pub name: MaybeUndefined<String>,
     /// What the group is for; null clears.
     pub description: MaybeUndefined<String>,
@@ -288,12 +288,12 @@ pub struct UpdateGroupInput {
     pub tags: MaybeUndefined<Vec<String>>,
 }
 
-/// The group, or what was wrong.
+/// The group, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateGroupPayload {
     /// The group as it is now.
     pub group: Option<GroupNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -311,7 +311,7 @@ pub struct DeleteGroupInput {
 pub struct DeleteGroupPayload {
     /// The global id of the deleted group.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -321,7 +321,7 @@ pub struct GroupMutation;
 
 #[Object]
 impl GroupMutation {
-    /// Makes a group without members.
+    /// Creates a group without members.
     async fn create_group(
         &self,
         context: &Context<'_>,
@@ -373,7 +373,7 @@ impl GroupMutation {
         Ok(UpdateGroupPayload { group, user_errors })
     }
 
-    /// Deletes a group; its members stay subscribers. Refused while a segment asks about it.
+    /// Deletes a group; its members stay subscribers. Refused while a segment uses it.
     async fn delete_group(
         &self,
         context: &Context<'_>,

@@ -92,31 +92,31 @@ impl ImportProgram {
     }
 }
 
-/// What becomes of all columns of which nothing is known and nothing is said.
+/// What to do with all columns that are not recognised and have no option of their own.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Others")]
 pub enum ImportOthers {
-    /// They are left out.
+    /// Leave them out.
     Ignore,
-    /// They become custom fields, of the types that their values have.
+    /// Create custom fields from them, with the types of their values.
     Field,
 }
 
-/// What has to be settled.
+/// The kind of a question about a file.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "QuestionKind")]
 pub enum ImportQuestionKind {
-    /// A column that speaks of consent.
+    /// A column about consent.
     Consent,
     /// A file that lists people who left.
     AboutLeft,
-    /// A column whose name means nothing here.
+    /// A column whose name is not recognised.
     Unknown,
-    /// A column that would mean what another one means already.
+    /// Two columns have the same meaning.
     Again,
     /// A column of which most cells cannot be read.
     Unreadable,
-    /// A status column with words that are not understood.
+    /// A status column with unknown words.
     StatusWords,
     /// The file has no column with addresses.
     NoEmail,
@@ -135,7 +135,7 @@ pub enum ImportOption {
     Columns,
     /// `ignore`: leave a column out.
     Ignore,
-    /// `fields`: make a custom field of a column.
+    /// `fields`: create a custom field from a column.
     Fields,
     /// `statuses`: say what a word of a status column means.
     Statuses,
@@ -153,28 +153,28 @@ pub enum ImportOption {
     Event,
     /// `fold`: make one event of the lines of one order.
     Fold,
-    /// `others`: say what becomes of all other columns.
+    /// `others`: decide what to do with all other columns.
     Others,
 }
 
 /// An option that is proposed for an import.
 #[derive(SimpleObject)]
 pub struct ImportChange {
-    /// Which option.
+    /// The kind of the option.
     pub option: ImportOption,
     /// The option as `CreateImportInput` has it.
     pub input: Text<String>,
-    /// The column it is about.
+    /// The column that the option is about.
     pub column: Option<Text<String>>,
-    /// The field that a column goes to, or that every row is given.
+    /// The field that a column goes to, or that is set in every row.
     pub field: Option<Text<String>>,
     /// The value that every row is given.
     pub value: Option<Text<String>>,
-    /// The type of a custom field that is made.
+    /// The type of a custom field that is created.
     pub r#type: Option<CustomFieldType>,
-    /// The word whose meaning is said.
+    /// The word that gets a meaning.
     pub word: Option<Text<String>>,
-    /// What the word means.
+    /// The meaning of the word.
     pub status: Option<SubscriberStatus>,
     /// The format of days and times.
     pub format: Option<Text<String>>,
@@ -184,7 +184,7 @@ pub struct ImportChange {
     pub event: Option<Text<String>>,
     /// The program.
     pub from: Option<ImportProgram>,
-    /// What becomes of all other columns.
+    /// What to do with all other columns.
     pub others: Option<ImportOthers>,
 }
 
@@ -269,16 +269,16 @@ impl From<Change> for ImportChange {
     }
 }
 
-/// Something that has to be settled before anything is written.
+/// A question to settle before the import starts.
 #[derive(SimpleObject)]
 pub struct ImportQuestion {
-    /// What it is about.
+    /// The kind of the question.
     pub kind: ImportQuestionKind,
-    /// The column it is about, if it is about one.
+    /// The column that the question is about, if it is about one.
     pub column: Option<Text<String>>,
-    /// What was found.
+    /// What was found in the file.
     pub message: Text<String>,
-    /// Options that settle it; empty if only the owner of the file can tell.
+    /// Options that settle the question; empty if only the owner of the file can answer it.
     pub proposal: Vec<ImportChange>,
 }
 
@@ -287,32 +287,32 @@ pub struct ImportQuestion {
 pub struct ImportValue {
     /// The value, shortened.
     pub value: Text<String>,
-    /// How many cells hold it.
+    /// How many cells hold the value.
     pub count: i32,
 }
 
 /// What an import would do with a column.
 #[derive(SimpleObject)]
 pub struct ImportColumnAnalysis {
-    /// Its name in the header, or `column 1` where there is none.
+    /// The name of the column in the header, or `column 1` if it has none.
     pub name: Text<String>,
-    /// Where its cells go; null if it is left out, or not settled.
+    /// The field that the cells go to; null if the column is left out, or not settled.
     pub target: Option<Text<String>>,
-    /// Why.
+    /// Why the column goes to that field, or to none.
     pub reason: Text<String>,
-    /// How many cells hold something.
+    /// How many cells are not empty.
     pub filled_count: i32,
-    /// The first different values, shortened; empty once the import has begun.
+    /// The first distinct values, shortened; empty once the import has begun.
     pub samples: Vec<Text<String>>,
     /// How many cells cannot be read and will be left out.
     pub unread_count: i32,
-    /// Some of them; empty once the import has begun.
+    /// Some of the unreadable cells; empty once the import has begun.
     pub unread_values: Vec<ImportValue>,
-    /// The option that makes most of them readable.
+    /// The option that makes most of the unreadable cells readable.
     pub mend: Option<ImportChange>,
-    /// How many it makes readable.
+    /// How many cells the option makes readable.
     pub mended_count: i32,
-    /// How many cells are read, but not as they stand.
+    /// How many cells are read with an adjusted value.
     pub remark_count: i32,
 }
 
@@ -348,19 +348,20 @@ impl From<ColumnAnalysis> for ImportColumnAnalysis {
 pub struct ImportAnalysis {
     /// Rows of the file, without the header and empty lines.
     pub rows: i32,
-    /// Rows that cannot be cut into cells and will be left out.
+    /// Rows that cannot be cut into cells and will be skipped.
     pub malformed: i32,
     /// The program that the file seems to come from.
     pub recognised: Option<ImportProgram>,
-    /// The program whose exports it is read as.
+    /// The program as whose export the file is read.
     pub from: Option<ImportProgram>,
     /// The columns in their order.
     pub columns: Vec<ImportColumnAnalysis>,
     /// The cells of the first rows, shortened, in the order of the columns; empty once the import has begun.
     pub first_rows: Vec<Vec<Text<String>>>,
-    /// What has to be settled before anything is written. Nothing is written as long as there is a question.
+    /// Questions to settle before the import starts. Nothing is written while there is one.
     pub questions: Vec<ImportQuestion>,
-    /// Options that settle all questions; empty if there are none, or if only the owner of the file can tell.
+    /// Options that settle all questions; empty if there are no questions, or if only the owner of the file can answer
+    /// them.
     pub proposal: Vec<ImportChange>,
 }
 

@@ -13,9 +13,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct ImportFeed {
     app: App,
     id: i64,
-    /// What was told last.
+    /// The state that was sent last.
     told: Option<Import>,
-    /// What was read and not told yet.
+    /// The state that was read and not sent yet.
     next: Option<Import>,
     has_ended: bool,
 }

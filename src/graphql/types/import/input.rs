@@ -7,7 +7,7 @@ use crate::graphql::types::custom_field::CustomFieldType;
 use crate::graphql::types::subscriber::SubscriberStatus;
 use async_graphql::{ID, InputObject, SimpleObject};
 
-/// A custom field to make of a column.
+/// A custom field to create from a column.
 #[derive(InputObject)]
 pub struct ImportFieldInput {
     /// The column.
@@ -16,7 +16,7 @@ pub struct ImportFieldInput {
     pub r#type: CustomFieldType,
 }
 
-/// Where a column goes that has another name.
+/// The field that a column with another name goes to.
 #[derive(InputObject)]
 pub struct ImportColumnInput {
     /// The column.
@@ -25,12 +25,12 @@ pub struct ImportColumnInput {
     pub field: String,
 }
 
-/// What a word in the status column means.
+/// The meaning of a word in the status column.
 #[derive(InputObject)]
 pub struct ImportStatusInput {
     /// The word, in any letter case.
     pub word: String,
-    /// What it means.
+    /// The status that the word means.
     pub status: SubscriberStatus,
 }
 
@@ -52,7 +52,7 @@ pub struct ImportDateFormatInput {
     pub format: String,
 }
 
-/// What stands between the items of the lists in a column.
+/// The separator of list items in a column.
 #[derive(InputObject)]
 pub struct ImportSplitInput {
     /// The column.
@@ -61,60 +61,61 @@ pub struct ImportSplitInput {
     pub character: String,
 }
 
-/// What to import, and how. The file comes afterwards. A column is named as the header has it, or by its place as `#3`.
+/// What to import, and how. The file is sent afterwards. Columns are named by their header, or by position, such as
+/// `#3`.
 #[derive(InputObject)]
 pub struct CreateImportInput {
     /// What is imported.
     pub kind: ImportKindName,
-    /// How to call the file.
+    /// The name of the file.
     pub file_name: Option<String>,
-    /// What stands between cells: one character. Found out if absent.
+    /// The character between cells. Detected if absent.
     pub delimiter: Option<String>,
-    /// What stands around cells: one character; an empty text says that no cell is quoted.
+    /// The character around quoted cells; an empty text if no cell is quoted.
     pub quote: Option<String>,
-    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Detected if absent.
     pub encoding: Option<String>,
-    /// How many lines to pass over before the header, or before the first row. Found out if absent.
+    /// How many lines to skip before the header, or before the first row. Detected if absent.
     pub skip_lines: Option<u32>,
-    /// The file within a ZIP archive, or the sheet of a workbook. An archive with one file, and the first sheet with rows,
-    /// need not be named.
+    /// The file within a ZIP archive, or the sheet of a workbook. By default it is the only file of the archive, or the
+    /// first sheet with rows.
     pub part: Option<String>,
-    /// Whether the first line names the columns. Found out if absent. Without a header columns are called `column 1`,
+    /// Whether the first line names the columns. Detected if absent. Without a header columns are called `column 1`,
     /// `column 2` and so on.
     pub header: Option<bool>,
-    /// The program that wrote the file: what is recorded of its exports holds where nothing else is said.
+    /// The program that wrote the file. The preset for its exports applies where this input says nothing else.
     pub from: Option<ImportProgram>,
-    /// Where columns go that have other names.
+    /// The fields that columns with other names go to.
     #[graphql(default)]
     pub columns: Vec<ImportColumnInput>,
     /// Columns to leave out.
     #[graphql(default)]
     pub ignore: Vec<String>,
-    /// What becomes of all other columns. If absent, each of them has to be settled. Columns that speak of consent have to be
-    /// in any case.
+    /// What to do with all other columns. If absent, each of them needs an option of its own. Columns about consent
+    /// need one in any case.
     pub others: Option<ImportOthers>,
-    /// What every row has where it says nothing else, such as the field `status` with the value `unsubscribed`.
+    /// Values for rows that have none of their own, such as the field `status` with the value `unsubscribed`.
     #[graphql(default)]
     pub set: Vec<ImportSetInput>,
-    /// How days and times are written, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
-    /// What ISO 8601 has is always understood; anything else is never guessed.
+    /// The format of days and times, such as `dd.mm.yyyy` or `mm/dd/yyyy HH:MM` (`mm` is the month, `MM` are minutes).
+    /// ISO 8601 is always understood; other formats are never guessed.
     pub date_format: Option<String>,
-    /// The same for single columns.
+    /// The formats of days and times in single columns.
     #[graphql(default)]
     pub date_formats: Vec<ImportDateFormatInput>,
     /// Columns in which decimals follow a comma.
     #[graphql(default)]
     pub decimal_commas: Vec<String>,
-    /// Columns in which decimals follow a point, and commas stand between groups of digits.
+    /// Columns in which decimals follow a point, and commas separate groups of digits.
     #[graphql(default)]
     pub decimal_points: Vec<String>,
     /// Whether decimals follow a comma in every column, as in `1.234,5`.
     #[graphql(default)]
     pub decimal_comma: bool,
-    /// The time zone of times that come without one; UTC if absent.
+    /// The time zone of times that have none in the file; UTC if absent.
     pub time_zone: Option<String>,
-    /// What stands between the items of lists, by column. Without it items are separated by `|`; arrays of JSON and items
-    /// in quotes are always understood.
+    /// The separators of list items, by column. The default is `|`; arrays of JSON and items in quotes are always
+    /// understood.
     #[graphql(default)]
     pub splits: Vec<ImportSplitInput>,
     /// Columns that name groups to add the subscriber of the row to.
@@ -123,40 +124,42 @@ pub struct CreateImportInput {
     /// Columns with JSON objects, whose keys become custom fields.
     #[graphql(default)]
     pub fields_from: Vec<String>,
-    /// The name of all events of the file, where no column has it.
+    /// The name of all events of the file, if no column has it.
     pub event: Option<String>,
-    /// The column in which the lines of one order are the same: they become one event.
+    /// The column that identifies an order: rows with the same value become one event.
     pub fold: Option<String>,
-    /// Whether to make subscribers of people who are not known, when events are imported. Their status is PENDING.
+    /// Whether importing events creates a subscriber for an unknown e-mail address. The status of such a subscriber is
+    /// PENDING.
     #[graphql(default)]
     pub create_people: bool,
     /// The keys of groups to add every subscriber of the file to.
     #[graphql(default)]
     pub groups: Vec<String>,
-    /// Whether to make the groups that do not exist.
+    /// Whether to create groups that do not exist.
     #[graphql(default)]
     pub create_groups: bool,
-    /// Custom fields to make of columns.
+    /// Custom fields to create from columns.
     #[graphql(default)]
     pub fields: Vec<ImportFieldInput>,
-    /// What the words of the status column mean, where they are not the names of statuses.
+    /// The meanings of words in the status column that are not names of statuses.
     #[graphql(default)]
     pub statuses: Vec<ImportStatusInput>,
-    /// The source of those who are new, where the file names none.
+    /// The source of new subscribers, if the file names none.
     pub source: Option<String>,
-    /// Whom to touch; UPSERT if absent.
+    /// Which subscribers the import may change: all (UPSERT, the default), only new or only existing ones.
     pub mode: Option<ImportModeName>,
-    /// Whether to fill only what is missing.
+    /// Whether to set only values that are missing.
     #[graphql(default)]
     pub fill_missing: bool,
-    /// Why people who unsubscribed, bounced or complained are to be addressed again where the file says so; needs ADMIN
-    /// rights. Without a reason they stay as they are.
+    /// Why subscribers who unsubscribed, bounced or complained may be addressed again where the file says so. Needs
+    /// ADMIN. Without a reason their status stays as it is.
     pub raise_consent: Option<String>,
-    /// Whether a cell that cannot be read costs its row. Otherwise it is left out with a remark, and the row is used.
+    /// Whether a row with an unreadable cell is skipped. Otherwise only the cell is left out, with a remark, and the
+    /// row is used.
     #[graphql(default)]
     pub strict: bool,
-    /// Whether to stop when the file was looked at: `Import.analysis` tells then what would be done, and `startImport` does
-    /// it.
+    /// Whether to stop after the file was analysed: `Import.analysis` then shows what would be done, and `startImport`
+    /// does it.
     #[graphql(default)]
     pub review: bool,
     /// Whether to report only, and write nothing.
@@ -172,16 +175,16 @@ pub struct StartImportInput {
     /// Whether to do what `Import.analysis.proposal` proposes.
     #[graphql(default)]
     pub accept_proposal: bool,
-    /// What to do instead of what was asked for; what was asked for if absent.
+    /// Options to use instead of those of the import; unchanged if absent.
     pub options: Option<CreateImportInput>,
 }
 
-/// The import, or what was wrong.
+/// The import, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateImportPayload {
-    /// The import, which waits for its file.
+    /// The import, which now waits for its file.
     pub import: Option<ImportNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -192,11 +195,11 @@ pub struct ImportIdInput {
     pub id: ID,
 }
 
-/// The import as it is now, or what was wrong.
+/// The import as it is now, or the errors.
 #[derive(SimpleObject)]
 pub struct ImportPayload {
     /// The import.
     pub import: Option<ImportNode>,
-    /// What was wrong, or stands in the way; empty on success.
+    /// The errors of the input, or what prevents the action; empty on success.
     pub user_errors: Vec<UserError>,
 }

@@ -28,76 +28,77 @@ use chrono::{DateTime, Utc};
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ImportKind", name = "ImportKind")]
 pub enum ImportKindName {
-    /// People.
+    /// Subscribers.
     Subscribers,
-    /// What they did.
+    /// Events of subscribers.
     Events,
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ImportState", name = "ImportState")]
 pub enum ImportStateName {
-    /// Its file has not come yet: send it to `uploadUrl`.
+    /// Waiting for the file: send it to `uploadUrl`.
     Waiting,
-    /// It waits for its turn; imports run one at a time.
+    /// Queued; imports run one at a time.
     Ready,
-    /// Its file was looked at: `analysis` tells what would be done, `startImport` starts it.
+    /// Analysed: `analysis` shows what would be done, `startImport` starts the import.
     Analyzed,
-    /// It is running, or will be gone on with soon where its server was stopped.
+    /// Running, or about to continue after its server was stopped.
     Running,
-    /// Every row was used or reported.
+    /// Finished: every row was used or reported.
     Succeeded,
-    /// It stopped; what was done is kept. `error` says why.
+    /// Failed; what was done is kept. `error` says why.
     Failed,
-    /// It was stopped; what was done is kept.
+    /// Cancelled; what was done is kept.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Undo requested or in progress.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone.
     Undone,
 }
 
-/// Whom an import may touch.
+/// Which subscribers an import may change.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ImportMode", name = "ImportMode")]
 pub enum ImportModeName {
-    /// Add who is new, change who is known.
+    /// Add new subscribers and change existing ones.
     Upsert,
-    /// Add who is new, leave alone who is known.
+    /// Add new subscribers, leave existing ones unchanged.
     Insert,
-    /// Change who is known, add nobody.
+    /// Change existing subscribers, add none.
     Update,
 }
 
-/// What is to be said of a row of a file.
+/// A remark about one row of the file.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ProblemKind")]
 pub enum ImportProblemKind {
-    /// It could not be cut into cells, or has too few or too many. It was left out.
+    /// The row could not be cut into cells, or has too few or too many, and was skipped.
     Malformed,
-    /// Its e-mail address is none. It was left out.
+    /// The row has no valid e-mail address and was skipped.
     InvalidEmail,
-    /// Another value is not of its column's type. It was left out.
+    /// Another value does not have the type of its column, and the row was skipped.
     Mistyped,
-    /// Its subscriber does not exist. It was left out.
+    /// The subscriber does not exist, and the row was skipped.
     Unknown,
     /// Another row of the file has the same e-mail address.
     Repeated,
-    /// It says to address somebody who unsubscribed, bounced or complained; that stayed, the rest of the row was used.
+    /// The row would subscribe someone who unsubscribed, bounced or complained. The status stayed; the rest of the row
+    /// was used.
     Suppressed,
-    /// Its address is that of a role, such as info@. It was used.
+    /// The address is that of a role, such as info@. The row was used.
     RoleAddress,
     /// A cell could not be read and was left out; the rest of the row was used.
     DroppedCell,
-    /// A cell was read, but not as it stands.
+    /// A cell was read, but its value was adjusted.
     Remark,
 }
 
-/// What is to be said of a row of a file.
+/// A remark about one row of the file.
 pub struct ImportProblem(StoredProblem);
 
-/// What is to be said of a row of a file.
+/// A remark about one row of the file.
 #[Object]
 impl ImportProblem {
     /// The line of the file on which the row begins, from 1.
@@ -105,12 +106,12 @@ impl ImportProblem {
         count(self.0.line)
     }
 
-    /// What it is.
+    /// The kind of the remark.
     async fn kind(&self) -> ImportProblemKind {
         ProblemKind::parse(&self.0.kind).into()
     }
 
-    /// The column, where it is about one.
+    /// The column, if the remark is about one.
     async fn column(&self) -> Option<Text<&str>> {
         self.0.column.as_deref().map(Text)
     }
@@ -127,20 +128,20 @@ impl ImportProblem {
 }
 
 connection! {
-    /// A page of what is to be said of rows.
+    /// A page of remarks about rows.
     ImportProblemConnection
-    /// What is to be said of a row, in a list.
+    /// A remark about a row, in a list.
     ImportProblemEdge { ImportProblem }
 }
 
-/// A column of a file, and where its cells go.
+/// A column of a file and the field it goes to.
 #[derive(SimpleObject)]
 pub struct ImportColumn {
-    /// Its name in the header, or `column 1` where there is none.
+    /// The name of the column in the header, or `column 1` if it has none.
     pub name: Text<String>,
     /// A built-in field, `custom.KEY` or `properties.NAME`; null if it is left out, or not mapped yet.
     pub target: Option<Text<String>>,
-    /// What it looks like by its name and first values: a built-in field, or `custom:TYPE`.
+    /// The kind of value that the name and the first values suggest: a built-in field, or `custom:TYPE`.
     pub suggestion: Option<Text<String>>,
 }
 
@@ -154,16 +155,16 @@ impl From<MappedColumn> for ImportColumn {
     }
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
-/// `refused`.
+/// The counts of an import so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`,
+/// `skipped`, `folded` or `refused`.
 pub struct ImportReportNode(ImportReport);
 
 fn number(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// What an import did so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`, `folded` or
-/// `refused`.
+/// The counts of an import so far. Every row is counted once in `created`, `updated`, `unchanged`, `repeated`,
+/// `skipped`, `folded` or `refused`.
 #[Object(name = "ImportReport")]
 impl ImportReportNode {
     /// Rows of the file, without the header and empty lines.
@@ -171,32 +172,32 @@ impl ImportReportNode {
         number(self.0.rows)
     }
 
-    /// Subscribers or events that were new.
+    /// New subscribers or events.
     async fn created(&self) -> i32 {
         number(self.0.created)
     }
 
-    /// Subscribers of whom something changed.
+    /// Subscribers who were changed.
     async fn updated(&self) -> i32 {
         number(self.0.updated)
     }
 
-    /// Subscribers who were so already, and events that were known by their dedupe key.
+    /// Subscribers who already had these values, and events whose dedupe key was already recorded.
     async fn unchanged(&self) -> i32 {
         number(self.0.unchanged)
     }
 
-    /// Rows whose e-mail address stands in another row of the same file.
+    /// Rows whose e-mail address is also in another row of the same file.
     async fn repeated(&self) -> i32 {
         number(self.0.repeated)
     }
 
-    /// Subscribers who were left alone, because only new ones were to be added.
+    /// Subscribers left unchanged, because only new ones were to be added.
     async fn skipped(&self) -> i32 {
         number(self.0.skipped)
     }
 
-    /// Rows that say to address somebody who unsubscribed, bounced or complained: their status stayed.
+    /// Rows that would subscribe someone who unsubscribed, bounced or complained: the status stayed.
     async fn suppressed(&self) -> i32 {
         number(self.0.suppressed)
     }
@@ -216,7 +217,7 @@ impl ImportReportNode {
         number(self.0.added_to_group)
     }
 
-    /// Rows left out, for any of the reasons that follow.
+    /// Skipped rows, for any of these reasons: `malformed`, `invalidEmail`, `mistyped`, `unknown`.
     async fn refused(&self) -> i32 {
         number(self.0.refused)
     }
@@ -226,12 +227,12 @@ impl ImportReportNode {
         number(self.0.malformed)
     }
 
-    /// Rows whose e-mail address is none.
+    /// Rows without a valid e-mail address.
     async fn invalid_email(&self) -> i32 {
         number(self.0.invalid_email)
     }
 
-    /// Rows with another value that is not of its column's type.
+    /// Rows with another value that does not have the type of its column.
     async fn mistyped(&self) -> i32 {
         number(self.0.mistyped)
     }
@@ -246,7 +247,7 @@ impl ImportReportNode {
         number(self.0.dropped_cells)
     }
 
-    /// Cells that were read, but not as they stand.
+    /// Cells that were read, but whose value was adjusted.
     async fn remarks(&self) -> i32 {
         number(self.0.remarks)
     }
@@ -256,7 +257,7 @@ impl ImportReportNode {
         number(self.0.folded)
     }
 
-    /// Subscribers who were made because of their events.
+    /// Subscribers who were created because of their events.
     async fn created_people(&self) -> i32 {
         number(self.0.created_people)
     }
@@ -286,7 +287,7 @@ impl ImportNode {
         to_global(Kind::Import, self.0.id)
     }
 
-    /// Its number, by which the command line knows it.
+    /// The number of the import, as the command line uses it.
     async fn number(&self) -> i32 {
         count(self.0.id)
     }
@@ -296,33 +297,34 @@ impl ImportNode {
         self.0.kind().into()
     }
 
-    /// How far it is.
+    /// The state.
     async fn state(&self) -> ImportStateName {
         self.0.state().into()
     }
 
-    /// Whether nothing is written.
+    /// Whether the import only reports and writes nothing.
     async fn dry_run(&self) -> bool {
         self.0.is_dry_run()
     }
 
-    /// How whoever asked for it calls the file.
+    /// The name of the file, as the client gave it.
     async fn file_name(&self) -> Text<&str> {
         Text(&self.0.file_name)
     }
 
-    /// Where to send the file by PUT, on this server; null when it has come. It may be packed with gzip or ZIP.
+    /// The address on this server to send the file to, by PUT; null once the file has arrived. The file may be
+    /// compressed with gzip or ZIP.
     async fn upload_url(&self, context: &Context<'_>) -> Nullable<String> {
         let is_waiting = self.0.state() == ImportState::Waiting;
         is_waiting.then(|| context.address(&upload_url(self.0.id)))
     }
 
-    /// When it was asked for.
+    /// When it was requested.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When it began; all its changes bear this moment.
+    /// When it began; all its changes have this time.
     async fn started_at(&self) -> Option<DateTime<Utc>> {
         self.0.started_at
     }
@@ -332,33 +334,33 @@ impl ImportNode {
         self.0.finished_at
     }
 
-    /// The share of the file that is done, from 0 to 1.
+    /// The share of the file that is processed, from 0 to 1.
     async fn progress(&self) -> f64 {
         self.0.progress()
     }
 
-    /// What it did so far.
+    /// The counts of the import so far.
     async fn report(&self) -> ImportReportNode {
         ImportReportNode(self.0.report())
     }
 
-    /// The encoding of the file, as it was found out or said.
+    /// The encoding of the file, detected or given.
     async fn encoding(&self) -> Option<&'static str> {
         self.0.form().map(|file| file.form.encoding.as_str())
     }
 
-    /// What stands between the cells of the file, as it was found out or said.
+    /// The character between cells, detected or given.
     async fn delimiter(&self) -> Option<String> {
         let form = self.0.form()?.form;
         Some(char::from(form.delimiter).to_string())
     }
 
-    /// Whether the first line of the file names its columns, as it was found out or said.
+    /// Whether the first line of the file names its columns, detected or given.
     async fn has_header(&self) -> Option<bool> {
         self.0.form().map(|file| file.form.has_header)
     }
 
-    /// How many lines stand before the header or the first row, and were passed over.
+    /// How many lines before the header, or before the first row, were skipped.
     async fn skipped_lines(&self) -> Option<i32> {
         self.0.form().map(|file| number(file.form.skipped_lines))
     }
@@ -368,7 +370,7 @@ impl ImportNode {
         self.0.form()?.form.part.map(Text)
     }
 
-    /// The columns of the file, and where they go; empty before the file was looked at.
+    /// The columns of the file and the fields they go to; empty before the file was analysed.
     async fn columns(&self) -> Vec<ImportColumn> {
         let columns = self.0.form().map(|file| file.columns);
         columns
@@ -378,17 +380,18 @@ impl ImportNode {
             .collect()
     }
 
-    /// What it would do with its file, found out by reading all of it before anything is written; null before that.
+    /// What the import would do with its file. The whole file is read for it before anything is written; null before
+    /// that.
     async fn analysis(&self) -> Option<ImportAnalysis> {
         self.0.analysis().map(Into::into)
     }
 
-    /// Why it failed.
+    /// Why it failed; null if it did not.
     async fn error(&self) -> Option<Text<&str>> {
         self.0.error.as_deref().map(Text)
     }
 
-    /// Whether it can be undone now, as far as can be told without looking for later changes.
+    /// Whether the import can be undone now; later changes that prevent it are only found by the undo itself.
     async fn can_undo(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
         Ok(self.0.can_undo(context.app()?.now()))
     }
@@ -403,19 +406,19 @@ impl ImportNode {
         self.0.undone_at
     }
 
-    /// Why it was not undone when that was asked for last.
+    /// Why the last requested undo was not carried out.
     async fn undo_error(&self) -> Option<Text<&str>> {
         self.0.undo_error.as_deref().map(Text)
     }
 
-    /// What is to be said of rows, in the order of the file.
+    /// Remarks about rows, in the order of the file.
     async fn problems(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only these kinds; all if absent.")] kinds: Option<Vec<ImportProblemKind>>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportProblemConnection> {
         let request = page(first, after, last, before).read("Import.problems")?;
@@ -433,13 +436,13 @@ impl ImportNode {
         Ok(ImportProblemConnection::new(edges, total))
     }
 
-    /// Where all of that can be fetched as CSV, on this server.
+    /// The address on this server where all remarks can be fetched as CSV.
     async fn problems_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let id = to_global(Kind::Import, self.0.id);
         context.address(&format!("/imports/{}/problems.csv", id.as_str()))
     }
 
-    /// Where the rows that were left out can be fetched, on this server: a file of the same form with the reason as its
+    /// The address on this server where the skipped rows can be fetched: a file of the same form with the reason as its
     /// first column, to be corrected and imported again.
     async fn refused_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let id = to_global(Kind::Import, self.0.id);
@@ -460,7 +463,7 @@ pub struct ImportQuery;
 
 #[Object]
 impl ImportQuery {
-    /// Returns an import, or null if there is none of that id.
+    /// Returns the import with that id, or null if it does not exist.
     async fn import(
         &self,
         context: &Context<'_>,
@@ -478,9 +481,9 @@ impl ImportQuery {
     async fn imports(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<ImportConnection> {
         let request = page(first, after, last, before).read("Query.imports")?;

@@ -1,4 +1,4 @@
-//! What can be done with imports.
+//! The mutations of imports.
 
 use super::ImportNode;
 use super::input::{
@@ -19,19 +19,19 @@ use async_graphql::{Context, Object};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// For how long an undoing is waited for.
+/// How long a request waits for an undo.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long to wait before asking again whether another process has undone an import.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What can be done with imports.
+/// The mutations of imports.
 #[derive(Default)]
 pub struct ImportMutation;
 
 #[Object]
 impl ImportMutation {
-    /// Makes an import. Send its file to `uploadUrl` by PUT; it runs by itself then.
+    /// Creates an import. Send its file to `uploadUrl` by PUT; the import then runs by itself.
     async fn create_import(
         &self,
         context: &Context<'_>,
@@ -68,8 +68,8 @@ impl ImportMutation {
         })
     }
 
-    /// Starts an import whose file was looked at (see `CreateImportInput.review`), or that failed because something had to be
-    /// settled first.
+    /// Starts an import whose file was analysed (see `CreateImportInput.review`), or that failed because of open
+    /// questions.
     async fn start_import(
         &self,
         context: &Context<'_>,
@@ -103,8 +103,8 @@ impl ImportMutation {
         payload(started)
     }
 
-    /// Stops an import. What is stored stays; it can be resumed or undone. One whose undoing was asked for and has not
-    /// begun is not undone.
+    /// Cancels an import. What is stored stays; the import can be resumed or undone. An undo that was requested and has
+    /// not begun is cancelled.
     async fn cancel_import(
         &self,
         context: &Context<'_>,
@@ -121,7 +121,7 @@ impl ImportMutation {
         payload(cancelled.await?)
     }
 
-    /// Goes on with an import that failed or was cancelled, behind what is stored already.
+    /// Resumes an import that failed or was cancelled, after the last stored batch.
     async fn resume_import(
         &self,
         context: &Context<'_>,
@@ -140,9 +140,9 @@ impl ImportMutation {
         payload(resumed)
     }
 
-    /// Makes everything as it was before an import, exactly. Refused where later changes would be lost, which are named
-    /// then. What takes longer than some seconds goes on after the answer, which has the state UNDOING then:
-    /// `importProgress` tells when it is UNDONE, or not, and `undoError` why.
+    /// Undoes an import exactly. Refused if later changes would be lost; the errors name them. If the undo takes longer
+    /// than five seconds, the request returns with the state UNDOING and the undo continues: `importProgress` reports
+    /// when the import is UNDONE. If the undo was refused, `undoError` says why.
     async fn undo_import(
         &self,
         context: &Context<'_>,

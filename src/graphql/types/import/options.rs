@@ -7,7 +7,7 @@ use crate::import::{
     DateFormat, Encoding, EventImport, FileOptions, ImportOptions, NO_QUOTE, SubscriberImport,
 };
 
-/// Gathers what is wrong with an input.
+/// Collects the errors of an input.
 #[derive(Default)]
 struct Reading {
     errors: Vec<UserError>,
@@ -53,10 +53,10 @@ fn read_encoding(text: &str) -> Result<Encoding, String> {
         .ok_or_else(|| format!("expected one of {}, found \"{text}\"", known.join(", ")))
 }
 
-/// Reads what is asked for; everything that is wrong is told at once.
+/// Reads the options; all errors are returned together.
 ///
 /// # Errors
-/// What is wrong.
+/// The errors of the input.
 pub fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<UserError>> {
     let mut reading = Reading::default();
     let file = FileOptions {

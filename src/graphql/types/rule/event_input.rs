@@ -7,8 +7,8 @@ use super::input::{
 use async_graphql::{InputObject, OneofObject};
 
 /// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
-/// (without one: at least one event). Without a window every recorded event counts, also one that lies in the future; with
-/// one, those that lie in it. A window that reaches beyond the years 1 to 9999 ends at them.
+/// (without one: at least one event). Without a window every recorded event counts, also future ones; with one, the
+/// events in the window. A window that reaches beyond the years 1 to 9999 ends at them.
 #[derive(InputObject)]
 pub struct EventConditionInput {
     /// The name of the events; or give `names`.
@@ -17,7 +17,7 @@ pub struct EventConditionInput {
     pub names: Option<Vec<String>>,
     /// Tests of properties, all of which an event must pass to count.
     pub r#where: Option<Vec<EventPropertyInput>>,
-    /// Only events from this long ago until now; those of the future do not count.
+    /// Only events from this long ago until now; future events do not count.
     pub in_the_last: Option<PeriodInput>,
     /// Only events between these two lengths of time ago, both included.
     pub between_ago: Option<PeriodRangeInput>,
@@ -29,21 +29,21 @@ pub struct EventConditionInput {
     pub before: Option<String>,
     /// Only events after this day or instant.
     pub after: Option<String>,
-    /// How many there are; 0 without any.
+    /// How many events there are.
     pub count: Option<NumberTestInput>,
-    /// On how many days of the server's time zone there was one; 0 without any.
+    /// On how many days of the server's time zone an event happened.
     pub distinct_days: Option<NumberTestInput>,
-    /// The sum of their values; 0 without any.
+    /// The sum of the values; 0 if there are no values.
     pub sum: Option<NumberTestInput>,
-    /// The mean of the values that there are; missing without any.
+    /// The mean of the values; missing if there are no values.
     pub average: Option<NumberTestInput>,
-    /// The least of the values that there are; missing without any.
+    /// The least of the values; missing if there are no values.
     pub min: Option<NumberTestInput>,
-    /// The greatest of the values that there are; missing without any.
+    /// The greatest of the values; missing if there are no values.
     pub max: Option<NumberTestInput>,
-    /// When the first happened; missing without any.
+    /// When the first event happened; missing if there are no events.
     pub first_at: Option<DateTestInput>,
-    /// When the last happened; missing without any.
+    /// When the last event happened; missing if there are no events.
     pub last_at: Option<DateTestInput>,
     /// The property whose numbers `sum`, `average`, `min` or `max` is computed of; the values of the events if absent. An
     /// event without a number in the property does not count for them. The sum is exact and rounded once.
@@ -72,7 +72,7 @@ pub struct TextPropertyInput {
     pub property: String,
     /// The test.
     pub is: TextTestInput,
-    /// Whether upper and lower case differ; they do not unless this says so.
+    /// Whether upper and lower case differ; false if absent.
     pub case_sensitive: Option<bool>,
 }
 

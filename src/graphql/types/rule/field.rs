@@ -16,7 +16,7 @@ use crate::rule::{
 };
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
-/// Something that a condition can ask about.
+/// A subject that a condition can test.
 pub struct RuleField {
     name: Option<String>,
     label: String,
@@ -24,36 +24,36 @@ pub struct RuleField {
     source: Option<SuggestionSource>,
 }
 
-/// Something that a condition can ask about: a field of subscribers, or a subject of its own such as the status.
+/// A subject that a condition can test: a field of subscribers, or a subject with its own node, such as the status.
 #[Object]
 impl RuleField {
-    /// What stands under `field` in the condition; null where the node has no field, such as `status` or `event`.
+    /// The value of the key `field` in the condition; null if the node has no field, such as `status` or `event`.
     async fn name(&self) -> Option<Text<&str>> {
         self.name.as_deref().map(Text)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn label(&self) -> Text<&str> {
         Text(&self.label)
     }
 
-    /// The node that asks about it.
+    /// The node that tests it.
     async fn node(&self) -> RuleNodeKind {
         self.node.into()
     }
 
-    /// What may stand in the condition besides the field.
+    /// The keys that the condition may have besides `field`.
     async fn words(&self) -> Vec<RuleWord> {
         words_of(self.node)
     }
 
-    /// The values that occur most often, the most frequent first; of an event their names. Empty where nearly everybody
-    /// has a value of their own: e-mail addresses, phone numbers, instants, places and random shares.
+    /// The values that occur most often, the most frequent first; for events, their names. Empty for values that are
+    /// nearly unique: e-mail addresses, phone numbers, instants, places and random shares.
     async fn suggested_values(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the values begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 10)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 10)] first: i32,
     ) -> async_graphql::Result<Vec<SuggestedValue>> {
         let first = sample_size(first)?;
         match &self.source {
@@ -63,14 +63,14 @@ impl RuleField {
     }
 }
 
-/// A key that may stand in a condition.
+/// A key that a condition may have.
 #[derive(SimpleObject)]
 pub struct RuleWord {
     /// The key.
     pub name: &'static str,
     /// What the key is for.
     pub role: RuleWordRole,
-    /// What stands under the key.
+    /// The kind of value that the key takes.
     pub value: RuleValueKind,
 }
 
@@ -78,21 +78,21 @@ pub struct RuleWord {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Role")]
 pub enum RuleWordRole {
-    /// A test: a condition has exactly one, under `is` where the node has a field. A random share has all of its words.
+    /// A test: a condition has exactly one, under `is` where the node has a field. A random share has all of its keys.
     Test,
-    /// What is computed of events, and the test of it: at most one.
+    /// A value computed from events, and its test: at most one.
     Measure,
-    /// When something must have happened: at most one.
+    /// The window of time in which something must have happened: at most one.
     Window,
     /// Tests of properties of events.
     Filter,
-    /// What is asked about, such as the name of events.
+    /// The subject of the condition, such as the name of events.
     Subject,
-    /// What changes how the test is made; may be left out.
+    /// An option of the test; may be left out.
     Option,
 }
 
-/// What stands under a key of a condition.
+/// The kind of value that a key of a condition takes.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ValueKind")]
 pub enum RuleValueKind {
@@ -108,13 +108,13 @@ pub enum RuleValueKind {
     Numbers,
     /// Two numbers, `from` and `to`.
     NumberRange,
-    /// A test of a number, as of the node `number`.
+    /// A test of a number: the same tests as the node `number`.
     NumberTest,
     /// A day or an instant.
     Date,
     /// Two days or instants, `from` and `to`.
     DateRange,
-    /// A test of a day or an instant, as of the node `date`.
+    /// A test of a day or an instant: the same tests as the node `date`.
     DateTest,
     /// An `amount` and a `unit`: HOUR, DAY, WEEK, MONTH or YEAR.
     Period,
@@ -134,7 +134,7 @@ pub enum RuleValueKind {
     SegmentKeys,
     /// A list of tests of properties: conditions with `property` in the place of `field`.
     PropertyTests,
-    /// One window of time: a word with the role WINDOW of the node `event`.
+    /// One window of time: a key with the role WINDOW of the node `event`.
     Window,
     /// Two lengths of time before now, `from` and `to`.
     PeriodRange,
@@ -149,7 +149,7 @@ pub enum RuleValueKind {
 pub struct SuggestedValue {
     /// The value, as text.
     pub value: Text<String>,
-    /// How many subscribers, members or events have it.
+    /// How many subscribers, members or events have the value.
     pub count: i32,
 }
 
@@ -173,7 +173,7 @@ impl RuleEvent {
     }
 
     /// The properties that the latest 10,000 events of the name have, each as often as its values have different types,
-    /// the most frequent first: at most 250, and only those that a rule can ask about.
+    /// the most frequent first: at most 250, and only those that a rule can use.
     async fn properties(
         &self,
         context: &Context<'_>,
@@ -191,7 +191,7 @@ pub struct RuleEventProperty {
 }
 
 impl RuleEventProperty {
-    /// A property whose type some node can ask about.
+    /// Returns the property, or `None` if no node can test its type.
     fn new(property: EventProperty) -> Option<RuleEventProperty> {
         let node = match property.json_type.as_str() {
             "string" => NodeName::Text,
@@ -204,7 +204,7 @@ impl RuleEventProperty {
     }
 }
 
-/// A property of events: what stands under `property` in a test of properties.
+/// A property of events: a value of the key `property` in a test of properties.
 #[Object]
 impl RuleEventProperty {
     /// The name.
@@ -212,17 +212,17 @@ impl RuleEventProperty {
         Text(&self.property.name)
     }
 
-    /// The node that asks about it; a text that holds days or instants can be asked about as a date too.
+    /// The node that tests the property. A text that holds days or instants can also be tested as a date.
     async fn node(&self) -> RuleNodeKind {
         self.node.into()
     }
 
-    /// How many of the latest 10,000 events have it with a value of this type.
+    /// How many of the latest 10,000 events have the property with a value of this type.
     async fn count(&self) -> i32 {
         count(self.property.count)
     }
 
-    /// What may stand in the test besides the property.
+    /// The keys that the test may have besides `property`.
     async fn words(&self) -> Vec<RuleWord> {
         words_of(self.node)
     }
@@ -232,7 +232,7 @@ impl RuleEventProperty {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the values begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 10)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 10)] first: i32,
     ) -> async_graphql::Result<Vec<SuggestedValue>> {
         let source = SuggestionSource::Property {
             event: self.property.event.clone(),
@@ -279,8 +279,8 @@ pub struct RuleFieldQuery;
 
 #[Object]
 impl RuleFieldQuery {
-    /// Lists everything that a condition can ask about: the built-in fields, the custom fields by key, then what has a
-    /// node of its own.
+    /// Lists everything that a condition can test: the built-in fields, the custom fields by key, then subjects with a
+    /// node of their own.
     async fn rule_fields(
         &self,
         context: &Context<'_>,
@@ -326,7 +326,7 @@ impl RuleFieldQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "How the names begin, in any letter case.", default)] prefix: String,
-        #[graphql(desc = "How many at the most, up to 250.", default = 50)] first: i32,
+        #[graphql(desc = "At most this many items, up to 250.", default = 50)] first: i32,
     ) -> async_graphql::Result<Vec<RuleEvent>> {
         let request = SuggestionRequest {
             source: SuggestionSource::Event,

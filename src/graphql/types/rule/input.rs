@@ -31,15 +31,15 @@ pub enum RuleInput {
     List(ListConditionInput),
     /// A subscription status out of several.
     Status(StatusConditionInput),
-    /// Where people are.
+    /// Where subscribers are.
     Location(LocationConditionInput),
-    /// Membership by hand.
+    /// Membership in groups.
     Group(GroupConditionInput),
-    /// Membership of other segments, as their rules say at the same moment; of an archived segment, its last members.
+    /// Membership of other segments, evaluated at the same moment; for an archived segment, its last members.
     Segment(SegmentConditionInput),
-    /// What people did.
+    /// Events of subscribers.
     Event(Box<EventConditionInput>),
-    /// A stable share of everybody.
+    /// A stable share of all subscribers.
     Random(RandomConditionInput),
 }
 
@@ -51,11 +51,11 @@ pub struct TextConditionInput {
     pub field: String,
     /// The test.
     pub is: TextTestInput,
-    /// Whether upper and lower case differ; they do not unless this says so.
+    /// Whether upper and lower case differ; false if absent.
     pub case_sensitive: Option<bool>,
 }
 
-/// A test of a text. Negative tests are true also where there is no text.
+/// A test of a text. Negative tests are also true if there is no text.
 #[derive(OneofObject)]
 pub enum TextTestInput {
     /// Is this text.
@@ -89,7 +89,7 @@ pub struct NumberConditionInput {
     pub is: NumberTestInput,
 }
 
-/// A test of a number. Negative tests are true also where there is no number.
+/// A test of a number. Negative tests are also true if there is no number.
 #[derive(OneofObject)]
 pub enum NumberTestInput {
     /// Is this number.
@@ -136,13 +136,13 @@ pub struct DateConditionInput {
 pub enum DateTestInput {
     /// On this day or at this instant.
     On(String),
-    /// Before it.
+    /// Before this day or instant.
     Before(String),
-    /// After it.
+    /// After this day or instant.
     After(String),
-    /// On or before it.
+    /// On or before this day or instant.
     OnOrBefore(String),
-    /// On or after it.
+    /// On or after this day or instant.
     OnOrAfter(String),
     /// Between these, both included.
     Between(DateRangeInput),
@@ -182,9 +182,9 @@ pub struct DateRangeInput {
 /// A length of time.
 #[derive(InputObject)]
 pub struct PeriodInput {
-    /// How many units.
+    /// The number of units.
     pub amount: i32,
-    /// Which unit.
+    /// The unit.
     pub unit: PeriodUnit,
 }
 
@@ -284,7 +284,7 @@ pub struct ListConditionInput {
     pub is: ListTestInput,
 }
 
-/// A test of a list of texts; upper and lower case are the same. A list that is not there has no items.
+/// A test of a list of texts; upper and lower case are the same. A missing list has no items.
 #[derive(OneofObject)]
 pub enum ListTestInput {
     /// Contains at least one of these texts.
@@ -299,10 +299,10 @@ pub enum ListTestInput {
     IsSet(bool),
 }
 
-/// Where people are.
+/// Where subscribers are.
 #[derive(OneofObject)]
 pub enum LocationConditionInput {
-    /// Not farther from a place than this.
+    /// At most this far from a place.
     Within(CircleInput),
     /// Whether latitude and longitude are known.
     IsSet(bool),
@@ -319,7 +319,7 @@ pub struct CircleInput {
     pub radius_km: f64,
 }
 
-/// Membership by hand: exactly one of `inAny`, `inAll` and `none`.
+/// Membership in groups: exactly one of `inAny`, `inAll` and `none`.
 #[derive(InputObject)]
 pub struct GroupConditionInput {
     /// In at least one of the groups with these keys.
@@ -349,8 +349,8 @@ pub enum WindowInput {
     After(String),
 }
 
-/// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt` it is asked who is a
-/// member at the same moment.
+/// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt`, the condition
+/// matches the members at the same moment.
 ///
 /// `ever` and `joinedAt` are answered from the stored history: what refreshes, and the following of instant segments,
 /// had written before this evaluation began. A subscriber who is a member now and is not stored as one yet joins now. A
@@ -368,7 +368,7 @@ pub struct SegmentConditionInput {
     pub joined_at: Option<WindowInput>,
 }
 
-/// A stable share of everybody: people keep their place for as long as the salt is the same.
+/// A stable share of all subscribers: each subscriber keeps its place while the salt stays the same.
 #[derive(InputObject)]
 pub struct RandomConditionInput {
     /// Shares of different salts are independent of each other; use one salt for the parts of one experiment.
@@ -379,7 +379,7 @@ pub struct RandomConditionInput {
     pub to_percent: f64,
 }
 
-/// Returns the rule of an input as JSON, whichever way it came; none if it did not.
+/// Returns the rule of an input as JSON, or `None` if there is no rule.
 pub fn read_rule(
     rule: Option<RuleInput>,
     rule_json: Option<Json<Value>>,

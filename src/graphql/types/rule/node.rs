@@ -31,33 +31,33 @@ pub enum RuleNodeKind {
     Status,
     /// A test of where people are.
     Location,
-    /// Membership by hand.
+    /// Membership in groups.
     Group,
     /// Membership of other segments.
     Segment,
-    /// What people did.
+    /// Events of subscribers.
     Event,
-    /// A stable share of everybody.
+    /// A stable share of all subscribers.
     Random,
 }
 
 /// A node of a rule.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleNode {
-    /// The place in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations name the
-    /// same places.
+    /// The path of the node in the rule, such as `all[1].not`; empty for the root. Problems, previews and explanations
+    /// use the same paths.
     pub path: Text<String>,
-    /// The place of the node above it; null for the root.
+    /// The path of the parent node; null for the root.
     pub parent_path: Option<Text<String>>,
-    /// What kind of node it is.
+    /// The kind of the node.
     pub kind: RuleNodeKind,
-    /// What it says, in words.
+    /// The node in words.
     pub text: Text<String>,
-    /// What a condition wants to see, in words; null for logic.
+    /// The value that a condition expects, in words; null for logic.
     pub wanted: Option<Text<String>>,
 }
 
-/// A node of a rule with how many subscribers it matches by itself.
+/// A node of a rule with the number of subscribers it matches by itself.
 #[derive(SimpleObject)]
 pub struct PreviewNode {
     #[graphql(flatten)]
@@ -71,9 +71,9 @@ pub struct PreviewNode {
 pub struct ExplainedNode {
     #[graphql(flatten)]
     pub node: RuleNode,
-    /// Whether the node is true of the subscriber.
+    /// Whether the node is true for the subscriber.
     pub is_true: bool,
-    /// What the subscriber has where the node asks, in words; null for logic.
+    /// The subscriber's value that the node tests, in words; null for logic.
     pub seen: Option<Text<String>>,
 }
 
@@ -91,16 +91,16 @@ pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
     nodes.collect()
 }
 
-/// One thing wrong with a rule.
+/// One problem of a rule.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleProblem {
     /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
     pub path: Text<String>,
-    /// What kind of mistake it is.
+    /// The code of the mistake.
     pub code: UserErrorCode,
     /// What was expected and what was found.
     pub message: Text<String>,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<Text<String>>,
 }
 
@@ -115,7 +115,7 @@ impl From<Problem> for RuleProblem {
     }
 }
 
-/// What kind of slip something in a valid rule may be.
+/// The code of a possible slip in a valid rule.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "WarningCode")]
 pub enum RuleWarningCode {
@@ -127,16 +127,16 @@ pub enum RuleWarningCode {
     OtherPropertyType,
 }
 
-/// One thing in a valid rule that may be a slip. The rule can be saved and evaluated all the same.
+/// A possible slip in a valid rule. The rule can be saved and evaluated nevertheless.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleWarning {
     /// The place in the rule, such as `all[1].event.name`.
     pub path: Text<String>,
-    /// What kind of slip it may be.
+    /// The code of the possible slip.
     pub code: RuleWarningCode,
     /// What was expected and what was found.
     pub message: Text<String>,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<Text<String>>,
 }
 

@@ -10,12 +10,12 @@ use crate::rule::{Problem, from_query_builder, parse_rule, to_query_builder};
 use async_graphql::{Context, Json, Object, SimpleObject};
 use serde_json::Value;
 
-/// A rule in another form, or why it has none.
+/// A rule in another form, or why it cannot be converted.
 #[derive(SimpleObject)]
 pub struct RuleConversion {
-    /// The rule in the other form; null if anything of it cannot be said there.
+    /// The rule in the other form; null if the other form cannot express all of it.
     pub result: Option<Document<Value>>,
-    /// Everything that cannot be said in the other form, each at its place in what was put in.
+    /// Everything that the other form cannot express, each at its place in the input.
     pub problems: Vec<RuleProblem>,
 }
 
@@ -26,7 +26,7 @@ pub struct QueryBuilderQuery;
 #[Object]
 impl QueryBuilderQuery {
     /// Turns a query of react-querybuilder into a rule. Its fields have the names that rules give them; `status`,
-    /// `group` and `segment` are fields too. A group without rules matches everyone, as it does there; what is muted is
+    /// `group` and `segment` are fields too. A group without rules matches everyone, as it does there; muted rules are
     /// left out.
     async fn rule_from_query_builder(
         &self,
@@ -41,7 +41,7 @@ impl QueryBuilderQuery {
         converted.await.map(conversion).map_err(to_graphql)
     }
 
-    /// Turns a rule into a query of react-querybuilder. The rule comes as `rule` or as `ruleJson`; exactly one of them.
+    /// Turns a rule into a query of react-querybuilder. Give exactly one of `rule` and `ruleJson`.
     async fn rule_to_query_builder(
         &self,
         #[graphql(desc = "The rule.")] rule: Option<RuleInput>,

@@ -16,23 +16,23 @@ pub struct CopySegmentToGroupInput {
     pub segment: String,
     /// The key of the group.
     pub group: String,
-    /// Whether the group is made if it does not exist.
+    /// Whether to create the group if it does not exist.
     #[graphql(default)]
     pub create_group: bool,
-    /// A moment of the past, as of which the members are copied; the members of the last refresh if absent.
+    /// The members at this past moment are copied; those of the last refresh if absent.
     pub as_of: Option<DateTime<Utc>>,
 }
 
-/// What was added, or what was wrong.
+/// The counts of added subscribers, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct CopySegmentToGroupPayload {
     /// The group.
     pub group: Option<GroupNode>,
     /// How many subscribers were added.
     pub added_count: i32,
-    /// How many were in the group already.
+    /// How many subscribers were in the group already.
     pub unchanged_count: i32,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -42,9 +42,9 @@ pub struct CopyMutation;
 
 #[Object]
 impl CopyMutation {
-    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Those who are in already stay as
-    /// they are, so that doing it again changes nothing. A segment that is PENDING is refreshed first; one that has never
-    /// been refreshed and cannot be is refused.
+    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Existing members stay as they
+    /// are, so repeating it changes nothing. A segment that is PENDING is refreshed first; one that has never been
+    /// refreshed and cannot be is refused.
     async fn copy_segment_to_group(
         &self,
         context: &Context<'_>,

@@ -17,7 +17,7 @@ pub struct SegmentDefinition(pub Definition);
 /// A version of the rule of a segment.
 #[Object]
 impl SegmentDefinition {
-    /// Which version it is, from 1.
+    /// The number of the version, from 1.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -32,13 +32,13 @@ impl SegmentDefinition {
         summary_of(&self.0.rule).map(Text)
     }
 
-    /// Since when it was the rule.
+    /// Since when this version was the rule.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// Who wrote it; null for versions from before there was an audit log. `name` and `keyPrefix` are told to ADMIN alone,
-    /// as in the audit log; for others they are null.
+    /// Who wrote the version; null for versions older than the audit log. `name` and `keyPrefix` are only visible to
+    /// ADMIN, as in the audit log; for others they are null.
     async fn written_by(&self, context: &Context<'_>) -> Option<Actor> {
         let Definition {
             written_by,

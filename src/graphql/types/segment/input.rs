@@ -17,35 +17,35 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object, Simp
 use diesel::PgConnection;
 use serde_json::Value;
 
-/// A segment to make. The rule comes as `rule` or as `ruleJson`; exactly one of them.
+/// A segment to create. Give exactly one of `rule` and `ruleJson`.
 #[derive(InputObject)]
 pub struct CreateSegmentInput {
     /// The immutable name: lower-case letters, digits, `-` and `_`.
     pub key: String,
-    /// The name for people; the key if absent.
+    /// The display name; the key if absent.
     pub name: Option<String>,
     /// What the segment is for.
     pub description: Option<String>,
-    /// Who belongs to it.
+    /// The rule that chooses the members.
     pub rule: Option<RuleInput>,
-    /// Who belongs to it, as JSON of the same shape, for clients that build rules as data.
+    /// The rule as JSON of the same shape, for clients that build rules as data.
     pub rule_json: Option<Json<Value>>,
-    /// When its members change.
+    /// When the members of the segment change.
     #[graphql(default)]
     pub mode: SegmentModeName,
-    /// Free words by which people find the segment: at most 20 of at most 50 characters each.
+    /// Free words for finding the segment: at most 20 of at most 50 characters each.
     #[graphql(default)]
     pub tags: Vec<String>,
 }
 
-/// The segment, or what was wrong.
+/// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateSegmentPayload {
-    /// The segment; its first refresh follows by itself.
+    /// The segment. Its first refresh starts by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -56,30 +56,31 @@ pub struct UpdateSegmentInput {
     pub id: ID,
     /// The version that you have read. If the segment has another one, nothing is changed and the answer is CONFLICT.
     pub if_version: Option<i32>,
-    /// The name for people.
+    /// The display name.
     pub name: MaybeUndefined<String>,
     /// What the segment is for; null clears.
     pub description: MaybeUndefined<String>,
-    /// Who belongs to it. Another rule makes another version and a refresh.
+    /// The rule that chooses the members. A new rule creates a new version and starts a refresh.
     pub rule: MaybeUndefined<RuleInput>,
-    /// Who belongs to it, as JSON of the same shape.
+    /// The rule as JSON of the same shape.
     pub rule_json: MaybeUndefined<Json<Value>>,
-    /// Whether it is archived: it keeps its last members and is not refreshed. Rules that ask about it find those members.
+    /// Whether the segment is archived. An archived segment is not refreshed and keeps its last members, which rules
+    /// that use it see.
     pub archived: MaybeUndefined<bool>,
-    /// When its members change. Becoming INSTANT makes another version of the same rule and a refresh.
+    /// When its members change. A change to INSTANT creates a new version of the same rule and starts a refresh.
     pub mode: MaybeUndefined<SegmentModeName>,
     /// All the tags that the segment has from now on, as for `createSegment`.
     pub tags: MaybeUndefined<Vec<String>>,
 }
 
-/// The segment, or what was wrong.
+/// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateSegmentPayload {
-    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    /// The segment as it is now. If the rule changed, its refresh starts by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -97,7 +98,7 @@ pub struct DeleteSegmentInput {
 pub struct DeleteSegmentPayload {
     /// The global id of the deleted segment.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -107,7 +108,7 @@ pub struct SegmentMutation;
 
 #[Object]
 impl SegmentMutation {
-    /// Makes a segment. It is PENDING until its first refresh, which follows by itself.
+    /// Creates a segment. It is PENDING until its first refresh, which starts by itself.
     async fn create_segment(
         &self,
         context: &Context<'_>,
@@ -155,7 +156,7 @@ impl SegmentMutation {
         })
     }
 
-    /// Changes a segment. Where the rule changes it is PENDING until its refresh, which follows by itself.
+    /// Changes a segment. If the rule changes, the segment is PENDING until its refresh, which starts by itself.
     async fn update_segment(
         &self,
         context: &Context<'_>,
@@ -201,7 +202,7 @@ impl SegmentMutation {
         })
     }
 
-    /// Deletes a segment with its members and its past; the subscribers stay.
+    /// Deletes a segment with its memberships and its past; the subscribers stay.
     async fn delete_segment(
         &self,
         context: &Context<'_>,
@@ -229,7 +230,7 @@ impl SegmentMutation {
     }
 }
 
-/// Returns the rule that a segment gets; none if it keeps its own.
+/// Returns the new rule of a segment, or `None` if it keeps its own.
 fn read_new_rule(
     rule: MaybeUndefined<RuleInput>,
     rule_json: MaybeUndefined<Json<Value>>,

@@ -26,7 +26,7 @@ pub struct SegmentQuery;
 
 #[Object]
 impl SegmentQuery {
-    /// Returns a segment by id or by key, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the segment with this id or key, or null if it does not exist. Give exactly one of `id` and `key`.
     async fn segment(
         &self,
         context: &Context<'_>,
@@ -47,7 +47,7 @@ impl SegmentQuery {
         .await
     }
 
-    /// Lists the segments, or those that a search and a tag let pass.
+    /// Lists the segments, or those that match `search` and `tag`.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a search, a tag and an order"
@@ -60,9 +60,9 @@ impl SegmentQuery {
         #[graphql(desc = "A tag, in any letter case.")] tag: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: SegmentOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentConnection> {
         let arguments = NamedListArguments {

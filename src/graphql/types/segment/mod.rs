@@ -47,15 +47,15 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Whether the members of a segment are those of its rule.
+/// Whether the members of a segment match its rule.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "SegmentState", name = "SegmentState")]
 pub enum SegmentStateName {
-    /// The rule or the time zone is newer than the members; a refresh follows by itself.
+    /// The rule or the time zone is newer than the members; a refresh starts by itself.
     Pending,
-    /// The members are those of the rule at the last refresh.
+    /// The members match the rule as of the last refresh.
     Ready,
-    /// The rule cannot be evaluated any more; the members are those of the last refresh that could. See `problems`.
+    /// The rule can no longer be evaluated; the members are those of the last refresh that succeeded. See `problems`.
     Invalid,
 }
 
@@ -63,12 +63,12 @@ pub enum SegmentStateName {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[graphql(remote = "SegmentMode", name = "SegmentMode")]
 pub enum SegmentModeName {
-    /// In refreshes only: once a day, and whenever one is asked for.
+    /// In refreshes only: once a day, and whenever a refresh is requested.
     #[default]
     Daily,
-    /// In refreshes, and within about a second after a subscriber was changed, was added to or removed from a group, or
-    /// had an event. What only time changes waits for the refresh. Segments that the rule asks about are evaluated with
-    /// it; segments that ask about this one follow at once only if they are INSTANT too.
+    /// In refreshes, and right after a subscriber was changed, was added to or removed from a group, or had an event:
+    /// usually within a tenth of a second. Changes that only time brings about wait for the refresh. Segments that the
+    /// rule uses are evaluated with it; segments that use this one follow at once only if they are INSTANT too.
     Instant,
 }
 
@@ -106,10 +106,10 @@ fn summary_of(document: &Value) -> Option<String> {
     Some(summarize(&read_document(document).ok()?))
 }
 
-/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+/// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
 pub struct SegmentNode(pub Arc<Segment>);
 
-/// Members chosen by a rule: people join and leave by themselves when it is refreshed.
+/// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
 #[Object(name = "Segment")]
 impl SegmentNode {
     /// The global id: opaque, and the same for ever.
@@ -122,13 +122,13 @@ impl SegmentNode {
         Text(&self.0.key)
     }
 
-    /// The name for people.
+    /// The display name.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
 
-    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion` to change
-    /// nothing that you have not seen. The versions of the rule alone are those of `definitions`.
+    /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion`, so that
+    /// your change is refused if someone else's came first. The versions of the rule alone are those of `definitions`.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -138,13 +138,13 @@ impl SegmentNode {
         self.0.description.as_deref().map(Text)
     }
 
-    /// Free words by which people find the segment.
+    /// Free words for finding the segment.
     async fn tags(&self) -> Vec<Text<&str>> {
         let tags = self.0.tags.list().iter();
         tags.map(|tag| Text(tag.as_str())).collect()
     }
 
-    /// The rule, as it was put in: a node with one key.
+    /// The rule, as it was given: a node with one key.
     async fn rule(&self) -> Document<Value> {
         rule_of(&self.0.rule.read())
     }
@@ -160,7 +160,7 @@ impl SegmentNode {
         summary_of(&self.0.rule.read()).map(Text)
     }
 
-    /// What the rule uses: custom fields, groups, other segments and events, by kind and name.
+    /// The custom fields, groups, other segments and events that the rule uses, by kind and name.
     async fn depends_on(
         &self,
         context: &Context<'_>,
@@ -168,18 +168,18 @@ impl SegmentNode {
         uses_of(context, self.0.id).await
     }
 
-    /// The segments whose rules ask about this one, by key. While there are any, it cannot be deleted.
+    /// The segments whose rules use this segment, by key. While there are any, this segment cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
         users_of(context, DependencyKind::Segment, &self.0.key).await
     }
 
-    /// Every rule that the segment ever had, newest first.
+    /// Every version of the segment's rule, newest first.
     async fn definitions(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentDefinitionConnection> {
         let request = page(first, after, last, before).read("Segment.definitions")?;
@@ -197,19 +197,19 @@ impl SegmentNode {
         ))
     }
 
-    /// Lists who did what to the segment, newest first. For ADMIN.
+    /// Lists the entries of the audit log about the segment, newest first. For ADMIN.
     async fn audit_log(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<AuditEntryConnection> {
         page_of_segment(context, self.0.id, page(first, after, last, before)).await
     }
 
-    /// Which version of the rule this is, from 1.
+    /// The number of the version of the rule, from 1.
     async fn definition_version(&self) -> i32 {
         self.0.definition_version
     }
@@ -219,7 +219,7 @@ impl SegmentNode {
         self.0.mode().into()
     }
 
-    /// Whether the members are those of the rule.
+    /// Whether the members match the rule.
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<SegmentStateName> {
         let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
         let last = last.as_ref().map(|(_, of_segment)| of_segment);
@@ -238,7 +238,7 @@ impl SegmentNode {
         })
     }
 
-    /// How many members the segment has now, or had as of a moment, also those who were deleted since; an error if the
+    /// How many members the segment has now, or had at a past moment, including members deleted since. Fails if the
     /// moment is in the future or longer ago than changes are kept.
     async fn member_count(
         &self,
@@ -265,9 +265,9 @@ impl SegmentNode {
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
-    /// The members now, or as of a moment. `search` and `status` are about the subscribers as they are now. Subscribers who were
-    /// deleted since are not listed, nor in `totalCount`. An error if the moment is in the future or longer ago than changes are
-    /// kept.
+    /// The members now, or at a past moment. `search` and `status` apply to the subscribers as they are now.
+    /// Subscribers deleted since are neither listed nor counted in `totalCount`. Fails if the moment is in the future
+    /// or longer ago than changes are kept.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a moment, a search, a status and an order"
@@ -276,15 +276,15 @@ impl SegmentNode {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
-        #[graphql(desc = "The status that they have.")] status: Option<SubscriberStatus>,
+        #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentMemberConnection> {
         let list = PeopleList::new("Segment.members", order_by, direction);
@@ -324,14 +324,14 @@ impl SegmentNode {
     }
 
     /// How the members changed, newest first: an item for each refresh, which also counts what happened since the one
-    /// before. To learn what is new, ask for the items `before` the cursor of the newest item that you know; a cursor
-    /// of another server, or from before a backup was restored, is an error with the code RESYNC.
+    /// before. For new items, ask `before` the cursor of the newest item that you have. A cursor of another database,
+    /// or from before a backup was restored, fails with the code RESYNC.
     async fn changes(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentChangeConnection> {
         let request = page(first, after, last, before).read("Segment.changes")?;
@@ -342,21 +342,22 @@ impl SegmentNode {
         Ok(SegmentChangeConnection::new(edges, Total::RefreshesOf(id)))
     }
 
-    /// The position after everything that has changed the members so far, for `after` of `membershipChanged`. To begin a
-    /// mirror, ask for it first, then load the members, then follow from it.
+    /// The position after the last change of the members so far, for `after` of `membershipChanged`. To start a mirror,
+    /// read the position first, then load the members, then follow from the position.
     async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
         let position = load_one(context.loader()?, PositionOf(self.0.id)).await?;
         let missing = || to_graphql(Error::Internal("there is no position".to_owned()));
         Ok(write_position(&position.ok_or_else(missing)?, 0))
     }
 
-    /// How the segment grew: a point for each stretch of time in which it was refreshed, oldest first; at most 1,000.
+    /// The growth of the segment: a point for each period of time in which it was refreshed, oldest first; at most
+    /// 1,000.
     async fn growth(
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The first moment.")] from: DateTime<Utc>,
         #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
-        #[graphql(desc = "How long the stretches are.", default)] by: GrowthBy,
+        #[graphql(desc = "The length of the periods.", default)] by: GrowthBy,
     ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
         let growth = GrowthOf((self.0.id, ((from, to), by.into())));
         let points = load_one(context.loader()?, growth).await?;
@@ -381,7 +382,7 @@ impl SegmentNode {
         Ok(SegmentOverlap::new(this, other, both))
     }
 
-    /// What the last refresh did to this segment; null before the first.
+    /// The result of the last refresh for this segment; null before the first.
     async fn last_refresh(&self, context: &Context<'_>) -> Nullable<Quick<SegmentRefreshNode>> {
         nullable(async {
             let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
@@ -409,13 +410,13 @@ impl SegmentNode {
         .await
     }
 
-    /// When the segment was archived: it keeps its last members and is not refreshed. Rules that ask about it find those
-    /// members.
+    /// When the segment was archived. An archived segment is not refreshed and keeps its last members, which rules that
+    /// use it see.
     async fn archived_at(&self) -> Option<DateTime<Utc>> {
         self.0.archived_at
     }
 
-    /// When the segment was made.
+    /// When the segment was created.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }

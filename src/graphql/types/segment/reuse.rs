@@ -18,22 +18,22 @@ pub struct CopySegmentInput {
     pub id: ID,
     /// The immutable name of the copy: lower-case letters, digits, `-` and `_`.
     pub key: String,
-    /// The name of the copy for people; that of the segment if absent.
+    /// The display name of the copy; that of the segment if absent.
     pub name: Option<String>,
 }
 
-/// The copy, or what was wrong.
+/// The copy, or the errors.
 #[derive(SimpleObject)]
 pub struct CopySegmentPayload {
-    /// The copy; its first refresh follows by itself.
+    /// The copy. Its first refresh starts by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The copy was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The copy was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
-/// Which version of its rule a segment gets back.
+/// The version of the rule to restore, and its segment.
 #[derive(InputObject)]
 pub struct RestoreSegmentDefinitionInput {
     /// The global id of the segment.
@@ -45,14 +45,14 @@ pub struct RestoreSegmentDefinitionInput {
     pub if_version: Option<i32>,
 }
 
-/// The segment, or what was wrong.
+/// The segment, or the errors.
 #[derive(SimpleObject)]
 pub struct RestoreSegmentDefinitionPayload {
-    /// The segment as it is now; where the rule changed, its refresh follows by itself.
+    /// The segment as it is now. If the rule changed, its refresh starts by itself.
     pub segment: Option<SegmentNode>,
-    /// What was wrong with the input, every problem of the rule included; empty on success.
+    /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// What of the rule may be a slip, such as an event that was never recorded. The segment was saved all the same.
+    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -62,8 +62,8 @@ pub struct SegmentReuseMutation;
 
 #[Object]
 impl SegmentReuseMutation {
-    /// Makes another segment with the rule, mode, description and tags of one. It is PENDING until its first refresh, which
-    /// follows by itself.
+    /// Creates a segment with the rule, mode, description and tags of another one. The new segment is PENDING until its
+    /// first refresh, which starts by itself.
     async fn copy_segment(
         &self,
         context: &Context<'_>,
@@ -87,7 +87,7 @@ impl SegmentReuseMutation {
         })
     }
 
-    /// Gives a segment a rule that it had before, as the newest version. The rule that it has already makes no version.
+    /// Restores an earlier rule of a segment as its newest version. Restoring the present rule creates no version.
     async fn restore_segment_definition(
         &self,
         context: &Context<'_>,

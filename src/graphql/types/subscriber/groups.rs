@@ -4,11 +4,11 @@ use crate::audience::group_changes::{GroupChanges, GroupName};
 use crate::graphql::engine::id::{Kind, parse_global};
 use async_graphql::{ID, InputObject};
 
-/// What to change of the groups of a subscriber: either `add` and `remove`, or `set`. Groups are named by their keys or
-/// their global ids, at most 250 of them. If one does not exist, nothing of the subscriber is changed.
+/// The changes of a subscriber's groups: either `add` and `remove`, or `set`. Groups are named by their keys or their
+/// global ids, at most 250 of them. If one does not exist, nothing of the subscriber is changed.
 #[derive(InputObject, Debug, Clone)]
 pub struct GroupChangesInput {
-    /// The groups to add the subscriber to. Those who are in already stay in since when they are.
+    /// The groups to add the subscriber to. A subscriber who is already in a group keeps the time of joining it.
     #[graphql(default)]
     pub add: Vec<String>,
     /// The groups to remove the subscriber from.

@@ -120,12 +120,13 @@ pub fn null_refused(path: &str) -> String {
     format!("expected a value, found null; leave {path} out to keep it as it is")
 }
 
-/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. It is kept in `statusHistory`.
+/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. The reason is kept in
+/// `statusHistory`.
 #[derive(InputObject, Debug, Clone)]
 pub struct ConsentInput {
     /// What the subscriber did, such as `signed up again`.
     pub reason: String,
-    /// Where, such as `newsletter form`.
+    /// Where the subscriber did so, such as `newsletter form`.
     pub source: String,
 }
 
@@ -137,28 +138,28 @@ impl ConsentInput {
     }
 }
 
-/// What a notice says.
+/// The kind of a notice.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "NoticeCode")]
 pub enum SubscriberNoticeCode {
     /// The status stayed as it was, because `consent` is needed to raise it.
     ConsentRequired,
-    /// The subscriber got the status that was kept for the address, which an earlier subscriber had.
+    /// The subscriber got the status that was kept for the address of an earlier subscriber.
     Suppressed,
-    /// The address stands before in the same call. Both were applied, in their order.
+    /// The address occurs earlier in the same call. Both were applied, in their order.
     Repeated,
 }
 
-/// Something that was done in another way than it was asked for. It is no error: everything else was done.
+/// A notice that something was done in another way than requested. It is not an error: everything else was done.
 #[derive(SimpleObject, Debug)]
 pub struct SubscriberNotice {
-    /// What it is.
+    /// The kind of the notice.
     pub code: SubscriberNoticeCode,
     /// What was done instead, and why.
     pub message: Text<String>,
     /// The place in the input, such as `status`.
     pub path: Text<String>,
-    /// How to have it done all the same.
+    /// How to get the requested result.
     pub hint: Option<Text<String>>,
 }
 
@@ -177,7 +178,7 @@ impl From<Notice> for SubscriberNotice {
     }
 }
 
-/// What to make of the subscriber with an e-mail address.
+/// The values of the subscriber with an e-mail address, who is created if missing.
 #[derive(InputObject, Debug, Clone)]
 pub struct UpsertSubscriberInput {
     /// The e-mail address, in any letter case.
@@ -206,28 +207,28 @@ impl UpsertSubscriberInput {
     }
 }
 
-/// What an upsert did.
+/// The result of an upsert.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Outcome")]
 pub enum UpsertOutcome {
-    /// There was no such subscriber.
+    /// The subscriber was created.
     Created,
-    /// Something changed.
+    /// The subscriber was changed.
     Updated,
-    /// Everything was so already.
+    /// The subscriber already had these values.
     Unchanged,
 }
 
-/// The subscriber, or what was wrong. Of `upsertSubscribers`, one of its results.
+/// The subscriber, or the errors. `upsertSubscribers` returns one for each item.
 #[derive(SimpleObject, Default)]
 pub struct UpsertSubscriberPayload {
     /// The subscriber as it is now.
     pub subscriber: Option<SubscriberNode>,
-    /// What was done.
+    /// What was done with the subscriber.
     pub outcome: Option<UpsertOutcome>,
-    /// What was done in another way than it was asked for.
+    /// Notices about what was done in another way than requested.
     pub notices: Vec<SubscriberNotice>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -263,14 +264,14 @@ pub struct UpdateSubscriberInput {
     pub consent: Option<ConsentInput>,
 }
 
-/// The subscriber, or what was wrong.
+/// The subscriber, or the errors.
 #[derive(SimpleObject, Default)]
 pub struct UpdateSubscriberPayload {
     /// The subscriber as it is now.
     pub subscriber: Option<SubscriberNode>,
-    /// What was done in another way than it was asked for.
+    /// Notices about what was done in another way than requested.
     pub notices: Vec<SubscriberNotice>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -286,7 +287,7 @@ pub struct DeleteSubscriberInput {
 pub struct DeleteSubscriberPayload {
     /// The global id of the deleted subscriber.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -312,7 +313,7 @@ impl SubscriberMutation {
         Ok(split(result.await)?.into())
     }
 
-    /// Changes a subscriber, perhaps the e-mail address too.
+    /// Changes a subscriber, including the e-mail address.
     async fn update_subscriber(
         &self,
         context: &Context<'_>,
@@ -348,7 +349,7 @@ impl SubscriberMutation {
         })
     }
 
-    /// Deletes a subscriber with all memberships and events. A refresh that is running forgets the person too.
+    /// Deletes a subscriber with all memberships and events. A running refresh leaves the subscriber out too.
     async fn delete_subscriber(
         &self,
         context: &Context<'_>,

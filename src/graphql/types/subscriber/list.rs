@@ -62,8 +62,7 @@ connection! {
     SubscriberEdge { SubscriberNode }
 }
 
-/// Which subscribers to list: those whom a rule matches now. The rule comes as `rule` or as `ruleJson`; exactly one of
-/// them.
+/// Which subscribers to list: those whom a rule matches now. Give exactly one of `rule` and `ruleJson`.
 #[derive(InputObject)]
 pub struct SubscriberFilter {
     /// The rule.
@@ -111,7 +110,8 @@ pub struct SubscriberQuery;
 
 #[Object]
 impl SubscriberQuery {
-    /// Returns a subscriber by id or by e-mail, or null if there is none. Exactly one of the two is asked for.
+    /// Returns the subscriber with this id or e-mail address, or null if there is no such subscriber. Give exactly one
+    /// of `id` and `email`.
     async fn subscriber(
         &self,
         context: &Context<'_>,
@@ -135,7 +135,7 @@ impl SubscriberQuery {
         .await
     }
 
-    /// Lists all subscribers, or those that a filter and a search let pass.
+    /// Lists all subscribers, or those that match the filter and the search.
     #[expect(
         clippy::too_many_arguments,
         reason = "the arguments of a connection, a filter, a search and an order"
@@ -143,15 +143,15 @@ impl SubscriberQuery {
     async fn subscribers(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom to list; everybody if absent.")] filter: Option<SubscriberFilter>,
-        #[graphql(desc = "How their e-mail addresses begin, in any letter case.")] search: Option<
+        #[graphql(desc = "Subscribers to list; all if absent.")] filter: Option<SubscriberFilter>,
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
             String,
         >,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SubscriberConnection> {
         let list = PeopleList::new("Query.subscribers", order_by, direction);

@@ -13,21 +13,21 @@ use std::collections::BTreeSet;
 /// The most subscribers that can be upserted at once.
 const MAX_SUBSCRIBERS: usize = 1_000;
 
-/// What to make of subscribers.
+/// The subscribers to create or change.
 #[derive(InputObject)]
 pub struct UpsertSubscribersInput {
-    /// The subscribers; at most 1,000. An address that stands here several times is applied as often, in their order, and
-    /// a notice says so.
+    /// The subscribers; at most 1,000. An address that occurs several times is applied each time, in order, and a
+    /// notice says so.
     pub subscribers: Vec<UpsertSubscriberInput>,
 }
 
-/// What became of each subscriber.
+/// The result for each subscriber.
 #[derive(SimpleObject, Default)]
 pub struct UpsertSubscribersPayload {
     /// A result for each item of `subscribers`, in their order.
     pub results: Vec<UpsertSubscriberPayload>,
-    /// What was wrong with the input, of all results together, such as at `subscribers[3].email`; the first 100 and how
-    /// many others there are. Subscribers without an error were written.
+    /// The errors of the input, of all results together, such as at `subscribers[3].email`; the first 100 and how many
+    /// others there are. Subscribers without an error were written.
     pub user_errors: Vec<UserError>,
 }
 
@@ -37,8 +37,8 @@ pub struct SubscribersMutation;
 
 #[Object]
 impl SubscribersMutation {
-    /// Adds or changes up to 1,000 subscribers, as `upsertSubscriber` does with one. One that is wrong is left out, and the
-    /// others are written, in one transaction.
+    /// Adds or changes up to 1,000 subscribers, as `upsertSubscriber` does with one. Invalid ones are reported in
+    /// `userErrors` and skipped. The others are written, in one transaction.
     async fn upsert_subscribers(
         &self,
         context: &Context<'_>,

@@ -42,22 +42,22 @@ pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_n
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum SubscriberStatus {
-    /// Wants to be addressed.
+    /// The subscriber wants to be addressed.
     Subscribed,
-    /// Asked not to be addressed any more.
+    /// The subscriber asked not to be addressed any more.
     Unsubscribed,
     /// The address does not work.
     Bounced,
-    /// Reported a message as unwanted.
+    /// The subscriber reported a message as unwanted.
     Complained,
-    /// Has not confirmed yet.
+    /// The subscriber has not confirmed yet.
     Pending,
 }
 
-/// A person who can be addressed, unique by e-mail.
+/// A person with an e-mail address, which is unique.
 pub struct SubscriberNode(pub Arc<Subscriber>);
 
-/// A person who can be addressed, unique by e-mail.
+/// A person with an e-mail address, which is unique.
 #[Object(name = "Subscriber")]
 impl SubscriberNode {
     /// The global id: opaque, and the same for ever.
@@ -137,7 +137,7 @@ impl SubscriberNode {
         self.0.birthday.map(Date)
     }
 
-    /// Where the subscriber came from, in the words of whoever added them.
+    /// Where the subscriber came from, in the words of the client that added the subscriber.
     async fn source(&self) -> Option<Text<&str>> {
         self.0.source.as_deref().map(Text)
     }
@@ -152,8 +152,8 @@ impl SubscriberNode {
         self.0.updated_at
     }
 
-    /// The version: it grows with every change of any value. Send it as `ifVersion` to change nothing that you have not
-    /// seen.
+    /// The version: it grows with every change of any value. Send it as `ifVersion`, so that your change is refused if
+    /// someone else's came first.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -189,13 +189,13 @@ impl SubscriberNode {
         custom.get_mut(&key).map(|value| Document(value.take()))
     }
 
-    /// The groups the subscriber was put into, by key.
+    /// The groups of the subscriber, by key.
     async fn groups(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberGroupConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
@@ -210,13 +210,13 @@ impl SubscriberNode {
         Ok(Quick(SubscriberGroupConnection::new(edges, total)))
     }
 
-    /// The segments the subscriber belongs to because their rules say so, by key.
+    /// The segments of the subscriber, by key.
     async fn segments(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberSegmentConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
@@ -253,9 +253,9 @@ impl SubscriberNode {
     async fn history(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<MembershipPassageConnection> {
         let request = page(first, after, last, before).read("Subscriber.history")?;
@@ -268,13 +268,13 @@ impl SubscriberNode {
         ))
     }
 
-    /// The changes of the status, newest first, whatever made them.
+    /// The changes of the status from every source, newest first.
     async fn status_history(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<StatusChangeConnection> {
         let request = page(first, after, last, before).read("Subscriber.statusHistory")?;
@@ -282,8 +282,8 @@ impl SubscriberNode {
         Box::pin(listing).await
     }
 
-    /// Why the subscriber is in a segment or not: every node of its rule, or of a rule that is not stored, with what
-    /// the subscriber has and what is wanted. Exactly one of `segment`, `rule` and `ruleJson`.
+    /// Why a segment, or a rule that is not stored, matches the subscriber or not: every node of the rule with the
+    /// subscriber's value and the expected one. Give exactly one of `segment`, `rule` and `ruleJson`.
     async fn explain(
         &self,
         context: &Context<'_>,
@@ -308,18 +308,19 @@ impl SubscriberNode {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Only events of this name.")] name: Option<String>,
-        #[graphql(desc = "How many from the start; at most 250.")] first: Option<i32>,
+        #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-        #[graphql(desc = "How many from the end; at most 250.")] last: Option<i32>,
+        #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
         let arguments = page(first, after, last, before);
         Box::pin(page_of_events(context, self.0.id, name, arguments)).await
     }
 
-    /// All that is held about the person, as one document to hand out: values, changes of the status, groups, segments
-    /// with when they were joined, history, and events. An error if the people asked about have more than 10,000 events together, or events
-    /// with more than 8,000,000 bytes of properties; `GET /export/person` has no such bound.
+    /// All data stored about the subscriber, as one document to hand out: values, changes of the status, groups,
+    /// segments with when they were joined, history, and events. Fails if the subscribers of the request have more than
+    /// 10,000 events together, or events with more than 8,000,000 bytes of properties; `GET /export/person` has no such
+    /// bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
         let missing = || {
@@ -331,7 +332,7 @@ impl SubscriberNode {
         found.map(Document).ok_or_else(missing)
     }
 
-    /// Lifetime figures of what the subscriber did, by event name.
+    /// Lifetime totals of the subscriber's events, by event name.
     async fn event_totals(
         &self,
         context: &Context<'_>,

@@ -13,7 +13,7 @@ use crate::webhook::{self, Draft, Secret, Webhook};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
-/// A webhook to make.
+/// A webhook to create.
 #[derive(InputObject, Clone)]
 pub struct CreateWebhookInput {
     /// What the webhook is for.
@@ -21,28 +21,28 @@ pub struct CreateWebhookInput {
     /// Where messages are sent: an https URL with a public address, unless the server was started with
     /// `--webhook-allow-http` or `--webhook-allow-private`.
     pub url: String,
-    /// What the webhook is told: one type or more.
+    /// The types of message the webhook receives: one or more.
     pub types: Vec<WebhookType>,
     /// The keys of the segments to follow; all if absent.
     pub segments: Option<Vec<String>>,
     /// The keys of the groups to follow; all if absent.
     pub groups: Option<Vec<String>>,
-    /// The fields that people have in messages, beside `id` and `email`: `firstName`, `custom.KEY` and so on.
+    /// The fields of subscribers in messages, besides `id` and `email`: `firstName`, `custom.KEY` and so on.
     pub fields: Option<Vec<String>>,
-    /// How many people a message has at most, from 1 to 1,000; 500 if absent.
+    /// The most subscribers in one message, from 1 to 1,000; 500 if absent.
     pub people_per_message: Option<i32>,
     /// Whether messages are sent; true if absent.
     pub is_enabled: Option<bool>,
 }
 
-/// The webhook with its secret, or what was wrong.
+/// The webhook with its secret, or the errors.
 #[derive(SimpleObject)]
 pub struct CreateWebhookPayload {
     /// The webhook.
     pub webhook: Option<WebhookNode>,
-    /// The secret by which the receiver checks signatures. It is shown this once.
+    /// The secret with which the receiver checks signatures. It is shown only this once.
     pub secret: Option<String>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -57,26 +57,26 @@ pub struct UpdateWebhookInput {
     pub name: MaybeUndefined<String>,
     /// Where messages are sent.
     pub url: MaybeUndefined<String>,
-    /// What the webhook is told.
+    /// The types of message the webhook receives.
     pub types: MaybeUndefined<Vec<WebhookType>>,
     /// The keys of the segments to follow; null clears them, and all are followed.
     pub segments: MaybeUndefined<Vec<String>>,
     /// The keys of the groups to follow; null clears them, and all are followed.
     pub groups: MaybeUndefined<Vec<String>>,
-    /// The fields that people have in messages, beside `id` and `email`.
+    /// The fields of subscribers in messages, besides `id` and `email`.
     pub fields: MaybeUndefined<Vec<String>>,
-    /// How many people a message has at most.
+    /// The most subscribers in one message.
     pub people_per_message: MaybeUndefined<i32>,
-    /// Whether messages are sent. A webhook that is enabled again goes on where it stopped, at once.
+    /// Whether messages are sent. A webhook that is enabled again continues at once where it stopped.
     pub is_enabled: MaybeUndefined<bool>,
 }
 
-/// The webhook, or what was wrong.
+/// The webhook, or the errors.
 #[derive(SimpleObject)]
 pub struct UpdateWebhookPayload {
     /// The webhook as it is now.
     pub webhook: Option<WebhookNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -94,7 +94,7 @@ pub struct DeleteWebhookInput {
 pub struct DeleteWebhookPayload {
     /// The global id of the deleted webhook.
     pub deleted_id: Option<ID>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -105,14 +105,14 @@ pub struct RotateWebhookSecretInput {
     pub id: ID,
 }
 
-/// The webhook with its new secret, or what was wrong.
+/// The webhook with its new secret, or the errors.
 #[derive(SimpleObject)]
 pub struct RotateWebhookSecretPayload {
     /// The webhook.
     pub webhook: Option<WebhookNode>,
-    /// The new secret. It is shown this once.
+    /// The new secret. It is shown only this once.
     pub secret: Option<String>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -123,12 +123,12 @@ pub struct SendTestWebhookInput {
     pub id: ID,
 }
 
-/// What came of the test, or what was wrong.
+/// The result of the test, or the errors.
 #[derive(SimpleObject)]
 pub struct SendTestWebhookPayload {
     /// The attempt, with the answer of the receiver.
     pub attempt: Option<WebhookAttempt>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -137,16 +137,16 @@ pub struct SendTestWebhookPayload {
 pub struct ReplayWebhookInput {
     /// The global id of the webhook.
     pub id: ID,
-    /// Everything that changed after this moment is sent again. The present time skips what waits.
+    /// Everything that changed after this moment is sent again. The present time skips all waiting messages.
     pub since: DateTime<Utc>,
 }
 
-/// The webhook, or what was wrong.
+/// The webhook, or the errors.
 #[derive(SimpleObject)]
 pub struct ReplayWebhookPayload {
     /// The webhook as it is now.
     pub webhook: Option<WebhookNode>,
-    /// What was wrong with the input; empty on success.
+    /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,
 }
 
@@ -156,7 +156,7 @@ pub struct WebhookMutation;
 
 #[Object]
 impl WebhookMutation {
-    /// Makes a webhook that is told of everything from now on, and shows its secret, once. For ADMIN.
+    /// Creates a webhook that receives changes from now on, and shows its secret, once. For ADMIN.
     async fn create_webhook(
         &self,
         context: &Context<'_>,
@@ -288,7 +288,7 @@ impl WebhookMutation {
         })
     }
 
-    /// Sends a webhook everything since a moment of the past again, with new ids of messages. For ADMIN.
+    /// Sends a webhook all messages since a past moment again, with new message ids. For ADMIN.
     async fn replay_webhook(
         &self,
         context: &Context<'_>,
