@@ -62,7 +62,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Refresh segments now.
     Refresh(refresh::Arguments),
-    /// Import subscribers or events from CSV files, and look after imports.
+    /// Import subscribers or events from a file, and manage imports.
     #[command(subcommand)]
     Import(Box<import::Command>),
     /// List and change the settings of the database, which all servers and commands share.

@@ -50,7 +50,7 @@ pub struct OneImport {
 /// The form of a file; what is not said is found out.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArguments {
-    /// The CSV file, perhaps packed with gzip or ZIP; "-" is standard input.
+    /// The file: CSV, Excel (.xlsx) or NDJSON, optionally compressed with gzip or ZIP. "-" reads standard input.
     pub file: PathBuf,
 
     /// What separates the cells: one character, or "tab". Found out if absent.
