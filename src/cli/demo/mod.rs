@@ -33,10 +33,10 @@ const START: &str = "1998-07-01T09:00:00Z";
 /// How many weeks before that the demo begins: segments are refreshed weekly from then on.
 const WEEKS: i64 = 26;
 
-/// The group that holds everybody of the sample.
+/// The group of all customers of the sample.
 const SAMPLE_GROUP: &str = "cdnow-sample";
 
-/// What `rollcall demo` takes.
+/// Arguments of `rollcall demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -156,7 +156,7 @@ fn refresh_weekly(db: &Db, schedule: &ScheduleSettings, began: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Two groups as a person would make them: who first bought in January, and a few for a listening panel.
+/// Creates two groups as a person would: customers who first bought in January, and a few for a listening panel.
 fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     db.run_here(|connection| {
         let people: Vec<(i64, Value)> = subscribers::table
