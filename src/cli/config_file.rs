@@ -118,7 +118,7 @@ fn read(path: &Path, command: &Command) -> anyhow::Result<Vec<Given>> {
 
 fn unknown(name: &str, known: &[&Arg]) -> String {
     let names: Vec<&str> = known.iter().filter_map(|arg| arg.get_long()).collect();
-    // As environment variables are spelled.
+    // The spelling of environment variables.
     let spelled = name.replace('_', "-").to_lowercase();
     let hint = nearest(&spelled, names.iter().copied());
     format!(

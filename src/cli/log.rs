@@ -55,7 +55,7 @@ fn choose_filter(default: &str) -> EnvFilter {
 /// Standard error. Addresses are masked above the level DEBUG.
 struct Errors;
 
-/// One line on its way to standard error.
+/// Writes one line to standard error, masked if its level asks for that.
 struct Line {
     stderr: Stderr,
     is_masked: bool,

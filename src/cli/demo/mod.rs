@@ -1,4 +1,4 @@
-//! `rollcall demo`: real customers and purchases to look at, by a clock of their time.
+//! `rollcall demo`: real purchases of anonymous customers to look at, by a clock of their time.
 
 use super::audited::entry;
 use super::database;
@@ -78,7 +78,7 @@ pub fn run(
     serve(opened, schedule, imports, webhooks, settings, clock)
 }
 
-/// Loads what is missing of the sample; each step can be cut off and done again.
+/// Loads the missing parts of the sample. Each step can be interrupted and repeated.
 fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<()> {
     let has_strangers: bool = db.run_here(|connection| {
         let ours = subscribers::table.filter(subscribers::email.like("cdnow-%@example.com"));
@@ -184,7 +184,7 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
                 })?;
             }
         }
-        // One subscriber with more than an address, so that a profile has something to show.
+        // One subscriber has an invented name and place, so that a profile has something to show.
         let changes = subscriber_changes::SubscriberChanges {
             first_name: Some(Some("Ada".to_owned())),
             country: Some(Some("US".to_owned())),

@@ -91,7 +91,7 @@ pub struct FileArguments {
     #[arg(long = "decimal-comma", value_name = "COLUMN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     decimal_commas: Vec<String>,
 
-    /// Decimals of this column follow a point, and commas stand between groups of digits. May be given several times.
+    /// Decimals of this column follow a point, and commas separate groups of digits. May be given several times.
     #[arg(long = "decimal-point", value_name = "COLUMN")]
     decimal_points: Vec<String>,
 
@@ -141,7 +141,7 @@ pub struct SubscriberArguments {
     #[arg(long, value_name = "PROGRAM", value_parser = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>())]
     from: Option<String>,
 
-    /// What every row has where it says nothing else: FIELD=VALUE, such as status=unsubscribed. May be given several
+    /// A value for every row that does not say otherwise: FIELD=VALUE, such as status=unsubscribed. May be given several
     /// times.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
@@ -226,7 +226,7 @@ pub struct EventArguments {
 }
 
 impl SubscriberArguments {
-    /// What is asked of the import.
+    /// Returns the options of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Subscribers(SubscriberImport {
             file: FileOptions {
@@ -271,7 +271,7 @@ impl SubscriberArguments {
 }
 
 impl EventArguments {
-    /// What is asked of the import.
+    /// Returns the options of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Events(EventImport {
             file: self.file.form(),
