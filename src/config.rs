@@ -29,7 +29,7 @@ pub use first_key::FirstKeyFlags;
 pub use general::{GeneralFlags, LogFormat};
 pub use transfer::TransferSettings;
 
-/// Where the data is.
+/// Which Postgres holds the data.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
     /// The Postgres to use, such as `postgres://user:password@host/database`; without it Rollcall runs its own.
@@ -153,7 +153,7 @@ impl ImportFlags {
             let spool = data_dir.join("spool");
             match &database.database_url {
                 None => spool,
-                // Without user and password, which may change.
+                // The address without user and password, which may change.
                 Some(url) => {
                     let address = url.rsplit('@').next().unwrap_or_default();
                     spool.join(format!("{:016x}", XxHash64::oneshot(0, address.as_bytes())))
@@ -216,7 +216,7 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// How many seconds a server that is told to stop (SIGTERM) goes on answering while `/health/ready` answers 503, so that a load balancer notices first.
+    /// How many seconds a server goes on answering after SIGTERM, while `/health/ready` answers 503, so that a load balancer notices first.
     #[arg(long, env = "ROLLCALL_DRAIN", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=600))]
     pub drain: u16,
 
@@ -230,7 +230,7 @@ pub struct ListenSettings {
     )]
     pub max_sockets: NonZeroU32,
 
-    /// How many of them one API key may have, or one address on a server without keys.
+    /// How many WebSockets and event streams one API key may have open, or one address on a server without keys.
     #[arg(
         long,
         env = "ROLLCALL_MAX_SOCKETS_PER_CLIENT",
@@ -248,7 +248,7 @@ impl ListenSettings {
     }
 }
 
-/// What may be asked, and how it is answered.
+/// Limits of requests, and how requests are answered.
 #[derive(Debug, Clone, Args)]
 pub struct AnswerSettings {
     /// What an operation may cost at most: about one point for each object that it can return.
@@ -276,7 +276,7 @@ pub struct AnswerSettings {
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans: u16,
 
-    /// How many of them run at the same time for one API key, the newest first; a hundred may wait.
+    /// How many requests that read the whole audience run at the same time for one API key, the newest first; a hundred may wait.
     #[arg(long, env = "ROLLCALL_MAX_SCANS_PER_KEY", default_value_t = 1, value_name = "NUMBER",
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans_per_key: u16,
@@ -301,34 +301,34 @@ pub struct AnswerSettings {
     status_codes: StatusCodes,
 }
 
-/// Which statuses tell how a request went.
+/// Which HTTP statuses report how a request went.
 ///
-/// They have changed while GraphQL over HTTP was drafted: <https://graphql.github.io/graphql-over-http/draft/>.
+/// The statuses changed while GraphQL over HTTP was drafted: <https://graphql.github.io/graphql-over-http/draft/>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum StatusCodes {
     /// 400 for a request that was not executed, or 200 to clients that accept only application/json.
     #[default]
     Established,
-    /// As the draft of August 2026 has it: 422 for a request that could be read and was not executed, 294 for an
+    /// The statuses of the draft of August 2026: 422 for a request that could be read and was not executed, 294 for an
     /// answer with errors, for all clients.
     Draft,
 }
 
 impl AnswerSettings {
-    /// How long answering may take.
+    /// Returns how long a request may take.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout.into())
     }
 
-    /// Which statuses tell how a request went.
+    /// Returns which HTTP statuses report how a request went.
     pub fn status_codes(&self) -> StatusCodes {
         self.status_codes
     }
 
-    /// Returns what may be asked; reads the folder of documents.
+    /// Returns the settings of the API. Reads the folder of documents.
     ///
     /// # Errors
-    /// [`AllowedDocumentsError`] where the folder cannot be used.
+    /// [`AllowedDocumentsError`] if the folder cannot be used.
     pub fn api(&self) -> Result<ApiSettings, AllowedDocumentsError> {
         let folder = self.documents.as_deref();
         Ok(ApiSettings {
@@ -353,7 +353,7 @@ impl AnswerSettings {
     }
 }
 
-/// What the API is.
+/// Settings of Apollo Federation.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FederationSettings {
     /// Also serve as a subgraph of Apollo Federation: subscribers, groups and segments are entities of a supergraph.
@@ -404,7 +404,7 @@ fn parse_count(text: &str) -> Result<NonZeroU32, String> {
         .map_err(|_| format!("expected a number from 1 to {}", u32::MAX))
 }
 
-/// Reads the path below which everything is served; `/` is none.
+/// Parses the path below which everything is served. `/` means no such path.
 pub(crate) fn parse_base_path(text: &str) -> Result<String, String> {
     let path = text.trim();
     let path = path.strip_suffix('/').unwrap_or(path);

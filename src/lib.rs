@@ -1,19 +1,19 @@
 //! Rollcall: a self-hosted GraphQL server that keeps an audience.
 //!
-//! **Subscribers** are people who can be addressed. **Groups** are members chosen by hand: they change only when
-//! somebody changes them. **Segments** are members chosen by a rule: a daily refresh evaluates the rules, people join
-//! and leave by themselves, and the result is asked as computed fields.
+//! **Subscribers** are people who can be addressed. **Groups** have members chosen by hand: they change only when a
+//! client changes them. **Segments** have members chosen by a rule: a daily refresh evaluates the rules, and subscribers
+//! join and leave by themselves. Clients read the result as computed fields.
 //!
 //! # The idea
 //!
 //! A rule is evaluated by vectorised code over columns, never by building SQL from it, and membership is stored as
-//! bitmaps of 8,192 ids a block. One evaluator serves the refresh, the preview with its count at every node, and the
+//! bitmaps, in blocks of 8,192 ids. One evaluator serves the refresh, the preview with its count at every node, and the
 //! explanation of one subscriber. Postgres does what it is best at: holding the truth, scanning ranges, and giving
 //! every worker the same snapshot.
 //!
 //! # Chapters
 //!
-//! The chapters in `docs/` say how to use Rollcall, one chapter a file. The links lead there from `target/doc`.
+//! The chapters in `docs/` say how to use Rollcall, one chapter in each file. The links lead there from `target/doc`.
 //!
 //! - [Tour](../../../docs/tour.md) and [console](../../../docs/console.md)
 //! - [Rules](../../../docs/rules.md)
@@ -32,9 +32,9 @@
 //! | floor | holds | knows |
 //! |---|---|---|
 //! | [`cli`] | one file per subcommand | everything |
-//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, who is let in, the loops of scheduler, follower, hub, webhooks and keys | actix-web |
+//! | [`server`] | sockets and time: HTTP, WebSockets, GraphiQL, access control, the loops of scheduler, follower, hub, webhooks and keys | actix-web |
 //! | [`graphql`] | translation: `graphql/engine/` has documents, limits, loaders, paging and errors, `graphql/types/` one file or folder per noun | async-graphql |
-//! | [`webhook`] | other systems are told of changes by signed messages | diesel, ureq |
+//! | [`webhook`] | signed messages about changes, sent to other systems | diesel, ureq |
 //! | [`export`] | files of people, memberships and events, streamed from one snapshot; all that is held about a person | diesel |
 //! | [`import`] | files of people and events: opened, mapped, cleaned, written in batches, undone | diesel |
 //! | [`backup`] | one file with everything, from one snapshot: made, kept, checked and restored | diesel |
@@ -50,7 +50,7 @@
 //! | [`rule`] | the language: parse, check, problems, limits, words; pure | nothing |
 //! | [`text`] | the normal form of texts, addresses and codes, for stored values and values in rules | nothing |
 //!
-//! [`config`], [`app`], [`live`], [`metrics`], [`traces`], [`clock`], [`cancel`] and [`error`] stand beside them.
+//! [`config`], [`app`], [`live`], [`metrics`], [`traces`], [`clock`], [`cancel`] and [`error`] are single modules beside them.
 //!
 //! # Invariants
 //!
@@ -61,46 +61,49 @@
 //! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
 //!   `segment_blocks`, one at a time (`audience/member_lock.rs` has the lock).
 //! - Locks are taken in one order: rules, types of custom fields (`audience/type_lock.rs`), members, a group, subscribers
-//!   by id, and then what belongs to them by key. What meets in a circle nevertheless, [`db::Db`] repeats from its
-//!   beginning, so that the work it is given writes in one transaction.
-//! - Whatever changes a subscriber writes a touch in the same transaction while instant segments exist; triggers see to it.
-//!   A touch is gone only when it was followed and no refresh with an older snapshot can write any more.
+//!   by id, and then what belongs to them by key. [`db::Db::run`] repeats work whose transaction deadlocked, from its
+//!   beginning. Therefore the work writes in one transaction.
+//! - While instant segments exist, every change of a subscriber writes a touch in the same transaction. Triggers write it.
+//!   A touch is deleted only when it was followed and no refresh with an older snapshot can write any more.
 //! - The past is the present with every later change undone (`past/as_of.rs`): code that writes members also records
 //!   what changed, and a deletion is such a change. All changes have one order (`past/position.rs`), in which they become
 //!   visible, since they are written under one lock.
-//! - What gives rules their meaning beside themselves, such as the time zone, is a setting of the database
-//!   (`audience/setting.rs`). It is read where rules are evaluated, in a refresh from its snapshot, and kept by no process.
-//! - A segment is evaluated after those that its rule asks about, in the same run; the check refuses circles. An archived
-//!   segment is not evaluated: it lends its last members. Past memberships come from the history that the snapshot shows.
-//! - Moments lie in the years 1 to 9999 (UTC): every door reads or checks them by `rule/range.rs`, and `rule/calendar.rs`
-//!   clamps what windows reach. The `as_of` of refreshes never goes backwards (`refresh/order.rs`).
-//! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`), and so does one that
-//!   exceeds its budget of time (`scan/budget.rs`); the others go on.
-//! - Who asks, and what they may do, is decided at the door (`server/door/access.rs`, with the keys of `server/door/keys.rs`); what a
-//!   field asks for, by its coordinate (`graphql/engine/scope.rs`). A field that nobody thought of needs READ, a mutation WRITE.
-//! - A mutation goes through `graphql/engine/change.rs`, which writes its row of the audit log in the same transaction; what
-//!   is not a mutation writes its row by `audience/audit.rs`. A row has ids and names, and no value of anybody's field.
-//! - Every number keeps every bit, or is refused when it is written (`rule/number.rs`). What bounds events is one set for
-//!   the API and for files (`audience/event_bounds.rs`).
-//! - An export is of one snapshot, on a connection of its own, and reads page by page: what it takes does not grow with
-//!   the audience. What exports write, imports read back as the same values (`audience/formula.rs`, `export/columns.rs`).
-//! - Ids of subscribers are dense and never reused; nothing may insert with a conflict clause that wastes them. (Where
-//!   the database itself goes down during an import, the batches of its last moment are lost with the ids they were given.)
-//! - A batch of an import, what undoing needs to know of it, and the checkpoint behind it are one transaction; batches
-//!   are committed in the order of the file. Imports run one at a time, under a lock.
-//! - An endpoint of a webhook is a reader of the log of changes. No message is stored; a cursor moves only behind a message that
-//!   the receiver has accepted, and while a message is on its way no connection to the database is held (`webhook/delivery.rs`).
-//! - Every text and JSON document of an answer is counted (`graphql/engine/answer_budget.rs`); a test finds fields that are not.
-//! - What clients send and read has bounds at the door: connections (`server/socket/connection.rs`), frames of sockets
-//!   (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops reading loses its
-//!   connection with all that it holds.
+//! - Settings that give rules their meaning, such as the time zone, are settings of the database (`audience/setting.rs`).
+//!   They are read where rules are evaluated, in a refresh from its snapshot. No process caches them.
+//! - A segment is evaluated after the segments that its rule uses, in the same run; the check refuses circles. An archived
+//!   segment is not evaluated: rules that use it see its last members. Past memberships come from the history that the
+//!   snapshot shows.
+//! - Moments are in the years 1 to 9999 (UTC): every entry point reads or checks them by `rule/range.rs`, and
+//!   `rule/calendar.rs` clamps the ends of windows. The `as_of` of refreshes never goes backwards (`refresh/order.rs`).
+//! - A rule that fails while it is evaluated makes its own segment invalid (`refresh/culprit.rs`), and so does a rule
+//!   that exceeds its budget of time (`scan/budget.rs`). Other segments are refreshed.
+//! - `server/door/access.rs` decides who the caller is and which scopes the caller has (with the keys of
+//!   `server/door/keys.rs`). `graphql/engine/scope.rs` decides which scope a field needs, by its coordinate. A field without
+//!   an explicit scope needs READ, a mutation WRITE.
+//! - A mutation goes through `graphql/engine/change.rs`, which writes its row of the audit log in the same transaction. Other
+//!   actions write their row by `audience/audit.rs`. A row has ids and names, and no value of a field.
+//! - Every number keeps every bit, or is refused when it is written (`rule/number.rs`). The API and files have the same
+//!   bounds for events (`audience/event_bounds.rs`).
+//! - An export reads one snapshot, on a connection of its own, page by page: its memory does not grow with the audience.
+//!   What an export writes, an import reads back as the same values (`audience/formula.rs`, `export/columns.rs`).
+//! - Ids of subscribers are dense and never reused. No insert may have a conflict clause that wastes ids. (If the database
+//!   itself crashes during an import, its last batches are lost together with their ids.)
+//! - A batch of an import, its undo data and the checkpoint after it are one transaction. Batches are committed in the order
+//!   of the file. Imports run one at a time, under a lock.
+//! - An endpoint of a webhook is a reader of the log of changes. No message is stored. A cursor moves past a message only when
+//!   the receiver has accepted it. While a message is being sent, no connection to the database is held
+//!   (`webhook/delivery.rs`).
+//! - Every text and JSON document of an answer is counted (`graphql/engine/answer_budget.rs`); a test finds uncounted fields.
+//! - Requests and answers are bounded where they enter and leave: connections (`server/socket/connection.rs`), frames of
+//!   sockets (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops
+//!   reading loses its connection and everything that the connection holds.
 //!
 //! # Walkthroughs
 //!
 //! A query, a refresh, a change that is followed at once and an import are walked through, with drawings, in
 //! [Architecture](../../../docs/architecture.md).
 
-// Panics are bugs: tests may use these, the library may not.
+// Panics are bugs: tests may use these functions, the library may not.
 #![cfg_attr(
     not(test),
     warn(

@@ -1,4 +1,4 @@
-//! The door: reads the command line and runs what it asks for.
+//! Entry point: parses the command line and runs its command.
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use crate::audience::audit::Entry;
 use chrono::{DateTime, Utc};
 use nix::unistd::{Uid, User};
 
-/// Returns the entry of something that the user who runs the command does.
+/// Returns an audit entry for an action of the user who runs the command.
 pub fn entry(action: &'static str, now: DateTime<Utc>) -> Entry {
     Entry::new(Origin::of(Actor::CommandLine(user())), action, now)
 }

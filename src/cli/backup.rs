@@ -10,7 +10,7 @@ use chrono::SubsecRound;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What `rollcall backup` takes.
+/// Arguments of `rollcall backup`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(subcommand_negates_reqs = true)]
 pub struct Arguments {
@@ -22,10 +22,10 @@ pub struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// What can be done with a backup.
+/// Subcommands of `rollcall backup`.
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Command {
-    /// Restore a backup into a throw-away Postgres and compare what is there with what the file tells.
+    /// Restore a backup into a throw-away Postgres and compare every table with the manifest of the file.
     Verify {
         /// The backup.
         file: PathBuf,
@@ -72,7 +72,7 @@ fn check(settings: &DatabaseSettings, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says in one line what a backup holds.
+/// Describes the contents of a backup in one line.
 pub fn describe(manifest: &Manifest) -> String {
     let count = |table: &str| manifest.rows.get(table).copied().unwrap_or_default();
     format!(

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 const FLAG: &str = "--config";
 const VARIABLE: &str = "ROLLCALL_CONFIG";
 
-/// What `rollcall config` can do.
+/// Subcommands of `rollcall config`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum ConfigCommand {
     /// Read the file of `--config` and say what is wrong with it, or which settings it has.
@@ -37,7 +37,7 @@ pub fn command(arguments: &[OsString]) -> anyhow::Result<Command> {
     Ok(with_defaults(command, &given))
 }
 
-/// Does what `rollcall config` is asked for.
+/// Runs the subcommand of `rollcall config`.
 pub fn run(config: Option<&Path>, command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     let ConfigCommand::Check = command;
     let path =
@@ -118,7 +118,7 @@ fn read(path: &Path, command: &Command) -> anyhow::Result<Vec<Given>> {
 
 fn unknown(name: &str, known: &[&Arg]) -> String {
     let names: Vec<&str> = known.iter().filter_map(|arg| arg.get_long()).collect();
-    // As environment variables are spelled.
+    // The spelling of environment variables.
     let spelled = name.replace('_', "-").to_lowercase();
     let hint = nearest(&spelled, names.iter().copied());
     format!(

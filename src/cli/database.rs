@@ -34,7 +34,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Stops what was started for the database.
+    /// Stops the embedded Postgres, if there is one.
     pub fn close(self) -> anyhow::Result<()> {
         match self.supervised {
             Some(supervised) => Ok(supervised.stop()?),
@@ -44,7 +44,7 @@ impl Watched {
 }
 
 impl Opened {
-    /// Stops what was started for the database.
+    /// Stops the embedded Postgres, if there is one.
     pub fn close(self) -> anyhow::Result<()> {
         drop(self.db);
         match self.embedded {
@@ -107,11 +107,11 @@ pub fn settle(db: &Db, given: &[GivenSetting], missing: Missing) -> anyhow::Resu
     bail!("{}", lines.collect::<Vec<String>>().join("\n"))
 }
 
-/// Returns the data directory that these settings mean.
+/// Returns the data directory of these settings.
 pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     match &settings.data_dir {
         Some(dir) => absolute(dir),
-        // Where the database is elsewhere nobody needs a home for it.
+        // With `DATABASE_URL`, a user without a home directory can run Rollcall too.
         None => match (default_data_dir(), &settings.database_url) {
             (Err(_), Some(_)) => Ok(std::env::temp_dir().join("rollcall")),
             (found, _) => Ok(found?),
@@ -119,7 +119,7 @@ pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Opens the database with the tables that it has: none, or those of another version.
+/// Opens the database without migrating it: it may have no tables, or those of another version.
 pub fn open_as_it_is(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
     connect(settings, &data_dir(settings)?)
 }
@@ -139,7 +139,7 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
         let trace = Trace::to(TargetKind::Database).with_count(names.len());
         audit::write(connection, &entry, &trace)
     })?;
-    // A restore whose process was killed before its end.
+    // Finishes a restore whose process was killed.
     if let Some(finished) = finish_restore(&opened.db, Clock::System.now())? {
         tracing::info!(?finished, "finished the restoring of a backup");
     }

@@ -44,7 +44,7 @@ pub enum Command {
         #[command(flatten)]
         file: FileArguments,
     },
-    /// Those whom a rule matches, evaluated now.
+    /// The subscribers whom a rule matches now.
     Rule {
         /// A file with the rule as JSON; "-" is standard input.
         rule: PathBuf,
@@ -54,9 +54,9 @@ pub enum Command {
         #[command(flatten)]
         file: FileArguments,
     },
-    /// Who is in which group and segment, and since when.
+    /// Memberships: the groups and segments of each subscriber, and since when.
     Memberships(FileArguments),
-    /// What subscribers did.
+    /// The events of subscribers.
     Events(FileArguments),
     /// The audit log, a JSON object a line, oldest first.
     Audit {
@@ -87,8 +87,8 @@ pub struct FileArguments {
     #[arg(long, value_enum, default_value_t = FormatName::Csv)]
     format: FormatName,
 
-    /// The columns, separated by commas, such as email,country,custom.plan. "all" stands for those that are there
-    /// without this flag: whatever an import reads.
+    /// The columns, separated by commas, such as email,country,custom.plan. "all" means the default columns,
+    /// which are those that an import reads.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Option<Vec<String>>,
 
@@ -100,7 +100,7 @@ pub struct FileArguments {
     #[arg(long)]
     raw: bool,
 
-    /// The file to write, which is there only when it is whole; standard output if absent.
+    /// The file to write, which appears only when it is complete; standard output if absent.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -223,7 +223,7 @@ fn finish(result: Result<u64, ExportError>, output: Option<&Path>) -> anyhow::Re
             Ok(ExitCode::SUCCESS)
         }
         (Ok(_), None) => Ok(ExitCode::SUCCESS),
-        // Whoever reads has seen enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         (Err(ExportError::Write(error)), None) if error.kind() == ErrorKind::BrokenPipe => {
             Ok(ExitCode::FAILURE)
         }
@@ -253,7 +253,7 @@ fn read_rule(path: &Path) -> anyhow::Result<serde_json::Value> {
     Ok(rule)
 }
 
-/// A bar on standard error, where that is a terminal and the rows are not shown in one.
+/// Returns a progress bar on standard error. It is hidden unless that is a terminal and the rows go elsewhere.
 fn bar_beside(output: Option<&Path>) -> ProgressBar {
     let is_mixed = output.is_none() && std::io::stdout().is_terminal();
     if is_mixed || !std::io::stderr().is_terminal() {

@@ -1,4 +1,4 @@
-//! A file that is there only when it is whole.
+//! A file that appears under its name only when it is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,22 +8,22 @@ use tempfile::NamedTempFile;
 /// How much is written at a time, in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// Where an export goes: under a temporary name beside the file until it is whole, or straight into what is no regular
-/// file, such as a device or a pipe.
+/// Where an export is written: to a temporary file beside the target until it is complete, or directly to something that
+/// is not a regular file, such as a device or a pipe.
 pub enum Destination {
-    /// To be renamed.
+    /// A temporary file that is renamed at the end.
     Whole {
-        /// What is written now.
+        /// The temporary file.
         file: BufWriter<NamedTempFile>,
-        /// The name in the end.
+        /// The final name.
         path: PathBuf,
     },
-    /// To be written as it comes.
+    /// A device or a pipe, written directly.
     Straight(BufWriter<File>),
 }
 
 impl Destination {
-    /// Opens a destination. A link is followed, so that it stays one.
+    /// Opens a destination. A symbolic link is followed, so that the link stays and its target is replaced.
     pub fn open(path: &Path) -> io::Result<Destination> {
         let existing = std::fs::metadata(path);
         if existing.as_ref().is_ok_and(|found| !found.is_file()) {
@@ -49,7 +49,7 @@ impl Destination {
         })
     }
 
-    /// Gives the file its name, or ends what was written straight.
+    /// Renames the temporary file to the final name, or flushes what was written directly.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Destination::Whole { file, path } => {

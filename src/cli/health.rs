@@ -11,10 +11,10 @@ use std::time::Duration;
 /// How long the server may take. It answers within two seconds, whatever its database does.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What `rollcall health` takes: where the server listens.
+/// Arguments of `rollcall health`: where the server listens.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The address and port that the server was told to listen on.
+    /// The address and port that the server got as `--listen`.
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     listen: SocketAddr,
 

@@ -1,4 +1,4 @@
-//! `rollcall key`: who may ask the API.
+//! `rollcall key`: API keys.
 
 use super::audited::entry;
 use super::database;
@@ -14,13 +14,13 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The name of the key that a file held.
+/// The name of a first key that comes from a file.
 const FIRST_KEY: &str = "first key, from a file";
 
-/// What `rollcall key` can do.
+/// Subcommands of `rollcall key`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Make an API key and print it, this once. From the first key on every request needs one.
+    /// Create an API key and print it, this once. From the first key on every request needs one.
     Create(Create),
     /// List the API keys, revoked ones too.
     List,
@@ -30,27 +30,28 @@ pub enum Command {
     Clear,
 }
 
-/// What `rollcall key create` takes.
+/// Arguments of `rollcall key create`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Create {
     /// What the key is for, such as "shop, orders".
     name: String,
 
-    /// What the key may do; may be given several times. read: ask for everything; write: change the audience, and alone
-    /// see nothing of it; admin: all of that, and API keys.
+    /// A scope of the key; may be given several times. read: read the audience; write: change the audience (without
+    /// read, see only the results of own changes); admin: all of that, and manage API keys, webhooks and settings.
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = parse_scope)]
     scopes: Vec<Scope>,
 
-    /// How long the key is good for, such as 90d; s, m, h, d and w stand for seconds to weeks. For ever if absent.
+    /// How long the key is valid, such as 90d. The units are s, m, h, d and w (seconds to weeks). Without it the key
+    /// does not expire.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "expires_at")]
     expires_in: Option<Duration>,
 
-    /// From when on the key is worthless, such as 2027-01-01T00:00:00Z.
+    /// When the key expires, such as 2027-01-01T00:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// What `rollcall key revoke` takes.
+/// Arguments of `rollcall key revoke`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Revoke {
     /// The prefix or the id of the key, as `rollcall key list` shows them.
@@ -58,7 +59,7 @@ pub struct Revoke {
     key: String,
 }
 
-/// Does what is asked for.
+/// Runs the subcommand.
 pub fn run(settings: &DatabaseSettings, command: &Command) -> anyhow::Result<ExitCode> {
     let opened = database::open(settings)?;
     let now = Clock::System.now();
@@ -72,7 +73,7 @@ pub fn run(settings: &DatabaseSettings, command: &Command) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Stores the key that a file holds as the first one, with ADMIN, if there is no key yet. The file is not read otherwise.
+/// Stores the key in `file` as the first API key, with ADMIN. If there is a key already, the file is not read.
 pub fn create_first(db: &Db, file: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
     if db.run_here(first_api_key::has_any)? {
         return Ok(());
@@ -143,7 +144,9 @@ fn create(db: &Db, arguments: &Create, now: DateTime<Utc>) -> anyhow::Result<()>
 fn list(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
     let keys = db.run_here(api_key::list)?;
     if keys.is_empty() {
-        eprintln!("there are no API keys: a server on loopback answers everybody on this machine");
+        eprintln!(
+            "there are no API keys: a server on loopback answers all requests from this machine"
+        );
         return Ok(());
     }
     let mut rows = vec![
@@ -182,7 +185,7 @@ fn row(key: &ApiKey, now: DateTime<Utc>) -> [String; 8] {
         None if key.is_usable(now) => "usable",
         None => "expired",
     };
-    // A name may hold anything; the table has a line for each.
+    // A name may contain line breaks; the table has one line for each key.
     let name: String = key
         .name
         .chars()

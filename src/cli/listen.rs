@@ -25,18 +25,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How many changes are read together.
+/// How many changes are read at a time.
 const PAGE: usize = 250;
-/// How soon to look again.
+/// How long to wait before the next poll.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The exit code where changes cannot be followed from the position.
+/// The exit code if changes cannot be followed from the position.
 const RESYNC: u8 = 3;
 
-/// What `rollcall listen` takes.
+/// Arguments of `rollcall listen`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
     /// A file that keeps the position: changes after it are printed first, and it is replaced after lines are written. It
-    /// is made if absent, with the present position.
+    /// is created with the present position if it does not exist.
     #[arg(long, value_name = "FILE")]
     after_file: Option<PathBuf>,
 
@@ -48,14 +48,14 @@ pub struct Arguments {
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = parse_kind)]
     kinds: Vec<Kind>,
 
-    /// End when everything is printed that there is, and do not wait for more.
+    /// Print the changes that exist and end, instead of waiting for more.
     #[arg(long)]
     once: bool,
 }
 
-/// Prints changes, one JSON object a line, until it is interrupted or nobody reads.
+/// Prints changes, one JSON object a line, until it is interrupted or the reader closes the pipe.
 pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    // Before a database is started for nothing.
+    // Read first, so that no database is started if the file cannot be used.
     let kept = match &arguments.after_file {
         Some(path) => read_position(path)?,
         None => None,
@@ -120,7 +120,7 @@ impl Listening<'_> {
             let is_waiting = match self.step().await {
                 Ok(has_more) => !has_more,
                 Err(error) => match error.downcast_ref::<std::io::Error>() {
-                    // Nobody reads any more, as after `head`.
+                    // The reader has closed the pipe, as `head` does.
                     Some(broken) if broken.kind() == ErrorKind::BrokenPipe => return Ok(()),
                     _ => return Err(error),
                 },
@@ -138,7 +138,7 @@ impl Listening<'_> {
         }
     }
 
-    /// Prints a page and keeps the position after it; returns whether there is more.
+    /// Prints one page of changes and stores the position after it. Returns whether there are more changes.
     async fn step(&mut self) -> anyhow::Result<bool> {
         let reading = self.reading.clone();
         let read = self.db.run(move |connection| {
@@ -165,7 +165,7 @@ impl Listening<'_> {
         }
         if self.reading.after != Some(page.end) {
             self.reading.after = Some(page.end);
-            // After the lines: where this process ends between both, they are printed again, and none is lost.
+            // Written after the lines: if the process ends in between, the lines are printed again and none is lost.
             if let Some(path) = &self.arguments.after_file {
                 write_position(path, &page.end)?;
             }
@@ -267,7 +267,7 @@ impl Names {
     }
 }
 
-/// Reads the position in a file; `None` if there is no such file.
+/// Reads the position from a file. Returns `None` if the file does not exist.
 fn read_position(path: &Path) -> anyhow::Result<Option<Position>> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -284,7 +284,7 @@ fn write_position(path: &Path, position: &Position) -> anyhow::Result<()> {
         writeln!(file, "{}", position.to_text())?;
         file.finish()
     };
-    // As a text: an error of the file must not be taken for one of standard output.
+    // Converted to text, so that an error of the file is not taken for an error of standard output.
     write()
         .map_err(|error: std::io::Error| anyhow!("{} cannot be written: {error}", path.display()))
 }
@@ -292,7 +292,7 @@ fn write_position(path: &Path, position: &Position) -> anyhow::Result<()> {
 fn parse_position(text: &str) -> Result<Position, String> {
     Position::parse(text).ok_or_else(|| {
         let found = shorten(text);
-        format!("expected a position that this command or the API has told, found \"{found}\"")
+        format!("expected a position that this command or the API has returned, found \"{found}\"")
     })
 }
 

@@ -1,7 +1,7 @@
-//! The log: its format, how much there is of it, and what must not be in it.
+//! The log: its format, its level, and what must not be in it.
 //!
-//! No e-mail address is logged above the level DEBUG. Messages of the database and of files can quote anything, so that it
-//! is not left to those who log: whatever looks like an address is masked when a line is written.
+//! No e-mail address is logged above the level DEBUG. Messages of the database and of files can quote any value. So a line
+//! is masked when it is written, wherever it looks like an address.
 
 use crate::config::LogFormat;
 #[cfg(feature = "otlp")]
@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 #[cfg(feature = "otlp")]
 use tracing_subscriber::prelude::*;
 
-/// What stands for an address.
+/// The text that replaces an address.
 const MASK: &str = "<e-mail>";
 
 /// Starts the log. `default` says what is logged unless `ROLLCALL_LOG` says something else.
@@ -52,10 +52,10 @@ fn choose_filter(default: &str) -> EnvFilter {
     EnvFilter::try_from_env("ROLLCALL_LOG").unwrap_or_else(|_| EnvFilter::new(default))
 }
 
-/// Standard error, masked for all but debugging.
+/// Standard error. Addresses are masked above the level DEBUG.
 struct Errors;
 
-/// One line on its way to standard error.
+/// Writes one line to standard error, masked if its level asks for that.
 struct Line {
     stderr: Stderr,
     is_masked: bool,
@@ -80,7 +80,7 @@ impl<'w> MakeWriter<'w> for Errors {
 }
 
 impl Write for Line {
-    /// Takes whole lines, as the subscriber writes them.
+    /// Expects whole lines, as the subscriber of `tracing` writes them.
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.is_masked {
             let text = String::from_utf8_lossy(bytes);
@@ -104,7 +104,7 @@ fn is_of_domain(character: char) -> bool {
     character.is_alphanumeric() || ".-".contains(character)
 }
 
-/// Masks what looks like an e-mail address, also as it stands in URLs.
+/// Masks what looks like an e-mail address, also with the `%40` of URLs.
 fn mask(text: &str) -> Cow<'_, str> {
     let mut masked = String::new();
     let mut rest = text;

@@ -8,14 +8,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `rollcall completions` takes.
+/// Arguments of `rollcall completions`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CompletionsArguments {
     /// The shell.
     shell: Shell,
 }
 
-/// What `rollcall man` takes.
+/// Arguments of `rollcall man`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ManArguments {
     /// The directory to write the pages to.

@@ -6,19 +6,19 @@ use crate::db::revert_all_migrations;
 use anyhow::bail;
 use std::process::ExitCode;
 
-/// What `rollcall migrate` takes.
+/// Arguments of `rollcall migrate`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Revert every migration instead: all data is lost.
     #[arg(long)]
     revert_all: bool,
 
-    /// Say that losing all data is meant.
+    /// Confirm that all data is to be deleted.
     #[arg(long, requires = "revert_all")]
     lose_all_data: bool,
 }
 
-/// Migrates, or takes everything back.
+/// Migrates the database, or reverts every migration.
 pub fn run(database: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.revert_all && !arguments.lose_all_data {
         bail!("--revert-all deletes all data; add --lose-all-data if that is meant");

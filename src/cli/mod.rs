@@ -50,7 +50,7 @@ struct CommandLine {
     command: Command,
 }
 
-/// Nothing is exported by a program that was built without.
+/// A program that is built without the feature `otlp` exports no traces.
 #[cfg(not(feature = "otlp"))]
 type Exporting = std::convert::Infallible;
 
@@ -62,15 +62,15 @@ enum Command {
     Demo(demo::Arguments),
     /// Refresh segments now.
     Refresh(refresh::Arguments),
-    /// Import subscribers or events from CSV files, and look after imports.
+    /// Import subscribers or events from a file, and manage imports.
     #[command(subcommand)]
     Import(Box<import::Command>),
     /// List and change the settings of the database, which all servers and commands share.
     Settings(settings::Arguments),
-    /// Make, list and revoke API keys.
+    /// Create, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Command),
-    /// Make, list, test and replay webhooks: other systems that are told of changes.
+    /// Create, list, test and replay webhooks, which send changes to other systems.
     #[command(subcommand)]
     Webhook(webhook::Command),
     /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
@@ -78,16 +78,16 @@ enum Command {
     Export(export::Command),
     /// Print what changes, one JSON object a line, as it happens or since a position.
     Listen(listen::Arguments),
-    /// Write everything to one file, from one snapshot, while servers go on.
+    /// Write everything to one file, from one snapshot. Servers go on meanwhile.
     Backup(backup::Arguments),
-    /// Put what a backup holds into an empty database.
+    /// Restore a backup into an empty database.
     Restore(restore::Arguments),
     /// Ask a running server whether it is ready. Exits with 0 if it is and with 1 if not, as container engines expect.
     Health(health::Arguments),
     /// Print the address of the database, or open psql on it.
     #[command(subcommand)]
     Database(shell::DatabaseCommand),
-    /// Look after the file of settings that `--config` names.
+    /// Check the file of settings that `--config` names.
     #[command(subcommand)]
     Config(config_file::ConfigCommand),
     /// Print the script with which a shell completes commands and flags.
@@ -153,7 +153,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Reads the command line; ends the process where it is wrong, and where help was asked for.
+/// Parses the command line. Ends the process if the command line is wrong or asks for help.
 fn parse(arguments: &[OsString]) -> anyhow::Result<CommandLine> {
     let command = config_file::command(arguments)?;
     let matches = command.get_matches_from(arguments);
@@ -161,14 +161,14 @@ fn parse(arguments: &[OsString]) -> anyhow::Result<CommandLine> {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    // Some errors have lines of their own; nothing else in them is for the terminal.
+    // An error may have several lines. Other control characters are escaped.
     let error = format!("{error:#}");
     let lines: Vec<String> = error.lines().map(terminal::harmless).collect();
     eprintln!("rollcall: {}", lines.join("\n"));
     ExitCode::FAILURE
 }
 
-/// Starts the log, and traces for commands that do long work. Servers tell what they do; other commands only what is wrong.
+/// Starts the log, and traces for commands that do long work. Servers log what they do, other commands only warnings.
 /// `ROLLCALL_LOG` overrides both.
 #[cfg_attr(
     not(feature = "otlp"),

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::process::ExitCode;
 
-/// What `rollcall refresh` takes.
+/// Arguments of `rollcall refresh`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent. Not before the last
@@ -29,7 +29,7 @@ pub struct Arguments {
     segments: Vec<String>,
 }
 
-/// Refreshes and prints what it did.
+/// Refreshes segments and prints what changed.
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
@@ -70,7 +70,7 @@ fn select(db: &Db, keys: &[String]) -> Result<Selection, Error> {
     Ok(Selection::Ids(ids))
 }
 
-/// Prints one line per segment; the code tells whether every rule could be evaluated.
+/// Prints one line per segment. Returns success if every rule could be evaluated.
 pub fn report(db: &Db, refreshed: &Refresh) -> anyhow::Result<ExitCode> {
     let (outcomes, keys) = db.run_here(|connection| {
         let mut outcomes = list_segment_refreshes(connection, &[refreshed.id])?;

@@ -11,20 +11,20 @@ use crate::db::migrate;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `rollcall restore` takes.
+/// Arguments of `rollcall restore`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The backup.
     file: PathBuf,
 
-    /// Replace everything in a database that is not empty. Subscribers whom it has deleted are deleted again.
+    /// Replace everything in a database that is not empty. Subscribers that this database had deleted are deleted again.
     #[arg(long)]
     replace: bool,
 }
 
 /// Restores a backup.
 pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    // Whatever is wrong with the file is told before a cluster is made.
+    // The file is checked before a cluster is created.
     let archive = Archive::open(&arguments.file)?;
     let data_dir = database::data_dir(settings)?;
     let opened = database::open_as_it_is(settings)?;

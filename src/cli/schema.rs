@@ -5,7 +5,7 @@ use crate::graphql::{sdl, subgraph_sdl};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// What `rollcall schema` takes.
+/// Arguments of `rollcall schema`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, warn};
 
-/// What `rollcall serve` takes.
+/// Arguments of `rollcall serve`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Arguments {
     first_key: FirstKeyFlags,
 }
 
-/// What every command takes that serves.
+/// Arguments of every command that serves.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServingArguments {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct ServingArguments {
 }
 
 impl ServingArguments {
-    /// Reads what else they name.
+    /// Returns the settings of the server. Reads the folder of `--documents`, if one is given.
     pub fn settings(&self) -> anyhow::Result<ServerSettings> {
         Ok(ServerSettings {
             listen: self.listen.clone(),
@@ -73,7 +73,7 @@ impl ServingArguments {
     }
 }
 
-/// Serves until the process is told to stop.
+/// Serves until a signal stops the process.
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
@@ -111,10 +111,10 @@ fn raise_open_files() {
     }
 }
 
-/// Tells systemd, where it asked for that (`Type=notify`), how far the server is.
+/// Notifies systemd of the state of the server, if its unit asks for that (`Type=notify`).
 fn tell_service_manager(state: NotifyState) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        warn!("the service manager was not told: {error}");
+        warn!("the service manager was not notified: {error}");
     }
 }
 

@@ -11,14 +11,14 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
-/// What `rollcall settings` takes.
+/// Arguments of `rollcall settings`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-/// What `rollcall settings` can do besides listing.
+/// Subcommands of `rollcall settings`.
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Change a setting for all servers and commands; running servers use it at once. Another time zone makes all
@@ -35,7 +35,7 @@ enum Command {
 /// Lists the settings of the database, or changes one.
 pub fn run(database: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(Command::Set { key, value }) = &arguments.command {
-        // Before a database is started for nothing.
+        // Checked first, so that no database is started for a value that cannot be used.
         let checked = Settings::default().set(*key, value);
         checked.map_err(|message| anyhow!("{}: {message}", key.as_str()))?;
     }

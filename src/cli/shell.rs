@@ -9,10 +9,10 @@ use std::ffi::OsString;
 use std::process::{ExitCode, Stdio};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What `rollcall database` can do.
+/// Subcommands of `rollcall database`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum DatabaseCommand {
-    /// Print the address of the database. That of Rollcall's own Postgres is good while a server or a command runs.
+    /// Print the address of the database. The address of Rollcall's own Postgres is valid while a server or a command runs.
     Url,
     /// Open psql on the database, or run it with these arguments. Rollcall's own Postgres runs meanwhile.
     Shell {
@@ -26,7 +26,7 @@ pub enum DatabaseCommand {
     },
 }
 
-/// Does what is asked for.
+/// Runs the subcommand.
 pub fn run(settings: &DatabaseSettings, command: &DatabaseCommand) -> anyhow::Result<ExitCode> {
     let opened = database::open_as_it_is(settings)?;
     let code = match command {

@@ -1,9 +1,9 @@
-//! What is printed where somebody looks at it.
+//! Output on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, LineWriter, Stdout, Write};
 
-/// A bar on standard error that tells how far some work is, and how long the rest will take.
+/// Returns a progress bar on standard error, with the time that the rest will take.
 pub fn progress_bar(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
     // A template that cannot be read leaves the plain bar.
@@ -13,14 +13,14 @@ pub fn progress_bar(length: u64) -> ProgressBar {
     }
 }
 
-/// Has a bar say how many rows are done, and how many a second; those that were done before it began took no time.
+/// Shows beside a bar how many rows are done, and how many a second. Rows of an earlier run (`before`) do not count for the rate.
 pub fn say_rows(bar: &ProgressBar, rows: u64, before: u64) {
     let seconds = bar.elapsed().as_secs_f64().max(0.001);
     let rate = (rows.saturating_sub(before) as f64 / seconds).round();
     bar.set_message(format!("{rows} rows, {rate}/s"));
 }
 
-/// Standard output for what others have written: where it is a terminal, nothing in it is obeyed.
+/// Returns standard output for texts of others. If it is a terminal, control characters in them are escaped.
 pub fn output_of_others() -> Box<dyn Write> {
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
@@ -30,15 +30,15 @@ pub fn output_of_others() -> Box<dyn Write> {
     }
 }
 
-/// Prints a line. Whoever reads may have seen enough, as `head` does: that is no error.
+/// Prints a line. A pipe that its reader has closed, as `head` does, is no error.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Remembers whether whoever reads has seen enough, as `head` does.
+/// A writer that remembers whether its reader has closed the pipe, as `head` does.
 pub struct Watched<W> {
     inner: W,
-    /// Whether nobody reads any more.
+    /// Whether the pipe is closed.
     pub is_closed: bool,
 }
 
@@ -87,7 +87,7 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Takes whole lines.
+/// Standard output with escaped control characters. Expects whole lines.
 struct Harmless(Stdout);
 
 impl Write for Harmless {
@@ -106,16 +106,16 @@ impl Write for Harmless {
     }
 }
 
-/// The terminal that somebody looks at.
+/// The size of a terminal.
 pub struct Screen {
-    /// Its height.
+    /// The height.
     pub lines: usize,
-    /// Its width.
+    /// The width.
     pub columns: usize,
 }
 
 impl Screen {
-    /// The one that errors are printed on; none where they go to a file or to another program.
+    /// Returns the terminal of standard error, or `None` if that is a file or a pipe.
     pub fn of_errors() -> Option<Screen> {
         let (lines, columns) = console::Term::stderr().size_checked()?;
         Some(Screen {
@@ -132,7 +132,7 @@ impl Screen {
     }
 }
 
-/// Writes out control characters, which a file can hold and a terminal would obey.
+/// Escapes control characters: a file can contain them, and a terminal would obey them.
 pub fn harmless(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for character in line.chars() {

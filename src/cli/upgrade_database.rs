@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What `rollcall upgrade-database` takes.
+/// Arguments of `rollcall upgrade-database`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The directory with the programs of the newer PostgreSQL; by default the newest that is installed, or else fetched.
@@ -27,11 +27,11 @@ pub struct Arguments {
 /// How files come into the new cluster.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Mode {
-    /// Copy them. The old cluster stays whole.
+    /// Copy the files. The old cluster stays whole.
     Copy,
-    /// Share their blocks, where the file system can (Btrfs, XFS, APFS). The old cluster stays whole.
+    /// Share the blocks of the files, where the file system can (Btrfs, XFS, APFS). The old cluster stays whole.
     Clone,
-    /// Take them over: fast, and without further room. There is no way back once the new cluster was started.
+    /// Use the old files (hard links): fast, and without further room. There is no way back once the new cluster was started.
     Link,
 }
 

@@ -1,4 +1,4 @@
-//! `rollcall webhook`: other systems that are told of changes.
+//! `rollcall webhook`: webhooks, which send changes to other systems.
 
 use super::audited::entry;
 use super::database;
@@ -12,10 +12,10 @@ use crate::webhook::{self, Attempt, Delivery, Draft, MessageType, SendRules, Web
 use chrono::{DateTime, SubsecRound, Utc};
 use std::process::ExitCode;
 
-/// What `rollcall webhook` can do.
+/// Subcommands of `rollcall webhook`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Make a webhook and print its secret, this once. It is told of everything from now on.
+    /// Create a webhook and print its secret, this once. The webhook gets changes from now on.
     Create(Create),
     /// List the webhooks.
     List,
@@ -25,7 +25,7 @@ pub enum Command {
     Replay(Replay),
 }
 
-/// What `rollcall webhook create` takes.
+/// Arguments of `rollcall webhook create`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Create {
     /// What the webhook is for, such as "shop".
@@ -34,7 +34,7 @@ pub struct Create {
     /// Where messages are sent, such as https://shop.example.com/rollcall.
     url: String,
 
-    /// What the webhook is told, such as segment.members.changed; may be given several times.
+    /// A type of message that the webhook receives, such as segment.members.changed; may be given several times.
     #[arg(long = "type", value_name = "TYPE", required = true, value_parser = parse_type)]
     types: Vec<MessageType>,
 
@@ -56,7 +56,7 @@ pub struct Create {
     people: i32,
 }
 
-/// What names a webhook.
+/// The argument that names a webhook.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Named {
     /// The id or the name of the webhook, as `rollcall webhook list` shows them.
@@ -64,18 +64,18 @@ pub struct Named {
     webhook: String,
 }
 
-/// What `rollcall webhook replay` takes.
+/// Arguments of `rollcall webhook replay`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Replay {
     #[command(flatten)]
     named: Named,
 
-    /// The moment since when everything is sent again, such as 2026-03-01T00:00:00Z. The present time skips what waits.
+    /// Everything since this moment is sent again, such as 2026-03-01T00:00:00Z. The present time skips waiting changes.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     since: DateTime<Utc>,
 }
 
-/// Does what is asked for.
+/// Runs the subcommand.
 pub fn run(
     database: &DatabaseSettings,
     flags: &WebhookFlags,
@@ -133,7 +133,7 @@ fn create(db: &Db, arguments: &Create, rules: SendRules, now: DateTime<Utc>) -> 
         webhook::create(connection, &draft, rules, now, &entry)
     })?;
     eprintln!(
-        "webhook {} \"{}\" is told of changes from now on. Its secret is shown this once:",
+        "webhook {} \"{}\" gets changes from now on. Its secret is shown this once:",
         made.id,
         harmless(&made.name)
     );

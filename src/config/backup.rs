@@ -28,7 +28,7 @@ pub struct BackupFlags {
 }
 
 impl BackupFlags {
-    /// Returns when backups are made; `None` if none are wanted. Fetched programs are in the data directory.
+    /// Returns the backup plan, or `None` without `--backup-dir`. `data_dir` may hold fetched Postgres programs.
     pub fn plan(&self, data_dir: &Path) -> Option<BackupPlan> {
         self.backup_dir.as_ref().map(|dir| BackupPlan {
             dir: dir.clone(),

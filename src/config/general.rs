@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Debug, Clone, Args)]
 pub struct GeneralFlags {
     /// A TOML file with settings under the names of their flags, such as `listen = "0.0.0.0:7655"`. Flags and environment

@@ -4,7 +4,7 @@ use clap::Args;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// What clients may send and fetch at the same time, and how slowly.
+/// Limits of simultaneous uploads and exports, and of slow clients.
 #[derive(Debug, Clone, Args)]
 pub struct TransferSettings {
     /// How many files may be uploaded at the same time. Further uploads are refused and can be sent again.

@@ -1,4 +1,4 @@
-//! `rollcall demo`: real customers and purchases to look at, by a clock of their time.
+//! `rollcall demo`: real purchases of anonymous customers to look at, by a clock of their time.
 
 use super::audited::entry;
 use super::database;
@@ -33,10 +33,10 @@ const START: &str = "1998-07-01T09:00:00Z";
 /// How many weeks before that the demo begins: segments are refreshed weekly from then on.
 const WEEKS: i64 = 26;
 
-/// The group that holds everybody of the sample.
+/// The group of all customers of the sample.
 const SAMPLE_GROUP: &str = "cdnow-sample";
 
-/// What `rollcall demo` takes.
+/// Arguments of `rollcall demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub fn run(
     serve(opened, schedule, imports, webhooks, settings, clock)
 }
 
-/// Loads what is missing of the sample; each step can be cut off and done again.
+/// Loads the missing parts of the sample. Each step can be interrupted and repeated.
 fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<()> {
     let has_strangers: bool = db.run_here(|connection| {
         let ours = subscribers::table.filter(subscribers::email.like("cdnow-%@example.com"));
@@ -156,7 +156,7 @@ fn refresh_weekly(db: &Db, schedule: &ScheduleSettings, began: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Two groups as a person would make them: who first bought in January, and a few for a listening panel.
+/// Creates two groups as a person would: customers who first bought in January, and a few for a listening panel.
 fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     db.run_here(|connection| {
         let people: Vec<(i64, Value)> = subscribers::table
@@ -184,7 +184,7 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
                 })?;
             }
         }
-        // One subscriber with more than an address, so that a profile has something to show.
+        // One subscriber has an invented name and place, so that a profile has something to show.
         let changes = subscriber_changes::SubscriberChanges {
             first_name: Some(Some("Ada".to_owned())),
             country: Some(Some("US".to_owned())),

@@ -1,4 +1,4 @@
-//! What `rollcall import` takes.
+//! Arguments of `rollcall import`.
 
 use crate::import::{
     DateFormat, Encoding, EventImport, FileOptions, ImportMode, ImportOptions, NO_QUOTE, Others,
@@ -8,7 +8,7 @@ use crate::rule::{CustomType, Status};
 use chrono_tz::Tz;
 use std::path::PathBuf;
 
-/// What can be imported, and what can be done with imports.
+/// Subcommands of `rollcall import`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
     /// Add or change subscribers: one row each, known by the column "email".
@@ -22,12 +22,12 @@ pub enum Command {
     List,
     /// Show an import: its file, where its columns went, and its report.
     Show(OneImport),
-    /// Go on with an import that was interrupted, cancelled or failed, behind what is stored already.
+    /// Resume an import that was interrupted, cancelled or failed. It continues after the last stored batch.
     #[command(after_help = EXIT_CODES)]
     Resume(OneImport),
     /// Stop an import. What is stored stays; it can be resumed or undone.
     Cancel(OneImport),
-    /// Make everything as it was before an import; refused where later changes would be lost.
+    /// Undo an import: everything is as it was before. Refused if later changes would be lost.
     Undo(OneImport),
     /// Print the rows that were refused or kept with a remark, as CSV.
     Problems(OneImport),
@@ -42,35 +42,35 @@ const EXIT_CODES: &str =
 /// An import.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OneImport {
-    /// The number of the import, as `rollcall import list` has it.
+    /// The number of the import, as `rollcall import list` shows it.
     #[arg(value_name = "ID")]
     pub id: i64,
 }
 
-/// The form of a file; what is not said is found out.
+/// The form of a file. What is omitted is detected.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArguments {
-    /// The CSV file, perhaps packed with gzip or ZIP; "-" is standard input.
+    /// The file: CSV, Excel (.xlsx) or NDJSON, optionally compressed with gzip or ZIP. "-" reads standard input.
     pub file: PathBuf,
 
-    /// What separates the cells: one character, or "tab". Found out if absent.
+    /// The delimiter between cells: one character, or "tab". Detected if omitted.
     #[arg(long, value_parser = parse_delimiter)]
     delimiter: Option<u8>,
 
-    /// What stands around cells: one character, or "none".
+    /// The quote around cells: one character, or "none".
     #[arg(long, value_parser = parse_quote)]
     quote: Option<u8>,
 
-    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Found out if absent.
+    /// The encoding: utf-8, utf-16le, windows-1252 or any other that browsers know. Detected if omitted.
     #[arg(long, value_parser = parse_encoding)]
     encoding: Option<Encoding>,
 
-    /// Whether the first line names the columns. Found out if absent. Without a header columns are called "column 1",
+    /// Whether the first line names the columns. Detected if omitted. Without a header columns are called "column 1",
     /// "column 2" and so on.
     #[arg(long, value_name = "yes|no", value_parser = parse_flag)]
     header: Option<bool>,
 
-    /// Where a column goes that has another name: COLUMN=FIELD. May be given several times.
+    /// The field that a column with another name goes to: COLUMN=FIELD. May be given several times.
     #[arg(long = "column", value_name = "COLUMN=FIELD", value_parser = parse_column)]
     columns: Vec<(String, String)>,
 
@@ -79,7 +79,7 @@ pub struct FileArguments {
     ignore: Vec<String>,
 
     /// How days and times are written, such as dd.mm.yyyy or mm/dd/yyyy HH:MM (mm is the month, MM are minutes), in the
-    /// whole file or in one column. What ISO 8601 has is always understood. May be given several times.
+    /// whole file or in one column. ISO 8601 is always understood. May be given several times.
     #[arg(long = "date-format", value_name = "[COLUMN=]FORMAT", value_parser = parse_date_format)]
     date_formats: Vec<(Option<String>, DateFormat)>,
 
@@ -91,11 +91,11 @@ pub struct FileArguments {
     #[arg(long = "decimal-comma", value_name = "COLUMN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     decimal_commas: Vec<String>,
 
-    /// Decimals of this column follow a point, and commas stand between groups of digits. May be given several times.
+    /// Decimals of this column follow a point, and commas separate groups of digits. May be given several times.
     #[arg(long = "decimal-point", value_name = "COLUMN")]
     decimal_points: Vec<String>,
 
-    /// Pass over this many lines before the header, or before the first row.
+    /// Skip this many lines before the header, or before the first row.
     #[arg(long, value_name = "LINES")]
     skip_lines: Option<u64>,
 
@@ -131,23 +131,23 @@ impl FileArguments {
     }
 }
 
-/// What `rollcall import subscribers` takes.
+/// Arguments of `rollcall import subscribers`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SubscriberArguments {
     #[command(flatten)]
     pub file: FileArguments,
 
-    /// The program that wrote the file: what is recorded of its exports holds where nothing else is said.
+    /// The program that wrote the file. Its columns are mapped as known for that program unless another argument differs.
     #[arg(long, value_name = "PROGRAM", value_parser = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>())]
     from: Option<String>,
 
-    /// What every row has where it says nothing else: FIELD=VALUE, such as status=unsubscribed. May be given several
+    /// A value for every row that does not say otherwise: FIELD=VALUE, such as status=unsubscribed. May be given several
     /// times.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
 
-    /// What becomes of columns of which nothing is known: leave them out, or make custom fields of them. Columns that
-    /// speak of consent have to be settled by name.
+    /// What happens to unknown columns: leave them out, or make custom fields of them. Columns about consent have to be
+    /// mapped or ignored by name.
     #[arg(long, value_name = "ignore|field", value_parser = parse_others)]
     others: Option<Others>,
 
@@ -155,7 +155,7 @@ pub struct SubscriberArguments {
     #[arg(long)]
     strict: bool,
 
-    /// What stands between the items of the lists in a column: COLUMN=CHARACTER, such as "Tags=,". May be given several
+    /// The character between the items of a column of lists: COLUMN=CHARACTER, such as "Tags=,". May be given several
     /// times.
     #[arg(long = "split", value_name = "COLUMN=CHARACTER", value_parser = parse_split)]
     splits: Vec<(String, char)>,
@@ -172,11 +172,11 @@ pub struct SubscriberArguments {
     #[arg(long = "group", value_name = "KEY")]
     groups: Vec<String>,
 
-    /// Make the groups that do not exist.
+    /// Create the groups that do not exist.
     #[arg(long)]
     create_group: bool,
 
-    /// Make a custom field of a column: COLUMN:TYPE, with text, number, date, datetime, boolean or list. May be given
+    /// Create a custom field for a column: COLUMN:TYPE, with text, number, date, datetime, boolean or list. May be given
     /// several times.
     #[arg(long = "field", value_name = "COLUMN:TYPE", value_parser = parse_field)]
     fields: Vec<(String, CustomType)>,
@@ -185,24 +185,24 @@ pub struct SubscriberArguments {
     #[arg(long = "status", value_name = "WORD=STATUS", value_parser = parse_status)]
     statuses: Vec<(String, Status)>,
 
-    /// The source of those who are new, where the file names none.
+    /// The source of new subscribers, where the file names none.
     #[arg(long)]
     source: Option<String>,
 
-    /// Whom to touch: everybody, only who is new, or only who is known.
+    /// Which subscribers the import may change: all (upsert), only new ones (insert), or only existing ones (update).
     #[arg(long, default_value = "upsert", value_parser = parse_mode)]
     mode: ImportMode,
 
-    /// Fill only what is missing; values that are there stay.
+    /// Fill only missing values; values that are there stay.
     #[arg(long)]
     fill_missing: bool,
 
-    /// Address people again who unsubscribed, bounced or complained, where the file says so, for this reason.
+    /// Raise the status of people who unsubscribed, bounced or complained, where the file says so, for this reason.
     #[arg(long, value_name = "REASON")]
     raise_consent: Option<String>,
 }
 
-/// What `rollcall import events` takes.
+/// Arguments of `rollcall import events`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct EventArguments {
     #[command(flatten)]
@@ -216,17 +216,17 @@ pub struct EventArguments {
     #[arg(long, value_name = "COLUMN")]
     fold: Option<String>,
 
-    /// Make subscribers of people who are not known. They wait for a confirmation, since buying is not agreeing to letters.
+    /// Create subscribers for unknown people. Their status is pending, because a purchase is not consent to receive mail.
     #[arg(long)]
     create_people: bool,
 
-    /// What becomes of columns of which nothing is known: leave them out, or make properties of them.
+    /// What happens to unknown columns: leave them out, or make properties of them.
     #[arg(long, value_name = "ignore|field", value_parser = parse_others)]
     others: Option<Others>,
 }
 
 impl SubscriberArguments {
-    /// What is asked of the import.
+    /// Returns the options of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Subscribers(SubscriberImport {
             file: FileOptions {
@@ -271,7 +271,7 @@ impl SubscriberArguments {
 }
 
 impl EventArguments {
-    /// What is asked of the import.
+    /// Returns the options of the import.
     pub fn options(&self) -> ImportOptions {
         ImportOptions::Events(EventImport {
             file: self.file.form(),

@@ -28,16 +28,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The width that messages fit.
+/// The width to which messages are wrapped.
 const WIDTH: usize = 80;
 
 /// How many imports are listed.
 const LISTED: usize = 20;
 
-/// How long to wait before looking again whether another import has ended.
+/// How long to wait for another import before the next poll.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Does what was asked. The code tells whether every row could be used.
+/// Runs the subcommand. The exit code says whether every row could be used.
 pub fn run(
     database: &DatabaseSettings,
     flags: &ImportFlags,
@@ -115,7 +115,7 @@ fn import_file(
     Ok(code)
 }
 
-/// The command as it was given, without the name of the program. A password in it is not repeated.
+/// Returns the command as it was given, without the name of the program and without the password of a database.
 fn given_command() -> Vec<String> {
     let mut words: Vec<String> = std::env::args_os()
         .skip(1)
@@ -133,7 +133,7 @@ fn given_command() -> Vec<String> {
     words
 }
 
-/// What an import does with a file, on a page.
+/// Returns the lines of the page about what an import does with a file.
 fn print_page(import: &Import, file: &Path) -> Vec<String> {
     let analysis = import.analysis().unwrap_or_default();
     let form = import.form();
@@ -147,7 +147,7 @@ fn print_page(import: &Import, file: &Path) -> Vec<String> {
     )
 }
 
-/// Prints what is wrong with what was asked for, each on a line, and how to learn what can be asked for.
+/// Prints the problems of the arguments, each on a line, and the command that lists all arguments.
 fn print_problems(file: &Path, problems: &[InputProblem]) {
     let name = harmless(&file.display().to_string());
     eprintln!("rollcall: \"{name}\" was not imported:");
@@ -160,8 +160,8 @@ fn print_problems(file: &Path, problems: &[InputProblem]) {
     eprintln!("what can be said of a file: rollcall import subscribers --help");
 }
 
-/// Writes the rows that were left out beside the file that they come from, to be corrected and imported again. Returns
-/// what is said of that.
+/// Writes the refused rows to a file beside the imported one, to be corrected and imported again. Returns the lines to
+/// print about it.
 fn keep_refused(db: &Db, import: &Import, file: &Path) -> Vec<String> {
     if import.is_dry_run() || import.report().refused == 0 || !file.is_file() {
         return Vec::new();
@@ -191,7 +191,7 @@ fn keep_refused(db: &Db, import: &Import, file: &Path) -> Vec<String> {
     lines
 }
 
-/// Hands standard output to something that writes. That nobody reads any more is no error.
+/// Calls `write` with standard output. A pipe that its reader has closed is no error.
 fn to_output(
     db: &Db,
     mut write: impl FnMut(
@@ -207,7 +207,7 @@ fn to_output(
     written
 }
 
-/// Takes a file where it is; what can be read only once is copied.
+/// Returns a file for the import, read in place. What can be read only once, such as a pipe, is copied to the spool.
 fn take_file(file: &Path, settings: &ImportSettings) -> anyhow::Result<SpooledFile> {
     if file == Path::new("-") {
         return settings
@@ -227,11 +227,11 @@ fn take_file(file: &Path, settings: &ImportSettings) -> anyhow::Result<SpooledFi
     taken.with_context(|| format!("\"{}\" was not imported", file.display()))
 }
 
-/// Runs an import with a progress bar, when its turn comes.
+/// Runs an import with a progress bar, after the imports before it.
 fn run_to_end(db: &Db, import: &Import, settings: &ImportSettings) -> Result<Import, Error> {
     let [size, done_bytes, done_rows] = [import.file_size, import.done_bytes, import.done_rows]
         .map(|number| u64::try_from(number).unwrap_or_default());
-    // What an earlier run did says nothing about how fast this one is.
+    // Rows of an earlier run say nothing about the speed of this one.
     let bar = progress_bar(size).with_position(done_bytes);
     bar.reset_eta();
     bar.set_message("reads the file");
@@ -258,7 +258,7 @@ fn wait_and_run(
         bar.set_message("waits for another import to end");
         bar.tick();
         std::thread::sleep(PAUSE);
-        // A server may have run it meanwhile.
+        // A server may have run the import meanwhile.
         let now = db.run_here(|connection| import::get(connection, import.id))?;
         match now.state() {
             ImportState::Ready | ImportState::Running => {}
@@ -271,13 +271,13 @@ fn wait_and_run(
     }
 }
 
-/// Adds what the audit log says of an import.
+/// Returns an import with its trace for the audit log.
 fn traced(import: Import) -> (Import, Trace) {
     let trace = Trace::of(TargetKind::Import, import.id);
     (import, trace)
 }
 
-/// Does something with imports that exist.
+/// Runs a subcommand about existing imports.
 fn look_after(db: &Db, command: &Command, settings: &ImportSettings) -> anyhow::Result<ExitCode> {
     let now = settings.clock.now();
     match command {

@@ -1,5 +1,5 @@
-//! What an import would do with a file, on one page: its form, its columns, what cannot be read, and the command that
-//! settles what is open.
+//! The page about what an import would do with a file: the form of the file, its columns, what cannot be read, and the
+//! command that answers the open questions.
 
 use crate::cli::terminal::harmless;
 use crate::import::{Analysis, Change, ColumnAnalysis, FileForm, ImportKind};
@@ -14,7 +14,7 @@ const SHOWN: usize = 40;
 /// The longest name of a column that has others beside it on the page.
 const NAME: usize = 28;
 
-/// How many words of a column that cannot be read are told.
+/// How many unreadable words of a column are listed.
 const WORDS: usize = 3;
 
 /// Writes the page.
@@ -46,7 +46,7 @@ pub fn page(
     lines
 }
 
-/// A number of things.
+/// Writes a number with its noun.
 fn count(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
@@ -75,7 +75,7 @@ fn columns(analysis: &Analysis) -> Vec<String> {
             .any(|question| question.column == Some(place))
     };
     let columns = || analysis.columns.iter().enumerate();
-    // Those that are open and those that are lost in part come first where there is no room for all.
+    // If there is no room for all, columns with questions or unreadable cells are shown first.
     let matters = |place: usize, column: &ColumnAnalysis| asked(place) || column.unread > 0;
     let mut left = SHOWN.saturating_sub(
         columns()
@@ -186,7 +186,7 @@ fn ending(analysis: &Analysis, command: &[String], kind: ImportKind) -> Vec<Stri
     lines
 }
 
-/// Writes the command that was given with more flags, each on a line.
+/// Writes the given command with the flags of the changes, each on a line.
 fn command_lines(command: &[String], changes: &[Change]) -> Vec<String> {
     let flags = changes.iter().map(flag);
     broken(command_parts(command).into_iter().chain(flags).collect())
@@ -271,7 +271,7 @@ fn cut(line: &str) -> String {
     console::truncate_str(&harmless(line), WIDTH, "…").into_owned()
 }
 
-/// Makes a name as wide as others.
+/// Pads a name to the width of the others.
 fn padded(name: &str, width: usize) -> String {
     console::pad_str(name, width, console::Alignment::Left, Some("…")).into_owned()
 }

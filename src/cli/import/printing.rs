@@ -21,10 +21,10 @@ const LOST: usize = 5;
 /// How many characters of a file's name are listed.
 const NAME: usize = 24;
 
-/// Prints the report of an import, and returns the exit code that tells its outcome. On a terminal all of it stays on
-/// the screen: as many problems are shown as there is room for, each on one line.
+/// Prints the report of an import and returns the exit code for its outcome. On a terminal the whole report stays on the
+/// screen: it shows as many problems as there is room for, each on one line.
 ///
-/// `more` is what is said in the end.
+/// The lines `more` are printed last.
 pub fn print_result(
     db: &Db,
     import: &Import,
@@ -63,7 +63,7 @@ pub fn print_result(
     })
 }
 
-/// Which columns lost cells, and what would keep them.
+/// Returns a line for each column with unreadable cells, with the flag that would read them.
 fn left_out(import: &Import) -> Vec<String> {
     let columns = import
         .analysis()
@@ -99,7 +99,7 @@ fn print_lines(lines: &[String]) {
     }
 }
 
-/// What can be done with an import that has this report.
+/// Returns the next steps for an import with this report, each with its command.
 fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec<String> {
     let id = import.id;
     let mut lines = Vec::new();
@@ -148,7 +148,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
     lines
 }
 
-/// How many rows came to what.
+/// Returns the number of rows for each outcome, one on a line.
 fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
     let cells = |number| if number == 1 { "cell" } else { "cells" };
     let left_out = format!(
@@ -227,7 +227,7 @@ fn print_problems(report: &ImportReport, room: usize, screen: Option<&Screen>) {
         }
     }
     let more = report.refused.saturating_sub(shown.len() as u64);
-    // Where nothing is remembered of single rows any more, there are no others.
+    // If single rows are no longer remembered, no number of others is printed.
     if !shown.is_empty() && more > 0 {
         eprintln!("  and {more} more");
     }
@@ -256,7 +256,7 @@ pub fn print_list(imports: &[Import]) {
     }
 }
 
-/// Prints what an import is about.
+/// Prints the kind, the state and the file of an import.
 pub fn print_import(import: &Import) {
     let state = import.state().as_str();
     say(&format!("import {} of {}: {state}", import.id, import.kind));
@@ -267,7 +267,7 @@ pub fn print_import(import: &Import) {
     }
 }
 
-/// The form of a file: its encoding, what separates its cells, and whether it has a header.
+/// Describes the form of a file: its encoding, its delimiter, and whether it has a header.
 pub fn form_of(file: &FileForm) -> String {
     let delimiter = match file.form.delimiter {
         b'\t' => "tab".to_owned(),

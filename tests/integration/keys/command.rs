@@ -23,7 +23,7 @@ fn keys_are_made_listed_and_revoked() {
     let command = |arguments: &[&str]| redact(&key_command(&database, arguments).to_string());
     assert_snapshot!(command(&["list"]), @r#"
     exit code 0
-    there are no API keys: a server on loopback answers everybody on this machine
+    there are no API keys: a server on loopback answers all requests from this machine
     "#);
     assert_snapshot!(command(&["create", "shop, orders", "--scope", "write"]), @r#"
     exit code 0

@@ -36,7 +36,7 @@ fn webhooks_are_made_listed_tested_and_replayed() {
         @r#"
     exit code 0
     SECRET
-    webhook 1 "shop" is told of changes from now on. Its secret is shown this once:
+    webhook 1 "shop" gets changes from now on. Its secret is shown this once:
     "#
     );
     assert_snapshot!(show(&["create", "crm", &receiver.url, "--type", "subscriber.create"]), @r#"
