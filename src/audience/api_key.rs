@@ -209,7 +209,7 @@ pub fn create(
         .count()
         .get_result(connection)?;
     if usable >= MAX_KEYS as i64 {
-        let message = format!("expected fewer than {MAX_KEYS} usable keys, found {usable}");
+        let message = format!("there are already {usable} usable keys (the limit is {MAX_KEYS})");
         let problem = InputProblem::new(InputCode::Invalid, "name", message);
         let hint = "revoke those that nobody uses any more".to_owned();
         return Err(Error::Invalid(vec![problem.with_hint(Some(hint))]));

@@ -110,7 +110,10 @@ impl BulkAction {
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> Error {
-        Error::Internal(format!("what bulk action {} is to do: {error}", self.id))
+        Error::Internal(format!(
+            "cannot read the stored request of bulk action {}: {error}",
+            self.id
+        ))
     }
 
     /// Returns the share of the people that is done, from 0 to 1.

@@ -107,7 +107,7 @@ impl FieldSetting {
             let now = catalogue.custom_fields.get(key).map(|found| found.as_str());
             if now != self.custom_type.as_deref() {
                 let message = format!(
-                    "expected the custom field \"{}\" as it was when this was asked for, found it deleted or of another type",
+                    "the custom field \"{}\" was deleted, or got another type, since this was asked for",
                     shorten(key)
                 );
                 return Err(Error::invalid(FIELD, message));

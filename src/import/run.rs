@@ -76,7 +76,7 @@ pub fn try_run(
         let import = job::lock(connection, id)?;
         if !matches!(import.state(), ImportState::Ready | ImportState::Running) {
             let message = format!(
-                "expected an import that waits for its turn, found one that is {}",
+                "the import cannot be run: it is {}, not ready",
                 import.state().as_str()
             );
             return Err(Error::invalid("id", message));
@@ -231,7 +231,7 @@ fn run(
     let found = in_place(&path)?;
     if import.file_hash.as_deref() != Some(&found.hash) {
         let message = format!(
-            "expected the file as it was when the import was asked for, found \"{}\" changed since",
+            "the file \"{}\" has changed since the import was asked for",
             path.display()
         );
         return Err(Error::invalid("file", message));

@@ -223,7 +223,7 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
             "what there was before it is not remembered any more".to_owned()
         }
         _ => format!(
-            "expected an import that has ended, found one that is {}; cancel it first",
+            "the import has not ended yet: it is {}; cancel it first",
             import.state
         ),
     };
@@ -373,7 +373,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "expected nobody else in the group \"{}\", which the import made, found {}; undoing would lose that",
+                "the group \"{}\", which this import created, has {} other members by now; undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));
@@ -390,7 +390,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
                 .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "expected nobody else with a value of the custom field \"{}\", which the import made, found {}; undoing would lose that",
+                "the custom field \"{}\", which this import created, has a value for {} other subscribers by now; undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));

@@ -110,7 +110,7 @@ fn problem_of(error: &Error) -> Problem {
         other => other.to_string(),
     };
     let reason: String = reason.chars().take(LONGEST_REASON).collect();
-    let message = format!("expected a rule that can be evaluated, found that it fails: {reason}");
+    let message = format!("the evaluation of the rule fails: {reason}");
     let hint = "change the rule or the values it asks about; the next refresh tries again";
     Problem::new("", Code::EvaluationFailed, message).with_hint(Some(hint.to_owned()))
 }

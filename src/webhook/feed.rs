@@ -101,7 +101,7 @@ pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<S
         .first(connection)?;
     let (seq, token) = before.unwrap_or((0, now.history));
     if seq < kept_after {
-        let message = format!("expected a time since when changes are kept, found {at}");
+        let message = format!("the changes since {at} are not kept any more");
         return Err(Error::invalid("since", message));
     }
     Ok(Position { seq, token, ..now }.to_text())

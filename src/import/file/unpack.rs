@@ -248,7 +248,7 @@ impl<R: Read> Read for Bounded<R> {
         self.unpacked += read as u64;
         if self.unpacked > FREE_SIZE.max(self.packed.saturating_mul(MAX_RATIO)) {
             let message = format!(
-                "it grows to more than {MAX_RATIO} times its size of {} bytes, as no list does; unpack it first if it is one",
+                "it expands to more than {MAX_RATIO} times its size of {} bytes and may be a decompression bomb; if it is genuine, unpack it first",
                 self.packed
             );
             return Err(io::Error::other(message));

@@ -84,7 +84,7 @@ pub fn place(
 
 fn of_nobody(event: &ReadEvent) -> RowProblem {
     let message = format!(
-        "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first, or have people created",
+        "no subscriber has the address \"{}\"; import subscribers first, or have subscribers created",
         event.email
     );
     RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)

@@ -160,7 +160,7 @@ pub struct Merged<'p> {
 
 fn nobody(person: &Person) -> RowProblem {
     let message = format!(
-        "expected the e-mail address of a subscriber, since only those who are known are to be changed, found \"{}\"",
+        "no subscriber has the address \"{}\", and this import adds no new subscribers",
         person.email()
     );
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())

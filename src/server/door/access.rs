@@ -29,7 +29,7 @@ const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 
 /// What a page of another site is told by a server without API keys.
-const CROSS_SITE: &str = "expected a program, or a page of this server or an allowed origin, found a page of another site; \
+const CROSS_SITE: &str = "requests from pages of other sites are refused; \
     copy the address into a new tab, or allow the origin with --allow-origin";
 
 /// When to try again where the database is not available, in seconds.

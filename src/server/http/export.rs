@@ -253,14 +253,14 @@ fn read_stretch(query: &str) -> Result<Stretch, Error> {
             "from" => &mut from,
             "to" => &mut to,
             _ => {
-                let message = "expected a parameter of from, to";
+                let message = "unknown parameter; use one of: from, to";
                 return Err(Error::invalid(name, message));
             }
         };
         let moment = parse_instant(&value);
         let moment = moment.map_err(|message| Error::invalid(name.clone(), message))?;
         if bound.replace(moment).is_some() {
-            return Err(Error::invalid(name, "expected it once, found it again"));
+            return Err(Error::invalid(name, "it is given twice"));
         }
     }
     Ok((from, to))
@@ -278,7 +278,7 @@ fn read_query(query: &str, content: Content) -> Result<ExportRequest, Error> {
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in read_pairs(query)? {
         if seen.contains(&name) {
-            return Err(Error::invalid(name, "expected it once, found it again"));
+            return Err(Error::invalid(name, "it is given twice"));
         }
         read_parameter(&mut asked, &name, &value)?;
         seen.push(name);
@@ -333,7 +333,7 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
             };
             let hint = nearest(name, known.iter().copied());
             let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            let message = format!("expected a parameter of {}{hint}", known.join(", "));
+            let message = format!("unknown parameter; use one of: {}{hint}", known.join(", "));
             return Err(wrong(message));
         }
     }

@@ -113,7 +113,7 @@ async fn receive(
         let _claim = state.gate.uploads.claim(id)?;
         let import = app.db.run(move |connection| get(connection, id)).await?;
         if import.state != "waiting" || import.file_path.is_some() {
-            let message = "expected an import that waits for its file, found one that has it";
+            let message = "the import has its file already, or does not wait for one any more";
             return Err(Error::invalid("file", message).into());
         }
         let file = store(app, payload).await?;
@@ -183,7 +183,7 @@ impl Failure {
         match self {
             Failure::Error(error) => answer_error(&error),
             Failure::Busy(Busy::SameImport) => {
-                let message = "expected an import whose file is not being uploaded, found one whose file is; \
+                let message = "the file of this import is being uploaded already; \
                     wait until that upload has ended";
                 refuse(StatusCode::CONFLICT, ErrorCode::BadUserInput, message)
             }
