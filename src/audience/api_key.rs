@@ -3,6 +3,9 @@
 //! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
 //! bits. Stored is the SHA-256 of all of it. A slow hash would add time to every request and nothing else: nobody
 //! guesses 190 bits.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
@@ -292,9 +295,6 @@ pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
 
 /// Forgets all keys, so that a server on loopback answers without one again, and returns how many there were. While
 /// some are usable, it returns those and forgets none.
-///
-/// # Errors
-/// Those of the database.
 pub fn clear(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -313,9 +313,6 @@ pub fn clear(
 }
 
 /// Finds keys by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys::table
         .filter(api_keys::id.eq_any(ids))
@@ -340,9 +337,6 @@ pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<ApiKey, 
 }
 
 /// Lists all keys, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys::table
         .order(api_keys::id)
@@ -351,9 +345,6 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<ApiKey>, Error> {
 }
 
 /// Lists a page of all keys, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
@@ -382,9 +373,6 @@ pub fn list_page(
 }
 
 /// Notes that keys were used, each at most once a minute.
-///
-/// # Errors
-/// Those of the database.
 pub fn record_use(
     connection: &mut PgConnection,
     ids: &[i64],

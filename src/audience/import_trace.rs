@@ -1,4 +1,7 @@
 //! What imports hold of a person, for those who want to know, and for those who want to be forgotten.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::mentioned::Mentioned;
 use super::runs;
@@ -28,9 +31,6 @@ pub struct PersonChange {
 }
 
 /// Lists how imports changed these people, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_changes_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -50,18 +50,12 @@ pub fn list_changes_of(
 }
 
 /// Removes a person from all that is remembered of imports: undoing one does not bring them back.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Result<(), Error> {
     forget_people(connection, &[(id, email.to_owned())])
 }
 
 /// Removes people, by id and address, from all that is remembered of imports. What is remembered is read once for all of
 /// them.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_people(connection: &mut PgConnection, people: &[(i64, String)]) -> Result<(), Error> {
     let mut ids: Vec<i64> = people.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();

@@ -1,4 +1,7 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::actor::Actor;
 use super::catalogue::load_catalogue;
@@ -150,9 +153,6 @@ impl SegmentChanges {
 }
 
 /// Finds segments by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Segment>, Error> {
     Ok(segments::table
         .filter(segments::id.eq_any(ids))
@@ -161,17 +161,11 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Seg
 }
 
 /// Finds a segment by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Segment>, Error> {
     Ok(find_by_keys(connection, &[key.to_owned()])?.pop())
 }
 
 /// Finds segments by key, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<Segment>, Error> {
     Ok(segments::table
         .filter(segments::key.eq_any(keys))
@@ -197,9 +191,6 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
 
 /// Lists a page of the segments that a filter lets pass, each with its place, and says how many they are in all. Archived
 /// ones are listed only if asked for.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     with_archived: bool,
@@ -451,9 +442,6 @@ pub fn delete(
 }
 
 /// Finds the segments whose rules use any of these things, each with what it uses, by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_users(
     connection: &mut PgConnection,
     used: &[Dependency],

@@ -1,5 +1,8 @@
 //! The history of the status of subscribers. A trigger writes it, so that no way of changing a subscriber can forget to;
 //! what caused a change is said by settings of the transaction.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::consent::Consent;
 use crate::db::schema::status_changes;
@@ -78,9 +81,6 @@ impl Cause {
     }
 
     /// Says so to the triggers until the transaction ends.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn tell(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let moment = self.moment.map(|moment| moment.to_rfc3339());
         statement(
@@ -108,9 +108,6 @@ pub struct FirstStatus {
 }
 
 /// Remembers the status of new subscribers whose addresses were suppressed.
-///
-/// # Errors
-/// Those of the database.
 pub fn remember_first(
     connection: &mut PgConnection,
     statuses: &[FirstStatus],
@@ -141,9 +138,6 @@ pub fn remember_first(
 }
 
 /// Lists the changes of status of these subscribers, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_status_changes(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],

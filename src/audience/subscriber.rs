@@ -1,4 +1,7 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
@@ -81,9 +84,6 @@ impl Subscriber {
 }
 
 /// Finds subscribers by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
     Ok(subscribers::table
         .filter(subscribers::id.eq_any(ids))
@@ -92,9 +92,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
 }
 
 /// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -108,9 +105,6 @@ pub fn find_within(
 }
 
 /// Finds subscribers by id, in the order of the ids.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
     let found = find_by_ids(connection, ids)?.into_iter();
     let mut found: HashMap<i64, Subscriber> = found.map(|found| (found.id, found)).collect();
@@ -130,9 +124,6 @@ pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
 }
 
 /// Finds subscribers by e-mail, trimmed and in lower case.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -144,9 +135,6 @@ pub fn find_by_emails(
 }
 
 /// Returns the ids of the subscribers with these e-mails, by e-mail.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_ids_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -169,9 +157,6 @@ pub struct Known {
 
 /// Finds subscribers by id and by e-mail, and keeps them from being deleted until the end of this transaction. The rows
 /// are locked in the order of their ids, as everywhere.
-///
-/// # Errors
-/// Those of the database.
 pub fn keep_known(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -193,9 +178,6 @@ pub fn keep_known(
 }
 
 /// Lists a page of all subscribers, or of those with an address in a range: from the first text to before the second.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     emails: Option<&(&str, Option<String>)>,
@@ -241,9 +223,6 @@ pub fn list_page(
 }
 
 /// Returns how many subscribers have an address in a range, as [`list_page`] takes it.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_in_range(
     connection: &mut PgConnection,
     (start, end): &(&str, Option<String>),

@@ -1,4 +1,7 @@
 //! Suggestions for whoever writes a rule: which values a field has most often, which events and properties there are.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::field_column::{custom_column, custom_json, date_column, text_column};
 use crate::error::Error;
@@ -78,9 +81,6 @@ pub struct EventProperty {
 }
 
 /// Answers several questions with one statement: the most frequent values of each, the most frequent first.
-///
-/// # Errors
-/// Those of the database.
 pub fn suggest(
     connection: &mut PgConnection,
     requests: &[SuggestionRequest],
@@ -185,9 +185,6 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
 
 /// Lists the properties of the latest events of each of these names, with the types their values have: those that a rule
 /// can ask about, the most frequent first, and at most 250 of each name. A list counts if it has a text.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_properties(
     connection: &mut PgConnection,
     events: &[String],

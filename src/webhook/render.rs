@@ -1,4 +1,7 @@
 //! What messages say of the changes they tell: the segment or group, the refresh, and the people.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::endpoint::Webhook;
 use super::message::Entry;
@@ -21,9 +24,6 @@ use std::collections::{HashMap, HashSet};
 const LOADED: i64 = 4 << 20;
 
 /// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_subject(
     connection: &mut PgConnection,
     changes: &[Change],
@@ -173,9 +173,6 @@ fn add_counts(
 }
 
 /// Lists the people of changes, as many as one message may tell and as may be loaded at once.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_entries(
     connection: &mut PgConnection,
     webhook: &Webhook,

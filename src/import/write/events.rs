@@ -3,6 +3,9 @@
 //! Events that are new go into the table by `COPY`, and their totals by one statement. Whether they are new is not asked
 //! first: where the sender's key of one is known, nothing of the batch is written, and it is merged through a staging table.
 //! Files that were imported before are full of known events, so that the next batches are merged at once.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging, use_indexes};
@@ -27,9 +30,6 @@ pub type Found = BTreeMap<String, i64>;
 
 /// Looks the subscribers of events up. This needs no turn: whoever is deleted before the events are written is noticed
 /// then.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
     use_indexes(connection)?;
     let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
@@ -39,9 +39,6 @@ pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Resul
 }
 
 /// Records events of a batch.
-///
-/// # Errors
-/// Those of the database.
 pub fn place(
     connection: &mut PgConnection,
     events: &[ReadEvent],
