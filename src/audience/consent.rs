@@ -61,7 +61,7 @@ pub fn needs_consent(from: Status, to: Status) -> bool {
     from.withholds() && !to.withholds()
 }
 
-/// What is said of a change that was made in another way than it was asked for.
+/// A notice about a change that was made differently from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// What it is.

@@ -13,9 +13,9 @@ const MAX_NAMES: usize = 250;
 /// How an input names a group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupName {
-    /// By its key.
+    /// The key of the group.
     Key(String),
-    /// By its id.
+    /// The id of the group.
     Id(i64),
 }
 

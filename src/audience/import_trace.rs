@@ -1,4 +1,4 @@
-//! What imports hold of a person, for those who want to know, and for those who want to be forgotten.
+//! What imports store about a person: to show it to the person, and to erase it.
 //!
 //! # Errors
 //! Every function that uses the database fails with its errors.
@@ -18,11 +18,11 @@ use serde_json::Value;
 /// How an import changed a person, as long as that can be undone.
 #[derive(Debug, Clone, Queryable)]
 pub struct PersonChange {
-    /// Whom.
+    /// The id of the changed subscriber.
     pub subscriber_id: i64,
     /// The name of the file.
     pub file_name: String,
-    /// When.
+    /// When the import changed the subscriber.
     pub at: Option<DateTime<Utc>>,
     /// The values before.
     pub before: Value,
@@ -78,7 +78,7 @@ fn may_mention(text: &str) -> String {
     format!("strpos(translate(lower({text}), '{invisible}', ''), $1) > 0")
 }
 
-/// Removes what is said of rows that mention the address. Of problems only the text tells whom they are about.
+/// Removes the remarks about rows that mention the address. Only the text of a remark shows which person it is about.
 fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
     #[derive(QueryableByName)]
     struct Row {

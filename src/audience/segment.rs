@@ -72,17 +72,17 @@ pub struct NewSegment<'a> {
     pub mode: SegmentMode,
     /// Free words by which people find it.
     pub tags: &'a [String],
-    /// Who makes it.
+    /// The actor who creates it.
     pub written_by: &'a Actor,
 }
 
 /// When the members of a segment change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SegmentMode {
-    /// In refreshes only.
+    /// Members change in refreshes only.
     #[default]
     Daily,
-    /// In refreshes, and right after a change of a subscriber.
+    /// Members change in refreshes, and right after a change of a subscriber.
     Instant,
 }
 
@@ -118,7 +118,7 @@ impl Segment {
 /// What to change of a segment: absent values stay as they are, a null description is cleared.
 #[derive(Debug, Clone)]
 pub struct SegmentChanges {
-    /// Who changes it.
+    /// The actor who changes it.
     pub written_by: Actor,
     /// The version that must be changed, if only that one.
     pub if_version: Option<i32>,

@@ -48,19 +48,19 @@ pub struct Subscriber {
 /// How a list of subscribers is ordered; both keys are unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SubscriberOrder {
-    /// By id, which is the order in which they were added.
+    /// Ordered by id, which is the order in which they were added.
     #[default]
     Id,
-    /// By e-mail, bytewise.
+    /// Ordered by e-mail, bytewise.
     Email,
 }
 
 /// The place of a subscriber in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SubscriberKey {
-    /// In a list by id.
+    /// The id, in a list ordered by id.
     Id(i64),
-    /// In a list by e-mail.
+    /// The e-mail, in a list ordered by e-mail.
     Email(String),
 }
 

@@ -278,7 +278,7 @@ impl Columns {
         }
     }
 
-    /// The statements' parts. Columns are names of our own, and everything else is bound.
+    /// Returns the parts of the statements. Names of columns come from this program, and everything else is bound.
     pub fn parts(&self) -> Parts {
         match self {
             Columns::BuiltIn {

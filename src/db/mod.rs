@@ -138,7 +138,7 @@ impl Db {
         }
     }
 
-    /// Runs blocking work with a connection on this thread: for subcommands and threads of our own.
+    /// Runs blocking work with a connection on this thread: for subcommands and for threads that Rollcall starts.
     ///
     /// # Errors
     /// As [`Db::run`].

@@ -74,7 +74,7 @@ impl EventFigures {
         }
     }
 
-    /// Lifetime totals, which tell nothing of single values.
+    /// Lifetime totals, which do not have the single values.
     pub fn of_totals(count: u64, sum: i128, first_at: i64, last_at: i64) -> EventFigures {
         EventFigures {
             count,
@@ -177,12 +177,14 @@ struct Window {
 }
 
 impl<'p> EventTally<'p> {
-    /// A tally of the conditions that lifetime totals answer, over a chunk of that many rows; none if there are none.
+    /// Returns a tally for the conditions that lifetime totals can answer, over a chunk of that many rows, or `None` if the plan
+    /// has no such conditions.
     pub fn of_totals(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
         EventTally::new(plan, rows, moment, true)
     }
 
-    /// A tally of the conditions that only the events themselves answer; none if there are none.
+    /// Returns a tally for the conditions that only the events themselves can answer, or `None` if the plan has no such
+    /// conditions.
     pub fn of_events(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
         EventTally::new(plan, rows, moment, false)
     }

@@ -1,4 +1,4 @@
-//! An import as a job: a row that tells what was asked, how far it is, and what it did.
+//! An import as a job: a row with the request, the progress and the result.
 //!
 //! # Errors
 //! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
@@ -56,26 +56,26 @@ pub struct Import {
     pub waits_for_start: bool,
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportState {
-    /// Its file has not come yet.
+    /// The file has not been uploaded yet.
     Waiting,
-    /// It waits for its turn.
+    /// Queued.
     Ready,
-    /// Its file was looked at; it waits to be started.
+    /// The file was analyzed; the import waits to be started.
     Analyzed,
-    /// It is running, or was when its process died.
+    /// Running, or interrupted when its process died.
     Running,
     /// Every row was used or reported.
     Succeeded,
-    /// It stopped; what was done is kept.
+    /// Failed; the rows stored so far are kept.
     Failed,
-    /// It was stopped; what was done is kept.
+    /// Cancelled; the rows stored so far are kept.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Queued to be undone, or being undone.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone: everything is as it was before.
     Undone,
 }
 

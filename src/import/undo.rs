@@ -61,7 +61,7 @@ pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Ok(None);
     };
-    // What is said of people is written before any of them can be deleted.
+    // A refusal names people. It is stored in the transaction that found them, before any of them can be deleted.
     let outcome = lock.connection.transaction(|connection| {
         lock_made(connection, id)?;
         lock_for_refresh(connection)?;

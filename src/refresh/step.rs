@@ -33,7 +33,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-/// What is said of a refresh that stopped with its server.
+/// The error of a refresh whose server stopped.
 const ABANDONED: &str = "the server stopped before the refresh had finished";
 
 /// Which segments to refresh; archived ones never are.

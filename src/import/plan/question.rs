@@ -138,7 +138,7 @@ pub enum Change {
     },
     /// Say what becomes of all columns that nothing is said of.
     Others {
-        /// What.
+        /// What becomes of them.
         others: Others,
     },
 }

@@ -17,11 +17,11 @@ pub struct Batch {
     pub end_byte: u64,
     /// What is to be written.
     pub items: Items,
-    /// What is known of its rows before they are written.
+    /// The counts of its rows that are known before they are written.
     pub report: ImportReport,
-    /// What is to be said of its rows.
+    /// Remarks about its rows, and the reasons why rows were left out.
     pub problems: Vec<RowProblem>,
-    /// Whether it tells more of people of earlier batches, which must be written before.
+    /// Whether it has rows about people of earlier batches, which must be written before it.
     pub follows: bool,
 }
 
@@ -88,7 +88,7 @@ pub struct Placed {
     pub named: BTreeMap<String, Members>,
     /// What was done.
     pub report: ImportReport,
-    /// What is to be said of rows.
+    /// Remarks about rows, and the reasons why rows were left out.
     pub problems: Vec<RowProblem>,
 }
 

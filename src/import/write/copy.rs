@@ -79,7 +79,7 @@ impl CopyText {
 }
 
 diesel::table! {
-    /// People of a batch who are known already.
+    /// The existing subscribers of a batch.
     import_staging (subscriber_id) {
         subscriber_id -> Int8,
         is_again -> Bool,

@@ -54,7 +54,7 @@ pub struct EventReader {
 }
 
 impl EventReader {
-    /// Turns the cells of a row into an event, with what is to be said of them.
+    /// Turns the cells of a row into an event, with remarks about the cells.
     ///
     /// # Errors
     /// The first thing that is wrong with it: a row is refused as a whole.
@@ -92,7 +92,7 @@ impl EventReader {
         Ok((event, remarks))
     }
 
-    /// Reads a cell into an event; returns what is to be said of it.
+    /// Reads a cell into an event; returns a remark about the cell, if there is one.
     fn read_cell(
         &self,
         event: &mut ReadEvent,

@@ -87,8 +87,8 @@ fn of_nobody(event: &ReadEvent) -> RowProblem {
     RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
 }
 
-/// Makes subscribers of the people who are not known. Having done something is not having agreed to letters: they wait for
-/// a confirmation.
+/// Creates subscribers for unknown addresses. They wait for a confirmation, because an event is not consent to receive
+/// mail.
 fn create_people(
     connection: &mut PgConnection,
     events: &[ReadEvent],
@@ -216,7 +216,7 @@ fn write_event(text: &mut CopyText, (subscriber, event): &(i64, &ReadEvent)) -> 
 /// Events of one subscriber and name.
 struct Total {
     count: i64,
-    /// In millionths, so that the sum is exact.
+    /// The sum in millionths, so that it is exact.
     sum: i128,
     first_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
@@ -306,7 +306,7 @@ fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(
     Ok(())
 }
 
-/// Records those events of a batch that are not known; returns their ids.
+/// Records the events of a batch that are not stored yet; returns their ids.
 fn merge(
     connection: &mut PgConnection,
     known: &[(i64, &ReadEvent)],

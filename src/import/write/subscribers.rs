@@ -24,8 +24,8 @@ pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
     columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
 }
 
-/// Looks up who is known: their ids. This needs no turn, since it locks nobody; whoever is deleted or gets another address before
-/// the batch is written is noticed then.
+/// Looks up the ids of existing subscribers. This needs no turn, since it locks no rows: a subscriber who is deleted or gets
+/// another address before the batch is written is noticed then.
 ///
 /// # Errors
 /// Those of the database.
@@ -87,7 +87,7 @@ pub fn place(
             }
         }
     }
-    // In a dry run whoever was told of by an earlier batch has joined the groups with it.
+    // In a dry run the people of an earlier batch have joined the groups with that batch.
     let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
     placed.would_be_new = fresh.iter().filter(|new| !new.person.is_again).count();
     placed.report.created = placed.would_be_new as u64;
@@ -146,15 +146,15 @@ fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], 
     }
 }
 
-/// Somebody who is known, and what a row changes of them.
+/// An existing subscriber, and what a row changes of them.
 pub struct Merged<'p> {
     /// The row.
     pub person: &'p Person,
-    /// Who.
+    /// The id of the subscriber.
     pub id: i64,
     /// The status to give, if it changes.
     pub status: Option<Status>,
-    /// Whether the row says to address somebody who is not to be addressed: what it says of that does not count.
+    /// Whether the row subscribes a person who must not be addressed. The status in the row is then ignored.
     pub is_kept: bool,
 }
 
@@ -166,11 +166,11 @@ fn nobody(person: &Person) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Who is known, by address.
+/// The ids and statuses of existing subscribers, by address.
 type Known = HashMap<String, (i64, Option<Status>)>;
 
-/// Keeps those who are known from changing until the end of the transaction, as they are by now. The rows are locked in the
-/// order of their ids, as everywhere.
+/// Locks the rows of existing subscribers until the end of the transaction, and returns them as they are now. The rows are
+/// locked in the order of their ids, as everywhere.
 fn lock_known(
     connection: &mut PgConnection,
     found: &[i64],
@@ -231,7 +231,7 @@ struct IdList {
     ids: Vec<i64>,
 }
 
-/// Adds who is new, with ids in the order of the file; returns the ids.
+/// Adds the new subscribers, with ids in the order of the file; returns the ids.
 fn insert(
     connection: &mut PgConnection,
     people: &[Fresh<'_>],

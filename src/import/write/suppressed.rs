@@ -14,7 +14,7 @@ use crate::rule::Status;
 use diesel::PgConnection;
 use std::collections::HashMap;
 
-/// Finds the statuses that are kept for the addresses of people who are not known.
+/// Finds the statuses that are kept for the addresses of people who are not subscribers.
 pub fn find_suppressed(
     connection: &mut PgConnection,
     people: &[Person],

@@ -1,5 +1,5 @@
-//! Files of imports: they come by plain `PUT` or `POST` and are streamed to the spool; what is to be said of their rows
-//! goes out as CSV.
+//! Files of imports: clients upload them by plain `PUT` or `POST`, and they are streamed to the spool. Remarks about their
+//! rows are downloaded as CSV.
 //!
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
@@ -302,7 +302,7 @@ fn answer_error(error: &Error) -> HttpResponse {
     refuse(status, code, &message)
 }
 
-/// Sends what is to be said of the rows of an import as CSV, as it is read.
+/// Sends the remarks about the rows of an import as CSV, streamed from the database.
 async fn problems(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     send(&request, &state, About::Problems).await
 }

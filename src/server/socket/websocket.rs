@@ -154,7 +154,7 @@ struct Socket {
     outbox: Outbox,
     limit: MessageLimit,
     protocol: Protocol,
-    /// Who the client is, where that is known.
+    /// The client, where it is known.
     caller: Option<Caller>,
     peer: IpAddr,
     /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.
