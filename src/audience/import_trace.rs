@@ -22,7 +22,7 @@ pub struct PersonChange {
     pub subscriber_id: i64,
     /// The name of the file.
     pub file_name: String,
-    /// When the import changed the subscriber.
+    /// When the import started.
     pub at: Option<DateTime<Utc>>,
     /// The values before.
     pub before: Value,

@@ -1,7 +1,7 @@
 //! Taking deleted subscribers out of every segment, one or a hundred thousand of them: a few statements per block.
 //!
 //! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
-//! loses members remembers whom: listeners are told, and a mirror can forget them.
+//! loses members stores their ids: listeners are notified, and a mirror can delete them.
 //!
 //! # Errors
 //! Every function that uses the database fails with its errors.

@@ -39,7 +39,7 @@ pub struct Cause {
     pub reason: Option<String>,
     /// Where they gave consent.
     pub consent_source: Option<String>,
-    /// When the changes are made, where the rows do not tell.
+    /// When the changes are made, where the rows do not say it.
     pub moment: Option<DateTime<Utc>>,
 }
 
@@ -63,7 +63,7 @@ impl Cause {
         }
     }
 
-    /// The undoing of an import. Whoever is deleted by it leaves no suppression: the trigger looks for these words.
+    /// The undoing of an import. Subscribers deleted by it leave no suppression: the trigger looks for these words.
     pub fn undo(id: i64, moment: DateTime<Utc>) -> Cause {
         Cause {
             source: format!("undo of import {id}"),
@@ -80,7 +80,7 @@ impl Cause {
         }
     }
 
-    /// Says so to the triggers until the transaction ends.
+    /// Sets the cause for the triggers until the transaction ends.
     pub fn tell(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let moment = self.moment.map(|moment| moment.to_rfc3339());
         statement(
@@ -96,7 +96,7 @@ impl Cause {
     }
 }
 
-/// The status of a new subscriber, which is told where the address was suppressed.
+/// The status of a new subscriber whose address was suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstStatus {
     /// The subscriber.

@@ -50,7 +50,7 @@ pub struct FieldSetting {
 pub(super) enum Columns {
     /// Columns with their values.
     BuiltIn {
-        /// The columns that tell whether a subscriber has the value.
+        /// The columns that show whether a subscriber has the value.
         compared: &'static [&'static str],
         /// Further columns that are written with them.
         beside: &'static [&'static str],

@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz};
 
-/// Undoes a bulk action for which that was asked. Where that is refused, it is not asked for any more, and the action tells
-/// why.
+/// Undoes a bulk action for which undo was requested. If the undo is refused, the request is dropped and the reason is
+/// stored with the action.
 ///
 /// # Errors
 /// Those of the database; it is to be tried again then.

@@ -362,8 +362,8 @@ fn add_followed(
     Ok(!is_cut)
 }
 
-/// Adds people in parts, from behind those who were told before; returns whether there was room for all. `list` lists
-/// those of the side from an id, at most so many; there are `number` of them in all.
+/// Adds people in parts, after those whom an earlier page has. Returns whether there was room for all. `list` lists those
+/// of the side from an id, at most so many; there are `number` of them in all.
 fn add_people(
     side: Side,
     number: usize,

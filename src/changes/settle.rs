@@ -66,7 +66,7 @@ pub(super) fn lock(connection: &mut PgConnection) -> Result<(), Error> {
     )?)
 }
 
-/// Keeps changes from being given their order, and deleted subscribers from being taken out of what was told, until the end
+/// Keeps changes from being given their order, and deleted subscribers from being removed from the log, until the end
 /// of this transaction.
 ///
 /// # Errors

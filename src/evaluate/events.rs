@@ -249,7 +249,7 @@ impl<'p> EventTally<'p> {
         &self.span
     }
 
-    /// Adds what happened to a subscriber. `passes` tells which filters of the plan it passes, `number` what it has in a
+    /// Adds what happened to a subscriber. `passes` says which filters of the plan it passes, `number` what it has in a
     /// measured property of the plan.
     ///
     /// All of a row must be added before another. Totals are added as if they all happened at the last instant; the

@@ -1,5 +1,5 @@
-//! What a server does for imports besides running those that it is told to: those that a dead process left are gone on
-//! with, and what nobody needs any more is removed.
+//! What a server does for imports besides running them: it continues imports of processes that died, and removes what is
+//! not needed any more.
 
 use super::job::{self, Import, ImportState, forget_expired};
 use super::run::{ImportSettings, remove_file, try_run};

@@ -55,8 +55,8 @@ pub fn ask_to_undo(
 /// another import runs, or another is undone: it is to be tried again then.
 ///
 /// # Errors
-/// Those of [`undo`]. Where it was refused it is not asked for any more, and the import tells why; after any other
-/// failure it is to be tried again.
+/// Those of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import; after
+/// any other failure the undo is tried again.
 pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Ok(None);
@@ -119,8 +119,8 @@ fn reason(refusal: &Error) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Undoes the next import for which that was asked, and returns it as it is then: where that was refused, it tells why.
-/// Returns nothing if there is none, or while another import runs.
+/// Undoes the next import for which undo was requested, and returns the import: with the reason, if the undo was refused.
+/// Returns `None` if no undo is requested, or while another import runs.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,4 +1,4 @@
-//! Culprits: the rules that make an evaluation fail, told from the others.
+//! Finds the culprits: the rules that make an evaluation fail.
 //!
 //! All rules are evaluated together, so that what goes wrong for one fails them all. The search evaluates halves of them
 //! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the

@@ -273,8 +273,8 @@ impl Run<'_> {
     }
 
     /// Evaluates the rules that can be, and returns the writer with what they change, or which of them are too slow: an
-    /// attempt comes to the end of the audience all the same, so that one finds all of them. How far it has come is told
-    /// by the connection of the lock, outside the transaction.
+    /// attempt comes to the end of the audience all the same, so that one finds all of them. Its progress is
+    /// stored over the connection of the lock, outside the transaction.
     fn evaluate_rules(
         &self,
         db: &Db,

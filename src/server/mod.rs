@@ -96,14 +96,14 @@ fn advice(cause: &std::io::Error) -> &'static str {
     }
 }
 
-/// What a server is told.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Where it listens, and to whom.
+    /// Where the server listens, and to whom.
     pub listen: ListenSettings,
     /// How much clients may send and fetch, and how slowly.
     pub transfer: TransferSettings,
-    /// What may be asked.
+    /// The settings of the API.
     pub api: ApiSettings,
     /// How requests are answered.
     pub http: HttpSettings,
@@ -111,7 +111,7 @@ pub struct ServerSettings {
     pub backups: Option<BackupPlan>,
 }
 
-/// Binds the address, reports it, and serves until the process is told to stop.
+/// Binds the address, reports it, and serves until a signal stops the process.
 ///
 /// # Errors
 /// [`ServeError`].

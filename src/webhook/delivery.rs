@@ -38,7 +38,7 @@ const AT_A_TURN: usize = 100;
 pub struct Delivery {
     /// The database.
     pub db: Db,
-    /// What tells the time.
+    /// The clock.
     pub clock: Clock,
     /// How messages are sent. While the server stops, no further message is begun.
     pub settings: WebhookSettings,
@@ -85,7 +85,7 @@ impl Delivery {
             .run_here(|connection| lease::claim(connection, &newest, now))
     }
 
-    /// Sends what a claimed endpoint has not been told, until there is nothing more, an attempt fails, or others have
+    /// Sends what a claimed endpoint has not received, until there is nothing more, an attempt fails, or other endpoints have
     /// waited long enough.
     pub fn deliver(&self, claim: Claim) -> Result<Turn, Error> {
         let mut reader = Reader::new(self.settings.base_path.clone());

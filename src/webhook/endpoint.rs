@@ -1,4 +1,4 @@
-//! Endpoints: the addresses of other systems that are told of changes, what each is told, and how far each is.
+//! Endpoints: the URLs of other systems that receive changes, which changes each receives, and how far each is.
 
 use super::address::SendRules;
 use super::draft::{Draft, Followed, check};
@@ -62,7 +62,7 @@ impl Webhook {
     }
 }
 
-/// Makes an endpoint that is told of everything from now on, and returns it with its secret, which cannot be had again.
+/// Creates an endpoint that receives all changes from now on. Returns it with its secret, which is shown only once.
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong.

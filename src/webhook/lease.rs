@@ -125,7 +125,7 @@ impl Claim {
         Ok(())
     }
 
-    /// Moves the cursor past changes that the endpoint is not told of, and renews the claim. Returns whether it still held.
+    /// Moves the cursor past changes that the endpoint does not receive, and renews the claim. Returns whether it still held.
     pub fn skip_to(
         self,
         connection: &mut PgConnection,

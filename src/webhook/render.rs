@@ -1,4 +1,4 @@
-//! What messages say of the changes they tell: the segment or group, the refresh, and the people.
+//! The data of messages: the segment or group, the refresh, and the people.
 //!
 //! # Errors
 //! Every function that uses the database fails with its errors.
@@ -96,7 +96,7 @@ fn describe(
     Ok(Some((name, Value::Object(subject))))
 }
 
-/// Returns what is told of a refresh.
+/// Returns the data of a refresh.
 fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
     let found = find_refreshes(connection, &[id])?.pop();
     Ok(found.map(|refresh| {
@@ -110,7 +110,7 @@ fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Err
     }))
 }
 
-/// Returns what is told of an import. The name of its file is not: people write names into it.
+/// Returns the data of an import, without the name of its file: people write names into it.
 fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
     let found = import::find_by_ids(connection, &[id])?.pop();
     Ok(found.map(|import| {
@@ -172,7 +172,7 @@ fn add_counts(
     Ok(())
 }
 
-/// Lists the people of changes, as many as one message may tell and as may be loaded at once.
+/// Lists the people of changes, as many as one message may have and as may be loaded at once.
 pub fn list_entries(
     connection: &mut PgConnection,
     webhook: &Webhook,
@@ -198,7 +198,7 @@ pub fn list_entries(
         Kind::SubscriberStatusChanged => &with_status(&webhook.fields),
         _ => &webhook.fields,
     };
-    // Who changed several times is told once.
+    // A subscriber who changed several times is listed once.
     let mut told = HashSet::new();
     let entries = people.into_iter().map(|(kind, id)| Entry {
         side: side_of(kind),

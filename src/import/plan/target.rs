@@ -25,7 +25,7 @@ pub const BUILTIN_COLUMNS: [&str; 16] = [
     "created_at",
 ];
 
-/// What a column about consent tells. Several may tell of the same row: the strictest counts.
+/// What a column about consent says. If several columns say something about a row, the strictest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsentTarget {
     /// A yes is a subscriber, a no is none. Where the column knows no no, an empty cell is one.

@@ -24,11 +24,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What a client without a valid key is told, whatever is wrong with it.
+/// The message for a client without a valid key, whatever is wrong with the key.
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 
-/// What a page of another site is told by a server without API keys.
+/// The message for a page of another site, from a server without API keys.
 const CROSS_SITE: &str = "requests from pages of other sites are refused; \
     copy the address into a new tab, or allow the origin with --allow-origin";
 
@@ -123,7 +123,7 @@ impl Gate {
     }
 
     /// Returns the origin of a page that may not open sockets. Browsers let every page open them to anywhere, and only
-    /// tell where the page is from. Programs tell nothing.
+    /// state where the page is from. Programs state nothing.
     pub fn find_foreign_origin(&self, headers: &HeaderMap) -> Option<String> {
         let origin = headers.get(header::ORIGIN)?;
         let origin = String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase();
@@ -138,8 +138,8 @@ impl Gate {
         (!is_ours).then_some(origin)
     }
 
-    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say; programs tell
-    /// nothing. Pages of other ports of this machine are of the same site.
+    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say so; programs
+    /// do not. Pages of other ports of this machine are of the same site.
     fn is_cross_site(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site");
         let is_cross_site = site.is_some_and(|site| site.as_bytes() == b"cross-site");
@@ -302,7 +302,7 @@ async fn admit_to_files<B: MessageBody + 'static>(
         let is_file = response.status().is_success();
         return Ok(response.map_body(|_, body| match is_file {
             true => GuardedBody::new(body, standing).boxed(),
-            // A refusal is told to everybody.
+            // A refusal holds nothing that needs a key.
             false => body.boxed(),
         }));
     };

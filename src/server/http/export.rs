@@ -58,7 +58,7 @@ pub fn configure(config: &mut ServiceConfig) {
     );
 }
 
-/// A resource that tells what it can be asked with.
+/// A resource that answers other methods with those that it allows.
 fn resource(path: &str) -> Resource {
     web::resource(path).default_service(web::to(only_get))
 }
@@ -383,7 +383,7 @@ enum Piece {
 /// Where the thread of an export writes.
 struct Pieces {
     sender: mpsc::Sender<Piece>,
-    /// Told when the first piece is there.
+    /// Notified when the first piece is there.
     begun: Option<oneshot::Sender<Result<(), Error>>>,
     piece: Vec<u8>,
 }
@@ -391,7 +391,7 @@ struct Pieces {
 impl Pieces {
     fn send(&mut self, piece: Piece) -> io::Result<()> {
         if let Some(begun) = self.begun.take() {
-            // Fails where the client has gone, which the channel tells too.
+            // Fails if the client has gone, which the channel reports too.
             let _ = begun.send(Ok(()));
         }
         // A client that does not read loses its connection, and the channel closes.
@@ -408,7 +408,7 @@ impl Pieces {
         self.send(Piece::Bytes(Bytes::from(full)))
     }
 
-    /// Sends what is left and says that the file is whole; or tells that it is not, where that can still be told.
+    /// Sends what is left and marks the file as whole; or reports the error, if nothing was sent yet.
     fn end(mut self, written: Result<u64, ExportError>) {
         let ended = match written {
             Ok(_) => self

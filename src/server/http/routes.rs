@@ -85,7 +85,7 @@ async fn show_home(state: web::Data<State>) -> HttpResponse {
         .finish()
 }
 
-/// The name of a request in the log, which the client may give and is told.
+/// The name of a request in the log. The client may choose it, and the response has it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 

@@ -43,7 +43,7 @@ const MAX_INTRODUCTION: usize = 8 << 10;
 
 /// When to try again where there are too many sockets, in seconds.
 const SEAT_SECONDS: u64 = 10;
-/// What a client is told that has too many.
+/// The message for a client with too many sockets.
 const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
 
 /// Whether a request wants to become a WebSocket.

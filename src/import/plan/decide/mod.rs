@@ -361,7 +361,7 @@ impl Decider<'_> {
         let change = fits
             .next()
             .and_then(|(fit, _)| propose::fit_change(*fit, column));
-        // What has two meanings is proposed in one, and the other is told.
+        // If the cells have two meanings, one is proposed and the other is mentioned.
         let or = match (&change, fits.next()) {
             (Some(_), Some((other, _))) => format!("; perhaps {}", other.as_text()),
             _ => String::new(),
