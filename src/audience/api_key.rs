@@ -106,12 +106,12 @@ pub struct Access {
     pub key_id: Option<i64>,
     /// The session by which the key came, if it did not come itself.
     pub session_id: Option<i64>,
-    /// What is allowed.
+    /// The scopes that are granted.
     pub scopes: Scopes,
 }
 
 impl Access {
-    /// Whoever asks a server on loopback while no key exists: may everything.
+    /// The access of every client of a server on loopback while no key exists: everything is allowed.
     pub fn local() -> Access {
         Access {
             key_id: None,
@@ -127,11 +127,11 @@ impl Access {
 pub struct ApiKey {
     /// Its id.
     pub id: i64,
-    /// What it is for, in the words of whoever made it.
+    /// The purpose of the key, in the words of its author.
     pub name: String,
     /// Its beginning, by which people recognise it.
     pub prefix: String,
-    /// What it may do.
+    /// The scopes of the key.
     #[diesel(deserialize_as = Vec<Option<String>>)]
     pub scopes: Scopes,
     /// When it was made.
@@ -154,7 +154,7 @@ impl ApiKey {
 /// The SHA-256 of a key.
 pub type Hash = [u8; 32];
 
-/// A whole key. Only whoever made it sees it, once; it has no `Debug` that could put it into a log.
+/// A whole key. It is shown once, to its author; it has no `Debug` that could put it into a log.
 pub struct Secret(String);
 
 impl Secret {

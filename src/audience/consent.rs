@@ -64,7 +64,7 @@ pub fn needs_consent(from: Status, to: Status) -> bool {
 /// A notice about a change that was made differently from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is.
+    /// The kind of the notice.
     pub code: NoticeCode,
     /// The place in the input.
     pub path: &'static str,
@@ -72,7 +72,7 @@ pub struct Notice {
     pub message: String,
 }
 
-/// What a notice says.
+/// The kinds of notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeCode {
     /// The status stayed, because consent is needed to raise it.

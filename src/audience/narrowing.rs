@@ -152,7 +152,7 @@ pub(super) fn put(set: &mut IdSet, block: i32, offsets: &[i16]) {
 fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
-        // Characters go on behind the surrogates, which are none.
+        // Characters continue after the surrogates, which are not characters.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             _ => char::from_u32(u32::from(last) + 1),

@@ -10,7 +10,7 @@ pub const MAX_PAGE_SIZE: usize = 250;
 /// Which rows of a list are asked for. Keys are unique within the list, and the list is ordered by them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
-    /// How many rows.
+    /// The number of rows.
     pub size: usize,
     /// Only rows after this key.
     pub after: Option<K>,

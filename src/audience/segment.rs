@@ -34,7 +34,7 @@ pub struct Segment {
     pub key: String,
     /// Its name for people.
     pub name: String,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<String>,
     /// The stored document of its rule.
     pub rule: JsonText,
@@ -64,7 +64,7 @@ pub struct NewSegment<'a> {
     pub key: &'a str,
     /// Its name for people; the key if absent.
     pub name: Option<&'a str>,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<&'a str>,
     /// Its rule, the root node.
     pub rule: &'a Value,
@@ -124,7 +124,7 @@ pub struct SegmentChanges {
     pub if_version: Option<i32>,
     /// Its name for people.
     pub name: Option<String>,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<Option<String>>,
     /// Its rule, the root node.
     pub rule: Option<Value>,

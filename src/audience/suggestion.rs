@@ -1,4 +1,4 @@
-//! Suggestions for whoever writes a rule: which values a field has most often, which events and properties there are.
+//! Suggestions for authors of rules: the most frequent values of a field, and the existing events and properties.
 //!
 //! # Errors
 //! Every function that uses the database fails with its errors.
@@ -46,9 +46,9 @@ pub enum SuggestionSource {
 /// A question for values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SuggestionRequest {
-    /// Where they come from.
+    /// Where the values come from.
     pub source: SuggestionSource,
-    /// How they must begin, in any letter case.
+    /// The beginning of the values, in any letter case.
     pub prefix: String,
     /// How many at the most.
     pub first: usize,

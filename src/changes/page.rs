@@ -21,9 +21,9 @@ const ROWS: i64 = 100;
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// After which position; `None` asks only for the present one.
+    /// The position to continue after; `None` asks only for the present position.
     pub after: Option<Position>,
-    /// Which kinds; those of [`Kind::ALL`] if there are none.
+    /// The kinds of changes to list; those of [`Kind::ALL`] if empty.
     pub kinds: Vec<Kind>,
     /// The most changes of the page; at least one.
     pub first: usize,

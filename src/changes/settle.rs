@@ -160,7 +160,7 @@ struct Moved {
     firsts: Vec<Option<i64>>,
     lasts: Vec<Option<i64>>,
     coded: Vec<Option<Vec<u8>>>,
-    /// Whether nobody is left of those whom the row was about.
+    /// Whether all subscribers of the row are deleted.
     are_void: Vec<bool>,
 }
 

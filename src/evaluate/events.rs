@@ -34,15 +34,15 @@ pub struct EventSpan {
 /// What is known of one or more events of a subscriber with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventFigures {
-    /// How many they are.
+    /// The number of events.
     pub count: u64,
     /// How many of them have a value.
     pub valued: u64,
     /// The sum of the values, in millionths.
     pub sum: i128,
-    /// The least value, in millionths; of no meaning if there is none.
+    /// The least value, in millionths; meaningless if no event has a value.
     pub min: i128,
-    /// The greatest value, in millionths; of no meaning if there is none.
+    /// The greatest value, in millionths; meaningless if no event has a value.
     pub max: i128,
     /// When the first happened, in microseconds since 1970-01-01.
     pub first_at: i64,

@@ -121,7 +121,7 @@ pub(super) fn ask_to_stop(
                     .execute(connection)?;
                 get(connection, id)
             }
-            // Nobody is at it: whoever undoes holds the row, and looks again whether that is asked for.
+            // No process is undoing it: the one that does holds the row, and checks again that undo is requested.
             ImportState::Undoing => {
                 diesel::update(imports::table.find(id))
                     .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))

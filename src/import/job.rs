@@ -145,7 +145,7 @@ pub struct Made {
 }
 
 impl Import {
-    /// What is imported.
+    /// Returns whether subscribers or events are imported.
     pub fn kind(&self) -> ImportKind {
         match self.kind.as_str() {
             "events" => ImportKind::Events,
@@ -153,7 +153,7 @@ impl Import {
         }
     }
 
-    /// How far it is.
+    /// Returns the state of the import.
     pub fn state(&self) -> ImportState {
         match self.undo_asked_at {
             Some(_) => ImportState::Undoing,
@@ -169,7 +169,7 @@ impl Import {
             .unwrap_or(ImportState::Failed)
     }
 
-    /// What was asked for.
+    /// Returns the options of the import.
     ///
     /// # Errors
     /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.

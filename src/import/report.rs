@@ -138,7 +138,7 @@ impl ProblemKind {
 pub struct RowProblem {
     /// The line of the file on which the row begins, from 1.
     pub line: u64,
-    /// What it is.
+    /// The kind of the remark.
     pub kind: ProblemKind,
     /// The column, where it is about one.
     pub column: Option<String>,

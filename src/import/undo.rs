@@ -1,5 +1,5 @@
 //! Undoing an import: everything is as it was before, exactly, or nothing is touched and it is said what stands in the
-//! way. Whoever was edited later, by whomever, is not overwritten.
+//! way. Subscribers who were edited later are not overwritten.
 
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
@@ -409,7 +409,7 @@ struct Counted {
 /// Deletes the events that the import recorded, and makes the totals of their subscribers anew.
 fn undo_events(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let created = created_ids(connection, import)?;
-    // Totals are locked in the order of their key, all before the first is changed, as by whoever records events.
+    // Totals are locked in the order of their key, all before the first is changed, as where events are recorded.
     diesel::sql_query(
         "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
          USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",

@@ -134,7 +134,7 @@ fn insert(
     now: DateTime<Utc>,
 ) -> Result<Counted, Error> {
     let (blocks, bits): (Vec<i32>, Vec<Vec<u8>>) = members.blocks().unzip();
-    // Rows locked against deletion, so that the foreign key cannot fail; whoever was deleted meanwhile is left out.
+    // Rows locked against deletion, so that the foreign key cannot fail; subscribers deleted meanwhile are left out.
     Ok(diesel::sql_query(
         "WITH member AS MATERIALIZED ( \
              SELECT s.id FROM unnest($1, $2) AS b (block, members) CROSS JOIN generate_series(0, 8191) AS bit (number) \

@@ -206,7 +206,7 @@ pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> 
     Ok(!is_free)
 }
 
-/// Closes refreshes that never came to an end, for whoever has their lock.
+/// Closes refreshes that never ended. The caller must hold their lock.
 fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
     diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
         .set((

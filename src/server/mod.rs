@@ -190,7 +190,7 @@ pub async fn serve(
     ready(address);
     let result = server.await;
     // The loops end here; a refresh that is running and an import that is being undone come to their end before the
-    // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
+    // process does, and a running import stops after its batch, so that the next process continues it.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
     app.webhooks.is_stopping.store(true, Ordering::Relaxed);
     for running in loops.into_iter().chain(backups).chain(metrics) {

@@ -116,8 +116,8 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint. Returns why there is none if so: with [`Turn::More`] the place up to which
-    /// nothing is wanted was saved, and there may be a message behind it.
+    /// Reads the next message of an endpoint, or returns why there is no message. [`Turn::More`] means that the position up to
+    /// which nothing is wanted was saved, and that there may be a message after it.
     pub fn read(&self, claim: Claim, reader: &mut Reader) -> Result<Result<Ready, Turn>, Error> {
         let now = self.clock.now();
         self.db.run_here(|connection| {

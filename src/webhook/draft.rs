@@ -163,7 +163,7 @@ fn check_types(types: &[MessageType], problems: &mut Vec<InputProblem>) -> Vec<&
     names
 }
 
-/// What a filter names.
+/// The kind of thing that a filter names.
 #[derive(Clone, Copy)]
 enum What {
     Segments,

@@ -36,7 +36,7 @@ pub struct Message {
     pub after: (String, i32),
 }
 
-/// What comes next.
+/// What an endpoint is sent next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// A message.

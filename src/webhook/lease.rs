@@ -97,7 +97,7 @@ pub struct Attempted<'a> {
     pub after: (&'a str, i32),
     /// The last row of the log of changes before the message was put together.
     pub read_after: i64,
-    /// What comes of it.
+    /// What happens after the attempt.
     pub verdict: Verdict,
 }
 

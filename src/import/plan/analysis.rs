@@ -77,7 +77,7 @@ pub struct ColumnAnalysis {
 pub struct Looked {
     /// The names of the columns.
     pub names: Vec<String>,
-    /// What each holds.
+    /// The contents of each column.
     pub profiles: Vec<Profile>,
     /// The cells of the first rows, shortened.
     pub first_rows: Vec<Vec<String>>,

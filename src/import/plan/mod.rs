@@ -62,7 +62,7 @@ pub struct Plan {
     pub named_groups: HashMap<String, Option<i64>>,
 }
 
-/// What was settled of a file, as it is kept with the import: whoever resumes it reads the file in the same way.
+/// What was settled of a file. It is stored with the import, so that a resumed import reads the file in the same way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settled {

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 /// What is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportKind {
-    /// People.
+    /// Subscribers.
     Subscribers,
-    /// What they did.
+    /// Events of subscribers.
     Events,
 }
 
@@ -38,7 +38,7 @@ pub struct FileOptions {
     pub delimiter: Option<u8>,
     /// The quote around cells, an ASCII character; [`NO_QUOTE`] if no cell is quoted.
     pub quote: Option<u8>,
-    /// How bytes are characters.
+    /// The encoding of the text.
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
@@ -178,14 +178,14 @@ pub struct EventImport {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::large_enum_variant, reason = "an import has one of them")]
 pub enum ImportOptions {
-    /// People.
+    /// An import of subscribers.
     Subscribers(SubscriberImport),
-    /// What they did.
+    /// An import of events.
     Events(EventImport),
 }
 
 impl ImportOptions {
-    /// What is imported.
+    /// Returns whether subscribers or events are imported.
     pub fn kind(&self) -> ImportKind {
         match self {
             ImportOptions::Subscribers(_) => ImportKind::Subscribers,

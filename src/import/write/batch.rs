@@ -29,7 +29,7 @@ pub struct Batch {
 pub enum Items {
     /// People, each address once.
     People(Vec<Person>),
-    /// What they did.
+    /// Events of subscribers.
     Events(Vec<ReadEvent>),
 }
 
@@ -86,7 +86,7 @@ pub struct Placed {
     pub new_people: Vec<i64>,
     /// The members of groups that single rows name.
     pub named: BTreeMap<String, Members>,
-    /// What was done.
+    /// The counts of what was written.
     pub report: ImportReport,
     /// Remarks about rows, and the reasons why rows were left out.
     pub problems: Vec<RowProblem>,

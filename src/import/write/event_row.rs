@@ -19,7 +19,7 @@ pub struct ReadEvent {
     pub line: u64,
     /// The address of the subscriber.
     pub email: String,
-    /// What happened.
+    /// The name of the event.
     pub name: String,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ impl ReadEvent {
 pub struct EventReader {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// Where each goes.
+    /// Where each column goes.
     pub targets: Vec<EventTarget>,
     /// How their cells are read.
     pub format: CellFormat,

@@ -28,7 +28,7 @@ use std::sync::atomic::Ordering;
 /// Subscribers by address.
 pub type Found = BTreeMap<String, i64>;
 
-/// Looks the subscribers of events up. This needs no turn: whoever is deleted before the events are written is noticed
+/// Looks the subscribers of events up. This needs no turn: a subscriber who is deleted before the events are written is noticed
 /// then.
 pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
     use_indexes(connection)?;

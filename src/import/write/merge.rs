@@ -120,7 +120,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     if is_dry_run {
         return format!("{changed} {counted} WHERE $1 IS NOT NULL AND $2 IS NOT NULL");
     }
-    // Whoever was added by an earlier batch has nothing before the import to go back to.
+    // Subscribers added by an earlier batch have no values from before the import to restore.
     format!(
         "{changed}, updated AS ( \
              UPDATE subscribers s SET {sets} status = t.status, custom = t.custom, updated_at = $2, \

@@ -221,7 +221,7 @@ impl PersonReader {
                 if text.is_empty() || is_nothing(text, plan) {
                     return Ok(());
                 }
-                // Whoever has an unknown status must not become a subscriber for want of it.
+                // A person with an unknown status must not become subscribed because of it.
                 let Some(word) = read_status(text, &self.statuses) else {
                     return Err(
                         RowProblem::new(line, ProblemKind::Mistyped, unknown_status(text))

@@ -55,7 +55,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
     /// Writes batches as they come, to the last.
     ///
     /// # Errors
-    /// Why it stopped before.
+    /// The reason why it stopped before the last batch.
     pub fn write_all(
         &self,
         mut connection: PgConnection,

@@ -38,9 +38,9 @@ const RETRY_SECONDS: u64 = 5;
 /// Whose budget and whose sockets something counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// Whoever has this key.
+    /// The clients with this key.
     Key(i64),
-    /// Whoever is at this address.
+    /// The clients at this address.
     Peer(IpAddr),
 }
 
@@ -85,7 +85,7 @@ impl Caller {
 pub struct Gate {
     /// The keys.
     pub keys: Arc<Keys>,
-    /// What clients may cost.
+    /// The rate limits of clients.
     pub limiter: Limiter,
     /// The sockets that are open.
     pub seats: Arc<Seats>,

@@ -39,7 +39,7 @@ const PIECE: usize = 1 << 16;
 /// How many pieces may wait for the client.
 const WAITING: usize = 4;
 
-/// Adds the routes, for whoever may read.
+/// Adds the routes, for clients with the scope READ.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         web::scope("/export")

@@ -40,13 +40,13 @@ const MOST: f64 = 0.9;
 
 /// What columns are decided by.
 pub struct Decider<'a> {
-    /// The fields there are.
+    /// The fields that exist.
     pub catalogue: &'a Catalogue,
-    /// What was said.
+    /// The options of the import.
     pub options: &'a SubscriberImport,
     /// The names of the columns.
     pub names: &'a [String],
-    /// What they hold.
+    /// The contents of the columns.
     pub profiles: &'a [Profile],
     /// The name of the file.
     pub file_name: &'a str,
