@@ -164,7 +164,7 @@ fn another_import_on_top_has_to_be_undone_first() {
         &app,
         "email,first_name,visits\nona@example.com,Again,\nnew@example.com,Again,\n",
     );
-    assert!(refused(&app, &first).contains("found 2 who changed later"));
+    assert!(refused(&app, &first).contains("2 subscribers changed after"));
     undo(app.db(), second.id, app.clock.now()).expect("undone");
     assert_eq!(everything(&app), between);
     undo(app.db(), first.id, app.clock.now()).expect("undone");
