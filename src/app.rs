@@ -24,21 +24,21 @@ pub struct App {
     pub pending: Arc<Notify>,
     /// What those who listen to refreshes share.
     pub live: Arc<Live>,
-    /// Tells the follower of instant segments that something changed.
+    /// Wakes the follower of instant segments after a change.
     pub changed: Arc<Notify>,
     /// Wakes the loop that loads API keys: one was made or revoked.
     pub keys_changed: Arc<Notify>,
     /// How imports are run.
     pub imports: ImportSettings,
-    /// Tells the importer that an import waits for its turn.
+    /// Wakes the importer when an import is queued.
     pub import_ready: Arc<Notify>,
-    /// Tells the loop of bulk actions that one waits for its turn.
+    /// Wakes the loop of bulk actions when one is queued.
     pub bulk_ready: Arc<Notify>,
     /// The refused requests that are not in the audit log yet.
     pub refusals: Arc<Refusals>,
     /// How webhooks are sent.
     pub webhooks: WebhookSettings,
-    /// Tells the loop of webhooks that something changed that they may be told of.
+    /// Wakes the webhook loop after a change.
     pub webhooks_due: Arc<Notify>,
 }
 

@@ -4,7 +4,7 @@ use super::api_key::Access;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who does something.
+/// The person or program that does something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// A program with the API key of this id.
@@ -120,7 +120,7 @@ impl Actor {
 /// Who asks for something, and where the request came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Who asks.
+    /// The actor who asks.
     pub actor: Actor,
     /// The address from which the request came, if there was a request.
     pub peer: Option<IpAddr>,

@@ -3,6 +3,9 @@
 //! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
 //! bits. Stored is the SHA-256 of all of it. A slow hash would add time to every request and nothing else: nobody
 //! guesses 190 bits.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
@@ -103,12 +106,12 @@ pub struct Access {
     pub key_id: Option<i64>,
     /// The session by which the key came, if it did not come itself.
     pub session_id: Option<i64>,
-    /// What is allowed.
+    /// The scopes that are granted.
     pub scopes: Scopes,
 }
 
 impl Access {
-    /// Whoever asks a server on loopback while no key exists: may everything.
+    /// The access of every client of a server on loopback while no key exists: everything is allowed.
     pub fn local() -> Access {
         Access {
             key_id: None,
@@ -124,11 +127,11 @@ impl Access {
 pub struct ApiKey {
     /// Its id.
     pub id: i64,
-    /// What it is for, in the words of whoever made it.
+    /// The purpose of the key, in the words of its author.
     pub name: String,
     /// Its beginning, by which people recognise it.
     pub prefix: String,
-    /// What it may do.
+    /// The scopes of the key.
     #[diesel(deserialize_as = Vec<Option<String>>)]
     pub scopes: Scopes,
     /// When it was made.
@@ -151,7 +154,7 @@ impl ApiKey {
 /// The SHA-256 of a key.
 pub type Hash = [u8; 32];
 
-/// A whole key. Only whoever made it sees it, once; it has no `Debug` that could put it into a log.
+/// A whole key. It is shown once, to its author; it has no `Debug` that could put it into a log.
 pub struct Secret(String);
 
 impl Secret {
@@ -209,7 +212,7 @@ pub fn create(
         .count()
         .get_result(connection)?;
     if usable >= MAX_KEYS as i64 {
-        let message = format!("expected fewer than {MAX_KEYS} usable keys, found {usable}");
+        let message = format!("there are already {usable} usable keys (the limit is {MAX_KEYS})");
         let problem = InputProblem::new(InputCode::Invalid, "name", message);
         let hint = "revoke those that nobody uses any more".to_owned();
         return Err(Error::Invalid(vec![problem.with_hint(Some(hint))]));
@@ -292,9 +295,6 @@ pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
 
 /// Forgets all keys, so that a server on loopback answers without one again, and returns how many there were. While
 /// some are usable, it returns those and forgets none.
-///
-/// # Errors
-/// Those of the database.
 pub fn clear(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -313,9 +313,6 @@ pub fn clear(
 }
 
 /// Finds keys by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys::table
         .filter(api_keys::id.eq_any(ids))
@@ -340,9 +337,6 @@ pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<ApiKey, 
 }
 
 /// Lists all keys, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<ApiKey>, Error> {
     Ok(api_keys::table
         .order(api_keys::id)
@@ -351,9 +345,6 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<ApiKey>, Error> {
 }
 
 /// Lists a page of all keys, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
@@ -382,9 +373,6 @@ pub fn list_page(
 }
 
 /// Notes that keys were used, each at most once a minute.
-///
-/// # Errors
-/// Those of the database.
 pub fn record_use(
     connection: &mut PgConnection,
     ids: &[i64],

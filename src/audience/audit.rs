@@ -91,13 +91,13 @@ impl TargetKind {
 /// An action that is about to be done: everything but what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Who does it, and from where.
+    /// The actor, and the address of the request.
     pub origin: Origin,
     /// The name of the mutation, or of what else is done.
     pub action: Cow<'static, str>,
     /// The names of the fields that the request sets, unless [`Trace::with_fields`] knows better.
     pub fields: Vec<String>,
-    /// When.
+    /// When it is done.
     pub at: DateTime<Utc>,
 }
 

@@ -57,22 +57,22 @@ impl AuditEntry {
     }
 }
 
-/// Which entries are asked for. What is absent does not matter.
+/// Which entries are asked for. An absent condition filters nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AuditFilter {
-    /// Of these actions.
+    /// Only entries with one of these actions.
     pub actions: Option<Vec<String>>,
-    /// Of these kinds of actors.
+    /// Only entries of one of these kinds of actors.
     pub actors: Option<Vec<ActorKind>>,
-    /// Of the API key of this id.
+    /// Only entries of the API key with this id.
     pub api_key_id: Option<i64>,
-    /// Of actors of this name, or of API keys of this prefix.
+    /// Only entries of actors with this name, or of API keys with this prefix.
     pub actor_name: Option<String>,
-    /// About a thing of this kind and id. A subscriber is also found in lists.
+    /// Only entries about the thing with this kind and id. A subscriber is also found in lists.
     pub target: Option<(TargetKind, i64)>,
-    /// From this time on.
+    /// Only entries from this time on.
     pub from: Option<DateTime<Utc>>,
-    /// Before this time.
+    /// Only entries before this time.
     pub to: Option<DateTime<Utc>>,
 }
 

@@ -1,4 +1,7 @@
 //! What rules may refer to, read from the database.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::custom_field;
 use crate::db::schema::{groups, segment_dependencies, segments};
@@ -8,9 +11,6 @@ use diesel::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
 /// Reads the custom fields, groups and segments that exist.
-///
-/// # Errors
-/// Those of the database.
 pub fn load_catalogue(connection: &mut PgConnection) -> Result<Catalogue, Error> {
     let groups: Vec<(String, i64)> = groups::table
         .select((groups::key, groups::id))
@@ -23,9 +23,6 @@ pub fn load_catalogue(connection: &mut PgConnection) -> Result<Catalogue, Error>
 }
 
 /// Reads the types of the custom fields by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn load_custom_fields(
     connection: &mut PgConnection,
 ) -> Result<BTreeMap<String, CustomType>, Error> {

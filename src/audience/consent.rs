@@ -3,6 +3,9 @@
 //! Nothing but explicit consent takes a subscriber from unsubscribed, bounced or complained to another status. When such
 //! a subscriber is deleted, triggers keep the status for a keyed hash of the address: see the migration. A new
 //! subscriber with that address gets the status back.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::clean::clean_text;
 use crate::db::statement;
@@ -58,10 +61,10 @@ pub fn needs_consent(from: Status, to: Status) -> bool {
     from.withholds() && !to.withholds()
 }
 
-/// What is said of a change that was made in another way than it was asked for.
+/// A notice about a change that was made differently from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is.
+    /// The kind of the notice.
     pub code: NoticeCode,
     /// The place in the input.
     pub path: &'static str,
@@ -69,7 +72,7 @@ pub struct Notice {
     pub message: String,
 }
 
-/// What a notice says.
+/// The kinds of notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeCode {
     /// The status stayed, because consent is needed to raise it.
@@ -94,9 +97,6 @@ pub struct Suppression {
 }
 
 /// Finds the statuses that are kept for addresses, by address.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_suppressions(
     connection: &mut PgConnection,
     emails: &[&str],
@@ -130,9 +130,6 @@ pub fn find_suppressions(
 }
 
 /// Ends suppressions of addresses, because of consent. What an import ends is remembered for its undoing.
-///
-/// # Errors
-/// Those of the database.
 pub fn lift_suppressions(
     connection: &mut PgConnection,
     emails: &[&str],
@@ -161,9 +158,6 @@ pub fn lift_suppressions(
 }
 
 /// Puts back the suppressions that an import ended.
-///
-/// # Errors
-/// Those of the database.
 pub fn restore_suppressions(connection: &mut PgConnection, import_id: i64) -> Result<(), Error> {
     statement(
         "INSERT INTO suppressions (address_hash, status, since) \

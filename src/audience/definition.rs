@@ -1,4 +1,7 @@
 //! Definitions: the rules that segments have had.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::actor::Actor;
 use super::paged_list::{PagedList, fill_pages};
@@ -31,9 +34,6 @@ pub struct Definition {
 }
 
 /// Lists a page of the versions of the rule of each of these segments, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_definitions(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -63,9 +63,6 @@ pub fn list_definitions(
 }
 
 /// Returns how many versions of its rule each of these segments has had.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_definitions(
     connection: &mut PgConnection,
     ids: &[i64],

@@ -1,4 +1,7 @@
 //! Events: what subscribers did, and the lifetime totals that are kept with them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::paged_list::{Item, PagedList};
 use super::paging::{Page, PageRequest};
@@ -196,9 +199,6 @@ macro_rules! columns {
 }
 
 /// Finds events by id.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Event>, Error> {
     Ok(events::table
         .filter(events::id.eq_any(ids))
@@ -210,9 +210,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
 const EVENT_TEXTS: &str = "name, dedupe_key";
 
 /// Finds events by id, or none of them if their rows take more than that many bytes together.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -229,9 +226,6 @@ pub fn find_within(
 pub type EventKey = (StoredMoment, i64);
 
 /// Finds a page of the events of each of these subscribers, those of one name or all, newest first: their ids.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_pages(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -255,9 +249,6 @@ pub fn find_pages(
 }
 
 /// Lists all events of these subscribers, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_all_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -270,9 +261,6 @@ pub fn list_all_of(
 }
 
 /// Lists events of a subscriber, newest first, from behind one of them.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page_of(
     connection: &mut PgConnection,
     subscriber_id: i64,
@@ -295,9 +283,6 @@ pub fn list_page_of(
 }
 
 /// Lists the totals of these subscribers, by event name.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_totals(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -317,9 +302,6 @@ pub fn list_totals(
 }
 
 /// Tells the planner how the tables look after a large load.
-///
-/// # Errors
-/// Those of the database.
 pub fn analyze(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("ANALYZE subscribers, group_memberships, events, event_totals")?)
 }

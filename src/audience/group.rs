@@ -27,7 +27,7 @@ pub struct Group {
     pub key: String,
     /// Its name for people.
     pub name: String,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -47,7 +47,7 @@ pub struct NewGroup<'a> {
     pub key: &'a str,
     /// Its name for people; the key if absent.
     pub name: Option<&'a str>,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<&'a str>,
     /// Free words by which people find it.
     pub tags: &'a [String],

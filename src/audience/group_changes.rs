@@ -13,9 +13,9 @@ const MAX_NAMES: usize = 250;
 /// How an input names a group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupName {
-    /// By its key.
+    /// The key of the group.
     Key(String),
-    /// By its id.
+    /// The id of the group.
     Id(i64),
 }
 
@@ -81,8 +81,7 @@ impl GroupChanges {
                 match known.get(name) {
                     None => problems.push(known.unknown(name, path)),
                     Some(id) if list == "remove" && ids.add.contains(&id) => {
-                        let message =
-                            "expected a group that is not to be added, found one of \"add\"";
+                        let message = "the group is in \"add\" too";
                         problems.push(InputProblem::new(InputCode::Invalid, path, message));
                     }
                     Some(id) if list == "remove" => _ = ids.remove.insert(id),
@@ -163,7 +162,7 @@ impl KnownGroups {
                 InputProblem::new(InputCode::NotFound, path, message).with_hint(hint)
             }
             GroupName::Id(_) => {
-                let message = "expected the id of a group that exists, found one that does not";
+                let message = "no group has this id";
                 InputProblem::new(InputCode::NotFound, path, message)
             }
         }

@@ -1,4 +1,7 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};
@@ -43,18 +46,12 @@ impl IdSet {
     }
 
     /// Returns the stored members of a segment.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn of_segment(connection: &mut PgConnection, segment_id: i64) -> Result<IdSet, Error> {
         let sets = IdSet::of_segments(connection, &[segment_id])?;
         Ok(sets.into_values().next().unwrap_or_default())
     }
 
     /// Returns the stored members of each of these segments.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn of_segments(
         connection: &mut PgConnection,
         segment_ids: &[i64],
@@ -158,9 +155,6 @@ impl IdSet {
     }
 
     /// Lists a page of the subscribers in the set.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn list_page(
         &self,
         connection: &mut PgConnection,
@@ -175,9 +169,6 @@ impl IdSet {
     }
 
     /// Finds the same page of the subscribers in each of these sets: their ids.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn find_pages<H: Copy + Eq + Hash>(
         connection: &mut PgConnection,
         sets: &HashMap<H, impl Borrow<IdSet>>,

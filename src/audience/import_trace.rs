@@ -1,4 +1,7 @@
-//! What imports hold of a person, for those who want to know, and for those who want to be forgotten.
+//! What imports store about a person: to show it to the person, and to erase it.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::mentioned::Mentioned;
 use super::runs;
@@ -15,11 +18,11 @@ use serde_json::Value;
 /// How an import changed a person, as long as that can be undone.
 #[derive(Debug, Clone, Queryable)]
 pub struct PersonChange {
-    /// Whom.
+    /// The id of the changed subscriber.
     pub subscriber_id: i64,
     /// The name of the file.
     pub file_name: String,
-    /// When.
+    /// When the import started.
     pub at: Option<DateTime<Utc>>,
     /// The values before.
     pub before: Value,
@@ -28,9 +31,6 @@ pub struct PersonChange {
 }
 
 /// Lists how imports changed these people, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_changes_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -50,18 +50,12 @@ pub fn list_changes_of(
 }
 
 /// Removes a person from all that is remembered of imports: undoing one does not bring them back.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Result<(), Error> {
     forget_people(connection, &[(id, email.to_owned())])
 }
 
 /// Removes people, by id and address, from all that is remembered of imports. What is remembered is read once for all of
 /// them.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_people(connection: &mut PgConnection, people: &[(i64, String)]) -> Result<(), Error> {
     let mut ids: Vec<i64> = people.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
@@ -84,7 +78,7 @@ fn may_mention(text: &str) -> String {
     format!("strpos(translate(lower({text}), '{invisible}', ''), $1) > 0")
 }
 
-/// Removes what is said of rows that mention the address. Of problems only the text tells whom they are about.
+/// Removes the remarks about rows that mention the address. Only the text of a remark shows which person it is about.
 fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
     #[derive(QueryableByName)]
     struct Row {

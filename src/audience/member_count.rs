@@ -1,4 +1,7 @@
 //! How many members groups and segments have, and how many of them they share.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use crate::db::schema::group_memberships;
@@ -9,9 +12,6 @@ use diesel::sql_types::{Array, BigInt};
 use std::collections::HashMap;
 
 /// Returns how many members each of these groups has.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_group_members(
     connection: &mut PgConnection,
     group_ids: &[i64],
@@ -25,9 +25,6 @@ pub fn count_group_members(
 }
 
 /// Returns how many members each of these segments has.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -55,9 +52,6 @@ pub fn count_segment_members(
 pub type Overlap = (i64, i64, i64);
 
 /// Counts the members of each of these segments, of another, and of both.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_overlaps(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -76,9 +70,6 @@ pub fn count_overlaps(
 }
 
 /// Counts the members of each of these segments, of a group, and of both.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_overlaps_with_group(
     connection: &mut PgConnection,
     segment_ids: &[i64],

@@ -1,4 +1,7 @@
 //! Membership: who is in which group or segment, read from rows and bitmaps.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_IDS, list_bits};
 use super::group::Group;
@@ -22,9 +25,6 @@ const BLOCKS_AT_A_TIME: i64 = 16;
 pub type GroupsBySubscriber = HashMap<i64, Vec<(Arc<Group>, DateTime<Utc>)>>;
 
 /// Lists the groups of each of these subscribers, by key. Each group is read once, however many are in it.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_groups_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -58,9 +58,6 @@ pub fn list_groups_of(
 }
 
 /// Lists the segments of each of these subscribers, by key. Each segment is read once, however many are in it.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_segments_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -93,9 +90,6 @@ pub fn list_segments_of(
 }
 
 /// Returns which of these (group, subscriber) pairs are memberships.
-///
-/// # Errors
-/// Those of the database.
 pub fn filter_group_memberships(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],
@@ -109,9 +103,6 @@ pub fn filter_group_memberships(
 }
 
 /// Returns which of these (segment, subscriber) pairs are memberships.
-///
-/// # Errors
-/// Those of the database.
 pub fn filter_segment_memberships(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],
@@ -149,9 +140,6 @@ fn filter_pairs(
 }
 
 /// Finds a page of the members of each of these groups: their ids, and when each was added.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_group_members(
     connection: &mut PgConnection,
     group_ids: &[i64],
@@ -217,9 +205,6 @@ fn filter_large_groups(
 }
 
 /// Finds a page of the members of each of these segments: their ids.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],

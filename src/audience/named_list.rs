@@ -14,38 +14,38 @@ use std::collections::HashMap;
 /// How a list is ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum NamedOrder {
-    /// By key, bytewise.
+    /// Ordered by key, bytewise.
     #[default]
     Key,
-    /// In the order in which they were made.
+    /// Ordered by creation.
     Added,
-    /// By name, without regard to letter case.
+    /// Ordered by name, without regard to letter case.
     Name,
-    /// By when they were last changed.
+    /// Ordered by the time of the last change.
     Updated,
-    /// By how many members they have.
+    /// Ordered by the number of members.
     MemberCount,
 }
 
-/// The place of an item in a list. Those after the first have the id behind what may be equal.
+/// The position of an item in a list. All but the first two have the id too, because the values before it may be equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum NamedKey {
-    /// By key.
+    /// The key.
     Key(String),
-    /// By id.
+    /// The id.
     Id(i64),
-    /// By name in lower case.
+    /// The name in lower case, and the id.
     Name(String, i64),
-    /// By a moment.
+    /// A moment, and the id.
     Moment(DateTime<Utc>, i64),
-    /// By a number.
+    /// A number, and the id.
     Number(i64, i64),
 }
 
 /// What a list is filtered by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedFilter {
-    /// In lower case.
+    /// The text to search for, in lower case.
     search: Option<String>,
     tag: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! Lists of subscribers that are narrowed to a status and to those whose address begins with a text.
 //!
 //! One statement gathers the ids that fit, whatever number of lists they are for. Pages are cut out of bitmaps.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::block::BLOCK_IDS;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
@@ -54,9 +57,6 @@ impl Narrowing {
     }
 
     /// Keeps of each set the subscribers that fit.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn narrow<H: Eq + Hash>(
         &self,
         connection: &mut PgConnection,
@@ -152,7 +152,7 @@ pub(super) fn put(set: &mut IdSet, block: i32, offsets: &[i16]) {
 fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
-        // Characters go on behind the surrogates, which are none.
+        // Characters continue after the surrogates, which are not characters.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             _ => char::from_u32(u32::from(last) + 1),
@@ -166,9 +166,6 @@ fn successor(prefix: &str) -> Option<String> {
 }
 
 /// Finds a page of the ids of the members of each of these segments that fit a narrowing.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -187,9 +184,6 @@ pub fn find_segment_members(
 }
 
 /// Finds a page of the members of each of these groups that fit a narrowing: their ids, and when each was added.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_group_members(
     connection: &mut PgConnection,
     group_ids: &[i64],

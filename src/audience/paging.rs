@@ -10,7 +10,7 @@ pub const MAX_PAGE_SIZE: usize = 250;
 /// Which rows of a list are asked for. Keys are unique within the list, and the list is ordered by them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
-    /// How many rows.
+    /// The number of rows.
     pub size: usize,
     /// Only rows after this key.
     pub after: Option<K>,
@@ -72,7 +72,7 @@ impl<K> PageRequest<K> {
     }
 
     /// Makes this page of the lists of several holders by a function that returns at most `limit` rows of each stretch,
-    /// each with the holder: in the order of the list, or against it if told so. It is called three times at most, however
+    /// each with the holder: in the order of the list, or in reverse if asked. It is called three times at most, however
     /// many holders there are.
     ///
     /// Whether there is more on the side from which the page starts is asked for, since what a cursor was made for may
@@ -102,7 +102,7 @@ impl<K> PageRequest<K> {
             .iter()
             .map(|holder| (*holder, Page::default()))
             .collect();
-        // One row more than asked for tells whether the list goes on.
+        // One row more than asked for shows whether the list goes on.
         for (holder, row) in fetch(&stretches, self.from_end, self.size as i64 + 1)? {
             if let Some(page) = pages.get_mut(&holder) {
                 page.rows.push(row);

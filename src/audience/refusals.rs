@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-/// How many different refusals are told apart in a minute. What comes beyond is counted together, without who and from
-/// where.
+/// How many different refusals are counted separately in a minute. Further ones are counted together, without actor and
+/// address.
 const MOST: usize = 20;
 
 /// A kind of refusal: the action of its row.

@@ -1,7 +1,10 @@
 //! Taking deleted subscribers out of every segment, one or a hundred thousand of them: a few statements per block.
 //!
 //! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
-//! loses members remembers whom: listeners are told, and a mirror can forget them.
+//! loses members stores their ids: listeners are notified, and a mirror can delete them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
@@ -22,9 +25,6 @@ const AT_A_TIME: usize = 10_000;
 
 /// Deletes subscribers with memberships, events and totals, and takes them out of every segment. Must run within a
 /// transaction, which keeps refreshes and other deletions waiting.
-///
-/// # Errors
-/// Those of the database.
 pub fn remove_subscribers(
     connection: &mut PgConnection,
     ids: Vec<i64>,
@@ -45,9 +45,6 @@ pub fn remove_subscribers(
 pub const KEEP_ERASED: i64 = 3_653;
 
 /// Forgets the hashes of subscribers who were deleted before a moment; returns how many.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_erased(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     let old = erased_subscribers::table.filter(erased_subscribers::erased_at.lt(before));
     Ok(diesel::delete(old).execute(connection)?)
@@ -56,9 +53,6 @@ pub fn forget_erased(connection: &mut PgConnection, before: DateTime<Utc>) -> Re
 /// Takes subscribers whose rows are deleted out of every segment and remembers which segments lost them. Must run under
 /// [`lock_for_refresh`]: listeners rely on changes becoming visible in the order of their ids. The API does it in the
 /// transaction of the deletion; after a deletion in plain SQL the follower or the next refresh does.
-///
-/// # Errors
-/// Those of the database.
 pub fn erase(
     connection: &mut PgConnection,
     mut ids: Vec<i64>,

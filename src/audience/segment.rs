@@ -1,4 +1,7 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::actor::Actor;
 use super::catalogue::load_catalogue;
@@ -31,7 +34,7 @@ pub struct Segment {
     pub key: String,
     /// Its name for people.
     pub name: String,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<String>,
     /// The stored document of its rule.
     pub rule: JsonText,
@@ -61,7 +64,7 @@ pub struct NewSegment<'a> {
     pub key: &'a str,
     /// Its name for people; the key if absent.
     pub name: Option<&'a str>,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<&'a str>,
     /// Its rule, the root node.
     pub rule: &'a Value,
@@ -69,17 +72,17 @@ pub struct NewSegment<'a> {
     pub mode: SegmentMode,
     /// Free words by which people find it.
     pub tags: &'a [String],
-    /// Who makes it.
+    /// The actor who creates it.
     pub written_by: &'a Actor,
 }
 
 /// When the members of a segment change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SegmentMode {
-    /// In refreshes only.
+    /// Members change in refreshes only.
     #[default]
     Daily,
-    /// In refreshes, and right after a change of a subscriber.
+    /// Members change in refreshes, and right after a change of a subscriber.
     Instant,
 }
 
@@ -115,13 +118,13 @@ impl Segment {
 /// What to change of a segment: absent values stay as they are, a null description is cleared.
 #[derive(Debug, Clone)]
 pub struct SegmentChanges {
-    /// Who changes it.
+    /// The actor who changes it.
     pub written_by: Actor,
     /// The version that must be changed, if only that one.
     pub if_version: Option<i32>,
     /// Its name for people.
     pub name: Option<String>,
-    /// What it is for.
+    /// The description of its purpose.
     pub description: Option<Option<String>>,
     /// Its rule, the root node.
     pub rule: Option<Value>,
@@ -150,9 +153,6 @@ impl SegmentChanges {
 }
 
 /// Finds segments by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Segment>, Error> {
     Ok(segments::table
         .filter(segments::id.eq_any(ids))
@@ -161,17 +161,11 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Seg
 }
 
 /// Finds a segment by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Segment>, Error> {
     Ok(find_by_keys(connection, &[key.to_owned()])?.pop())
 }
 
 /// Finds segments by key, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<Segment>, Error> {
     Ok(segments::table
         .filter(segments::key.eq_any(keys))
@@ -197,9 +191,6 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
 
 /// Lists a page of the segments that a filter lets pass, each with its place, and says how many they are in all. Archived
 /// ones are listed only if asked for.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     with_archived: bool,
@@ -451,9 +442,6 @@ pub fn delete(
 }
 
 /// Finds the segments whose rules use any of these things, each with what it uses, by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_users(
     connection: &mut PgConnection,
     used: &[Dependency],

@@ -2,6 +2,9 @@
 //!
 //! A session has the scopes of its key and ends with it. It also ends 12 hours after its last use and 7 days after its
 //! start. Stored is the SHA-256 of the token in the cookie: like a key, a token has too many bits to be guessed.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::actor::{Actor, Origin};
 use super::api_key::{ApiKey, Hash};
@@ -74,9 +77,6 @@ pub fn hash(token: &str) -> Option<Hash> {
 }
 
 /// Starts a session as [`start`] does, with its row of the audit log. The origin says where the request came from.
-///
-/// # Errors
-/// Those of the database.
 pub fn sign_in(
     connection: &mut PgConnection,
     api_key_id: i64,
@@ -95,9 +95,6 @@ pub fn sign_in(
 
 /// Ends the session of a token, if there is one, with its row of the audit log. The origin says where the request came
 /// from.
-///
-/// # Errors
-/// Those of the database.
 pub fn sign_out(
     connection: &mut PgConnection,
     hash: &Hash,
@@ -127,9 +124,6 @@ fn record(
 
 /// Starts a session with a key, in place of another if the browser has one. Returns `None` if the key is not usable any
 /// more. Removes the sessions that have ended, and of this key those unused for longest if there are too many.
-///
-/// # Errors
-/// Those of the database.
 pub fn start(
     connection: &mut PgConnection,
     api_key_id: i64,
@@ -187,9 +181,6 @@ fn remove_ended(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(),
 }
 
 /// Ends the session of a token, and returns it if there was one.
-///
-/// # Errors
-/// Those of the database.
 pub fn end(connection: &mut PgConnection, hash: &Hash) -> Result<Option<Session>, Error> {
     let ended = sessions::table.filter(sessions::sha256.eq(hash.as_slice()));
     Ok(diesel::delete(ended)
@@ -199,9 +190,6 @@ pub fn end(connection: &mut PgConnection, hash: &Hash) -> Result<Option<Session>
 }
 
 /// Finds sessions by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Session>, Error> {
     Ok(sessions::table
         .filter(sessions::id.eq_any(ids))
@@ -210,9 +198,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Ses
 }
 
 /// Loads the sessions that have not ended, each with the hash that it is found by.
-///
-/// # Errors
-/// Those of the database.
 pub fn load(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -228,9 +213,6 @@ pub fn load(
 }
 
 /// Notes that sessions were used, each at most once a minute. Sessions that have ended stay so.
-///
-/// # Errors
-/// Those of the database.
 pub fn record_use(
     connection: &mut PgConnection,
     ids: &[i64],

@@ -137,7 +137,7 @@ impl Settings {
 /// Reads the name of a time zone.
 ///
 /// # Errors
-/// What was expected.
+/// A message that says what was expected.
 pub fn parse_zone(text: &str) -> Result<Tz, String> {
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     text.parse().map_err(|_| {
@@ -152,7 +152,7 @@ pub fn parse_zone(text: &str) -> Result<Tz, String> {
 /// Reads a wall-clock time.
 ///
 /// # Errors
-/// What was expected.
+/// A message that says what was expected.
 pub fn parse_time(text: &str) -> Result<NaiveTime, String> {
     NaiveTime::parse_from_str(text, "%H:%M")
         .map_err(|_| "expected a time from 00:00 to 23:59, such as 03:00".to_owned())

@@ -1,5 +1,8 @@
 //! The history of the status of subscribers. A trigger writes it, so that no way of changing a subscriber can forget to;
 //! what caused a change is said by settings of the transaction.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::consent::Consent;
 use crate::db::schema::status_changes;
@@ -36,7 +39,7 @@ pub struct Cause {
     pub reason: Option<String>,
     /// Where they gave consent.
     pub consent_source: Option<String>,
-    /// When the changes are made, where the rows do not tell.
+    /// When the changes are made, where the rows do not say it.
     pub moment: Option<DateTime<Utc>>,
 }
 
@@ -60,7 +63,7 @@ impl Cause {
         }
     }
 
-    /// The undoing of an import. Whoever is deleted by it leaves no suppression: the trigger looks for these words.
+    /// The undoing of an import. Subscribers deleted by it leave no suppression: the trigger looks for these words.
     pub fn undo(id: i64, moment: DateTime<Utc>) -> Cause {
         Cause {
             source: format!("undo of import {id}"),
@@ -77,10 +80,7 @@ impl Cause {
         }
     }
 
-    /// Says so to the triggers until the transaction ends.
-    ///
-    /// # Errors
-    /// Those of the database.
+    /// Sets the cause for the triggers until the transaction ends.
     pub fn tell(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let moment = self.moment.map(|moment| moment.to_rfc3339());
         statement(
@@ -96,7 +96,7 @@ impl Cause {
     }
 }
 
-/// The status of a new subscriber, which is told where the address was suppressed.
+/// The status of a new subscriber whose address was suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstStatus {
     /// The subscriber.
@@ -108,9 +108,6 @@ pub struct FirstStatus {
 }
 
 /// Remembers the status of new subscribers whose addresses were suppressed.
-///
-/// # Errors
-/// Those of the database.
 pub fn remember_first(
     connection: &mut PgConnection,
     statuses: &[FirstStatus],
@@ -141,9 +138,6 @@ pub fn remember_first(
 }
 
 /// Lists the changes of status of these subscribers, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_status_changes(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],

@@ -1,4 +1,7 @@
 //! How many subscribers have each status: of everybody, of groups and of segments.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use super::narrowing::put;
@@ -39,9 +42,6 @@ impl StatusCounts {
 }
 
 /// Returns the counts of all subscribers, which triggers keep: no subscriber is read.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Error> {
     #[derive(QueryableByName)]
     struct Row {
@@ -63,9 +63,6 @@ pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Er
 
 /// Adds up what statements have changed of the counts of all subscribers, if there is much. Several servers may do this at
 /// the same time, beside statements that count.
-///
-/// # Errors
-/// Those of the database.
 pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
     statement(
         "WITH summed AS ( \
@@ -83,9 +80,6 @@ pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Counts the members of each of these groups.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],
@@ -116,9 +110,6 @@ pub fn count_groups(
 
 /// Counts the members of each of these segments. The usual status is what is left when the others are counted, so that
 /// only those are read.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_segments(
     connection: &mut PgConnection,
     segment_ids: &[i64],

@@ -1,4 +1,7 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
@@ -45,19 +48,19 @@ pub struct Subscriber {
 /// How a list of subscribers is ordered; both keys are unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SubscriberOrder {
-    /// By id, which is the order in which they were added.
+    /// Ordered by id, which is the order in which they were added.
     #[default]
     Id,
-    /// By e-mail, bytewise.
+    /// Ordered by e-mail, bytewise.
     Email,
 }
 
 /// The place of a subscriber in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SubscriberKey {
-    /// In a list by id.
+    /// The id, in a list ordered by id.
     Id(i64),
-    /// In a list by e-mail.
+    /// The e-mail, in a list ordered by e-mail.
     Email(String),
 }
 
@@ -81,9 +84,6 @@ impl Subscriber {
 }
 
 /// Finds subscribers by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
     Ok(subscribers::table
         .filter(subscribers::id.eq_any(ids))
@@ -95,9 +95,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
 const TEXTS: &str = "email, first_name, last_name, phone, region, city, postal_code, source";
 
 /// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -111,9 +108,6 @@ pub fn find_within(
 }
 
 /// Finds subscribers by id, in the order of the ids.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Subscriber>, Error> {
     let found = find_by_ids(connection, ids)?.into_iter();
     let mut found: HashMap<i64, Subscriber> = found.map(|found| (found.id, found)).collect();
@@ -133,9 +127,6 @@ pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
 }
 
 /// Finds subscribers by e-mail, trimmed and in lower case.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -147,9 +138,6 @@ pub fn find_by_emails(
 }
 
 /// Returns the ids of the subscribers with these e-mails, by e-mail.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_ids_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -172,9 +160,6 @@ pub struct Known {
 
 /// Finds subscribers by id and by e-mail, and keeps them from being deleted until the end of this transaction. The rows
 /// are locked in the order of their ids, as everywhere.
-///
-/// # Errors
-/// Those of the database.
 pub fn keep_known(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -196,9 +181,6 @@ pub fn keep_known(
 }
 
 /// Lists a page of all subscribers, or of those with an address in a range: from the first text to before the second.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     emails: Option<&(&str, Option<String>)>,
@@ -244,9 +226,6 @@ pub fn list_page(
 }
 
 /// Returns how many subscribers have an address in a range, as [`list_page`] takes it.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_in_range(
     connection: &mut PgConnection,
     (start, end): &(&str, Option<String>),

@@ -1,4 +1,7 @@
 //! Whether a subscriber gets the status that is asked for: what consent raises, and what a suppressed address gives.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::consent::{
     CONSENT_HINT, Consent, Notice, NoticeCode, Suppression, find_suppressions, lift_suppressions,
@@ -67,9 +70,6 @@ pub struct First {
 
 impl First {
     /// Remembers it.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn remember(
         self,
         connection: &mut PgConnection,
@@ -87,9 +87,6 @@ impl First {
 
 /// Gives a subscriber with a new address the status that is kept for it. Consent ends the suppression instead. Returns
 /// what the status came from, if the address was suppressed.
-///
-/// # Errors
-/// Those of the database.
 pub fn meet_suppression(
     connection: &mut PgConnection,
     subscriber: &mut Subscriber,
@@ -131,9 +128,6 @@ pub fn meet_suppression(
 }
 
 /// Says what changes the status of a known subscriber, and ends the suppression of an address that consent raises.
-///
-/// # Errors
-/// Those of the database.
 pub fn tell_change(
     connection: &mut PgConnection,
     before: &Subscriber,

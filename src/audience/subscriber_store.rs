@@ -17,7 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-/// What an upsert did.
+/// The outcome of an upsert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// There was no such subscriber.
@@ -33,9 +33,9 @@ pub enum Outcome {
 pub struct Stored {
     /// The subscriber as it is now.
     pub subscriber: Subscriber,
-    /// What was done.
+    /// Whether the subscriber was created, changed or left as it was.
     pub outcome: Outcome,
-    /// What was done in another way than it was asked for.
+    /// Notices about changes that were made differently from the request.
     pub notices: Vec<Notice>,
 }
 

@@ -1,4 +1,7 @@
-//! Suggestions for whoever writes a rule: which values a field has most often, which events and properties there are.
+//! Suggestions for authors of rules: the most frequent values of a field, and the existing events and properties.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::field_column::{custom_column, custom_json, date_column, text_column};
 use crate::error::Error;
@@ -43,9 +46,9 @@ pub enum SuggestionSource {
 /// A question for values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SuggestionRequest {
-    /// Where they come from.
+    /// Where the values come from.
     pub source: SuggestionSource,
-    /// How they must begin, in any letter case.
+    /// The beginning of the values, in any letter case.
     pub prefix: String,
     /// How many at the most.
     pub first: usize,
@@ -78,9 +81,6 @@ pub struct EventProperty {
 }
 
 /// Answers several questions with one statement: the most frequent values of each, the most frequent first.
-///
-/// # Errors
-/// Those of the database.
 pub fn suggest(
     connection: &mut PgConnection,
     requests: &[SuggestionRequest],
@@ -185,9 +185,6 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
 
 /// Lists the properties of the latest events of each of these names, with the types their values have: those that a rule
 /// can ask about, the most frequent first, and at most 250 of each name. A list counts if it has a text.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_properties(
     connection: &mut PgConnection,
     events: &[String],

@@ -1,6 +1,6 @@
 //! The lock that keeps the types of custom fields and the stored values together.
 //!
-//! Whoever writes values reads the types under a shared lock; whoever changes a type, or deletes a field, waits for them.
+//! A transaction that writes values reads the types under a shared lock; one that changes a type or deletes a field waits.
 //! The lock is an advisory one: it is fair, so that many writers cannot keep a change of type waiting for ever, and
 //! sharing it writes no row. An import reads the types once and writes for long: a change of type is refused meanwhile.
 

@@ -1,6 +1,6 @@
 //! Versions of rows: so that nobody overwrites a change that they have not seen.
 //!
-//! A trigger counts every `UPDATE` of a row, whoever sends it, so that no way to change one can forget it.
+//! A trigger counts every `UPDATE` of a row, whatever sends it, so that no code path can forget it.
 
 use crate::error::{Error, InputCode, InputProblem};
 

@@ -1,4 +1,7 @@
 //! Finding out what a rule asks about that was never recorded: event names, their properties, and the types of those.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::segment::Segment;
 use crate::error::Error;
@@ -25,9 +28,6 @@ const MOST_PROPERTIES: usize = 200;
 const EVENTS_FOR_HINT: i64 = 200;
 
 /// Finds the warnings about a valid rule, the root node as JSON.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_warnings(connection: &mut PgConnection, rule: &Value) -> Result<Vec<Warning>, Error> {
     let asked = list_asked_events(rule);
     if asked.is_empty() {
@@ -243,9 +243,6 @@ fn list_properties_of(
 }
 
 /// Finds the warnings about the rule of a segment.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_warnings_of(
     connection: &mut PgConnection,
     segment: &Segment,

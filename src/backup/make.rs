@@ -104,7 +104,7 @@ fn fill(
     }
     if tables.iter().any(|table| table == MARK) {
         return Err(BackupError::Refused(
-            "expected a database whose restoring has ended, found one where it was interrupted; run rollcall migrate, which finishes it"
+            "a restore into this database was interrupted; run rollcall migrate, which finishes it"
                 .to_owned(),
         ));
     }

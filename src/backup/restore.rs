@@ -66,7 +66,7 @@ pub fn restore(
         (true, _) => {}
         (false, false) => {
             return Err(BackupError::Refused(format!(
-                "expected an empty database, found {} in the schema \"{}\"; name another database, or replace everything in this one with --replace",
+                "the database is not empty: found {} in the schema \"{}\"; name another database, or replace everything in this one with --replace",
                 join_first(&found, ", "),
                 place.schema
             )));
@@ -156,7 +156,7 @@ fn check_replaced(
             _ if looks < LOOKS => std::thread::sleep(PAUSE),
             number => {
                 return Err(BackupError::Refused(format!(
-                    "expected a database that only this command uses, found {number} other connections; stop the servers first"
+                    "the database has {number} other connections; stop the servers first"
                 )));
             }
         }

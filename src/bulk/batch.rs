@@ -18,7 +18,7 @@ use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz};
 /// What changing a block did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
 pub(super) struct Done {
-    /// How many were changed.
+    /// How many subscribers were changed.
     #[diesel(sql_type = BigInt)]
     pub changed: i64,
     /// How many kept their status for want of consent.

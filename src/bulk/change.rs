@@ -8,7 +8,7 @@ use diesel::PgConnection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is asked for.
+/// The requested change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     /// To add the people to the group of that key.

@@ -30,7 +30,7 @@ pub fn create(
             .get_result(connection)?;
         if waiting >= MOST_WAITING {
             let message = format!(
-                "expected fewer than {MOST_WAITING} bulk actions that have not ended, found {waiting}; try again when some have"
+                "{waiting} bulk actions have not ended yet (the limit is {MOST_WAITING}); try again when some have ended"
             );
             return Err(Error::invalid("", message));
         }
@@ -75,7 +75,7 @@ pub fn ask_to_stop(
                 .execute(connection)?,
             other => {
                 let message = format!(
-                    "expected a bulk action that has not ended, found one that is {}",
+                    "the bulk action has already ended: it is {}",
                     other.as_str()
                 );
                 return Err(Error::invalid("id", message));
@@ -118,7 +118,7 @@ pub(super) fn check_undo(action: &BulkAction, now: DateTime<Utc>) -> Result<(), 
     let message = match action.state_beside_undoing() {
         BulkState::Undone => "it is undone already".to_owned(),
         BulkState::Ready | BulkState::Running => format!(
-            "expected a bulk action that has ended, found one that is {}; cancel it first",
+            "the bulk action has not ended yet: it is {}; cancel it first",
             action.state
         ),
         _ if action.change()? == Change::Delete => {

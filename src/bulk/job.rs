@@ -1,4 +1,4 @@
-//! A bulk action as a job: a row that tells what was asked, how far it is, and what it did.
+//! A bulk action as a job: a row with the request, the progress and the result.
 
 use super::change::Change;
 use super::people::People;
@@ -37,22 +37,22 @@ pub struct BulkAction {
     pub undone_at: Option<DateTime<Utc>>,
 }
 
-/// How far a bulk action is.
+/// The state of a bulk action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkState {
-    /// It waits for its turn.
+    /// Queued.
     Ready,
-    /// It is running, or was when its process died.
+    /// Running, or interrupted when its process died.
     Running,
-    /// All of its people are done.
+    /// Finished for all of its subscribers.
     Succeeded,
-    /// It stopped; what was done stays.
+    /// Failed; the changes made so far stay.
     Failed,
-    /// It was stopped; what was done stays.
+    /// Cancelled; the changes made so far stay.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Queued to be undone, or being undone.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone: everything is as it was before.
     Undone,
 }
 
@@ -110,7 +110,10 @@ impl BulkAction {
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> Error {
-        Error::Internal(format!("what bulk action {} is to do: {error}", self.id))
+        Error::Internal(format!(
+            "cannot read the stored request of bulk action {}: {error}",
+            self.id
+        ))
     }
 
     /// Returns the share of the people that is done, from 0 to 1.

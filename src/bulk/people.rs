@@ -1,4 +1,4 @@
-//! Whom a bulk action is about.
+//! The subscribers that a bulk action changes.
 
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::id_set::IdSet;
@@ -13,11 +13,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whom a bulk action is about.
+/// The subscribers that a bulk action changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum People {
-    /// Those whom a rule matches.
+    /// The subscribers whom a rule matches.
     Rule(Value),
     /// The members of the segment of that key.
     Segment(String),

@@ -24,8 +24,8 @@ const LOCK: &str = "rollcall bulk";
 /// none, or while another process is at one.
 ///
 /// # Errors
-/// Those of the database; the action is gone on with later then. Where the action itself was at fault, it has failed and
-/// tells why.
+/// Those of the database; the action is continued later then. If the action itself was at fault, it has failed and the
+/// reason is stored with it.
 pub fn run_next(
     db: &Db,
     settings: &RefreshSettings,
@@ -194,7 +194,7 @@ fn finish(
     })
 }
 
-/// Returns why an action failed or was not undone. What only we can mend is logged and not told.
+/// Returns why an action failed or was not undone. Internal errors are logged and not shown.
 pub(super) fn reason_of(action: &BulkAction, error: &Error) -> String {
     match error {
         Error::Internal(_) => {

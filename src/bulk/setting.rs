@@ -50,7 +50,7 @@ pub struct FieldSetting {
 pub(super) enum Columns {
     /// Columns with their values.
     BuiltIn {
-        /// The columns that tell whether a subscriber has the value.
+        /// The columns that show whether a subscriber has the value.
         compared: &'static [&'static str],
         /// Further columns that are written with them.
         beside: &'static [&'static str],
@@ -107,7 +107,7 @@ impl FieldSetting {
             let now = catalogue.custom_fields.get(key).map(|found| found.as_str());
             if now != self.custom_type.as_deref() {
                 let message = format!(
-                    "expected the custom field \"{}\" as it was when this was asked for, found it deleted or of another type",
+                    "the custom field \"{}\" was deleted, or got another type, since this was asked for",
                     shorten(key)
                 );
                 return Err(Error::invalid(FIELD, message));
@@ -278,7 +278,7 @@ impl Columns {
         }
     }
 
-    /// The statements' parts. Columns are names of our own, and everything else is bound.
+    /// Returns the parts of the statements. Names of columns come from this program, and everything else is bound.
     pub fn parts(&self) -> Parts {
         match self {
             Columns::BuiltIn {

@@ -1,4 +1,4 @@
-//! What bulk actions remember of a person, for those who want to know.
+//! What bulk actions store about a person, to show it to the person.
 
 use crate::db::schema::{bulk_action_changes, bulk_actions};
 use crate::error::Error;
@@ -9,15 +9,15 @@ use serde_json::Value;
 /// How a bulk action changed a person, as long as that can be undone.
 #[derive(Debug, Clone, Queryable)]
 pub struct BulkTrace {
-    /// Whom.
+    /// The id of the changed subscriber.
     pub subscriber_id: i64,
     /// The number of the bulk action.
     pub number: i64,
-    /// What it did.
+    /// The change that the bulk action made.
     pub change: Value,
-    /// When.
+    /// When the bulk action started.
     pub at: Option<DateTime<Utc>>,
-    /// What was changed, as it was before.
+    /// The changed values, as they were before.
     pub before: Value,
 }
 

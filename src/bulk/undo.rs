@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz};
 
-/// Undoes a bulk action for which that was asked. Where that is refused, it is not asked for any more, and the action tells
-/// why.
+/// Undoes a bulk action for which undo was requested. If the undo is refused, the request is dropped and the reason is
+/// stored with the action.
 ///
 /// # Errors
 /// Those of the database; it is to be tried again then.
@@ -110,7 +110,7 @@ fn undo_removing(
     group::lock(connection, group.id).map_err(|error| match error {
         Error::NotFound { .. } => {
             let message = format!(
-                "expected the group \"{}\", from which people were removed, found it deleted",
+                "the group \"{}\", from which people were removed, was deleted since",
                 group.key
             );
             Error::invalid("id", message)
@@ -196,8 +196,8 @@ fn refuse_later(
     }
     // No addresses: the reason is kept, and would have to be forgotten with the people.
     let message = format!(
-        "expected the {} that was set, found {} subscribers with another value, which undoing would lose; nothing was undone",
-        setting.field, later.total
+        "{} subscribers have another {} by now than the one that was set, which undo would lose; nothing was undone",
+        later.total, setting.field
     );
     Err(Error::invalid("id", message))
 }

@@ -130,7 +130,7 @@ fn rewrite(connection: &mut PgConnection, seq: i64, ids: &StoredIds) -> Result<(
     Ok(())
 }
 
-/// Takes ids out of others, both ascending; returns whether there were any.
+/// Removes `others` from `ids`, both ascending; returns whether any were removed.
 pub(super) fn take_out(ids: &mut Vec<i64>, others: &[i64]) -> bool {
     let before = ids.len();
     if !others.is_empty() {

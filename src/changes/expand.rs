@@ -1,4 +1,4 @@
-//! What a row of the log tells: people in parts, those of one segment and side together.
+//! Expands a row of the log into changes: people in parts, those of one segment and side together.
 
 use super::kind::{FOLLOWED, Kind, REFRESHED};
 use super::position::Within;
@@ -15,22 +15,22 @@ use std::cmp::Ordering;
 /// The most people of one change.
 pub const PEOPLE: usize = 1_000;
 
-/// What is told where a refresh is the first with a rule, so that perhaps everybody joins.
+/// What readers get where a refresh is the first with a rule, so that the whole audience may join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fills {
-    /// Who joined and who left, as of any refresh.
+    /// The subscribers who joined and who left, as with any refresh.
     #[default]
     People,
     /// How many joined and how many left: one change for each.
     Counts,
 }
 
-/// How much is told at most.
+/// The limits of a page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    /// How many parts.
+    /// The most parts.
     pub parts: usize,
-    /// After how many subscribers no further part is told.
+    /// The number of subscribers after which no further part is added.
     pub people: usize,
 }
 
@@ -39,7 +39,7 @@ impl Room {
         self.parts == 0 || self.people == 0
     }
 
-    /// How many parts there is room for behind these.
+    /// Returns how many parts there is room for after these.
     fn left(&self, parts: &[Part]) -> usize {
         let people: usize = parts.iter().map(|part| part.ids.len()).sum();
         let of_people = self.people.saturating_sub(people).div_ceil(PEOPLE);
@@ -47,25 +47,25 @@ impl Room {
     }
 }
 
-/// What to tell of a row.
+/// What a reader wants of a row.
 pub(super) struct Wanted<'k> {
     pub kinds: &'k [Kind],
-    /// The segments whose members are told; all if `None`.
+    /// The segments whose members are listed; all if `None`.
     pub segment_ids: Option<&'k [i64]>,
     pub fills: Fills,
     pub room: Room,
-    /// Where to go on in the row.
+    /// Where to continue in the row.
     pub after: Option<Within>,
 }
 
 impl Wanted<'_> {
-    /// How many sides of a row are looked at together: one more than there is room for behind one that was told.
+    /// How many sides of a row are looked at together: one more than there is room for, after one that an earlier page has.
     fn most_sides(&self) -> i64 {
         i64::try_from(self.room.parts.saturating_add(2)).unwrap_or(i64::MAX)
     }
 }
 
-/// A part of what a row tells.
+/// A part of the changes of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub kind: Kind,
@@ -73,12 +73,12 @@ pub(super) struct Part {
     pub about: Option<i64>,
     pub refresh_id: Option<i64>,
     pub is_fill: bool,
-    /// Those of this part, ascending.
+    /// The ids of this part, ascending.
     pub ids: Vec<i64>,
     /// How many there are in all the parts that belong together.
     pub number: usize,
     pub is_last: bool,
-    /// How far the row is told with it.
+    /// The position in the row after this part.
     pub within: Within,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct Parts {
     pub is_whole: bool,
 }
 
-/// People who are told together: those who joined a segment, or left it, or whom another row is about.
+/// People who are listed together: those who joined a segment, those who left it, or the subscribers of another row.
 struct Side {
     kind: Kind,
     at: DateTime<Utc>,
@@ -102,7 +102,7 @@ impl Side {
         self.kind == Kind::SegmentMembersLeft
     }
 
-    /// How far the row is told with a subscriber of this side.
+    /// Returns the position in the row after a subscriber of this side.
     fn place(&self, subscriber: i64) -> Within {
         Within {
             about: self.about.unwrap_or_default(),
@@ -130,7 +130,7 @@ impl Side {
     }
 }
 
-/// Lists what a row tells.
+/// Lists the changes of a row.
 ///
 /// # Errors
 /// [`Error::Resync`] if what it stands for is not kept any more; those of the database.
@@ -151,7 +151,7 @@ pub(super) fn expand(
     Ok(parts)
 }
 
-/// Adds what the row itself says; returns whether that is all.
+/// Adds the changes that the row itself holds. Returns false if the page is full before the row is complete.
 fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool, Error> {
     let Some(kind) = Kind::parse(&row.kind).filter(|kind| wanted.kinds.contains(kind)) else {
         return Ok(true);
@@ -358,12 +358,12 @@ fn add_followed(
             return Ok(false);
         }
     }
-    // The sides behind these are told by the next page.
+    // The next page has the sides after these.
     Ok(!is_cut)
 }
 
-/// Adds people in parts, from behind those who were told before; returns whether there was room for all. `list` lists
-/// those of the side from an id, at most so many; there are `number` of them in all.
+/// Adds people in parts, after those whom an earlier page has. Returns whether there was room for all. `list` lists those
+/// of the side from an id, at most so many; there are `number` of them in all.
 fn add_people(
     side: Side,
     number: usize,
@@ -375,7 +375,7 @@ fn add_people(
         return Ok(true);
     };
     let room = wanted.room.left(parts).saturating_mul(PEOPLE);
-    // One more than there is room for, which tells whether these are all.
+    // One more than there is room for, to know whether these are all.
     let mut ids = list(from, room.saturating_add(1))?;
     let is_whole = ids.len() <= room;
     ids.truncate(room);
@@ -396,7 +396,7 @@ fn add_people(
     Ok(is_whole)
 }
 
-/// Adds one part without people, unless it was told before.
+/// Adds one part without people, unless an earlier page has it.
 fn add_count(side: Side, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
     let within = side.place(i64::MAX);
     if wanted.after.is_some_and(|after| within <= after) {

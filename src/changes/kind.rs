@@ -60,7 +60,7 @@ impl Kind {
         Kind::CustomFieldDeleted,
     ];
 
-    /// The kinds that tell what refreshes and imports came to. They are read by name only.
+    /// The kinds for the outcomes of refreshes and imports. They are read by name only.
     pub const RUNS: [Kind; 4] = [
         Kind::SegmentInvalid,
         Kind::RefreshFinished,
@@ -127,7 +127,7 @@ impl Kind {
         }
     }
 
-    /// Whether it tells who joined or left segments.
+    /// Whether a change of this kind is about subscribers who joined or left segments.
     pub fn is_of_segment(self) -> bool {
         matches!(self, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft)
     }
@@ -153,7 +153,7 @@ pub(super) const REFRESHED: &str = "refreshed";
 /// The kind of rows that stand for what the follower wrote.
 pub(super) const FOLLOWED: &str = "followed";
 
-/// Returns the kinds of rows that tell of these kinds.
+/// Returns the kinds of rows that hold changes of these kinds.
 pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
     let own = kinds.iter().filter(|kind| !kind.is_of_segment());
     let mut names: Vec<&'static str> = own.map(|kind| kind.as_str()).collect();

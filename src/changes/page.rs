@@ -21,19 +21,19 @@ const ROWS: i64 = 100;
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// After which position; `None` asks only for the present one.
+    /// The position to continue after; `None` asks only for the present position.
     pub after: Option<Position>,
-    /// Which kinds; those of [`Kind::ALL`] if there are none.
+    /// The kinds of changes to list; those of [`Kind::ALL`] if empty.
     pub kinds: Vec<Kind>,
-    /// How many changes at most; at least one.
+    /// The most changes of the page; at least one.
     pub first: usize,
-    /// After how many subscribers the page ends; the last change may have more.
+    /// The number of subscribers after which the page ends; the last change may have more.
     pub people: usize,
-    /// What to tell of segments that are filled by a new rule.
+    /// What to list of segments that are filled by a new rule.
     pub fills: Fills,
-    /// The segments whose changes are told; all if `None`.
+    /// The segments whose changes are listed; all if `None`.
     pub segment_ids: Option<Vec<i64>>,
-    /// The groups whose changes are told; all if `None`.
+    /// The groups whose changes are listed; all if `None`.
     pub group_ids: Option<Vec<i64>>,
 }
 
@@ -186,7 +186,7 @@ impl<'r> Collector<'r> {
         Ok(())
     }
 
-    /// Loads the next rows that may tell something, up to one.
+    /// Loads the next rows that may have something to list, up to `last_seq`.
     fn load(&self, connection: &mut PgConnection, last_seq: i64) -> Result<Vec<Row>, Error> {
         let mut rows = changes::table
             .filter(changes::seq.gt(self.end.seq))
@@ -222,7 +222,7 @@ impl<'r> Collector<'r> {
         };
     }
 
-    /// Adds what a row tells, as far as there is room.
+    /// Adds the changes of a row, as far as there is room.
     fn add(
         &mut self,
         connection: &mut PgConnection,
@@ -330,8 +330,8 @@ fn find_last(connection: &mut PgConnection, after: i64) -> Result<Option<(i64, i
     }
 }
 
-/// Leaves out subscribers who do not exist any more, but for the changes that tell that they were deleted, and changes of
-/// whom nobody is left.
+/// Leaves out deleted subscribers, except from the changes that report their deletion, and then the changes without
+/// subscribers.
 fn leave_out_deleted(connection: &mut PgConnection, found: &mut Vec<Change>) -> Result<(), Error> {
     let tells_people = |change: &Change| {
         change.kind != Kind::SubscriberDeleted && !change.subscriber_ids.is_empty()

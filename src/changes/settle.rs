@@ -66,7 +66,7 @@ pub(super) fn lock(connection: &mut PgConnection) -> Result<(), Error> {
     )?)
 }
 
-/// Keeps changes from being given their order, and deleted subscribers from being taken out of what was told, until the end
+/// Keeps changes from being given their order, and deleted subscribers from being removed from the log, until the end
 /// of this transaction.
 ///
 /// # Errors
@@ -160,7 +160,7 @@ struct Moved {
     firsts: Vec<Option<i64>>,
     lasts: Vec<Option<i64>>,
     coded: Vec<Option<Vec<u8>>>,
-    /// Whether nobody is left of those whom the row was about.
+    /// Whether all subscribers of the row are deleted.
     are_void: Vec<bool>,
 }
 

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 const AT_A_TIME: i64 = 10_000;
 
 /// Cleans the listed addresses. One that another subscriber has in its clean form stays listed and as it is: these are
-/// two records of one person, and only the owner can tell which counts.
+/// two records of one person, and only the owner knows which counts.
 pub(super) fn clean_addresses(connection: &mut PgConnection) -> Result<(), Error> {
     let mut after = 0;
     loop {

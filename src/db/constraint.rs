@@ -104,7 +104,7 @@ fn is_deadlock(information: &dyn DatabaseErrorInformation) -> bool {
         || (details.lines().count() > 1 && details.lines().all(waits))
 }
 
-/// What is said of a text that Postgres cannot hold.
+/// The message about a text that Postgres cannot store.
 const NUL: &str = "expected texts without the character U+0000, which cannot be stored";
 
 /// Whether Postgres stumbled over the one character that it cannot hold: as a byte of a text, or written out in JSON.

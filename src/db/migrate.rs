@@ -127,7 +127,7 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
 }
 
 /// Returns whether a migration failed because others hold locks. Diesel hides the error of the database in that of the
-/// migration, so only the message tells.
+/// migration, so only the message shows it.
 fn lost_to_others(error: &(dyn std::error::Error + Send + Sync)) -> bool {
     let message = error.to_string();
     message.contains("lock timeout") || message.contains("deadlock detected")

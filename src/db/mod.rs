@@ -44,7 +44,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a request waits for a free connection before it is told that the database is not available.
+/// How long a request waits for a free connection before it fails because the database is not available.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many connections are lent at most. The scans that may run at the same time need fewer.
@@ -138,7 +138,7 @@ impl Db {
         }
     }
 
-    /// Runs blocking work with a connection on this thread: for subcommands and threads of our own.
+    /// Runs blocking work with a connection on this thread: for subcommands and for threads that Rollcall starts.
     ///
     /// # Errors
     /// As [`Db::run`].

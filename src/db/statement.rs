@@ -1,4 +1,4 @@
-//! Statements of our own text that a connection keeps prepared.
+//! SQL statements, written by hand, that a connection keeps prepared.
 //!
 //! diesel has a [`sql_query`](diesel::sql_query) planned anew whenever it is run, because it cannot know how many texts there
 //! are, and every update. What runs again and again is planned once with this.

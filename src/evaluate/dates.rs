@@ -108,9 +108,9 @@ fn micros(instant: DateTime<Utc>) -> i64 {
 /// A test of an instant that is not in a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InstantTest {
-    /// In a half-open range of microseconds since 1970-01-01.
+    /// The instant is in a half-open range of microseconds since 1970-01-01.
     Range(Option<i64>, Option<i64>),
-    /// On a day of the year out of a set.
+    /// The instant is on a day of the year out of a set.
     Anniversary(AnniversaryDays),
     /// Any instant.
     IsSet,

@@ -34,15 +34,15 @@ pub struct EventSpan {
 /// What is known of one or more events of a subscriber with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventFigures {
-    /// How many they are.
+    /// The number of events.
     pub count: u64,
     /// How many of them have a value.
     pub valued: u64,
     /// The sum of the values, in millionths.
     pub sum: i128,
-    /// The least value, in millionths; of no meaning if there is none.
+    /// The least value, in millionths; meaningless if no event has a value.
     pub min: i128,
-    /// The greatest value, in millionths; of no meaning if there is none.
+    /// The greatest value, in millionths; meaningless if no event has a value.
     pub max: i128,
     /// When the first happened, in microseconds since 1970-01-01.
     pub first_at: i64,
@@ -74,7 +74,7 @@ impl EventFigures {
         }
     }
 
-    /// Lifetime totals, which tell nothing of single values.
+    /// Lifetime totals, which do not have the single values.
     pub fn of_totals(count: u64, sum: i128, first_at: i64, last_at: i64) -> EventFigures {
         EventFigures {
             count,
@@ -177,12 +177,14 @@ struct Window {
 }
 
 impl<'p> EventTally<'p> {
-    /// A tally of the conditions that lifetime totals answer, over a chunk of that many rows; none if there are none.
+    /// Returns a tally for the conditions that lifetime totals can answer, over a chunk of that many rows, or `None` if the plan
+    /// has no such conditions.
     pub fn of_totals(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
         EventTally::new(plan, rows, moment, true)
     }
 
-    /// A tally of the conditions that only the events themselves answer; none if there are none.
+    /// Returns a tally for the conditions that only the events themselves can answer, or `None` if the plan has no such
+    /// conditions.
     pub fn of_events(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
         EventTally::new(plan, rows, moment, false)
     }
@@ -247,7 +249,7 @@ impl<'p> EventTally<'p> {
         &self.span
     }
 
-    /// Adds what happened to a subscriber. `passes` tells which filters of the plan it passes, `number` what it has in a
+    /// Adds what happened to a subscriber. `passes` says which filters of the plan it passes, `number` what it has in a
     /// measured property of the plan.
     ///
     /// All of a row must be added before another. Totals are added as if they all happened at the last instant; the

@@ -93,7 +93,8 @@ fn carry(digits: &mut [i64; DIGITS]) {
     }
 }
 
-/// Returns the double nearest to a number; `has_more` tells that it is greater than its digits say by less than the last.
+/// Returns the double nearest to a number; `has_more` means that it is greater than its digits say,
+/// by less than one in the last digit.
 fn round(digits: &[u32], has_more: bool) -> f64 {
     let bit = |position: usize| (digits[position / 32] >> (position % 32)) & 1 == 1;
     let Some(highest) = (0..digits.len() * 32).rev().find(|place| bit(*place)) else {

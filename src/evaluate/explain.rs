@@ -22,7 +22,7 @@ pub struct Witness<'w> {
     pub measured: &'w [Measured],
     /// The keys of groups by id.
     pub groups: &'w HashMap<i64, &'w str>,
-    /// The one "now", whose zone dates are told in.
+    /// The "now" of the evaluation. Dates are shown in its time zone.
     pub moment: &'w Moment,
 }
 

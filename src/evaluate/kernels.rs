@@ -25,7 +25,7 @@ pub fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
     }
 }
 
-/// Returns who is in one or in all of several sets; none if there are none.
+/// Returns the members of any or of all of several sets, or `None` if there are no sets.
 pub fn quantify(
     quantifier: Quantifier,
     sets: impl Iterator<Item = BooleanBuffer>,

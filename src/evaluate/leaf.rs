@@ -124,7 +124,7 @@ fn evaluate_leaf(
             _ => none(),
         },
         ResolvedLeaf::List { key, matcher } => match column(&ColumnKey::List(key.clone())) {
-            // A test of nothing can be true, but not of nobody.
+            // A missing list can pass the test (`containsNone`), but an id without a subscriber never matches.
             Some(Column::List(lists)) => &matcher.evaluate(lists) & &chunk.exists,
             _ => none(),
         },
@@ -144,7 +144,7 @@ fn evaluate_leaf(
         ResolvedLeaf::Group { quantifier, keys } => evaluate_groups(chunk, *quantifier, keys),
         ResolvedLeaf::Random(share) => &evaluate_random(chunk, share) & &chunk.exists,
         ResolvedLeaf::Event(position) => match chunk.events.get(*position) {
-            // Zero counts: a test of nothing can be true, but not of nobody.
+            // A count of zero can pass the test, but an id without a subscriber never matches.
             Some(answer) => answer & &chunk.exists,
             None => none(),
         },

@@ -60,7 +60,7 @@ pub enum PlannedNode {
     },
     /// Membership of one or all of several segments.
     Segment {
-        /// In one or in all of them.
+        /// Whether one membership is enough, or all are needed.
         quantifier: Quantifier,
         /// The segments.
         asked: Vec<AskedSegment>,

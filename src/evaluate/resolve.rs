@@ -80,7 +80,7 @@ pub enum ResolvedLeaf {
     HasLocation,
     /// Membership by hand, of certain groups or of any.
     Group {
-        /// In one or in all of them.
+        /// Whether one membership is enough, or all are needed.
         quantifier: Quantifier,
         /// The groups, each with when people must have been added.
         keys: Vec<GroupKey>,

@@ -1,4 +1,4 @@
-//! Watching an evaluation: the evaluator tells which part it works on, and asks whether to go on. It knows no clock.
+//! Watching an evaluation: the evaluator reports which part it works on, and asks whether to go on. It knows no clock.
 
 use crate::cancel::{Cancel, Stopped};
 

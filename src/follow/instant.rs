@@ -45,10 +45,10 @@ const BATCH: i64 = 2_048;
 /// The only one that follows, over all servers.
 const LOCK: &str = "hashtextextended('rollcall follower ' || current_schema(), 0)";
 
-/// What following did.
+/// The result of following.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Followed {
-    /// How many touches were done with.
+    /// How many touches were followed.
     pub touches: usize,
     /// How many times a subscriber joined a segment.
     pub joined: usize,

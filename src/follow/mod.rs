@@ -1,4 +1,4 @@
-//! Following: instant segments change right after what changes a subscriber.
+//! Updates instant segments right after a subscriber changes.
 
 pub(crate) mod instant;
 

@@ -92,7 +92,7 @@ pub fn set_file(
             Err(Error::invalid(
                 "file",
                 format!(
-                    "expected an import that waits for its file, found one that is {}",
+                    "the import does not wait for a file: it is {}",
                     import.state().as_str()
                 ),
             ))
@@ -121,7 +121,7 @@ pub(super) fn ask_to_stop(
                     .execute(connection)?;
                 get(connection, id)
             }
-            // Nobody is at it: whoever undoes holds the row, and looks again whether that is asked for.
+            // No process is undoing it: the one that does holds the row, and checks again that undo is requested.
             ImportState::Undoing => {
                 diesel::update(imports::table.find(id))
                     .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))
@@ -131,7 +131,7 @@ pub(super) fn ask_to_stop(
             _ => Err(Error::invalid(
                 "id",
                 format!(
-                    "expected an import that has not ended, found one that is {}",
+                    "the import has already ended: it is {}",
                     import.state().as_str()
                 ),
             )),
@@ -159,7 +159,7 @@ pub fn start(
         };
         if !was_looked_at || import.file_path.is_none() {
             let message = format!(
-                "expected an import whose file was looked at and not written yet, found one that is {}",
+                "the import is {}; only an import whose file was analyzed and not written yet can be started",
                 import.state().as_str()
             );
             return Err(Error::invalid("id", message));
@@ -175,7 +175,7 @@ pub fn start(
         if accepts_proposal {
             let analysis = analysis.unwrap_or_default();
             if analysis.proposal.is_empty() && !analysis.questions.is_empty() {
-                let message = "expected a proposal that settles everything, found none; settle it with options";
+                let message = "no proposal settles all questions; answer them with options";
                 return Err(Error::invalid("acceptProposal", message));
             }
             analysis.proposal.iter().for_each(|change| change.apply_to(&mut options));
@@ -211,14 +211,12 @@ pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
         };
         if !can_resume {
             let message = match (import.state(), import.file_path.is_some()) {
-                (ImportState::Waiting, _) => {
-                    "expected an import whose file has come, found one that waits for it".to_owned()
-                }
+                (ImportState::Waiting, _) => "the import still waits for its file".to_owned(),
                 (ImportState::Failed | ImportState::Cancelled, false) => {
                     "its file is not kept any more; import it again".to_owned()
                 }
                 _ => format!(
-                    "expected an import that stopped half-way, found one that is {}",
+                    "only a failed or cancelled import can be resumed, and this one is {}",
                     import.state().as_str()
                 ),
             };

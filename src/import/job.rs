@@ -1,4 +1,7 @@
-//! An import as a job: a row that tells what was asked, how far it is, and what it did.
+//! An import as a job: a row with the request, the progress and the result.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::file::source::Form;
 use super::plan::Settled;
@@ -53,26 +56,26 @@ pub struct Import {
     pub waits_for_start: bool,
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportState {
-    /// Its file has not come yet.
+    /// The file has not been uploaded yet.
     Waiting,
-    /// It waits for its turn.
+    /// Queued.
     Ready,
-    /// Its file was looked at; it waits to be started.
+    /// The file was analyzed; the import waits to be started.
     Analyzed,
-    /// It is running, or was when its process died.
+    /// Running, or interrupted when its process died.
     Running,
     /// Every row was used or reported.
     Succeeded,
-    /// It stopped; what was done is kept.
+    /// Failed; the rows stored so far are kept.
     Failed,
-    /// It was stopped; what was done is kept.
+    /// Cancelled; the rows stored so far are kept.
     Cancelled,
-    /// It is about to be undone, or is being undone.
+    /// Queued to be undone, or being undone.
     Undoing,
-    /// Everything is as it was before.
+    /// Undone: everything is as it was before.
     Undone,
 }
 
@@ -142,7 +145,7 @@ pub struct Made {
 }
 
 impl Import {
-    /// What is imported.
+    /// Returns whether subscribers or events are imported.
     pub fn kind(&self) -> ImportKind {
         match self.kind.as_str() {
             "events" => ImportKind::Events,
@@ -150,7 +153,7 @@ impl Import {
         }
     }
 
-    /// How far it is.
+    /// Returns the state of the import.
     pub fn state(&self) -> ImportState {
         match self.undo_asked_at {
             Some(_) => ImportState::Undoing,
@@ -166,7 +169,7 @@ impl Import {
             .unwrap_or(ImportState::Failed)
     }
 
-    /// What was asked for.
+    /// Returns the options of the import.
     ///
     /// # Errors
     /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.
@@ -226,9 +229,6 @@ impl Import {
 }
 
 /// Finds imports by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Import>, Error> {
     Ok(imports::table
         .filter(imports::id.eq_any(ids))
@@ -247,9 +247,6 @@ pub fn get(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
 }
 
 /// Lists a page of imports, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
@@ -278,9 +275,6 @@ pub fn list_page(
 }
 
 /// Lists the imports that wait for their turn or were left running, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Error> {
     Ok(imports::table
         .filter(imports::state.eq_any(["ready", "running"]))
@@ -290,9 +284,6 @@ pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Err
 }
 
 /// Lists the imports that are to be undone, in the order in which that was asked for.
-///
-/// # Errors
-/// Those of the database.
 pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     Ok(imports::table
         .filter(imports::undo_asked_at.is_not_null())
@@ -302,9 +293,6 @@ pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Er
 }
 
 /// Returns the report of an import with the first rows that were left out.
-///
-/// # Errors
-/// Those of the database.
 pub fn full_report(connection: &mut PgConnection, import: &Import) -> Result<ImportReport, Error> {
     let mut report = import.report();
     let request = PageRequest::first(MAX_LISTED);
@@ -391,9 +379,6 @@ pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), 
 
 /// Forgets what there was before imports whose time to be undone is over, and what was said of single rows, which holds
 /// values of people. The counts of their reports stay.
-///
-/// # Errors
-/// Those of the database.
 pub(super) fn forget_expired(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -431,9 +416,6 @@ pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Resul
 }
 
 /// Returns how many problems of these kinds each of these imports has.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_problems(
     connection: &mut PgConnection,
     ids: &[i64],

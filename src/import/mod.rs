@@ -7,7 +7,7 @@
 //! (`write/person.rs`, `write/events.rs`, `value`). A cell that cannot be read is left out; a row that cannot be used is
 //! reported with its line, and the others are kept. Rows are gathered to batches (`file/reader.rs`), and
 //! each batch is one transaction (`run.rs`, `write/subscribers.rs`) that also moves the checkpoint, so that an import whose
-//! process died goes on behind the last committed batch. Within a time it can be undone (`undo.rs`).
+//! process died continues after the last committed batch. Within a time it can be undone (`undo.rs`).
 
 pub(crate) mod control;
 pub(crate) mod file;

@@ -1,4 +1,4 @@
-//! What an import did, told by buckets, and row by row where something is to be said.
+//! The report of an import: counts by outcome, and remarks about single rows.
 
 use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
@@ -31,14 +31,14 @@ pub struct ImportReport {
     pub updated: u64,
     /// Subscribers who were so already, and events that were known by their dedupe key.
     pub unchanged: u64,
-    /// Rows whose e-mail address stands in another row of the same file.
+    /// Rows whose e-mail address is in another row of the same file too.
     pub repeated: u64,
     /// Subscribers who were left alone, because only new ones were to be added.
     pub skipped: u64,
     /// Rows that say to address a subscriber who unsubscribed, bounced or complained, and new subscribers whose address a
     /// deleted one had who did: that status stayed.
     pub suppressed: u64,
-    /// Subscribers who may be addressed again, because whoever imported gave a reason.
+    /// Subscribers who may be addressed again, because the import gave a reason.
     pub consent_raised: u64,
     /// Rows whose address is that of a role, such as info@, and not of a person; they were kept.
     pub role_addresses: u64,
@@ -48,7 +48,7 @@ pub struct ImportReport {
     pub refused: u64,
     /// Rows that could not be cut into cells, or had too few or too many.
     pub malformed: u64,
-    /// Rows whose e-mail address is none.
+    /// Rows without a valid e-mail address.
     pub invalid_email: u64,
     /// Rows with another value that is not of its column's type.
     pub mistyped: u64,
@@ -67,26 +67,26 @@ pub struct ImportReport {
     pub problems: Vec<RowProblem>,
 }
 
-/// What is to be said of a row.
+/// The kinds of remarks about a row of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProblemKind {
-    /// It could not be cut into cells, or has too few or too many. It was left out.
+    /// The row could not be cut into cells, or has too few or too many, and was skipped.
     Malformed,
-    /// Its e-mail address is none. It was left out.
+    /// The row has no valid e-mail address and was skipped.
     InvalidEmail,
-    /// Another value is not of its column's type. It was left out.
+    /// Another value of the row does not have its column's type. The row was skipped.
     Mistyped,
-    /// Its subscriber does not exist. It was left out.
+    /// The subscriber of the row does not exist. The row was skipped.
     Unknown,
     /// Another row of the file has the same e-mail address.
     Repeated,
-    /// It says to address somebody who unsubscribed, bounced or complained; that stayed, the rest of the row was used.
+    /// The row subscribes a person who unsubscribed, bounced or complained. That status stayed; the rest of the row was used.
     Suppressed,
-    /// Its address is that of a role. It was used.
+    /// The address is that of a role, such as info@. The row was used.
     RoleAddress,
     /// A cell could not be read and was left out; the rest of the row was used.
     DroppedCell,
-    /// A cell was read, but not as it stands.
+    /// A cell was read, with a remark about it.
     Remark,
 }
 
@@ -133,12 +133,12 @@ impl ProblemKind {
     }
 }
 
-/// Something that is to be said of a row.
+/// A remark about one row of the file, or the reason why it was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowProblem {
     /// The line of the file on which the row begins, from 1.
     pub line: u64,
-    /// What it is.
+    /// The kind of the remark.
     pub kind: ProblemKind,
     /// The column, where it is about one.
     pub column: Option<String>,

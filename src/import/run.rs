@@ -76,7 +76,7 @@ pub fn try_run(
         let import = job::lock(connection, id)?;
         if !matches!(import.state(), ImportState::Ready | ImportState::Running) {
             let message = format!(
-                "expected an import that waits for its turn, found one that is {}",
+                "the import cannot be run: it is {}, not ready",
                 import.state().as_str()
             );
             return Err(Error::invalid("id", message));
@@ -149,7 +149,7 @@ fn finish(
             None => (ImportState::Succeeded, None, None),
         },
         Ok(state) => (state, None, None),
-        // It is left running, so that whoever comes next takes it up.
+        // It is left running, so that the next process continues it.
         Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => return Err(error),
         Err(error) => (ImportState::Failed, Some(error.to_string()), Some(error)),
     };
@@ -168,7 +168,7 @@ fn finish(
         job::set_state(connection, import.id, state, message.as_deref(), Some(now))
     })?;
     let is_read = error.is_none() && state != ImportState::Cancelled;
-    // Whoever settles what is open starts it again, with the same file.
+    // Answering the open questions starts the import again, with the same file.
     let is_open = ended
         .analysis()
         .is_some_and(|analysis| !analysis.questions.is_empty());
@@ -218,7 +218,7 @@ pub(super) fn remove_file(connection: &mut PgConnection, import: &Import) -> Res
     job::forget_file(connection, import.id)
 }
 
-/// The name of the lock that whoever runs or undoes an import holds.
+/// The name of the lock that a process holds while it runs or undoes an import.
 pub(super) const LOCK: &str = "rollcall import";
 
 fn run(
@@ -231,7 +231,7 @@ fn run(
     let found = in_place(&path)?;
     if import.file_hash.as_deref() != Some(&found.hash) {
         let message = format!(
-            "expected the file as it was when the import was asked for, found \"{}\" changed since",
+            "the file \"{}\" has changed since the import was asked for",
             path.display()
         );
         return Err(Error::invalid("file", message));

@@ -1,5 +1,5 @@
-//! What a server does for imports besides running those that it is told to: those that a dead process left are gone on
-//! with, and what nobody needs any more is removed.
+//! What a server does for imports besides running them: it continues imports of processes that died, and removes what is
+//! not needed any more.
 
 use super::job::{self, Import, ImportState, forget_expired};
 use super::run::{ImportSettings, remove_file, try_run};
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// For how many days an import waits for its file.
 const WAITS: i64 = 1;
 
-/// Runs the oldest import that waits for its turn, or was left running, and whose file is in the spool of this machine.
-/// Returns nothing if there is none, or while another import runs.
+/// Runs the oldest import that is queued or was left running, and whose file is in the spool of this machine. Returns `None`
+/// if there is no such import, or while another import runs.
 ///
 /// # Errors
 /// Those of [`try_run`]; where the file was at fault, the import has failed and the next one can be run.

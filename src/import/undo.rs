@@ -1,5 +1,5 @@
 //! Undoing an import: everything is as it was before, exactly, or nothing is touched and it is said what stands in the
-//! way. Whoever was edited later, by whomever, is not overwritten.
+//! way. Subscribers who were edited later are not overwritten.
 
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
@@ -55,13 +55,13 @@ pub fn ask_to_undo(
 /// another import runs, or another is undone: it is to be tried again then.
 ///
 /// # Errors
-/// Those of [`undo`]. Where it was refused it is not asked for any more, and the import tells why; after any other
-/// failure it is to be tried again.
+/// Those of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import; after
+/// any other failure the undo is tried again.
 pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(mut lock) = SessionLock::take(db, LOCK)? else {
         return Ok(None);
     };
-    // What is said of people is written before any of them can be deleted.
+    // A refusal names people. It is stored in the transaction that found them, before any of them can be deleted.
     let outcome = lock.connection.transaction(|connection| {
         lock_made(connection, id)?;
         lock_for_refresh(connection)?;
@@ -119,8 +119,8 @@ fn reason(refusal: &Error) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Undoes the next import for which that was asked, and returns it as it is then: where that was refused, it tells why.
-/// Returns nothing if there is none, or while another import runs.
+/// Undoes the next import for which undo was requested, and returns the import: with the reason, if the undo was refused.
+/// Returns `None` if no undo is requested, or while another import runs.
 ///
 /// # Errors
 /// Those of the database.
@@ -223,7 +223,7 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
             "what there was before it is not remembered any more".to_owned()
         }
         _ => format!(
-            "expected an import that has ended, found one that is {}; cancel it first",
+            "the import has not ended yet: it is {}; cancel it first",
             import.state
         ),
     };
@@ -373,7 +373,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "expected nobody else in the group \"{}\", which the import made, found {}; undoing would lose that",
+                "the group \"{}\", which this import created, has {} other members by now; undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));
@@ -390,7 +390,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
                 .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "expected nobody else with a value of the custom field \"{}\", which the import made, found {}; undoing would lose that",
+                "the custom field \"{}\", which this import created, has a value for {} other subscribers by now; undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));
@@ -409,7 +409,7 @@ struct Counted {
 /// Deletes the events that the import recorded, and makes the totals of their subscribers anew.
 fn undo_events(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let created = created_ids(connection, import)?;
-    // Totals are locked in the order of their key, all before the first is changed, as by whoever records events.
+    // Totals are locked in the order of their key, all before the first is changed, as where events are recorded.
     diesel::sql_query(
         "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
          USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",

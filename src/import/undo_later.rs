@@ -102,7 +102,7 @@ impl Later {
             String::new()
         };
         let message = format!(
-            "expected subscribers as the import left them, found {} who changed later, which undoing would lose: {}{more}",
+            "{} subscribers changed after the import, which undo would lose: {}{more}",
             self.count,
             self.named.join(", ")
         );

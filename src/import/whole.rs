@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How long to wait before looking again whether another import has ended.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Imports a CSV file of subscribers: adds those who are new and changes those who are known by their e-mail address.
+/// Imports a CSV file of subscribers: adds new subscribers and changes existing ones, found by e-mail address.
 /// An empty cell leaves a value as it is. A status that says not to address somebody is never raised by a file, unless
 /// a reason is given.
 ///

@@ -140,7 +140,7 @@ pub fn check_past(at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Error> {
     if at <= now {
         return Ok(());
     }
-    let message = format!("expected a moment of the past, found {at:?}, and now it is {now:?}");
+    let message = format!("{at:?} is in the future (it is now {now:?})");
     let hint = "leave it out for the present members; a preview evaluates a rule for any moment";
     let problem = InputProblem::new(InputCode::Invalid, "asOf", message);
     Err(Error::Invalid(vec![
@@ -154,9 +154,7 @@ fn not_kept(connection: &mut PgConnection, folded: i64, at: DateTime<Utc>) -> Re
         .find(folded)
         .select(refreshes::as_of)
         .first(connection)?;
-    let message = format!(
-        "expected a moment since {since}, which is how far back changes are kept, found {at}"
-    );
+    let message = format!("changes are kept since {since} only, and {at} is earlier");
     Ok(Error::invalid("asOf", message))
 }
 

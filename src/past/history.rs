@@ -1,4 +1,7 @@
 //! What refreshes did: their rows, and the state of a segment that follows from them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::position::check_refresh;
 use crate::audience::paged_list::{PagedList, fill_pages};
@@ -153,9 +156,6 @@ impl SegmentState {
 }
 
 /// Finds the last refresh of each of these segments that has one.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_last_refreshes(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -177,9 +177,6 @@ pub fn find_last_refreshes(
 }
 
 /// Finds refreshes by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_refreshes(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Refresh>, Error> {
     Ok(refreshes::table
         .filter(refreshes::id.eq_any(ids))
@@ -188,9 +185,6 @@ pub fn find_refreshes(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<
 }
 
 /// Finds the refresh that runs now.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_running_refresh(connection: &mut PgConnection) -> Result<Option<Refresh>, Error> {
     let running = refreshes::table.filter(refreshes::state.eq("running"));
     Ok(running
@@ -201,9 +195,6 @@ pub fn find_running_refresh(connection: &mut PgConnection) -> Result<Option<Refr
 }
 
 /// Lists a page of refreshes, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_refreshes(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,
@@ -232,9 +223,6 @@ pub fn list_refreshes(
 }
 
 /// Lists what each of these refreshes did to its segments, by segment id.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_segment_refreshes(
     connection: &mut PgConnection,
     refresh_ids: &[i64],
@@ -252,9 +240,6 @@ pub fn list_segment_refreshes(
 }
 
 /// Lists the segments whose rule, or whose meaning in the present time zone, is newer than their members.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     let refreshed = segment_refreshes::table
         .filter(segment_refreshes::segment_id.eq(segments::id))
@@ -311,9 +296,6 @@ pub fn list_refreshes_of(
 }
 
 /// Returns how many refreshes each of these segments has had.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_refreshes_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],

@@ -1,4 +1,7 @@
 //! Passages: when somebody joined segments and left them, put together from the changes in refreshes and between them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::as_of::find_first_fill;
 use super::snapshot::in_snapshot;
@@ -34,9 +37,6 @@ pub type PassagesBySubscriber = HashMap<i64, Vec<Passage>>;
 /// Lists when each of these subscribers joined segments and left them, newest first.
 ///
 /// What is longer ago than changes are kept is not in it: neither is that somebody joined whose membership is older.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_passages(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -47,9 +47,6 @@ pub fn list_passages(
 }
 
 /// As [`list_passages`], for a caller who is in a snapshot already.
-///
-/// # Errors
-/// Those of the database.
 pub fn passages_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -270,9 +267,6 @@ fn add_changes_in_refreshes(
 
 /// Finds since when members have been members of segments: for each (segment, subscriber) pair that is a membership
 /// as of a moment, or now, and of which that is known.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_joined_at(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],
@@ -282,9 +276,6 @@ pub fn find_joined_at(
 }
 
 /// As [`find_joined_at`], for a caller who is in a snapshot already.
-///
-/// # Errors
-/// Those of the database.
 pub fn joined_at_of(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],

@@ -1,4 +1,4 @@
-//! Copying the members of a segment into a group: who is in now, or was as of a moment, stays in by hand.
+//! Copies the members of a segment, present or past, into a group.
 
 use super::fill::refuse_unfilled;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};
@@ -20,7 +20,7 @@ pub struct SegmentCopy {
     pub group: String,
     /// Whether the group is made if it does not exist.
     pub create_group: bool,
-    /// As of which moment; the stored members if absent.
+    /// The moment whose members are copied; the stored members if absent.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -134,7 +134,7 @@ fn insert(
     now: DateTime<Utc>,
 ) -> Result<Counted, Error> {
     let (blocks, bits): (Vec<i32>, Vec<Vec<u8>>) = members.blocks().unzip();
-    // Rows locked against deletion, so that the foreign key cannot fail; whoever was deleted meanwhile is left out.
+    // Rows locked against deletion, so that the foreign key cannot fail; subscribers deleted meanwhile are left out.
     Ok(diesel::sql_query(
         "WITH member AS MATERIALIZED ( \
              SELECT s.id FROM unnest($1, $2) AS b (block, members) CROSS JOIN generate_series(0, 8191) AS bit (number) \

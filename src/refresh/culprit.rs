@@ -1,4 +1,4 @@
-//! Culprits: the rules that make an evaluation fail, told from the others.
+//! Finds the culprits: the rules that make an evaluation fail.
 //!
 //! All rules are evaluated together, so that what goes wrong for one fails them all. The search evaluates halves of them
 //! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
@@ -110,7 +110,7 @@ fn problem_of(error: &Error) -> Problem {
         other => other.to_string(),
     };
     let reason: String = reason.chars().take(LONGEST_REASON).collect();
-    let message = format!("expected a rule that can be evaluated, found that it fails: {reason}");
+    let message = format!("the evaluation of the rule fails: {reason}");
     let hint = "change the rule or the values it asks about; the next refresh tries again";
     Problem::new("", Code::EvaluationFailed, message).with_hint(Some(hint.to_owned()))
 }

@@ -73,8 +73,7 @@ pub fn refuse_unfilled(
             "wait for its first refresh, or run refreshSegments; where its state is INVALID, mend its rule first"
         }
     };
-    let message =
-        format!("expected a segment that was refreshed, found \"{key}\", which has no members yet");
+    let message = format!("the segment \"{key}\" has no members yet: no refresh has filled it");
     Err(Error::Invalid(vec![
         InputProblem::new(InputCode::Invalid, path, message).with_hint(Some(hint.to_owned())),
     ]))
@@ -90,7 +89,7 @@ pub fn refuse_archived(segment: &Segment, path: impl Into<String>) -> Result<(),
     }
     let key = &segment.key;
     let message = format!(
-        "expected a segment that is not archived, found \"{key}\", which is archived and keeps its last members"
+        "the segment \"{key}\" is archived: it keeps its last members and is not refreshed"
     );
     let hint = "bring it back with updateSegment(archived: false)";
     Err(Error::Invalid(vec![

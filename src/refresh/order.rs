@@ -30,10 +30,8 @@ pub fn check_not_before_last(
         .first(connection)?;
     match refreshed.max(followed) {
         Some(last) if moment < last => {
-            let message = format!(
-                "expected a moment that is not before the last refresh, {last:?}, found {moment:?}"
-            );
-            let hint = "a preview of a rule answers for any moment, and asOf tells past members";
+            let message = format!("{moment:?} is before the last refresh, {last:?}");
+            let hint = "preview a rule for any moment, or ask for past members with asOf";
             let problem = InputProblem::new(InputCode::Invalid, "now", message);
             Err(Error::Invalid(vec![
                 problem.with_hint(Some(hint.to_owned())),

@@ -33,7 +33,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-/// What is said of a refresh that stopped with its server.
+/// The error of a refresh whose server stopped.
 const ABANDONED: &str = "the server stopped before the refresh had finished";
 
 /// Which segments to refresh; archived ones never are.
@@ -206,7 +206,7 @@ pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> 
     Ok(!is_free)
 }
 
-/// Closes refreshes that never came to an end, for whoever has their lock.
+/// Closes refreshes that never ended. The caller must hold their lock.
 fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
     diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
         .set((
@@ -273,8 +273,8 @@ impl Run<'_> {
     }
 
     /// Evaluates the rules that can be, and returns the writer with what they change, or which of them are too slow: an
-    /// attempt comes to the end of the audience all the same, so that one finds all of them. How far it has come is told
-    /// by the connection of the lock, outside the transaction.
+    /// attempt comes to the end of the audience all the same, so that one finds all of them. Its progress is
+    /// stored over the connection of the lock, outside the transaction.
     fn evaluate_rules(
         &self,
         db: &Db,

@@ -1,10 +1,9 @@
 //! Touches: subscribers who changed and have to be looked at for the instant segments. Triggers write them in the
-//! transaction of the change, so that no way to change somebody goes round them.
+//! transaction of the change, so that every change of a subscriber is covered.
 //!
-//! A touch is done with when the follower has written what came of it, unless a refresh is running: the snapshot of
-//! that may be older than the change, and what it finds about the subscriber worth nothing. So the touch is kept, only
-//! marked as followed, until the refresh has written its own, which leaves the instant segments of whoever has a touch
-//! alone.
+//! A touch is deleted once the follower has written its changes. While a refresh runs the touch is only marked as followed,
+//! because the refresh's snapshot may be older than the change. The refresh does not change the memberships of touched
+//! subscribers in instant segments. When it ends, the touch is deleted, or followed once more.
 
 use crate::db::schema::{segments, touches};
 use crate::error::Error;

@@ -361,8 +361,9 @@ fn count_between(
     Ok(rows.into_iter().map(|row| (row.segment_id, row)).collect())
 }
 
-/// Fits changes, which were found against the snapshot, to what happened since: whoever was deleted is nobody, and the
-/// instant segments have followed those who were touched, so that their members are others than the snapshot's.
+/// Rebases changes that were computed from the snapshot onto the current state. Deleted subscribers are dropped. In instant
+/// segments touched subscribers are left out, because the follower has updated them since the snapshot, and the changes are
+/// applied to the members that are stored now.
 fn follow_stored(
     connection: &mut PgConnection,
     segments: &[RefreshedSegment],

@@ -155,9 +155,9 @@ impl Spending {
 
 fn problem_of(spent: Duration, budget: Duration, evaluated: u64, subscribers: u64) -> Problem {
     let message = format!(
-        "expected a rule that takes at most {} s to evaluate, found one that took {:.1} s for {evaluated} of {subscribers} subscribers",
-        budget.as_secs_f64(),
+        "the rule took {:.1} s for {evaluated} of {subscribers} subscribers (the limit is {} s)",
         spent.as_secs_f64(),
+        budget.as_secs_f64(),
     );
     let hint = "make its regular expressions simpler, or use contains or startsWith instead of matches; \
                 the next refresh tries again, and --rule-budget sets the limit";

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long the database may take to tell its figures. Without an answer the others are told.
+/// How long the database may take for its figures. Without them the other figures are sent.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many looks at the changes that wait are remembered.
@@ -77,7 +77,7 @@ async fn scrape(state: web::Data<State>) -> HttpResponse {
     };
     let found = match timeout(DEADLINE, look).await {
         Ok(Ok(found)) => Some(found),
-        // The database is down, which /health tells.
+        // The database is down, which /health reports.
         Ok(Err(_)) | Err(_) => None,
     };
     let figures = found.map(|found| {

@@ -96,14 +96,14 @@ fn advice(cause: &std::io::Error) -> &'static str {
     }
 }
 
-/// What a server is told.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Where it listens, and to whom.
+    /// Where the server listens, and to whom.
     pub listen: ListenSettings,
     /// How much clients may send and fetch, and how slowly.
     pub transfer: TransferSettings,
-    /// What may be asked.
+    /// The settings of the API.
     pub api: ApiSettings,
     /// How requests are answered.
     pub http: HttpSettings,
@@ -111,7 +111,7 @@ pub struct ServerSettings {
     pub backups: Option<BackupPlan>,
 }
 
-/// Binds the address, reports it, and serves until the process is told to stop.
+/// Binds the address, reports it, and serves until a signal stops the process.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -190,7 +190,7 @@ pub async fn serve(
     ready(address);
     let result = server.await;
     // The loops end here; a refresh that is running and an import that is being undone come to their end before the
-    // process does, and an import that runs stops behind its batch, to be taken up again by whoever comes next.
+    // process does, and a running import stops after its batch, so that the next process continues it.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
     app.webhooks.is_stopping.store(true, Ordering::Relaxed);
     for running in loops.into_iter().chain(backups).chain(metrics) {

@@ -2,6 +2,9 @@
 //!
 //! Reading, sending and recording are steps of their own. While a message is on its way no connection to the database is
 //! held, and nothing is written: a server that dies then leaves the message to be sent again with the same id.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::WebhookSettings;
 use super::answer::without_people;
@@ -35,7 +38,7 @@ const AT_A_TURN: usize = 100;
 pub struct Delivery {
     /// The database.
     pub db: Db,
-    /// What tells the time.
+    /// The clock.
     pub clock: Clock,
     /// How messages are sent. While the server stops, no further message is begun.
     pub settings: WebhookSettings,
@@ -68,9 +71,6 @@ pub enum Turn {
 
 impl Delivery {
     /// Claims an endpoint that is due and has something to read.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn claim(&self) -> Result<Option<Claim>, Error> {
         let now = self.clock.now();
         if !self.db.run_here(lease::has_enabled)? {
@@ -85,11 +85,8 @@ impl Delivery {
             .run_here(|connection| lease::claim(connection, &newest, now))
     }
 
-    /// Sends what a claimed endpoint has not been told, until there is nothing more, an attempt fails, or others have
+    /// Sends what a claimed endpoint has not received, until there is nothing more, an attempt fails, or other endpoints have
     /// waited long enough.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn deliver(&self, claim: Claim) -> Result<Turn, Error> {
         let mut reader = Reader::new(self.settings.base_path.clone());
         let mut turn = Turn::More;
@@ -119,11 +116,8 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint. Returns why there is none if so: with [`Turn::More`] the place up to which
-    /// nothing is wanted was saved, and there may be a message behind it.
-    ///
-    /// # Errors
-    /// Those of the database.
+    /// Reads the next message of an endpoint, or returns why there is no message. [`Turn::More`] means that the position up to
+    /// which nothing is wanted was saved, and that there may be a message after it.
     pub fn read(&self, claim: Claim, reader: &mut Reader) -> Result<Result<Ready, Turn>, Error> {
         let now = self.clock.now();
         self.db.run_here(|connection| {
@@ -178,9 +172,6 @@ impl Delivery {
     }
 
     /// Records what came of sending a message.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn record(&self, ready: &Ready, sent: &Sent, at: DateTime<Utc>) -> Result<Turn, Error> {
         let webhook = &ready.webhook;
         let now = self.clock.now();

@@ -39,7 +39,7 @@ pub struct Draft {
     pub name: Option<String>,
     /// Where messages go.
     pub url: Option<String>,
-    /// What the endpoint is told.
+    /// The types of message that the endpoint receives.
     pub types: Option<Vec<MessageType>>,
     /// The keys of the segments that it follows; all if the inner value is absent.
     pub segments: Option<Option<Vec<String>>>,
@@ -163,7 +163,7 @@ fn check_types(types: &[MessageType], problems: &mut Vec<InputProblem>) -> Vec<&
     names
 }
 
-/// What a filter names.
+/// The kind of thing that a filter names.
 #[derive(Clone, Copy)]
 enum What {
     Segments,

@@ -1,4 +1,4 @@
-//! Endpoints: the addresses of other systems that are told of changes, what each is told, and how far each is.
+//! Endpoints: the URLs of other systems that receive changes, which changes each receives, and how far each is.
 
 use super::address::SendRules;
 use super::draft::{Draft, Followed, check};
@@ -62,7 +62,7 @@ impl Webhook {
     }
 }
 
-/// Makes an endpoint that is told of everything from now on, and returns it with its secret, which cannot be had again.
+/// Creates an endpoint that receives all changes from now on. Returns it with its secret, which is shown only once.
 ///
 /// # Errors
 /// [`Error::Invalid`] with everything that is wrong.
@@ -87,7 +87,7 @@ pub fn create(
     // Two at once may pass the bound by one, which does no harm.
     let known: i64 = webhooks::table.count().get_result(connection)?;
     if known >= MAX_WEBHOOKS as i64 {
-        let message = format!("expected fewer than {MAX_WEBHOOKS} webhooks, found {known}");
+        let message = format!("there are already {known} webhooks (the limit is {MAX_WEBHOOKS})");
         let problem = InputProblem::new(InputCode::Invalid, "", message);
         let hint = "delete those that are not used any more".to_owned();
         return Err(Error::Invalid(vec![problem.with_hint(Some(hint))]));
@@ -239,7 +239,7 @@ pub fn replay(
     entry: &Entry,
 ) -> Result<Webhook, Error> {
     if since > now {
-        let message = format!("expected a time that is past, found {since}");
+        let message = format!("{since} is in the future");
         return Err(Error::invalid("since", message));
     }
     get(connection, id)?;

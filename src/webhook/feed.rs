@@ -1,6 +1,6 @@
 //! From the log of changes to the next message of an endpoint.
 //!
-//! A message tells of one change, of a part of it, or of several changes in a row that are alike, so that many small
+//! A message is about one change, about a part of it, or about several changes in a row that are alike, so that many small
 //! changes do not become many messages.
 
 use super::endpoint::Webhook;
@@ -36,7 +36,7 @@ pub struct Message {
     pub after: (String, i32),
 }
 
-/// What comes next.
+/// What an endpoint is sent next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// A message.
@@ -61,7 +61,7 @@ pub struct Reader {
     end: Option<(Position, bool)>,
 }
 
-/// Changes that one message tells, from the first that the endpoint was not told.
+/// The changes of one message, from the first that the endpoint has not received.
 struct Group {
     changes: Vec<Change>,
     /// Whether the change that comes next goes on with the last of them.
@@ -101,7 +101,7 @@ pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<S
         .first(connection)?;
     let (seq, token) = before.unwrap_or((0, now.history));
     if seq < kept_after {
-        let message = format!("expected a time since when changes are kept, found {at}");
+        let message = format!("the changes since {at} are not kept any more");
         return Err(Error::invalid("since", message));
     }
     Ok(Position { seq, token, ..now }.to_text())
@@ -161,7 +161,7 @@ impl Reader {
             if let Some(message) = self.tell(connection, webhook, &group, parts)? {
                 return Ok(Next::Message(Box::new(message)));
             }
-            // A segment or group that is deleted by now: that is told later.
+            // The segment or group is deleted by now: a later message says so.
             (position, parts) = (self.skip(&group), 0);
             if has_more && self.waiting.len() < 2 {
                 let until = (position.to_text(), 0);
@@ -183,7 +183,7 @@ impl Reader {
         })
     }
 
-    /// Ends a change of which parts were delivered and the rest is gone: with a last part that tells of no people. Returns
+    /// Ends a change of which parts were delivered and the rest is gone: with a last part without people. Returns
     /// `None` if what it would be about is gone too.
     fn close(
         &self,
@@ -213,7 +213,7 @@ impl Reader {
         Ok(Some(message(webhook, message_type, part.body, after)))
     }
 
-    /// Makes sure that the next two changes are here, if there are so many: the second tells whether the first goes on.
+    /// Makes sure that the next two changes are here, if there are so many: the second shows whether the first goes on.
     fn fill(
         &mut self,
         connection: &mut PgConnection,
@@ -434,7 +434,7 @@ fn message(
     }
 }
 
-/// Tells that changes were lost, and that the endpoint is told of everything from now on.
+/// Makes the message that changes were lost, and that the endpoint receives all changes from now on.
 fn resync(
     connection: &mut PgConnection,
     webhook: &Webhook,

@@ -1,4 +1,7 @@
 //! Who delivers: a server claims an endpoint for a while, and records what came of each attempt while its claim lasts.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};
@@ -34,9 +37,6 @@ struct Found {
 }
 
 /// Whether any endpoint is enabled.
-///
-/// # Errors
-/// Those of the database.
 pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
     let enabled = webhooks::table.filter(webhooks::disabled_reason.is_null());
     Ok(diesel::select(exists(enabled)).get_result(connection)?)
@@ -44,9 +44,6 @@ pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
 
 /// Claims the endpoint whose attempt has been due for longest, of those that have not read to `newest`. Returns `None` if
 /// there is none, or other servers have claimed all of them.
-///
-/// # Errors
-/// Those of the database.
 pub fn claim(
     connection: &mut PgConnection,
     newest: &str,
@@ -72,18 +69,12 @@ pub fn claim(
 }
 
 /// Whether any answer of a receiver is kept.
-///
-/// # Errors
-/// Those of the database.
 pub fn has_answers(connection: &mut PgConnection) -> Result<bool, Error> {
     let answers = webhook_attempts::table.filter(webhook_attempts::answer.is_not_null());
     Ok(diesel::select(exists(answers)).get_result(connection)?)
 }
 
 /// Returns when the next attempt is due that waits for its time, if any.
-///
-/// # Errors
-/// Those of the database.
 pub fn next_due(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -106,15 +97,12 @@ pub struct Attempted<'a> {
     pub after: (&'a str, i32),
     /// The last row of the log of changes before the message was put together.
     pub read_after: i64,
-    /// What comes of it.
+    /// What happens after the attempt.
     pub verdict: Verdict,
 }
 
 impl Claim {
     /// Returns the endpoint, if the claim still holds.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn load(self, connection: &mut PgConnection) -> Result<Option<Webhook>, Error> {
         Ok(webhooks::table
             .find(self.webhook_id)
@@ -125,9 +113,6 @@ impl Claim {
     }
 
     /// Ends the claim. The endpoint comes behind the others that are due.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn release(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
         statement(
             "UPDATE webhooks SET lease_until = NULL, lease_token = NULL, next_attempt_at = greatest(next_attempt_at, $3) \
@@ -140,10 +125,7 @@ impl Claim {
         Ok(())
     }
 
-    /// Moves the cursor past changes that the endpoint is not told of, and renews the claim. Returns whether it still held.
-    ///
-    /// # Errors
-    /// Those of the database.
+    /// Moves the cursor past changes that the endpoint does not receive, and renews the claim. Returns whether it still held.
     pub fn skip_to(
         self,
         connection: &mut PgConnection,
@@ -165,9 +147,6 @@ impl Claim {
     /// Records an attempt, and what follows from it, in one statement: the cursor behind the message if it was delivered,
     /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim still held; if
     /// not, nothing is recorded, and the server that claims the endpoint next sends the message again.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn record(
         self,
         connection: &mut PgConnection,

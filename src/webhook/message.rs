@@ -1,9 +1,9 @@
 //! Messages: what is sent, put together from what changed. Pure, so that a message that is sent again is the same as long
 //! as the people in it are.
 //!
-//! A change of many people becomes several messages, its parts. Each is the part behind what the endpoint was told of the
-//! change. The id of a message depends on the change, on where the part begins and on where it ends, so that a repeated
-//! message is recognised, and one with other people is not mistaken for it.
+//! A change of many people becomes several messages, its parts. Each part begins after what the endpoint has received
+//! of the change. The id of a message depends on the change, on where the part begins and on where it ends, so that
+//! a repeated message is recognised, and one with other people is not mistaken for it.
 
 use super::message_type::MessageType;
 use base64::Engine;
@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 
 /// The largest body of a message, in bytes.
 pub const MAX_BODY: usize = 256_000;
-/// How many people a message tells of at most.
+/// The most people of a message.
 pub const MAX_PEOPLE: usize = 1_000;
-/// How many people a message tells of where the endpoint does not say.
+/// How many people a message has where the endpoint does not say.
 pub const DEFAULT_PEOPLE: usize = 500;
 
 /// How many bytes of the hash the id of a message has.
 const ID_BYTES: usize = 18;
 
-/// What a message tells beside people; of a change with several parts the same in all of them.
+/// What a message has beside people. All parts of a change have the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// The type.
@@ -38,11 +38,11 @@ pub struct Head {
 pub struct Entry {
     /// The member of `data` in which the person stands, such as `joined`.
     pub side: &'static str,
-    /// The person; `None` if the person was deleted since, which a later message tells.
+    /// The person; `None` if the person was deleted since, which a later message reports.
     pub value: Option<Value>,
 }
 
-/// A body, and how many of the entries it tells.
+/// A body, and how many of the entries it has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The body.
@@ -61,12 +61,12 @@ pub struct Place {
 }
 
 impl Head {
-    /// Returns the body of a message that tells of no people.
+    /// Returns the body of a message without people.
     pub fn whole(&self) -> String {
         body(self.message_type, self.at, self.data.clone())
     }
 
-    /// Returns the body of a message that tells of the first of these entries: as many as fit. All sides are in it, also
+    /// Returns the body of a message with the first of these entries: as many as fit. All sides are in it, also
     /// empty ones.
     pub fn part(&self, sides: &[&'static str], entries: &[Entry], place: Place) -> Part {
         let mut told = entries.len();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     proptest! {
-        /// Parts tell everybody once, in order, each within the bound, and exactly the last says that it is.
+        /// Parts have every person once, in order, each within the bound, and only the last says that it is the last.
         #[test]
         fn parts_tell_everybody_once(lengths in proptest::collection::vec(0usize..60_000, 0..40)) {
             let people: Vec<Entry> = lengths

@@ -1,6 +1,6 @@
-//! The types of messages, by which receivers tell them apart and endpoints choose them.
+//! The types of messages, by which receivers distinguish them and endpoints choose them.
 
-/// What a message tells.
+/// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MessageType {
     /// Subscribers joined a segment, left it, or were deleted while they were members.

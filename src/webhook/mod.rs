@@ -1,4 +1,4 @@
-//! Webhooks: other systems are told of changes by signed messages, as [Standard Webhooks](https://www.standardwebhooks.com/)
+//! Webhooks: other systems receive changes as signed messages, as [Standard Webhooks](https://www.standardwebhooks.com/)
 //! 1.0.0 has it.
 //!
 //! An endpoint is a reader of the log of changes with a cursor of its own. No message is stored: it is put together from the

@@ -1,4 +1,7 @@
-//! What messages say of the changes they tell: the segment or group, the refresh, and the people.
+//! The data of messages: the segment or group, the refresh, and the people.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::endpoint::Webhook;
 use super::message::Entry;
@@ -22,9 +25,6 @@ use std::collections::{HashMap, HashSet};
 const LOADED: i64 = 512 << 10;
 
 /// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_subject(
     connection: &mut PgConnection,
     changes: &[Change],
@@ -97,7 +97,7 @@ fn describe(
     Ok(Some((name, Value::Object(subject))))
 }
 
-/// Returns what is told of a refresh.
+/// Returns the data of a refresh.
 fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
     let found = find_refreshes(connection, &[id])?.pop();
     Ok(found.map(|refresh| {
@@ -111,7 +111,7 @@ fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Err
     }))
 }
 
-/// Returns what is told of an import. The name of its file is not: people write names into it.
+/// Returns the data of an import, without the name of its file: people write names into it.
 fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
     let found = import::find_by_ids(connection, &[id])?.pop();
     Ok(found.map(|import| {
@@ -173,10 +173,7 @@ fn add_counts(
     Ok(())
 }
 
-/// Lists the people of changes, as many as one message may tell and as may be loaded at once.
-///
-/// # Errors
-/// Those of the database.
+/// Lists the people of changes, as many as one message may have and as may be loaded at once.
 pub fn list_entries(
     connection: &mut PgConnection,
     webhook: &Webhook,
@@ -202,7 +199,7 @@ pub fn list_entries(
         Kind::SubscriberStatusChanged => &with_status(&webhook.fields),
         _ => &webhook.fields,
     };
-    // Who changed several times is told once.
+    // A subscriber who changed several times is listed once.
     let mut told = HashSet::new();
     let entries = people.into_iter().map(|(kind, id)| Entry {
         side: side_of(kind),

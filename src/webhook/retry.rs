@@ -35,7 +35,7 @@ pub enum DisabledReason {
     Gone,
     /// Every attempt failed for three days.
     Failing,
-    /// The database was restored from a backup: whoever restores it decides whether messages are sent again.
+    /// The database was restored from a backup: its operator decides whether messages are sent again.
     Restored,
 }
 

@@ -21,10 +21,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long everything may take.
 const WHOLE: Duration = Duration::from_secs(20);
 
-/// What is sent.
+/// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// Where to.
+    /// The URL of the receiver.
     pub url: String,
     /// The header `webhook-id`.
     pub id: String,
@@ -32,7 +32,7 @@ pub struct Envelope {
     pub body: String,
 }
 
-/// What came of it.
+/// The result of an attempt to send.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sent {
     /// The HTTP status; `None` if there was no answer.

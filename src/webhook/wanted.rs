@@ -1,10 +1,10 @@
-//! Which changes an endpoint is told of, by messages of which type, and which of them may stand in one message. Pure.
+//! Which changes an endpoint receives, by messages of which type, and which of them may share a message. Pure.
 
 use super::endpoint::Webhook;
 use super::message_type::{Choice, MessageType};
 use crate::changes::{self, Change, Kind};
 
-/// Returns the type of the messages that tell of a change.
+/// Returns the type of the messages about a change.
 pub fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
     Some(match kind {
         Kind::SubscriberCreated => MessageType::SubscriberCreated,
@@ -32,7 +32,7 @@ pub fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
     })
 }
 
-/// Returns the kinds of changes that an endpoint is told of.
+/// Returns the kinds of changes that an endpoint receives.
 pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
     let takes = |kind: &Kind| {
         let types = [type_of(*kind, false), type_of(*kind, true)];
@@ -42,7 +42,7 @@ pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
     kinds.filter(takes).collect()
 }
 
-/// Whether an endpoint is told of a change.
+/// Whether an endpoint receives a change.
 pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
     let of = type_of(change.kind, change.is_fill);
     let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
@@ -64,7 +64,7 @@ pub fn is_same(one: &Change, other: &Change) -> bool {
         && side(one.kind) == side(other.kind)
 }
 
-/// Whether two changes may stand in one message.
+/// Whether two changes may share a message.
 pub fn are_alike(one: &Change, other: &Change) -> bool {
     let side = |change: &Change| type_of(change.kind, change.is_fill);
     side(one) == side(other)

@@ -178,7 +178,7 @@ fn what_cannot_be_copied_is_told() {
       {
         "code": "INVALID",
         "path": "asOf",
-        "message": "expected a moment since 2026-03-02 09:30:00 UTC, which is how far back changes are kept, found 2026-03-01 12:00:00 UTC",
+        "message": "changes are kept since 2026-03-02 09:30:00 UTC only, and 2026-03-01 12:00:00 UTC is earlier",
         "hint": null
       }
     ]

@@ -116,7 +116,7 @@ impl RunAs {
         };
         let mut way: Vec<&Path> = target.ancestors().collect();
         way.reverse();
-        // The user itself is asked, because modes alone do not tell what access lists allow.
+        // The user itself is asked, because modes alone do not show what access lists allow.
         let script = "for dir; do [ -x \"$dir\" ] || { printf %s \"$dir\"; exit 1; }; done";
         let mut command = process::command("/bin/sh", self);
         command.arg("-c").arg(script).arg("sh").args(&way);

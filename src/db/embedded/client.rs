@@ -111,7 +111,7 @@ impl ClientPrograms {
     }
 }
 
-/// Returns the programs of a directory if all are there and tell their version.
+/// Returns the programs of a directory if all are there and print their version.
 fn probe(dir: &Path) -> Option<ClientPrograms> {
     let has_all = PROGRAMS.iter().all(|name| dir.join(name).is_file());
     if !dir.is_absolute() || !has_all {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// Makes a directory with programs that tell this version.
+    /// Makes a directory with programs that print this version.
     fn programs(version: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for name in PROGRAMS.into_iter().chain(["postgres", "initdb"]) {

@@ -23,7 +23,7 @@ const STEP_LIMIT: Duration = Duration::from_secs(180);
 /// Settings of every cluster, beside those that `settings` computes.
 ///
 /// The log must hold no personal data. Messages, details and statements of errors can quote values, so errors of
-/// statements are not logged at all: they are told to Rollcall, which runs every statement.
+/// statements are not logged at all: Rollcall, which runs every statement, receives them.
 const COMMON: &str = "\
 listen_addresses = ''
 unix_socket_permissions = 0700

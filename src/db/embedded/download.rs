@@ -276,7 +276,7 @@ mod tests {
             .expect("an archive")
     }
 
-    /// Releases with these versions; the archive of each is told to have the SHA-256 of `hashed`.
+    /// Releases with these versions; the archive of each is listed with the SHA-256 of `hashed`.
     fn releases(versions: &[&str], hashed: Option<&[u8]>) -> String {
         serve(|address| {
             let mut files = HashMap::new();

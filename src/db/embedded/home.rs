@@ -118,7 +118,7 @@ impl Home {
         run_as.check_reach(&self.dir)
     }
 
-    /// Makes the private socket directory afresh, without what a dead server left in it.
+    /// Creates the private socket directory anew, without the files of a server that died.
     pub(super) fn prepare_socket_dir(&self, run_as: &RunAs) -> Result<PathBuf, EmbeddedError> {
         let dir = self.socket_dir();
         if let Ok(metadata) = fs::symlink_metadata(&dir) {

@@ -36,7 +36,7 @@ impl StartLock {
         let started = Instant::now();
         let mut told = false;
         loop {
-            // Whoever held the lock before may have removed a throw-away directory with it.
+            // The holder of the lock before may have removed a throw-away directory with it.
             home.create()?;
             let file = open_lock(&path)?;
             match file.try_lock() {

@@ -5,7 +5,7 @@
 //! no connections, no migrations, no SQL beyond creating the empty database.
 //!
 //! Several processes may use one data directory at once. The first starts the server, the others
-//! attach, and whichever ends last stops it; `locks` tells how they agree. A process that is killed
+//! attach, and whichever ends last stops it; `locks` says how they agree. A process that is killed
 //! needs no clean-up: the server's watchdog notices when no user is left.
 //!
 //! Unix only (Linux and macOS).
@@ -235,7 +235,7 @@ impl EmbeddedPostgres {
         match postmaster::PidFile::read(&self.home) {
             Ok(Some(file)) => postmaster::is_server(file.pid, &self.home) != Some(false),
             Ok(None) => false,
-            // Unreadable for now; ended cannot be told from that.
+            // The file cannot be read for now, which does not show that the server has ended.
             Err(_) => true,
         }
     }

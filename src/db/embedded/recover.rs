@@ -71,7 +71,7 @@ impl Workplace {
         String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
     }
 
-    /// Writes what the programs said, and what their own logs hold, to a file that stays.
+    /// Copies the programs' output and logs to a file that stays after the upgrade.
     pub(super) fn keep_log(&self, home: &Home) {
         let mut text = self.said().into_bytes();
         let mut logs = Vec::new();

@@ -414,7 +414,7 @@ impl Finish {
     /// Returns the only error of an answer for which others leave no room.
     fn crowded_out(&self) -> ServerError {
         let message = format!(
-            "expected room for a large answer, found others that take {} MiB together (--answer-memory); \
+            "large answers already use {} MiB together (the limit of --answer-memory); \
              try again in a moment, or ask for less at once",
             self.budget.limit_together() >> 20
         );

@@ -290,7 +290,7 @@ fn subscriber_number(id: &ID) -> Option<i64> {
 }
 
 fn unknown(path: &str, field: &str) -> UserError {
-    let message = "expected a subscriber who exists, found none";
+    let message = "the subscriber does not exist";
     UserError::new(UserErrorCode::NotFound, format!("{path}.{field}"), message)
 }
 

@@ -32,7 +32,7 @@ pub fn collect_keys(source: impl BufRead) -> Result<Vec<String>, Error> {
     let mut keys: Vec<String> = Vec::new();
     let mut known = HashMap::new();
     while let Some((_, text)) = lines.next_line()? {
-        // A line that is no object is told of when its row is read.
+        // A line that is not an object is reported when its row is read.
         let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&text) else {
             continue;
         };

@@ -25,14 +25,14 @@ pub struct Row {
     pub line: u64,
     /// Its cells, or why it cannot be read.
     pub cells: Result<Cells, String>,
-    /// What is to be said of how it was read.
+    /// A remark about how the row was read, if there is one.
     pub remark: Option<String>,
     /// Whether it stands below the table and is no part of it.
     pub is_footer: bool,
 }
 
 impl Row {
-    /// A row of which nothing is to be said.
+    /// Makes a row without a remark.
     pub fn of(line: u64, cells: Result<Cells, String>) -> Row {
         Row {
             line,
@@ -43,16 +43,16 @@ impl Row {
     }
 }
 
-/// How cells are told apart.
+/// How a line is cut into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// What stands between cells.
+    /// The character between cells.
     pub delimiter: u8,
-    /// What stands around a cell that may hold delimiters and line ends; none if no cell is quoted.
+    /// The quote around a cell that may hold delimiters and line ends; `None` if no cell is quoted.
     pub quote: Option<u8>,
     /// What ends a line: LF, perhaps behind CR, or CR alone.
     pub line_end: u8,
-    /// Whether the text was decoded from another encoding: U+FFFD then stands for bytes that mean nothing.
+    /// Whether the text was decoded from another encoding: U+FFFD then replaces bytes that mean nothing.
     pub is_decoded: bool,
     /// The encoding of cells that are not in UTF-8.
     pub of_other_cells: Option<Encoding>,
@@ -295,9 +295,9 @@ enum Place {
     Start,
     /// After blanks at the start of a cell.
     Lead,
-    /// In a cell without quotes around it.
+    /// Inside a cell without quotes.
     Plain,
-    /// In a quoted cell.
+    /// Inside a quoted cell.
     Quoted,
     /// After a quote in a quoted cell: the end of the cell, or the first of two that mean one.
     Quote,
@@ -452,7 +452,7 @@ fn read_cell(
             position + 1
         ));
     }
-    // What an export of ours puts before a formula is no part of the value.
+    // The mark that our exports put before a formula is not part of the value.
     Ok(match formula::undo(&text) {
         value if value.len() == text.len() => text,
         value => value.to_owned(),

@@ -39,15 +39,15 @@ pub enum FileFormat {
     JsonLines,
 }
 
-/// What was found out about a file, or said by whoever imports it.
+/// The form of a file, found out or given by options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Form {
     /// How its bytes are characters.
     pub encoding: Encoding,
-    /// What stands between cells, an ASCII character.
+    /// The character between cells, an ASCII character.
     pub delimiter: u8,
-    /// What stands around cells.
+    /// The quote around cells.
     pub quote: Option<u8>,
     /// Whether its first row names the columns.
     pub has_header: bool,

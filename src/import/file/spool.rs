@@ -1,4 +1,4 @@
-//! Where files wait to be imported: copies of our own, or the files of others where they are.
+//! Spool directory: uploaded copies of files to import. Other files are read in place.
 
 use super::source::unreadable;
 use crate::error::Error;
@@ -26,11 +26,11 @@ pub struct SpooledFile {
     pub size: u64,
     /// The XXH64 of its bytes.
     pub hash: String,
-    /// Whether it is a copy of our own.
+    /// Whether it is a copy in the spool directory, and not a file that is read in place.
     pub is_spooled: bool,
 }
 
-/// Tells the copies of this process apart.
+/// Numbers the copies of this process, so that their names differ.
 static COPIES: AtomicU64 = AtomicU64::new(0);
 
 /// The place of the problem that a file is too large.

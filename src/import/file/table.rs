@@ -34,7 +34,7 @@ impl RowSource for Peeked<'_> {
 }
 
 /// Returns the names of columns: without blanks and invisible characters around and within, those without a name numbered,
-/// and a second of the same name told apart.
+/// and repeated names made different.
 pub fn column_names(cells: &Cells) -> Vec<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::with_capacity(cells.len());

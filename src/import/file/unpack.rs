@@ -17,20 +17,20 @@ const MAX_RATIO: u64 = 200;
 /// How a file is packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// The file is not packed.
     Plain,
-    /// With gzip.
+    /// The file is packed with gzip.
     Gzip,
-    /// In a ZIP archive, at this place and with this name.
+    /// The file is in a ZIP archive, at this position and with this name.
     Zip(usize, String),
-    /// In the way of a workbook.
+    /// The file is a workbook.
     Workbook,
 }
 
 /// Finds out how a file is packed, and which part of an archive is meant.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be opened, or the part cannot be told.
+/// [`Error::Invalid`] if it cannot be opened, or it is not clear which part is meant.
 pub fn find_packing(path: &Path, part: Option<&str>) -> Result<Packing, Error> {
     let mut file = File::open(path).map_err(unreadable)?;
     let mut magic = [0; 4];
@@ -248,7 +248,7 @@ impl<R: Read> Read for Bounded<R> {
         self.unpacked += read as u64;
         if self.unpacked > FREE_SIZE.max(self.packed.saturating_mul(MAX_RATIO)) {
             let message = format!(
-                "it grows to more than {MAX_RATIO} times its size of {} bytes, as no list does; unpack it first if it is one",
+                "it expands to more than {MAX_RATIO} times its size of {} bytes and may be a decompression bomb; if it is genuine, unpack it first",
                 self.packed
             );
             return Err(io::Error::other(message));

@@ -43,7 +43,7 @@ pub struct Analysis {
     pub first_rows: Vec<Vec<String>>,
     /// What has to be settled before anything is written.
     pub questions: Vec<Question>,
-    /// Options that settle all of that; empty if nothing is open, or if only the owner of the file can tell.
+    /// Options that settle all of that; empty if nothing is open, or if only the owner of the file knows the answer.
     pub proposal: Vec<Change>,
 }
 
@@ -53,9 +53,9 @@ pub struct Analysis {
 pub struct ColumnAnalysis {
     /// Its name.
     pub name: String,
-    /// Where its cells go; none for a column that is left out or not settled.
+    /// The field that its cells go to; `None` for a column that is left out or not settled.
     pub target: Option<String>,
-    /// Why.
+    /// Why the column goes there.
     pub why: String,
     /// How many cells hold something.
     pub filled: u64,
@@ -77,7 +77,7 @@ pub struct ColumnAnalysis {
 pub struct Looked {
     /// The names of the columns.
     pub names: Vec<String>,
-    /// What each holds.
+    /// The contents of each column.
     pub profiles: Vec<Profile>,
     /// The cells of the first rows, shortened.
     pub first_rows: Vec<Vec<String>>,
@@ -261,7 +261,7 @@ fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change
     None
 }
 
-/// Options that make cells readable of columns that nothing is asked of. Those of two meanings are only told.
+/// Options that make cells readable of columns that nothing is asked of. Cells that can be read in two ways are only reported.
 fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decisions) -> Vec<Change> {
     let decider = with(decider, options);
     let columns = decisions.columns.iter().zip(decider.profiles).enumerate();

@@ -20,25 +20,25 @@ pub enum Topic {
     Complained,
 }
 
-/// What of the topic a column tells.
+/// What a column says about its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aspect {
-    /// Whether it is so.
+    /// Whether it is true.
     Fact,
-    /// When it became so.
+    /// When it became true.
     Time,
-    /// Why it became so.
+    /// Why it became true.
     Reason,
-    /// Something beside: an IP address, a campaign, a number.
+    /// Something else: an IP address, a campaign, a number.
     Detail,
 }
 
 /// What the name of a column says about consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
-    /// What it is about.
+    /// The topic of the column.
     pub topic: Topic,
-    /// What it tells of that.
+    /// What the column says about the topic.
     pub aspect: Aspect,
     /// Whether it is about text messages, calls or letters, and not about e-mail.
     pub is_other_channel: bool,

@@ -171,11 +171,11 @@ pub fn kind_of_event(name: &str) -> Option<CellKind> {
 /// What was decided of the columns of a file of events.
 #[derive(Debug, Default)]
 pub struct EventDecisions {
-    /// Where each goes; none for one of which nothing is known.
+    /// Where each column goes; `None` for a column that is not settled.
     pub targets: Vec<Option<EventTarget>>,
-    /// What no column has.
+    /// The required fields that no column has.
     pub missing: Vec<&'static str>,
-    /// What is wrong with what was said.
+    /// The errors of the options.
     pub problems: Vec<InputProblem>,
 }
 

@@ -1,4 +1,4 @@
-//! The words of a column's name, so that `Opt-In Time`, `OPTIN_TIME` and `optInTime` are told alike.
+//! The words of a column's name, so that `Opt-In Time`, `OPTIN_TIME` and `optInTime` are read alike.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
@@ -71,7 +71,7 @@ pub fn is_made_up(name: &str) -> bool {
     number.is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
-/// Whether a phrase such as `opt out` or `unsubscri*` stands among words. A `*` stands for any end of a word.
+/// Whether a phrase such as `opt out` or `unsubscri*` is among the words. A `*` matches any end of a word.
 pub fn has_phrase(words: &[String], phrase: &str) -> bool {
     let parts: Vec<&str> = phrase.split(' ').collect();
     words.windows(parts.len()).any(|window| {

@@ -156,7 +156,7 @@ fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, Cell
         .collect()
 }
 
-/// Returns the names of the columns, and the first row where that had to be read to tell them.
+/// Returns the names of the columns, and the first row if it had to be read to find them.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header cannot be read.

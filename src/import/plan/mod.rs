@@ -62,7 +62,7 @@ pub struct Plan {
     pub named_groups: HashMap<String, Option<i64>>,
 }
 
-/// What was settled of a file, as it is kept with the import: whoever resumes it reads the file in the same way.
+/// What was settled of a file. It is stored with the import, so that a resumed import reads the file in the same way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settled {
@@ -198,8 +198,9 @@ pub fn prepare(
     moment: DateTime<Utc>,
 ) -> Result<Plan, Error> {
     let settled = import.form().and_then(|form| form.settled);
-    let settled = settled
-        .ok_or_else(|| Error::Internal("an import that is not settled is to be run".to_owned()))?;
+    let settled = settled.ok_or_else(|| {
+        Error::Internal("the import was started before its options were settled".to_owned())
+    })?;
     db.run_here(|connection| {
         connection.transaction(|connection| match options {
             ImportOptions::Subscribers(options) => {
@@ -421,7 +422,7 @@ impl Making<'_> {
             return Ok(found);
         }
         let message = format!(
-            "expected groups that exist, found the names of {} that do not: {}",
+            "{} of the named groups do not exist: {}",
             missing.len(),
             join_first(&missing, ", ")
         );

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 /// What is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportKind {
-    /// People.
+    /// Subscribers.
     Subscribers,
-    /// What they did.
+    /// Events of subscribers.
     Events,
 }
 
@@ -34,11 +34,11 @@ pub const NO_QUOTE: u8 = 0;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FileOptions {
-    /// What stands between cells, an ASCII character.
+    /// The character between cells, an ASCII character.
     pub delimiter: Option<u8>,
-    /// What stands around cells, an ASCII character; [`NO_QUOTE`] if no cell is quoted.
+    /// The quote around cells, an ASCII character; [`NO_QUOTE`] if no cell is quoted.
     pub quote: Option<u8>,
-    /// How bytes are characters.
+    /// The encoding of the text.
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
@@ -61,16 +61,16 @@ impl FileOptions {
     }
 }
 
-/// Whom an import may touch.
+/// Which subscribers an import may change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportMode {
-    /// Add who is new, change who is known.
+    /// Add new subscribers and change existing ones.
     #[default]
     Upsert,
-    /// Add who is new, leave alone who is known.
+    /// Add new subscribers and leave existing ones as they are.
     Insert,
-    /// Change who is known, add nobody.
+    /// Change existing subscribers and add no new ones.
     Update,
 }
 
@@ -124,7 +124,7 @@ pub struct SubscriberImport {
     pub decimal_commas: Vec<String>,
     /// Columns in which decimals follow a point, and commas may stand between thousands.
     pub decimal_points: Vec<String>,
-    /// What stands between the items of the lists in a column: the column and the character.
+    /// The character between the items of the lists in a column: the column and the character.
     pub splits: Vec<(String, char)>,
     /// Columns that name groups to add the subscriber of the row to.
     pub groups_from: Vec<String>,
@@ -132,9 +132,9 @@ pub struct SubscriberImport {
     pub time_zone: Option<Tz>,
     /// What the words of the status column mean, where they are not the names of statuses.
     pub statuses: Vec<(String, Status)>,
-    /// The source of those who are new, where the file names none.
+    /// The source of new subscribers, where the file names none.
     pub source: Option<String>,
-    /// Whom it may touch.
+    /// Which subscribers it may change.
     pub mode: ImportMode,
     /// Whether values that are there stay, so that only missing ones are filled.
     pub fill_missing: bool,
@@ -163,7 +163,7 @@ pub struct EventImport {
     pub event: Option<String>,
     /// The column in which the lines of one order are the same; they become one event.
     pub fold: Option<String>,
-    /// Whether subscribers are made of people who are not known yet. They wait for a confirmation.
+    /// Whether to create a subscriber for an unknown address. New subscribers wait for a confirmation.
     pub create_people: bool,
     /// How times are written, where not as RFC 3339 has them.
     pub date_format: Option<DateFormat>,
@@ -178,14 +178,14 @@ pub struct EventImport {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::large_enum_variant, reason = "an import has one of them")]
 pub enum ImportOptions {
-    /// People.
+    /// An import of subscribers.
     Subscribers(SubscriberImport),
-    /// What they did.
+    /// An import of events.
     Events(EventImport),
 }
 
 impl ImportOptions {
-    /// What is imported.
+    /// Returns whether subscribers or events are imported.
     pub fn kind(&self) -> ImportKind {
         match self {
             ImportOptions::Subscribers(_) => ImportKind::Subscribers,

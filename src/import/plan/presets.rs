@@ -666,11 +666,11 @@ impl Preset {
 /// What a preset records of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It goes to this field.
+    /// The column goes to this field.
     Column(&'static str),
-    /// It becomes a custom field.
+    /// The column becomes a custom field.
     Field(CustomType),
-    /// It is left out.
+    /// The column is left out.
     Ignore,
 }
 

@@ -253,7 +253,7 @@ proptest! {
     }
 }
 
-/// What is said of a word of one column makes no other column, which holds it too, speak of consent.
+/// An option about a word of one column does not make another column with the same word a column about consent.
 #[test]
 fn what_is_said_of_a_word_is_said_of_its_column() {
     let names = ["OPTIN_TIME", "email"].map(str::to_owned);

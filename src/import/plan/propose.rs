@@ -22,7 +22,7 @@ pub fn call(name: &str, position: usize) -> String {
             .chars()
             .any(|character| character.is_control() || character == '\u{fffd}')
         && !name.starts_with('#');
-    // What stands around "=" and ":" in an option must be told apart.
+    // The parts of an option around "=" and ":" must be distinguishable.
     if is_plain && !name.is_empty() {
         name.to_owned()
     } else {
@@ -194,7 +194,7 @@ pub fn has_no_no(profile: &Profile) -> bool {
         .is_some_and(|words| !words.is_empty() && words.keys().all(is_yes))
 }
 
-/// The status of people of whom a column tells when or why they left.
+/// Returns the status of people for whom a column says when or why they left.
 pub fn left_status(hint: Hint) -> Option<Status> {
     if hint.is_other_channel || hint.aspect == Aspect::Fact {
         return None;
@@ -303,10 +303,10 @@ pub fn for_consent(
         }
         (Topic::OptIn, _, Content::Flags) => to("opt_in"),
         (Topic::Confirmed, _, Content::Flags) => to("confirmed"),
-        // What agreement was given to is not told by a text or a number.
+        // A text or a number does not say what the consent is for.
         (Topic::OptIn | Topic::Confirmed, ..) => new_field(),
         (Topic::OptOut, ..) => to("opt_out"),
-        // How often a message came back does not tell whether the address works.
+        // The number of bounces does not show whether the address works.
         (Topic::Bounced, _, Content::Numbers) => vec![ignore(name, position)],
         (Topic::Bounced, ..) => to("bounced"),
         (Topic::Complained, ..) => to("complained"),
@@ -370,7 +370,7 @@ pub fn for_unknown(
     (message.to_owned(), new_field())
 }
 
-/// Returns the name that a column without a header seems to hold: of people, as far as its first values tell.
+/// Returns the field of names that a column without a header seems to hold, judged by its first values.
 fn name_field(profile: &Profile, is_free: &dyn Fn(&Target) -> bool) -> Option<&'static str> {
     let looks_like_name = |sample: &String| {
         let is_letter = |character: char| character.is_alphabetic() || " '-.’".contains(character);

@@ -49,13 +49,13 @@ impl QuestionKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// What it is about.
+    /// The kind of the question.
     pub kind: QuestionKind,
     /// The place of the column, where it is about one.
     pub column: Option<usize>,
-    /// What was found.
+    /// The question in words.
     pub message: String,
-    /// The options that settle it; empty if only the owner of the file can.
+    /// The options that answer it; empty if only the owner of the file knows the answer.
     pub changes: Vec<Change>,
 }
 
@@ -92,7 +92,7 @@ pub enum Change {
     Status {
         /// The word.
         word: String,
-        /// What it means.
+        /// The status that the word means.
         status: Status,
     },
     /// Give every row a value.
@@ -138,7 +138,7 @@ pub enum Change {
     },
     /// Say what becomes of all columns that nothing is said of.
     Others {
-        /// What.
+        /// What becomes of them.
         others: Others,
     },
 }

@@ -25,10 +25,10 @@ pub const BUILTIN_COLUMNS: [&str; 16] = [
     "created_at",
 ];
 
-/// What a column about consent tells. Several may tell of the same row: the strictest counts.
+/// What a column about consent says. If several columns say something about a row, the strictest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsentTarget {
-    /// A yes is a subscriber, a no is none. Where the column knows no no, an empty cell is one.
+    /// A yes means that the person is subscribed, a no that the person is not. In a column without a no an empty cell is a no.
     OptIn {
         /// Whether an empty cell is a no.
         blank_is_no: bool,
@@ -86,7 +86,7 @@ pub enum Target {
 const GROUPS: &str = "groups";
 
 impl Target {
-    /// Returns the target of that name, in any spelling, if it is none of a custom field.
+    /// Returns the target of that name, in any spelling, if it is not a custom field.
     pub fn builtin(name: &str) -> Option<Target> {
         let folded = fold(name);
         if let Some(builtin) = builtin(name) {
@@ -103,7 +103,7 @@ impl Target {
         found.map(|(_, target)| Target::Consent(target))
     }
 
-    /// The names of all targets that are none of custom fields.
+    /// The names of all targets that are not custom fields.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let consent = CONSENT_NAMES.into_iter().map(|(name, _)| name);
         let consent = consent.filter(|name| *name != "opt_in_or_blank");

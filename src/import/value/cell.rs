@@ -61,7 +61,7 @@ pub enum CellOutcome<T> {
     Value(T),
     /// The cell is empty, or a word for nothing.
     Nothing,
-    /// A value, and something that is to be said of how it was found.
+    /// A value, and a remark about how it was read.
     Remark(T, String),
     /// The cell cannot be read.
     Bad(BadCell),
@@ -135,7 +135,7 @@ pub struct CellFormat {
     pub dates: DateReader,
     /// How numbers are written.
     pub numbers: NumberReader,
-    /// What stands between the items of a list, if that was said.
+    /// The character between the items of a list, if an option gives it.
     pub split: Option<char>,
     /// Whether every text means itself, as in the files that Rollcall writes: there are no words for nothing then.
     pub is_literal: bool,

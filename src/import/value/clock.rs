@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 /// A zone that a text names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Zone {
-    /// By its distance from UTC.
+    /// A zone given by its distance from UTC.
     Offset(FixedOffset),
-    /// By its place.
+    /// A zone given by the name of a place, such as Europe/Vilnius.
     Named(Tz),
 }
 

@@ -159,7 +159,7 @@ const ENDS: [(&str, &str); 9] = [
     (".rog", ".org"),
 ];
 
-/// Returns what is to be said of an address that is probably mistyped.
+/// Returns a remark about an address that is probably mistyped; `None` if the address looks right.
 fn suspicion(email: &str) -> Option<String> {
     let (local, domain) = email.split_once('@')?;
     if PROVIDERS.contains(&domain) {

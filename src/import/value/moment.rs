@@ -1,7 +1,7 @@
-//! Reading a day or a time in the forms that programs write, without being told which form it is.
+//! Reads a day or a time in any of the forms that programs write, and finds out which form it is.
 //!
 //! A form that has one meaning only is read. Where the order of day and month could be the one or the other, or the century
-//! is missing, both meanings are returned and the owner has to tell.
+//! is missing, both meanings are returned and the owner of the file has to choose.
 
 use super::bare::fold_word;
 use super::clock::{Zone, find_clock};
@@ -19,7 +19,7 @@ pub enum Reading {
     Nothing,
     /// Day and month could stand in either order.
     EitherOrder {
-        /// What stands between day, month and year.
+        /// The character between day, month and year.
         separator: char,
         /// Whether the year has two digits.
         is_short_year: bool,

@@ -17,11 +17,11 @@ pub struct Batch {
     pub end_byte: u64,
     /// What is to be written.
     pub items: Items,
-    /// What is known of its rows before they are written.
+    /// The counts of its rows that are known before they are written.
     pub report: ImportReport,
-    /// What is to be said of its rows.
+    /// Remarks about its rows, and the reasons why rows were left out.
     pub problems: Vec<RowProblem>,
-    /// Whether it tells more of people of earlier batches, which must be written before.
+    /// Whether it has rows about people of earlier batches, which must be written before it.
     pub follows: bool,
 }
 
@@ -29,7 +29,7 @@ pub struct Batch {
 pub enum Items {
     /// People, each address once.
     People(Vec<Person>),
-    /// What they did.
+    /// Events of subscribers.
     Events(Vec<ReadEvent>),
 }
 
@@ -86,9 +86,9 @@ pub struct Placed {
     pub new_people: Vec<i64>,
     /// The members of groups that single rows name.
     pub named: BTreeMap<String, Members>,
-    /// What was done.
+    /// The counts of what was written.
     pub report: ImportReport,
-    /// What is to be said of rows.
+    /// Remarks about rows, and the reasons why rows were left out.
     pub problems: Vec<RowProblem>,
 }
 

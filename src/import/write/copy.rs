@@ -1,4 +1,7 @@
 //! `COPY`: the text that Postgres reads rows from, and the temporary tables that rows are staged in.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
@@ -55,9 +58,6 @@ impl CopyText {
     }
 
     /// Sends the rows into these columns.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn send<T, C>(
         &self,
         connection: &mut PgConnection,
@@ -79,7 +79,7 @@ impl CopyText {
 }
 
 diesel::table! {
-    /// People of a batch who are known already.
+    /// The existing subscribers of a batch.
     import_staging (subscriber_id) {
         subscriber_id -> Int8,
         is_again -> Bool,
@@ -117,17 +117,11 @@ diesel::table! {
 
 /// Writes instants in UTC until the end of the transaction: rows are remembered as JSON, in which they must not depend
 /// on whose connection it was.
-///
-/// # Errors
-/// Those of the database.
 pub fn make_time_utc(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SET LOCAL TIME ZONE 'UTC'")?)
 }
 
 /// Makes the temporary tables of a connection. They are empty after every transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
     // For the time zone see above. Statements of batches are too short to be worth compiling. A batch need not wait for
     // the disk: should the database go down, the last ones are lost with their checkpoints, and read again; the end of

@@ -19,7 +19,7 @@ pub struct ReadEvent {
     pub line: u64,
     /// The address of the subscriber.
     pub email: String,
-    /// What happened.
+    /// The name of the event.
     pub name: String,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ impl ReadEvent {
 pub struct EventReader {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// Where each goes.
+    /// Where each column goes.
     pub targets: Vec<EventTarget>,
     /// How their cells are read.
     pub format: CellFormat,
@@ -54,7 +54,7 @@ pub struct EventReader {
 }
 
 impl EventReader {
-    /// Turns the cells of a row into an event, with what is to be said of them.
+    /// Turns the cells of a row into an event, with remarks about the cells.
     ///
     /// # Errors
     /// The first thing that is wrong with it: a row is refused as a whole.
@@ -92,7 +92,7 @@ impl EventReader {
         Ok((event, remarks))
     }
 
-    /// Reads a cell into an event; returns what is to be said of it.
+    /// Reads a cell into an event; returns a remark about the cell, if there is one.
     fn read_cell(
         &self,
         event: &mut ReadEvent,

@@ -3,6 +3,9 @@
 //! Events that are new go into the table by `COPY`, and their totals by one statement. Whether they are new is not asked
 //! first: where the sender's key of one is known, nothing of the batch is written, and it is merged through a staging table.
 //! Files that were imported before are full of known events, so that the next batches are merged at once.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging};
@@ -25,11 +28,8 @@ use std::sync::atomic::Ordering;
 /// Subscribers by address.
 pub type Found = BTreeMap<String, i64>;
 
-/// Looks the subscribers of events up. This needs no turn: whoever is deleted before the events are written is noticed
+/// Looks the subscribers of events up. This needs no turn: a subscriber who is deleted before the events are written is noticed
 /// then.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
     let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
     emails.sort();
@@ -38,9 +38,6 @@ pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Resul
 }
 
 /// Records events of a batch.
-///
-/// # Errors
-/// Those of the database.
 pub fn place(
     connection: &mut PgConnection,
     events: &[ReadEvent],
@@ -83,14 +80,14 @@ pub fn place(
 
 fn of_nobody(event: &ReadEvent) -> RowProblem {
     let message = format!(
-        "expected the e-mail address of a subscriber, found \"{}\", who does not exist; import subscribers first, or have people created",
+        "no subscriber has the address \"{}\"; import subscribers first, or have subscribers created",
         event.email
     );
     RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
 }
 
-/// Makes subscribers of the people who are not known. Having done something is not having agreed to letters: they wait for
-/// a confirmation.
+/// Creates subscribers for unknown addresses. They wait for a confirmation, because an event is not consent to receive
+/// mail.
 fn create_people(
     connection: &mut PgConnection,
     events: &[ReadEvent],
@@ -218,7 +215,7 @@ fn write_event(text: &mut CopyText, (subscriber, event): &(i64, &ReadEvent)) -> 
 /// Events of one subscriber and name.
 struct Total {
     count: i64,
-    /// In millionths, so that the sum is exact.
+    /// The sum in millionths, so that it is exact.
     sum: i128,
     first_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
@@ -308,7 +305,7 @@ fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(
     Ok(())
 }
 
-/// Records those events of a batch that are not known; returns their ids.
+/// Records the events of a batch that are not stored yet; returns their ids.
 fn merge(
     connection: &mut PgConnection,
     known: &[(i64, &ReadEvent)],

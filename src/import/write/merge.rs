@@ -1,4 +1,4 @@
-//! Changing people who are known, by one statement over staged rows.
+//! Changing existing subscribers, by one statement over staged rows.
 
 use super::batch::Context;
 use super::copy::{CopyText, import_staging as staging};
@@ -16,8 +16,8 @@ struct Affected {
     affected: i64,
 }
 
-/// Changes who is known where anything differs, and remembers how they were; returns how many, but for those whom an
-/// earlier batch told of already.
+/// Changes existing subscribers where a value differs, and stores their values before. Returns how many changed, without
+/// those of earlier batches.
 ///
 /// # Errors
 /// Those of the database.
@@ -120,7 +120,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     if is_dry_run {
         return format!("{changed} {counted} WHERE $1 IS NOT NULL AND $2 IS NOT NULL");
     }
-    // Whoever was added by an earlier batch has nothing before the import to go back to.
+    // Subscribers added by an earlier batch have no values from before the import to restore.
     format!(
         "{changed}, updated AS ( \
              UPDATE subscribers s SET {sets} status = t.status, custom = t.custom, updated_at = $2, \

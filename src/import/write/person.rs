@@ -26,7 +26,7 @@ const EMAIL: usize = 0;
 /// How many remarks on one row are kept.
 const MAX_REMARKS: usize = 20;
 
-/// Somebody as a row tells of them; what is empty there is missing here.
+/// A person as a row describes them. Empty cells are missing here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
     /// The line on which the row begins, from 1.
@@ -152,10 +152,10 @@ pub struct PersonReader {
     pub now: DateTime<Utc>,
 }
 
-/// A row that was read: somebody, and what is to be said of its cells.
+/// A row that was read: the person, and the remarks about its cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadPerson {
-    /// Who.
+    /// The person.
     pub person: Person,
     /// Cells that were left out, or read with a remark.
     pub remarks: Vec<RowProblem>,
@@ -221,7 +221,7 @@ impl PersonReader {
                 if text.is_empty() || is_nothing(text, plan) {
                     return Ok(());
                 }
-                // Whoever has an unknown status must not become a subscriber for want of it.
+                // A person with an unknown status must not become subscribed because of it.
                 let Some(word) = read_status(text, &self.statuses) else {
                     return Err(
                         RowProblem::new(line, ProblemKind::Mistyped, unknown_status(text))

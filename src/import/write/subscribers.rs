@@ -86,7 +86,7 @@ pub fn place(
             }
         }
     }
-    // In a dry run whoever was told of by an earlier batch has joined the groups with it.
+    // In a dry run the people of an earlier batch have joined the groups with that batch.
     let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
     placed.would_be_new = fresh.iter().filter(|new| !new.person.is_again).count();
     placed.report.created = placed.would_be_new as u64;
@@ -145,31 +145,31 @@ fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], 
     }
 }
 
-/// Somebody who is known, and what a row changes of them.
+/// An existing subscriber, and what a row changes of them.
 pub struct Merged<'p> {
     /// The row.
     pub person: &'p Person,
-    /// Who.
+    /// The id of the subscriber.
     pub id: i64,
     /// The status to give, if it changes.
     pub status: Option<Status>,
-    /// Whether the row says to address somebody who is not to be addressed: what it says of that does not count.
+    /// Whether the row subscribes a person who must not be addressed. The status in the row is then ignored.
     pub is_kept: bool,
 }
 
 fn nobody(person: &Person) -> RowProblem {
     let message = format!(
-        "expected the e-mail address of a subscriber, since only those who are known are to be changed, found \"{}\"",
+        "no subscriber has the address \"{}\", and this import adds no new subscribers",
         person.email()
     );
     RowProblem::new(person.line, ProblemKind::Unknown, message).of_cell("email", person.email())
 }
 
-/// Who is known, by address.
+/// The ids and statuses of existing subscribers, by address.
 type Known = HashMap<String, (i64, Option<Status>)>;
 
-/// Keeps those who are known from changing until the end of the transaction, as they are by now. The rows are locked in the
-/// order of their ids, as everywhere, and only those that still have an address of the batch.
+/// Locks the rows of existing subscribers until the end of the transaction, and returns them as they are now. The rows are
+/// locked in the order of their ids, as everywhere, and only those that still have an address of the batch.
 fn lock_known(
     connection: &mut PgConnection,
     people: &[Person],
@@ -232,7 +232,7 @@ struct IdList {
     ids: Vec<i64>,
 }
 
-/// Adds who is new, with ids in the order of the file; returns the ids.
+/// Adds the new subscribers, with ids in the order of the file; returns the ids.
 fn insert(
     connection: &mut PgConnection,
     people: &[Fresh<'_>],

@@ -1,4 +1,7 @@
 //! New people of a file whose addresses are suppressed: a status is kept for them.
+//!
+//! # Errors
+//! Every function that uses the database fails with its errors.
 
 use super::batch::{Context, Placed};
 use super::person::Person;
@@ -11,10 +14,7 @@ use crate::rule::Status;
 use diesel::PgConnection;
 use std::collections::HashMap;
 
-/// Finds the statuses that are kept for the addresses of people who are not known.
-///
-/// # Errors
-/// Those of the database.
+/// Finds the statuses that are kept for the addresses of people who are not subscribers.
 pub fn find_suppressed(
     connection: &mut PgConnection,
     people: &[Person],
@@ -96,9 +96,6 @@ fn suppressed_address(person: &Person, status: Status) -> RowProblem {
 }
 
 /// Remembers where the status of new people came from, if their addresses were suppressed.
-///
-/// # Errors
-/// Those of the database.
 pub fn remember_suppressed(
     connection: &mut PgConnection,
     people: &[Fresh<'_>],

@@ -40,7 +40,7 @@ struct TurnState {
 }
 
 impl Turns {
-    /// Begins behind the batches that are done.
+    /// Begins after the batches that are done.
     pub fn new(done: i32) -> Turns {
         Turns {
             state: Mutex::new(TurnState {
@@ -52,7 +52,7 @@ impl Turns {
         }
     }
 
-    /// Waits until the batch before is placed, or committed if this one tells more of its people.
+    /// Waits until the batch before is placed, or committed if this one has more rows about its people.
     pub fn wait_to_place(&self, number: i32, follows: bool) -> Result<(), Stopped> {
         self.wait(|state| {
             let done = if follows {

@@ -28,7 +28,7 @@ pub struct Progress {
     pub rows: u64,
 }
 
-/// The subscribers of a batch.
+/// The existing subscribers of a batch.
 enum Found {
     /// The ids of its people.
     People(Vec<i64>),
@@ -56,7 +56,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
     /// Writes batches as they come, to the last.
     ///
     /// # Errors
-    /// Why it stopped before.
+    /// The reason why it stopped before the last batch.
     pub fn write_all(
         &self,
         mut connection: PgConnection,
@@ -154,13 +154,13 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         let mut problems = std::mem::take(&mut placed.problems);
         problems.extend(batch.problems.iter().cloned());
         self.turns.wait_to_commit(number)?;
-        // In the order of batches: their ids tell the order of the file.
+        // In the order of batches, so that the order of ids is the order of the file.
         store_problems(connection, self.context.import_id, &mut problems)?;
         let total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint(connection, batch, &placed, total)
     }
 
-    /// Looks up the subscribers of a batch.
+    /// Looks up the existing subscribers of a batch.
     fn find(&self, connection: &mut PgConnection, batch: &Batch) -> Result<Found, Error> {
         Ok(match &batch.items {
             Items::People(people) => Found::People(subscribers::find_ids(connection, people)?),

@@ -24,12 +24,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What a client without a valid key is told, whatever is wrong with it.
+/// The message for a client without a valid key, whatever is wrong with the key.
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 
-/// What a page of another site is told by a server without API keys.
-const CROSS_SITE: &str = "expected a program, or a page of this server or an allowed origin, found a page of another site; \
+/// The message for a page of another site, from a server without API keys.
+const CROSS_SITE: &str = "requests from pages of other sites are refused; \
     copy the address into a new tab, or allow the origin with --allow-origin";
 
 /// When to try again where the database is not available, in seconds.
@@ -38,9 +38,9 @@ const RETRY_SECONDS: u64 = 5;
 /// Whose budget and whose sockets something counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// Whoever has this key.
+    /// The clients with this key.
     Key(i64),
-    /// Whoever is at this address.
+    /// The clients at this address.
     Peer(IpAddr),
 }
 
@@ -85,7 +85,7 @@ impl Caller {
 pub struct Gate {
     /// The keys.
     pub keys: Arc<Keys>,
-    /// What clients may cost.
+    /// The rate limits of clients.
     pub limiter: Limiter,
     /// The sockets that are open.
     pub seats: Arc<Seats>,
@@ -123,7 +123,7 @@ impl Gate {
     }
 
     /// Returns the origin of a page that may not open sockets. Browsers let every page open them to anywhere, and only
-    /// tell where the page is from. Programs tell nothing.
+    /// state where the page is from. Programs state nothing.
     pub fn find_foreign_origin(&self, headers: &HeaderMap) -> Option<String> {
         let origin = headers.get(header::ORIGIN)?;
         let origin = String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase();
@@ -138,8 +138,8 @@ impl Gate {
         (!is_ours).then_some(origin)
     }
 
-    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say; programs tell
-    /// nothing. Pages of other ports of this machine are of the same site.
+    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say so; programs
+    /// do not. Pages of other ports of this machine are of the same site.
     fn is_cross_site(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site");
         let is_cross_site = site.is_some_and(|site| site.as_bytes() == b"cross-site");
@@ -302,7 +302,7 @@ async fn admit_to_files<B: MessageBody + 'static>(
         let is_file = response.status().is_success();
         return Ok(response.map_body(|_, body| match is_file {
             true => GuardedBody::new(body, standing).boxed(),
-            // A refusal is told to everybody.
+            // A refusal holds nothing that needs a key.
             false => body.boxed(),
         }));
     };

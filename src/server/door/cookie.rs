@@ -143,7 +143,7 @@ fn find_origin(headers: &HeaderMap) -> Option<(String, String)> {
     let origin = String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase();
     match origin.split_once("://") {
         Some((scheme, name)) => Some((scheme.to_owned(), name.to_owned())),
-        // Such as `null`: an origin, and that of no page of ours.
+        // Such as `null`: an origin, but not that of a page of this server.
         None => Some((String::new(), origin)),
     }
 }

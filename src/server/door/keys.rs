@@ -38,7 +38,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No key and no session, or one that is unknown or has ended: which, is not told.
+    /// No key and no session, or one that is unknown or has ended. The client does not learn which.
     Unauthenticated,
     /// The keys cannot be looked up now.
     Unavailable,

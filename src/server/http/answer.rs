@@ -146,7 +146,7 @@ impl Wrong {
         Wrong::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
-    /// Of something that is JSON, but no request.
+    /// The refusal of a body that is JSON, but not a request.
     fn unprocessable(message: String, codes: StatusCodes) -> Wrong {
         let status = match codes {
             StatusCodes::Established => StatusCode::BAD_REQUEST,

@@ -39,7 +39,7 @@ const PIECE: usize = 1 << 16;
 /// How many pieces may wait for the client.
 const WAITING: usize = 4;
 
-/// Adds the routes, for whoever may read.
+/// Adds the routes, for clients with the scope READ.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         web::scope("/export")
@@ -58,7 +58,7 @@ pub fn configure(config: &mut ServiceConfig) {
     );
 }
 
-/// A resource that tells what it can be asked with.
+/// A resource that answers other methods with those that it allows.
 fn resource(path: &str) -> Resource {
     web::resource(path).default_service(web::to(only_get))
 }
@@ -253,14 +253,14 @@ fn read_stretch(query: &str) -> Result<Stretch, Error> {
             "from" => &mut from,
             "to" => &mut to,
             _ => {
-                let message = "expected a parameter of from, to";
+                let message = "unknown parameter; use one of: from, to";
                 return Err(Error::invalid(name, message));
             }
         };
         let moment = parse_instant(&value);
         let moment = moment.map_err(|message| Error::invalid(name.clone(), message))?;
         if bound.replace(moment).is_some() {
-            return Err(Error::invalid(name, "expected it once, found it again"));
+            return Err(Error::invalid(name, "it is given twice"));
         }
     }
     Ok((from, to))
@@ -278,7 +278,7 @@ fn read_query(query: &str, content: Content) -> Result<ExportRequest, Error> {
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in read_pairs(query)? {
         if seen.contains(&name) {
-            return Err(Error::invalid(name, "expected it once, found it again"));
+            return Err(Error::invalid(name, "it is given twice"));
         }
         read_parameter(&mut asked, &name, &value)?;
         seen.push(name);
@@ -333,7 +333,7 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
             };
             let hint = nearest(name, known.iter().copied());
             let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-            let message = format!("expected a parameter of {}{hint}", known.join(", "));
+            let message = format!("unknown parameter; use one of: {}{hint}", known.join(", "));
             return Err(wrong(message));
         }
     }
@@ -383,7 +383,7 @@ enum Piece {
 /// Where the thread of an export writes.
 struct Pieces {
     sender: mpsc::Sender<Piece>,
-    /// Told when the first piece is there.
+    /// Notified when the first piece is there.
     begun: Option<oneshot::Sender<Result<(), Error>>>,
     piece: Vec<u8>,
 }
@@ -391,7 +391,7 @@ struct Pieces {
 impl Pieces {
     fn send(&mut self, piece: Piece) -> io::Result<()> {
         if let Some(begun) = self.begun.take() {
-            // Fails where the client has gone, which the channel tells too.
+            // Fails if the client has gone, which the channel reports too.
             let _ = begun.send(Ok(()));
         }
         // A client that does not read loses its connection, and the channel closes.
@@ -408,7 +408,7 @@ impl Pieces {
         self.send(Piece::Bytes(Bytes::from(full)))
     }
 
-    /// Sends what is left and says that the file is whole; or tells that it is not, where that can still be told.
+    /// Sends what is left and marks the file as whole; or reports the error, if nothing was sent yet.
     fn end(mut self, written: Result<u64, ExportError>) {
         let ended = match written {
             Ok(_) => self

@@ -1,4 +1,4 @@
-//! What a client is told whose export cannot begin.
+//! The answers to requests whose export cannot begin.
 
 use super::routes::refuse;
 use crate::error::{Error, InputCode};

@@ -68,7 +68,7 @@ pub fn configure(config: &mut ServiceConfig, base_path: &str) {
 /// How the built page names its assets: by whole paths, or from where it is.
 const ASSETS: [&str; 2] = ["\"/graphiql/assets/", "\"./assets/"];
 
-/// Answers with the page, which is told the base path.
+/// Answers with the page, which holds the base path.
 async fn index(base_path: web::Data<BasePath>) -> HttpResponse {
     let mut file = Site::get("index.html");
     if let Some(file) = &mut file {

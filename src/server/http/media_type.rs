@@ -44,7 +44,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     is_json && parts.all(is_utf8)
 }
 
-/// Chooses the form that a request likes best; of equals the one named first. None where it likes nothing of ours.
+/// Chooses the form that a request likes best; of equals the one named first. Returns `None` where it accepts none of the forms.
 pub fn choose(headers: &HeaderMap) -> Option<MediaType> {
     let mut accepted = headers.get_all(header::ACCEPT).peekable();
     if accepted.peek().is_none() {

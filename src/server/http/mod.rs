@@ -1,4 +1,4 @@
-//! HTTP: the routes, and what stands behind each.
+//! HTTP routes and their handlers.
 
 pub(in crate::server) mod answer;
 pub(in crate::server) mod console;

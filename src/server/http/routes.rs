@@ -38,9 +38,9 @@ pub struct State {
     pub transfer: TransferSettings,
     /// Looks whether the database is there.
     pub health: Health,
-    /// Who is let in.
+    /// The checks and limits that a request passes first.
     pub gate: Gate,
-    /// Whether the server is about to stop. Until it does it answers, and tells load balancers that it is not ready.
+    /// Whether the server is about to stop. Until then it answers, and reports to load balancers that it is not ready.
     pub is_stopping: watch::Sender<bool>,
     /// Whether WebSockets and streams have to end.
     pub end_sockets: watch::Sender<bool>,
@@ -51,7 +51,7 @@ pub struct State {
 /// How requests are answered.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Which statuses tell how a request went.
+    /// Which HTTP statuses report the outcome of a request.
     pub status_codes: StatusCodes,
     /// How long answering may take.
     pub request_timeout: Duration,
@@ -85,7 +85,7 @@ async fn show_home(state: web::Data<State>) -> HttpResponse {
         .finish()
 }
 
-/// The name of a request in the log, which the client may give and is told.
+/// The name of a request in the log. The client may choose it, and the response has it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 

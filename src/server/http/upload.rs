@@ -1,5 +1,5 @@
-//! Files of imports: they come by plain `PUT` or `POST` and are streamed to the spool; what is to be said of their rows
-//! goes out as CSV.
+//! Files of imports: clients upload them by plain `PUT` or `POST`, and they are streamed to the spool. Remarks about their
+//! rows are downloaded as CSV.
 //!
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
@@ -113,7 +113,7 @@ async fn receive(
         let _claim = state.gate.uploads.claim(id)?;
         let import = app.db.run(move |connection| get(connection, id)).await?;
         if import.state != "waiting" || import.file_path.is_some() {
-            let message = "expected an import that waits for its file, found one that has it";
+            let message = "the import has its file already, or does not wait for one any more";
             return Err(Error::invalid("file", message).into());
         }
         let file = store(app, payload).await?;
@@ -183,7 +183,7 @@ impl Failure {
         match self {
             Failure::Error(error) => answer_error(&error),
             Failure::Busy(Busy::SameImport) => {
-                let message = "expected an import whose file is not being uploaded, found one whose file is; \
+                let message = "the file of this import is being uploaded already; \
                     wait until that upload has ended";
                 refuse(StatusCode::CONFLICT, ErrorCode::BadUserInput, message)
             }
@@ -302,7 +302,7 @@ fn answer_error(error: &Error) -> HttpResponse {
     refuse(status, code, &message)
 }
 
-/// Sends what is to be said of the rows of an import as CSV, as it is read.
+/// Sends the remarks about the rows of an import as CSV, streamed from the database.
 async fn problems(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     send(&request, &state, About::Problems).await
 }

@@ -49,7 +49,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
                 changed,
                 "a bulk action was run or undone"
             );
-            // Instant segments follow, and listeners are told of deletions.
+            // Instant segments follow, and listeners are notified of deletions.
             app.changed.notify_one();
             app.webhooks_due.notify_one();
             app.live.tell_ended();

@@ -67,7 +67,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
             Duration::ZERO
         }
         Ok(Ok(None)) => SOON,
-        // The reason can quote the file, and belongs to whoever may see the import.
+        // The reason can quote the file, so only clients who may see the import get it.
         Ok(Err(Error::Invalid(_))) => {
             tracing::warn!("an import failed; the import itself tells why");
             SOON

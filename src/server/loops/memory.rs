@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// By how many bytes unused memory has to grow until it is given back.
 const WORTH: u64 = 8 << 20;
 
-/// Gives back for ever, where the allocator is one that has to be told.
+/// Gives memory back for ever, where the allocator does not do it by itself.
 pub async fn run() {
     let mut least = u64::MAX;
     loop {
@@ -37,7 +37,7 @@ fn unused() -> u64 {
     resident().saturating_sub(taken())
 }
 
-/// Returns the memory that the process has, in bytes; 0 where the system does not tell.
+/// Returns the memory that the process has, in bytes; 0 where the system does not say.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

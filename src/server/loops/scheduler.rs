@@ -30,7 +30,7 @@ pub async fn run(app: App) {
 async fn step(app: &App) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
-        // What a dead server left must not look as if it were running.
+        // A refresh of a server that died must not look as if it were running.
         close_abandoned(&working.db)?;
         working.db.run_here(add_up)?;
         // Deleted subscribers leave the log of changes by this, also while nobody reads it.

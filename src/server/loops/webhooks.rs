@@ -1,6 +1,6 @@
 //! The loop of webhooks: it sleeps and is woken, the steps of [`crate::webhook`] read, send and record.
 //!
-//! Each endpoint that has something to be told gets a thread, up to a number. A receiver may take 20 seconds; no connection
+//! Each endpoint with something to send gets a thread, up to a number. A receiver may take 20 seconds; no connection
 //! to the database waits for it, and a server that stops does not either: what was on its way is sent again.
 
 use crate::app::App;
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// How many connections the threads share.
 pub const CONNECTIONS: u32 = 2;
-/// How many endpoints are told at the same time.
+/// How many endpoints are sent to at the same time.
 const AT_ONCE: usize = 16;
 /// How soon to look for changes that others made.
 const SOON: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const GATHERING: Duration = Duration::from_millis(50);
 /// How often old attempts are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Sends what webhooks are to be told, for ever.
+/// Sends the messages of webhooks, for ever.
 pub async fn run(app: App) {
     let delivery = Delivery {
         db: app.db.for_long_work().with_own_pool(CONNECTIONS),
@@ -65,7 +65,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Claims an endpoint that has something to be told, or returns how long there is none.
+/// Claims an endpoint with something to send, or returns how long there is none.
 async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Duration>, Error> {
     let delivery = delivery.clone();
     let claimed = tokio::task::spawn_blocking(move || {
@@ -92,7 +92,7 @@ async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Durati
     }
 }
 
-/// Tells an endpoint what it was not told, on a thread of its own: the process need not wait for it when it ends. Returns
+/// Sends an endpoint what it has not received, on its own thread: the process need not wait for the thread when it ends. Returns
 /// whether there may be more.
 async fn deliver(delivery: Delivery, claim: Claim) -> bool {
     let (tell, told) = oneshot::channel();

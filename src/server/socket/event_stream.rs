@@ -22,7 +22,7 @@ use tokio::time::{Interval, interval};
 /// How often something is sent while nothing happens, so that nobody in between takes the connection for dead.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// Opens a stream. What is wrong with the operation is told in it, as the protocol asks.
+/// Opens a stream. Errors of the operation are sent in the stream, as the protocol asks.
 pub fn open(
     request: &HttpRequest,
     state: &web::Data<State>,

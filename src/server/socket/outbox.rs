@@ -117,7 +117,7 @@ fn frame_length(payload: usize) -> u64 {
     header + payload as u64
 }
 
-/// The body of a socket, which tells how much of it was taken.
+/// The body of a socket, which reports how much of it was taken.
 struct CountedBody {
     body: BoxBody,
     taken: watch::Sender<u64>,

@@ -123,7 +123,7 @@ impl Protocol {
         }
     }
 
-    /// Lets the client ask, and writes the message that tells it so.
+    /// Lets the client start operations, and writes the message that says so.
     pub fn acknowledge(&mut self) -> String {
         self.is_acknowledged = true;
         json!({ "type": "connection_ack" }).to_string()

@@ -43,7 +43,7 @@ const MAX_INTRODUCTION: usize = 8 << 10;
 
 /// When to try again where there are too many sockets, in seconds.
 const SEAT_SECONDS: u64 = 10;
-/// What a client is told that has too many.
+/// The message for a client with too many sockets.
 const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
 
 /// Whether a request wants to become a WebSocket.
@@ -154,7 +154,7 @@ struct Socket {
     outbox: Outbox,
     limit: MessageLimit,
     protocol: Protocol,
-    /// Who the client is, where that is known.
+    /// The client, where it is known.
     caller: Option<Caller>,
     peer: IpAddr,
     /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.

@@ -250,7 +250,7 @@ fn an_event_that_cannot_be_used_costs_only_itself() {
     undo it: rollcall import undo 2
     the refused rows are in a file: correct them there and import it:
     rollcall import events events.refused-2.csv --database-url DATABASE_URL
-      line 3, email: expected the e-mail address of a subscriber, found "nobody@example.com", who does not exist; import subscribers first, or have people created
+      line 3, email: no subscriber has the address "nobody@example.com"; import subscribers first, or have subscribers created
       line 4, event: expected the name of an event, found an empty text
       line 5, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
       line 6, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found an empty cell

@@ -123,7 +123,7 @@ fn changes_that_are_refused_leave_everything_as_it_was() {
         "mutation {{ recordEvents(input: {{events: [ \
          {{email: \"nobody@example.com\", name: \" \", value: 1e15}}]}}) {{ {errors} }} }}"
     )), @r#"
-    NOT_FOUND events[0].email: expected a subscriber who exists, found none
+    NOT_FOUND events[0].email: the subscriber does not exist
     INVALID events[0].name: expected the name of an event, found an empty text
     INVALID events[0].value: expected a value between -1e12 and 1e12, found 1000000000000000; larger ones cannot be summed exactly
     "#);

@@ -61,7 +61,7 @@ fn assert_too_slow(app: &TestApp, key: &str) {
     let problem = &state["problems"][0];
     assert_eq!(problem["code"], "TOO_SLOW", "{key}");
     let message = problem["message"].as_str().expect("a message");
-    assert!(message.contains("at most 0.5 s"), "{message}");
+    assert!(message.contains("the limit is 0.5 s"), "{message}");
     assert!(message.contains(" subscribers"), "{message}");
     let hint = problem["hint"].as_str().expect("a hint");
     assert!(hint.contains("startsWith"), "{hint}");
@@ -233,7 +233,7 @@ fn the_command_takes_the_budget_and_names_the_slow_rule() {
     };
     let finished = refresh("1");
     assert!(
-        finished.stderr.contains("at most 1 s"),
+        finished.stderr.contains("the limit is 1 s"),
         "{}",
         finished.stderr
     );

@@ -63,7 +63,7 @@ fn assert_crowded_out(server: &Server) {
     assert_eq!((status, code), (503, &json!("UNAVAILABLE")));
     let message = error["message"].as_str().unwrap_or_default();
     assert!(
-        message.contains("take 20 MiB together (--answer-memory)"),
+        message.contains("use 20 MiB together (the limit of --answer-memory)"),
         "{message}"
     );
     let (status, answer) = server.post(SMALL, Value::Null);

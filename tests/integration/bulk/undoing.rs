@@ -66,7 +66,7 @@ fn a_later_value_is_not_lost() {
     let refused = undo(&app, &id);
     assert_eq!(refused["state"], "SUCCEEDED");
     let why = refused["undoError"].as_str().expect("a reason");
-    assert!(why.contains("found 1 subscribers with another"), "{why}");
+    assert!(why.contains("1 subscribers have another"), "{why}");
     assert!(!why.contains("rasa"), "{why}");
     assert_eq!(stored(&app), before);
     // Once that is settled, it can be undone.

@@ -143,7 +143,7 @@ fn imports_are_listed_newest_first_and_cancelled() {
     );
     assert_eq!(
         app.payload(cancel, id.clone())["userErrors"],
-        json!([{"code": "INVALID", "path": "id", "message": "expected an import that has not ended, found one that is cancelled"}])
+        json!([{"code": "INVALID", "path": "id", "message": "the import has already ended: it is cancelled"}])
     );
     let resume = "mutation ($id: ID!) { resumeImport(input: {id: $id}) { import { state } userErrors { message } } }";
     assert_eq!(

@@ -120,11 +120,11 @@ fn an_import_is_looked_after_by_its_number() {
     "#);
     assert_snapshot!(command(&database, &["cancel", "2"]), @r"
     exit code 1
-    rollcall: id: expected an import that has not ended, found one that is succeeded
+    rollcall: id: the import has already ended: it is succeeded
     ");
     assert_snapshot!(command(&database, &["resume", "2"]), @r"
     exit code 1
-    rollcall: id: expected an import that stopped half-way, found one that is succeeded
+    rollcall: id: only a failed or cancelled import can be resumed, and this one is succeeded
     ");
     assert_snapshot!(command(&database, &["undo", "2"]), @r"
     exit code 0

@@ -220,7 +220,7 @@ fn cancelled_and_gone_on_with_it_ends_as_if_nothing_had_been() {
         again
             .expect_err("it has ended")
             .to_string()
-            .contains("found one that is succeeded")
+            .contains("this one is succeeded")
     );
 }
 

@@ -146,7 +146,7 @@ fn bombs_are_refused_before_they_grow() {
     let found = report(&with_somebody_gone(), &bomb);
     assert!(
         found.starts_with(
-            "failed: file: it cannot be read: it grows to more than 200 times its size"
+            "failed: file: it cannot be read: it expands to more than 200 times its size"
         ),
         "{found}"
     );

@@ -141,7 +141,7 @@ fn later_changes_are_not_lost() {
     app.subscriber("ona@example.com", json!({"city": "Tartu"}));
     app.subscriber("new@example.com", json!({"city": "Tartu"}));
     app.event("other@example.com", "visit", LATER, None);
-    assert_snapshot!(refused(&app, &import), @"id: expected subscribers as the import left them, found 3 who changed later, which undoing would lose: ona@example.com (changed), new@example.com (changed), other@example.com (has events) (nothing was undone)");
+    assert_snapshot!(refused(&app, &import), @"id: 3 subscribers changed after the import, which undo would lose: ona@example.com (changed), new@example.com (changed), other@example.com (has events) (nothing was undone)");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn another_import_on_top_has_to_be_undone_first() {
         &app,
         "email,first_name,visits\nona@example.com,Again,\nnew@example.com,Again,\n",
     );
-    assert!(refused(&app, &first).contains("found 2 who changed later"));
+    assert!(refused(&app, &first).contains("2 subscribers changed after"));
     undo(app.db(), second.id, app.clock.now()).expect("undone");
     assert_eq!(everything(&app), between);
     undo(app.db(), first.id, app.clock.now()).expect("undone");
@@ -185,7 +185,7 @@ fn groups_and_fields_that_others_use_stay() {
         "mutation { addToGroup(input: {group: \"spring\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
         json!({}),
     );
-    assert_snapshot!(refused(&app, &import), @r#"id: expected nobody else in the group "spring", which the import made, found 1; undoing would lose that"#);
+    assert_snapshot!(refused(&app, &import), @r#"id: the group "spring", which this import created, has 1 other members by now; undo would delete it"#);
     app.mutate(
         "mutation { removeFromGroup(input: {group: \"spring\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
         json!({}),

@@ -100,7 +100,7 @@ fn there_is_a_bound_to_usable_keys() {
     let refused = create();
     assert_eq!(
         refused["userErrors"][0]["message"],
-        json!("expected fewer than 1000 usable keys, found 1000")
+        json!("there are already 1000 usable keys (the limit is 1000)")
     );
     app.database
         .execute("UPDATE api_keys SET revoked_at = now() WHERE id = 1");

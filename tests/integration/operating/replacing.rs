@@ -159,7 +159,7 @@ fn repeat_an_interrupted_restore(before: &str) {
     drop(connection);
     let refused = on(database, &["backup", "-o", text(&dir.path().join("other"))]).to_string();
     assert!(
-        refused.contains("found one where it was interrupted; run rollcall migrate"),
+        refused.contains("was interrupted; run rollcall migrate"),
         "{refused}"
     );
     // The connection of the test is one of those that were ended.
@@ -208,7 +208,7 @@ fn a_database_that_is_not_empty_or_in_use_is_refused() {
     let refused = on(database, &["restore", text(&path)]).to_string();
     assert!(
         refused.starts_with(
-            "exit code 1\nrollcall: expected an empty database, found __diesel_schema_migrations, "
+            "exit code 1\nrollcall: the database is not empty: found __diesel_schema_migrations, "
         ),
         "{refused}"
     );

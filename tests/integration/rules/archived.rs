@@ -114,7 +114,7 @@ fn refreshing_it_is_refused_with_what_to_do() {
         payload,
         json!({"refresh": null, "userErrors": [{
             "code": "INVALID", "path": "segments[1]",
-            "message": "expected a segment that is not archived, found \"lt\", which is archived and keeps its last members",
+            "message": "the segment \"lt\" is archived: it keeps its last members and is not refreshed",
             "hint": "bring it back with updateSegment(archived: false)"}]})
     );
     // Without keys it is left out, as before.

@@ -70,7 +70,7 @@ fn a_segment_that_was_archived_before_its_first_refresh_cannot_be_copied() {
         copy(&app),
         json!({"addedCount": 0, "userErrors": [{
             "code": "INVALID", "path": "segment",
-            "message": "expected a segment that was refreshed, found \"lt\", which has no members yet",
+            "message": "the segment \"lt\" has no members yet: no refresh has filled it",
             "hint": "bring it back with updateSegment(archived: false), and refresh it"}]})
     );
     assert_eq!(app.database.ask("SELECT count(*) FROM groups"), "0");
@@ -100,7 +100,7 @@ fn a_segment_that_was_never_refreshed_is_not_exported_as_empty() {
     };
     assert_eq!(
         refused.to_string(),
-        "segment: expected a segment that was refreshed, found \"lt\", which has no members yet \
+        "segment: the segment \"lt\" has no members yet: no refresh has filled it \
          (wait for its first refresh, or run refreshSegments; where its state is INVALID, mend its rule first)"
     );
     app.refresh();

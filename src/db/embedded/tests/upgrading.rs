@@ -33,7 +33,7 @@ fn move_dir(from: PathBuf, to: PathBuf) {
     fs::rename(&from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
-/// Makes binaries that tell this version and can do nothing else.
+/// Makes binaries that print this version and can do nothing else.
 fn programs(dir: &Path, version: &str, names: &[&str]) -> PathBuf {
     let dir = dir.join(format!("programs-{version}"));
     fs::create_dir(&dir).unwrap();

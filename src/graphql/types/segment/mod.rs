@@ -67,7 +67,7 @@ pub enum SegmentModeName {
     #[default]
     Daily,
     /// In refreshes, and right after a subscriber was changed, was added to or removed from a group, or had an event:
-    /// usually within a tenth of a second. Changes that only time brings about wait for the refresh. Segments that the
+    /// within about a second. Changes that only time brings about wait for the refresh. Segments that the
     /// rule uses are evaluated with it; segments that use this one follow at once only if they are INSTANT too.
     Instant,
 }

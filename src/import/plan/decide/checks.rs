@@ -92,7 +92,7 @@ impl Decider<'_> {
         });
     }
 
-    /// Every word of a status has to be understood: who is not known to be subscribed must not become so.
+    /// Requires every word of a status column to be understood: a person must not become subscribed by an unknown word.
     pub(super) fn check_status_words(&self, decisions: &mut Decisions) {
         for position in 0..self.names.len() {
             if decisions.columns[position].target != Target::Builtin("status") {

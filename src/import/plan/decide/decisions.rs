@@ -1,4 +1,4 @@
-//! What was decided of a file, and what is open.
+//! The decisions about the columns of a file, and the open questions.
 
 use crate::error::{InputCode, InputProblem};
 use crate::import::plan::presets::Preset;
@@ -9,45 +9,45 @@ use std::collections::HashSet;
 /// Why a column goes where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It was said.
+    /// An option says so.
     Said,
-    /// A preset records it.
+    /// The preset of a well-known program has the column.
     Preset(&'static Preset),
-    /// Its name means that.
+    /// The name of the column means that.
     Name,
-    /// Its values mean that.
+    /// The values of the column mean that.
     Values,
-    /// It is the key of a custom field.
+    /// The name of the column is the key of a custom field.
     OwnField,
-    /// It holds nothing.
+    /// The column is empty.
     Empty,
-    /// It was said of all others.
+    /// The option for all other columns says so.
     Others,
-    /// It is of a file of refused rows.
+    /// The column belongs to a file of refused rows.
     Refused,
-    /// It has to be settled.
+    /// The column is not settled yet.
     Open,
 }
 
 /// Where a column goes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Where.
+    /// Where it goes.
     pub target: Target,
-    /// Why.
+    /// Why it goes there.
     pub why: Why,
 }
 
-/// What was decided of a file.
+/// The decisions about a file.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    /// Of every column, in their order.
+    /// The decision about every column, in their order.
     pub columns: Vec<Decision>,
     /// What every row has.
     pub constants: Vec<(Target, String)>,
-    /// What has to be settled before anything is written.
+    /// The questions to answer before anything is written.
     pub questions: Vec<Question>,
-    /// What is wrong with what was said.
+    /// The errors of the options.
     pub problems: Vec<InputProblem>,
     /// The keys of custom fields that columns go to.
     pub keys: HashSet<String>,

@@ -40,13 +40,13 @@ const MOST: f64 = 0.9;
 
 /// What columns are decided by.
 pub struct Decider<'a> {
-    /// The fields there are.
+    /// The fields that exist.
     pub catalogue: &'a Catalogue,
-    /// What was said.
+    /// The options of the import.
     pub options: &'a SubscriberImport,
     /// The names of the columns.
     pub names: &'a [String],
-    /// What they hold.
+    /// The contents of the columns.
     pub profiles: &'a [Profile],
     /// The name of the file.
     pub file_name: &'a str,
@@ -361,7 +361,7 @@ impl Decider<'_> {
         let change = fits
             .next()
             .and_then(|(fit, _)| propose::fit_change(*fit, column));
-        // What has two meanings is proposed in one, and the other is told.
+        // If the cells have two meanings, one is proposed and the other is mentioned.
         let or = match (&change, fits.next()) {
             (Some(_), Some((other, _))) => format!("; perhaps {}", other.as_text()),
             _ => String::new(),
