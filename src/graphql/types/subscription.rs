@@ -189,9 +189,8 @@ impl Subscription {
             desc = "The `position` of the last change that is known already, or the `endPosition` of a page of `changes`: later changes are sent first. Without it, the changes are those that happen from now on."
         )]
         after: Option<ID>,
-        #[graphql(desc = "Only changes of these kinds; all kinds if absent or empty.")] kinds: Option<
-            Vec<ChangeKind>,
-        >,
+        #[graphql(desc = "Only changes of these kinds; all kinds if absent or empty.")]
+        kinds: Option<Vec<ChangeKind>>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ChangeNode>> + use<>> {
         let app = context.app()?.clone();
         let after = after.as_ref().map(parse_position).transpose()?;

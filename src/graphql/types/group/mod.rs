@@ -102,9 +102,8 @@ impl GroupNode {
     async fn members(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
-            String,
-        >,
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")]
+        search: Option<String>,
         #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,

@@ -144,9 +144,8 @@ impl SubscriberQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Subscribers to list; all if absent.")] filter: Option<SubscriberFilter>,
-        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")] search: Option<
-            String,
-        >,
+        #[graphql(desc = "The beginning of the e-mail address, in any letter case.")]
+        search: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,
