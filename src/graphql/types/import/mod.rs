@@ -380,8 +380,7 @@ impl ImportNode {
             .collect()
     }
 
-    /// What the import would do with its file. The whole file is read for it before anything is written; null before
-    /// that.
+    /// What the import would do with its file. The whole file is read for it before anything is written; null before that.
     async fn analysis(&self) -> Option<ImportAnalysis> {
         self.0.analysis().map(Into::into)
     }
