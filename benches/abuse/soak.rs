@@ -18,6 +18,8 @@ use tungstenite::client::IntoClientRequest;
 const CHOSEN: [&str; 2] = ["REFRESH_RUNNING", "CONTENTION"];
 /// How many rows an imported file has.
 const ROWS: usize = 5_000;
+/// How many files are imported in turn, first with new people, and then with another city each time.
+const FILES: usize = 4;
 /// How often memory is printed.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long a socket is read before it is opened anew.
@@ -222,8 +224,10 @@ fn preview(load: &Load<'_>, client: &Client, number: usize) -> anyhow::Result<()
 /// Imports a file and waits for its end. Every other time the people are known already.
 fn import(load: &Load<'_>, client: &Client, number: usize) -> anyhow::Result<()> {
     let mut file = "email,city\n".to_owned();
+    // The same people again and again: memory must not grow, and it may grow with the audience.
+    let city = ["Vilnius", "Kaunas"][number / FILES % 2];
     for row in 0..ROWS {
-        writeln!(file, "imported{}x{row}@example.com,Vilnius", number / 2)?;
+        writeln!(file, "imported{}x{row}@example.com,{city}", number % FILES)?;
     }
     let (id, path) = client.create_import()?;
     let status = client.put(&path, &file)?;
