@@ -25,6 +25,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long a socket is read before it is opened anew.
 const SOCKET_LASTS: Duration = Duration::from_secs(20);
 
+/// What is queried in turn.
+const QUERIES: [&str; 4] = [
+    PROBE,
+    "{ subscribers(first: 250) { totalCount nodes { id email groups(first: 5) { nodes { key } } } } }",
+    "{ segments(first: 20) { nodes { key memberCount members(first: 20) { nodes { email } } } } }",
+    "{ segment(key: \"soaked\") { memberCount changes(first: 50) { nodes { joinedCount leftCount } } } }",
+];
+
 /// What the load shares.
 struct Load<'a> {
     server: &'a Server,
@@ -59,6 +67,10 @@ pub fn run(server: &Server, lasts: Duration) -> anyhow::Result<()> {
         "mutation { createSegment(input: {key: \"soaked\", mode: INSTANT, \
          rule: {text: {field: \"city\", is: {equals: \"Soaked\"}}}}) { userErrors { message } } }",
     )?;
+    // A document that is not valid any more fails at once, not after the soak.
+    for query in QUERIES {
+        client.data(query)?;
+    }
     let load = Load {
         server,
         is_over: AtomicBool::new(false),
@@ -200,13 +212,7 @@ fn edit(load: &Load<'_>, client: &Client, number: usize) -> anyhow::Result<()> {
 }
 
 fn query(load: &Load<'_>, client: &Client, number: usize) -> anyhow::Result<()> {
-    let documents = [
-        PROBE,
-        "{ subscribers(first: 250) { totalCount nodes { id email groups(first: 5) { nodes { group { key } } } } } }",
-        "{ segments(first: 20) { nodes { key memberCount members(first: 20) { nodes { email } } } } }",
-        "{ segment(key: \"soaked\") { memberCount changes(first: 50) { nodes { joinedCount leftCount } } } }",
-    ];
-    load.ask(client, documents[number % documents.len()], Value::Null)?;
+    load.ask(client, QUERIES[number % QUERIES.len()], Value::Null)?;
     Ok(())
 }
 
