@@ -98,11 +98,9 @@ pub fn copy_totals(db: &Db, path: &Path) -> anyhow::Result<()> {
 
 /// Reads the whole table, as text.
 pub fn copy_out(db: &Db) -> anyhow::Result<()> {
-    db.run_here(|connection| {
-        let mut rows = diesel::copy_to(subscribers::table).load_raw(connection)?;
-        std::io::copy(&mut rows, &mut std::io::sink())
-            .map_err(|error| diesel::result::Error::QueryBuilderError(Box::new(error)))?;
-        Ok(())
-    })?;
+    // A connection of its own: diesel does not read the end of the answer, so that it can be used for nothing else.
+    let mut connection = db.connect()?;
+    let mut rows = diesel::copy_to(subscribers::table).load_raw(&mut connection)?;
+    std::io::copy(&mut rows, &mut std::io::sink())?;
     Ok(())
 }
