@@ -9,32 +9,61 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// By how many bytes unused memory has to grow until it is given back.
 const WORTH: u64 = 8 << 20;
 
+/// What was seen of the memory since it was given back last.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// The least that was not used.
+    unused: u64,
+    /// The most that was allocated.
+    allocated: u64,
+}
+
 /// Gives memory back for ever, where the allocator does not do it by itself.
 pub async fn run() {
-    let mut least = u64::MAX;
+    let mut seen = Seen {
+        unused: u64::MAX,
+        allocated: 0,
+    };
     loop {
         // Walking through the heaps takes up to some milliseconds.
-        let looked = tokio::task::spawn_blocking(move || look(least)).await;
-        least = looked.unwrap_or(least);
+        let looked = tokio::task::spawn_blocking(move || look(seen)).await;
+        seen = looked.unwrap_or(seen);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Gives back what is not used if that has grown enough; returns the least that was not used since the last time.
-fn look(least: u64) -> u64 {
-    let now = unused();
-    if now <= least.saturating_add(WORTH) {
-        return least.min(now);
+/// Gives back what is not used if that has grown enough, or if so much was freed that more of it can be given back than last
+/// time. Returns what was seen since.
+fn look(seen: Seen) -> Seen {
+    let now = Seen::now();
+    let has_grown = now.unused > seen.unused.saturating_add(WORTH);
+    let was_freed = now.allocated.saturating_add(WORTH) < seen.allocated;
+    if !has_grown && !was_freed {
+        return Seen {
+            unused: seen.unused.min(now.unused),
+            allocated: seen.allocated.max(now.allocated),
+        };
     }
     let given = give_back();
-    let after = unused();
-    tracing::debug!(before = now, after, given, "gave memory back");
+    let after = Seen::now();
+    tracing::debug!(
+        before = now.unused,
+        after = after.unused,
+        given,
+        "gave memory back"
+    );
     after
 }
 
-/// Returns how much of the memory that the process has is not taken by anything, in bytes; its code and stacks count too.
-fn unused() -> u64 {
-    resident().saturating_sub(taken())
+impl Seen {
+    /// The memory as it is now. Code and stacks of the process count as unused too.
+    fn now() -> Seen {
+        let allocated = taken();
+        Seen {
+            unused: resident().saturating_sub(allocated),
+            allocated,
+        }
+    }
 }
 
 /// Returns the memory that the process has, in bytes; 0 where the system does not say.
