@@ -77,7 +77,7 @@ const KINDS: [Kind; 3] = [
     ),
 ];
 
-/// Returns the address of somebody, others from edit to edit.
+/// Returns the address of a person, another one for each edit.
 fn address(number: u64, people: i64) -> String {
     let id = 1 + number.wrapping_mul(7_919) % people.unsigned_abs();
     // As the audience of the benchmarks has them.

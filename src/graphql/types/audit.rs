@@ -77,7 +77,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Reads an actor as the database has it. A kind of a later version is reported as NOBODY.
+    /// Reads an actor as the database has it. A kind that only later versions know is read as NOBODY.
     pub fn read(kind: &str, name: Option<&String>, key_prefix: Option<&String>) -> Actor {
         Actor {
             kind: ActorKind::find(kind).unwrap_or(ActorKind::Nobody).into(),

@@ -123,8 +123,9 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         connection.transaction(|connection| self.write_in_turn(connection, batch, found))
     }
 
-    /// Whether the people of a batch can be looked up while the batch before is written: not if that can add some of them, and
-    /// not for an import that adds nobody. Others notice in their turn who was added meanwhile, since they try to add them too.
+    /// Whether the people of a batch can be looked up while the batch before is written. They cannot if that batch can add some of
+    /// them, or if the import only updates: other imports add people who are missing, and so notice people who were added
+    /// since the look-up.
     fn looks_up_early(&self, batch: &Batch) -> bool {
         let adds_nobody =
             matches!(self.kind, Kind::People(_, options) if options.mode == ImportMode::Update);

@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The message for a client without a valid key, whatever is wrong with the key.
+/// The message for a client without a valid key. It is the same for every reason.
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 

@@ -65,7 +65,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Claims an endpoint with something to send, or returns how long there is none.
+/// Claims an endpoint with something to send, or returns the time until one has.
 async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Duration>, Error> {
     let delivery = delivery.clone();
     let claimed = tokio::task::spawn_blocking(move || {
