@@ -22,7 +22,7 @@ use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
 /// Subscribers by address.
@@ -37,6 +37,21 @@ pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Resul
     find_ids_by_emails(connection, &emails)
 }
 
+/// Looks up again who was missing: the batch may have waited for its turn since.
+fn find_missing(
+    connection: &mut PgConnection,
+    events: &[ReadEvent],
+    found: &mut Found,
+) -> Result<(), Error> {
+    let emails = events.iter().map(|event| &event.email);
+    let missing: BTreeSet<&String> = emails.filter(|email| !found.contains_key(*email)).collect();
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.into_iter().cloned().collect();
+        found.append(&mut find_ids_by_emails(connection, &missing)?);
+    }
+    Ok(())
+}
+
 /// Records events of a batch.
 pub fn place(
     connection: &mut PgConnection,
@@ -48,6 +63,8 @@ pub fn place(
     let mut placed = Placed::default();
     if options.create_people {
         create_people(connection, events, &mut found, context, &mut placed)?;
+    } else {
+        find_missing(connection, events, &mut found)?;
     }
     let mut known: Vec<(i64, &ReadEvent)> = Vec::with_capacity(events.len());
     for event in events {
