@@ -3,8 +3,8 @@
 use super::{make_job, subscribers};
 use crate::support::{TestApp, eventually};
 use rollcall::import::{
-    ImportReport, ImportSettings, ImportState, Spool, SubscriberImport, cancel, create, get,
-    in_place, resume, run_next, tidy, try_run,
+    EventImport, ImportMode, ImportOptions, ImportReport, ImportSettings, ImportState, Spool,
+    SubscriberImport, cancel, create, get, in_place, resume, run_next, tidy, try_run,
 };
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -156,6 +156,53 @@ fn changes_between_the_look_up_and_the_lock_are_noticed() {
         "200"
     );
     assert_eq!(app.database.ask("SELECT count(*) FROM subscribers"), "201");
+}
+
+#[test]
+fn who_is_added_while_a_batch_waits_is_found_by_imports_that_add_nobody() {
+    let events: String = (0..200)
+        .map(|row| format!("p{row}@example.com,visit,2026-02-01T00:00:00Z\n"))
+        .collect();
+    let events = format!("email,event,occurred_at\n{events}");
+    let updates = subscribers(SubscriberImport {
+        mode: ImportMode::Update,
+        ..SubscriberImport::default()
+    });
+    let recorded = ImportOptions::Events(EventImport::default());
+    for (options, file) in [(updates, rows(200)), (recorded, events)] {
+        let app = TestApp::at(NOW);
+        app.database.execute(&format!(
+            "INSERT INTO subscribers (email, created_at, updated_at) \
+             SELECT 'p' || n || '@example.com', '{NOW}', '{NOW}' FROM generate_series(0, 199) n WHERE n <> 150"
+        ));
+        let import = make_job(&app, &options, file.as_bytes());
+        let settings = small_batches(&app);
+        let held = app
+            .database
+            .hold("SELECT FROM subscribers WHERE email = 'p0@example.com' FOR UPDATE");
+        let done = std::thread::scope(|scope| {
+            let running = scope.spawn(|| try_run(app.db(), import.id, &settings, |_| {}));
+            eventually(&format!("the first batch of {options:?} waits"), || {
+                app.database.ask(
+                    "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                ) != "0"
+            });
+            // The second batch is read and looked up by then, as far as it can be.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            app.database.execute(&format!(
+                "INSERT INTO subscribers (email, created_at, updated_at) VALUES ('p150@example.com', '{NOW}', '{NOW}')"
+            ));
+            held.commit();
+            running
+                .join()
+                .expect("no panic")
+                .expect("an import")
+                .expect("it ran")
+        });
+        let report = done.report();
+        assert_eq!(report.created + report.updated, 200, "{report:?}");
+    }
 }
 
 #[test]
