@@ -98,6 +98,12 @@
 //!   sockets (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops
 //!   reading loses its connection and everything that the connection holds.
 //!
+//! # Errors
+//!
+//! A function that uses the database fails with the errors of the database, which [`error::Error`] lists: it cannot be
+//! reached, a statement took too long, other transactions kept changing the same rows. The section `# Errors` of a function
+//! names only what else can go wrong, and what was done by then.
+//!
 //! # Walkthroughs
 //!
 //! A query, a refresh, a change that is followed at once and an import are walked through, with drawings, in

@@ -1,6 +1,7 @@
 //! Actors: who does something, and where the request for it came from.
 
 use super::api_key::Access;
+use crate::db::word::words;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -39,34 +40,13 @@ pub enum ActorKind {
     Nobody,
 }
 
-impl ActorKind {
-    /// All of them.
-    pub const ALL: [ActorKind; 5] = [
-        ActorKind::ApiKey,
-        ActorKind::Session,
-        ActorKind::CommandLine,
-        ActorKind::System,
-        ActorKind::Nobody,
-    ];
-
-    /// Returns the name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ActorKind::ApiKey => "api_key",
-            ActorKind::Session => "session",
-            ActorKind::CommandLine => "command_line",
-            ActorKind::System => "system",
-            ActorKind::Nobody => "nobody",
-        }
-    }
-
-    /// Finds a kind by its name in the database.
-    pub fn find(name: &str) -> Option<ActorKind> {
-        ActorKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
-    }
-}
+words!(ActorKind {
+    ApiKey: "api_key",
+    Session: "session",
+    CommandLine: "command_line",
+    System: "system",
+    Nobody: "nobody",
+});
 
 impl Actor {
     /// Returns who comes with an access to the API.

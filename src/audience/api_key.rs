@@ -3,9 +3,6 @@
 //! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
 //! bits. Stored is the SHA-256 of all of it. A slow hash would add time to every request and nothing else: nobody
 //! guesses 190 bits.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};

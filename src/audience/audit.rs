@@ -3,12 +3,10 @@
 //!
 //! A row has ids and names of fields and no value of anybody's field, so that erasing a person need not touch it.
 //! The database refuses to change rows, and to remove them but for [`forget_before`].
-//!
-//! # Errors
-//! Every function fails with the errors of the database.
 
 use super::actor::{Actor, Origin};
 use crate::db::schema::audit_log;
+use crate::db::word::words;
 use crate::db::{in_transaction, statement};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -43,50 +41,21 @@ pub enum TargetKind {
     Database,
 }
 
-impl TargetKind {
-    /// All of them.
-    pub const ALL: [TargetKind; 13] = [
-        TargetKind::Subscriber,
-        TargetKind::Group,
-        TargetKind::Segment,
-        TargetKind::CustomField,
-        TargetKind::Event,
-        TargetKind::Refresh,
-        TargetKind::Import,
-        TargetKind::BulkAction,
-        TargetKind::ApiKey,
-        TargetKind::Webhook,
-        TargetKind::Settings,
-        TargetKind::AuditLog,
-        TargetKind::Database,
-    ];
-
-    /// Returns the name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TargetKind::Subscriber => "subscriber",
-            TargetKind::Group => "group",
-            TargetKind::Segment => "segment",
-            TargetKind::CustomField => "custom_field",
-            TargetKind::Event => "event",
-            TargetKind::Refresh => "refresh",
-            TargetKind::Import => "import",
-            TargetKind::BulkAction => "bulk_action",
-            TargetKind::ApiKey => "api_key",
-            TargetKind::Webhook => "webhook",
-            TargetKind::Settings => "settings",
-            TargetKind::AuditLog => "audit_log",
-            TargetKind::Database => "database",
-        }
-    }
-
-    /// Finds a kind by its name in the database.
-    pub fn find(name: &str) -> Option<TargetKind> {
-        TargetKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
-    }
-}
+words!(TargetKind {
+    Subscriber: "subscriber",
+    Group: "group",
+    Segment: "segment",
+    CustomField: "custom_field",
+    Event: "event",
+    Refresh: "refresh",
+    Import: "import",
+    BulkAction: "bulk_action",
+    ApiKey: "api_key",
+    Webhook: "webhook",
+    Settings: "settings",
+    AuditLog: "audit_log",
+    Database: "database",
+});
 
 /// An action that is about to be done: everything but what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,4 @@
 //! Reading the audit log.
-//!
-//! # Errors
-//! Every function fails with the errors of the database.
 
 use super::actor::ActorKind;
 use super::audit::TargetKind;

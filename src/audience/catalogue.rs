@@ -1,7 +1,4 @@
 //! What rules may refer to, read from the database.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::custom_field;
 use crate::db::schema::{groups, segment_dependencies, segments};
@@ -28,7 +25,7 @@ pub fn load_custom_fields(
 ) -> Result<BTreeMap<String, CustomType>, Error> {
     let fields = custom_field::list_all(connection)?.into_iter();
     Ok(fields
-        .map(|field| (field.key.clone(), field.custom_type()))
+        .map(|field| (field.key.clone(), field.custom_type.0))
         .collect())
 }
 

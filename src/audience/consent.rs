@@ -3,12 +3,9 @@
 //! Nothing but explicit consent takes a subscriber from unsubscribed, bounced or complained to another status. When such
 //! a subscriber is deleted, triggers keep the status for a keyed hash of the address: see the migration. A new
 //! subscriber with that address gets the status back.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::clean::clean_text;
-use crate::db::statement;
+use crate::db::{Named, statement};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::Status;
 use chrono::{DateTime, Utc};
@@ -106,7 +103,7 @@ pub fn find_suppressions(
         #[diesel(sql_type = Text)]
         address: String,
         #[diesel(sql_type = Text)]
-        status: String,
+        status: Named<Status>,
         #[diesel(sql_type = Timestamptz)]
         since: DateTime<Utc>,
     }
@@ -121,10 +118,9 @@ pub fn find_suppressions(
     )
     .bind::<Array<Text>, _>(emails)
     .load(connection)?;
-    let found = rows.into_iter().filter_map(|row| {
-        let status = Status::parse(&row.status)?;
-        let since = row.since;
-        Some((row.address, Suppression { status, since }))
+    let found = rows.into_iter().map(|row| {
+        let (status, since) = (row.status.0, row.since);
+        (row.address, Suppression { status, since })
     });
     Ok(found.collect())
 }

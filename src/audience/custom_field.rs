@@ -7,6 +7,7 @@ use super::paging::{Page, PageRequest};
 use super::rule_lock::lock_rules;
 use super::type_lock::lock_types;
 use super::version::check_version;
+use crate::db::Named;
 use crate::db::schema::custom_fields;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{CustomType, DependencyKind, read_double};
@@ -28,9 +29,9 @@ pub struct CustomField {
     pub key: String,
     /// Its name for people.
     pub label: String,
-    /// The name of its type.
+    /// Its type.
     #[diesel(column_name = type_)]
-    pub type_name: String,
+    pub custom_type: Named<CustomType>,
     /// When it was added.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -39,17 +40,7 @@ pub struct CustomField {
     pub version: i32,
 }
 
-impl CustomField {
-    /// Its type; the database holds only known names.
-    pub fn custom_type(&self) -> CustomType {
-        CustomType::parse(&self.type_name).unwrap_or(CustomType::Text)
-    }
-}
-
 /// Lists all custom fields by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_all(connection: &mut PgConnection) -> Result<Vec<CustomField>, Error> {
     Ok(custom_fields::table
         .order(custom_fields::key)
@@ -58,9 +49,6 @@ pub fn list_all(connection: &mut PgConnection) -> Result<Vec<CustomField>, Error
 }
 
 /// Lists a page of custom fields by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<String>,
@@ -89,9 +77,6 @@ pub fn list_page(
 }
 
 /// Finds custom fields by id.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<CustomField>, Error> {
     Ok(custom_fields::table
         .filter(custom_fields::id.eq_any(ids))
@@ -100,9 +85,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Cus
 }
 
 /// Finds custom fields by key, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_keys(
     connection: &mut PgConnection,
     keys: &[String],
@@ -162,17 +144,17 @@ pub fn update(
                 .map_err(|message| Error::invalid("label", message))?
                 .ok_or_else(|| Error::invalid("label", "expected a text, found an empty one"))?;
         }
-        let new_type = custom_type.filter(|new_type| *new_type != field.custom_type());
+        let new_type = custom_type.filter(|new_type| *new_type != field.custom_type.0);
         if let Some(new_type) = new_type {
             refuse_if_used(connection, DependencyKind::Field, &field.key)?;
             lock_types(connection, &field.key)?;
             convert_values(connection, &field.key, new_type)?;
-            field.type_name = new_type.as_str().to_owned();
+            field.custom_type = Named(new_type);
         }
         Ok(diesel::update(custom_fields::table.find(id))
             .set((
                 custom_fields::label.eq(field.label),
-                custom_fields::type_.eq(field.type_name),
+                custom_fields::type_.eq(field.custom_type),
                 custom_fields::updated_at.eq(now),
             ))
             .returning(CustomField::as_returning())

@@ -1,7 +1,4 @@
 //! Definitions: the rules that segments have had.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::actor::Actor;
 use super::paged_list::{PagedList, fill_pages};

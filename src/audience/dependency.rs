@@ -36,9 +36,6 @@ pub fn refuse_if_used(
 }
 
 /// Lists what the rules of these segments use, by kind and name.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_uses(
     connection: &mut PgConnection,
     ids: &[i64],

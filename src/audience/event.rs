@@ -1,7 +1,4 @@
 //! Events: what subscribers did, and the lifetime totals that are kept with them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::paged_list::{Item, PagedList};
 use super::paging::{Page, PageRequest};

@@ -45,9 +45,6 @@ pub fn create_first(
 }
 
 /// Returns whether a key is stored, whatever it may do now.
-///
-/// # Errors
-/// Those of the database.
 pub fn is_stored(connection: &mut PgConnection, key: &str) -> Result<bool, Error> {
     let Some(digest) = hash(key) else {
         return Ok(false);
@@ -57,9 +54,6 @@ pub fn is_stored(connection: &mut PgConnection, key: &str) -> Result<bool, Error
 }
 
 /// Returns whether there is any key, revoked and expired ones too.
-///
-/// # Errors
-/// Those of the database.
 pub fn has_any(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(
         diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))

@@ -78,9 +78,6 @@ impl MemberChange {
 }
 
 /// Finds groups by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Group>, Error> {
     Ok(groups::table
         .filter(groups::id.eq_any(ids))
@@ -89,17 +86,11 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Gro
 }
 
 /// Finds a group by key.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_key(connection: &mut PgConnection, key: &str) -> Result<Option<Group>, Error> {
     Ok(find_by_keys(connection, &[key.to_owned()])?.pop())
 }
 
 /// Finds groups by key, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<Group>, Error> {
     Ok(groups::table
         .filter(groups::key.eq_any(keys))
@@ -124,9 +115,6 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
 }
 
 /// Lists a page of the groups that a filter lets pass, each with its place, and says how many they are in all.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     filter: &NamedFilter,
@@ -150,9 +138,6 @@ pub fn list_page(
 }
 
 /// Finds the group of that key or of that name, in any letter case; the first made of several.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Group>, Error> {
     if let Some(group) = find_by_key(connection, name)? {
         return Ok(Some(group));
@@ -168,9 +153,6 @@ pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Gr
 }
 
 /// Returns a key for a group of that name, which no group has.
-///
-/// # Errors
-/// Those of the database.
 pub fn free_key(connection: &mut PgConnection, name: &str) -> Result<String, Error> {
     let mut key = String::new();
     for character in name.trim().to_lowercase().chars() {

@@ -109,9 +109,6 @@ pub struct KnownGroups {
 impl KnownGroups {
     /// Finds the groups that changes name, and keeps them from being deleted until the end of this transaction. They are
     /// locked in the order of their ids, before any subscriber.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn lock<'c>(
         connection: &mut PgConnection,
         changes: impl Iterator<Item = &'c GroupChanges>,
@@ -171,9 +168,6 @@ impl KnownGroups {
 
 /// Changes the groups of a subscriber whose row this transaction has locked or made, and returns whether any membership
 /// changed. A membership that stays keeps the moment since when it is.
-///
-/// # Errors
-/// Those of the database.
 pub fn change_groups(
     connection: &mut PgConnection,
     subscriber_id: i64,

@@ -1,7 +1,4 @@
 //! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};

@@ -1,7 +1,4 @@
 //! What imports store about a person: to show it to the person, and to erase it.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::mentioned::Mentioned;
 use super::runs;

@@ -19,9 +19,6 @@ pub struct KeyRing {
 }
 
 /// Loads what a server needs to check keys.
-///
-/// # Errors
-/// Those of the database.
 pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
     // Before the keys: a session whose key is not loaded opens nothing.
     let sessions = session::load(connection, now)?;

@@ -1,7 +1,4 @@
 //! How many members groups and segments have, and how many of them they share.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use crate::db::schema::group_memberships;

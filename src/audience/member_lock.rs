@@ -1,24 +1,17 @@
 //! The lock of the members of all segments.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
+use crate::db::AdvisoryLock;
 use crate::error::Error;
 use diesel::PgConnection;
-use diesel::connection::SimpleConnection;
 
 /// Keeps a refresh from writing members until the end of this transaction; several such transactions may run at once.
 pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Members.share(connection)
 }
 
 /// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one. A
 /// refresh, the follower and a deletion take it: each reads members and writes them back, and their changes become
 /// visible in the order of their ids.
 pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall members ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Members.hold(connection)
 }

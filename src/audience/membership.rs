@@ -1,7 +1,4 @@
 //! Membership: who is in which group or segment, read from rows and bitmaps.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_IDS, list_bits};
 use super::group::Group;

@@ -1,9 +1,6 @@
 //! Lists of subscribers that are narrowed to a status and to those whose address begins with a text.
 //!
 //! One statement gathers the ids that fit, whatever number of lists they are for. Pages are cut out of bitmaps.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::block::BLOCK_IDS;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};

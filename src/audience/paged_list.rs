@@ -79,9 +79,6 @@ struct Row {
 
 impl PagedList<'_> {
     /// Finds the same page of the list of each holder. Keys are written as texts.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn find_pages(
         &self,
         connection: &mut PgConnection,

@@ -80,9 +80,6 @@ impl Counted {
     }
 
     /// Writes a row for each kind.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn write(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
         crate::db::in_transaction(connection, |connection| {
             for ((refused, actor, peer), count) in &self.0 {

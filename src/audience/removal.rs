@@ -2,9 +2,6 @@
 //!
 //! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
 //! loses members stores their ids: listeners are notified, and a mirror can delete them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;

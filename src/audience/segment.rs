@@ -1,7 +1,4 @@
 //! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::actor::Actor;
 use super::catalogue::load_catalogue;
@@ -17,6 +14,7 @@ use super::rule_lock::lock_rules;
 use super::tags::Tags;
 use super::version::check_version;
 use crate::db::schema::{segment_dependencies, segments};
+use crate::db::word::words;
 use crate::db::{JsonText, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, write_document};
@@ -46,8 +44,8 @@ pub struct Segment {
     pub created_at: DateTime<Utc>,
     /// When anything of it last changed.
     pub updated_at: DateTime<Utc>,
-    /// The name of its mode.
-    pub mode: String,
+    /// When its members change.
+    pub mode: SegmentMode,
     /// The last refresh that may have used an earlier time zone; 0 if the time zone never changed.
     pub stale_through: i64,
     /// Counted by the database with every change of the row.
@@ -86,32 +84,14 @@ pub enum SegmentMode {
     Instant,
 }
 
-impl SegmentMode {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SegmentMode::Daily => "daily",
-            SegmentMode::Instant => "instant",
-        }
-    }
-
-    /// Reads a name of the database.
-    pub fn parse(name: &str) -> SegmentMode {
-        match name {
-            "instant" => SegmentMode::Instant,
-            _ => SegmentMode::Daily,
-        }
-    }
-}
+words!(SegmentMode {
+    Daily: "daily",
+    Instant: "instant",
+});
 
 impl Segment {
-    /// When its members change.
-    pub fn mode(&self) -> SegmentMode {
-        SegmentMode::parse(&self.mode)
-    }
-
     fn is_following(&self) -> bool {
-        self.mode() == SegmentMode::Instant && self.archived_at.is_none()
+        self.mode == SegmentMode::Instant && self.archived_at.is_none()
     }
 }
 
@@ -358,7 +338,7 @@ pub fn update(
         }
         let was_following = segment.is_following();
         if let Some(mode) = changes.mode {
-            segment.mode = mode.as_str().to_owned();
+            segment.mode = mode;
         }
         if let Some(archived) = changes.archived {
             segment.archived_at = archived.then(|| segment.archived_at.unwrap_or(now));
@@ -382,7 +362,7 @@ pub fn update(
                 segments::rule.eq(segment.rule),
                 segments::definition_version.eq(segment.definition_version),
                 segments::archived_at.eq(segment.archived_at),
-                segments::mode.eq(segment.mode),
+                segments::mode.eq(segment.mode.as_str()),
                 segments::tags.eq(segment.tags.list()),
                 segments::updated_at.eq(now),
             ))

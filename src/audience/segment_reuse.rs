@@ -32,7 +32,7 @@ pub fn copy(
             name: name.or(Some(&original.name)),
             description: original.description.as_deref(),
             rule: &rule,
-            mode: original.mode(),
+            mode: original.mode,
             tags: original.tags.list(),
             written_by,
         };

@@ -2,9 +2,6 @@
 //!
 //! A session has the scopes of its key and ends with it. It also ends 12 hours after its last use and 7 days after its
 //! start. Stored is the SHA-256 of the token in the cookie: like a key, a token has too many bits to be guessed.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::actor::{Actor, Origin};
 use super::api_key::{ApiKey, Hash};

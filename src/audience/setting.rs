@@ -1,10 +1,8 @@
 //! The settings of a database: what gives rules their meaning, and for how long changes are kept. Every server and
 //! command reads them where they matter, so that two processes never disagree.
-//!
-//! # Errors
-//! Every function fails with the errors of the database.
 
 use crate::db::schema::{refreshes, segments, settings};
+use crate::db::word::words;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::nearest;
 use chrono::NaiveTime;
@@ -61,27 +59,15 @@ pub enum SettingKey {
     KeepAudit,
 }
 
+words!(SettingKey {
+    TimeZone: "time_zone",
+    RefreshAt: "refresh_at",
+    KeepChanges: "keep_changes",
+    KeepUndo: "keep_undo",
+    KeepAudit: "keep_audit",
+});
+
 impl SettingKey {
-    /// All of them.
-    pub const ALL: [SettingKey; 5] = [
-        SettingKey::TimeZone,
-        SettingKey::RefreshAt,
-        SettingKey::KeepChanges,
-        SettingKey::KeepUndo,
-        SettingKey::KeepAudit,
-    ];
-
-    /// Returns the name in the database and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SettingKey::TimeZone => "time_zone",
-            SettingKey::RefreshAt => "refresh_at",
-            SettingKey::KeepChanges => "keep_changes",
-            SettingKey::KeepUndo => "keep_undo",
-            SettingKey::KeepAudit => "keep_audit",
-        }
-    }
-
     /// Returns the name in the API, which is also the path of a problem with its value.
     pub fn field(self) -> &'static str {
         match self {
@@ -91,12 +77,6 @@ impl SettingKey {
             SettingKey::KeepUndo => "keepUndo",
             SettingKey::KeepAudit => "keepAudit",
         }
-    }
-
-    /// Finds a setting by its name in the database.
-    pub fn find(name: &str) -> Option<SettingKey> {
-        let mut all = SettingKey::ALL.into_iter();
-        all.find(|key| key.as_str() == name)
     }
 }
 

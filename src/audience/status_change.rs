@@ -1,13 +1,11 @@
 //! The history of the status of subscribers. A trigger writes it, so that no way of changing a subscriber can forget to;
 //! what caused a change is said by settings of the transaction.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::consent::Consent;
 use crate::db::schema::status_changes;
-use crate::db::statement;
+use crate::db::{Named, statement};
 use crate::error::Error;
+use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -22,8 +20,8 @@ use diesel::sql_types::Text;
 pub struct StatusChange {
     pub id: i64,
     pub subscriber_id: i64,
-    pub from_status: Option<String>,
-    pub to_status: String,
+    pub from_status: Option<Named<Status>>,
+    pub to_status: Named<Status>,
     pub changed_at: DateTime<Utc>,
     pub source: String,
     pub reason: Option<String>,

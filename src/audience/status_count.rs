@@ -1,11 +1,8 @@
 //! How many subscribers have each status: of everybody, of groups and of segments.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use super::narrowing::put;
-use crate::db::statement;
+use crate::db::{Named, statement};
 use crate::error::Error;
 use crate::rule::Status;
 use diesel::prelude::*;
@@ -32,10 +29,10 @@ impl StatusCounts {
         self.0.iter().sum()
     }
 
-    /// Adds to the count of a status, given by its name in the database.
-    fn add(&mut self, status: &str, count: i64) {
+    /// Adds to the count of a status.
+    fn add(&mut self, status: Status, count: i64) {
         let mut known = Status::ALL.into_iter().zip(&mut self.0);
-        if let Some((_, of_status)) = known.find(|(known, _)| known.as_str() == status) {
+        if let Some((_, of_status)) = known.find(|(known, _)| *known == status) {
             *of_status += count;
         }
     }
@@ -46,7 +43,7 @@ pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Er
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
-        status: String,
+        status: Named<Status>,
         #[diesel(sql_type = BigInt)]
         count: i64,
     }
@@ -56,7 +53,7 @@ pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Er
     .load(connection)?;
     let mut counts = StatusCounts::default();
     for row in rows {
-        counts.add(&row.status, row.count);
+        counts.add(row.status.0, row.count);
     }
     Ok(counts)
 }
@@ -89,7 +86,7 @@ pub fn count_groups(
         #[diesel(sql_type = BigInt)]
         group_id: i64,
         #[diesel(sql_type = Text)]
-        status: String,
+        status: Named<Status>,
         #[diesel(sql_type = BigInt)]
         members: i64,
     }
@@ -103,7 +100,7 @@ pub fn count_groups(
     let mut counts: HashMap<i64, StatusCounts> = HashMap::new();
     for row in rows {
         let of_group = counts.entry(row.group_id).or_default();
-        of_group.add(&row.status, row.members);
+        of_group.add(row.status.0, row.members);
     }
     Ok(counts)
 }
@@ -128,24 +125,24 @@ pub fn count_segments(
     })
 }
 
-fn count_members(members: &IdSet, others: &HashMap<String, IdSet>) -> StatusCounts {
+fn count_members(members: &IdSet, others: &HashMap<Status, IdSet>) -> StatusCounts {
     let mut counts = StatusCounts::default();
     let mut left = members.count() as i64;
     for (status, ids) in others {
         let count = members.count_common(ids) as i64;
-        counts.add(status, count);
+        counts.add(*status, count);
         left -= count;
     }
-    counts.add(Status::Subscribed.as_str(), left);
+    counts.add(Status::Subscribed, left);
     counts
 }
 
 /// Loads the subscribers with another status than the usual one, by status.
-fn load_others(connection: &mut PgConnection) -> Result<HashMap<String, IdSet>, Error> {
+fn load_others(connection: &mut PgConnection) -> Result<HashMap<Status, IdSet>, Error> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = Text)]
-        status: String,
+        status: Named<Status>,
         #[diesel(sql_type = Integer)]
         block: i32,
         #[diesel(sql_type = Array<SmallInt>)]
@@ -156,9 +153,9 @@ fn load_others(connection: &mut PgConnection) -> Result<HashMap<String, IdSet>, 
          FROM subscribers WHERE status <> 'subscribed' GROUP BY 1, 2",
     )
     .load(connection)?;
-    let mut others: HashMap<String, IdSet> = HashMap::new();
+    let mut others: HashMap<Status, IdSet> = HashMap::new();
     for row in rows {
-        let ids = others.entry(row.status).or_default();
+        let ids = others.entry(row.status.0).or_default();
         put(ids, row.block, &row.offsets);
     }
     Ok(others)

@@ -1,13 +1,11 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::paging::{Page, PageRequest, Stretch};
 use super::row_size::are_within;
-use crate::db::JsonText;
 use crate::db::schema::subscribers;
+use crate::db::{JsonText, Named};
 use crate::error::Error;
+use crate::rule::Status;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Subscriber {
     pub id: i64,
     pub email: String,
-    pub status: String,
+    pub status: Named<Status>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone: Option<String>,

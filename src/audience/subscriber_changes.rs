@@ -9,7 +9,7 @@ use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
 use super::type_lock::keep_types;
-use crate::db::{JsonText, in_transaction};
+use crate::db::{JsonText, Named, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status, nearest};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -257,10 +257,10 @@ fn apply_custom(
 }
 
 fn set_status(subscriber: &mut Subscriber, status: Status, now: DateTime<Utc>) {
-    if subscriber.status == status.as_str() && subscriber.id != 0 {
+    if subscriber.status.0 == status && subscriber.id != 0 {
         return;
     }
-    subscriber.status = status.as_str().to_owned();
+    subscriber.status = Named(status);
     match status {
         Status::Subscribed => subscriber.subscribed_at = Some(now),
         Status::Unsubscribed | Status::Bounced | Status::Complained => {

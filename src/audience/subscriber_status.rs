@@ -1,7 +1,4 @@
 //! Whether a subscriber gets the status that is asked for: what consent raises, and what a suppressed address gives.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::consent::{
     CONSENT_HINT, Consent, Notice, NoticeCode, Suppression, find_suppressions, lift_suppressions,
@@ -10,6 +7,7 @@ use super::consent::{
 use super::status_change::{Cause, FirstStatus, remember_first};
 use super::subscriber::Subscriber;
 use super::subscriber_changes::SubscriberChanges;
+use crate::db::Named;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::Status;
 use chrono::{DateTime, Utc};
@@ -17,7 +15,7 @@ use diesel::PgConnection;
 
 /// Returns the status that the changes would raise without consent, with that of the subscriber.
 fn unagreed(subscriber: &Subscriber, changes: &SubscriberChanges) -> Option<(Status, Status)> {
-    let from = Status::parse(&subscriber.status)?;
+    let from = subscriber.status.0;
     let to = changes.status?;
     (changes.consent.is_none() && needs_consent(from, to)).then_some((from, to))
 }
@@ -79,7 +77,7 @@ impl First {
         let status = FirstStatus {
             subscriber_id: subscriber.id,
             from: self.from,
-            to: Status::parse(&subscriber.status).map_or("pending", Status::as_str),
+            to: subscriber.status.0.as_str(),
         };
         remember_first(connection, &[status], &self.cause, now)
     }
@@ -93,7 +91,7 @@ pub fn meet_suppression(
     consent: Option<&Consent>,
     notices: &mut Vec<Notice>,
 ) -> Result<Option<First>, Error> {
-    if Status::parse(&subscriber.status).is_some_and(Status::withholds) {
+    if subscriber.status.0.withholds() {
         return Ok(None);
     }
     let email = subscriber.email.clone();
@@ -108,7 +106,7 @@ pub fn meet_suppression(
             cause: Cause::api(Some(consent)),
         }));
     }
-    subscriber.status = status.as_str().to_owned();
+    subscriber.status = Named(status);
     subscriber.unsubscribed_at = Some(since);
     if subscriber.id == 0 {
         subscriber.subscribed_at = None;
@@ -135,12 +133,7 @@ pub fn tell_change(
     consent: Option<&Consent>,
     first: Option<First>,
 ) -> Result<(), Error> {
-    let (Some(from), Some(to)) = (
-        Status::parse(&before.status),
-        Status::parse(&changed.status),
-    ) else {
-        return Ok(());
-    };
+    let (from, to) = (before.status.0, changed.status.0);
     if from == to {
         return Ok(());
     }

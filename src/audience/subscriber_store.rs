@@ -10,7 +10,7 @@ use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
 use crate::db::schema::subscribers;
-use crate::db::{JsonText, Kept, in_transaction};
+use crate::db::{JsonText, Kept, Named, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{Catalogue, Status};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -243,7 +243,7 @@ fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
     Subscriber {
         id: 0,
         email,
-        status: Status::Subscribed.as_str().to_owned(),
+        status: Named(Status::Subscribed),
         first_name: None,
         last_name: None,
         phone: None,
@@ -271,7 +271,7 @@ fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
 #[diesel(table_name = subscribers)]
 struct NewRow<'s> {
     email: &'s str,
-    status: &'s str,
+    status: Named<Status>,
     first_name: Option<&'s str>,
     last_name: Option<&'s str>,
     phone: Option<&'s str>,
@@ -295,7 +295,7 @@ struct NewRow<'s> {
 fn insertable(subscriber: &Subscriber) -> NewRow<'_> {
     NewRow {
         email: &subscriber.email,
-        status: &subscriber.status,
+        status: subscriber.status,
         first_name: subscriber.first_name.as_deref(),
         last_name: subscriber.last_name.as_deref(),
         phone: subscriber.phone.as_deref(),

@@ -1,7 +1,4 @@
 //! Suggestions for authors of rules: the most frequent values of a field, and the existing events and properties.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::field_column::{custom_column, custom_json, date_column, text_column};
 use crate::error::Error;

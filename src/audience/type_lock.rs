@@ -4,20 +4,14 @@
 //! The lock is an advisory one: it is fair, so that many writers cannot keep a change of type waiting for ever, and
 //! sharing it writes no row. An import reads the types once and writes for long: a change of type is refused meanwhile.
 
+use crate::db::AdvisoryLock;
 use crate::error::Error;
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::PgConnection;
 
 /// Keeps the types of all custom fields as they are until the end of this transaction. It comes before the locks of
 /// subscribers.
-///
-/// # Errors
-/// Those of the database.
 pub fn keep_types(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall types ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Types.share(connection)
 }
 
 /// Waits for the transactions that hold [`keep_types`], and keeps others out until the end of this one.
@@ -25,22 +19,11 @@ pub fn keep_types(connection: &mut PgConnection) -> Result<(), Error> {
 /// # Errors
 /// [`Error::InUse`] while an import runs or is undone; those of the database.
 pub fn lock_types(connection: &mut PgConnection, key: &str) -> Result<(), Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Bool)]
-        is_free: bool,
-    }
-    let row: Row = diesel::sql_query(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended('rollcall import ' || current_schema(), 0)) AS is_free",
-    )
-    .get_result(connection)?;
-    if !row.is_free {
+    if !AdvisoryLock::Import.try_hold(connection)? {
         return Err(Error::InUse {
             what: format!("custom field \"{key}\""),
             used_by: vec!["an import that is running; try again when it has finished".to_owned()],
         });
     }
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall types ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Types.hold(connection)
 }

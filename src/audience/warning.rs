@@ -1,7 +1,4 @@
 //! Finding out what a rule asks about that was never recorded: event names, their properties, and the types of those.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::segment::Segment;
 use crate::error::Error;

@@ -9,7 +9,7 @@ use crate::audience::actor::{Actor, Origin};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::import_trace::forget_people;
 use crate::audience::removal::remove_subscribers;
-use crate::db::Db;
+use crate::db::{AdvisoryLock, Db};
 use crate::error::Error;
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::connection::SimpleConnection;
@@ -46,7 +46,7 @@ pub fn finish_restore(db: &Db, now: DateTime<Utc>) -> Result<Option<Finished>, B
         }
         connection.transaction(|connection| {
             // Another process may have been faster.
-            connection.batch_execute("SELECT pg_advisory_xact_lock(hashtextextended('rollcall restore ' || current_schema(), 0))")?;
+            AdvisoryLock::Restore.hold(connection)?;
             match is_marked(connection)? {
                 true => finish(connection, now).map(Some),
                 false => Ok(None),

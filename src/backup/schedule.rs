@@ -7,16 +7,15 @@ use super::keep::{Keep, name_of};
 use super::make::{BackupSource, make_backup};
 use crate::audience::setting;
 use crate::db::schema::schedules;
-use crate::db::{Db, SessionLock};
+use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::refresh::{Daily, due_time, has_run, next_due};
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
 use std::path::PathBuf;
 
-/// The name of the job in the table of schedules, and of its lock.
+/// The name of the job in the table of schedules.
 const NAME: &str = "daily backup";
-const LOCK: &str = "rollcall backup";
 
 /// When backups are made, where they go, and which are kept.
 #[derive(Debug, Clone)]
@@ -50,9 +49,6 @@ impl BackupPlan {
 }
 
 /// Returns when the next backup is due, after now.
-///
-/// # Errors
-/// Those of the database.
 pub fn next_backup(
     db: &Db,
     plan: &BackupPlan,
@@ -85,7 +81,8 @@ pub fn run_due(
     let Some(due) = due else {
         return Ok(Due::No);
     };
-    let Some(mut lock) = SessionLock::take(&source.db.for_long_work(), LOCK)? else {
+    let Some(mut lock) = SessionLock::take(&source.db.for_long_work(), AdvisoryLock::Backup)?
+    else {
         return Ok(Due::No);
     };
     if has_run(last_run(&mut lock.connection)?, due, now) {

@@ -115,11 +115,11 @@ pub(super) fn check_undo(action: &BulkAction, now: DateTime<Utc>) -> Result<(), 
     if action.is_undoable(now) {
         return Ok(());
     }
-    let message = match action.state_beside_undoing() {
+    let message = match action.state {
         BulkState::Undone => "it is undone already".to_owned(),
         BulkState::Ready | BulkState::Running => format!(
             "the bulk action has not ended yet: it is {}; cancel it first",
-            action.state
+            action.state.as_str()
         ),
         _ if action.change()? == Change::Delete => {
             "a deletion cannot be undone: nothing is kept of deleted subscribers".to_owned()

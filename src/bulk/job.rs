@@ -4,6 +4,7 @@ use super::change::Change;
 use super::people::People;
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::bulk_actions;
+use crate::db::word::words;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -18,7 +19,8 @@ use serde_json::Value;
 )]
 pub struct BulkAction {
     pub id: i64,
-    pub state: String,
+    /// How far it is, or how it ended before its undoing was asked for.
+    pub state: BulkState,
     pub people: Value,
     pub change: Value,
     pub created_at: DateTime<Utc>,
@@ -56,41 +58,23 @@ pub enum BulkState {
     Undone,
 }
 
-impl BulkState {
-    /// The name; the database has all but that of an undoing, which is one beside how the action ended.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            BulkState::Ready => "ready",
-            BulkState::Running => "running",
-            BulkState::Succeeded => "succeeded",
-            BulkState::Failed => "failed",
-            BulkState::Cancelled => "cancelled",
-            BulkState::Undoing => "undoing",
-            BulkState::Undone => "undone",
-        }
-    }
-}
+words!(BulkState {
+    Ready: "ready",
+    Running: "running",
+    Succeeded: "succeeded",
+    Failed: "failed",
+    Cancelled: "cancelled",
+    Undoing: "undoing",
+    Undone: "undone",
+});
 
 impl BulkAction {
     /// Returns how far it is.
     pub fn state(&self) -> BulkState {
         match self.undo_asked_at {
             Some(_) => BulkState::Undoing,
-            None => self.state_beside_undoing(),
+            None => self.state,
         }
-    }
-
-    /// Returns how far it is, or how it ended before its undoing was asked for. The database holds only known names.
-    pub(super) fn state_beside_undoing(&self) -> BulkState {
-        let known = [
-            BulkState::Ready,
-            BulkState::Running,
-            BulkState::Succeeded,
-            BulkState::Cancelled,
-            BulkState::Undone,
-        ];
-        let found = known.into_iter().find(|state| state.as_str() == self.state);
-        found.unwrap_or(BulkState::Failed)
     }
 
     /// Returns whom it is about.
@@ -118,7 +102,7 @@ impl BulkAction {
 
     /// Returns the share of the people that is done, from 0 to 1.
     pub fn progress(&self) -> f64 {
-        match (self.state_beside_undoing(), self.matched) {
+        match (self.state, self.matched) {
             (BulkState::Succeeded | BulkState::Undone, _) => 1.0,
             (_, None | Some(0)) => 0.0,
             (_, Some(matched)) => (self.done as f64 / matched as f64).clamp(0.0, 1.0),
@@ -134,7 +118,7 @@ impl BulkAction {
     pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
         self.undo_until.is_some_and(|until| now <= until)
             && matches!(
-                self.state_beside_undoing(),
+                self.state,
                 BulkState::Succeeded | BulkState::Failed | BulkState::Cancelled
             )
     }
@@ -151,9 +135,6 @@ impl BulkAction {
 }
 
 /// Finds bulk actions by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<BulkAction>, Error> {
     Ok(bulk_actions::table
         .filter(bulk_actions::id.eq_any(ids))
@@ -172,9 +153,6 @@ pub fn get(connection: &mut PgConnection, id: i64) -> Result<BulkAction, Error> 
 }
 
 /// Lists a page of bulk actions, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,

@@ -9,16 +9,13 @@ use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::id_set::IdSet;
 use crate::audience::setting;
 use crate::db::schema::{bulk_action_changes, bulk_action_people, bulk_actions};
-use crate::db::{Db, SessionLock};
+use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::rule::shift_moment;
 use crate::scan::RefreshSettings;
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The name of the lock of the process that runs bulk actions.
-const LOCK: &str = "rollcall bulk";
 
 /// Undoes or runs the next bulk action for which that was asked, or that a dead process left. Returns nothing if there is
 /// none, or while another process is at one.
@@ -35,7 +32,7 @@ pub fn run_next(
     if db.run_here(next)?.is_none() {
         return Ok(None);
     }
-    let Some(lock) = SessionLock::take(db, LOCK)? else {
+    let Some(lock) = SessionLock::take(db, AdvisoryLock::Bulk)? else {
         return Ok(None);
     };
     let Some(action) = db.run_here(next)? else {
@@ -212,9 +209,6 @@ fn forget_people(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
 }
 
 /// Forgets what there was before bulk actions whose time to be undone is over.
-///
-/// # Errors
-/// Those of the database.
 pub fn tidy(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {

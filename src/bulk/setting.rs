@@ -127,7 +127,7 @@ impl FieldSetting {
             return Ok(Columns::Custom(key.to_owned(), value));
         }
         let (compared, values): (&'static [&'static str], Value) = match self.field.as_str() {
-            "status" => return Ok(status_columns(&cleaned.status, moment)),
+            "status" => return Ok(status_columns(cleaned.status.0, moment)),
             "firstName" => (&["first_name"], json!([cleaned.first_name])),
             "lastName" => (&["last_name"], json!([cleaned.last_name])),
             "phone" => (&["phone"], json!([cleaned.phone])),
@@ -196,14 +196,14 @@ impl FieldSetting {
 }
 
 /// The columns of a status: the moment of the change goes with it.
-fn status_columns(status: &str, moment: DateTime<Utc>) -> Columns {
-    let beside: &'static [&'static str] = match Status::parse(status) {
-        Some(Status::Subscribed) => &["subscribed_at"],
-        Some(Status::Unsubscribed | Status::Bounced | Status::Complained) => &["unsubscribed_at"],
-        _ => &[],
+fn status_columns(status: Status, moment: DateTime<Utc>) -> Columns {
+    let beside: &'static [&'static str] = match status {
+        Status::Subscribed => &["subscribed_at"],
+        Status::Unsubscribed | Status::Bounced | Status::Complained => &["unsubscribed_at"],
+        Status::Pending => &[],
     };
     let mut values = Map::new();
-    values.insert("status".to_owned(), json!(status));
+    values.insert("status".to_owned(), json!(status.as_str()));
     for column in beside {
         values.insert((*column).to_owned(), json!(moment));
     }

@@ -22,9 +22,6 @@ pub struct BulkTrace {
 }
 
 /// Lists how bulk actions changed these people, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_traces_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],

@@ -29,9 +29,6 @@ struct Several {
 
 /// Takes deleted subscribers, ascending, out of the log but for their deletions, and out of the answers of receivers. Rows
 /// stay, since positions name them.
-///
-/// # Errors
-/// Those of the database.
 pub(super) fn forget_deleted(connection: &mut PgConnection, deleted: &[i64]) -> Result<(), Error> {
     if deleted.is_empty() {
         return Ok(());

@@ -9,9 +9,6 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 
 /// Removes the changes before a moment, those of memberships and those of the log; returns how many rows.
-///
-/// # Errors
-/// Those of the database.
 pub fn forget_changes(
     connection: &mut PgConnection,
     before: DateTime<Utc>,

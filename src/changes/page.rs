@@ -74,18 +74,12 @@ pub struct ChangePage {
 }
 
 /// Returns the present position: after everything that is committed. Must not run within a transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_position(connection: &mut PgConnection) -> Result<Position, Error> {
     settle_or_go_on(connection)?;
     in_snapshot(connection, Position::now)
 }
 
 /// Returns the number of the last row of the log, as [`Position::seq`] has it.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_last_seq(connection: &mut PgConnection) -> Result<i64, Error> {
     let last: Option<i64> = changes::table.select(max(changes::seq)).first(connection)?;
     Ok(last.unwrap_or_default())

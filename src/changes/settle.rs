@@ -3,9 +3,8 @@
 use super::erase::{forget_deleted, take_out};
 use super::kind::Kind;
 use super::row::StoredIds;
-use crate::db::statement;
+use crate::db::{AdvisoryLock, statement};
 use crate::error::Error;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
 
@@ -17,9 +16,6 @@ const STEPS: usize = 10;
 
 /// Gives committed changes their order, which readers see from then on. Returns whether it came to the end of them: where
 /// very many wait, one call moves a part. Must not run within a transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn settle(connection: &mut PgConnection) -> Result<bool, Error> {
     for _ in 0..STEPS {
         if !has_waiting(connection)? {
@@ -61,20 +57,13 @@ fn has_waiting(connection: &mut PgConnection) -> Result<bool, Error> {
 
 /// Makes this transaction the only one that writes `changes`, until its end.
 pub(super) fn lock(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall changes ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Changes.hold(connection)
 }
 
 /// Keeps changes from being given their order, and deleted subscribers from being removed from the log, until the end
 /// of this transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn hold_order(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('rollcall changes ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Changes.share(connection)
 }
 
 /// A row of `waiting_changes`.

@@ -5,9 +5,6 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
 /// Returns how many connections the database lets ordinary users have at the same time.
-///
-/// # Errors
-/// Those of the database.
 pub fn count_allowed_connections(connection: &mut PgConnection) -> Result<u32, Error> {
     #[derive(QueryableByName)]
     struct Row {

@@ -1,21 +1,18 @@
 //! Bringing the tables to the version of this program.
 
 use super::addresses::clean_addresses;
+use super::advisory_lock::{self, AdvisoryLock};
 use super::schema::oldest_program;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
-
-/// Names the lock that keeps two servers from migrating at once; diesel takes none by itself.
-const MIGRATION_LOCK: &str = "rollcall migrations";
 
 /// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile. Less than the `deadlock_timeout`
 /// of Postgres (a second), so that where both wait for each other the migration gives up and not the request.
@@ -186,24 +183,13 @@ fn not_listed(error: &(dyn std::error::Error + Send + Sync)) -> Error {
     Error::Internal(format!("the migrations cannot be listed: {error}"))
 }
 
-#[derive(QueryableByName)]
-struct LockKey {
-    #[diesel(sql_type = BigInt)]
-    key: i64,
-}
-
+/// Keeps two servers from migrating at once: diesel takes no lock by itself.
 fn with_lock<T>(
     connection: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    // The schema belongs to the key, so that servers of different schemas do not wait for each other.
-    let LockKey { key } = diesel::sql_query(
-        "SELECT hashtextextended($1 || coalesce(current_schema(), ''), 0) AS key",
-    )
-    .bind::<Text, _>(MIGRATION_LOCK)
-    .get_result(connection)?;
-    connection.batch_execute(&format!("SELECT pg_advisory_lock({key})"))?;
+    AdvisoryLock::Migrations.keep(connection)?;
     let result = work(connection);
-    connection.batch_execute(&format!("SELECT pg_advisory_unlock({key})"))?;
+    advisory_lock::let_go(connection)?;
     result
 }

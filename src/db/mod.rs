@@ -3,6 +3,7 @@
 //! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
 
 mod addresses;
+mod advisory_lock;
 mod capacity;
 mod conninfo;
 mod constraint;
@@ -18,9 +19,10 @@ mod retry;
     reason = "generated; the migrations describe tables and columns"
 )]
 pub mod schema;
-mod session_lock;
 mod statement;
+pub mod word;
 
+pub use advisory_lock::{AdvisoryLock, SessionLock, let_go};
 pub use capacity::count_allowed_connections;
 pub use conninfo::connection_variables;
 pub use joined::in_transaction;
@@ -31,8 +33,8 @@ pub use migrate::{
     revert_all_migrations,
 };
 pub use retry::Attempts;
-pub use session_lock::SessionLock;
 pub use statement::{Kept, statement};
+pub use word::Named;
 
 use crate::error::Error;
 use crate::metrics::metrics;

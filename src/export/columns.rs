@@ -264,7 +264,7 @@ impl<'c> Choice<'c> {
         let place = self.place_of(field.key.clone());
         let as_text = format!("s.custom ->> ($1)[{place}]");
         let as_json = format!("(s.custom -> ($1)[{place}])::text");
-        let (sql, kind) = match (self.format, field.custom_type()) {
+        let (sql, kind) = match (self.format, field.custom_type.0) {
             (Format::Ndjson, _) => (as_json, Kind::Json),
             (Format::Csv, CustomType::List) => (as_json, Kind::List),
             (Format::Csv, CustomType::Text) => (as_text, Kind::Text),

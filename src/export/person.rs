@@ -220,7 +220,7 @@ fn collect_history(
 fn subscriber_json(person: Subscriber) -> Value {
     json!({
         "email": show_email(&person.email),
-        "status": person.status.to_uppercase(),
+        "status": person.status.0.as_str().to_uppercase(),
         "firstName": person.first_name,
         "lastName": person.last_name,
         "phone": person.phone,
@@ -245,8 +245,8 @@ fn subscriber_json(person: Subscriber) -> Value {
 fn status_json(change: StatusChange) -> Value {
     json!({
         "at": instant(change.changed_at),
-        "from": change.from_status.map(|status| status.to_uppercase()),
-        "to": change.to_status.to_uppercase(),
+        "from": change.from_status.map(|status| status.0.as_str().to_uppercase()),
+        "to": change.to_status.0.as_str().to_uppercase(),
         "source": change.source,
         "reason": change.reason,
         "consentSource": change.consent_source,

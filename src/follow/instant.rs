@@ -12,9 +12,9 @@ use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::erase;
 use crate::cancel::Cancel;
-use crate::db::Db;
 use crate::db::schema::{refreshes, segments, subscribers};
 use crate::db::statement;
+use crate::db::{AdvisoryLock, Db, let_go};
 use crate::error::Error;
 use crate::evaluate::{Plan, combine, evaluate_leaves};
 use crate::past::history::{Trigger, find_last_refreshes};
@@ -33,7 +33,7 @@ use crate::scan::rules::{SegmentRule, load_rules, plannable};
 use arrow_buffer::BooleanBuffer;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::dsl::{max, select, sql};
+use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -43,7 +43,6 @@ use std::time::Duration;
 const BATCH: i64 = 2_048;
 
 /// The only one that follows, over all servers.
-const LOCK: &str = "hashtextextended('rollcall follower ' || current_schema(), 0)";
 
 /// The result of following.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,9 +163,7 @@ impl Follower {
             Some(connection) => connection,
             None => connect(db)?,
         };
-        let is_free: bool = select(sql::<Bool>(&format!("pg_try_advisory_lock({LOCK})")))
-            .get_result(&mut connection)?;
-        if !is_free {
+        if !AdvisoryLock::Follower.try_keep(&mut connection)? {
             self.connection = Some(connection);
             return Ok(Step::Busy);
         }
@@ -179,7 +176,7 @@ impl Follower {
             }
         };
         self.has_refreshed &= !matches!(step, Step::Done(_));
-        connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+        let_go(&mut connection)?;
         self.connection = Some(connection);
         Ok(step)
     }

@@ -9,9 +9,6 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 /// Makes an import that waits for its file, or one whose file is there.
-///
-/// # Errors
-/// Those of the database.
 pub fn create(
     connection: &mut PgConnection,
     options: &ImportOptions,
@@ -23,9 +20,6 @@ pub fn create(
 }
 
 /// The same, perhaps one that stops when its file was looked at, until it is started.
-///
-/// # Errors
-/// Those of the database.
 pub fn create_to(
     connection: &mut PgConnection,
     options: &ImportOptions,
@@ -165,8 +159,8 @@ pub fn start(
             return Err(Error::invalid("id", message));
         }
         let mut options = match options {
-            Some(options) if options.kind() != import.kind() => {
-                let message = format!("expected an import of {}, as before", import.kind().as_str());
+            Some(options) if options.kind() != import.kind => {
+                let message = format!("expected an import of {}, as before", import.kind.as_str());
                 return Err(Error::invalid("options.kind", message));
             }
             Some(options) => options,

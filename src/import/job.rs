@@ -1,7 +1,4 @@
 //! An import as a job: a row with the request, the progress and the result.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::file::source::Form;
 use super::plan::Settled;
@@ -12,6 +9,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::{
     import_additions, import_batches, import_changes, import_problems, import_suppressions, imports,
 };
+use crate::db::word::words;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -29,8 +27,9 @@ use std::path::PathBuf;
 )]
 pub struct Import {
     pub id: i64,
-    pub kind: String,
-    pub state: String,
+    pub kind: ImportKind,
+    /// How far it is, or how it ended before its undoing was asked for.
+    pub state: ImportState,
     pub options: Value,
     pub file_name: String,
     pub file_path: Option<String>,
@@ -79,35 +78,17 @@ pub enum ImportState {
     Undone,
 }
 
-impl ImportState {
-    /// Every state.
-    pub const ALL: [ImportState; 9] = [
-        ImportState::Waiting,
-        ImportState::Ready,
-        ImportState::Analyzed,
-        ImportState::Running,
-        ImportState::Succeeded,
-        ImportState::Failed,
-        ImportState::Cancelled,
-        ImportState::Undoing,
-        ImportState::Undone,
-    ];
-
-    /// The name; the database has all but that of an undoing, which is one beside how the import ended.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ImportState::Waiting => "waiting",
-            ImportState::Ready => "ready",
-            ImportState::Analyzed => "analyzed",
-            ImportState::Running => "running",
-            ImportState::Succeeded => "succeeded",
-            ImportState::Failed => "failed",
-            ImportState::Cancelled => "cancelled",
-            ImportState::Undoing => "undoing",
-            ImportState::Undone => "undone",
-        }
-    }
-}
+words!(ImportState {
+    Waiting: "waiting",
+    Ready: "ready",
+    Analyzed: "analyzed",
+    Running: "running",
+    Succeeded: "succeeded",
+    Failed: "failed",
+    Cancelled: "cancelled",
+    Undoing: "undoing",
+    Undone: "undone",
+});
 
 /// What was found out about a file before its rows were read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,28 +126,12 @@ pub struct Made {
 }
 
 impl Import {
-    /// Returns whether subscribers or events are imported.
-    pub fn kind(&self) -> ImportKind {
-        match self.kind.as_str() {
-            "events" => ImportKind::Events,
-            _ => ImportKind::Subscribers,
-        }
-    }
-
     /// Returns the state of the import.
     pub fn state(&self) -> ImportState {
         match self.undo_asked_at {
             Some(_) => ImportState::Undoing,
-            None => self.state_beside_undoing(),
+            None => self.state,
         }
-    }
-
-    /// How far it is, or how it ended before somebody asked to undo it; the database holds only known names.
-    pub(super) fn state_beside_undoing(&self) -> ImportState {
-        let mut known = ImportState::ALL.into_iter();
-        known
-            .find(|state| state.as_str() == self.state)
-            .unwrap_or(ImportState::Failed)
     }
 
     /// Returns the options of the import.
@@ -205,7 +170,7 @@ impl Import {
 
     /// The share of the file that is done, from 0 to 1.
     pub fn progress(&self) -> f64 {
-        match self.state_beside_undoing() {
+        match self.state {
             ImportState::Succeeded | ImportState::Undone => 1.0,
             _ if self.file_size <= 0 => 0.0,
             _ => (self.done_bytes as f64 / self.file_size as f64).clamp(0.0, 1.0),
@@ -222,7 +187,7 @@ impl Import {
         !self.is_dry_run()
             && self.undo_until.is_some_and(|until| now <= until)
             && matches!(
-                self.state_beside_undoing(),
+                self.state,
                 ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled
             )
     }

@@ -14,9 +14,6 @@ const READ_AT_A_TIME: i64 = 1_000;
 
 /// Returns the rows that were left out after one as lines of CSV, and the id of the last of them; none after the last.
 /// Before the first stands the header of the file, with one column before it that says why.
-///
-/// # Errors
-/// Those of the database.
 pub fn refused_csv(
     connection: &mut PgConnection,
     import: &Import,

@@ -3,6 +3,7 @@
 use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
+use crate::db::word::words;
 use crate::error::Error;
 use crate::import::file::rows::Row;
 use crate::rule::bounded;
@@ -90,43 +91,19 @@ pub enum ProblemKind {
     Remark,
 }
 
+words!(ProblemKind {
+    Malformed: "malformed",
+    InvalidEmail: "invalid_email",
+    Mistyped: "mistyped",
+    Unknown: "unknown",
+    Repeated: "repeated",
+    Suppressed: "suppressed",
+    RoleAddress: "role_address",
+    DroppedCell: "dropped_cell",
+    Remark: "remark",
+});
+
 impl ProblemKind {
-    /// Every kind; the first four are those of rows left out.
-    pub const ALL: [ProblemKind; 9] = [
-        ProblemKind::Malformed,
-        ProblemKind::InvalidEmail,
-        ProblemKind::Mistyped,
-        ProblemKind::Unknown,
-        ProblemKind::Repeated,
-        ProblemKind::Suppressed,
-        ProblemKind::RoleAddress,
-        ProblemKind::DroppedCell,
-        ProblemKind::Remark,
-    ];
-
-    /// The name in the database and in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ProblemKind::Malformed => "malformed",
-            ProblemKind::InvalidEmail => "invalid_email",
-            ProblemKind::Mistyped => "mistyped",
-            ProblemKind::Unknown => "unknown",
-            ProblemKind::Repeated => "repeated",
-            ProblemKind::Suppressed => "suppressed",
-            ProblemKind::RoleAddress => "role_address",
-            ProblemKind::DroppedCell => "dropped_cell",
-            ProblemKind::Remark => "remark",
-        }
-    }
-
-    /// Reads the name; the database holds only known ones.
-    pub fn parse(name: &str) -> ProblemKind {
-        let mut known = ProblemKind::ALL.into_iter();
-        known
-            .find(|kind| kind.as_str() == name)
-            .unwrap_or(ProblemKind::Malformed)
-    }
-
     /// Whether the row was left out.
     pub fn is_refusal(self) -> bool {
         ProblemKind::ALL[..4].contains(&self)
@@ -284,7 +261,7 @@ impl ImportReport {
 pub struct StoredProblem {
     pub id: i64,
     pub line: i64,
-    pub kind: String,
+    pub kind: ProblemKind,
     pub column: Option<String>,
     pub value: Option<String>,
     pub reason: String,
@@ -294,7 +271,7 @@ impl From<StoredProblem> for RowProblem {
     fn from(stored: StoredProblem) -> RowProblem {
         RowProblem {
             line: u64::try_from(stored.line).unwrap_or_default(),
-            kind: ProblemKind::parse(&stored.kind),
+            kind: stored.kind,
             column: stored.column,
             value: stored.value,
             message: stored.reason,
@@ -347,9 +324,6 @@ fn storable_reason(reason: &str) -> String {
 }
 
 /// Lists a page of the problems of these kinds of each of these imports, in the order of the file.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_problems(
     connection: &mut PgConnection,
     import_ids: &[i64],
@@ -382,9 +356,6 @@ const READ_AT_A_TIME: usize = 1_000;
 
 /// Returns the first problems of an import after one as lines of CSV, and the id of the last of them; none after the
 /// last. Before the first stands the header.
-///
-/// # Errors
-/// Those of the database.
 pub fn problems_csv(
     connection: &mut PgConnection,
     import_id: i64,

@@ -21,7 +21,7 @@ use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::setting;
 use crate::clock::Clock;
 use crate::db::schema::imports;
-use crate::db::{Db, SessionLock};
+use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::rule::shift_moment;
 use crate::traces;
@@ -65,7 +65,7 @@ pub fn try_run(
     settings: &ImportSettings,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Option<Import>, Error> {
-    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
+    let Some(mut lock) = SessionLock::take(db, AdvisoryLock::Import)? else {
         return Ok(None);
     };
     let now = settings.clock.now();
@@ -89,7 +89,7 @@ pub fn try_run(
             .execute(connection)?;
         job::get(connection, id)
     })?;
-    let span = traces::of_import(&import.kind, import.id);
+    let span = traces::of_import(import.kind.as_str(), import.id);
     let result = span.in_scope(|| run(db, &import, settings, progress));
     traces::end(&span, result.is_ok());
     finish(&mut lock.connection, &import, result, settings).map(Some)
@@ -108,7 +108,7 @@ pub fn cancel(db: &Db, id: i64, settings: &ImportSettings, entry: &Entry) -> Res
         })
     })?;
     if asked.state() == ImportState::Running
-        && let Some(mut lock) = SessionLock::take(db, LOCK)?
+        && let Some(mut lock) = SessionLock::take(db, AdvisoryLock::Import)?
         && let Some(stopped) = stop_left(&mut lock.connection, id, settings)?
     {
         return Ok(stopped);
@@ -192,9 +192,6 @@ fn refused_all(import: &Import) -> Option<String> {
 }
 
 /// Gives up an import whose questions nobody will answer: the copy of its file is removed.
-///
-/// # Errors
-/// Those of the database.
 pub fn discard(db: &Db, id: i64) -> Result<(), Error> {
     db.run_here(|connection| {
         let import = job::get(connection, id)?;
@@ -217,9 +214,6 @@ pub(super) fn remove_file(connection: &mut PgConnection, import: &Import) -> Res
     }
     job::forget_file(connection, import.id)
 }
-
-/// The name of the lock that a process holds while it runs or undoes an import.
-pub(super) const LOCK: &str = "rollcall import";
 
 fn run(
     db: &Db,

@@ -3,7 +3,7 @@
 
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
-use super::run::{LOCK, remove_file};
+use super::run::remove_file;
 use super::undo_later::Later;
 use super::undo_locks::{lock_made, lock_subscribers};
 use super::write::copy::make_time_utc;
@@ -15,7 +15,7 @@ use crate::audience::runs;
 use crate::audience::status_change::Cause;
 use crate::audience::{custom_field, group};
 use crate::db::schema::{import_additions, import_batches, imports};
-use crate::db::{Db, SessionLock};
+use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::rule::join_first;
 use chrono::{DateTime, Utc};
@@ -58,7 +58,7 @@ pub fn ask_to_undo(
 /// Those of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import; after
 /// any other failure the undo is tried again.
 pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
-    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
+    let Some(mut lock) = SessionLock::take(db, AdvisoryLock::Import)? else {
         return Ok(None);
     };
     // A refusal names people. It is stored in the transaction that found them, before any of them can be deleted.
@@ -121,9 +121,6 @@ fn reason(refusal: &Error) -> String {
 
 /// Undoes the next import for which undo was requested, and returns the import: with the reason, if the undo was refused.
 /// Returns `None` if no undo is requested, or while another import runs.
-///
-/// # Errors
-/// Those of the database.
 pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(id) = db.run_here(job::list_undoing)?.first().copied() else {
         return Ok(None);
@@ -151,7 +148,7 @@ pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
 /// # Errors
 /// As [`undo`].
 pub fn undo_as(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Import, Error> {
-    let Some(mut lock) = SessionLock::take(db, LOCK)? else {
+    let Some(mut lock) = SessionLock::take(db, AdvisoryLock::Import)? else {
         return Err(Error::invalid(
             "id",
             "another import is running or being undone; undo this one when that has finished",
@@ -179,7 +176,7 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
     make_time_utc(connection)?;
     let import = job::lock(connection, id)?;
     check(&import, moments.asked)?;
-    match import.kind() {
+    match import.kind {
         ImportKind::Subscribers => undo_subscribers(connection, &import, moments.now)?,
         ImportKind::Events => {
             undo_events(connection, &import)?;
@@ -216,7 +213,7 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
     if import.is_undoable(now) {
         return Ok(());
     }
-    let message = match import.state_beside_undoing() {
+    let message = match import.state {
         ImportState::Undone => "it is undone already".to_owned(),
         _ if import.is_dry_run() => "it was a dry run, which wrote nothing".to_owned(),
         ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled => {
@@ -224,7 +221,7 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
         }
         _ => format!(
             "the import has not ended yet: it is {}; cancel it first",
-            import.state
+            import.state.as_str()
         ),
     };
     Err(Error::invalid("id", message))

@@ -28,9 +28,6 @@ struct LaterRow {
 impl Later {
     /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted. Versions
     /// may differ: undoing a later import gives a row its values back, and another version.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn find_changed(
         &mut self,
         connection: &mut PgConnection,
@@ -48,9 +45,6 @@ impl Later {
     }
 
     /// Finds those whom the import added and who were changed, did something, or joined a group since.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn find_touched(
         &mut self,
         connection: &mut PgConnection,

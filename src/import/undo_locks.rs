@@ -9,9 +9,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 
 /// Locks everybody whom the import added or changed, in the order of ids, before any of them is changed.
-///
-/// # Errors
-/// Those of the database.
 pub fn lock_subscribers(
     connection: &mut PgConnection,
     import_id: i64,

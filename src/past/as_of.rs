@@ -327,9 +327,6 @@ pub(crate) fn find_first_fill(
 }
 
 /// Folds away the changes of refreshes whose `as_of` is before a moment; returns how many rows went.
-///
-/// # Errors
-/// Those of the database.
 pub fn fold_history(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     connection.transaction(|connection| {
         // Not simply those before the moment: a refresh may have been run by another clock, and those before it not.

@@ -35,7 +35,7 @@ impl Newest {
     pub fn ended_through(&self) -> i64 {
         match self.refreshes.last() {
             None => 0,
-            Some(last) if last.state() == RefreshState::Running => last.id - 1,
+            Some(last) if last.state == RefreshState::Running => last.id - 1,
             Some(last) => last.id,
         }
     }
@@ -54,15 +54,12 @@ impl Refresh {
     /// Whether this is the same refresh at a later time.
     fn is_later_than(&self, seen: &Refresh) -> bool {
         self.id == seen.id
-            && seen.state() == RefreshState::Running
-            && (self.state() != RefreshState::Running || self.done_ids > seen.done_ids)
+            && seen.state == RefreshState::Running
+            && (self.state != RefreshState::Running || self.done_ids > seen.done_ids)
     }
 }
 
 /// Finds the newest refreshes.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_newest(connection: &mut PgConnection) -> Result<Newest, Error> {
     let mut newest: Vec<Refresh> = refreshes::table
         .order(refreshes::id.desc())

@@ -28,9 +28,6 @@ pub struct DatabaseFigures {
 }
 
 /// Reads them.
-///
-/// # Errors
-/// Those of the database.
 pub fn read_figures(connection: &mut PgConnection) -> Result<DatabaseFigures, Error> {
     #[derive(QueryableByName)]
     struct Row {

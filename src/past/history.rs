@@ -1,13 +1,11 @@
 //! What refreshes did: their rows, and the state of a segment that follows from them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::position::check_refresh;
 use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::segment::Segment;
 use crate::db::schema::{refreshes, segment_refreshes, segments};
+use crate::db::word::words;
 use crate::error::Error;
 use crate::rule::Problem;
 use chrono::{DateTime, Utc};
@@ -22,11 +20,11 @@ use std::collections::{HashMap, HashSet};
 #[expect(missing_docs, reason = "the columns, described in the migration")]
 pub struct Refresh {
     pub id: i64,
-    pub trigger: String,
+    pub trigger: Trigger,
     pub as_of: DateTime<Utc>,
     pub started_at: DateTime<Utc>,
     pub finished_at: Option<DateTime<Utc>>,
-    pub state: String,
+    pub state: RefreshState,
     pub error: Option<String>,
     pub done_ids: i64,
     pub total_ids: i64,
@@ -34,30 +32,12 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// How far the run is.
-    pub fn state(&self) -> RefreshState {
-        match self.state.as_str() {
-            "running" => RefreshState::Running,
-            "succeeded" => RefreshState::Succeeded,
-            _ => RefreshState::Failed,
-        }
-    }
-
     /// How much of the audience has been evaluated, from 0 to 1.
     pub fn progress(&self) -> f64 {
-        match self.state() {
+        match self.state {
             RefreshState::Succeeded => 1.0,
             _ if self.total_ids == 0 => 0.0,
             _ => self.done_ids as f64 / self.total_ids as f64,
-        }
-    }
-
-    /// What made it run.
-    pub fn trigger(&self) -> Trigger {
-        match self.trigger.as_str() {
-            "daily" => Trigger::Daily,
-            "edit" => Trigger::Edit,
-            _ => Trigger::Manual,
         }
     }
 }
@@ -73,6 +53,12 @@ pub enum RefreshState {
     Failed,
 }
 
+words!(RefreshState {
+    Running: "running",
+    Succeeded: "succeeded",
+    Failed: "failed",
+});
+
 /// What made a refresh run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
@@ -84,16 +70,11 @@ pub enum Trigger {
     Manual,
 }
 
-impl Trigger {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Trigger::Daily => "daily",
-            Trigger::Edit => "edit",
-            Trigger::Manual => "manual",
-        }
-    }
-}
+words!(Trigger {
+    Daily: "daily",
+    Edit: "edit",
+    Manual: "manual",
+});
 
 /// What one refresh did to one segment.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]

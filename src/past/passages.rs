@@ -1,7 +1,4 @@
 //! Passages: when somebody joined segments and left them, put together from the changes in refreshes and between them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::as_of::find_first_fill;
 use super::snapshot::in_snapshot;

@@ -120,9 +120,6 @@ pub(super) fn last_refresh_at(
 
 impl Position {
     /// Returns the position after everything that there is now. Must run within a snapshot.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn now(connection: &mut PgConnection) -> Result<Position, Error> {
         let after_refresh = Position::after_newest(connection, i64::MAX)?;
         let last = last_between(connection)?;

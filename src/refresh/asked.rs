@@ -34,7 +34,7 @@ pub fn refresh_as_of(
     entry: Entry,
 ) -> Result<Refresh, Error> {
     let mut lock = Lock::take(db)?;
-    order::check_not_before_last(&mut lock.connection, settings.clock.now())?;
+    order::check_not_before_last(&mut lock.session.connection, settings.clock.now())?;
     lock.asked = Some(entry);
     lock.refresh(db, selection, Trigger::Manual, None, settings)
 }

@@ -42,9 +42,6 @@ pub struct ChunkOutcome {
 }
 
 /// Compares the members in a chunk with those that are stored.
-///
-/// # Errors
-/// Those of the database.
 pub fn compare_chunk(
     connection: &mut PgConnection,
     evaluable: &Evaluable,

@@ -54,9 +54,6 @@ struct Future {
 }
 
 /// Returns the moment of a run that begins now: not before the last one.
-///
-/// # Errors
-/// Those of the database.
 pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
     let future = diesel::sql_query(
         "SELECT min(at) AS first, max(at) AS last FROM ( \
@@ -76,9 +73,6 @@ pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateT
 }
 
 /// Returns the moment of following that begins now: not before the last refresh.
-///
-/// # Errors
-/// Those of the database.
 pub fn settle_following(
     connection: &mut PgConnection,
     now: DateTime<Utc>,

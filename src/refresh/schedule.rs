@@ -47,9 +47,6 @@ impl Daily {
     }
 
     /// Reads when the job is due from the settings of the database.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn load(connection: &mut PgConnection) -> Result<Daily, Error> {
         Ok(Daily::of(&setting::load(connection)?))
     }
@@ -104,9 +101,6 @@ pub fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime
 }
 
 /// Returns for which time the job last ran.
-///
-/// # Errors
-/// Those of the database.
 pub fn last_run(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, Error> {
     Ok(schedules::table
         .find(NAME)
@@ -137,7 +131,7 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
     }
     let mut lock = Lock::take(db)?;
     // Another server may have run it between the first look and the lock.
-    let ran_for = last_run(&mut lock.connection)?;
+    let ran_for = last_run(&mut lock.session.connection)?;
     if has_run(ran_for, due, now) {
         return Ok(None);
     }
@@ -161,9 +155,6 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
 }
 
 /// Closes refreshes that stopped with their server, if there are any and none is running.
-///
-/// # Errors
-/// Those of the database.
 pub fn close_abandoned(db: &Db) -> Result<(), Error> {
     // The lock of refreshes is tried for no longer than that takes, so that nobody finds it taken.
     db.run_here(|connection| {

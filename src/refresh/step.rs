@@ -8,8 +8,8 @@ use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
 use crate::audience::setting;
-use crate::db::Db;
 use crate::db::schema::{refreshes, segment_refreshes};
+use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::metrics::metrics;
 use crate::past::history::{Refresh, Trigger, find_last_refreshes};
@@ -25,10 +25,8 @@ use crate::scan::snapshot::{SharedSnapshot, Snapshot, wait_for_writers};
 use crate::scan::workers::{ScanFailure, chunk_range, scan};
 use crate::traces;
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
-use diesel::dsl::{exists, select, sql};
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -79,8 +77,7 @@ pub fn refresh_without(
 
 /// The right to refresh, which one connection at most has; it ends with its connection, however that ends.
 pub struct Lock {
-    /// The connection that has it.
-    pub connection: PgConnection,
+    pub(super) session: SessionLock,
     /// The segments whose rules are not evaluated because they are known to be too slow, by id.
     too_slow: HashMap<i64, Problem>,
     /// Who asked for the refresh, for its row of the audit log.
@@ -93,22 +90,12 @@ impl Lock {
     /// # Errors
     /// [`Error::RefreshRunning`] if another has it.
     pub fn take(db: &Db) -> Result<Lock, Error> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Bool)]
-            taken: bool,
-        }
-        let mut connection = db.connect()?;
-        let row: Row = diesel::sql_query(
-            "SELECT pg_try_advisory_lock(hashtextextended('rollcall refresh ' || current_schema(), 0)) AS taken",
-        )
-        .get_result(&mut connection)?;
-        if !row.taken {
+        let Some(mut session) = SessionLock::take(db, AdvisoryLock::Refresh)? else {
             return Err(Error::RefreshRunning);
-        }
-        close_abandoned(&mut connection)?;
+        };
+        close_abandoned(&mut session.connection)?;
         Ok(Lock {
-            connection,
+            session,
             too_slow: HashMap::new(),
             asked: None,
         })
@@ -127,9 +114,9 @@ impl Lock {
         let _entered = span.enter();
         let started_at = settings.clock.now();
         let began = Instant::now();
-        let now = order::settle(&mut self.connection, started_at)?;
+        let now = order::settle(&mut self.session.connection, started_at)?;
         let asked = self.asked.take();
-        let started: Refresh = self.connection.transaction(|connection| {
+        let started: Refresh = self.session.connection.transaction(|connection| {
             let started: Refresh = diesel::insert_into(refreshes::table)
                 .values((
                     refreshes::trigger.eq(trigger.as_str()),
@@ -145,7 +132,7 @@ impl Lock {
             }
             Ok::<_, Error>(started)
         })?;
-        let result = touches::begin_refresh(&mut self.connection).and_then(|()| {
+        let result = touches::begin_refresh(&mut self.session.connection).and_then(|()| {
             let mut taken = take_snapshot(db, selection, &self.too_slow)?;
             let zone = setting::load(&mut taken.0.connection)?.time_zone;
             let run = Run {
@@ -153,7 +140,7 @@ impl Lock {
                 moment: Moment { now, zone },
                 settings,
             };
-            run.evaluate(db, &mut self.connection, taken, due)
+            run.evaluate(db, &mut self.session.connection, taken, due)
         });
         metrics().note_refresh(trigger.as_str(), result.is_ok(), began.elapsed());
         traces::end(&span, result.is_ok());
@@ -165,7 +152,7 @@ impl Lock {
                     refreshes::finished_at.eq(settings.clock.now()),
                     refreshes::error.eq(error.to_string()),
                 ))
-                .execute(&mut self.connection);
+                .execute(&mut self.session.connection);
             if let Err(recording) = recorded {
                 tracing::warn!(refresh = started.id, %recording, "a failed refresh could not be recorded");
             }
@@ -174,17 +161,7 @@ impl Lock {
         Ok(refreshes::table
             .find(started.id)
             .select(Refresh::as_select())
-            .first(&mut self.connection)?)
-    }
-}
-
-impl Drop for Lock {
-    /// Gives the right back at once: the database notices the end of a connection only some time later.
-    fn drop(&mut self) {
-        // Fails where the connection is lost, and the lock with it.
-        let _ = self
-            .connection
-            .batch_execute("SELECT pg_advisory_unlock_all()");
+            .first(&mut self.session.connection)?)
     }
 }
 
@@ -196,10 +173,7 @@ pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> 
     if !stands_there {
         return Ok(false);
     }
-    let is_free: bool = select(sql::<Bool>(
-        "pg_try_advisory_xact_lock(hashtextextended('rollcall refresh ' || current_schema(), 0))",
-    ))
-    .get_result(connection)?;
+    let is_free = AdvisoryLock::Refresh.try_hold(connection)?;
     if is_free {
         close_abandoned(connection)?;
     }

@@ -5,11 +5,11 @@
 //! because the refresh's snapshot may be older than the change. The refresh does not change the memberships of touched
 //! subscribers in instant segments. When it ends, the touch is deleted, or followed once more.
 
+use crate::db::AdvisoryLock;
 use crate::db::schema::{segments, touches};
 use crate::error::Error;
 use crate::refresh::step::is_refresh_running;
 use chrono::{DateTime, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 
@@ -118,9 +118,7 @@ pub fn finish_refresh(
 /// Makes the follower's decision whether a refresh runs, and the beginning of one, come one after the other: a refresh
 /// that is not seen here takes its snapshot when this transaction has ended.
 fn bar_beginning(connection: &mut PgConnection) -> Result<(), Error> {
-    Ok(connection.batch_execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('rollcall touches ' || current_schema(), 0))",
-    )?)
+    AdvisoryLock::Touches.hold(connection)
 }
 
 /// Whether there is a segment that follows changes at once.

@@ -170,15 +170,14 @@ impl Writer {
         AnsiTransactionManager::begin_transaction(connection)?;
         lock_for_refresh(connection)?;
         let ids: Vec<i64> = self.segments.iter().map(|segment| segment.id).collect();
-        let modes: Vec<(i64, String)> = segments::table
+        let modes: Vec<(i64, SegmentMode)> = segments::table
             .filter(segments::id.eq_any(ids))
             .select((segments::id, segments::mode))
             .load(connection)?;
-        let modes: HashMap<i64, String> = modes.into_iter().collect();
+        let modes: HashMap<i64, SegmentMode> = modes.into_iter().collect();
         for segment in &mut self.segments {
             // One that was made so or otherwise meanwhile may have been followed too.
-            let mode = modes.get(&segment.id).map(|mode| SegmentMode::parse(mode));
-            segment.is_instant |= mode == Some(SegmentMode::Instant);
+            segment.is_instant |= modes.get(&segment.id) == Some(&SegmentMode::Instant);
         }
         let deleted = find_deleted(connection, self.as_of)?;
         self.begun = Some(Begun {

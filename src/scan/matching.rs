@@ -16,9 +16,6 @@ use crate::rule::{CheckedRule, Moment};
 use std::collections::HashMap;
 
 /// Lists a page of the subscribers that a rule matches and a narrowing leaves, and says how many they are in all.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_matching(
     db: &Db,
     (rule, narrowing): (&CheckedRule, &Narrowing),
@@ -37,9 +34,6 @@ pub fn list_matching(
 }
 
 /// Returns everybody whom a rule matches in a snapshot.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_matching(
     db: &Db,
     snapshot: &mut Snapshot,

@@ -58,9 +58,6 @@ pub struct People {
 }
 
 /// Evaluates a rule over the whole audience. Segments that it asks about are evaluated with it, not read.
-///
-/// # Errors
-/// Those of the database.
 pub fn preview(
     db: &Db,
     request: &PreviewRequest,

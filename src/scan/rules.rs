@@ -44,13 +44,13 @@ pub fn load_rules(
     if let Some(ids) = ids {
         query = query.filter(segments::id.eq_any(ids));
     }
-    type Row = (i64, String, i32, i64, String, Value);
+    type Row = (i64, String, i32, i64, SegmentMode, Value);
     let rows: Vec<Row> = query.load(connection)?;
     let read = |(id, key, definition_version, stale_through, mode, document): Row| SegmentRule {
         id,
         definition_version,
         stale_through,
-        is_instant: SegmentMode::parse(&mode) == SegmentMode::Instant,
+        is_instant: mode == SegmentMode::Instant,
         rule: read_document(&document).and_then(|node| check_rule(&node, catalogue, Some(&key))),
     };
     Ok(rows.into_iter().map(read).collect())

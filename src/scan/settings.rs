@@ -26,9 +26,6 @@ pub struct RefreshSettings {
 
 impl RefreshSettings {
     /// Returns the moment of the clock, in the time zone of the database.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn moment(&self, connection: &mut PgConnection) -> Result<Moment, Error> {
         Ok(Moment {
             now: self.clock.now(),

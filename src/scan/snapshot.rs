@@ -1,6 +1,4 @@
 //! One snapshot for many connections: every worker sees the database as it was at the same moment.
-//!
-//! Every function fails with the errors of the database.
 
 use crate::db::{Db, Lease};
 use crate::error::Error;
@@ -76,9 +74,6 @@ impl SharedSnapshot {
 
 /// Every query asks for a range of ids: the index is right also where statistics are missing or stale, and the cores are
 /// busy with workers already. Lasts as long as the transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn prefer_indexes(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(
         "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",

@@ -66,9 +66,6 @@ pub fn record(connection: &mut PgConnection, attempt: &NewAttempt) -> Result<Att
 }
 
 /// Finds the last attempts of each of these endpoints, newest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_last(
     connection: &mut PgConnection,
     webhook_ids: &[i64],
@@ -103,9 +100,6 @@ pub fn list_last(
 }
 
 /// Removes attempts that are kept no longer. Rows are locked by id, as everything does that locks several.
-///
-/// # Errors
-/// Those of the database.
 pub fn tidy(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
     Ok(statement(
         "DELETE FROM webhook_attempts WHERE id = ANY (ARRAY ( \

@@ -2,9 +2,6 @@
 //!
 //! Reading, sending and recording are steps of their own. While a message is on its way no connection to the database is
 //! held, and nothing is written: a server that dies then leaves the message to be sent again with the same id.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::WebhookSettings;
 use super::answer::without_people;

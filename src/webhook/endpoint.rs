@@ -320,9 +320,6 @@ pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<Webhook,
 }
 
 /// Finds endpoints by id, in no particular order.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Webhook>, Error> {
     Ok(webhooks::table
         .filter(webhooks::id.eq_any(ids))
@@ -331,9 +328,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Web
 }
 
 /// Lists all endpoints, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list(connection: &mut PgConnection) -> Result<Vec<Webhook>, Error> {
     Ok(webhooks::table
         .order(webhooks::id)
@@ -342,9 +336,6 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<Webhook>, Error> {
 }
 
 /// Lists a page of all endpoints, oldest first.
-///
-/// # Errors
-/// Those of the database.
 pub fn list_page(
     connection: &mut PgConnection,
     request: &PageRequest<i64>,

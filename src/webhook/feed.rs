@@ -69,9 +69,6 @@ struct Group {
 }
 
 /// Returns the position behind everything that is committed. Must not run within a transaction.
-///
-/// # Errors
-/// Those of the database.
 pub fn position_now(connection: &mut PgConnection) -> Result<String, Error> {
     Ok(changes::find_position(connection)?.to_text())
 }
@@ -119,9 +116,6 @@ impl Reader {
     }
 
     /// Returns what comes next for an endpoint. Must not run within a transaction.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub fn next(
         &mut self,
         connection: &mut PgConnection,

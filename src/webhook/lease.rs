@@ -1,7 +1,4 @@
 //! Who delivers: a server claims an endpoint for a while, and records what came of each attempt while its claim lasts.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors. A function that fails for other reasons names them.
 
 use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};

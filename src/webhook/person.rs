@@ -20,7 +20,9 @@ const CUSTOM: &str = "custom.";
 type Builtin = (&'static str, fn(&Subscriber) -> Value);
 
 const BUILTIN: [Builtin; 18] = [
-    ("status", |person| json!(person.status.to_uppercase())),
+    ("status", |person| {
+        json!(person.status.0.as_str().to_uppercase())
+    }),
     ("firstName", |person| json!(person.first_name)),
     ("lastName", |person| json!(person.last_name)),
     ("phone", |person| json!(person.phone)),

@@ -1,7 +1,4 @@
 //! The data of messages: the segment or group, the refresh, and the people.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::endpoint::Webhook;
 use super::message::Entry;
@@ -102,7 +99,7 @@ fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Err
     let found = find_refreshes(connection, &[id])?.pop();
     Ok(found.map(|refresh| {
         json!({
-            "trigger": refresh.trigger.to_uppercase(),
+            "trigger": refresh.trigger.as_str().to_uppercase(),
             "asOf": instant(refresh.as_of),
             "startedAt": instant(refresh.started_at),
             "finishedAt": refresh.finished_at.map(instant),
@@ -116,8 +113,8 @@ fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, 
     let found = import::find_by_ids(connection, &[id])?.pop();
     Ok(found.map(|import| {
         json!({
-            "kind": import.kind.to_uppercase(),
-            "state": import.state.to_uppercase(),
+            "kind": import.kind.as_str().to_uppercase(),
+            "state": import.state.as_str().to_uppercase(),
             "rows": import.done_rows,
             "createdAt": instant(import.created_at),
             "finishedAt": import.finished_at.map(instant),

@@ -143,7 +143,7 @@ fn print_page(import: &Import, file: &Path) -> Vec<String> {
         form.as_ref(),
         &name,
         &given_command(),
-        import.kind(),
+        import.kind,
     )
 }
 

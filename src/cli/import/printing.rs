@@ -32,7 +32,7 @@ pub fn print_result(
     more: &[String],
 ) -> anyhow::Result<ExitCode> {
     let report = db.run_here(|connection| full_report(connection, import))?;
-    let mut head = counts(&report, import.kind());
+    let mut head = counts(&report, import.kind);
     head.extend(left_out(import));
     if import.is_dry_run() {
         head.push("a dry run: nothing was written".to_owned());
@@ -80,7 +80,7 @@ fn left_out(import: &Import) -> Vec<String> {
             .as_ref()
             .map(|mend| format!("; {} reads {}", flag(mend), column.mended));
         // An event is nothing without its values.
-        let what = match import.kind() {
+        let what = match import.kind {
             ImportKind::Subscribers => "left out",
             ImportKind::Events => "cannot be read",
         };

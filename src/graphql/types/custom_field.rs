@@ -69,7 +69,7 @@ impl CustomFieldNode {
 
     /// The type.
     async fn r#type(&self) -> CustomFieldType {
-        self.0.custom_type().into()
+        self.0.custom_type.0.into()
     }
 
     /// The segments whose rules use this field, by key. While there are any, the field can neither be deleted nor given

@@ -66,7 +66,7 @@ impl RefreshNode {
 
     /// Why the refresh ran.
     async fn trigger(&self) -> RefreshTrigger {
-        self.0.trigger().into()
+        self.0.trigger.into()
     }
 
     /// The one moment that all relative dates of the run count from.
@@ -86,7 +86,7 @@ impl RefreshNode {
 
     /// The state.
     async fn state(&self) -> RefreshStateName {
-        self.0.state().into()
+        self.0.state.into()
     }
 
     /// The share of the audience that has been evaluated, from 0 to 1; 1 when it has succeeded.

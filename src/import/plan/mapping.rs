@@ -25,9 +25,6 @@ pub struct Columns<'a> {
 }
 
 /// Makes the custom fields that columns go to and that do not exist; returns their ids.
-///
-/// # Errors
-/// Those of the database.
 pub fn make_fields(
     connection: &mut PgConnection,
     names: &[String],

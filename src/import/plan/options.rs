@@ -1,5 +1,6 @@
 //! What can be asked of an import.
 
+use crate::db::word::words;
 use crate::import::file::encoding::Encoding;
 use crate::import::value::Decimal;
 use crate::import::value::date_format::DateFormat;
@@ -17,15 +18,10 @@ pub enum ImportKind {
     Events,
 }
 
-impl ImportKind {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ImportKind::Subscribers => "subscribers",
-            ImportKind::Events => "events",
-        }
-    }
-}
+words!(ImportKind {
+    Subscribers: "subscribers",
+    Events: "events",
+});
 
 /// Says that no cell is quoted.
 pub const NO_QUOTE: u8 = 0;

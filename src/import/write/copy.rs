@@ -1,7 +1,4 @@
 //! `COPY`: the text that Postgres reads rows from, and the temporary tables that rows are staged in.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use crate::error::Error;
 use diesel::connection::SimpleConnection;

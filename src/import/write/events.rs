@@ -3,9 +3,6 @@
 //! Events that are new go into the table by `COPY`, and their totals by one statement. Whether they are new is not asked
 //! first: where the sender's key of one is known, nothing of the batch is written, and it is merged through a staging table.
 //! Files that were imported before are full of known events, so that the next batches are merged at once.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging};

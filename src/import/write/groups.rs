@@ -21,9 +21,6 @@ struct Count {
 }
 
 /// Adds the people of a batch to the groups; returns how many memberships were added.
-///
-/// # Errors
-/// Those of the database.
 pub fn join_groups(
     connection: &mut PgConnection,
     number: i32,

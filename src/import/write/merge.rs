@@ -18,9 +18,6 @@ struct Affected {
 
 /// Changes existing subscribers where a value differs, and stores their values before. Returns how many changed, without
 /// those of earlier batches.
-///
-/// # Errors
-/// Those of the database.
 pub fn merge(
     connection: &mut PgConnection,
     people: &[Merged<'_>],

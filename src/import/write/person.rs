@@ -105,7 +105,10 @@ impl Person {
             }
         }
         let (earlier, later) = (&mut self.consent, later.consent);
-        let is_kept = !raises && is_raised(earlier.status, later.status);
+        let is_kept = !raises
+            && earlier
+                .status
+                .is_some_and(|earlier| is_raised(earlier, later.status));
         // A wish not to be addressed counts however values are filled.
         let counts =
             !fills || earlier.status.is_none() || later.status.is_some_and(Status::withholds);
@@ -132,8 +135,8 @@ impl Person {
 }
 
 /// Whether a status says to address somebody whom an earlier one says not to.
-pub fn is_raised(earlier: Option<Status>, later: Option<Status>) -> bool {
-    earlier.is_some_and(Status::withholds) && later.is_some_and(|status| !status.withholds())
+pub fn is_raised(earlier: Status, later: Option<Status>) -> bool {
+    earlier.withholds() && later.is_some_and(|status| !status.withholds())
 }
 
 /// How rows of a file become people.

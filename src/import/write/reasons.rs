@@ -11,9 +11,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
 /// Remembers why new people left, and why known people did whose status a batch changed.
-///
-/// # Errors
-/// Those of the database.
 pub fn remember_reasons(
     connection: &mut PgConnection,
     fresh: &[Fresh<'_>],

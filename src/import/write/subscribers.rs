@@ -8,6 +8,7 @@ use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
 use super::suppressed::{Fresh, cause, find_suppressed, fresh_status, remember_suppressed};
 use crate::audience::consent::lift_suppressions;
+use crate::db::Named;
 use crate::db::schema::subscribers;
 use crate::error::Error;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
@@ -26,9 +27,6 @@ pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
 
 /// Returns the ids of the subscribers with the addresses of these people. It locks no rows: [`place`] notices who was added,
 /// deleted or got another address since.
-///
-/// # Errors
-/// Those of the database.
 pub fn find_ids(connection: &mut PgConnection, people: &[Person]) -> Result<Vec<i64>, Error> {
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let known = subscribers::table.filter(subscribers::email.eq_any(emails));
@@ -72,7 +70,7 @@ pub fn place(
             }
             (Some(_), ImportMode::Insert) => placed.report.skipped += u64::from(!person.is_again),
             (Some((id, stored)), _) => {
-                let status = merged_status(person, *stored, options, &mut placed);
+                let status = merged_status(person, Some(*stored), options, &mut placed);
                 if is_raised(*stored, status) {
                     raised.push(person.email());
                 }
@@ -166,7 +164,7 @@ fn nobody(person: &Person) -> RowProblem {
 }
 
 /// The ids and statuses of existing subscribers, by address.
-type Known = HashMap<String, (i64, Option<Status>)>;
+type Known = HashMap<String, (i64, Status)>;
 
 /// Locks the rows of existing subscribers until the end of the transaction, and returns them as they are now. The rows are
 /// locked in the order of their ids, as everywhere, and only those that still have an address of the batch.
@@ -184,14 +182,14 @@ fn lock_known(
         .filter(subscribers::email.eq_any(people.iter().map(Person::email)))
         .order(subscribers::id)
         .select((subscribers::email, subscribers::id, subscribers::status));
-    let rows: Vec<(String, i64, String)> = if context.is_dry_run {
+    let rows: Vec<(String, i64, Named<Status>)> = if context.is_dry_run {
         query.load(connection)?
     } else {
         query.for_no_key_update().load(connection)?
     };
     let known = rows.into_iter();
     Ok(known
-        .map(|(email, id, status)| (email, (id, Status::parse(&status))))
+        .map(|(email, id, status)| (email, (id, status.0)))
         .collect())
 }
 

@@ -1,7 +1,4 @@
 //! New people of a file whose addresses are suppressed: a status is kept for them.
-//!
-//! # Errors
-//! Every function that uses the database fails with its errors.
 
 use super::batch::{Context, Placed};
 use super::person::Person;
@@ -18,7 +15,7 @@ use std::collections::HashMap;
 pub fn find_suppressed(
     connection: &mut PgConnection,
     people: &[Person],
-    known: &HashMap<String, (i64, Option<Status>)>,
+    known: &HashMap<String, (i64, Status)>,
     options: &SubscriberImport,
 ) -> Result<HashMap<String, Suppression>, Error> {
     if options.mode == ImportMode::Update {

@@ -99,9 +99,6 @@ pub struct Gate {
 
 impl Gate {
     /// Makes the gate of a server with these settings.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn open(
         app: &App,
         settings: &ListenSettings,

@@ -173,9 +173,6 @@ impl Uses {
 
 impl Keys {
     /// Looks for the first time.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn open(app: &App, may_be_open: bool) -> Result<Keys, Error> {
         let keys = Keys {
             may_be_open,

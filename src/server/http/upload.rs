@@ -9,7 +9,7 @@ use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::error::Error;
 use crate::graphql::{ErrorCode, parse_import_id};
 use crate::import::{
-    Import, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file,
+    Import, ImportState, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file,
 };
 use crate::server::door::access;
 use crate::server::door::access::{Caller, retry_after};
@@ -112,7 +112,7 @@ async fn receive(
         check_length(&request, app.imports.spool.max_size())?;
         let _claim = state.gate.uploads.claim(id)?;
         let import = app.db.run(move |connection| get(connection, id)).await?;
-        if import.state != "waiting" || import.file_path.is_some() {
+        if import.state != ImportState::Waiting || import.file_path.is_some() {
             let message = "the import has its file already, or does not wait for one any more";
             return Err(Error::invalid("file", message).into());
         }
@@ -129,7 +129,7 @@ async fn receive(
         Ok(import) => {
             app.import_ready.notify_one();
             HttpResponse::Accepted().json(json!({
-                "import": { "state": import.state.to_uppercase(), "bytes": import.file_size }
+                "import": { "state": import.state.as_str().to_uppercase(), "bytes": import.file_size }
             }))
         }
         Err(failure) => failure.answer(),

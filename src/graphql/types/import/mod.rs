@@ -108,7 +108,7 @@ impl ImportProblem {
 
     /// The kind of the remark.
     async fn kind(&self) -> ImportProblemKind {
-        ProblemKind::parse(&self.0.kind).into()
+        self.0.kind.into()
     }
 
     /// The column, if the remark is about one.
@@ -294,7 +294,7 @@ impl ImportNode {
 
     /// What is imported.
     async fn kind(&self) -> ImportKindName {
-        self.0.kind().into()
+        self.0.kind.into()
     }
 
     /// The state.

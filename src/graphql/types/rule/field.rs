@@ -299,7 +299,7 @@ impl RuleFieldQuery {
             )
         });
         let custom = custom.into_iter().map(|custom| {
-            let field = field_of(&custom.key, custom.custom_type());
+            let field = field_of(&custom.key, custom.custom_type.0);
             of_field(format!("custom.{}", custom.key), custom.label, field)
         });
         let subjects = [

@@ -216,7 +216,7 @@ impl SegmentNode {
 
     /// When the members change.
     async fn mode(&self) -> SegmentModeName {
-        self.0.mode().into()
+        self.0.mode.into()
     }
 
     /// Whether the members match the rule.

@@ -72,9 +72,7 @@ impl SubscriberNode {
 
     /// Whether the subscriber may be addressed.
     async fn status(&self) -> SubscriberStatus {
-        Status::parse(&self.0.status)
-            .unwrap_or(Status::Pending)
-            .into()
+        self.0.status.0.into()
     }
 
     /// The first name.

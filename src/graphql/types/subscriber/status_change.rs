@@ -7,7 +7,6 @@ use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::loaders::{RequestLoader, StatusChangesOf, Total, load_one};
-use crate::rule::Status;
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
@@ -59,10 +58,9 @@ pub async fn page_of_status_changes(
 
 impl From<StatusChange> for StatusChangeNode {
     fn from(change: StatusChange) -> StatusChangeNode {
-        let read = |name: &str| Status::parse(name).unwrap_or(Status::Pending).into();
         StatusChangeNode {
-            from: change.from_status.as_deref().map(read),
-            to: read(&change.to_status),
+            from: change.from_status.map(|status| status.0.into()),
+            to: change.to_status.0.into(),
             at: change.changed_at,
             source: change.source.into(),
             reason: change.reason.map(Text),
