@@ -1,6 +1,7 @@
 //! Membership: who is in which group or segment, read from rows and bitmaps.
 
 use super::block::{BLOCK_IDS, list_bits};
+use super::block_piece::BlockPiece;
 use super::group::Group;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
 use super::paged_list::{Item, PagedList};
@@ -11,7 +12,7 @@ use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Text, Timestamptz};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -54,7 +55,8 @@ pub fn list_groups_of(
     Ok(by_subscriber)
 }
 
-/// Lists the segments of each of these subscribers, by key. Each segment is read once, however many are in it.
+/// Lists the segments of each of these subscribers, by key. Each segment is read once, however many are in it. Of a block,
+/// only the bytes with the bits of these subscribers are read.
 pub fn list_segments_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -64,23 +66,34 @@ pub fn list_segments_of(
         #[diesel(embed)]
         segment: Segment,
         #[diesel(sql_type = Array<BigInt>)]
-        members: Vec<i64>,
+        places: Vec<i64>,
+        #[diesel(sql_type = Array<Binary>)]
+        bytes: Vec<Vec<u8>>,
     }
+    let pieces = BlockPiece::of(subscriber_ids);
     let rows: Vec<Row> = statement(
-        "SELECT s.*, m.members FROM (\
-             SELECT b.segment_id, array_agg(asked.id) AS members FROM unnest($1) AS asked (id) \
-             JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer \
-             WHERE get_bit(b.members, asked.id & 8191) = 1 GROUP BY b.segment_id) m \
+        "SELECT s.*, m.places, m.bytes FROM (\
+             SELECT b.segment_id, array_agg(asked.place) AS places, array_agg(piece.bytes) AS bytes \
+             FROM unnest($1, $2, $3) WITH ORDINALITY AS asked (block, first, length, place) \
+             JOIN segment_blocks b ON b.block = asked.block \
+             CROSS JOIN LATERAL (SELECT substring(b.members FROM asked.first FOR asked.length) AS bytes OFFSET 0) piece \
+             WHERE bit_count(piece.bytes) > 0 GROUP BY b.segment_id) m \
          JOIN segments s ON s.id = m.segment_id ORDER BY s.key",
     )
-    .bind::<Array<BigInt>, _>(subscriber_ids)
+    .bind::<Array<Integer>, _>(pieces.iter().map(|piece| piece.block).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(pieces.iter().map(|piece| piece.first + 1).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(pieces.iter().map(BlockPiece::length).collect::<Vec<_>>())
     .load(connection)?;
     let mut by_subscriber: HashMap<i64, Vec<Arc<Segment>>> = HashMap::new();
     for row in rows {
         let segment = Arc::new(row.segment);
-        for member in row.members {
-            let segments = by_subscriber.entry(member).or_default();
-            segments.push(Arc::clone(&segment));
+        for (place, bytes) in row.places.into_iter().zip(&row.bytes) {
+            let piece = usize::try_from(place - 1).ok();
+            let piece = piece.and_then(|place| pieces.get(place));
+            for member in piece.into_iter().flat_map(|piece| piece.members(bytes)) {
+                let segments = by_subscriber.entry(member).or_default();
+                segments.push(Arc::clone(&segment));
+            }
         }
     }
     Ok(by_subscriber)
@@ -133,6 +146,63 @@ fn filter_pairs(
     Ok(rows
         .into_iter()
         .map(|row| (row.holder, row.subscriber))
+        .collect())
+}
+
+/// The key of a group or segment, and the id of a subscriber.
+pub type KeyPair = (String, i64);
+
+/// Returns whether each of these (group, subscriber) pairs is a membership, without those whose group does not exist.
+pub fn test_group_memberships(
+    connection: &mut PgConnection,
+    pairs: &[KeyPair],
+) -> Result<HashMap<KeyPair, bool>, Error> {
+    test_pairs(
+        connection,
+        pairs,
+        "SELECT asked.key, asked.subscriber, m.group_id IS NOT NULL AS is_member \
+         FROM unnest($1, $2) AS asked (key, subscriber) JOIN groups g ON g.key = asked.key \
+         LEFT JOIN group_memberships m ON m.group_id = g.id AND m.subscriber_id = asked.subscriber",
+    )
+}
+
+/// Returns whether each of these (segment, subscriber) pairs is a membership, without those whose segment does not exist.
+pub fn test_segment_memberships(
+    connection: &mut PgConnection,
+    pairs: &[KeyPair],
+) -> Result<HashMap<KeyPair, bool>, Error> {
+    test_pairs(
+        connection,
+        pairs,
+        "SELECT asked.key, asked.subscriber, coalesce(get_bit(b.members, asked.subscriber & 8191) = 1, false) AS is_member \
+         FROM unnest($1, $2) AS asked (key, subscriber) JOIN segments s ON s.key = asked.key \
+         LEFT JOIN segment_blocks b ON b.segment_id = s.id AND b.block = (asked.subscriber >> 13)::integer",
+    )
+}
+
+fn test_pairs(
+    connection: &mut PgConnection,
+    pairs: &[KeyPair],
+    sql: &str,
+) -> Result<HashMap<KeyPair, bool>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        key: String,
+        #[diesel(sql_type = BigInt)]
+        subscriber: i64,
+        #[diesel(sql_type = Bool)]
+        is_member: bool,
+    }
+    let (keys, subscribers): (Vec<&str>, Vec<i64>) =
+        pairs.iter().map(|(key, id)| (key.as_str(), *id)).unzip();
+    let rows: Vec<Row> = statement(sql)
+        .bind::<Array<Text>, _>(keys)
+        .bind::<Array<BigInt>, _>(subscribers)
+        .load(connection)?;
+    let tested = rows.into_iter();
+    Ok(tested
+        .map(|row| ((row.key, row.subscriber), row.is_member))
         .collect())
 }
 

@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod audit_list;
 pub mod block;
+mod block_piece;
 pub mod catalogue;
 pub mod clean;
 pub mod consent;

@@ -295,15 +295,16 @@ fn between(at: DateTime<Utc>, position: Position) -> SegmentChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::past::Trigger;
 
-    fn refresh(id: i64, state: &str, done_ids: i64) -> Refresh {
+    fn refresh(id: i64, state: RefreshState, done_ids: i64) -> Refresh {
         Refresh {
             id,
-            trigger: "manual".to_owned(),
+            trigger: Trigger::Manual,
             as_of: Default::default(),
             started_at: Default::default(),
             finished_at: None,
-            state: state.to_owned(),
+            state,
             error: None,
             done_ids,
             total_ids: 8,
@@ -322,15 +323,24 @@ mod tests {
     #[test]
     fn all_before_the_one_that_runs_have_ended() {
         assert_eq!(newest(&[]).ended_through(), 0);
-        let (failed, running) = (refresh(4, "failed", 2), refresh(7, "running", 0));
+        let (failed, running) = (
+            refresh(4, RefreshState::Failed, 2),
+            refresh(7, RefreshState::Running, 0),
+        );
         assert_eq!(newest(std::slice::from_ref(&failed)).ended_through(), 4);
         assert_eq!(newest(&[failed, running]).ended_through(), 6);
     }
 
     #[test]
     fn every_step_forward_is_new_once_and_no_step_back_ever() {
-        let (begun, further) = (refresh(4, "running", 2), refresh(4, "running", 5));
-        let (ended, next) = (refresh(4, "succeeded", 8), refresh(5, "running", 0));
+        let (begun, further) = (
+            refresh(4, RefreshState::Running, 2),
+            refresh(4, RefreshState::Running, 5),
+        );
+        let (ended, next) = (
+            refresh(4, RefreshState::Succeeded, 8),
+            refresh(5, RefreshState::Running, 0),
+        );
         let news = |known: &[&Refresh], seen| {
             let known: Vec<Refresh> = known.iter().copied().cloned().collect();
             let news = newest(&known).list_news(seen);
@@ -339,15 +349,18 @@ mod tests {
                 .map(|new| (new.id, new.state, new.done_ids));
             states.collect::<Vec<_>>()
         };
-        assert_eq!(news(&[&begun], None), [(4, "running".to_owned(), 2)]);
+        assert_eq!(news(&[&begun], None), [(4, RefreshState::Running, 2)]);
         assert_eq!(news(&[&begun], Some(&begun)), []);
         assert_eq!(
             news(&[&further], Some(&begun)),
-            [(4, "running".to_owned(), 5)]
+            [(4, RefreshState::Running, 5)]
         );
         assert_eq!(
             news(&[&ended, &next], Some(&begun)),
-            [(4, "succeeded".to_owned(), 8), (5, "running".to_owned(), 0)]
+            [
+                (4, RefreshState::Succeeded, 8),
+                (5, RefreshState::Running, 0)
+            ]
         );
         assert_eq!(news(&[&begun], Some(&further)), []);
         assert_eq!(news(&[&further], Some(&ended)), []);

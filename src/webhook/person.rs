@@ -142,14 +142,15 @@ fn unknown(path: String, name: &str, known: &[String]) -> InputProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::JsonText;
+    use crate::db::{JsonText, Named};
+    use crate::rule::Status;
 
     fn person() -> Subscriber {
         let added = DateTime::UNIX_EPOCH;
         Subscriber {
             id: 7,
             email: "ona@xn--irgas-tib.lt".to_owned(),
-            status: "subscribed".to_owned(),
+            status: Named(Status::Subscribed),
             first_name: Some("Ona".to_owned()),
             last_name: None,
             phone: None,

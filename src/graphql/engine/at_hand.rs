@@ -23,8 +23,8 @@ impl<T: AtHand> AtHand for &T {
     }
 }
 
-/// Says which fields of an object are at hand: their names in the schema, each with the resolver that knows its value
-/// without waiting, or with the field of the struct that has it.
+/// Says which fields of an object are at hand: their names in the schema, each with the resolver that may know its value
+/// without waiting and the names of its arguments, or with the field of the struct that has it.
 macro_rules! at_hand {
     ($object:ty {}) => {
         impl $crate::graphql::engine::at_hand::AtHand for $object {
@@ -37,7 +37,7 @@ macro_rules! at_hand {
             }
         }
     };
-    ($object:ty { $($name:literal: $member:ident $(($($call:tt)*))?),* $(,)? }) => {
+    ($object:ty { $($name:literal: $member:ident $(($($argument:ident),*))?),* $(,)? }) => {
         impl $crate::graphql::engine::at_hand::AtHand for $object {
             fn write_field(
                 &self,
@@ -47,14 +47,17 @@ macro_rules! at_hand {
                 use $crate::graphql::engine::at_hand::Written as _;
                 $(const { assert!($crate::graphql::engine::at_hand::is_name_of($name, stringify!($member))) };)*
                 match context.item.node.name.node.as_str() {
-                    $($name => $crate::graphql::engine::at_hand::at_hand!(@value self context $member $(($($call)*))?).write(context, out),)*
+                    $($name => $crate::graphql::engine::at_hand::at_hand!(@value self context $member $(($($argument),*))?).write(context, out),)*
                     _ => None,
                 }
             }
         }
     };
-    (@value $this:ident $context:ident $member:ident ()) => {
-        $crate::graphql::engine::at_hand::ready($this.$member($context))?
+    (@value $this:ident $context:ident $member:ident ($($argument:ident),*)) => {
+        $crate::graphql::engine::at_hand::ready($this.$member(
+            $context,
+            $($context.param_value(stringify!($argument), None).ok()?.1,)*
+        ))?
     };
     (@value $this:ident $context:ident $member:ident) => {
         $this.$member

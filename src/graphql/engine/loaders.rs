@@ -43,6 +43,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
+/// The groups of a subscriber, each with when the subscriber was added.
+pub type GroupList = Arc<[(Arc<Group>, DateTime<Utc>)]>;
+
+/// The segments of a subscriber.
+pub type SegmentList = Arc<[Arc<Segment>]>;
+
 /// The loaders of one request.
 pub type RequestLoader = DataLoader<Loaders>;
 
@@ -315,13 +321,13 @@ load!(
 
 load!(
     /// The groups of a subscriber by key, each with when the subscriber was added.
-    GroupsOf(i64) -> Arc<[(Arc<Group>, DateTime<Utc>)]>,
+    GroupsOf(i64) -> GroupList,
     |connection, ids| Ok(shared(membership::list_groups_of(connection, &ids)?))
 );
 
 load!(
     /// The segments of a subscriber by key.
-    SegmentsOf(i64) -> Arc<[Arc<Segment>]>,
+    SegmentsOf(i64) -> SegmentList,
     |connection, ids| Ok(shared(membership::list_segments_of(connection, &ids)?))
 );
 
@@ -353,6 +359,18 @@ load!(
         let found = membership::filter_segment_memberships(connection, &pairs)?;
         Ok(found.into_iter().map(|pair| (pair, ())).collect())
     }
+);
+
+load!(
+    /// Whether a (key of a group, subscriber) pair is a membership; nothing is found for a group that does not exist.
+    GroupKeyPair(membership::KeyPair) -> bool,
+    |connection, pairs| membership::test_group_memberships(connection, &pairs)
+);
+
+load!(
+    /// Whether a (key of a segment, subscriber) pair is a membership; nothing is found for a segment that does not exist.
+    SegmentKeyPair(membership::KeyPair) -> bool,
+    |connection, pairs| membership::test_segment_memberships(connection, &pairs)
 );
 
 load!(

@@ -117,7 +117,7 @@ impl ChangeNode {
         let wanted = ids.clone().copied().map(SubscriberById);
         let mut found = load_many(context.loader()?, wanted).await?;
         let people = ids.filter_map(|id| found.remove(&SubscriberById(*id)));
-        Ok(people.map(SubscriberNode).collect())
+        Ok(people.map(SubscriberNode::new).collect())
     }
 
     /// The names of the fields that changed, as in rules: of subscribers also `custom.KEY`, of segments, groups and custom

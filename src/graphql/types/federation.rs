@@ -133,12 +133,12 @@ async fn find_entity(
         ("Subscriber", Key::Id(id)) => Entity::Subscriber(match number(&id, Kind::Subscriber) {
             Some(id) => load_one(loader, SubscriberById(id))
                 .await?
-                .map(SubscriberNode),
+                .map(SubscriberNode::new),
             None => None,
         }),
         ("Subscriber", Key::Name(email)) => {
             let found = load_one(loader, SubscriberByEmail::of(&email)).await?;
-            Entity::Subscriber(found.map(SubscriberNode))
+            Entity::Subscriber(found.map(SubscriberNode::new))
         }
         ("Group", Key::Id(id)) => Entity::Group(match number(&id, Kind::Group) {
             Some(id) => load_one(loader, GroupById(id)).await?.map(GroupNode),

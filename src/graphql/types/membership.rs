@@ -4,16 +4,16 @@ use super::group::GroupNode;
 use super::past::Since;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
-use crate::audience::subscriber::Subscriber;
+use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
-    GroupByKey, GroupPair, GroupsOf, SegmentByKey, SegmentPair, SegmentsOf, load_one,
+    GroupByKey, GroupKeyPair, GroupPair, SegmentByKey, SegmentKeyPair, SegmentPair, load_one,
 };
 use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
 
 /// The membership of a subscriber in a group or a segment.
 #[derive(Interface)]
@@ -86,17 +86,15 @@ pub enum MembershipTarget {
 /// Lists every membership of a subscriber: groups first, each kind by key.
 pub async fn memberships_of(
     context: &Context<'_>,
-    subscriber: &Arc<Subscriber>,
+    subscriber: &SubscriberNode,
 ) -> async_graphql::Result<Vec<Membership>> {
-    let loader = context.loader()?;
     let (groups, segments) = async_graphql::futures_util::try_join!(
-        load_one(loader, GroupsOf(subscriber.id)),
-        load_one(loader, SegmentsOf(subscriber.id)),
+        subscriber.list_groups(context),
+        subscriber.list_segments(context),
     )?;
-    let (groups, segments) = (groups.unwrap_or_default(), segments.unwrap_or_default());
     let groups = groups.iter().cloned().map(|(group, added_at)| {
         Membership::Group(GroupMembership {
-            subscriber: SubscriberNode(Arc::clone(subscriber)),
+            subscriber: subscriber.clone(),
             key: group.key.clone().into(),
             name: group.name.clone().into(),
             group: GroupNode(group),
@@ -105,12 +103,12 @@ pub async fn memberships_of(
     });
     let segments = segments.iter().cloned().map(|segment| {
         Membership::Segment(SegmentMembership {
-            subscriber: SubscriberNode(Arc::clone(subscriber)),
+            subscriber: subscriber.clone(),
             key: segment.key.clone().into(),
             name: segment.name.clone().into(),
             since: Since {
                 segment_id: segment.id,
-                subscriber_id: subscriber.id,
+                subscriber_id: subscriber.row_id(),
                 as_of: None,
             },
             segment: SegmentNode(segment),
@@ -123,17 +121,8 @@ impl MembershipTarget {
     /// Returns which it is, and its id.
     pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(Kind, i64)> {
         let loader = context.loader()?;
-        let missing = |what: &'static str, name: &str| {
-            crate::graphql::engine::error::to_graphql(crate::error::Error::not_found(
-                what,
-                format!("\"{name}\""),
-            ))
-        };
         match self {
-            MembershipTarget::Id(id) => match parse_global(&id) {
-                Some((kind @ (Kind::Group | Kind::Segment), number)) => Ok((kind, number)),
-                _ => Err(missing("group or segment", id.as_str())),
-            },
+            MembershipTarget::Id(id) => parse_target(&id),
             MembershipTarget::Group(key) => {
                 let found = load_one(loader, GroupByKey(key.clone())).await?;
                 let group = found.ok_or_else(|| missing("group", &key))?;
@@ -148,17 +137,40 @@ impl MembershipTarget {
     }
 }
 
+fn parse_target(id: &ID) -> async_graphql::Result<(Kind, i64)> {
+    match parse_global(id) {
+        Some((kind @ (Kind::Group | Kind::Segment), number)) => Ok((kind, number)),
+        _ => Err(missing("group or segment", id.as_str())),
+    }
+}
+
+fn missing(what: &'static str, name: &str) -> async_graphql::Error {
+    to_graphql(Error::not_found(what, format!("\"{name}\"")))
+}
+
 /// Whether a subscriber is in a group or segment.
 pub async fn is_member(
     context: &Context<'_>,
     subscriber_id: i64,
     target: MembershipTarget,
 ) -> async_graphql::Result<bool> {
-    let (kind, holder) = target.find(context).await?;
     let loader = context.loader()?;
-    let pair = (holder, subscriber_id);
-    Ok(match kind {
-        Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
-        _ => load_one(loader, SegmentPair(pair)).await?.is_some(),
-    })
+    match target {
+        MembershipTarget::Id(id) => {
+            let (kind, holder) = parse_target(&id)?;
+            let pair = (holder, subscriber_id);
+            Ok(match kind {
+                Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
+                _ => load_one(loader, SegmentPair(pair)).await?.is_some(),
+            })
+        }
+        MembershipTarget::Group(key) => {
+            let found = load_one(loader, GroupKeyPair((key.clone(), subscriber_id))).await?;
+            found.ok_or_else(|| missing("group", &key))
+        }
+        MembershipTarget::Segment(key) => {
+            let found = load_one(loader, SegmentKeyPair((key.clone(), subscriber_id))).await?;
+            found.ok_or_else(|| missing("segment", &key))
+        }
+    }
 }

@@ -98,7 +98,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
     Ok(match kind {
         Kind::Subscriber => load_one(loader, SubscriberById(number))
             .await?
-            .map(|subscriber| Node::Subscriber(SubscriberNode(subscriber))),
+            .map(|subscriber| Node::Subscriber(SubscriberNode::new(subscriber))),
         Kind::Group => load_one(loader, GroupById(number))
             .await?
             .map(|group| Node::Group(GroupNode(group))),

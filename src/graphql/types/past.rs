@@ -4,6 +4,7 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::{PeopleList, SubscriberConnection, SubscriberOrderBy, page};
 use crate::audience::id_set::IdSet;
+use crate::audience::subscriber::Columns;
 use crate::graphql::engine::at_hand::{Written, at_hand};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -189,7 +190,8 @@ impl SegmentChange {
             db.run_here(|connection| list_changed(connection, change, side, order, &request))
         })
         .await?;
-        Ok(people.connection(page, Total::Known(total)))
+        let total = Total::Known(total);
+        Ok(people.connection(context, page, Columns::All, total).await)
     }
 }
 

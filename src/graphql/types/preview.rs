@@ -153,7 +153,7 @@ fn valid(rule: &Node, preview: Preview, moment: &Moment) -> SegmentPreview {
         people
             .sample
             .into_iter()
-            .map(|person| SubscriberNode(person.into()))
+            .map(|person| SubscriberNode::new(person.into()))
             .collect()
     };
     let nodes = list_nodes(rule).into_iter().zip(preview.node_counts);

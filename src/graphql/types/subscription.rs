@@ -62,14 +62,14 @@ impl MembershipChange {
     /// since.
     async fn joined(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SubscriberNode>> {
         let people = load_people(context, &self.joined).await?;
-        Ok(people.into_iter().map(SubscriberNode).collect())
+        Ok(people.into_iter().map(SubscriberNode::new).collect())
     }
 
     /// The subscribers who left, in the order in which they were added to the audience. Those who were deleted since are in
     /// `deletedIds`.
     async fn left(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SubscriberNode>> {
         let people = self.left_people(context).await?;
-        Ok(people.iter().cloned().map(SubscriberNode).collect())
+        Ok(people.iter().cloned().map(SubscriberNode::new).collect())
     }
 
     /// The global ids that deleted subscribers had: of members who were deleted, and of those who left and were deleted

@@ -7,7 +7,7 @@ use super::segment::SegmentNode;
 use super::status_count::{StatusCount, list_counts};
 use super::subscriber::input::{change, keep};
 use super::subscriber::{
-    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
+    Ahead, PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
 use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::group::{self, Group, NewGroup};
@@ -131,6 +131,7 @@ impl GroupNode {
             .map(|item| (item.id, item.moment))
             .collect();
         let (people, permit) = load_people(context, page.map(|item| item.id)).await?;
+        let ahead = Ahead::load(context, &people.rows).await;
         let edges = people.map(|subscriber| GroupMemberEdge {
             cursor: list.cursor(&subscriber),
             added_at: added
@@ -138,7 +139,7 @@ impl GroupNode {
                 .copied()
                 .flatten()
                 .unwrap_or_default(),
-            node: SubscriberNode(subscriber),
+            node: SubscriberNode::listed(subscriber, Arc::clone(&ahead), false),
         });
         Ok(GroupMemberConnection::new(edges, total).loaded_with(permit))
     }

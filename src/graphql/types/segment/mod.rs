@@ -17,7 +17,7 @@ use super::refresh::SegmentRefreshNode;
 use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::status_count::{StatusCount, list_counts};
 use super::subscriber::{
-    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
+    Ahead, PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
 };
 use crate::audience::paging::Page;
 use crate::audience::segment::{Segment, SegmentMode};
@@ -310,6 +310,7 @@ impl SegmentNode {
             }
         };
         let (people, permit) = load_people(context, list.page(page)).await?;
+        let ahead = Ahead::load(context, &people.rows).await;
         let edges = people.map(|subscriber| SegmentMemberEdge {
             cursor: list.cursor(&subscriber),
             since: Since {
@@ -317,7 +318,7 @@ impl SegmentNode {
                 subscriber_id: subscriber.id,
                 as_of,
             },
-            node: SubscriberNode(subscriber),
+            node: SubscriberNode::listed(subscriber, Arc::clone(&ahead), false),
         });
         Ok(SegmentMemberConnection::new(edges, total).loaded_with(permit))
     }

@@ -236,7 +236,7 @@ impl From<Result<Stored, Vec<UserError>>> for UpsertSubscriberPayload {
     fn from(result: Result<Stored, Vec<UserError>>) -> UpsertSubscriberPayload {
         match result {
             Ok(stored) => UpsertSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber.into())),
+                subscriber: Some(SubscriberNode::new(stored.subscriber.into())),
                 outcome: Some(stored.outcome.into()),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
@@ -338,7 +338,7 @@ impl SubscriberMutation {
         });
         Ok(match split(result.await)? {
             Ok(stored) => UpdateSubscriberPayload {
-                subscriber: Some(SubscriberNode(stored.subscriber.into())),
+                subscriber: Some(SubscriberNode::new(stored.subscriber.into())),
                 notices: stored.notices.into_iter().map(Into::into).collect(),
                 user_errors: Vec::new(),
             },

@@ -1,10 +1,11 @@
 //! Lists of subscribers, and the queries for them.
 
+use super::ahead::{Ahead, selects};
 use super::{SubscriberNode, SubscriberStatus};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::narrowing::Narrowing;
 use crate::audience::paging::{Page, PageRequest};
-use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, list_page};
+use crate::audience::subscriber::{Columns, Subscriber, SubscriberKey, SubscriberOrder, list_page};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{Text, permit_load};
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
@@ -20,6 +21,7 @@ use crate::rule::parse_and_check;
 use crate::scan::list_matching;
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How a list of subscribers is ordered.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +93,8 @@ impl SubscriberFilter {
             })
         })
         .await?;
-        Ok(list.connection(page, Total::Known(total)))
+        let total = Total::Known(total);
+        Ok(list.connection(context, page, Columns::All, total).await)
     }
 }
 
@@ -130,7 +133,7 @@ impl SubscriberQuery {
                 }
                 _ => return Err(bad_input("expected either \"id\" or \"email\"")),
             };
-            Ok(found.map(SubscriberNode))
+            Ok(found.map(SubscriberNode::new))
         })
         .await
     }
@@ -161,11 +164,22 @@ impl SubscriberQuery {
         }
         let permit = permit_load(context).await;
         let (order, emails) = (list.order, narrowing.clone());
+        let columns = match selects(context, &["customFields", "customField"]) {
+            true => Columns::All,
+            false => Columns::WithoutCustom,
+        };
         let found = context.app()?.db.run(move |connection| {
-            list_page(connection, emails.emails().as_ref(), order, &request)
+            list_page(
+                connection,
+                emails.emails().as_ref(),
+                order,
+                &request,
+                columns,
+            )
         });
         let page = found.await.map_err(to_graphql)?;
-        let connection = list.connection(page, Total::Subscribers(narrowing));
+        let total = Total::Subscribers(narrowing);
+        let connection = list.connection(context, page, columns, total).await;
         Ok(connection.loaded_with(permit))
     }
 }
@@ -214,10 +228,21 @@ impl PeopleList {
     }
 
     /// Makes a connection of a page of the ascending list.
-    pub fn connection(&self, page: Page<Subscriber>, total: Total) -> SubscriberConnection {
+    pub async fn connection(
+        &self,
+        context: &Context<'_>,
+        page: Page<Subscriber>,
+        columns: Columns,
+        total: Total,
+    ) -> SubscriberConnection {
+        let ahead = Ahead::load(context, &page.rows).await;
         let edges = self.page(page).map(|subscriber| SubscriberEdge {
             cursor: self.cursor(&subscriber),
-            node: SubscriberNode(subscriber.into()),
+            node: SubscriberNode::listed(
+                subscriber.into(),
+                Arc::clone(&ahead),
+                columns == Columns::WithoutCustom,
+            ),
         });
         SubscriberConnection::new(edges, total)
     }

@@ -1,5 +1,6 @@
 //! Subscribers: the object.
 
+mod ahead;
 pub(in crate::graphql) mod groups;
 pub(in crate::graphql) mod input;
 pub(in crate::graphql) mod list;
@@ -22,8 +23,10 @@ use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
 use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{
-    GroupsOf, PassagesOf, PersonalDataOf, SegmentsOf, Total, TotalsOf, load_one,
+    GroupList, GroupsOf, PassagesOf, PersonalDataOf, SegmentList, SegmentsOf, SubscriberById,
+    Total, TotalsOf, load_one,
 };
+use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::quick::{Items, Quick};
 use crate::graphql::engine::scalar::Date;
 use crate::graphql::types::subscriber::status_change::{
@@ -36,6 +39,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
+pub use ahead::Ahead;
 pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_narrowing};
 
 /// Whether a subscriber may be addressed.
@@ -55,136 +59,202 @@ pub enum SubscriberStatus {
 }
 
 /// A person with an e-mail address, which is unique.
-pub struct SubscriberNode(pub Arc<Subscriber>);
+#[derive(Clone)]
+pub struct SubscriberNode {
+    row: Arc<Subscriber>,
+    /// What was loaded for all subscribers of the list.
+    ahead: Arc<Ahead>,
+    /// Whether the row lacks the values of custom fields.
+    is_bare: bool,
+}
+
+impl SubscriberNode {
+    /// A subscriber by itself.
+    pub fn new(row: Arc<Subscriber>) -> SubscriberNode {
+        SubscriberNode::listed(row, Arc::default(), false)
+    }
+
+    /// A subscriber of a list, for whom something was loaded ahead. A bare row lacks the values of custom fields.
+    pub fn listed(row: Arc<Subscriber>, ahead: Arc<Ahead>, is_bare: bool) -> SubscriberNode {
+        SubscriberNode {
+            row,
+            ahead,
+            is_bare,
+        }
+    }
+
+    /// Returns the id in the database.
+    pub fn row_id(&self) -> i64 {
+        self.row.id
+    }
+
+    /// Returns the groups, by key.
+    pub async fn list_groups(&self, context: &Context<'_>) -> async_graphql::Result<GroupList> {
+        match self.ahead.groups_of(self.row.id) {
+            Some(groups) => Ok(groups),
+            None => {
+                let found = load_one(context.loader()?, GroupsOf(self.row.id)).await?;
+                Ok(found.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Returns the segments, by key.
+    pub async fn list_segments(&self, context: &Context<'_>) -> async_graphql::Result<SegmentList> {
+        match self.ahead.segments_of(self.row.id) {
+            Some(segments) => Ok(segments),
+            None => {
+                let found = load_one(context.loader()?, SegmentsOf(self.row.id)).await?;
+                Ok(found.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Returns the values of custom fields by key.
+    async fn read_custom(&self, context: &Context<'_>) -> async_graphql::Result<Value> {
+        if !self.is_bare {
+            return Ok(self.row.custom.read());
+        }
+        let whole = load_one(context.loader()?, SubscriberById(self.row.id)).await?;
+        Ok(whole.map(|whole| whole.custom.read()).unwrap_or_default())
+    }
+}
 
 /// A person with an e-mail address, which is unique.
 #[Object(name = "Subscriber")]
 impl SubscriberNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Subscriber, self.0.id)
+        to_global(Kind::Subscriber, self.row.id)
     }
 
     /// The e-mail address, trimmed and in lower case, with its domain in Unicode.
     async fn email(&self) -> Text<String> {
-        Text(show_email(&self.0.email).into_owned())
+        Text(show_email(&self.row.email).into_owned())
     }
 
     /// Whether the subscriber may be addressed.
     async fn status(&self) -> SubscriberStatus {
-        self.0.status.0.into()
+        self.row.status.0.into()
     }
 
     /// The first name.
     async fn first_name(&self) -> Option<Text<&str>> {
-        self.0.first_name.as_deref().map(Text)
+        self.row.first_name.as_deref().map(Text)
     }
 
     /// The last name.
     async fn last_name(&self) -> Option<Text<&str>> {
-        self.0.last_name.as_deref().map(Text)
+        self.row.last_name.as_deref().map(Text)
     }
 
     /// The phone number, as it was given.
     async fn phone(&self) -> Option<Text<&str>> {
-        self.0.phone.as_deref().map(Text)
+        self.row.phone.as_deref().map(Text)
     }
 
     /// The country: ISO 3166-1 alpha-2, upper case.
     async fn country(&self) -> Option<Text<&str>> {
-        self.0.country.as_deref().map(Text)
+        self.row.country.as_deref().map(Text)
     }
 
     /// The region, state or province.
     async fn region(&self) -> Option<Text<&str>> {
-        self.0.region.as_deref().map(Text)
+        self.row.region.as_deref().map(Text)
     }
 
     /// The city.
     async fn city(&self) -> Option<Text<&str>> {
-        self.0.city.as_deref().map(Text)
+        self.row.city.as_deref().map(Text)
     }
 
     /// The postal code.
     async fn postal_code(&self) -> Option<Text<&str>> {
-        self.0.postal_code.as_deref().map(Text)
+        self.row.postal_code.as_deref().map(Text)
     }
 
     /// Degrees north, WGS 84.
     async fn latitude(&self) -> Option<f64> {
-        self.0.latitude
+        self.row.latitude
     }
 
     /// Degrees east, WGS 84.
     async fn longitude(&self) -> Option<f64> {
-        self.0.longitude
+        self.row.longitude
     }
 
     /// The language: a BCP 47 tag, lower case.
     async fn language(&self) -> Option<Text<&str>> {
-        self.0.language.as_deref().map(Text)
+        self.row.language.as_deref().map(Text)
     }
 
     /// The IANA time zone.
     async fn timezone(&self) -> Option<Text<&str>> {
-        self.0.timezone.as_deref().map(Text)
+        self.row.timezone.as_deref().map(Text)
     }
 
     /// The day of birth.
     async fn birthday(&self) -> Option<Date> {
-        self.0.birthday.map(Date)
+        self.row.birthday.map(Date)
     }
 
     /// Where the subscriber came from, in the words of the client that added the subscriber.
     async fn source(&self) -> Option<Text<&str>> {
-        self.0.source.as_deref().map(Text)
+        self.row.source.as_deref().map(Text)
     }
 
     /// When the subscriber was added.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.row.created_at
     }
 
     /// When any value of the subscriber last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+        self.row.updated_at
     }
 
     /// The version: it grows with every change of any value. Send it as `ifVersion`, so that your change is refused if
     /// someone else's came first.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.row.version
     }
 
     /// When the status last became SUBSCRIBED.
     async fn subscribed_at(&self) -> Option<DateTime<Utc>> {
-        self.0.subscribed_at
+        self.row.subscribed_at
     }
 
     /// When the status last became UNSUBSCRIBED, BOUNCED or COMPLAINED.
     async fn unsubscribed_at(&self) -> Option<DateTime<Utc>> {
-        self.0.unsubscribed_at
+        self.row.unsubscribed_at
     }
 
     /// The values of custom fields that the subscriber has, by key.
-    async fn custom_fields(&self) -> Items<Quick<CustomFieldValue>> {
-        let Value::Object(values) = self.0.custom.read() else {
-            return Items(Vec::new());
+    async fn custom_fields(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Items<Quick<CustomFieldValue>>> {
+        let Value::Object(values) = self.read_custom(context).await? else {
+            return Ok(Items(Vec::new()));
         };
         let values = values.into_iter().map(|(key, value)| CustomFieldValue {
             key: key.into(),
             value: Document(value),
         });
-        Items(values.map(Quick).collect())
+        Ok(Items(values.map(Quick).collect()))
     }
 
     /// The value of one custom field, or null if the subscriber has none.
     async fn custom_field(
         &self,
+        context: &Context<'_>,
         #[graphql(desc = "The key of the custom field.")] key: String,
-    ) -> Option<Document<Value>> {
-        let mut custom = self.0.custom.read();
-        custom.get_mut(&key).map(|value| Document(value.take()))
+    ) -> Nullable<Document<Value>> {
+        nullable(async {
+            let mut custom = self.read_custom(context).await?;
+            Ok(custom.get_mut(&key).map(|value| Document(value.take())))
+        })
+        .await
     }
 
     /// The groups of the subscriber, by key.
@@ -197,8 +267,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberGroupConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.groups")?;
-        let groups = load_one(context.loader()?, GroupsOf(self.0.id)).await?;
-        let groups = groups.unwrap_or_default();
+        let groups = self.list_groups(context).await?;
         let page = page_of(&groups, &request, |(group, _)| group.key.clone());
         let edges = page.map(|(group, added_at)| SubscriberGroupEdge {
             node: super::group::GroupNode(group),
@@ -218,13 +287,12 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<Quick<SubscriberSegmentConnection>> {
         let request = page(first, after, last, before).read::<String>("Subscriber.segments")?;
-        let segments = load_one(context.loader()?, SegmentsOf(self.0.id)).await?;
-        let segments = segments.unwrap_or_default();
+        let segments = self.list_segments(context).await?;
         let page = page_of(&segments, &request, |segment| segment.key.clone());
         let edges = page.map(|segment| SubscriberSegmentEdge {
             since: Since {
                 segment_id: segment.id,
-                subscriber_id: self.0.id,
+                subscriber_id: self.row.id,
                 as_of: None,
             },
             node: SegmentNode(segment),
@@ -235,7 +303,7 @@ impl SubscriberNode {
 
     /// Every membership in a group or a segment: groups first, each kind by key.
     async fn memberships(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Membership>> {
-        Box::pin(memberships_of(context, &self.0)).await
+        Box::pin(memberships_of(context, self)).await
     }
 
     /// Whether the subscriber is a member of that group or segment.
@@ -244,7 +312,7 @@ impl SubscriberNode {
         context: &Context<'_>,
         #[graphql(desc = "The group or segment.")] of: MembershipTarget,
     ) -> async_graphql::Result<bool> {
-        Box::pin(is_member(context, self.0.id, of)).await
+        Box::pin(is_member(context, self.row.id, of)).await
     }
 
     /// When the subscriber joined segments and left them, newest first, as far back as changes are kept.
@@ -257,7 +325,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<MembershipPassageConnection> {
         let request = page(first, after, last, before).read("Subscriber.history")?;
-        let passages = load_one(context.loader()?, PassagesOf(self.0.id)).await?;
+        let passages = load_one(context.loader()?, PassagesOf(self.row.id)).await?;
         let passages = passages.unwrap_or_default();
         let page = page_of(&passages, &request, passage_key).map(passage_edge);
         Ok(MembershipPassageConnection::new(
@@ -276,7 +344,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<StatusChangeConnection> {
         let request = page(first, after, last, before).read("Subscriber.statusHistory")?;
-        let listing = page_of_status_changes(context.loader()?, self.0.id, request);
+        let listing = page_of_status_changes(context.loader()?, self.row.id, request);
         Box::pin(listing).await
     }
 
@@ -298,7 +366,7 @@ impl SubscriberNode {
             rule_json,
             now,
         };
-        Box::pin(explain_for(context, self.0.id, arguments)).await
+        Box::pin(explain_for(context, self.row.id, arguments)).await
     }
 
     /// What the subscriber did, newest first.
@@ -312,7 +380,7 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
         let arguments = page(first, after, last, before);
-        Box::pin(page_of_events(context, self.0.id, name, arguments)).await
+        Box::pin(page_of_events(context, self.row.id, name, arguments)).await
     }
 
     /// All data stored about the subscriber, as one document to hand out: values, changes of the status, groups,
@@ -320,11 +388,11 @@ impl SubscriberNode {
     /// 10,000 events together, or events with more than 8,000,000 bytes of properties; `GET /export/person` has no such
     /// bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
-        let found = load_one(context.loader()?, PersonalDataOf(self.0.id)).await?;
+        let found = load_one(context.loader()?, PersonalDataOf(self.row.id)).await?;
         let missing = || {
             to_graphql(Error::not_found(
                 "subscriber",
-                format!("\"{}\"", self.0.email),
+                format!("\"{}\"", self.row.email),
             ))
         };
         found.map(Document).ok_or_else(missing)
@@ -335,7 +403,7 @@ impl SubscriberNode {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<EventTotalNode>> {
-        let totals = load_one(context.loader()?, TotalsOf(self.0.id)).await?;
+        let totals = load_one(context.loader()?, TotalsOf(self.row.id)).await?;
         let totals = totals.unwrap_or_default();
         Ok(totals.into_iter().map(EventTotalNode::from).collect())
     }
@@ -364,5 +432,7 @@ at_hand!(SubscriberNode {
     "subscribedAt": subscribed_at(),
     "unsubscribedAt": unsubscribed_at(),
     "customFields": custom_fields(),
+    "groups": groups(first, after, last, before),
+    "segments": segments(first, after, last, before),
 });
 written_as_value!(SubscriberStatus);
