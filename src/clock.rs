@@ -11,12 +11,12 @@ pub enum Clock {
     System,
     /// The time of this machine, so much later or earlier: for the demo, whose data is of another time.
     Shifted(Duration),
-    /// A time that stands still until it is set: for `--now` and tests.
+    /// A fixed time, until it is set: for `--now` and tests.
     Manual(Arc<Mutex<DateTime<Utc>>>),
 }
 
 impl Clock {
-    /// A clock that stands at this instant.
+    /// A clock that always shows this instant.
     pub fn standing_at(now: DateTime<Utc>) -> Clock {
         Clock::Manual(Arc::new(Mutex::new(now)))
     }

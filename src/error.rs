@@ -1,10 +1,10 @@
-//! What can go wrong below the API, told apart by what the caller can do about it.
+//! What can go wrong below the API, distinguished by what the caller can do about it.
 
 use crate::cancel::{StopReason, Stopped};
 use crate::rule::{Problem, and_more, bounded, join_first};
 use serde::Serialize;
 
-/// A failure of a use case. It can be cloned, since everybody who waits for one batch of a loader gets it.
+/// A failure of a use case. It can be cloned, since every request that waits for one batch of a loader gets it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The thing asked for does not exist.
@@ -46,7 +46,7 @@ pub enum Error {
     /// Too many of the same kind are under way; the text says of what, and when to try again.
     #[error("{0}")]
     Busy(String),
-    /// Nobody waits for the result any more.
+    /// The caller does not wait for the result any more.
     #[error("nobody waits for the answer any more")]
     Abandoned,
     /// Other transactions changed or locked the same rows at the same time, and this one was rolled back. Nothing was
@@ -112,7 +112,7 @@ impl InputProblem {
         self
     }
 
-    /// The same problem of an input that stands at a place of a larger one.
+    /// Returns the same problem for an input that is at a place of a larger one.
     pub fn below(mut self, place: &str) -> Self {
         self.path = match self.path.as_str() {
             "" => place.to_owned(),
@@ -159,7 +159,7 @@ impl Error {
     }
 }
 
-/// How many problems of an input are told at once.
+/// How many problems of an input are reported at once.
 pub const TOLD: usize = 100;
 
 /// Returns the first problems, and one more that says how many others there are.

@@ -1,6 +1,6 @@
-//! What the listeners of this server share: one look at the newest refreshes for all of them.
+//! What the subscriptions of this server share: one look at the newest refreshes for all of them.
 //!
-//! The loop that looks is in `server/loops/hub.rs`; subscriptions listen. While nobody listens, nobody looks.
+//! The loop that looks is in `server/loops/hub.rs`; subscriptions listen. While none listens, the loop waits.
 
 use crate::past::Newest;
 use tokio::sync::{Notify, watch};
@@ -23,31 +23,31 @@ impl Default for Live {
 }
 
 impl Live {
-    /// Begins to listen. What is published is what somebody saw at some time, perhaps before this.
+    /// Begins to listen. The first value may be older than this call.
     pub fn listen(&self) -> watch::Receiver<Newest> {
         let listener = self.newest.subscribe();
         self.arrived.notify_one();
         listener
     }
 
-    /// Tells that a refresh has ended in this process, or that changes were followed, so that it is not waited for.
+    /// Reports that a refresh has ended in this process, or that changes were followed, so that the loop looks at once.
     pub fn tell_ended(&self) {
         self.ended.notify_one();
     }
 
-    /// Waits until somebody listens.
+    /// Waits until there is a listener.
     pub async fn listener(&self) {
         while self.newest.receiver_count() == 0 {
             self.arrived.notified().await;
         }
     }
 
-    /// Waits until something of that has happened.
+    /// Waits for a call of [`Live::tell_ended`].
     pub async fn ended(&self) {
         self.ended.notified().await;
     }
 
-    /// Tells everybody who listens.
+    /// Sends a value to all listeners.
     pub fn publish(&self, newest: Newest) {
         self.newest.send_replace(newest);
     }

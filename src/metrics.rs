@@ -288,7 +288,7 @@ impl Metrics {
         }
     }
 
-    /// Sets what the database tells; `None` where it does not answer, so that nothing old is told.
+    /// Sets the figures of the database. `None` if it does not answer, so that no old figures are reported.
     pub fn set_figures(&self, figures: Option<&Figures>) {
         self.segments.clear();
         self.subscribers.clear();
@@ -319,7 +319,7 @@ impl Metrics {
     }
 }
 
-/// What the database tells about itself.
+/// The figures of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
     /// How many segments are in each state.
@@ -346,7 +346,7 @@ fn seconds(moment: DateTime<Utc>) -> f64 {
     moment.timestamp_millis() as f64 / 1_000.0
 }
 
-/// What the system tells about the process, under the names that all programs use; nothing where it does not (macOS).
+/// What the system reports about the process, under the usual names of metrics. Empty on systems without `/proc` (macOS).
 #[derive(Debug)]
 struct ProcessFigures;
 
@@ -379,7 +379,7 @@ impl Collector for ProcessFigures {
 /// Reads `/proc` (proc(5)).
 fn read_process() -> Option<Vec<ProcessFigure>> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in parentheses, may have blanks. The first field behind it is the third of all.
+    // The name of the program, in parentheses, may have blanks. The first field after it is the third of all.
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;

@@ -1,8 +1,8 @@
 //! API keys: who may ask the API, and for what.
 //!
 //! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
-//! bits. Stored is the SHA-256 of all of it. A slow hash would add time to every request and nothing else: nobody
-//! guesses 190 bits.
+//! bits. Only the SHA-256 of the whole key is stored. A slow hash would add time to every request and no security: 190
+//! bits cannot be guessed.
 
 use super::clean::clean_text;
 use super::paging::{Page, PageRequest};
@@ -69,8 +69,8 @@ impl Scopes {
         Scope::ALL.into_iter().collect()
     }
 
-    /// Whether these scopes let somebody do what asks for a scope. ADMIN may everything; WRITE may not read, so that
-    /// a key for recording events that gets lost tells nobody who is in the audience.
+    /// Whether these scopes allow what needs a scope. ADMIN allows everything. WRITE does not allow reading, so that a lost
+    /// key for recording events does not reveal who is in the audience.
     pub fn allow(self, needed: Scope) -> bool {
         self.has(needed) || self.has(Scope::Admin)
     }
@@ -96,7 +96,7 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
-/// What somebody who asks may do.
+/// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     /// The key, or nothing where no key is asked for.
@@ -118,7 +118,7 @@ impl Access {
     }
 }
 
-/// A key, without its secret, which nobody knows.
+/// A key, without its secret, which is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(diesel::pg::Pg))]
 pub struct ApiKey {
@@ -317,7 +317,7 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Api
         .load(connection)?)
 }
 
-/// Returns the key that somebody names by its id, its prefix or all of it.
+/// Returns the key with this id, this prefix or this whole text.
 ///
 /// # Errors
 /// [`Error::NotFound`], which repeats no more of the name than a prefix has.

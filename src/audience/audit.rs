@@ -1,7 +1,7 @@
 //! The audit log: who did what. A row is written in the transaction of what was done, so that neither is there without
 //! the other.
 //!
-//! A row has ids and names of fields and no value of anybody's field, so that erasing a person need not touch it.
+//! A row has ids and names of fields but no values of a person's fields, so that erasing a person need not touch it.
 //! The database refuses to change rows, and to remove them but for [`forget_before`].
 
 use super::actor::{Actor, Origin};

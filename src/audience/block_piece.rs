@@ -24,7 +24,7 @@ impl BlockPiece {
         ids.dedup();
         let mut pieces: Vec<BlockPiece> = Vec::new();
         for id in ids {
-            // An id that no block can have belongs to nobody.
+            // An id that no block can have belongs to no subscriber.
             let Ok(block) = i32::try_from(id.div_euclid(BLOCK_IDS)) else {
                 continue;
             };

@@ -91,7 +91,7 @@ pub fn clean_number(text: &str) -> Result<Option<f64>, String> {
 /// Reads true or false in the spellings of spreadsheets.
 ///
 /// # Errors
-/// An error message, if the text is none of these spellings.
+/// An error message, if the text has none of these spellings.
 pub fn clean_boolean(text: &str) -> Result<Option<bool>, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "" => Ok(None),

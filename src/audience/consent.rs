@@ -76,7 +76,7 @@ pub enum NoticeCode {
     ConsentRequired,
     /// The subscriber got the status of a deleted one with the same address.
     Suppressed,
-    /// The address stands before in the same call.
+    /// The address occurs earlier in the same call.
     Repeated,
 }
 

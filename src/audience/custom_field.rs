@@ -165,7 +165,7 @@ pub fn update(
 /// How many values are converted with one statement.
 const CONVERTED_AT_A_TIME: i64 = 10_000;
 
-/// Turns everybody's value of a field into one of another type, or refuses where any cannot be. The types must be
+/// Converts all values of a field to another type, or refuses if any value cannot be converted. The types must be
 /// locked, so that the values do not change between being read and being written.
 fn convert_values(
     connection: &mut PgConnection,
@@ -263,7 +263,7 @@ fn lock(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
         .ok_or_else(|| Error::not_found("custom field", id))
 }
 
-/// Deletes a custom field and everybody's value of it.
+/// Deletes a custom field and all its values.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it, or while an import runs;

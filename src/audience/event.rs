@@ -143,7 +143,8 @@ pub struct Recorded {
 /// cast of doubles would keep 15 digits.
 ///
 /// Subscribers, dedupe keys and totals are locked one after the other, each in the order of its key, so that two writers
-/// cannot wait for each other. Subscribers are kept from being deleted; one who is gone is left out with the events.
+/// cannot wait for each other. The locks prevent the deletion of subscribers. Events of a subscriber who is already
+/// deleted are left out.
 pub fn merge_sql(source: &str, order: &str) -> String {
     let merge = merge_ctes(source, order);
     format!(
@@ -257,7 +258,7 @@ pub fn list_all_of(
         .load(connection)?)
 }
 
-/// Lists events of a subscriber, newest first, from behind one of them.
+/// Lists events of a subscriber, newest first, starting after one of them.
 pub fn list_page_of(
     connection: &mut PgConnection,
     subscriber_id: i64,

@@ -1,8 +1,8 @@
 //! Cells that a spreadsheet would take for formulas: an apostrophe before them says that they are text.
 //!
-//! A file of other people's data is opened in a spreadsheet sooner or later, and `=HYPERLINK(...)` as somebody's first
-//! name would run there. Spreadsheets show a cell that begins with an apostrophe as text, without it. What an export
-//! puts before a cell, an import takes away again: reading undoes writing for every text.
+//! A file of other people's data is opened in a spreadsheet sooner or later, and a first name such as `=HYPERLINK(...)`
+//! would run there. Spreadsheets show a cell that begins with an apostrophe as text, without the apostrophe. An import
+//! removes what an export put before a cell: reading undoes writing for every text.
 
 /// What a formula begins with.
 const BEGINNINGS: [u8; 6] = *b"=+-@\t\r";

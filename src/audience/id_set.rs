@@ -16,10 +16,10 @@ use std::hash::Hash;
 /// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
 pub(super) const FEW_MEMBERS: usize = 20_000;
 
-/// Of how many segments the members are held in memory at a time: those of an audience of ten million take 20 MB.
+/// For how many segments the members are held in memory at a time: those of an audience of ten million take 20 MB.
 pub const SETS_AT_A_TIME: usize = 16;
 
-/// Looking a member up and sorting it takes about as long as walking over so many e-mails.
+/// Looking a member up and sorting it takes about as long as walking over this many e-mails.
 const STEPS_OF_A_MEMBER: usize = 4;
 
 /// How many e-mails are read at a time while looking for the members of a page, at the least and at the most.
@@ -127,7 +127,7 @@ impl IdSet {
         byte.is_some_and(|byte| byte & (1 << (id & 7)) != 0)
     }
 
-    /// Lists at most so many ids from `first` to `last`, both included: ascending, or descending from the end.
+    /// Lists at most this many ids from `first` to `last`, both included: ascending, or descending from the end.
     pub fn list_between(&self, first: i64, last: i64, from_end: bool, limit: usize) -> Vec<i64> {
         let end = self.bytes.len() as i64 * 8 - 1;
         let (first, last) = (first.max(0), last.min(end));
@@ -230,7 +230,7 @@ impl<H> Part<'_, H> {
         self.has_few_for(self.steps(limit))
     }
 
-    /// Whether sorting all members is cheaper than walking over so many e-mails.
+    /// Whether sorting all members is cheaper than walking over this many e-mails.
     fn has_few_for(&self, steps: usize) -> bool {
         let count = self.set.count();
         count <= FEW_MEMBERS && count.saturating_mul(STEPS_OF_A_MEMBER) <= steps
@@ -241,7 +241,7 @@ impl<H> Part<'_, H> {
         !self.is_done && self.found.len() < limit
     }
 
-    /// Returns over how many e-mails one walks until so many members are met, if those of members are like all others.
+    /// Returns how many e-mails must be walked over to meet this many members, if those of members are like all others.
     fn steps(&self, members: usize) -> usize {
         let ids = self.set.bytes.len() * 8;
         members.saturating_mul(ids) / self.set.count().max(1)

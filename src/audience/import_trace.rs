@@ -106,7 +106,7 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
     }
 }
 
-/// Takes the person out of why imports failed or were not undone, and out of rows that were taken for headers.
+/// Removes the person from the errors of imports and of their undos, and from rows that were mistaken for headers.
 fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
     const FORGOTTEN: &str = "it named a subscriber who has been deleted since";
     #[derive(QueryableByName)]
@@ -131,7 +131,7 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
     let is_in = |text: &Option<String>| text.as_deref().is_some_and(|text| address.is_in(text));
     for row in rows {
         let import = imports::table.find(row.id);
-        // An error shows only the beginning of a row that was taken for a header, which need not have come to the
+        // An error shows only the beginning of a row that was mistaken for a header, which need not include the
         // address.
         if row.error.is_some() && (is_in(&row.error) || is_in(&row.form)) {
             diesel::update(import)
@@ -157,8 +157,8 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
     Ok(())
 }
 
-/// Takes the person out of those whom batches added, and whom batches of events made. They are few rows, of a few bytes
-/// each.
+/// Removes the person from the lists of people whom batches added, also batches of events. These are few rows, of a few
+/// bytes each.
 fn forget_created(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
     let batches: Vec<(i64, i32, Vec<u8>)> = import_batches::table
         .inner_join(imports::table)

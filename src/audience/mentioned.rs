@@ -49,7 +49,7 @@ impl Mentioned {
 
 /// Returns the longest part of an address that is the same in all forms.
 fn needle_of(email: &str) -> String {
-    // Letters beyond ASCII are written in several ways, and so are labels of a domain that stand for such.
+    // Letters beyond ASCII are written in several ways, and so are the labels of a domain that encode them.
     let parts = email
         .split(['@', '.'])
         .filter(|part| !part.starts_with("xn--"));
@@ -58,7 +58,7 @@ fn needle_of(email: &str) -> String {
     longest.unwrap_or_default().to_owned()
 }
 
-/// Marks that join two parts of an address. `/`, `=` and `|` could too, but nearly always stand between addresses.
+/// Marks that join two parts of an address. `/`, `=` and `|` could too, but nearly always separate addresses.
 const JOINTS: &str = "._+-'&%!#$*^~`";
 
 /// Whether the address after this text is the end of a longer one, as after `mari` or `o'`.

@@ -8,16 +8,16 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use std::collections::{BTreeMap, HashMap};
 
-/// A list in SQL, ordered by columns that are unique within it. `asked.holder` stands for the id of the row that has it.
+/// A list in SQL, ordered by columns that are unique within it. `asked.holder` is the id of the row that has the list.
 #[derive(Debug, Clone, Copy)]
 pub struct PagedList<'s> {
-    /// What stands behind FROM: tables, WHERE and conditions.
+    /// What follows FROM: tables, WHERE and conditions.
     pub from: &'s str,
     /// The id of an item.
     pub id: &'s str,
     /// The columns of the key.
     pub key: &'s [&'s str],
-    /// How a key is read from the text `KEY`: a value for each column, of a text in which `|` stands between them.
+    /// How a key is read from the text `KEY`, in which `|` separates the values of the columns.
     pub bound: &'s str,
     /// Whether the greatest key is the first.
     pub descends: bool,

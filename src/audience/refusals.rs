@@ -1,5 +1,5 @@
-//! Requests that were refused, counted for the audit log. A row stands for all of a minute that are alike, because a row
-//! for each would let strangers fill the database.
+//! Requests that were refused, counted for the audit log. One row counts all similar requests of a minute, because a row
+//! for each request would let strangers fill the database.
 
 use super::actor::{Actor, Origin};
 use super::audit::{self, Entry, Trace};

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 /// The longest time that changes or the undo data of an import are kept: a hundred years.
 pub const MAX_DAYS: u32 = 36_500;
 
-/// The shortest time that the audit log is kept, so that nobody can make it forget at once what they did.
+/// The shortest time that the audit log is kept, so that no administrator can erase at once what they did.
 pub const MIN_AUDIT_DAYS: u32 = 30;
 
 /// The settings in use.

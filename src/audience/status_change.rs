@@ -1,5 +1,5 @@
-//! The history of the status of subscribers. A trigger writes it, so that no way of changing a subscriber can forget to;
-//! what caused a change is said by settings of the transaction.
+//! The history of the status of subscribers. A trigger writes it, so that no code path can forget it. Settings of the
+//! transaction hold the cause of a change.
 
 use super::consent::Consent;
 use crate::db::schema::status_changes;

@@ -1,4 +1,4 @@
-//! How many subscribers have each status: of everybody, of groups and of segments.
+//! How many subscribers have each status: of all subscribers, of groups and of segments.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
 use super::narrowing::put;

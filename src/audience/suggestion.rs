@@ -128,7 +128,7 @@ fn request_sql(place: usize, request: &SuggestionRequest, binds: &mut Vec<String
     )
 }
 
-/// Returns a selection of values with counts, in which a value may stand several times.
+/// Returns a selection of values with counts, in which a value may occur several times.
 fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
     let of_subscribers = |expression: &str| {
         format!(

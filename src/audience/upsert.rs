@@ -189,7 +189,7 @@ fn order<E>(
     Ok(places)
 }
 
-/// Tells those whose address stands before in the same call.
+/// Adds a notice to each subscriber whose address occurs earlier in the same call.
 fn tell_repeated<E>(checked: &[Result<Checked<'_>, E>], results: &mut [Upserted]) {
     let mut firsts = HashMap::new();
     for (place, checked) in checked.iter().enumerate() {

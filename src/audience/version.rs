@@ -1,4 +1,4 @@
-//! Versions of rows: so that nobody overwrites a change that they have not seen.
+//! Versions of rows, so that no client overwrites a change that it has not seen.
 //!
 //! A trigger counts every `UPDATE` of a row, whatever sends it, so that no code path can forget it.
 

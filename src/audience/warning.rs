@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Properties are looked for in this many of the latest events, whatever their names: a warning must not cost more than
-/// the preview that it stands beside.
+/// the preview that it belongs to.
 const LATEST_EVENTS: i64 = 20_000;
 
 /// The most names that are compared with a misspelt one.

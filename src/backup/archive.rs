@@ -1,4 +1,4 @@
-//! The file of a backup: a tar archive of `database.dump`, which `pg_dump -Fc` wrote, and `manifest.json` behind it, which
+//! The file of a backup: a tar archive of `database.dump`, which `pg_dump -Fc` wrote, and `manifest.json` after it, which
 //! can be written only when the dump has come to its end. `tar` and `pg_restore` read it without Rollcall.
 
 use super::error::BackupError;

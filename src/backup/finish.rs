@@ -1,8 +1,8 @@
 //! What is left to do when a backup was restored and the migrations have run: jobs that were under way are closed, what was
 //! deleted since is deleted again, and a new history begins.
 //!
-//! A mark in the database says that it is to be done. Whoever opens the database next does it, in one transaction, so that
-//! no server ever runs on a database in between.
+//! A mark in the database says that this is to be done. The next process that opens the database does it, in one
+//! transaction, so that no server ever runs on an unfinished database.
 
 use super::error::BackupError;
 use crate::audience::actor::{Actor, Origin};
@@ -22,7 +22,7 @@ pub(super) const MARK: &str = "unfinished_restore";
 /// How many people are forgotten at a time.
 const AT_A_TIME: usize = 1_000;
 
-/// What was done behind a restore.
+/// What was done after a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {
     /// The moment of the snapshot that was restored.
@@ -178,9 +178,9 @@ fn close_jobs(
     Ok(closed)
 }
 
-/// Lists the subscribers whom the replaced database had deleted. The moment at which a row was made tells whether an id is
-/// still that of the same person; where it was not kept, the histories must be the same. Hashes tell of deletions that the
-/// log of changes does not keep any more.
+/// Lists the subscribers whom the replaced database had deleted. The moment at which a row was made shows whether an id is
+/// still that of the same person. Where that moment was not kept, the histories must be the same. Hashes show deletions
+/// that the log of changes does not keep any more.
 fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Error> {
     #[derive(QueryableByName)]
     struct Row {
@@ -201,8 +201,8 @@ fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Err
     Ok(rows.into_iter().map(|row| (row.id, row.email)).collect())
 }
 
-/// Takes over whom the replaced database had deleted, so that the next restore knows it too: also those who are not in
-/// this backup, since they may be in another.
+/// Takes over the list of subscribers whom the replaced database had deleted, so that the next restore knows them too:
+/// also those who are not in this backup, since they may be in another.
 fn carry_over_erased(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(&format!(
         "INSERT INTO erased_subscribers (hash, erased_at) \

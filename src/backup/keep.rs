@@ -1,4 +1,4 @@
-//! Which backups of a directory are kept. The name of a file tells its moment: `rollcall-20260301T020000Z.backup`.
+//! Which backups of a directory are kept. The name of a file contains its moment: `rollcall-20260301T020000Z.backup`.
 
 use super::error::BackupError;
 use super::make::PARTIAL;

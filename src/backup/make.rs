@@ -38,7 +38,7 @@ pub struct BackupSource {
 /// is replaced. Other users of the database go on meanwhile.
 ///
 /// # Errors
-/// [`BackupError`]; the name then stands for what it stood for before.
+/// [`BackupError`]. A file that had this name before is then unchanged.
 pub fn make_backup(
     source: &BackupSource,
     path: &Path,

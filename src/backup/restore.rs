@@ -1,7 +1,7 @@
 //! Restoring: everything that a backup holds, in one transaction, so that a failure leaves what was there.
 //!
-//! `pg_restore` writes the statements and `psql` runs them between ours: before them what is replaced goes, behind them a
-//! mark says what is left to do (`finish.rs`). Only the COMMIT at the end makes any of it true.
+//! `pg_restore` writes the statements and `psql` runs them between ours. Those before them remove what is replaced; those
+//! after them set a mark that says what is left to do (`finish.rs`). Nothing takes effect before the COMMIT at the end.
 
 use super::archive::Archive;
 use super::error::BackupError;
@@ -39,14 +39,14 @@ const COLUMNS: [&str; 5] = [
     "entry jsonb",
 ];
 
-/// How often, and with which pauses, it is looked whether others use a database that is to be replaced.
+/// How often, and with which pauses, to check whether other clients use a database that is to be replaced.
 const LOOKS: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Checks a backup and a database, and puts what the backup holds into the database. `connection` is one to that database.
 ///
-/// What is left to do behind it, [`finish_restore`](super::finish_restore) does. `user` is the user of the operating system
-/// who restores it, for the audit log.
+/// [`finish_restore`](super::finish_restore) does what is left to do afterwards. `user` is the user of the operating system
+/// who restores the backup, for the audit log.
 ///
 /// # Errors
 /// [`BackupError`]; nothing was changed then.
@@ -119,7 +119,7 @@ fn check_versions(archive: &Archive, place: &Place) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Makes sure that nothing is lost that is not ours, and that nobody uses the database.
+/// Makes sure that no table is lost that is not ours, and that no other client uses the database.
 fn check_replaced(
     archive: &Archive,
     connection: &mut PgConnection,
@@ -233,7 +233,7 @@ impl Script<'_> {
         script + &drop_everything(&self.place.schema)
     }
 
-    /// Writes down what is left to do.
+    /// Records what is left to do.
     fn after(&self) -> String {
         let table = |name: &str| self.place.quoted(Some(&format!("{MARK}{name}")));
         let made_at = self.archive.manifest.made_at.to_rfc3339();
@@ -351,13 +351,13 @@ fn run(programs: &ClientPrograms, url: &str, script: &Script) -> Result<(), Back
     let written = sink
         .write_all(script.before().as_bytes())
         .and_then(|()| copy_statements(BufReader::new(statements), &mut sink));
-    // A psql that failed has closed its input: what it said tells more than the broken pipe.
+    // A psql that failed has closed its input. Its error says more than the broken pipe.
     if written.is_err() {
         drop(sink);
         psql.finish()?;
         return Err(pg_restore.finish().err().unwrap_or(BackupError::Stopping));
     }
-    // Without the COMMIT behind it, everything is rolled back.
+    // Without the COMMIT after it, everything is rolled back.
     pg_restore.finish()?;
     let _ = feeding.join();
     let committed = sink.write_all(script.after().as_bytes());

@@ -30,7 +30,7 @@ pub struct BackupPlan {
     pub data_dir: PathBuf,
 }
 
-/// What came of looking whether a backup is due.
+/// The outcome of checking whether a backup is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
     /// It was, and this is the file.

@@ -1,4 +1,4 @@
-//! Checking a backup by restoring it where nobody sees it.
+//! Checking a backup by restoring it into a throw-away database.
 
 use super::archive::Archive;
 use super::error::BackupError;

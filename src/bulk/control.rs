@@ -1,4 +1,4 @@
-//! What is asked of bulk actions: to be made, to stop, and to be undone.
+//! Requests about bulk actions: to make, stop and undo them.
 
 use super::change::{Asked, Change};
 use super::job::{BulkAction, BulkState, get, lock};
@@ -46,8 +46,8 @@ pub fn create(
     })
 }
 
-/// Asks a bulk action to stop: one that runs does behind its block, one that waits at once. One that is about to be undone
-/// is not.
+/// Asks a bulk action to stop. A running action stops after its block, a waiting one at once. An action that waits to be
+/// undone is then not undone.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.

@@ -77,7 +77,7 @@ impl BulkAction {
         }
     }
 
-    /// Returns whom it is about.
+    /// Returns the people that it is about.
     ///
     /// # Errors
     /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.

@@ -17,7 +17,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum People {
-    /// The subscribers whom a rule matches.
+    /// The subscribers that a rule matches.
     Rule(Value),
     /// The members of the segment of that key.
     Segment(String),

@@ -1,5 +1,5 @@
 //! Running bulk actions, one at a time, block by block. Whenever the process dies, every block is changed or not, and the
-//! next process goes on behind the last one that is.
+//! next process goes on after the last one that is.
 
 use super::batch::change_block;
 use super::change::Change;
@@ -102,7 +102,7 @@ fn run(
     }
 }
 
-/// Keeps whom the action is about, unless it was cancelled meanwhile.
+/// Stores the people that the action is about, unless it was cancelled meanwhile.
 fn begin(db: &Db, id: i64, people: &IdSet, now: DateTime<Utc>) -> Result<BulkAction, Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {

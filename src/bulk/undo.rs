@@ -1,5 +1,5 @@
-//! Undoing a bulk action: everything is as it was before, or nothing is touched and it is said what stands in the way. What
-//! was changed later, by whomever, is not overwritten.
+//! Undoing a bulk action: either everything is as it was before, or nothing is touched and the error says what prevents
+//! the undo. Later changes are not overwritten, whoever made them.
 
 use super::change::{Change, NamedGroup};
 use super::control::check_undo;
@@ -20,7 +20,7 @@ use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz};
 /// stored with the action.
 ///
 /// # Errors
-/// Those of the database; it is to be tried again then.
+/// Those of the database; the caller tries again then.
 pub(super) fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<BulkAction, Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {

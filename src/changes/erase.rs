@@ -101,7 +101,7 @@ fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> 
     for row in rows {
         let ids = read_ids(Some((row.first_id, row.last_id)), row.ids.as_deref());
         let mut ids = ids.unwrap_or_else(|error| {
-            // It may hold one of the deleted, and keeping it would stop everything behind it.
+            // It may hold one of the deleted, and keeping it would stop everything after it.
             tracing::error!(seq = row.seq, %error, "a change cannot be read and is forgotten");
             deleted.to_vec()
         });

@@ -111,7 +111,7 @@ impl Side {
         }
     }
 
-    /// Returns the id to go on from behind a place in the row, or `None` if the place is behind this side.
+    /// Returns the id after which to continue from a place in the row, or `None` if the place is after this side.
     fn begin(&self, after: Option<Within>) -> Option<i64> {
         let Some(after) = after else {
             return Some(0);
@@ -133,7 +133,7 @@ impl Side {
 /// Lists the changes of a row.
 ///
 /// # Errors
-/// [`Error::Resync`] if what it stands for is not kept any more; those of the database.
+/// [`Error::Resync`] if what the row represents is not kept any more; those of the database.
 pub(super) fn expand(
     connection: &mut PgConnection,
     row: &Row,
@@ -362,8 +362,8 @@ fn add_followed(
     Ok(!is_cut)
 }
 
-/// Adds people in parts, after those whom an earlier page has. Returns whether there was room for all. `list` lists those
-/// of the side from an id, at most so many; there are `number` of them in all.
+/// Adds people in parts, after those that an earlier page has. Returns whether there was room for all. `list` lists those
+/// of the side from an id, up to a limit; there are `number` of them in all.
 fn add_people(
     side: Side,
     number: usize,

@@ -13,18 +13,18 @@ pub fn forget_changes(
     connection: &mut PgConnection,
     before: DateTime<Utc>,
 ) -> Result<usize, Error> {
-    // What waits is younger than what stands in the log, also where nobody has read for long.
+    // Waiting changes are younger than those in the log, even if no client has read it for long.
     while !settle(connection)? {}
     connection.transaction(|connection| {
         lock(connection)?;
-        // Together: a row of the log that stands for a refresh cannot be read without what the refresh wrote.
+        // Together: a row of the log that represents a refresh cannot be read without what the refresh wrote.
         let folded = fold_history(connection, before)?;
         Ok(folded + shorten(connection, before)?)
     })
 }
 
-/// Removes the rows that are before a moment, or stand for refreshes that are folded away. The last of them stays without
-/// what was in it: the position after it is one after which everything is kept.
+/// Removes the rows that are before a moment, and those that represent refreshes that are folded away. The last of them
+/// stays, emptied: everything after its position is kept.
 fn shorten(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     let first_kept: Option<i64> = changes::table
         .filter(changes::at.ge(before))

@@ -148,9 +148,9 @@ impl Kind {
     }
 }
 
-/// The kind of rows that stand for what a refresh wrote.
+/// The kind of rows that represent what a refresh wrote.
 pub(super) const REFRESHED: &str = "refreshed";
-/// The kind of rows that stand for what the follower wrote.
+/// The kind of rows that represent what the follower wrote.
 pub(super) const FOLLOWED: &str = "followed";
 
 /// Returns the kinds of rows that hold changes of these kinds.

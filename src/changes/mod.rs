@@ -6,7 +6,7 @@
 //! their ids, and what commits later comes later. A change that saw another one committed therefore comes after it, and
 //! nothing ever appears before a place that was read, however long a transaction takes.
 //!
-//! Who joined and left segments is not written twice. A refresh and the follower leave one row, which stands for what they
+//! Who joined and left segments is not written twice. A refresh and the follower leave one row, which represents what they
 //! wrote, and [`read`] looks that up.
 //!
 //! A reader keeps a [`Position`]. It names a row, its random token and the history of the database, so that a position of

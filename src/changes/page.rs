@@ -195,7 +195,7 @@ impl<'r> Collector<'r> {
             let Some(ids) = ids else {
                 continue;
             };
-            // Rows that stand for members of segments are about a refresh, or about none.
+            // Rows that represent members of segments are about a refresh, or about nothing.
             let of_noun = self.kinds.iter().filter(|kind| kind.noun() == Some(noun));
             let of_noun: Vec<&str> = of_noun.map(|kind| kind.as_str()).collect();
             rows = rows.filter(changes::kind.ne_all(of_noun).or(changes::about.eq_any(ids)));
@@ -258,7 +258,7 @@ impl<'r> Collector<'r> {
 }
 
 /// Returns the change that a position lies within, without its people: what the parts of it have in common. Returns `None`
-/// if the position lies behind a whole row.
+/// if the position lies after a whole row.
 ///
 /// # Errors
 /// [`Error::Resync`] as [`read`]; those of the database.

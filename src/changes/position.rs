@@ -22,8 +22,8 @@ pub struct Position {
     pub within: Option<Within>,
 }
 
-/// The last subscriber of a row who was read. Rows that stand for members of segments list people by segment, those who
-/// joined before those who left, and by id; the others by id.
+/// The last subscriber of a row who was read. Rows that represent members of segments list people by segment, those who
+/// joined before those who left, and by id. Other rows list them by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within {
     /// The segment or the group; 0 where the row is about subscribers alone.
@@ -80,7 +80,7 @@ impl Position {
         if self.history != history.token {
             return Err(unknown());
         }
-        // Of the last row that is not kept only the place is.
+        // Of the last row that is not kept, only the place is known.
         let kept_after = (history.changes_kept_after, self.within.is_some());
         if (self.seq, false) < kept_after {
             return Err(too_old());

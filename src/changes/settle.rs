@@ -26,11 +26,11 @@ pub fn settle(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(!has_waiting(connection)?)
 }
 
-/// As [`settle`], but what cannot be given its order does not keep readers from what has one: it is logged, and tried
-/// again by the next call.
+/// As [`settle`], but changes that cannot be ordered do not keep readers from those that are: the failure is logged, and
+/// the next call tries again.
 ///
 /// # Errors
-/// Those of the database that have nothing to do with what waits.
+/// Those of the database that are not about the waiting changes.
 pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
     match settle(connection) {
         Err(error @ (Error::Internal(_) | Error::TimedOut)) => {

@@ -39,7 +39,7 @@ fn clean_some(connection: &mut PgConnection, after: i64) -> Result<Option<i64>, 
         .select((subscribers::id, subscribers::email))
         .load(connection)?;
     for (id, email) in &rows {
-        // What is no address any more can still be asked for by its text.
+        // A text that is no longer a valid address can still be found by its text.
         let cleaned = clean_email(email).unwrap_or_else(|_| email.clone());
         if cleaned != *email {
             let others = diesel::alias!(subscribers as others);

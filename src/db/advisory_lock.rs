@@ -82,7 +82,7 @@ impl AdvisoryLock {
         self.execute("pg_advisory_xact_lock_shared", connection)
     }
 
-    /// Takes it until the end of the transaction if nobody else has it; returns whether it did.
+    /// Takes the lock until the end of the transaction if no other session has it. Returns whether it did.
     pub fn try_hold(self, connection: &mut PgConnection) -> Result<bool, Error> {
         self.ask("pg_try_advisory_xact_lock", connection)
     }
@@ -92,7 +92,7 @@ impl AdvisoryLock {
         self.execute("pg_advisory_lock", connection)
     }
 
-    /// Takes it until [`let_go`] or the end of the connection if nobody else has it; returns whether it did.
+    /// Takes the lock until [`let_go`] or the end of the connection if no other session has it. Returns whether it did.
     pub fn try_keep(self, connection: &mut PgConnection) -> Result<bool, Error> {
         self.ask("pg_try_advisory_lock", connection)
     }

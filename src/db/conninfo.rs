@@ -22,7 +22,7 @@ pub fn connection_variables(url: &str) -> Result<Vec<(String, String)>, Error> {
     parse(&text).ok_or_else(wrong)
 }
 
-/// Asks libpq itself: nobody else knows all of its parts and their spelling.
+/// Asks libpq itself: only libpq knows all parts of a connection string and their spelling.
 #[expect(unsafe_code, reason = "libpq's parser has no safe form")]
 fn parse(text: &CStr) -> Option<Vec<(String, String)>> {
     // SAFETY: `text` ends with a zero byte, and PQconninfoParse(3) takes null where no message is wanted.
@@ -38,7 +38,7 @@ fn parse(text: &CStr) -> Option<Vec<(String, String)>> {
     if options.is_null() {
         return None;
     }
-    // SAFETY: the array is libpq's own and not used behind this.
+    // SAFETY: the array is libpq's own and not used after this.
     unsafe { pq_sys::PQconninfoFree(options) };
     Some(found)
 }

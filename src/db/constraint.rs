@@ -67,7 +67,7 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
                 None => Error::Contention(message.to_owned()),
             }
         }
-        // What the row refers to was there when it was looked up. The next look-up says that it is gone.
+        // The row that is referred to existed when it was looked up. The next look-up reports that it is gone.
         DatabaseErrorKind::ForeignKeyViolation | DatabaseErrorKind::SerializationFailure => {
             Error::Contention(message.to_owned())
         }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a migration is tried again before its failure is reported. A backup may read the tables for minutes.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// How the tables of a database stand to this program.
+/// Whether the tables of a database fit this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tables {
     /// All migrations are applied that this program knows. Others may be, if this program can work beside the newer one

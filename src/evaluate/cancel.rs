@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Why work was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// The client has left, and nobody waits for the answer.
+    /// The client has left and does not wait for the answer.
     Abandoned,
     /// The deadline has passed.
     Deadline,
@@ -57,7 +57,7 @@ impl Cancel {
     }
 }
 
-/// Stops work when it is dropped: whoever waits for the work holds it. Work that has ended does not notice.
+/// Stops work when it is dropped. The caller that waits for the work holds it. Work that has ended does not notice.
 #[derive(Debug)]
 pub struct StopOnDrop(Cancel);
 

@@ -4,7 +4,7 @@
 const EXACT: i128 = 1 << 53;
 const MILLION: i128 = 1_000_000;
 
-/// Returns the double nearest to so many millionths: for a single value, the one that was recorded.
+/// Returns the double nearest to this many millionths: for a single value, the one that was recorded.
 pub fn of_millionths(millionths: i128) -> f64 {
     if millionths.abs() <= EXACT {
         // Both are exact, so that dividing rounds once.
@@ -14,7 +14,7 @@ pub fn of_millionths(millionths: i128) -> f64 {
     format!("{millionths}e-6").parse().unwrap_or(f64::NAN)
 }
 
-/// Returns the average of values that add up to so many millionths, of which there are that many.
+/// Returns the average of `count` values that add up to this many millionths.
 pub fn average_of_millionths(sum: i128, count: u64) -> f64 {
     let divisor = MILLION * i128::from(count);
     if sum.abs() <= EXACT && divisor <= EXACT {

@@ -224,7 +224,7 @@ impl Planner<'_> {
 
 /// Returns the places of the trees, each after those that it asks about.
 ///
-/// The check refuses cycles; should there be one all the same, the tree at which it closes asks for nobody.
+/// The check refuses cycles. Should there be one all the same, the tree at which it closes matches no one.
 fn order_trees(trees: &mut [Vec<PlannedNode>]) -> Vec<usize> {
     let mut marks = vec![Mark::Unseen; trees.len()];
     let mut order = Vec::with_capacity(trees.len());

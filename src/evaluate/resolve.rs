@@ -87,7 +87,7 @@ pub enum ResolvedLeaf {
     },
     /// The event leaf at this position of the plan.
     Event(usize),
-    /// A share of everybody.
+    /// A share of all subscribers.
     Random(RandomShare),
 }
 

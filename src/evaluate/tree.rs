@@ -53,7 +53,7 @@ impl Combiner<'_> {
         let exists = &self.chunk.exists;
         let nobody = || BooleanBuffer::new_unset(exists.len());
         let mut members: Vec<BooleanBuffer> = vec![BooleanBuffer::new_unset(0); tree.len()];
-        // Children stand behind their parents, so that going backwards finds them done.
+        // Children come after their parents, so that going backwards finds them done.
         for position in (0..tree.len()).rev() {
             let fold =
                 |children: &[usize], step: fn(&BooleanBuffer, &BooleanBuffer) -> BooleanBuffer| {

@@ -8,11 +8,11 @@ use crate::rule::{CustomType, nearest};
 /// What a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Anybody's text.
+    /// Text that people wrote.
     Text,
-    /// A day, an instant, a number, a truth value or an own word: no text of somebody's, but quoted in JSON.
+    /// A day, an instant, a number, a truth value or a word of Rollcall: not text that people wrote, but quoted in JSON.
     Plain,
-    /// JSON, which stands in JSON as it is.
+    /// JSON, which is written into JSON as it is.
     Json,
     /// A list of texts as JSON.
     List,
@@ -23,7 +23,7 @@ pub enum Kind {
 pub struct Column {
     /// The name in the header.
     pub name: String,
-    /// What it is in SQL, as text. Names that somebody gave are not in it, but by their place in [`Chosen::names`].
+    /// Its SQL, as text. Names that people gave are not in it; it refers to them by their place in [`Chosen::names`].
     pub sql: String,
     /// What its cells are.
     pub kind: Kind,
@@ -53,7 +53,7 @@ impl Chosen {
     }
 }
 
-/// A built-in column: its name, its SQL, what its cells are, and whether it is there where nobody chooses.
+/// A built-in column: its name, its SQL, what its cells are, and whether it is exported by default.
 type Builtin = (&'static str, &'static str, Kind, bool);
 
 /// Instants are written so that they are the same in every session.
@@ -135,17 +135,17 @@ const EVENT: [Builtin; 6] = [
     ("properties", "e.properties::text", Kind::Json, true),
 ];
 
-/// What stands before the key of a custom field in the name of its column.
+/// The prefix of the key of a custom field in the name of its column.
 const CUSTOM: &str = "custom.";
-/// What stands before the name of a property in the name of its column.
+/// The prefix of the name of a property in the name of its column.
 const PROPERTIES: &str = "properties.";
-/// Stands for the columns that are there where nobody chooses.
+/// Represents the columns that are exported by default.
 const ALL: &str = "all";
 
 /// Chooses the columns that a request asks for.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every name that is none, at `columns`.
+/// [`Error::Invalid`] with every name that is not a column, at `columns`.
 pub fn choose(request: &ExportRequest, fields: &[CustomField]) -> Result<Chosen, Error> {
     let mut choice = Choice {
         content: &request.content,
@@ -304,7 +304,7 @@ impl<'c> Choice<'c> {
             let keys = self.fields.iter();
             known.extend(keys.map(|field| format!("{CUSTOM}{}", field.key)));
         }
-        // A key without what stands before it is what people write first.
+        // People often write a key without its prefix.
         let prefixed = format!("{CUSTOM}{name}");
         let hint = match known.contains(&prefixed) {
             true => Some(format!("did you mean \"{prefixed}\"?")),

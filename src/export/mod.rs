@@ -1,7 +1,7 @@
 //! Exports: files of people, memberships and events, and all that is held about one person.
 //!
 //! An export reads one snapshot on a connection of its own, page by page along a key, so that it is consistent while
-//! edits go on, takes the same memory however long it is, and ends between two pages when nobody takes what it writes.
+//! edits go on, takes the same memory however long it is, and ends between two pages when its receiver is gone.
 //!
 //! Columns are written as imports read them: what is exported, imported into an empty server and exported again is the
 //! same file.
@@ -54,11 +54,11 @@ pub enum Content {
         /// A moment of the past; the stored members if absent.
         as_of: Option<DateTime<Utc>>,
     },
-    /// Those whom a rule matches now.
+    /// The subscribers that a rule matches now.
     Rule(Value),
-    /// Who is in which group and segment, since when.
+    /// The members of groups and segments, and since when.
     Memberships,
-    /// What subscribers did.
+    /// The events of subscribers.
     Events,
 }
 
@@ -120,7 +120,7 @@ pub enum ExportError {
     /// The rows cannot be read.
     #[error(transparent)]
     Read(#[from] Error),
-    /// The rows cannot be written, perhaps because nobody takes them any more.
+    /// The rows cannot be written, perhaps because their receiver is gone.
     #[error(transparent)]
     Write(#[from] io::Error),
 }
@@ -256,7 +256,7 @@ impl Export {
     }
 }
 
-/// Reads a part page by page; `take` is told the last key of each.
+/// Reads a part page by page; `take` gets the last key of each page.
 fn write_part(
     connection: &mut PgConnection,
     part: &Part,

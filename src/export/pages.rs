@@ -28,7 +28,7 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// Calls for every cell in its order; a missing one is none.
+    /// Returns the cells in their order; a missing cell is `None`.
     pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
@@ -62,7 +62,7 @@ impl QueryableByName<Pg> for Cells {
     }
 }
 
-/// What is read of each row, and of whom.
+/// What is read of each row, and of which subscribers.
 pub struct Scope<'s> {
     /// The columns.
     pub columns: &'s Chosen,

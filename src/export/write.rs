@@ -21,7 +21,7 @@ pub enum RowWriter<'c, W: Write> {
     Ndjson {
         sink: W,
         columns: &'c [Column],
-        /// What stands before the value of each column.
+        /// What is written before the value of each column.
         labels: Vec<String>,
         buffer: Vec<u8>,
         rows: u64,

@@ -64,7 +64,7 @@ pub enum Step {
     Idle,
     /// Another follower is at work.
     Busy,
-    /// A rule changed meanwhile; nothing was written, and the next step begins anew.
+    /// A rule changed meanwhile. Nothing was written, and the next step starts over.
     Outdated,
     /// Touches were followed; there may be more.
     Done(Followed),
@@ -357,7 +357,7 @@ impl Rules {
     }
 }
 
-/// Writes what an evaluation changes, unless it is of rules that are others by now.
+/// Writes what an evaluation changes, unless its rules have changed meanwhile.
 fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step, Error> {
     // Alone: the stored members are read and written here, and a deletion must not come between.
     lock_for_refresh(connection)?;

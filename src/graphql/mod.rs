@@ -109,7 +109,7 @@ pub fn served_sdl(is_subgraph: bool) -> String {
 }
 
 /// Returns the schema as that of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`
-/// tells, in a steady order.
+/// returns, in a stable order.
 pub fn subgraph_sdl() -> String {
     print(builder(true), SDLExportOptions::new().federation())
 }

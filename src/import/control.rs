@@ -1,4 +1,4 @@
-//! What is asked of imports: to be made, to take a file, to stop, and to go on.
+//! Requests about imports: to make them, give them a file, stop them, and continue them.
 
 use super::file::spool::SpooledFile;
 use super::job::{Import, ImportState, get, lock, set_state};
@@ -189,8 +189,8 @@ pub fn start(
     })
 }
 
-/// Makes an import that failed or was cancelled wait for its turn again. One that a dead process left is to be run as it
-/// is.
+/// Makes an import that failed or was cancelled wait for its turn again. An import that a dead process left is run
+/// without that.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be taken up again.
@@ -198,7 +198,7 @@ pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
     connection.transaction(|connection| {
         let import = lock(connection, id)?;
         let can_resume = match import.state() {
-            // One that is left running is gone on with as it is; where it runs still, that is all there is to do.
+            // An import that a dead process left running is continued without a change, and one that still runs needs nothing.
             ImportState::Ready | ImportState::Running => return Ok(import),
             ImportState::Failed | ImportState::Cancelled => import.file_path.is_some(),
             _ => false,

@@ -248,7 +248,7 @@ pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Err
         .load(connection)?)
 }
 
-/// Lists the imports that are to be undone, in the order in which that was asked for.
+/// Lists the imports that are to be undone, in the order of the requests.
 pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     Ok(imports::table
         .filter(imports::undo_asked_at.is_not_null())
@@ -342,8 +342,8 @@ pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), 
     Ok(())
 }
 
-/// Forgets what there was before imports whose time to be undone is over, and what was said of single rows, which holds
-/// values of people. The counts of their reports stay.
+/// Deletes the undo data of imports that can no longer be undone, and their problems of single rows, which hold values of
+/// people. The counts of their reports stay.
 pub(super) fn forget_expired(
     connection: &mut PgConnection,
     now: DateTime<Utc>,

@@ -12,8 +12,8 @@ use std::io::Write;
 /// How many rows are read at a time.
 const READ_AT_A_TIME: i64 = 1_000;
 
-/// Returns the rows that were left out after one as lines of CSV, and the id of the last of them; none after the last.
-/// Before the first stands the header of the file, with one column before it that says why.
+/// Returns the refused rows after one as lines of CSV, and the id of the last of them; none after the last. Before the
+/// first row comes the header of the file, with one more column at its beginning that says why.
 pub fn refused_csv(
     connection: &mut PgConnection,
     import: &Import,

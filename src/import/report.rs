@@ -28,9 +28,9 @@ pub struct ImportReport {
     pub rows: u64,
     /// Subscribers or events that were new.
     pub created: u64,
-    /// Subscribers of whom something changed.
+    /// Subscribers who were changed.
     pub updated: u64,
-    /// Subscribers who were so already, and events that were known by their dedupe key.
+    /// Subscribers who needed no change, and events that were known by their dedupe key.
     pub unchanged: u64,
     /// Rows whose e-mail address is in another row of the same file too.
     pub repeated: u64,
@@ -355,7 +355,7 @@ pub fn list_problems(
 const READ_AT_A_TIME: usize = 1_000;
 
 /// Returns the first problems of an import after one as lines of CSV, and the id of the last of them; none after the
-/// last. Before the first stands the header.
+/// last. Before the first comes the header.
 pub fn problems_csv(
     connection: &mut PgConnection,
     import_id: i64,

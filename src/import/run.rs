@@ -1,6 +1,6 @@
 //! Running an import. A thread reads batches; two connections write them, so that the second part of one batch, its
 //! memberships, is written beside the first part of the next. Batches are committed in the order of the file, each with
-//! the checkpoint behind it: whenever the process dies, what is stored is what some first rows of the file say.
+//! the checkpoint after it: whenever the process dies, exactly the first rows of the file up to some batch are stored.
 
 use super::control;
 use super::file::reader::BatchReader;
@@ -46,11 +46,11 @@ pub struct ImportSettings {
     pub spool: Spool,
     /// How many rows are written in one transaction.
     pub batch_rows: u64,
-    /// Set when the process is about to end: the running import stops behind its batch, to be taken up again.
+    /// Set when the process is about to end: the running import stops after its batch, to be taken up again.
     pub is_stopping: Arc<AtomicBool>,
 }
 
-/// How many rows are written in one transaction, where nobody says otherwise.
+/// How many rows are written in one transaction by default.
 pub const BATCH_ROWS: u64 = 5_000;
 
 /// Runs an import that waits for its turn, or that a dead process left, from where it stopped. Returns nothing while
@@ -95,7 +95,7 @@ pub fn try_run(
     finish(&mut lock.connection, &import, result, settings).map(Some)
 }
 
-/// Asks an import to stop: one that runs does behind its batch, one that does not at once. What is stored stays.
+/// Asks an import to stop. A running import stops after its batch, others stop at once. What is stored stays.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
@@ -116,7 +116,7 @@ pub fn cancel(db: &Db, id: i64, settings: &ImportSettings, entry: &Entry) -> Res
     Ok(asked)
 }
 
-/// Ends an import that was asked to stop while nobody ran it. The lock must be held.
+/// Ends an import that was asked to stop while no process ran it. The lock must be held.
 fn stop_left(
     connection: &mut PgConnection,
     id: i64,
@@ -129,7 +129,7 @@ fn stop_left(
     Ok(None)
 }
 
-/// Writes down how an import ended, and removes its file where it is not needed any more.
+/// Records how an import ended, and removes its file if it is not needed any more.
 fn finish(
     connection: &mut PgConnection,
     import: &Import,
@@ -191,7 +191,7 @@ fn refused_all(import: &Import) -> Option<String> {
     })
 }
 
-/// Gives up an import whose questions nobody will answer: the copy of its file is removed.
+/// Gives up an import whose questions will not be answered: the copy of its file is removed.
 pub fn discard(db: &Db, id: i64) -> Result<(), Error> {
     db.run_here(|connection| {
         let import = job::get(connection, id)?;
@@ -325,7 +325,7 @@ fn run_rows(
         connections.push(connection);
     }
     let (sender, receiver) = sync_channel(1);
-    // Gone when both writers are, so that the reader does not wait for somebody to receive.
+    // Gone when both writers are, so that the reader does not wait for a writer to receive.
     let receiver = Arc::new(Mutex::new(receiver));
     std::thread::scope(|scope| {
         let writer = &writer;
@@ -346,7 +346,7 @@ fn run_rows(
             reader.skip(&mut rows, done_rows, import.batches)?;
             while let Some(mut batch) = reader.next(&mut rows)? {
                 batch.end_byte = file.read_bytes.load(Ordering::Relaxed);
-                // Nobody receives any more after a failure or when the import was cancelled.
+                // No writer receives any more after a failure or when the import was cancelled.
                 if sender.send(batch).is_err() {
                     break;
                 }

@@ -34,7 +34,7 @@ pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Er
 }
 
 /// Forgets what there was before imports that cannot be undone any more, ends those whose file never came, and removes
-/// files that nobody will ask for.
+/// files that are not needed any more.
 pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
     let now = settings.clock.now();
     let kept = db.run_here(|connection| {

@@ -1,5 +1,5 @@
-//! Undoing an import: everything is as it was before, exactly, or nothing is touched and it is said what stands in the
-//! way. Subscribers who were edited later are not overwritten.
+//! Undoing an import: either everything is exactly as it was before, or nothing is touched and the error says what
+//! prevents the undo. Subscribers who were edited later are not overwritten.
 
 use super::job::{self, Import, ImportState};
 use super::plan::options::ImportKind;
@@ -51,8 +51,8 @@ pub fn ask_to_undo(
     })
 }
 
-/// Undoes an import for which that was asked, unless somebody else is at it or has done it. Returns nothing while
-/// another import runs, or another is undone: it is to be tried again then.
+/// Undoes an import for which that was asked, unless another process is doing so or has done it. Returns `None` while
+/// another import runs or is undone: the caller tries again then.
 ///
 /// # Errors
 /// Those of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import; after
@@ -170,8 +170,8 @@ struct Moments {
     now: DateTime<Utc>,
 }
 
-/// Undoes an import within a transaction. Nobody is deleted meanwhile, and no members are written: [`lock_for_refresh`]
-/// comes before the locks of rows, as it does wherever subscribers are deleted.
+/// Undoes an import within a transaction. No subscriber is deleted meanwhile, and no members are written:
+/// [`lock_for_refresh`] comes before the locks of rows, as it does wherever subscribers are deleted.
 fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Result<Import, Error> {
     make_time_utc(connection)?;
     let import = job::lock(connection, id)?;
@@ -356,7 +356,7 @@ fn restore_sql() -> String {
     )
 }
 
-/// Removes the groups and custom fields that the import made, where nobody has used them since.
+/// Removes the groups and custom fields that the import made. Fails if one of them has been used since.
 fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let made = import.made();
     for id in made.groups {
@@ -370,7 +370,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "the group \"{}\", which this import created, has {} other members by now; undo would delete it",
+                "the group \"{}\", which this import created, has other members by now ({}); undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
-/// How many of the subscribers that stand in the way are named.
+/// How many of the subscribers that prevent the undo are named.
 const NAMED: usize = 5;
 
 /// What was changed after the import.
@@ -26,8 +26,8 @@ struct LaterRow {
 }
 
 impl Later {
-    /// Finds those whom the import changed and who are not as it left them. Who was deleted since stays deleted. Versions
-    /// may differ: undoing a later import gives a row its values back, and another version.
+    /// Finds the subscribers whom the import changed and who were changed since. Deleted subscribers stay deleted. Versions
+    /// may differ: undoing a later import restores the values of a row, but gives it another version.
     pub fn find_changed(
         &mut self,
         connection: &mut PgConnection,
@@ -44,7 +44,7 @@ impl Later {
         Ok(())
     }
 
-    /// Finds those whom the import added and who were changed, did something, or joined a group since.
+    /// Finds the subscribers whom the import added and who were changed, did something, or joined a group since.
     pub fn find_touched(
         &mut self,
         connection: &mut PgConnection,
@@ -81,7 +81,7 @@ impl Later {
             .extend(named.map(|row| format!("{} ({})", row.email, row.why)));
     }
 
-    /// Refuses to undo where something was found.
+    /// Refuses to undo if something was found.
     ///
     /// # Errors
     /// [`Error::Invalid`] that names some of the people.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 
-/// Locks everybody whom the import added or changed, in the order of ids, before any of them is changed.
+/// Locks all subscribers that the import added or changed, in the order of ids, before any of them is changed.
 pub fn lock_subscribers(
     connection: &mut PgConnection,
     import_id: i64,

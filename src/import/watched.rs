@@ -29,8 +29,8 @@ pub(super) struct Watched<'w> {
 
 impl RowSource for Watched<'_> {
     /// # Errors
-    /// [`Error::Abandoned`] if somebody has asked the import to stop; [`Error::Unavailable`] if the process is about to end;
-    /// those of the file.
+    /// [`Error::Abandoned`] if the import was asked to stop; [`Error::Unavailable`] if the process is about to end; those of
+    /// the file.
     fn next(&mut self) -> Result<Option<Row>, Error> {
         if self.asked_at.is_none_or(|at| at.elapsed() >= EVERY) {
             self.ask()?;

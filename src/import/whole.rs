@@ -18,8 +18,8 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Imports a CSV file of subscribers: adds new subscribers and changes existing ones, found by e-mail address.
-/// An empty cell leaves a value as it is. A status that says not to address somebody is never raised by a file, unless
-/// a reason is given.
+/// An empty cell leaves a value as it is. A file never raises a status that says not to address a person, unless a
+/// reason is given.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the file, its header or a group cannot be used.
@@ -71,7 +71,7 @@ fn import_whole(
     let made = db.run_here(|connection| control::create(connection, options, "", Some(&file), now));
     let done = made.and_then(|import| wait_and_run(db, &import, &settings, &mut progress));
     if done.is_err() {
-        // Nobody takes this one up again. It is gone already where the file itself was at fault.
+        // No process will resume this import. The file is gone already if it was itself at fault.
         let _ = std::fs::remove_file(&file.path);
     }
     let done = done?;

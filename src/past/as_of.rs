@@ -3,7 +3,7 @@
 //! The moment of a change is the `as_of` of its refresh; between refreshes instant segments change too, and members are
 //! deleted. `position.rs` has the order of all these changes, which does not depend on clocks. Change rows keep the bare
 //! ids of deleted subscribers: counts of the past include them, lists of people do not. Changes are kept as long as the
-//! settings say; what is older is folded away, and whoever asks beyond it is told so.
+//! settings say. What is older is folded away, and a question about an older moment is refused.
 
 use super::position::{Place, last_refresh_at};
 use super::snapshot::in_snapshot;
@@ -329,7 +329,7 @@ pub(crate) fn find_first_fill(
 /// Folds away the changes of refreshes whose `as_of` is before a moment; returns how many rows went.
 pub fn fold_history(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     connection.transaction(|connection| {
-        // Not simply those before the moment: a refresh may have been run by another clock, and those before it not.
+        // Not simply those before the moment: a refresh may have run by another clock than those before it.
         let succeeded = refreshes::table.filter(refreshes::state.eq("succeeded"));
         let first_kept: Option<i64> = succeeded
             .filter(refreshes::as_of.ge(before))

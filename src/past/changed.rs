@@ -35,7 +35,7 @@ pub fn changed_in(
     segment_id: i64,
     refresh_id: i64,
 ) -> Result<Changed, Error> {
-    // Of the very refresh that was folded away last, the members after it are known, but not the change.
+    // For the last refresh that was folded away, the members after it are known, but not the change.
     if refresh_id <= folded_through(connection)? {
         return Err(too_old());
     }

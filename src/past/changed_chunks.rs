@@ -38,7 +38,7 @@ pub fn list_changed_in(
     from: i64,
     limit: usize,
 ) -> Result<Vec<i64>, Error> {
-    // Of the very refresh that was folded away last, the members after it are known, but not the change.
+    // For the last refresh that was folded away, the members after it are known, but not the change.
     if refresh_id <= folded_through(connection)? {
         return Err(too_old());
     }
@@ -126,7 +126,7 @@ fn chunk_of(id: i64) -> Option<i32> {
 struct Members {
     /// Ascending.
     chunks: Vec<i32>,
-    /// The bits of these chunks, one chunk behind the other.
+    /// The bits of these chunks, one chunk after the other.
     bits: IdSet,
 }
 
@@ -230,7 +230,7 @@ impl Members {
             .is_some_and(|place| self.bits.contains(place))
     }
 
-    /// Lists at most so many ids, ascending from one.
+    /// Lists at most this many ids, ascending from one.
     fn list(&self, from: i64, limit: usize) -> Vec<i64> {
         let first = self.place(from).unwrap_or_default();
         let places = self.bits.list_between(first, i64::MAX, false, limit);

@@ -1,6 +1,6 @@
 //! What is new: the newest refreshes, and what changed a segment, one change after the other.
 //!
-//! A listener remembers the position after the change that it was told last (`position.rs`) and misses nothing after it,
+//! A listener remembers the position after the last change that it received (`position.rs`) and misses nothing after it,
 //! whichever process made the changes.
 
 use super::as_of::ids_of;
@@ -40,8 +40,8 @@ impl Newest {
         }
     }
 
-    /// Returns what is new to somebody who has seen a refresh and those before it: the refreshes after it, and itself
-    /// if it has gone on since.
+    /// Returns what is new to a listener that has seen a refresh and those before it: the refreshes after it, and the
+    /// refresh itself if it has gone on since.
     pub fn list_news(&self, seen: Option<&Refresh>) -> Vec<Refresh> {
         let is_new = |refresh: &&Refresh| {
             seen.is_none_or(|seen| refresh.id > seen.id || refresh.is_later_than(seen))
@@ -132,7 +132,7 @@ pub fn find_next_change(
     })
 }
 
-/// Finds the next refresh in which somebody joined or left.
+/// Finds the next refresh in which a subscriber joined or left.
 fn find_refresh(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -152,7 +152,7 @@ fn find_refresh(
         .optional()?)
 }
 
-/// How many changes between refreshes are told together.
+/// How many changes between refreshes are reported together.
 const TOGETHER: i64 = 1_000;
 
 /// Finds the next changes between refreshes, those before a refresh: either deletions, or what was followed at once.

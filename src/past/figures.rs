@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Text};
 /// The states that segments are counted by.
 const STATES: [&str; 4] = ["ready", "pending", "invalid", "archived"];
 
-/// What the database tells.
+/// The figures of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseFigures {
     /// How many segments are in each state.
@@ -27,7 +27,7 @@ pub struct DatabaseFigures {
     pub newest_touch: Option<i64>,
 }
 
-/// Reads them.
+/// Reads the figures.
 pub fn read_figures(connection: &mut PgConnection) -> Result<DatabaseFigures, Error> {
     #[derive(QueryableByName)]
     struct Row {

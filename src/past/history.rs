@@ -66,7 +66,7 @@ pub enum Trigger {
     Daily,
     /// A segment was made, its rule changed, or it could not be followed.
     Edit,
-    /// Somebody asked for it.
+    /// A client or an operator asked for it.
     Manual,
 }
 

@@ -1,4 +1,4 @@
-//! Passages: when somebody joined segments and left them, put together from the changes in refreshes and between them.
+//! Passages: when a subscriber joined segments and left them, put together from the changes in refreshes and between them.
 
 use super::as_of::find_first_fill;
 use super::snapshot::in_snapshot;
@@ -33,7 +33,7 @@ pub type PassagesBySubscriber = HashMap<i64, Vec<Passage>>;
 
 /// Lists when each of these subscribers joined segments and left them, newest first.
 ///
-/// What is longer ago than changes are kept is not in it: neither is that somebody joined whose membership is older.
+/// Changes that are not kept any more are missing, and so is the join of a membership that is older than the kept changes.
 pub fn list_passages(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -72,7 +72,7 @@ pub fn passages_of(
     date_passages(connection, undated)
 }
 
-/// Tells when changes of the memberships of (subscriber, segment) pairs were.
+/// Adds the dates to changes of the memberships of (subscriber, segment) pairs.
 fn date_passages(
     connection: &mut PgConnection,
     mut undated: Vec<((i64, i64), Change, bool)>,

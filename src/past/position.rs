@@ -1,4 +1,4 @@
-//! Positions: how far somebody has read the history of changes, and whether that history is still this one.
+//! Positions: how far a client has read the history of changes, and whether that history is still this one.
 //!
 //! Changes have one order: refreshes by id, and between two refreshes the changes that instant segments followed and the
 //! deletions, by an id from one sequence. All are written under one lock, so that they become visible in that order and
@@ -33,11 +33,11 @@ pub struct Position {
     pub place: Place,
     /// The token of the last change before the place.
     pub token: i64,
-    /// The id of the history; `None` in positions that were told before histories had one.
+    /// The id of the history; `None` in positions that were issued before histories had ids.
     pub history: Option<i64>,
 }
 
-/// From where somebody wants to follow changes.
+/// From where a client wants to follow changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// From now on.

@@ -1,4 +1,4 @@
-//! Refreshes that somebody asks for, with a row in the audit log.
+//! Refreshes on request, with a row in the audit log.
 
 use super::order;
 use super::step::{Lock, Selection};
@@ -23,7 +23,7 @@ pub fn refresh_asked(
     lock.refresh(db, selection, Trigger::Manual, None, settings)
 }
 
-/// Refreshes segments as of the moment at which the clock of the settings was set to stand.
+/// Refreshes segments as of the moment to which the clock of the settings is set.
 ///
 /// # Errors
 /// As [`refresh_asked`], and [`Error::Invalid`] if the moment is before the last refresh.

@@ -35,8 +35,8 @@ pub struct Copied {
     pub unchanged: i64,
 }
 
-/// Adds the members of a segment to a group. Those who are in already stay since when they are in, so that doing it
-/// again changes nothing; nobody is taken out. A segment that may be PENDING is filled by the caller first; see
+/// Adds the members of a segment to a group. Existing members keep the time at which they were added, so that a repeated
+/// call changes nothing. No member is removed. If the segment may be PENDING, the caller fills it first; see
 /// [`fill_pending`](super::fill_pending).
 ///
 /// # Errors

@@ -77,7 +77,7 @@ impl Search<'_> {
     }
 
     /// Evaluates some of the rules over the chunk. A segment that they ask about and that is not among them is read as
-    /// it is stored, so that nobody is blamed for the rule of another.
+    /// it is stored, so that no segment is blamed for the rule of another.
     fn evaluate(&self, rules: &[SegmentRule], places: &[usize]) -> Result<(), Error> {
         // One that failed cannot be used again.
         let mut connection = self.snapshot.join(self.db)?;

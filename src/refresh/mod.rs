@@ -6,7 +6,7 @@
 //! or the new ones, never half; a crash leaves the old ones.
 //!
 //! Between refreshes the follower does the same for the instant segments and single subscribers who changed; see
-//! `instant.rs` and `touches.rs`.
+//! `follow/instant.rs` and `touches.rs`.
 
 pub(crate) mod asked;
 pub(crate) mod compare;

@@ -1,10 +1,10 @@
 //! The order of moments: the `as_of` of refreshes never goes backwards, so that what was answered about the past stays.
 //!
-//! A moment that somebody names before the last refresh is refused. The clock of the machine may step back too. A run
+//! If a caller names a moment before the last refresh, it is refused. The clock of the machine may step back too. A run
 //! then takes the moment of the last one, until the clock has passed it: whichever of the two times was wrong, nothing
-//! about the past changes. There is one exception. Where all that lies in the future was dated within a day, and that
-//! day is far from now, the clock was ahead for a while and has been put right: what it dated happened by now, and is
-//! dated so. No answer changes by that either, because nothing later than now could be asked about.
+//! about the past changes. There is one exception. If all future moments were dated within one day, and that day is far
+//! from now, the clock was ahead for a while and has been corrected. What it dated has already happened, and is dated
+//! now. No answer changes by that either, because no question about a moment later than now was possible.
 
 use crate::db::schema::{instant_changes, refreshes};
 use crate::error::{Error, InputCode, InputProblem};
@@ -13,7 +13,7 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 
-/// Checks a moment that somebody named for a refresh.
+/// Checks a moment that a caller named for a refresh.
 ///
 /// # Errors
 /// [`Error::Invalid`] if it is before the last refresh or the last change that was followed; those of the database.

@@ -156,7 +156,7 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
 
 /// Closes refreshes that stopped with their server, if there are any and none is running.
 pub fn close_abandoned(db: &Db) -> Result<(), Error> {
-    // The lock of refreshes is tried for no longer than that takes, so that nobody finds it taken.
+    // The lock of refreshes is held for no longer than that takes, so that no refresh finds it taken.
     db.run_here(|connection| {
         connection.transaction(|connection| is_refresh_running(connection).map(drop))
     })

@@ -145,7 +145,7 @@ impl Lock {
         metrics().note_refresh(trigger.as_str(), result.is_ok(), began.elapsed());
         traces::end(&span, result.is_ok());
         if let Err(error) = &result {
-            // Where the database is gone this fails too, and the next refresh closes the row.
+            // If the database is gone, this fails too, and the next refresh closes the row.
             let recorded = diesel::update(refreshes::table.find(started.id))
                 .set((
                     refreshes::state.eq("failed"),
@@ -165,8 +165,8 @@ impl Lock {
     }
 }
 
-/// Whether a refresh is running, asked in a transaction. One that stands there as running and whose server is gone is
-/// closed.
+/// Whether a refresh is running. Must be called in a transaction. Closes a refresh that is recorded as running but whose
+/// server is gone.
 pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> {
     let running = refreshes::table.filter(refreshes::state.eq("running"));
     let stands_there: bool = select(exists(running)).get_result(connection)?;
@@ -356,8 +356,8 @@ type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
 
 /// Takes the snapshot and reads in it what is to be refreshed.
 ///
-/// What began to change before a segment began to follow is not noted for it, so that the snapshot which fills the
-/// segment must show it: it is taken anew when the transactions of that time have ended.
+/// Changes that began before a segment began to follow are not noted for it, so the snapshot that fills the segment must
+/// show them. The snapshot is therefore taken again when the transactions of that time have ended.
 fn take_snapshot(
     db: &Db,
     selection: &Selection,
@@ -386,8 +386,8 @@ fn take_snapshot(
     }
 }
 
-/// Loads the rules of the selected segments, and of those that are connected with them: whoever asks about a segment
-/// has members of the same moment.
+/// Loads the rules of the selected segments, and of the segments connected with them, so that a segment and those that
+/// its rule asks about have members of the same moment.
 fn select_rules(
     connection: &mut PgConnection,
     selection: &Selection,

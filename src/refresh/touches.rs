@@ -22,7 +22,7 @@ pub struct Touched {
     pub subscriber_ids: Vec<i64>,
 }
 
-/// Reads the oldest touches that wait, at most so many.
+/// Reads the oldest waiting touches, up to a limit.
 pub fn list_waiting(connection: &mut PgConnection, limit: i64) -> Result<Touched, Error> {
     let rows: Vec<(i64, i64)> = touches::table
         .filter(touches::followed_at.is_null())
@@ -97,8 +97,8 @@ pub fn list_touched(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
         .load(connection)?)
 }
 
-/// Settles in the transaction of a refresh what was followed while it ran: whoever was looked at for an earlier moment
-/// than its own is looked at once more, and everybody if it was the first to evaluate some rule.
+/// Settles, in the transaction of a refresh, the touches that were followed while it ran. Those followed for an earlier
+/// moment than that of the refresh are followed again; all are if the refresh was the first to evaluate some rule.
 pub fn finish_refresh(
     connection: &mut PgConnection,
     as_of: DateTime<Utc>,

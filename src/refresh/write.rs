@@ -87,7 +87,7 @@ struct Begun {
     existing: HashSet<i64>,
     /// Subscribers deleted since the snapshot was taken, ascending.
     deleted: Vec<i64>,
-    /// Subscribers whom the snapshot may not show as they are, ascending: the instant segments follow them.
+    /// Subscribers whom the snapshot may show with old values, ascending: the instant segments follow them.
     touched: Vec<i64>,
 }
 
@@ -143,8 +143,8 @@ impl Writer {
         )?)
     }
 
-    /// Closes the run, unless another refresh has: one that took the lock because this one's connection to it was lost.
-    /// That one has not seen what would be written here, and must not be written over.
+    /// Closes the run, unless another refresh has closed it: one that took the lock because this refresh lost the
+    /// connection that held it. The other refresh has not seen what this one would write, so its result must stay.
     fn succeed(&mut self, finished_at: DateTime<Utc>) -> Result<(), Error> {
         let running = refreshes::table
             .find(self.refresh_id)
@@ -222,7 +222,7 @@ impl Writer {
         store_blocks(&mut self.connection, &blocks)
     }
 
-    /// Remembers who joined or left, chunk by chunk; the changes of a chunk stand together.
+    /// Records who joined or left, chunk by chunk. The changes of a chunk are next to each other.
     fn remember(&mut self, kept: &[BlockChange]) -> Result<(), Error> {
         let chunks = kept.chunk_by(|left, right| {
             left.segment == right.segment && chunk_of(left) == chunk_of(right)
@@ -248,8 +248,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Counts those members anew that the workers cannot have counted: those of the instant segments, and all if
-    /// somebody was deleted meanwhile.
+    /// Counts the members again that the workers cannot have counted: those of instant segments, and all of them if a
+    /// subscriber was deleted meanwhile.
     fn count_again(&mut self) -> Result<(), Error> {
         let begun = self.begun.as_ref();
         let all = begun.is_some_and(|begun| !begun.deleted.is_empty());
@@ -308,8 +308,8 @@ impl Writer {
     }
 }
 
-/// Finds the subscribers deleted since the refresh before this one, ascending, after taking those out of the segments
-/// whom plain SQL deleted: the snapshot may show them as members.
+/// Finds the subscribers deleted since the refresh before this one, ascending. First removes those that plain SQL deleted
+/// from the segments: the snapshot may show them as members.
 fn find_deleted(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<i64>, Error> {
     let noted = subscriber_deletions::table.filter(subscriber_deletions::refresh_id.is_null());
     let noted: Vec<i64> = noted

@@ -2,7 +2,7 @@
 
 use super::digits::grouped;
 
-/// How many characters of a message are told.
+/// How many characters of a message are shown.
 const LONGEST: usize = 1_000;
 /// How many items of a list a message names.
 const NAMED: usize = 20;

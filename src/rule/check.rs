@@ -90,7 +90,7 @@ impl Checker<'_> {
                 NodeKind::Not(self.check_node(inner, child(&path, "not"), Some(index)))
             }
             Node::Everyone => NodeKind::Everyone,
-            // Where a problem was reported the rule is refused, and the node in its place never seen.
+            // If a problem was reported, the rule is refused and the placeholder is never used.
             Node::Condition(condition) => self
                 .check_condition(condition, &path)
                 .unwrap_or(NodeKind::Everyone),
@@ -351,7 +351,7 @@ fn describe_way(way: &[String]) -> String {
     format!("{} -> … -> {}", beginning.join(" -> "), end.join(" -> "))
 }
 
-/// The place and the problem of an instant that stands where only a day can.
+/// The place and the problem of an instant where only a day is allowed.
 fn instant(place: &'static str, literal: &DateLiteral) -> Option<(&'static str, &'static str)> {
     const MESSAGE: &str = "expected a day, since the field holds days, found an instant";
     matches!(literal, DateLiteral::Instant(_)).then_some((place, MESSAGE))

@@ -150,7 +150,7 @@ pub enum LocationTest {
     IsSet(bool),
 }
 
-/// A stable share of everybody; see [`bucket`](super::bucket).
+/// A stable share of all subscribers; see [`bucket`](super::bucket).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RandomShare {
     /// Shares of different salts are independent of each other.

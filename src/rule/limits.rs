@@ -20,7 +20,7 @@ pub const MAX_REGEXES_SIZE: usize = 4 << 20;
 pub const MAX_EVENT_FILTERS: usize = 20;
 /// The largest radius of a location test in kilometres: half way around the earth, rounded up.
 pub const MAX_RADIUS_KM: f64 = 20_038.0;
-/// How many problems of a rule are reported; whoever mends these is told the rest.
+/// How many problems of a rule are reported. The rest is reported once these are fixed.
 pub const MAX_PROBLEMS: usize = 100;
 /// The largest amount of a period, whatever its unit.
 pub const MAX_PERIOD: u32 = 100_000;

@@ -2,12 +2,12 @@
 //!
 //! | stage | file | type in -> type out | can fail with |
 //! |---|---|---|---|
-//! | parse | `parse.rs` | JSON -> [`Node`] | problems of shape, size and value |
+//! | parse | `parse/` | JSON -> [`Node`] | problems of shape, size and value |
 //! | check | `check.rs` | [`Node`] and [`Catalogue`] -> [`CheckedRule`] | problems of names that do not exist, and of cycles |
 //! | resolve | `evaluate/plan.rs` | [`CheckedRule`] and [`Moment`] -> plan | nothing |
 //!
-//! Beside these, a [`Node`] is said in English, in one sentence (`summary.rs`) and node by node (`outline.rs`), and
-//! mapped from and to the JSON of react-querybuilder (`query_builder.rs`).
+//! A [`Node`] can also be put into English, in one sentence (`words/summary.rs`) and node by node (`words/outline.rs`), and
+//! mapped from and to the JSON of react-querybuilder (`query_builder/`).
 //!
 //! Every problem of a rule is reported at once, each with the path of the place it is about.
 //! This module knows no database, no clock and no asynchronous code.

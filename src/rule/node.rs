@@ -25,7 +25,7 @@ pub enum Node {
 
 /// A rule that can be evaluated: every name is known and of the right type.
 ///
-/// Nodes stand in the order in which they are read, parents before children; the root is the first.
+/// Nodes are in the order in which they are read, parents before children; the root is the first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedRule {
     /// The nodes.
@@ -140,7 +140,7 @@ pub struct EventLeaf {
     pub names: Vec<String>,
     /// When they must have happened to count.
     pub window: TimeWindow,
-    /// What each must be to count: tests of its properties, which stand where those of custom fields do.
+    /// What each must be to count: tests of its properties, in the place where custom fields have theirs.
     pub filters: Vec<EventFilter>,
     /// What is computed of them, and what the result must be.
     pub measure: Measure,

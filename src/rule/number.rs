@@ -7,13 +7,13 @@ use std::borrow::Cow;
 /// Up to here every whole number is a double; beyond, doubles have gaps between them.
 const GAPS_FROM: f64 = 9_007_199_254_740_992.0;
 
-/// Every decimal number of so many significant digits survives the way through a double.
+/// Every decimal number with this many significant digits survives a round trip through a double.
 const SAFE_DIGITS: usize = 15;
 
 /// No double has more significant decimal digits.
 const MOST_DIGITS: usize = 767;
 
-/// Checks that a double still is the number that somebody wrote. Between the gaps of the doubles beyond 2^53, every
+/// Checks that a double still is the number that was written. Between the gaps of the doubles beyond 2^53, every
 /// written digit must be one of the double: `1e300` and `9007199254740994` are, `9007199254740993` is not. Fractions
 /// may be rounded to the nearest double, as `0.1` is.
 ///
@@ -78,8 +78,8 @@ pub fn read_whole(value: &Value) -> Option<u64> {
     value.as_u64().or_else(of_double)
 }
 
-/// Finds the first number in a JSON text that no double holds, and says where it stands and what is wrong with it. What
-/// a parser makes of the text does not tell any more. Only what stands under the keys of `below` is looked at.
+/// Finds the first number in a JSON text that no double holds. Returns its path and what is wrong with it. It reads the
+/// text because a parsed value has lost the digits. It looks only at what is under the keys of `below`.
 pub fn find_lost_digits(json: &str, below: &[&str]) -> Option<(String, String)> {
     let mut scanner = Scanner {
         json,

@@ -49,7 +49,7 @@ impl Serialize for Pattern {
 }
 
 /// Compiles the regular expressions of one rule. Reading a pattern takes time by its length, compiling it by the size of
-/// what comes out, and neither tells of the other: `\w{20}` is short and large.
+/// the compiled pattern, and neither predicts the other: `\w{20}` is short and large.
 #[derive(Debug, Default)]
 pub struct PatternCompiler {
     length: usize,

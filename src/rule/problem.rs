@@ -144,7 +144,7 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
             let other = name.to_lowercase();
             let other_length = other.chars().count();
             let farthest = 1 + length.max(other_length) / 4;
-            // The distance is at least the difference in length, and far slower to tell.
+            // The distance is at least the difference in length, and far slower to compute.
             let distance = (length.abs_diff(other_length) <= farthest)
                 .then(|| damerau_levenshtein(&folded, &other))?;
             (distance <= farthest).then_some((distance, name))

@@ -1,4 +1,4 @@
-//! Random shares: everybody has a bucket per salt, and keeps it.
+//! Random shares: each subscriber has a bucket per salt, and keeps it.
 
 use twox_hash::XxHash64;
 

@@ -19,10 +19,10 @@ pub const END_OF_MOMENTS: DateTime<Utc> = match NaiveDate::from_ymd_opt(10_000, 
     None => panic!("a day"),
 };
 
-/// What is said of a moment outside.
+/// The message about a moment outside the range.
 const OUTSIDE: &str = "expected a moment from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z";
 
-/// Why a text is not taken for a moment or a day.
+/// Why a text is not accepted as a moment or a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// It has another form.

@@ -1,20 +1,20 @@
-//! The words of the language: what may stand in each node, for the parser and for whoever draws an editor.
+//! The words of the language: what each node may contain, for the parser and for editors of rules.
 
-/// A key that may stand in the body of a node or of a test.
+/// A key that the body of a node or of a test may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
     /// The key.
     pub name: &'static str,
     /// What the key is for.
     pub role: Role,
-    /// What stands under the key.
+    /// The kind of the value under the key.
     pub value: ValueKind,
 }
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A test: a condition has exactly one. It stands under `is` where the node has a field.
+    /// A test: a condition has exactly one. It is under `is` if the node has a field.
     Test,
     /// What is computed of events, and the test of it: at most one.
     Measure,
@@ -28,7 +28,7 @@ pub enum Role {
     Option,
 }
 
-/// What stands under a key.
+/// The kind of the value under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     /// A text.
@@ -229,7 +229,7 @@ pub const fn names<const N: usize>(words: &[Word; N]) -> [&'static str; N] {
     names
 }
 
-/// Lists what may stand in a condition of that node, without the field; nothing for logic and unknown nodes.
+/// Lists what a condition of that node may contain, besides the field. Empty for logic and unknown nodes.
 pub fn list_words(node_name: &str) -> Vec<Word> {
     match node_name {
         "text" => [&TEXT_TESTS[..], &TEXT_OPTIONS].concat(),

@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the conditions of one rule may be evaluated in one refresh, all workers together, if nothing else is said.
-/// A rule of ordinary conditions takes milliseconds for a million subscribers.
+/// How long the conditions of one rule may be evaluated in one refresh by default, all workers together. A rule of
+/// ordinary conditions takes milliseconds for a million subscribers.
 pub const RULE_BUDGET: Duration = Duration::from_secs(60);
 
 /// After how many bytes of text a regular expression looks at the clock.
@@ -89,7 +89,7 @@ impl Spending {
         }
     }
 
-    /// Notes that the leaves were evaluated for so many more subscribers.
+    /// Notes that the leaves were evaluated for this many more subscribers.
     pub fn add_evaluated(&self, subscribers: usize) {
         let subscribers = u64::try_from(subscribers).unwrap_or(u64::MAX);
         self.evaluated.fetch_add(subscribers, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl Spending {
         rules.any(|account| account.exceeded_after.get().is_some())
     }
 
-    /// Lists the rules that have exceeded their budgets, in the evaluation of so many subscribers.
+    /// Lists the rules that have exceeded their budgets, in the evaluation of this many subscribers.
     pub fn list_slow(&self, subscribers: i64) -> Vec<SlowRule> {
         let subscribers = u64::try_from(subscribers).unwrap_or_default();
         let slow = |(tree, account): (usize, &Account)| {

@@ -1,4 +1,4 @@
-//! Lists of everybody whom a rule matches now, without storing anything.
+//! Lists of all subscribers that a rule matches now, without storing anything.
 
 use super::load::Work;
 use super::rules::plan_unsaved;
@@ -33,7 +33,7 @@ pub fn list_matching(
     Ok((page, matching.count()))
 }
 
-/// Returns everybody whom a rule matches in a snapshot.
+/// Returns all subscribers that a rule matches in a snapshot.
 pub fn find_matching(
     db: &Db,
     snapshot: &mut Snapshot,

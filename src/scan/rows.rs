@@ -58,7 +58,7 @@ impl Rows {
     }
 }
 
-/// Rows that are asked for with one query. Ids are numbers, so that they may stand in the text of the query.
+/// Rows that one query reads. Ids are numbers, so that they may be written into the text of the query.
 #[derive(Debug, Clone, Copy)]
 pub enum Piece<'r> {
     /// Consecutive ids of a chunk.
@@ -83,7 +83,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Returns what stands behind FROM, the rows of a table for these ids, with a condition that AND may follow.
+    /// Returns what follows FROM: the rows of a table for these ids, with a condition that AND may follow.
     pub fn source(&self, table: &str, id: &str) -> String {
         match self {
             Piece::Range { first, last, .. } => {

@@ -1,5 +1,5 @@
-//! The turns of scans: questions that read the whole audience, such as previews. They take their turns, so that cheap questions find
-//! connections and processors free, and they stop when nobody waits for them.
+//! The turns of scans: queries that read the whole audience, such as previews. They take turns, so that cheap queries
+//! find connections and processors free, and they stop when the client does not wait any more.
 
 use super::settings::RefreshSettings;
 use crate::cancel::{Cancel, StopReason};
@@ -96,7 +96,7 @@ impl Scans {
         {
             let mut queue = self.lock();
             let line = queue.lines.entry(key).or_default();
-            // Whoever has left needs no place.
+            // Requests whose client has left need no place.
             line.waiting.retain(|waiting| !waiting.is_closed());
             if line.waiting.len() >= self.limits.waiting.max(1) {
                 line.waiting.remove(0);
@@ -117,7 +117,7 @@ impl Scans {
                 scans: Arc::clone(self),
                 key,
             };
-            // Where nobody waits any more the permit comes back and is dropped, which lets the next one begin.
+            // If the receiver is gone, the permit comes back and is dropped, which lets the next scan begin.
             if sender.send(permit).is_ok() {
                 return;
             }

@@ -143,13 +143,13 @@ pub fn scan<R: Send>(
         drop(sender);
         let outcome = receiver.iter().try_for_each(|result| Ok(receive(result?)?));
         is_over.store(true, Ordering::Relaxed);
-        // Workers that wait to send find nobody there and stop.
+        // Workers that wait to send find the receiver gone and stop.
         drop(receiver);
         outcome
     })
 }
 
-/// Returns the chunk of that number, if the audience of so many ids has it.
+/// Returns the chunk with that number, if the audience with this many ids has it.
 pub fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
     let first = number.checked_mul(CHUNK_IDS)?;
     if first >= ids {

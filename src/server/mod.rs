@@ -50,7 +50,7 @@ const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Others can reach the address, and nobody has a key.
+    /// Other machines can reach the address, and there is no API key.
     #[error(
         "cannot listen on {0}: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1"
     )]
@@ -99,7 +99,7 @@ fn advice(cause: &std::io::Error) -> &'static str {
 /// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Where the server listens, and to whom.
+    /// Where the server listens, and which clients it accepts.
     pub listen: ListenSettings,
     /// How much clients may send and fetch, and how slowly.
     pub transfer: TransferSettings,
@@ -281,9 +281,10 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
     }
 }
 
-/// Waits for a signal to stop, lets the WebSockets say goodbye, and stops the server: at once, or when told by
-/// `SIGTERM`, after `drain`, in which the server is not ready and still answers, and after the requests under way. Sockets
-/// last as long as the drain: a client whose socket is closed comes back at once, and must find another server then.
+/// Waits for a signal to stop, closes the WebSockets, and stops the server. After `SIGTERM` the server first drains: for
+/// `drain` it is not ready but still answers, and then it finishes the requests under way. After other signals it stops at
+/// once. Sockets stay open during the drain: a client whose socket is closed reconnects at once, and must find another
+/// server then.
 fn stop_when_told(
     state: web::Data<routes::State>,
     drain: Duration,

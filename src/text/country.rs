@@ -5,7 +5,7 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The codes of ISO 3166-1 alpha-2, in order, and XK: Kosovo has none there, and everybody uses this one.
+/// The codes of ISO 3166-1 alpha-2, in order, and XK: Kosovo has no code there, and XK is in common use.
 const CODES: [&str; 250] = [
     "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ",
     "BA", "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS",

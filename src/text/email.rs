@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// The longest address that SMTP can carry in a path, RFC 5321 section 4.5.3.1.3 without its brackets.
 const MAX_EMAIL: usize = 254;
 
-/// Begins a label of a domain that stands for another in Unicode.
+/// The prefix of a label of a domain that encodes a label in Unicode.
 const ENCODED: &str = "xn--";
 
 /// Returns an address as it is stored: in lower case, NFC, without invisible characters, its domain in ASCII.
@@ -69,7 +69,7 @@ fn too_long(length: usize) -> String {
     format!("expected an e-mail address of at most {MAX_EMAIL} bytes, found {length}")
 }
 
-/// Returns what to look for where somebody asks for an address: its stored form, or the text where it cannot be one.
+/// Returns what to look for when an address is searched: its stored form, or the folded text if it cannot be an address.
 pub fn find_email(text: &str) -> String {
     clean_email(text).unwrap_or_else(|_| fold(text))
 }

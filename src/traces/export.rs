@@ -45,7 +45,7 @@ pub struct Exporting(SdkTracerProvider);
 impl Drop for Exporting {
     fn drop(&mut self) {
         ARE_EXPORTED.store(false, Ordering::Relaxed);
-        // Where the collector is gone, its client has said so.
+        // If the collector is gone, its client has logged that.
         let _ = self.0.shutdown_with_timeout(LAST_SPANS);
     }
 }

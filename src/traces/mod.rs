@@ -21,7 +21,7 @@ pub const TARGET: &str = "traces";
 /// Whether spans are exported.
 static ARE_EXPORTED: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether spans are exported, for what is made for them alone.
+/// Returns whether spans are exported, for work that is done for them alone.
 pub fn are_exported() -> bool {
     ARE_EXPORTED.load(Ordering::Relaxed)
 }
@@ -82,7 +82,7 @@ pub fn end_request(span: &Span, method: &str, route: &str, status: u16) {
     }
 }
 
-/// Begins the span of a query or a mutation. The name is one of GraphQL, and told only if it is not long.
+/// Begins the span of a query or a mutation. `name` is a name of GraphQL and is recorded only if it is not long.
 pub fn of_operation(kind: &'static str, name: Option<&str>) -> Span {
     let name = name.filter(|name| name.len() <= 100);
     exported(|| {

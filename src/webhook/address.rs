@@ -3,7 +3,7 @@
 //!
 //! Only globally reachable unicast addresses are allowed, by the registries of special-purpose addresses of IANA
 //! (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>).
-//! Addresses that stand for an IPv4 address (mapped, NAT64, 6to4, Teredo) are refused, whatever they stand for.
+//! IPv6 addresses that embed an IPv4 address (mapped, NAT64, 6to4, Teredo) are refused, whatever that address is.
 
 use crate::error::{InputCode, InputProblem};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -141,7 +141,7 @@ const CLOSED_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Networks within 2000::/3 that are not globally reachable, or stand for IPv4 addresses.
+/// Networks within 2000::/3 that are not globally reachable, or that embed IPv4 addresses.
 const CLOSED_V6: [(Ipv6Addr, u32); 5] = [
     // IETF protocol assignments: Teredo, benchmarking, ORCHID and others.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
@@ -386,7 +386,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands for a closed IPv4 address is closed, too.
+        /// An IPv6 address that embeds a closed IPv4 address is closed, too.
         #[test]
         fn no_form_of_ipv6_stands_for_ipv4(bits: u32, low: u64) {
             let v4 = u128::from(bits);

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// How much of an answer is read, in bytes.
 pub const MAX_ANSWER: usize = 64_000;
 
-/// Stands where a value of a person stood.
+/// Replaces each value of a person.
 const HIDDEN: &str = "…";
 
 /// Texts of fewer characters say nothing about a person, and hiding them would leave holes in every word.
@@ -44,7 +44,7 @@ fn find_any(texts: Vec<String>) -> Option<Result<AhoCorasick, BuildError>> {
     (!texts.is_empty()).then(|| builder.build(texts))
 }
 
-/// Gathers the texts and numbers of a person, as they are and as they stand in JSON.
+/// Collects the texts and numbers of a person, as they are and as JSON writes them.
 fn collect(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => {

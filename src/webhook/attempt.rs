@@ -1,4 +1,4 @@
-//! Attempts: what came of sending messages, kept for a while.
+//! Attempts: the outcomes of sending messages, kept for a while.
 
 use crate::db::schema::webhook_attempts;
 use crate::db::statement;

@@ -93,7 +93,7 @@ impl Delivery {
             }
             let ready = match self.read(claim, &mut reader)? {
                 Ok(ready) => ready,
-                // Nothing was wanted of what was read, and there is more to read.
+                // The endpoint wants nothing of what was read, and there is more to read.
                 Err(Turn::More) => continue,
                 Err(nothing) => {
                     turn = nothing;
@@ -127,7 +127,7 @@ impl Delivery {
                 Next::Nothing { until, has_more } => {
                     let is_moved = (&until.0, until.1) != (&webhook.position, webhook.part);
                     let until = (&*until.0, until.1);
-                    // The claim begins anew: reading may take its time.
+                    // The claim starts again from now: reading may have taken long.
                     let now = self.clock.now();
                     if (is_moved || has_more) && !claim.skip_to(connection, until, now)? {
                         return Ok(Err(Turn::Lost));
@@ -159,7 +159,7 @@ impl Delivery {
         })
     }
 
-    /// Sends a message; returns what came of it, and when. Holds no connection to the database.
+    /// Sends a message. Returns the outcome and its time. Holds no connection to the database.
     pub fn send(&self, ready: &Ready) -> (Sent, DateTime<Utc>) {
         let span = traces::of_delivery(ready.webhook.id);
         let sender = &self.settings.sender;
@@ -168,7 +168,7 @@ impl Delivery {
         (sent, self.clock.now())
     }
 
-    /// Records what came of sending a message.
+    /// Records the outcome of sending a message.
     pub fn record(&self, ready: &Ready, sent: &Sent, at: DateTime<Utc>) -> Result<Turn, Error> {
         let webhook = &ready.webhook;
         let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! What an administrator says of an endpoint, and whether it can be stored.
+//! What an administrator gives for an endpoint, and whether it can be stored.
 
 use super::address::SendRules;
 use super::message::MAX_PEOPLE;

@@ -163,7 +163,7 @@ pub fn update(
                     true => now,
                     false => before.next_attempt_at,
                 }),
-                // The parts before were made for the endpoint as it was, and those behind them begin anew.
+                // Earlier parts were made for the endpoint as it was. The parts after them are counted from the beginning again.
                 webhooks::part.eq(0),
                 // What is being sent to the endpoint as it was is not recorded.
                 webhooks::lease_token.eq(None::<i64>),
@@ -297,7 +297,7 @@ pub fn get(connection: &mut PgConnection, id: i64) -> Result<Webhook, Error> {
     found.ok_or_else(|| Error::not_found("webhook", id))
 }
 
-/// Returns the endpoint that somebody names by its id or its name.
+/// Returns the endpoint with this id or this name.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] if several endpoints have that name.

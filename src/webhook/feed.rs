@@ -32,7 +32,7 @@ pub struct Message {
     pub message_type: MessageType,
     /// The body.
     pub body: String,
-    /// The position behind it, and the parts of the change that were delivered then.
+    /// The position after it, and the parts of the change that were delivered then.
     pub after: (String, i32),
 }
 
@@ -41,23 +41,23 @@ pub struct Message {
 pub enum Next {
     /// A message.
     Message(Box<Message>),
-    /// Nothing up to a place.
+    /// Nothing up to a position.
     Nothing {
-        /// The position there, and the parts of a change that goes on behind it, if one does.
+        /// That position, and the number of parts of a change that continues after it, if one does.
         until: (String, i32),
-        /// Whether there may be something behind it. One call reads one page, however little of it is wanted, so that the
-        /// place can be saved.
+        /// Whether there may be something after it. One call reads one page, however little of it is wanted, so that the
+        /// position can be saved.
         has_more: bool,
     },
 }
 
-/// Reads for one endpoint. It keeps what it read, so that a change with many parts is not read anew for each.
+/// Reads for one endpoint. It keeps what it read, so that a change with many parts is not read again for each part.
 pub struct Reader {
     base_path: String,
     /// Where the endpoint must be for `waiting` to come next.
     at: Option<Position>,
     waiting: VecDeque<Change>,
-    /// The position behind what waits, and whether there is more behind it.
+    /// The position after what waits, and whether there is more after it.
     end: Option<(Position, bool)>,
 }
 
@@ -68,7 +68,7 @@ struct Group {
     goes_on: bool,
 }
 
-/// Returns the position behind everything that is committed. Must not run within a transaction.
+/// Returns the position after everything that is committed. Must not run within a transaction.
 pub fn position_now(connection: &mut PgConnection) -> Result<String, Error> {
     Ok(changes::find_position(connection)?.to_text())
 }
@@ -139,7 +139,7 @@ impl Reader {
             let (end, has_more) = self.end.unwrap_or((position, false));
             if parts > 0 && !self.goes_on(position) {
                 if self.waiting.is_empty() && has_more && is_within(&end, &position) {
-                    // The people of this page are gone. Those behind them may not be.
+                    // The people of this page are gone. Those after them may not be.
                     let until = (end.to_text(), parts);
                     return Ok(Next::Nothing { until, has_more });
                 }
@@ -177,8 +177,8 @@ impl Reader {
         })
     }
 
-    /// Ends a change of which parts were delivered and the rest is gone: with a last part without people. Returns
-    /// `None` if what it would be about is gone too.
+    /// Ends a change of which some parts were delivered and the rest is deleted: with a last part without people. Returns
+    /// `None` if the segment or group of the change is deleted too.
     fn close(
         &self,
         connection: &mut PgConnection,
@@ -268,7 +268,7 @@ impl Reader {
         Some(Group { changes, goes_on })
     }
 
-    /// Puts a message together. Returns `None` if what it would be about is gone.
+    /// Puts a message together. Returns `None` if what it would be about is deleted.
     fn tell(
         &self,
         connection: &mut PgConnection,
@@ -321,7 +321,7 @@ impl Reader {
         )))
     }
 
-    /// Leaves out the changes of a group, and returns the position behind them.
+    /// Leaves out the changes of a group, and returns the position after them.
     fn skip(&mut self, group: &Group) -> Position {
         self.waiting.drain(..group.changes.len());
         let position = group.changes[group.changes.len() - 1].position;
@@ -329,7 +329,7 @@ impl Reader {
         position
     }
 
-    /// Goes on behind a message that was delivered, so that the changes behind it need not be read again.
+    /// Goes on after a message that was delivered, so that the changes after it need not be read again.
     pub fn advance(&mut self, after: &str) {
         let Some(position) = Position::parse(after) else {
             return;
@@ -391,7 +391,7 @@ fn is_within(one: &Position, other: &Position) -> bool {
     one.seq == other.seq && is_same
 }
 
-/// Returns the position behind so many people of changes.
+/// Returns the position after this many people of changes.
 fn position_behind(changes: &[Change], told: usize) -> Position {
     let mut rest = told;
     for change in changes {
@@ -445,7 +445,7 @@ fn resync(
     };
     let ids = [webhook.id.to_string(), webhook.round.to_string()];
     Ok(Next::Message(Box::new(Message {
-        // Not the position behind it, which is another one with each attempt.
+        // Not the position after it, which differs with each attempt.
         id: message_id(&[&ids[0], &ids[1], &webhook.position, "resync"]),
         message_type: MessageType::WebhookResync,
         body: head.whole(),

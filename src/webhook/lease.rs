@@ -1,4 +1,4 @@
-//! Who delivers: a server claims an endpoint for a while, and records what came of each attempt while its claim lasts.
+//! Who delivers: a server claims an endpoint for a while, and records the outcome of each attempt while its claim lasts.
 
 use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};
@@ -83,14 +83,14 @@ pub fn next_due(
         .first(connection)?)
 }
 
-/// What came of sending a message.
+/// The outcome of sending a message.
 #[derive(Clone, Copy)]
 pub struct Attempted<'a> {
     /// The endpoint as it was when the message was put together.
     pub webhook: &'a Webhook,
     /// The attempt.
     pub attempt: &'a NewAttempt,
-    /// The position and the parts of a change behind the message.
+    /// The position and the parts of a change after the message.
     pub after: (&'a str, i32),
     /// The last row of the log of changes before the message was put together.
     pub read_after: i64,
@@ -109,7 +109,7 @@ impl Claim {
             .optional()?)
     }
 
-    /// Ends the claim. The endpoint comes behind the others that are due.
+    /// Ends the claim. The endpoint comes after the others that are due.
     pub fn release(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
         statement(
             "UPDATE webhooks SET lease_until = NULL, lease_token = NULL, next_attempt_at = greatest(next_attempt_at, $3) \
@@ -141,7 +141,7 @@ impl Claim {
         Ok(moved > 0)
     }
 
-    /// Records an attempt, and what follows from it, in one statement: the cursor behind the message if it was delivered,
+    /// Records an attempt, and what follows from it, in one statement: the cursor after the message if it was delivered,
     /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim still held; if
     /// not, nothing is recorded, and the server that claims the endpoint next sends the message again.
     pub fn record(
@@ -200,8 +200,8 @@ impl Claim {
     }
 }
 
-/// Of the attempts that are kept, one is the new one, which the others do not see. Rows are locked by id, as everything does
-/// that locks several. An answer to a message of which people were deleted meanwhile is not kept.
+/// Of the attempts that are kept, one is the new one, which the others do not see. Rows are locked in the order of ids, as
+/// everywhere that several are locked. If people of a message were deleted meanwhile, its answer is not kept.
 const RECORD: &str = "WITH moved AS ( \
      UPDATE webhooks SET position = $3, part = $4, failures = $5, failing_since = $6, next_attempt_at = $7, \
       disabled_reason = $8, disabled_since = $9, lease_until = $10, \

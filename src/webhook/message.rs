@@ -36,7 +36,7 @@ pub struct Head {
 /// A person in a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The member of `data` in which the person stands, such as `joined`.
+    /// The member of `data` that lists the person, such as `joined`.
     pub side: &'static str,
     /// The person; `None` if the person was deleted since, which a later message reports.
     pub value: Option<Value>,
@@ -51,12 +51,12 @@ pub struct Part {
     pub told: usize,
 }
 
-/// Where a part stands in its change.
+/// Where a part is in its change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The number of the part, from 1.
     pub number: u32,
-    /// How many entries of the change come behind those that are given.
+    /// How many entries of the change follow those that are given.
     pub behind: usize,
 }
 

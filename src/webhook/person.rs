@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// How many fields an endpoint can choose.
 const MAX_FIELDS: usize = 50;
 
-/// What stands before the key of a custom field.
+/// The prefix of the key of a custom field.
 const CUSTOM: &str = "custom.";
 
 /// A field of a subscriber: its name in the API, and how its value is read.

@@ -59,7 +59,7 @@ impl DisabledReason {
     }
 }
 
-/// What comes of an attempt.
+/// The consequence of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The receiver has the message.
@@ -102,7 +102,7 @@ pub fn judge(
     Verdict::Again(now + delay)
 }
 
-/// Returns how long to wait after so many failures in a row.
+/// Returns how long to wait after this many failures in a row.
 fn delay(failures: u32, jitter: f64) -> TimeDelta {
     let row = usize::try_from(failures).unwrap_or(usize::MAX);
     let seconds = DELAYS[row.min(DELAYS.len() - 1)];
@@ -127,7 +127,7 @@ fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(date) = DateTime::parse_from_rfc2822(text) {
         return Some(date.to_utc());
     }
-    // RFC 9110, section 5.6.7: the obsolete forms are to be understood too.
+    // RFC 9110, section 5.6.7: recipients must accept the obsolete forms too.
     let forms = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
     let mut parsed = forms
         .iter()

@@ -50,7 +50,7 @@ pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
         Some(changes::Noun::Group) => webhook.group_ids.has(about),
         _ => true,
     });
-    // Those whom the change was about may have been deleted.
+    // The people that the change was about may have been deleted.
     let has_people =
         !change.kind.has_people() || change.is_fill || !change.subscriber_ids.is_empty();
     is_followed && has_people && of.is_some_and(|of| webhook.types.takes(of))
@@ -75,7 +75,7 @@ pub fn are_alike(one: &Change, other: &Change) -> bool {
         && !one.is_fill
 }
 
-/// Whether nobody in a change is in these changes already on another side: then their order would be lost.
+/// Whether no subscriber of a change is already on another side of these changes. Otherwise their order would be lost.
 pub fn are_apart(changes: &[Change], next: &Change) -> bool {
     let others = changes.iter().filter(|change| change.kind != next.kind);
     let mut others = others.flat_map(|change| &change.subscriber_ids);
@@ -83,7 +83,7 @@ pub fn are_apart(changes: &[Change], next: &Change) -> bool {
     !others.any(|id| next.subscriber_ids.binary_search(id).is_ok())
 }
 
-/// Returns the members of `data` in which people stand.
+/// Returns the members of `data` that list people.
 pub fn sides_of(message_type: MessageType) -> &'static [&'static str] {
     match message_type {
         MessageType::SegmentMembersChanged => &["joined", "left"],

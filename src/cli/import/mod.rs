@@ -157,7 +157,7 @@ fn print_problems(file: &Path, problems: &[InputProblem]) {
             .iter()
             .for_each(|line| eprintln!("{line}"));
     }
-    eprintln!("what can be said of a file: rollcall import subscribers --help");
+    eprintln!("all options: rollcall import subscribers --help");
 }
 
 /// Writes the refused rows to a file beside the imported one, to be corrected and imported again. Returns the lines to

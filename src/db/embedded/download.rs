@@ -127,7 +127,7 @@ fn download(agent: &Agent, release: &Release, name: &str, largest: u64) -> Resul
         .map_err(|error| format!("{error} (from {url})"))
 }
 
-/// Checks an archive by the SHA-256 that stands beside it.
+/// Checks an archive by the SHA-256 that is published beside it.
 fn check(agent: &Agent, release: &Release, name: &str, bytes: &[u8]) -> Result<(), String> {
     let told = download(agent, release, &format!("{name}.sha256"), 1 << 10)?;
     let told = String::from_utf8_lossy(&told);
@@ -143,7 +143,7 @@ fn check(agent: &Agent, release: &Release, name: &str, bytes: &[u8]) -> Result<(
     }
 }
 
-/// Unpacks an archive without the directory that everything in it stands in. What is half unpacked has another name.
+/// Unpacks an archive without the directory that contains everything in it. A half unpacked archive has another name.
 fn unpack(bytes: &[u8], into: &Path, dir: &Path) -> std::io::Result<()> {
     fs::create_dir_all(into)?;
     let half = tempfile::tempdir_in(into)?;
@@ -162,7 +162,7 @@ fn unpack(bytes: &[u8], into: &Path, dir: &Path) -> std::io::Result<()> {
     fs::rename(top, dir)
 }
 
-/// Opens a tree's directories to everybody, since the archive's own is closed and the server may
+/// Makes the directories of a tree readable for all users, since the archive's own is closed and the server may
 /// run as another user.
 fn open_dirs(dir: &Path) -> std::io::Result<()> {
     fs::set_permissions(dir, PermissionsExt::from_mode(0o755))?;

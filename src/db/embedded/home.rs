@@ -122,7 +122,7 @@ impl Home {
     pub(super) fn prepare_socket_dir(&self, run_as: &RunAs) -> Result<PathBuf, EmbeddedError> {
         let dir = self.socket_dir();
         if let Ok(metadata) = fs::symlink_metadata(&dir) {
-            // Where it lies in /tmp, anybody may have made it first.
+            // In /tmp, another user may have made it first.
             if ![nix::unistd::geteuid().as_raw(), run_as.uid()].contains(&metadata.uid()) {
                 let owner = name_of(metadata.uid());
                 return Err(EmbeddedError::ForeignOwner { path: dir, owner });
@@ -186,7 +186,7 @@ impl Home {
     }
 
     pub(super) fn binaries(&self) -> PathBuf {
-        // A throw-away would fetch them anew each time.
+        // A throw-away cluster would fetch them again each time.
         let lasting = self
             .throwaway
             .then(|| super::default_data_dir().ok())

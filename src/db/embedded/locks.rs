@@ -84,7 +84,7 @@ impl Users {
         })
     }
 
-    /// Tells whether anybody else uses the server. Gives up this process' own mark.
+    /// Returns whether another process uses the server. Gives up this process' own mark.
     pub(super) fn others(&self) -> io::Result<bool> {
         self.file.unlock()?;
         match self.file.try_lock() {

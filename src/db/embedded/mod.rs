@@ -51,10 +51,10 @@ use log::LogKeeper;
 /// How long to wait while another process starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(120);
 
-/// How often to begin anew when the data directory is removed meanwhile.
+/// How often to start over when the data directory is removed meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// How long a watchdog may take to end a server that nobody uses any more.
+/// How long a watchdog may take to end a server that no process uses any more.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a watchdog may take to end after its server.

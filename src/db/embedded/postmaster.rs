@@ -26,7 +26,7 @@ pub(super) struct PidFile {
 }
 
 impl PidFile {
-    /// Reads the file; `None` means that there is none, or none that makes sense.
+    /// Reads the file. Returns `None` if it does not exist or cannot be parsed.
     pub(super) fn read(home: &Home) -> Result<Option<Self>, EmbeddedError> {
         let path = path(home);
         match fs::read(&path) {
@@ -54,7 +54,7 @@ impl PidFile {
         })
     }
 
-    /// Tells whether anybody listens on the socket.
+    /// Returns whether a server listens on the socket.
     pub(super) fn answers(&self) -> bool {
         let connect = |dir: &PathBuf| UnixStream::connect(dir.join(home::socket_name())).is_ok();
         self.socket_dir.as_ref().is_some_and(connect)

@@ -24,7 +24,7 @@ const WORKPLACE: &str = "upgrade.new-";
 const LOG: &str = "upgrade.log";
 
 const POLL: Duration = Duration::from_millis(20);
-/// How long an `initdb` may go on for which nobody waits any more.
+/// How long an `initdb` may go on after the process that waited for it is gone.
 const INITDB_LIMIT: Duration = Duration::from_secs(10);
 /// How long the programs of a killed upgrade may take to end.
 const ORPHANS_LIMIT: Duration = Duration::from_secs(60);

@@ -122,7 +122,7 @@ pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
             });
         }
     }
-    // Nobody misses what a throw-away cluster would write out.
+    // What a throw-away cluster would write out is not needed.
     let fast = if home.throwaway {
         None
     } else {

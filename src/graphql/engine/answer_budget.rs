@@ -43,8 +43,8 @@ struct Budget {
     /// By depth in the answer, who may have a page of large rows. Loaded rows are not counted before they are resolved, so
     /// that of the pages at one depth one is loaded and resolved after the other. Those within a page must not wait for it.
     loads: Mutex<HashMap<usize, Arc<Semaphore>>>,
-    /// The permission to be made beside other large answers. One part of the answer waits for it at a time: several would stand
-    /// in line beside each other, and the first to have it would wait for those behind.
+    /// The permission to be made beside other large answers. One part of the answer waits for it at a time: several would
+    /// queue beside each other, and the first to have it would wait for those behind.
     large: tokio::sync::Mutex<Option<LargeAnswerPermit>>,
     /// Whether it has that permission: most parts need not look into the lock.
     is_permitted: AtomicBool,
@@ -93,10 +93,10 @@ impl AnswerBudget {
         is_within && (counted == 0 || self.hold(counted))
     }
 
-    /// Takes back what was counted of a part that is written anew.
+    /// Takes back what was counted of a part that is written again.
     pub(super) fn take_back(&self, bytes: usize) {
         if self.is_exceeded() || self.is_crowded_out() {
-            // It stays so: texts are missing by now.
+            // It stays so: texts are already missing.
             return;
         }
         let before = self.0.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -324,7 +324,7 @@ pub(super) fn weigh(document: &Json) -> usize {
         }
 }
 
-/// Stands in the place of what is counted, where a test looks for what is not.
+/// Replaces the scalar that is counted, where a test looks for what is not counted.
 #[cfg(test)]
 struct Marked;
 

@@ -18,7 +18,7 @@ pub struct Parameters {
     pub variables: Map<String, Value>,
     /// What else is asked for.
     pub extensions: Map<String, Value>,
-    /// Where a number of the variables stands that no double holds, and what is wrong with it.
+    /// The place of a number in the variables that no double holds, and what is wrong with it.
     pub lost_digits: Option<(String, String)>,
 }
 
@@ -35,7 +35,7 @@ impl Parameters {
     }
 
     /// Looks in the text that the parameters were read from for numbers in the variables that no double holds. `below`
-    /// has the keys under which the variables stand. The request is refused when it is prepared.
+    /// has the keys under which the variables are. The request is refused when it is prepared.
     pub fn find_lost_digits(&mut self, json: &[u8], below: &[&str]) {
         let json = std::str::from_utf8(json).unwrap_or_default();
         self.lost_digits = find_lost_digits(json, below);

@@ -3,7 +3,7 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::NaiveDate;
 
-/// What is said of `DateTime`, in the place of what the library says.
+/// The description of `DateTime`, which replaces that of the library.
 pub const INSTANT: &str = "An instant in the form of RFC 3339, such as `2026-03-01T09:30:00Z`, from `0001-01-01T00:00:00Z` to `9999-12-31T23:59:59.999999Z`; kept to microseconds. Leap seconds (`23:59:60`) are refused. Answers are in UTC.";
 
 /// A calendar day without a time or a zone, such as `2026-03-01`, of the years 1 to 9999.

@@ -1,6 +1,6 @@
 //! Which scopes a field asks for, by its coordinate in the schema, and so what a key with WRITE alone sees.
 //!
-//! It is decided by kind and not field by field, so that a new field is closed before anybody thinks of it.
+//! It is decided by kind and not field by field, so that a new field is closed by default.
 //!
 //! WRITE alone sees what its own mutation did: `userErrors`, the counts of [`OUTCOME_FIELDS`] and the `id` of what was
 //! made or changed. It runs imports, and sees how far they are ([`IMPORT_FIELDS`]). It sees nothing that depends on values

@@ -1,8 +1,8 @@
 //! Answers as JSON text.
 //!
 //! async-graphql builds an answer as a tree of values, with several allocations for every object, and writes it in the end.
-//! Here objects and lists become text as soon as they are resolved (see [`quick`](super::quick)). Such a text stands in the
-//! tree as a [`Value::Binary`], which no field of the schema has for anything else.
+//! Here objects and lists become text as soon as they are resolved (see [`quick`](super::quick)). Such a text is in the
+//! tree as a [`Value::Binary`], which no field of the schema uses for anything else.
 
 use super::answer_budget::AnswerBudget;
 use async_graphql::{ContextSelectionSet, Response, Value};

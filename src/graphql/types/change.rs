@@ -311,7 +311,7 @@ impl ChangeFeed {
             group_ids: None,
         };
         let begin = reading.clone();
-        // A position that cannot be followed is refused before anything is told.
+        // A position that cannot be followed is refused before anything is sent.
         let page = app.db.run(move |connection| read(connection, &begin)).await;
         let page = page.map_err(to_graphql)?;
         reading.after = Some(page.end);

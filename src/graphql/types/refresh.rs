@@ -277,7 +277,7 @@ impl RefreshMutation {
         };
         let db = app.db.clone();
         let entry = entry(context)?;
-        // A task of its own, so that the refresh goes on when nobody waits for it any more.
+        // A task of its own, so that the refresh goes on when the client does not wait any more.
         let mut work = tokio::spawn(async move {
             let run = tokio::task::spawn_blocking(move || {
                 let db = app.db.for_long_work();

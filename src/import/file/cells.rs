@@ -7,12 +7,12 @@ use std::ops::{Index, Range};
 #[derive(Clone, Default)]
 pub struct Cells {
     text: String,
-    /// Where each cell stands in the text. There may be something between them.
+    /// Where each cell is in the text. There may be other text between cells.
     places: Vec<Range<usize>>,
 }
 
 impl Cells {
-    /// No cells yet, with room for so many.
+    /// No cells yet, with room for this many.
     pub fn with_capacity(cells: usize) -> Cells {
         Cells {
             text: String::new(),
@@ -20,7 +20,7 @@ impl Cells {
         }
     }
 
-    /// The cells that stand at these places of a text. Fails, and gives the bytes back, if the text is not in UTF-8, or a
+    /// Returns the cells at these places of a text. Fails, and gives the bytes back, if the text is not in UTF-8, or a
     /// place begins or ends within a character.
     pub fn cut(
         text: Vec<u8>,
@@ -67,7 +67,7 @@ impl Cells {
         self.places.iter().map(|place| &self.text[place.clone()])
     }
 
-    /// Whether a text stands in any of the cells.
+    /// Whether a character is in any of the cells.
     pub fn have(&self, sign: char) -> bool {
         self.text.contains(sign)
     }

@@ -113,8 +113,8 @@ pub struct Guess {
     pub of_other_lines: Option<Encoding>,
 }
 
-/// Guesses by a byte order mark, by the NULs of UTF-16, by whether lines are well-formed UTF-8, and by how often bytes stand
-/// beside each other in the languages of the world.
+/// Guesses by a byte order mark, by the NULs of UTF-16, by whether lines are well-formed UTF-8, and by how often bytes
+/// follow each other in the languages of the world.
 pub fn guess_encoding(sample: &[u8]) -> Guess {
     let sure = |encoding| Guess {
         encoding,
@@ -199,7 +199,7 @@ fn guess_legacy(lines: &[u8], sample: &[u8]) -> Encoding {
     guessed
 }
 
-/// Counts signs and capital letters behind small letters, which stand there where an encoding is wrong.
+/// Counts signs and capital letters after small letters, which a wrong encoding produces.
 fn misplaced(encoding: &'static encoding_rs::Encoding, lines: &[u8]) -> usize {
     let text = encoding.decode_without_bom_handling(lines).0;
     let pairs = text.chars().zip(text.chars().skip(1));

@@ -1,6 +1,6 @@
-//! Files of other kinds than those that are read: what to do with them is said, instead of what their first line lacks.
+//! Files of kinds that are not read. The message says what to do with them, instead of what their first line lacks.
 
-/// Returns what a file is that is no table of text, and what to do with it.
+/// If a file is not a table of text, returns what it is and what to do with it.
 pub fn find_foreign(start: &[u8]) -> Option<&'static str> {
     const BINARY: [(&[u8], &str); 16] = [
         (

@@ -23,7 +23,7 @@ pub fn is_json_lines(start: &[u8]) -> bool {
     })
 }
 
-/// Collects the keys of all objects, in the order in which they first stand.
+/// Collects the keys of all objects, in the order in which they first occur.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the file cannot be read or has too many.

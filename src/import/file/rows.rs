@@ -2,8 +2,8 @@
 //!
 //! A row normally ends with its line; a quoted cell may hold line ends. An unclosed quote would swallow everything up
 //! to the next one, and the readers that exist accept what comes of it. Here lines are joined only while a quoted cell
-//! is open and only up to a bound; where joining does not lead to a well-formed row, the first line stands alone as a
-//! broken one and the others are read again.
+//! is open and only up to a bound. If joining does not lead to a well-formed row, the first line alone becomes a broken
+//! row and the others are read again.
 
 use super::cells::Cells;
 use super::encoding::Encoding;
@@ -27,7 +27,7 @@ pub struct Row {
     pub cells: Result<Cells, String>,
     /// A remark about how the row was read, if there is one.
     pub remark: Option<String>,
-    /// Whether it stands below the table and is no part of it.
+    /// Whether it is below the table and not a part of it.
     pub is_footer: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The quote around a cell that may hold delimiters and line ends; `None` if no cell is quoted.
     pub quote: Option<u8>,
-    /// What ends a line: LF, perhaps behind CR, or CR alone.
+    /// What ends a line: LF, perhaps after CR, or CR alone.
     pub line_end: u8,
     /// Whether the text was decoded from another encoding: U+FFFD then replaces bytes that mean nothing.
     pub is_decoded: bool,
@@ -185,7 +185,7 @@ impl<R: BufRead> Rows<R> {
         })
     }
 
-    /// Cuts a line of a program that writes a quote within a quoted cell behind a backslash, if it may be one.
+    /// Cuts a line of a program that writes a quote within a quoted cell after a backslash, if it may be one.
     fn read_escaped(&self, first: &[u8]) -> Option<Cutter> {
         let quote = self.dialect.quote?;
         let may_be = first.windows(2).any(|pair| pair == [b'\\', quote]);
@@ -314,12 +314,12 @@ struct Cutter {
     dialect: Dialect,
     /// The cells one after the other.
     text: Vec<u8>,
-    /// Where in it they stand, as far as they have come to their end.
+    /// The places of the cells in the text that have ended.
     cells: Vec<Range<usize>>,
-    /// Where the one that is being read begins.
+    /// Where the cell that is being read begins.
     begun: usize,
     place: Place,
-    /// Whether a backslash in a quoted cell takes the meaning from the character behind it.
+    /// Whether a backslash in a quoted cell escapes the character after it.
     has_escapes: bool,
 }
 
@@ -400,7 +400,7 @@ impl Cutter {
             }
             _ if byte == b'\r' => Place::Broken(BARE_RETURN.to_owned()),
             Place::Start if is_quote => Place::Quoted,
-            // A quote behind blanks opens a cell as well, and the blanks are none of it.
+            // A quote after blanks opens a cell as well, and the blanks are not part of it.
             Place::Lead if is_quote => {
                 self.text.truncate(self.begun);
                 Place::Quoted

@@ -1,4 +1,4 @@
-//! The shape of a table of text, found out from its beginning: what stands between cells, and where the header is.
+//! The shape of a table of text, found out from its beginning: what separates cells, and where the header is.
 
 use super::cells::Cells;
 use super::rows::{Dialect, Row, Rows};
@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 50;
 /// In how many of the first rows the header is looked for.
 const MAX_BEFORE_HEADER: usize = 20;
 
-/// Reads the line `sep=;` that Excel takes for what it says. Returns what stands between cells.
+/// Reads the line `sep=;`, which Excel obeys. Returns the separator of cells.
 pub fn read_separator(text: &str) -> Option<u8> {
     let line = text.split(['\n', '\r']).next()?.trim_matches('"');
     let begin = line.get(..4)?;
@@ -88,12 +88,12 @@ fn first_rows(text: &str, dialect: Dialect, count: usize) -> Vec<Row> {
 pub struct Header {
     /// Whether there is one.
     pub exists: bool,
-    /// How many lines stand before it, or before the first row where there is none.
+    /// How many lines are before it, or before the first row if there is no header.
     pub skipped_lines: u64,
 }
 
 /// Finds the header among the first rows: the first row that names a column of addresses, or the first that is as wide as the
-/// table. Rows that hold an address name nobody's columns.
+/// table. Rows that hold an address are not headers.
 pub fn find_header(text: &str, dialect: Dialect, names_address: impl Fn(&str) -> bool) -> Header {
     find_header_in(&first_rows(text, dialect, MAX_BEFORE_HEADER), names_address)
 }

@@ -51,7 +51,7 @@ pub struct Form {
     pub quote: Option<u8>,
     /// Whether its first row names the columns.
     pub has_header: bool,
-    /// How many lines stand before the header or the first row, and are passed over.
+    /// How many lines before the header or the first row are skipped.
     #[serde(default)]
     pub skipped_lines: u64,
     /// Its format.

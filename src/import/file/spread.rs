@@ -17,7 +17,7 @@ const CUSTOM: &str = "custom.";
 pub struct Spreading {
     /// The number of columns in the file.
     width: usize,
-    /// The place of each column, its name, and its keys in the order in which they first stand.
+    /// The place of each column, its name, and its keys in the order in which they first occur.
     columns: Vec<(usize, String, Vec<String>)>,
 }
 

@@ -200,7 +200,7 @@ fn looks_like_footer(row: &Row) -> bool {
     used.next().is_none() && first.is_some_and(|cell| !cell.contains('@') && !is_word(cell))
 }
 
-/// Whether a cell is one word of letters: a name may stand alone in a row whose address was forgotten.
+/// Whether a cell is one word of letters: a name may be alone in a row whose address was forgotten.
 fn is_word(cell: &str) -> bool {
     cell.trim().chars().all(char::is_alphabetic)
 }

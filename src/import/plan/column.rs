@@ -30,7 +30,7 @@ pub struct ColumnPlan {
 pub struct StoredPlan {
     /// Where its cells go, as [`Target::write`] has it.
     pub target: String,
-    /// What stands before decimals, if its cells prove it.
+    /// The decimal separator, if its cells prove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
     /// Whether an empty cell means no, because the others hold marks.
@@ -38,7 +38,7 @@ pub struct StoredPlan {
     pub empty_is_no: bool,
 }
 
-/// How the cells of a column are read, by what was said of it and of the whole file.
+/// Returns how the cells of a column are read, by the options for the column and for the whole file.
 pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) -> CellFormat {
     let name = names[position].trim();
     let is = |said: &str| is_column(said, name, position);

@@ -1,4 +1,4 @@
-//! The words with which programs say whether somebody may be addressed: in the names of columns, and in their cells.
+//! The words with which programs say whether a person may be addressed: in the names of columns, and in their cells.
 //! English and the larger languages of Europe. All words are folded as `header.rs` folds them.
 
 use super::header::{has_any, words_of};
@@ -610,7 +610,7 @@ pub fn read_file_name(name: &str) -> Option<Status> {
 pub struct StatusWord {
     /// The status.
     pub status: Status,
-    /// Whether the word is about consent alone; `active` can be said of many things.
+    /// Whether the word is about consent alone; `active` can mean many things.
     pub is_certain: bool,
 }
 
@@ -925,7 +925,7 @@ pub fn read_word(cell: &str) -> Option<StatusWord> {
     find(CERTAIN, true).or_else(|| find(UNCERTAIN, false))
 }
 
-/// A cell in the form in which the words above stand. `SUBSCRIBED` has no humps, and neither has `Subscribed`.
+/// Returns a cell in the form of the words above. `SUBSCRIBED` and `Subscribed` are one word each, without humps.
 fn words_of_cell(cell: &str) -> String {
     words_of(cell).join(" ")
 }

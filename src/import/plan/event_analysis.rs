@@ -188,7 +188,7 @@ fn propose(
     is_settled(&with(&changes)).then_some(changes)
 }
 
-/// Returns the column in which the lines of one order are the same: the key of events, if keys stand several times and
+/// Returns the column in which the lines of one order are the same: the key of events, if keys occur several times and
 /// rows of the same key lack a value.
 fn column_of_lines(
     columns: Columns<'_>,

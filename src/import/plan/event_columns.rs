@@ -252,7 +252,7 @@ pub fn map_event_columns(
     }
 }
 
-/// Where a column goes, if that is known: by what was said, by its name, as a synonym, or as all others do.
+/// Returns where a column goes, if that is known: by an option, by its name, as a synonym, or as all others do.
 fn map(
     column: &str,
     place: usize,

@@ -55,7 +55,7 @@ fn fold_word(word: &str) -> String {
     folded
 }
 
-/// Whether a character is an accent that stands on the one before.
+/// Whether a character is an accent on the character before.
 fn is_mark(character: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&character)
 }
@@ -83,7 +83,7 @@ pub fn has_phrase(words: &[String], phrase: &str) -> bool {
     })
 }
 
-/// Whether any of some phrases stands among words.
+/// Whether the words contain any of the phrases.
 pub fn has_any(words: &[String], phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| has_phrase(words, phrase))
 }

@@ -19,7 +19,7 @@ use crate::import::value::read_cell;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// What stands before the key of a custom field in the name of its column.
+/// The prefix of the key of a custom field in the name of its column.
 const CUSTOM: &str = "custom.";
 
 /// The most groups that the rows of a file may name.
@@ -105,7 +105,7 @@ fn send(
             }
         }
     }
-    // Whoever looks has failed where it is not taken, and says why.
+    // If the part is not received, the receiver has failed and reports why.
     let _ = sender.send(part);
     Ok(())
 }

@@ -20,7 +20,7 @@ const MAX_LABEL: usize = 200;
 pub struct Columns<'a> {
     /// Their names.
     pub names: &'a [String],
-    /// What stands between cells.
+    /// What separates cells.
     pub delimiter: u8,
 }
 

@@ -1,6 +1,6 @@
 //! What is settled before the first row is written: where columns go, which groups there are, how days are written.
 //!
-//! The whole file is read once for that (`look.rs`, `profile.rs`). Then each column is decided on (`decide.rs`), with
+//! The whole file is read once for that (`look.rs`, `profile.rs`). Then each column is decided on (`decide/`), with
 //! the names that fields have in other programs (`vocabulary.rs`), the words for consent (`consent_words.rs`) and what
 //! is recorded of well-known programs (`presets.rs`). What is open is asked, with a proposal that settles it
 //! (`question.rs`, `propose.rs`, `analysis.rs`). What is settled is kept with the import.

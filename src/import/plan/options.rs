@@ -1,4 +1,4 @@
-//! What can be asked of an import.
+//! The options of an import.
 
 use crate::db::word::words;
 use crate::import::file::encoding::Encoding;
@@ -26,7 +26,7 @@ words!(ImportKind {
 /// Says that no cell is quoted.
 pub const NO_QUOTE: u8 = 0;
 
-/// The form of a file, as far as it is said; the rest is found out.
+/// The form of a file, as far as it is given; the rest is detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FileOptions {
@@ -70,7 +70,7 @@ pub enum ImportMode {
     Update,
 }
 
-/// What becomes of all columns of which nothing is known and nothing is said.
+/// What becomes of all columns that are not known and have no option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Others {
@@ -118,7 +118,7 @@ pub struct SubscriberImport {
     pub date_formats: Vec<(String, DateFormat)>,
     /// Columns in which decimals follow a comma.
     pub decimal_commas: Vec<String>,
-    /// Columns in which decimals follow a point, and commas may stand between thousands.
+    /// Columns in which decimals follow a point, and commas may separate thousands.
     pub decimal_points: Vec<String>,
     /// The character between the items of the lists in a column: the column and the character.
     pub splits: Vec<(String, char)>,
@@ -136,8 +136,8 @@ pub struct SubscriberImport {
     pub fill_missing: bool,
     /// Whether a cell that cannot be read costs its row, and not only itself.
     pub strict: bool,
-    /// Why people who unsubscribed, bounced or complained may be addressed again where the file says so. Only somebody
-    /// with ADMIN rights may give a reason; without one they stay as they are.
+    /// Why people who unsubscribed, bounced or complained may be addressed again if the file says so. Only a caller with
+    /// ADMIN rights may give a reason. Without a reason these people stay as they are.
     pub raise_consent: Option<String>,
     /// Whether to report only, and write nothing.
     pub dry_run: bool,
@@ -189,7 +189,7 @@ impl ImportOptions {
         }
     }
 
-    /// The form of the file, as far as it is said.
+    /// The form of the file, as far as it is given.
     pub fn file(&self) -> &FileOptions {
         match self {
             ImportOptions::Subscribers(options) => &options.file,

@@ -1,5 +1,5 @@
-//! How well-known programs write their exports: nothing but recorded options, which count where nothing else is said of
-//! a column. Names of columns are compared without case, blanks and marks.
+//! How well-known programs write their exports: only recorded options, which apply if no other option is given for a
+//! column. Names of columns are compared without case, blanks and marks.
 
 use super::header::fold;
 use crate::rule::{CustomType, Status};
@@ -21,7 +21,7 @@ pub struct Preset {
     pub ignore: &'static [&'static str],
     /// What words of the status column mean.
     pub statuses: &'static [(&'static str, Status)],
-    /// What stands between the items of its lists, if that is not found out cell by cell.
+    /// What separates the items of its lists, if that is not found out cell by cell.
     pub split: Option<char>,
 }
 

@@ -77,7 +77,7 @@ struct Proofs {
 }
 
 impl Proofs {
-    /// Returns what stands before decimals, if all proofs agree.
+    /// Returns the decimal separator, if all proofs agree.
     fn settled(self) -> Option<Decimal> {
         match (self.comma, self.point) {
             (true, false) => Some(Decimal::Comma),
@@ -264,7 +264,7 @@ impl Profile {
         found.cloned().unwrap_or_default()
     }
 
-    /// Returns what stands before the decimals of its numbers, if they prove it.
+    /// Returns the decimal separator of its numbers, if they prove it.
     pub fn decimal(&self) -> Option<Decimal> {
         self.counted(CellKind::Number).proofs.settled()
     }

@@ -136,7 +136,7 @@ pub enum Change {
         /// The column in which they are the same.
         column: String,
     },
-    /// Say what becomes of all columns that nothing is said of.
+    /// Say what becomes of all columns without an option.
     Others {
         /// What becomes of them.
         others: Others,

@@ -20,7 +20,7 @@ pub struct StatusWords {
 }
 
 impl StatusWords {
-    /// Reads the words of a column; what was said of words counts first.
+    /// Reads the words of a column. Options for words take precedence.
     pub fn of(profile: &Profile, said: &[(String, Status)]) -> StatusWords {
         let Some(words) = profile.words() else {
             return StatusWords {
@@ -70,7 +70,7 @@ impl StatusWords {
         !self.are_too_many && self.has_certain() && most
     }
 
-    /// The most frequent words, and how often each stands.
+    /// The most frequent words, and how often each occurs.
     pub fn shown(&self) -> String {
         let known = self.known.iter().map(|(word, _, count)| (word, *count));
         let unknown = self.unknown.iter().map(|(word, count)| (word, *count));
@@ -104,7 +104,7 @@ fn shown<'w>(words: impl Iterator<Item = (&'w String, u64)>) -> String {
     format!("{}{more}", first.join(", "))
 }
 
-/// Reads a cell of a status column: what was said of words, the names of statuses, and the words of other programs.
+/// Reads a cell of a status column: by options for words, the names of statuses, and the words of other programs.
 pub fn read_status(cell: &str, said: &[(String, Status)]) -> Option<StatusWord> {
     let text = cell.trim();
     let certain = |status| StatusWord {

@@ -33,17 +33,17 @@ pub enum ConsentTarget {
         /// Whether an empty cell is a no.
         blank_is_no: bool,
     },
-    /// A yes, a time or any other word is somebody who left.
+    /// A yes, a time or any other word means that the person left.
     OptOut,
     /// Without a yes or a time the address waits to be confirmed.
     Confirmed,
-    /// A yes, a time or any other word is an address that does not work.
+    /// A yes, a time or any other word means that the address does not work.
     Bounced,
-    /// A yes, a time or any other word is somebody who complained.
+    /// A yes, a time or any other word means that the person complained.
     Complained,
     /// When the subscriber agreed.
     SubscribedAt,
-    /// When the subscriber left: who has such a time has left.
+    /// When the subscriber left. A subscriber with such a time has left.
     UnsubscribedAt,
     /// Why the subscriber left.
     Reason,
@@ -184,7 +184,7 @@ impl Target {
         })
     }
 
-    /// Whether it says whether somebody may be addressed.
+    /// Whether it decides if a person may be addressed.
     pub fn decides_consent(&self) -> bool {
         match self {
             Target::Builtin(name) => *name == "status",

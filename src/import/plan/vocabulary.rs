@@ -2,7 +2,7 @@
 
 use super::header::{fold, has_phrase, words_of};
 
-/// A name that stands for the first name and the last name together. It is split.
+/// The target of a column with the first name and the last name together. Its cells are split.
 pub const FULL_NAME: &str = "full_name";
 
 /// Names that mean a built-in field and nothing else, folded. A column with such a name needs no option.

@@ -1,4 +1,4 @@
-//! What stands around a value without being a part of it, and the words for nothing.
+//! What surrounds a value without being a part of it, and the words for nothing.
 
 use crate::text::normalize;
 use std::borrow::Cow;
@@ -36,7 +36,7 @@ fn begins_number(text: &str) -> bool {
     text.starts_with(|character: char| character.is_ascii_digit() || "+-=@(#".contains(character))
 }
 
-/// Words that stand for nothing in every column, in exactly this spelling: people are called Null, Nan and Nil.
+/// Words that mean no value in every column, in exactly this spelling: people are called Null, Nan and Nil.
 const NOTHING: [&str; 26] = [
     "NULL",
     "null",
@@ -66,7 +66,7 @@ const NOTHING: [&str; 26] = [
     "#NULL!",
 ];
 
-/// Words that stand for nothing where a text of this kind is no value, in lower case.
+/// Words that mean no value in columns where such a text cannot be a value, in lower case.
 const NOTHING_TYPED: [&str; 24] = [
     "none",
     "nil",

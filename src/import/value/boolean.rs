@@ -12,7 +12,7 @@ const NO: &str = "false f no n 0 off nein non nao falsch faux falso falsz fałsz
      hayır yanlis yanlış nej nei falsk usann usant onwaar nee netiesa ні nu fals neistina oχι οχι ψευδης unchecked disabled не \
      ✗ ✘ ❌ ☐ ✕ ✖ 0.0 否 いいえ 아니요 nepatiess";
 
-/// Marks that stand in a cell for yes, where an empty cell beside them means no.
+/// Marks that mean yes in a cell, where an empty cell beside them means no.
 const MARKS: [&str; 8] = ["✓", "✔", "☑", "✅", "🗸", "x", "X", "☒"];
 
 /// Whether a bare text is a mark that is set for yes and left out for no.

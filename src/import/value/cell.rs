@@ -54,7 +54,7 @@ pub enum CellValue {
     List(Vec<String>),
 }
 
-/// What came of reading a cell.
+/// The outcome of reading a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CellOutcome<T> {
     /// A value.
@@ -128,7 +128,7 @@ impl Fit {
     }
 }
 
-/// How the cells of one column are read: what was said about it, or about the whole file.
+/// How the cells of one column are read: by the options for the column, or for the whole file.
 #[derive(Debug, Clone)]
 pub struct CellFormat {
     /// How days and times are written.

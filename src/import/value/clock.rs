@@ -77,7 +77,7 @@ const JOINTS: [&str; 14] = [
     "t", "at", "um", "a", "alle", "ore", "kl", "klo", "om", "o", "в", "godz", "g", "u",
 ];
 
-/// Words behind a time.
+/// Words after a time.
 const AFTER: [&str; 5] = ["uhr", "h", "hrs", "uur", "val"];
 
 /// Takes away a comment at the end: `(Eastern European Summer Time)`.
@@ -255,7 +255,7 @@ fn before_half_day(tokens: &[Token], place: usize) -> Option<(bool, usize)> {
         .then_some((word == "pm", before))
 }
 
-/// Finds a time with points, as Finland writes it behind a day: `6.5.2023 7.08`.
+/// Finds a time with points, as Finland writes it after a day: `6.5.2023 7.08`.
 fn find_pointed_time(tokens: &[Token]) -> Option<Found> {
     let start = tokens.iter().rposition(|token| *token == Token::Blank)? + 1;
     let days = tokens[..start]
@@ -308,7 +308,7 @@ fn make_time(
     )
 }
 
-/// Abbreviations of zones that stand for one distance from UTC, in hours: those of RFC 2822, and those of Europe.
+/// Abbreviations of zones that mean one distance from UTC, in hours: those of RFC 2822, and those of Europe.
 const ABBREVIATIONS: [(&str, i32); 19] = [
     ("z", 0),
     ("utc", 0),
@@ -331,8 +331,8 @@ const ABBREVIATIONS: [(&str, i32); 19] = [
     ("pdt", -7),
 ];
 
-/// Reads the zone behind a time: its distance from UTC, and where it ends. The outer `None` says that it is no distance
-/// that there is.
+/// Reads the zone after a time: its distance from UTC, and where it ends. The outer `None` means that no such distance
+/// exists.
 #[expect(
     clippy::option_option,
     reason = "no zone at all is another thing than a zone that does not exist"
@@ -368,7 +368,7 @@ fn read_zone(tokens: &[Token], start: usize) -> Option<Option<(Option<FixedOffse
     if hours > 15 || minutes > 59 {
         return None;
     }
-    // The abbreviation that Go writes behind the distance says the same again.
+    // The abbreviation that Go writes after the distance says the same again.
     if tokens.get(end) == Some(&Token::Blank)
         && let Some(Token::Word(word)) = tokens.get(end + 1)
         && (2..=5).contains(&word.len())

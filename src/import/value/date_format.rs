@@ -1,4 +1,4 @@
-//! Formats of days and times, as somebody names them.
+//! Formats of days and times, as users name them.
 
 use super::moment::{Order, full_year};
 use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime};
@@ -98,7 +98,7 @@ impl DateFormat {
         &self.text
     }
 
-    /// Reads a moment written exactly this way; the time is that of midnight where there is none in the format.
+    /// Reads a moment written exactly this way. If the format has no time, the time is midnight.
     pub fn read(&self, text: &str) -> Option<NaiveDateTime> {
         match self.parts.as_slice() {
             [Part::Serial] => return read_serial(text, NaiveDate::from_ymd_opt(1899, 12, 30)?),
@@ -149,7 +149,7 @@ impl DateFormat {
         (rest.is_empty() && year > 0).then(|| day.and_time(time))
     }
 
-    /// The order of day and month, and what stands between them.
+    /// The order of day and month, and what separates them.
     pub fn order(&self) -> Option<(Order, char)> {
         let place = |wanted: Part| self.parts.iter().position(|part| *part == wanted);
         let (day, month) = (place(Part::Day)?, place(Part::Month)?);

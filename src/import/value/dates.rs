@@ -1,5 +1,5 @@
-//! Days and times as a column writes them. A form of one meaning is read as it is; which order 03/04/2026 has is said, never
-//! guessed: it is a day in March to some and in April to others.
+//! Days and times as a column writes them. A form of one meaning is read as it is. The order of 03/04/2026 must be given
+//! and is never guessed: it is a day in March to some and in April to others.
 
 use super::clock::Zone;
 use super::date_format::DateFormat;

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-/// Cuts a bare text into items. `split` is what stands between them where they are not written as an array; a `|` where
-/// nothing was said.
+/// Cuts a bare text into items. `split` is what separates them if they are not written as an array; `None` means `|`.
 pub fn read_items(text: &str, split: Option<char>) -> Result<Vec<String>, String> {
     if let Some(items) = read_array(text) {
         return items;
@@ -74,8 +73,8 @@ fn item_of(item: &Value) -> Result<String, String> {
     }
 }
 
-/// Cuts a text at a character that stands outside of quotes; returns each item, and whether it was quoted. Returns `None`
-/// where the quotes do not fit.
+/// Cuts a text at each mark outside of quotes. Returns each item and whether it was quoted. Returns `None` if the quotes
+/// do not match.
 fn cut(text: &str, marks: &[char]) -> Option<Vec<(String, bool)>> {
     let mut items = Vec::new();
     let mut rest = text.trim_start();
@@ -103,7 +102,7 @@ fn cut(text: &str, marks: &[char]) -> Option<Vec<(String, bool)>> {
     }
 }
 
-/// Reads up to the closing quote; a quote within is doubled or stands behind a backslash.
+/// Reads up to the closing quote; a quote within is doubled or follows a backslash.
 fn read_quoted(text: &str) -> Option<(String, &str)> {
     let mut item = String::new();
     let mut characters = text.char_indices();

@@ -17,7 +17,7 @@ pub enum Reading {
     Instant(DateTime<Utc>),
     /// A placeholder such as `0000-00-00`.
     Nothing,
-    /// Day and month could stand in either order.
+    /// Day and month could be in either order.
     EitherOrder {
         /// The character between day, month and year.
         separator: char,
@@ -47,7 +47,7 @@ pub struct Local {
     pub zone: Option<Zone>,
 }
 
-/// In which order day, month and year stand where all three are numbers and the year does not come first.
+/// The order of day, month and year where all three are numbers and the year does not come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// 31/12/2026.
@@ -59,7 +59,7 @@ pub enum Order {
 /// How what has several meanings is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Hints {
-    /// The order of day and month where this character stands between them, if it was said.
+    /// The order of day and month where this character separates them, if it was given.
     pub order: Option<(Order, char)>,
     /// Whether a day is read, which may be a birthday of either century. Programs write times of this century only.
     pub is_day: bool,
@@ -215,7 +215,7 @@ impl Token {
 
 /// Writes the forms of East Asia and of some programs as those of others.
 fn prepare(text: &str) -> String {
-    // Go writes the reading of its monotonic clock behind the time.
+    // Go writes the reading of its monotonic clock after the time.
     let text = text.split(" m=").next().unwrap_or(text);
     let mut prepared = String::with_capacity(text.len());
     for character in text.chars() {
@@ -271,7 +271,7 @@ fn read_date(tokens: &[Token], hints: &Hints) -> Result<NaiveDate, Reading> {
         match token {
             Token::Number(digits) => numbers.push(digits),
             Token::Blank => {}
-            // What stands before the first number is its sign.
+            // A mark before the first number is its sign.
             Token::Mark('-') if numbers.is_empty() && months.is_empty() => {
                 return Err(Reading::Unknown);
             }
@@ -385,7 +385,7 @@ fn short_year(digits: &str, hints: &Hints) -> Result<i32, Reading> {
     }
 }
 
-/// The year that two digits stand for: one from 1950 to 2049.
+/// Returns the year that two digits mean: one from 1950 to 2049.
 pub fn full_year(digits: i32) -> i32 {
     if digits < 50 {
         2_000 + digits

@@ -1,6 +1,6 @@
 //! Numbers as people write them: with a currency, a percent sign, and groups of digits.
 
-/// What stands before the decimals.
+/// The decimal separator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decimal {
@@ -13,16 +13,15 @@ pub enum Decimal {
 /// What a text says of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// The number as programs write it: digits, a point, an exponent. What it proves of the way in which decimals are
-    /// written stands beside it.
+    /// The number as programs write it (digits, a point, an exponent), and the decimal separator if the text proves it.
     Number(String, Option<Decimal>),
-    /// A comma or point that stands before decimals or between groups: 1,234.
+    /// A comma or point that may separate decimals or groups: 1,234.
     EitherDecimal,
     /// Something else.
     Unknown,
 }
 
-/// What may stand between groups of three digits beside a point and a comma: an apostrophe, and blanks that do and do not
+/// What may separate groups of three digits besides a point and a comma: an apostrophe, and blanks that do and do not
 /// break a line.
 const BETWEEN: [char; 7] = ['\'', '\u{2019}', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '_'];
 
@@ -57,7 +56,7 @@ fn undress(text: &str) -> Option<(bool, &str)> {
     {
         (rest, is_negative, has_sign) = (inner.trim(), true, true);
     }
-    // Sign and currency stand in either order before the digits, and behind them.
+    // Sign and currency may be in either order before the digits, and after them.
     for _ in 0..4 {
         let start = rest.len();
         // "12,-" says that there are no cents.
@@ -148,7 +147,7 @@ fn read_core(core: &str, decimal: Option<Decimal>) -> Written {
         (0, 2..) if decimal != comma => number(None, Some(','), point),
         (1, 0) if decimal == comma => number(None, Some('.'), None),
         (1, 0) => {
-            // Three decimals could be a group of a country that writes decimals behind a comma: they prove nothing.
+            // Three decimals could be a group of a country that writes decimals after a comma: they prove nothing.
             let proof = number(None, Some('.'), None) == Written::Unknown;
             number(Some('.'), None, proof.then_some(Decimal::Point))
         }

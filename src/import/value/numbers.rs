@@ -7,8 +7,8 @@ use crate::import::value::cell::{BadCell, Fit};
 /// Reads numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NumberReader {
-    /// What stands before decimals, if that is known of the column. Otherwise only forms of one meaning are read, and a
-    /// point alone stands before decimals, as programs write them.
+    /// The decimal separator, if that is known of the column. Otherwise only forms of one meaning are read, and a
+    /// single point separates decimals, as programs write them.
     pub decimal: Option<Decimal>,
 }
 

@@ -1,7 +1,7 @@
 //! Reading one cell as one value.
 //!
 //! A form that has one meaning only is read, whichever program wrote it; a form of two meanings needs an option, and the
-//! outcome names it. What is read otherwise than it stands there is remarked.
+//! outcome names it. If a value is not read exactly as it is written, a remark says so.
 
 use super::bare::{bare, is_cut_number, is_nothing, is_nothing_typed, is_spreadsheet_error};
 use super::boolean::find_boolean;
@@ -252,7 +252,7 @@ fn with_remark(text: &str, remark: String) -> CellOutcome<CellValue> {
 
 fn read_degrees(text: &str, format: &CellFormat, bound: f64) -> CellOutcome<CellValue> {
     let read = format.numbers.read(text).or_else(|bad| {
-        // No degree has thousands: a comma in one stands before decimals.
+        // No degree has thousands: a comma in one separates decimals.
         let comma = NumberReader {
             decimal: Some(Decimal::Comma),
         };

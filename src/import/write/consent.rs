@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 pub struct Consent {
     /// The strictest status that a cell says.
     pub status: Option<Status>,
-    /// Whether a cell that should say so is empty: a new subscriber is not taken for one who agreed.
+    /// Whether a cell that should say so is empty: then a new subscriber is not treated as one who agreed.
     pub is_unsaid: bool,
     /// When the subscriber agreed.
     pub subscribed_at: Option<DateTime<Utc>>,
@@ -73,7 +73,7 @@ impl Consent {
         }
     }
 
-    /// What is neither a yes nor a time is not taken for consent.
+    /// Only a yes or a time counts as consent.
     fn opt_in(&mut self, text: &str, time: impl Fn() -> Option<DateTime<Utc>>) {
         match (read_flag(text), read_word(text)) {
             (Some(true), _) => self.say(Status::Subscribed),
@@ -110,7 +110,7 @@ impl Consent {
     }
 }
 
-/// Whether a cell says that nobody left: a no, a zero, a soft bounce.
+/// Whether a cell says that the person did not leave: a no, a zero, a soft bounce.
 fn is_no(text: &str) -> bool {
     let is_zero = || text.parse::<f64>().is_ok_and(|number| number == 0.0);
     let is_soft = || text.to_lowercase().starts_with("soft");

@@ -129,7 +129,7 @@ fn create_people(
     placed.report.suppressed = made.report.suppressed;
     placed.problems.extend(made.problems);
     placed.new_people = made.new_ids;
-    // Somebody else may have added some of them meanwhile.
+    // Another transaction may have added some of them meanwhile.
     let emails: Vec<String> = people
         .iter()
         .map(|person| person.email().to_owned())
@@ -151,7 +151,7 @@ fn record_new(
     };
     let new: Vec<(i64, &ReadEvent)> = known.iter().filter(first_of_key).copied().collect();
     match connection.transaction(|connection| copy(connection, &new)) {
-        // A key is known, or somebody was deleted meanwhile.
+        // A key is known, or a subscriber was deleted meanwhile.
         Err(Error::Contention(_)) => {
             context.meets_known_events.store(true, Ordering::Relaxed);
             merge(connection, known, context)

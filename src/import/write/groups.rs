@@ -33,7 +33,7 @@ pub fn join_groups(
     for (name, members) in &placed.named {
         match context.named_groups.get(name).copied().flatten() {
             Some(group) => joined.entry(Some(group)).or_default().extend(members),
-            // A group that a dry run does not make has nobody in it yet.
+            // A group that a dry run does not make has no members yet.
             None => total += members.would_be_new + members.known.len() as u64,
         }
     }

@@ -46,7 +46,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody of whom nothing is known yet.
+    /// A person of whom nothing is known yet.
     fn new(line: u64) -> Person {
         Person {
             line,
@@ -59,7 +59,7 @@ impl Person {
         }
     }
 
-    /// Somebody of whom nothing but the address is known.
+    /// A person of whom only the address and the status are known.
     pub fn with_status(line: u64, email: &str, status: Status) -> Person {
         let mut person = Person::new(line);
         person.values[EMAIL] = Some(email.to_owned());
@@ -77,7 +77,7 @@ impl Person {
         self.consent.status
     }
 
-    /// The status of somebody new: where the file speaks of consent and the row says nothing, nobody has agreed.
+    /// The status of a new subscriber. If the file speaks of consent and the row says nothing, the person has not agreed.
     pub fn first_status(&self) -> Status {
         match self.consent.status {
             Some(status) => status,
@@ -86,8 +86,8 @@ impl Person {
         }
     }
 
-    /// Takes over what a later row of the same address says. A status that says not to address somebody is not raised
-    /// by a later row either, unless that was asked for; whether it was kept so is returned.
+    /// Takes over what a later row of the same address says. A later row does not raise a status that says not to address
+    /// the person either, unless that was asked for. Returns whether the status was kept.
     pub fn merge(&mut self, later: Person, fills: bool, raises: bool) -> bool {
         for (value, later) in self.values.iter_mut().zip(later.values) {
             if later.is_some() && !(fills && value.is_some()) {
@@ -134,7 +134,7 @@ impl Person {
     }
 }
 
-/// Whether a status says to address somebody whom an earlier one says not to.
+/// Whether a status says to address a person whom an earlier status says not to address.
 pub fn is_raised(earlier: Status, later: Option<Status>) -> bool {
     earlier.withholds() && later.is_some_and(|status| !status.withholds())
 }
@@ -417,7 +417,7 @@ fn as_json(value: CellValue) -> Value {
     }
 }
 
-/// Splits a name: at a comma, after which the first name stands, or before the last word.
+/// Splits a name: at a comma, which the first name follows, or before the last word.
 fn split_name(name: &str) -> (String, String) {
     if let Some((last, first)) = name.split_once(',') {
         return (first.trim().to_owned(), last.trim().to_owned());
@@ -434,7 +434,7 @@ pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, RowProblem
         .map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))
 }
 
-/// What stands before the @ of addresses that are no person's.
+/// The parts before the @ of addresses that do not belong to a person.
 const ROLES: [&str; 28] = [
     "abuse",
     "admin",

@@ -36,8 +36,8 @@ pub fn find_ids(connection: &mut PgConnection, people: &[Person]) -> Result<Vec<
 /// Writes people, but for their memberships. `found` has the ids of [`find_ids`].
 ///
 /// # Errors
-/// Those of the database. That somebody else has just added one of the people is a [`Error::Invalid`]; the transaction
-/// is to be tried again then.
+/// Those of the database. [`Error::Invalid`] if another transaction has just added one of the people: the caller tries
+/// the transaction again then.
 pub fn place(
     connection: &mut PgConnection,
     people: &[Person],
@@ -193,7 +193,7 @@ fn lock_known(
         .collect())
 }
 
-/// Returns the status that a row gives to somebody, if it changes it.
+/// Returns the status that a row gives to a subscriber, if the row changes it.
 fn merged_status(
     person: &Person,
     stored: Option<Status>,
@@ -213,7 +213,7 @@ fn merged_status(
     (!options.fill_missing || status.withholds()).then_some(status)
 }
 
-/// That somebody is not addressed again because a file says so.
+/// Returns the problem that a subscriber is not addressed again because a file says so.
 pub fn suppressed(person: &Person, stored: Option<Status>, status: Status) -> RowProblem {
     let message = format!(
         "{} is {} and stays so; an import does not change that",
@@ -267,7 +267,7 @@ fn insert(
             true => Some(since),
             false => consent.unsubscribed_at,
         };
-        // Nobody agreed before there was anything of them.
+        // A person existed when they agreed, so they were created no later than that.
         let agreed = consent
             .subscribed_at
             .filter(|at| *at < context.moment)

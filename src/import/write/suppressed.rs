@@ -26,7 +26,7 @@ pub fn find_suppressed(
     find_suppressions(connection, &unknown)
 }
 
-/// Somebody new, with the status to give them.
+/// A new subscriber, with the status to give them.
 pub struct Fresh<'p> {
     /// The row.
     pub person: &'p Person,
@@ -37,7 +37,7 @@ pub struct Fresh<'p> {
 }
 
 impl Fresh<'_> {
-    /// Somebody of whom nothing is kept.
+    /// A new subscriber of whom nothing is kept.
     pub fn unsuppressed(person: &Person) -> Fresh<'_> {
         Fresh {
             person,
@@ -52,8 +52,8 @@ impl Fresh<'_> {
     }
 }
 
-/// Decides on the status of somebody new: one that was kept for the address is raised as that of somebody known is,
-/// by a row that says so and a reason of the import.
+/// Decides on the status of a new subscriber. A status that was kept for the address is raised as that of an existing
+/// subscriber is: by a row that says so, if the import has a reason.
 pub fn fresh_status<'p>(
     person: &'p Person,
     kept: Option<Suppression>,

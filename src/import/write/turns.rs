@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Why a writer stopped.
 pub enum Stopped {
-    /// Somebody asked for it.
+    /// A caller asked for it.
     Cancelled,
     /// The other writer has stopped.
     ByOther,

@@ -1,4 +1,4 @@
-//! Writing batches, by several connections at the same time, and the checkpoint behind each.
+//! Writing batches, by several connections at the same time, and the checkpoint after each.
 
 use super::batch::{Batch, Context, Items, Placed};
 use super::turns::{StopOthers, Stopped, Turns};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often a batch is tried whose people somebody else is adding at the same time.
+/// How often a batch is tried while another transaction is adding the same people.
 const ATTEMPTS: usize = 10;
 
 /// How far an import is, for a progress bar.
@@ -240,7 +240,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
                 metrics().note_import_rows(outcome, rows);
             }
         }
-        // The batch is committed at once after this, before anybody else has its turn.
+        // The batch is committed right after this, before another writer has its turn.
         *total = counts;
         is_cancelled.ok_or_else(|| {
             Error::Unavailable("another process has gone on with this import".to_owned()).into()

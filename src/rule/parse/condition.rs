@@ -42,7 +42,7 @@ impl Parser {
         let case_sensitive = self.case_sensitive(body, path);
         let inside = child(path, "is");
         let test = self.required(body, "is", path);
-        // Where a test could not be read another stands in, so that the field is still looked up.
+        // A test that could not be read is replaced by another one, so that the field is still looked up.
         Some(match kind {
             "text" => {
                 let test =
@@ -181,7 +181,7 @@ impl Parser {
         })
     }
 
-    /// Reads when memberships must have begun to count; all time where nothing is said, or nothing that can be read.
+    /// Reads when memberships must have begun to count. Returns all time if the key is missing or cannot be read.
     fn membership_window(
         &mut self,
         body: &Map<String, Value>,

@@ -59,7 +59,7 @@ impl Parser {
         }))
     }
 
-    /// Reads a window that stands by itself.
+    /// Reads a window that is an object of its own.
     pub(super) fn parse_window(&mut self, value: &Value, path: &str) -> Option<TimeWindow> {
         let what = "a window of time";
         let (name, value) = self.single_entry(value, path, what, &WINDOWS)?;

@@ -30,7 +30,7 @@ const NODE_NAMES: [&str; NodeName::ALL.len()] = {
 /// Reads a rule: an object with one key, the kind of the node.
 ///
 /// # Errors
-/// Every problem of the rule, in the order in which the places stand in it.
+/// Every problem of the rule, in the order of the places in the rule.
 pub fn parse_rule(value: &Value) -> Result<Node, Vec<Problem>> {
     let (node, problems) = parse_leniently(value);
     problems.or(node)
@@ -38,8 +38,8 @@ pub fn parse_rule(value: &Value) -> Result<Node, Vec<Problem>> {
 
 /// Reads as much of a rule as can be read, and what is wrong with the rest.
 ///
-/// Beside a problem the tree is fit for nothing but looking up the names in it: other nodes and tests stand where
-/// those are that could not be read.
+/// If there is a problem, the tree is good only for looking up the names in it: placeholders replace the nodes and
+/// tests that could not be read.
 pub(super) fn parse_leniently(value: &Value) -> (Option<Node>, Problems) {
     let mut parser = Parser::default();
     let node = parser.parse_node(value, "", 1);

@@ -187,7 +187,7 @@ impl Parser {
             return self.wrong_shape(path, "a number", value);
         };
         match read_double(number) {
-            // Adding zero turns -0 into 0: the comparison kernels tell the two apart, people do not.
+            // Adding zero turns -0 into 0: the comparison kernels distinguish the two, people do not.
             Ok(number) => Some(number + 0.0),
             Err(message) => {
                 self.report(path, Code::WrongValue, message);

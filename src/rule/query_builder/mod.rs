@@ -1,7 +1,7 @@
 //! From and to the JSON of [react-querybuilder](https://react-querybuilder.js.org), which many rule editors keep.
 //!
-//! A field has the name that rules give it, such as `country` or `custom.visits`. Three names stand for what is no
-//! field: `status`, whose values are statuses in any letter case, and `group` and `segment`, whose values are keys.
+//! A field has the name that rules give it, such as `country` or `custom.visits`. Three names are not fields: `status`,
+//! whose values are statuses in any letter case, and `group` and `segment`, whose values are keys.
 //!
 //! | field | operators |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | list | `contains doesNotContain` for one text, `in notIn` for any of several, `null notNull` |
 //! | `status group segment` | `= != in notIn` |
 //!
-//! - A group without rules is everybody, as it is there, also within other groups. Denied it is refused, since some of
-//!   their exports take it for everybody and others for nobody.
+//! - A group without rules matches all subscribers, as it does there, also within other groups. A denied empty group is
+//!   refused, since some of their exports take it for all subscribers and others for none.
 //! - Negative operators are our negative tests, true also for those without a value: `country != "DE"` includes people
 //!   with no country. Databases that react-querybuilder writes queries for leave those out; a `notNull` rule beside it
 //!   does so here.
@@ -22,11 +22,11 @@
 //!   only locks them in the editor.
 //! - A list of values is an array or a text with commas between them (`\,` is a comma within a value); numbers and
 //!   booleans may be texts.
-//! - Where combinators stand between the rules, `and` binds closer than `or`.
+//! - Where combinators are between the rules, `and` binds closer than `or`.
 //! - `id`, `path` and keys that the format does not have are not looked at.
 //!
-//! What cannot be said in the other format is a problem each, and then nothing is mapped: a rule with a part left out
-//! would mean something else.
+//! Each part that cannot be expressed in the other format is a problem, and then nothing is mapped: a rule with a part left
+//! out would mean something else.
 
 pub(crate) mod operator;
 pub(crate) mod rule;
@@ -133,7 +133,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Reads a rule or a group; where it has a problem, and all is refused, another node stands in.
+    /// Reads a rule or a group. If it has a problem, returns a placeholder: the whole rule is refused then.
     fn read_item(&mut self, item: &Value, path: &str, depth: usize) -> Value {
         let node = match item {
             Value::Object(item) => {
@@ -245,7 +245,7 @@ fn everyone() -> Value {
     json!({"everyone": true})
 }
 
-/// Puts nodes under `all` or `any`; one stands by itself, and none are everybody.
+/// Puts nodes under `all` or `any`. A single node needs neither, and an empty list matches all subscribers.
 fn combine(word: &str, mut nodes: Vec<Value>) -> Value {
     match nodes.len() {
         0 => everyone(),

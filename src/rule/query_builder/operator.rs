@@ -56,7 +56,7 @@ pub enum Kind {
     Segment,
 }
 
-/// The names that stand for what is no field.
+/// The names that are not fields.
 pub const NO_FIELDS: [&str; 3] = ["status", "group", "segment"];
 
 const fn plain(name: &'static str, test: &'static str, takes: Takes) -> Operator {
@@ -125,7 +125,7 @@ const DATE: [Operator; 10] = [
     NOT_NULL,
 ];
 
-/// The tests of a boolean have the value in their names; `is` stands for both.
+/// The tests of a boolean have the value in their names; `is` represents both.
 const BOOLEAN: [Operator; 4] = [
     plain("=", "is", Takes::One),
     denied("!=", "is", Takes::One),

@@ -308,7 +308,7 @@ fn node(field: &str, kind: Kind, operator: &Operator, wanted: Value) -> Value {
     }
 }
 
-/// Splits a text at its commas, except those behind a backslash; blank parts are none.
+/// Splits a text at its commas, except those after a backslash. Blank parts are left out.
 fn split_at_commas(text: &str) -> Vec<Value> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars().peekable();

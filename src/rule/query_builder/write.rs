@@ -69,13 +69,13 @@ impl Test {
 }
 
 impl Writer {
-    /// Writes a node or its opposite; where it has a problem, and all is refused, nothing stands in.
+    /// Writes a node or its opposite. If it has a problem, returns null: the whole rule is refused then.
     fn write_node(&mut self, node: &Node, negated: bool, path: &str) -> Value {
         match node {
             Node::All(children) => self.write_group(children, ("all", "and"), negated, path),
             Node::Any(children) => self.write_group(children, ("any", "or"), negated, path),
             Node::Not(inner) => self.write_node(inner, !negated, &child(path, "not")),
-            // An empty group is everybody; that it is denied is said of a group around it.
+            // An empty group matches all subscribers. To deny it, the group around it is denied.
             Node::Everyone if negated => group("and", vec![group("and", vec![], false)], true),
             Node::Everyone => group("and", vec![], false),
             Node::Condition(condition) => self

@@ -57,7 +57,7 @@ pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
     }
 }
 
-/// Returns the property that a measure is computed of, to stand before the test.
+/// Returns the property that a measure is computed of, to be written before the test.
 fn say_property(event: &EventCondition) -> String {
     let property = event.of.as_ref();
     property.map_or_else(String::new, |of| format!("of property {} ", name(of)))

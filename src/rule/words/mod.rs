@@ -227,7 +227,7 @@ pub fn measured(test: &NumberTest, negated: bool) -> String {
     }
 }
 
-/// Returns how many things there must be or must not be, and whether the word for them stands in the singular.
+/// Returns how many things there must be or must not be, and whether the word for them is in the singular.
 pub fn how_many(test: &NumberTest, negated: bool) -> (String, bool) {
     let at = |words: &str, value: f64| (format!("{words} {}", count(value)), value == 1.0);
     match (test, negated) {

@@ -17,7 +17,7 @@ pub struct NodeText {
     pub kind: NodeName,
     /// What it says in a few words, such as `country is "LT", "LV" or "EE"`.
     pub text: String,
-    /// What must be found, to stand beside what was, such as `"LT", "LV" or "EE"`; none where the node is logic.
+    /// What must be found, to be shown beside what was, such as `"LT", "LV" or "EE"`. `None` if the node is logic.
     pub wanted: Option<String>,
 }
 

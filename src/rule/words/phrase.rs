@@ -12,7 +12,7 @@ use crate::condition::{
 pub struct Phrase {
     /// As a clause after "subscribers", such as `whose country is "LT"`.
     pub clause: String,
-    /// What must be found, to stand beside what was: `"LT"`.
+    /// What must be found, to be shown beside what was: `"LT"`.
     pub wanted: String,
 }
 
@@ -22,7 +22,7 @@ impl Phrase {
         Phrase { clause, wanted }
     }
 
-    /// What is said of something's value, after its name.
+    /// A phrase about the value of a subject: `said` follows its name.
     pub fn of_value(subject: &str, said: &str) -> Phrase {
         let wanted = said.strip_prefix("is ").unwrap_or(said).to_owned();
         Phrase::new(format!("whose {subject} {said}"), wanted)
@@ -80,7 +80,7 @@ fn say_set(is_set: bool) -> String {
     said.to_owned()
 }
 
-/// Says the opposite of what is said of a value, which is true also where there is none.
+/// Adds "is missing" to words about a value, for tests that also match a missing value.
 fn or_missing(may_be_missing: bool, said: &str) -> String {
     match (may_be_missing, said.strip_prefix("is ")) {
         (false, _) => said.to_owned(),
@@ -259,7 +259,7 @@ pub fn say_membership(
     negated: bool,
 ) -> Phrase {
     let listed = quotes(keys);
-    // What follows a membership in parentheses must not be taken for a remark about those who are not in it.
+    // A window in parentheses after a negated membership must not read like a remark about those who are not members.
     if negated && !added.is_empty() {
         let inside = say_membership(what, quantifier, keys, added, false).wanted;
         let wanted = format!("not among those {inside}");

@@ -1,7 +1,7 @@
 //! A rule as one English sentence.
 //!
 //! It is made of what was written, with names and keys as they were, and means exactly the same: a negative test says
-//! that those without a value are included, and groups within groups stand in parentheses.
+//! that those without a value are included, and groups within groups are in parentheses.
 
 use super::join_clauses;
 use super::sentence::say_condition;
@@ -9,7 +9,7 @@ use crate::node::Node;
 
 /// Says a rule in one sentence, such as `Subscribers whose country is "LT", and who are not in the group "staff".`
 ///
-/// Of long lists of values the first five are said and how many others there are; long texts are cut, with an
+/// Of a long list of values, it names the first five and says how many others there are. Long texts are cut, with an
 /// ellipsis.
 pub fn summarize(node: &Node) -> String {
     match simplify(node, false) {

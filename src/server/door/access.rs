@@ -1,4 +1,4 @@
-//! Who is let in: the `Host` of a request, its API key, and where the page is from that opens a socket.
+//! Which requests are admitted: by their `Host`, their API key, and the origin of a page that opens a socket.
 
 use super::claims::Uploads;
 use super::cookie::{self, Cookie};
@@ -50,7 +50,7 @@ pub enum Client {
 pub struct Caller {
     /// What the caller may do.
     pub access: Access,
-    /// Where the connection comes from; of a proxy, where there is one.
+    /// The address that the connection comes from: that of the proxy, if there is one.
     pub peer: IpAddr,
 }
 
@@ -81,7 +81,7 @@ impl Caller {
     }
 }
 
-/// What decides who is let in, and how far.
+/// What decides which requests are admitted, and to what.
 pub struct Gate {
     /// The keys.
     pub keys: Arc<Keys>,
@@ -204,7 +204,7 @@ pub async fn admit<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
     let presented = request.headers().get(header::AUTHORIZATION);
-    // What is no text is no key either.
+    // A header that is not text is not a key either.
     let presented = presented.map(|value| value.to_str().unwrap_or_default().to_owned());
     let strange_host = find_strange_host(request.request());
     // A key that comes itself is what counts.
@@ -274,7 +274,7 @@ pub async fn admit_writer<B: MessageBody + 'static>(
     admit_to_files(&state, &caller, Scope::Write, request, next).await
 }
 
-/// What is on its way is broken off when the key is not good any more, or the client sends too slowly.
+/// A transfer is aborted when the key is no longer valid, or when the client sends too slowly.
 async fn admit_to_files<B: MessageBody + 'static>(
     state: &web::Data<State>,
     caller: &Caller,

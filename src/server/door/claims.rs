@@ -1,4 +1,4 @@
-//! Which uploads and exports run: so many at a time, and one upload for each import.
+//! Which uploads and exports run: a limited number at a time, and one upload for each import.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ pub struct Uploads {
 pub enum Busy {
     /// Another one for the same import is under way.
     SameImport,
-    /// As many are under way as may be.
+    /// As many are under way as are allowed.
     Full,
 }
 
@@ -27,7 +27,7 @@ pub struct Claim {
 }
 
 impl Uploads {
-    /// Allows so many at a time.
+    /// Allows this many at a time.
     pub fn new(at_once: u32) -> Uploads {
         Uploads {
             free: Arc::new(Semaphore::new(at_once as usize)),

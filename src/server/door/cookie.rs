@@ -227,7 +227,7 @@ mod tests {
             vec![("sec-fetch-site", "same-site"), MARK],
             vec![("sec-fetch-site", "none"), MARK],
             vec![("sec-fetch-site", ""), MARK],
-            // What the browser says of the site counts before the origin.
+            // What the browser says about the site takes precedence over the origin.
             vec![
                 ("sec-fetch-site", "same-site"),
                 ("origin", "http://127.0.0.1:7655"),

@@ -26,7 +26,7 @@ const RECENT: Duration = Duration::from_secs(1);
 const STALE: Duration = Duration::from_secs(10);
 /// How long to wait for a look while what was seen counts.
 const BRIEF: Duration = Duration::from_secs(1);
-/// How long to wait for one that somebody cannot do without.
+/// How long to wait for a look that a caller cannot do without.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How soon after a look another may follow.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ const FOR_SOCKETS: Duration = Duration::from_secs(2);
 /// How long between two notes of the use of a key or session.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
-/// Why somebody is not let in.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// No key and no session, or one that is unknown or has ended. The client does not learn which.
@@ -265,7 +265,7 @@ impl Keys {
         self.wait_for_look(Instant::now(), PATIENCE).await
     }
 
-    /// Whether somebody who was let in would be so again.
+    /// Whether a client that was admitted would be admitted again.
     pub fn still_admit(&self, access: &Access, now: DateTime<Utc>) -> bool {
         let seen = self.seen.borrow();
         match access.key_id {
@@ -274,7 +274,7 @@ impl Keys {
         }
     }
 
-    /// Whether somebody who was let in would be so again, by a recent look.
+    /// Whether a client that was admitted would be admitted again, by a recent look.
     pub async fn still_admit_now(&self, access: &Access, app: &App) -> bool {
         let looked = self.look_recently().await;
         looked.is_ok() && self.still_admit(access, app.now())
@@ -296,14 +296,14 @@ impl Keys {
         }
     }
 
-    /// Tells of every look; while somebody listens there are some.
+    /// Returns a receiver that is notified of every look. While one exists, looks are made regularly.
     pub fn listen(&self) -> Looks {
         let looks = Looks(self.seen.subscribe());
         self.asked.notify_one();
         looks
     }
 
-    /// Whether no key was asked for when somebody last looked.
+    /// Whether requests needed no key at the last look.
     pub fn is_open(&self) -> bool {
         self.may_be_open && !self.seen.borrow().has_any
     }
@@ -318,7 +318,7 @@ impl Keys {
         if age > STALE {
             return self.wait_for_look(wanted, PATIENCE).await;
         }
-        // Where it does not come, what was seen is borne with.
+        // If no look ends in time, the result of the last one is used.
         let _ = self.wait_for_look(wanted, BRIEF).await;
         Ok(())
     }
@@ -355,7 +355,7 @@ impl Keys {
     }
 }
 
-/// Looks whenever somebody asks, for ever.
+/// Looks up the keys whenever a caller asks, and regularly while there are receivers. Never returns.
 pub async fn run(app: App, keys: Arc<Keys>) {
     loop {
         let has_sockets = keys.seen.receiver_count() > 0;

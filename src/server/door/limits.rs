@@ -78,7 +78,7 @@ impl Limiter {
                 let wait = not_yet.wait_time_from(DefaultClock::default().now());
                 Err(RetryAfter(wait.max(Duration::from_millis(1))))
             }
-            // Not with a cost of at most the budget.
+            // Cannot happen: the cost is at most the budget.
             Err(_) => Err(RetryAfter(Duration::from_secs(60))),
         }
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Watches one transfer: in each period at least so many bytes must move.
+/// Watches one transfer: in each period at least this many bytes must move.
 pub struct Pace {
     period: Duration,
     least: u64,

@@ -156,7 +156,7 @@ impl Wrong {
     }
 
     fn respond(self, media_type: MediaType) -> HttpResponse {
-        // Where a stream was wanted there is none yet.
+        // If a stream was wanted, it has not begun yet.
         let media_type = match media_type {
             MediaType::EventStream => MediaType::Json,
             other => other,
@@ -181,7 +181,7 @@ async fn read_body(
     if !is_json(request.headers()) {
         return Err(Wrong::unsupported());
     }
-    // What is packed could unpack to any size.
+    // A compressed body could expand to any size.
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity") {
         let message = "expected a body that is not compressed";
@@ -196,7 +196,7 @@ async fn read_body(
     Ok(parameters)
 }
 
-/// Returns the status of a body that broke off. `standing.rs` does that to those that are too slow or not allowed any more.
+/// Returns the status of a body that broke off. `door/standing.rs` breaks off those that are too slow or no longer allowed.
 fn status_of(error: &actix_web::Error) -> StatusCode {
     let kind = match error.as_error::<PayloadError>() {
         Some(PayloadError::Io(error)) => Some(error.kind()),

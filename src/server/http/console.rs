@@ -26,8 +26,8 @@ const GRAPHIQL_LINK: &str = r#"href="./graphiql""#;
 #[folder = "$OUT_DIR/console"]
 struct Site;
 
-/// Adds `/console/` and what the page loads to an application. `base_path` stands before every path of the server, as
-/// in `/crm`; it is empty where there is none.
+/// Adds `/console/` and what the page loads to an application. `base_path` is the prefix of every path of the server, such
+/// as `/crm`, or empty if there is none.
 pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     let base_path = web::Data::new(BasePath(base_path.to_owned()));
     config.service(

@@ -15,7 +15,7 @@ pub(super) fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::NotFound,
             &error.to_string(),
         ),
-        // The group or segment stands in the path, which then is that of nothing.
+        // The path names a group or segment that does not exist, so the path does not exist.
         Error::Invalid(problems)
             if problems.iter().all(|problem| {
                 problem.code == InputCode::NotFound

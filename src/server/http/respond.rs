@@ -26,7 +26,7 @@ pub fn respond(answer: Answer, media_type: MediaType, codes: StatusCodes) -> Htt
     let Answer { response, holding } = answer;
     let is_away = |error| code_of(error) == Some(ErrorCode::Unavailable.as_str());
     if response.errors.iter().any(is_away) && is_empty(&response.data) {
-        // Nothing could be answered, and caches in between must not keep that.
+        // There is no answer, and caches on the way must not store that.
         let body = json!({ "errors": response.errors });
         let mut builder = HttpResponse::ServiceUnavailable();
         builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));

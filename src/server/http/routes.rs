@@ -1,4 +1,4 @@
-//! The routes of the server, its state, and the names of requests. Who is let in, `access.rs` decides.
+//! The routes of the server, its state, and the ids of requests. `door/access.rs` decides which requests are admitted.
 
 use super::answer;
 use super::health::Health;
@@ -144,7 +144,7 @@ fn protect(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
 }
 
-/// The name that the client gave, if it can stand in a log, or a new one.
+/// Returns the id that the client gave, if it can be written to a log, or a new one.
 fn choose_request_id(headers: &HeaderMap) -> Arc<str> {
     let given = headers
         .get(&REQUEST_ID)

@@ -79,7 +79,7 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
         Ok(Some((_, token))) => {
             let mut response = HttpResponse::NoContent();
             response.append_header((header::SET_COOKIE, name.set(Some(&token))));
-            // A cookie of the other name must not stand before this one.
+            // A cookie of the other name must not take precedence over this one.
             response.append_header((header::SET_COOKIE, name.other().set(None)));
             response.finish()
         }

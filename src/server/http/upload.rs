@@ -249,7 +249,7 @@ async fn take(app: &App, id: i64, file: SpooledFile, entry: Entry) -> Result<Imp
 }
 
 fn remove(file: &SpooledFile) {
-    // What cannot be removed now is when it is old.
+    // A file that cannot be removed now is removed when it is old.
     let _ = std::fs::remove_file(&file.path);
 }
 

@@ -1,4 +1,4 @@
-//! The hub: it looks for news on behalf of everybody who listens, and only while somebody does.
+//! The hub: it looks for news on behalf of all subscriptions, and only while there are any.
 
 use crate::app::App;
 use crate::changes::settle_or_go_on;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long between two looks. A refresh that ends in this process is looked at at once.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Looks, for ever.
+/// Looks for news. Never returns.
 pub async fn run(app: App) {
     loop {
         app.live.listener().await;

@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// By how many bytes unused memory has to grow until it is given back.
 const WORTH: u64 = 8 << 20;
 
-/// What was seen of the memory since it was given back last.
+/// Measurements of the memory since it was last given back.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     /// The least that was not used.

@@ -33,9 +33,9 @@ async fn step(app: &App) -> Duration {
         // A refresh of a server that died must not look as if it were running.
         close_abandoned(&working.db)?;
         working.db.run_here(add_up)?;
-        // Deleted subscribers leave the log of changes by this, also while nobody reads it.
+        // This removes deleted subscribers from the log of changes, even while no client reads it.
         working.db.run_here(settle)?;
-        // New segments first: somebody waits for them.
+        // New segments first: a client waits for them.
         let pending = refresh_pending(&working.db, &working.refresh)?;
         let daily = run_due(&working.db, &working.refresh)?;
         let next = next_due(working.db.run_here(Daily::load)?, working.now());

@@ -98,7 +98,7 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
     let (tell, told) = oneshot::channel();
     let thread = std::thread::Builder::new().name("webhook".to_owned());
     let spawned = thread.spawn(move || {
-        // The loop has ended where nobody listens.
+        // Sending fails only if the loop has ended.
         let _ = tell.send(delivery.deliver(claim));
     });
     if let Err(error) = spawned {

@@ -105,7 +105,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
 }
 
 /// The permit of a socket or an event stream. The connection keeps a copy, so that the permit is free again only when
-/// the connection is gone: what is still to be written needs memory as long.
+/// the connection is gone: until then, unsent messages need memory.
 #[derive(Clone, Default)]
 pub struct Held(Rc<RefCell<Option<Seat>>>);
 

@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Interval, interval};
 
-/// How often something is sent while nothing happens, so that nobody in between takes the connection for dead.
+/// How often something is sent while nothing happens, so that no proxy takes the connection for dead.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Opens a stream. Errors of the operation are sent in the stream, as the protocol asks.
@@ -107,7 +107,7 @@ impl Writing {
         Some(self.rest.split_to(length))
     }
 
-    /// Waits for what is to be sent next; nothing after the end, and nothing for a key that is worthless by now.
+    /// Waits for what is to be sent next. Returns `None` after the end, and if the key is no longer valid.
     async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if self.has_ended {

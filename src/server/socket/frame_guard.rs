@@ -20,7 +20,7 @@ const LARGEST_CONTROL: u64 = 125;
 pub struct MessageLimit(Rc<Cell<u64>>);
 
 impl MessageLimit {
-    /// A limit of so many bytes.
+    /// A limit of this many bytes.
     pub fn new(bytes: usize) -> MessageLimit {
         MessageLimit(Rc::new(Cell::new(bytes as u64)))
     }

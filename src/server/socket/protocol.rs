@@ -49,7 +49,7 @@ pub enum Step {
         id: String,
         parameters: Box<Parameters>,
     },
-    /// End an operation: nobody waits for it any more.
+    /// End an operation: the client does not wait for it any more.
     Stop { id: String },
     /// Close the socket.
     Close(Close),

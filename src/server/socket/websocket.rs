@@ -194,7 +194,7 @@ impl Socket {
         };
         // Fails where the client is gone.
         let _ = self.outbox.close(reason).await;
-        // Who answers has read it; what else is on its way is nothing to anybody.
+        // A client that answers has read the close frame. Whatever else it has sent is discarded.
         let _ = timeout(FAREWELL, async {
             while let Some(Ok(_)) = messages.recv().await {}
         })
@@ -228,7 +228,7 @@ impl Socket {
                 Some(event) = self.events.next() => {
                     let start = Instant::now();
                     let told = self.tell(event).await;
-                    // Nobody listens to a client that is still reading.
+                    // While an event is sent, nothing is received. That time does not count as silence of the client.
                     heard_at += start.elapsed();
                     told
                 }

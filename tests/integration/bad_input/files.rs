@@ -47,7 +47,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     exit code 1
     rollcall: "subscribers.csv" was not imported:
     header: expected a header line with a column "email", found an empty file
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(subscribers("ona@example.com,Onutė,5\n", &[]), @r#"
     exit code 1
@@ -112,7 +112,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     rollcall: "subscribers.csv" was not imported:
     header: line 1: expected a closing quote ("), found none; write a quote within a
       quoted cell twice
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &["--delimiter", ","]), @r#"
     exit code 1
@@ -129,7 +129,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     rollcall: "subscribers.csv" was not imported:
     header: expected column "visits" to become a custom field of type date, found
       that custom field "visits" is of type number
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#
     );
     assert_snapshot!(
@@ -139,7 +139,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     rollcall: "subscribers.csv" was not imported:
     header: expected a column "vists", of which something was said, found none (did
       you mean "visits"?)
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#
     );
 }
@@ -152,7 +152,7 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     exit code 1
     rollcall: "events.csv" was not imported:
     header: expected a header line with a column "email", found an empty file
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(events("ona@example.com,purchase,2026-03-01T09:30:00Z\n"), @r#"
     exit code 1
@@ -299,21 +299,21 @@ fn a_group_that_does_not_exist_is_not_made_by_a_slip() {
     rollcall: "subscribers.csv" was not imported:
     group: expected the key of a group, found "raeders", which does not exist (did
       you mean "readers"?)
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(into(&["--group", "customers"]), @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported:
     group: expected the key of a group, found "customers", which does not exist (it
       can be made (create groups))
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(into(&["--group", "Best Customers", "--create-group"]), @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported:
     group: expected 1 to 63 lower-case letters, digits, "-" and "_", starting with a
       letter or digit, found "Best Customers" (for example "best-customers")
-    what can be said of a file: rollcall import subscribers --help
+    all options: rollcall import subscribers --help
     "#);
 }
 

@@ -169,10 +169,10 @@ fn fields() -> String {
     table
 }
 
-/// Returns what stands under each word: the words of each kind of value.
+/// Returns what is under each word: the words of each kind of value.
 fn values() -> String {
     let schema = schema();
-    let mut table = head(&["value", "is", "stands under"]);
+    let mut table = head(&["value", "is", "is under"]);
     for (value, description) in enum_values(&schema, "RuleValueKind") {
         let mut words: Vec<&str> = Vec::new();
         for node in NodeName::ALL {

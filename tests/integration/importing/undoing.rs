@@ -185,7 +185,7 @@ fn groups_and_fields_that_others_use_stay() {
         "mutation { addToGroup(input: {group: \"spring\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
         json!({}),
     );
-    assert_snapshot!(refused(&app, &import), @r#"id: the group "spring", which this import created, has 1 other members by now; undo would delete it"#);
+    assert_snapshot!(refused(&app, &import), @r#"id: the group "spring", which this import created, has other members by now (1); undo would delete it"#);
     app.mutate(
         "mutation { removeFromGroup(input: {group: \"spring\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
         json!({}),

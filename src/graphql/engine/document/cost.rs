@@ -2,7 +2,7 @@
 //!
 //! An object costs 1, ten scalars of it 1 more, a JSON document [`JSON`] more, and a list as much as it can have items: a
 //! connection as many as its page, any other list what is usual. Fields that evaluate rules or walk through history cost
-//! what stands in [`WEIGHTS`], and the conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
+//! their [`WEIGHTS`], and the conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
 
 use super::inclusion::is_included;
 use super::rule_cost::cost_of_rule;
@@ -265,7 +265,7 @@ mod tests {
     use crate::graphql::sdl;
     use apollo_compiler::Schema;
 
-    /// A field that is renamed would be cheap without anybody noticing.
+    /// Without this test, a renamed field would become cheap unnoticed.
     #[test]
     fn what_has_a_weight_exists() {
         let schema = Schema::parse_and_validate(sdl(), "schema.graphql").expect("our own schema");
@@ -375,7 +375,7 @@ mod tests {
         assert!(many <= limit, "{many}");
     }
 
-    /// What is asked of each result counts as often as the input has items, however that is given.
+    /// The fields of a result count as often as the input has items, whether it is given as a variable or in the document.
     #[test]
     fn results_cost_as_many_as_there_are_inputs() {
         let ask = |variable: &str, input: &str| {

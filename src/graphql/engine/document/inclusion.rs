@@ -5,8 +5,7 @@ use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::executable::Selection;
 use serde_json::{Map, Value as Json};
 
-/// Returns whether a selection is executed with these variables, which were coerced: defaults stand in for what is
-/// absent.
+/// Returns whether a selection is executed with these variables. They were coerced: absent ones have their defaults.
 pub fn is_included(selection: &Selection, variables: &Map<String, Json>) -> bool {
     let is_true = |directive: &Node<Directive>| match directive
         .specified_argument_by_name("if")

@@ -142,7 +142,7 @@ pub fn check_size(document: &Document, limits: &Limits) -> Result<(), String> {
                 }
                 size.and(measuring.measure_set(&operation.selection_set, 0)?)
             }
-            // A fragment that nobody spreads is measured too: validation would look at it before it refuses it.
+            // A fragment that is not used is measured too: validation would look at it before it refuses it.
             Definition::FragmentDefinition(fragment) => measuring.measure_fragment(fragment, 0)?,
             _ => Size::default(),
         };
@@ -205,7 +205,7 @@ impl Size {
     }
 }
 
-/// Makes sure that a field does not stand in one place again and again. Tools that join documents repeat some.
+/// Makes sure that a field is not repeated too often in one place. Tools that join documents repeat some fields.
 fn check_repeats(set: &[Selection], limits: &Limits) -> Result<(), String> {
     if set.len() <= limits.repeats {
         return Ok(());
@@ -359,7 +359,7 @@ mod tests {
             check(&format!("{{ ...f0 }} {row}")).unwrap_err(),
             "expected a document with at most 50 fragments that spread each other in a row, found more"
         );
-        // Not refused here: validation tells about circles.
+        // Not refused here: validation reports cycles.
         assert_eq!(
             check("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }"),
             Ok(())

@@ -1,4 +1,4 @@
-//! Values that stand in a document.
+//! Values that are written in a document.
 
 use super::translate::constant;
 use super::values::{Judge, ValueProblem, check_custom_scalar, is_one_of};
@@ -33,7 +33,7 @@ impl Judge<'_> {
             }
             literals.check_set(&operation.selection_set, &mut problems);
         }
-        // A fragment may stand in several operations, which may give its variables other types.
+        // A fragment may be used in several operations, which may give its variables other types.
         for fragment in document.fragments.values() {
             let literals = Literals {
                 judge: self,
@@ -45,8 +45,8 @@ impl Judge<'_> {
         problems
     }
 
-    /// Looks for variables that are null where a value is needed. Validation lets a variable of a nullable type stand
-    /// there if it has a default.
+    /// Looks for variables that are null where a value is needed. Validation allows a variable of a nullable type there if
+    /// it has a default.
     pub fn check_nulls(
         self,
         document: &ExecutableDocument,
@@ -77,7 +77,7 @@ impl Judge<'_> {
     }
 }
 
-/// The values that stand in a document, of one of its operations or of a fragment.
+/// The values that are written in a document, in one of its operations or in a fragment.
 struct Literals<'d> {
     judge: Judge<'d>,
     /// The operation, for the types of its variables.

@@ -58,8 +58,8 @@ pub fn list_first<T>(
     errors
 }
 
-/// Whether something is said to be wrong that is not: a list may stand for a scalar of any form, and null in it. Where
-/// null is wrong, `values.rs` says so.
+/// Whether a message is a false positive: a scalar of any form may be a list, and the list may contain null. Where null
+/// is wrong, `values.rs` says so.
 fn is_mistaken(message: &str) -> bool {
     message == "JSON cannot represent value: null"
 }

@@ -6,7 +6,7 @@ use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::Field;
 use serde_json::{Map, Value as Json};
 
-/// The fields that evaluate a given rule, the arguments it may stand in, and for whom it is evaluated.
+/// The fields that evaluate a given rule, the arguments that may hold it, and for whom it is evaluated.
 const FIELDS: [(&str, &str, &[&str], Prices); 3] = [
     ("Query", "previewSegment", &["rule", "ruleJson"], OVER_ALL),
     ("Query", "subscribers", &["filter"], OVER_ALL),
@@ -111,7 +111,7 @@ mod tests {
     use crate::graphql::sdl;
     use apollo_compiler::Schema;
 
-    /// What is renamed or added would be free without anybody noticing.
+    /// Without this test, a renamed or new field or condition would be free unnoticed.
     #[test]
     fn every_field_that_takes_a_rule_and_every_condition_has_a_price() {
         let schema = Schema::parse_and_validate(sdl(), "schema.graphql").expect("our own schema");

@@ -59,7 +59,8 @@ struct Translation<'d> {
     schema: &'d Schema,
     document: &'d Validated,
     variables: &'d Map<String, Json>,
-    /// The variables that have neither a value nor a default. What they stand for is left out, as the specification asks.
+    /// The variables that have neither a value nor a default. An argument or an input field that uses one is left out, as the
+    /// specification asks.
     absent: HashSet<&'d str>,
 }
 

@@ -1,5 +1,5 @@
 //! Values, as far as the validation of documents does not judge them: custom scalars, numbers that no double holds,
-//! `@oneOf` inputs, and everything that comes as variables. `literals.rs` has those that stand in the document.
+//! `@oneOf` inputs, and everything that comes as variables. `literals.rs` checks those that are written in the document.
 
 use super::translate::constant;
 use crate::graphql::engine::scalar::Date;
@@ -93,7 +93,7 @@ impl<'s> Judge<'s> {
             };
         }
         if let Type::List(inner) | Type::NonNullList(inner) = ty {
-            // A single value stands for a list of one.
+            // A single value is accepted as a list of one.
             let Json::Array(items) = value else {
                 return self.check_json(inner, value, path);
             };

@@ -1,5 +1,5 @@
-//! What is asked of every subscriber of a list is loaded before their fields are resolved, in the same statements and without
-//! waiting once more for each of them.
+//! Fields that a query asks of every subscriber of a list are loaded before they are resolved, in the same statements and
+//! without waiting for each subscriber.
 
 use crate::audience::subscriber::Subscriber;
 use crate::error::Error;

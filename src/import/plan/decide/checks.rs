@@ -1,4 +1,4 @@
-//! What has to hold for all columns together: constants, what was said of columns, the address, words of status, and files
+//! What has to hold for all columns together: constants, options for columns, the address, words of status, and files
 //! about people who left.
 
 use super::*;

@@ -90,7 +90,7 @@ impl Decisions {
         }
     }
 
-    /// Says that something that was said of a column is wrong.
+    /// Reports that an option for a column is wrong.
     pub fn refuse(&mut self, code: InputCode, message: String, hint: Option<String>) -> Decision {
         self.problems
             .push(InputProblem::new(code, "header", message).with_hint(hint));

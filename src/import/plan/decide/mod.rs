@@ -32,10 +32,10 @@ pub use self::decisions::{Decision, Decisions, Why};
 /// The first column of a file of refused rows: why each was refused. It is left out when the file is imported again.
 pub const REFUSED_BECAUSE: &str = "refused because";
 
-/// What stands before the key of a custom field in the name of a column, as exports write it.
+/// The prefix of the key of a custom field in the name of a column, as exports write it.
 const CUSTOM: &str = "custom.";
 
-/// A file in which so large a share of the rows says when or why somebody left is about people who left.
+/// A file in which so large a share of the rows says when or why a person left is about people who left.
 const MOST: f64 = 0.9;
 
 /// What columns are decided by.
@@ -252,7 +252,7 @@ impl Decider<'_> {
         let hint = read_header(name);
         let is_status_name = is_status_name(name);
         let is_other_channel = hint.is_some_and(|hint| hint.is_other_channel);
-        // What was said of words of one column makes no other column speak of consent.
+        // Options for the words of one column do not make another column speak of consent.
         let own_words = StatusWords::of(profile, &[]);
         let speaks = own_words.speak_of_consent(hint.is_some() || is_status_name)
             || is_status_name

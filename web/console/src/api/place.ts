@@ -8,7 +8,7 @@ export const base = meta?.content ?? '';
 /** The path of the console itself, without a slash at the end. */
 export const home = `${base}/console`;
 
-/** The header that tells the server that a page of its own asks; with it the session's cookie counts. */
+/** The header that marks requests of the console. The server accepts the session's cookie only with it. */
 export const consoleHeader = { 'X-Rollcall-Console': '1' };
 
 /** Returns the address of GraphiQL with this document and these variables in it. */

@@ -70,7 +70,7 @@ function Editor({ segment, vocabulary }: { segment: Edited | null; vocabulary: V
   const [draft, setDraft] = useState(() => readDraft(segment?.key ?? null));
   const [baseVersion, setBaseVersion] = useState(draft?.version ?? segment?.version ?? null);
   const [details, setDetails] = useState<Details>(() => ({ ...toDetails(segment), ...draft }));
-  // What the server refused, and whether saving was tried: then it is told what is missing, until nothing is.
+  // What the server refused, and whether saving was tried: then the page shows what is missing, until nothing is.
   const [problem, setProblem] = useState<string | null>(null);
   const [hasTried, setTried] = useState(false);
   const [shown, show] = useState<{ id: number } | null>(null);

@@ -75,7 +75,7 @@ export function toOptions(analysis: Analysis, mapping: Mapping, kind: ImportInpu
   };
   const names = analysis.columns.map((column) => column.name);
   analysis.columns.forEach((column, index) => {
-    // A name that stands above two columns says nothing; their places do.
+    // A name that two columns share does not identify a column; its place does.
     const name = names.indexOf(column.name) === names.lastIndexOf(column.name) ? column.name : `#${index + 1}`;
     const target = mapping.targets[index] ?? '';
     if (target === 'ignore') lists.ignore.push(name);

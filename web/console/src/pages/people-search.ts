@@ -33,7 +33,7 @@ export function searchPeople(text: string): Found {
   return { search: null, rule: { any: [...whole, ...cuts] } };
 }
 
-/** Returns a rule that says both; null stands for everybody. */
+/** Returns a rule that says both; null means all subscribers. */
 export function both(one: unknown, other: unknown): unknown {
   return one === null ? other : other === null ? one : { all: [one, other] };
 }

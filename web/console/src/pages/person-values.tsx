@@ -111,7 +111,7 @@ function toText(value: unknown): string {
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
-/** Returns the value that a text stands for. What does not fit goes to the server as it is, which says what is wrong. */
+/** Returns the value that a text means. A text that does not fit goes to the server as it is, which says what is wrong. */
 function fromText(text: string, type: string | undefined): unknown {
   const clean = text.trim();
   if (clean === '') return null;

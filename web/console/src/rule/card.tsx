@@ -13,7 +13,7 @@ import {
 
 interface CardProps {
   tree: RuleTree;
-  /** The branch that the card stands in. */
+  /** The branch that the card is in. */
   parent: Branch | null;
   isFirst?: boolean;
   isLast?: boolean;

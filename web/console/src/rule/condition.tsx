@@ -52,12 +52,12 @@ function FieldFields({ leaf, vocabulary, onChange, field }: ConditionProps & { f
   );
 }
 
-/** A condition whose words stand beside each other: status, group, segment, place, random share. */
+/** A condition whose words are shown side by side: status, group, segment, place, random share. */
 function WordFields({ leaf, vocabulary, onChange, field }: ConditionProps & { field: RuleField }) {
   const { body, node } = leaf;
   const tests = field.words.filter((word) => word.role === 'TEST');
   const others = field.words.filter((word) => word.role !== 'TEST');
-  // All the words of a random share stand together; of other nodes one test is chosen.
+  // A random share shows all its words together. Of other nodes one test is chosen.
   if (node === 'random') {
     return (
       <div className="controls">

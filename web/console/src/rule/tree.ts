@@ -15,7 +15,7 @@ export interface Negation {
   child: RuleTree;
 }
 
-/** A condition. `node` is its key in the JSON, such as `text` or `event`; `body` is what stands under it. */
+/** A condition. `node` is its key in the JSON, such as `text` or `event`; `body` is the value under that key. */
 export interface Leaf {
   id: number;
   kind: 'leaf';
@@ -49,7 +49,7 @@ export function isRecord(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Reads a rule. Fails with a sentence if it has no node's shape; what stands in a condition is not looked at. */
+/** Reads a rule. Fails with a sentence if it does not have the shape of a node. The body of a condition is not checked. */
 export function fromJson(json: unknown): RuleTree {
   if (!isRecord(json)) throw new Error('A node of a rule is an object, such as {"text": …}.');
   const keys = Object.keys(json);
@@ -218,7 +218,7 @@ export function moveBefore(root: Branch, id: number, targetId: number): Branch {
   return inSiblings(without, targetId, (children, index) => children.toSpliced(index, 0, moving));
 }
 
-/** Returns the id of a node or of the negations around it: what stands in the list of a branch. */
+/** Returns the id of a node or of the negations around it: the id in the list of a branch. */
 function holderOf(root: Branch, id: number): number {
   const parent = parentOf(root, id);
   return parent?.kind === 'not' ? holderOf(root, parent.id) : id;

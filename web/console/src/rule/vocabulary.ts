@@ -1,4 +1,4 @@
-// What a rule can say, as the server tells it in `ruleFields` and `ruleEvents`, with words for people. A word that this
+// What a rule can say, as the server reports it in `ruleFields` and `ruleEvents`, with words for people. A word that this
 // file does not know is shown by its name, so that a new operator of the server needs no new console.
 import { useMemo } from 'react';
 import { useQuery } from 'urql';

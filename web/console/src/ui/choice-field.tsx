@@ -7,7 +7,7 @@ export interface ChoiceProps {
   kind: 'groups' | 'segments';
   /** The first ones, which are listed at once. */
   choices: readonly { key: string; name: string | null }[];
-  /** What stands for none of them; absent where one must be chosen. */
+  /** The label of the choice of none; absent if one must be chosen. */
   nothing?: string;
   value: string;
   onChange(key: string): void;

@@ -70,7 +70,7 @@ interface TagsProps {
   onType?(text: string): void;
   /** Returns the name of a value that is not among the suggestions. */
   nameOf?(value: string): string;
-  /** Returns the value that the text stands for, or null if it stands for none. Then nothing is added. */
+  /** Returns the value that the text means, or null if it means none. Then nothing is added. */
   readValue?(text: string): string | null;
   /** Whether only suggested values can be added. */
   isClosed?: boolean;

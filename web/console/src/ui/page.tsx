@@ -58,7 +58,7 @@ export function Panel({ title, actions, children, className = '' }: { title: Rea
   );
 }
 
-/** What stands where a list is empty. */
+/** Shown in place of an empty list. */
 export function Empty({ children }: { children: ReactNode }) {
   return <div className="empty">{children}</div>;
 }
