@@ -34,7 +34,7 @@ pub enum Error {
     RefreshRunning,
     /// A position in the history of changes cannot be followed from.
     #[error(
-        "expected a position in the history of this database, found one that cannot be followed: {0}; load the members anew and follow from there"
+        "expected a position in the history of this database, found one that cannot be followed: {0}; load the members again and follow from there"
     )]
     Resync(String),
     /// The database cannot be reached or went away; trying again later may help.
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("{0}")]
     Busy(String),
     /// The caller does not wait for the result any more.
-    #[error("nobody waits for the answer any more")]
+    #[error("the caller does not wait for the answer any more")]
     Abandoned,
     /// Other transactions changed or locked the same rows at the same time, and this one was rolled back. Nothing was
     /// changed. It can be repeated; [`Db::run`](crate::db::Db::run) has done so some times already.

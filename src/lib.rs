@@ -60,7 +60,7 @@
 //! - Only [`db::Db`] touches the pool, only [`clock::Clock`] asks for the time; everything below the API takes `now`.
 //! - A refresh never updates a row of `segments`. Only a refresh, the follower of instant segments and a deletion write
 //!   `segment_blocks`, one at a time (`audience/member_lock.rs` has the lock).
-//! - Locks are taken in one order: rules, types of custom fields (`audience/type_lock.rs`), members, a group, subscribers
+//! - Locks (`db/advisory_lock.rs` names them) are taken in one order: rules, types of custom fields, members, a group, subscribers
 //!   by id, and then what belongs to them by key. [`db::Db::run`] repeats work whose transaction deadlocked, from its
 //!   beginning. Therefore the work writes in one transaction.
 //! - While instant segments exist, every change of a subscriber writes a touch in the same transaction. Triggers write it.

@@ -169,10 +169,11 @@ pub fn parent_of(process: u32) -> Option<u32> {
     u32::try_from(parent).ok()
 }
 
-/// Returns for how long processors have worked for the living children of a process.
+/// Returns for how long processors have worked for the children of a process, those that have ended included.
 pub fn children_time(parent: u32) -> Duration {
+    let ended: u64 = stat_of(parent).iter().skip(13).take(2).sum();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let children = processes.filter(|process| parent_of(*process) == Some(parent));
-    children.map(processor_time).sum()
+    Duration::from_millis(ended * 10) + children.map(processor_time).sum::<Duration>()
 }

@@ -211,7 +211,7 @@ pub fn create(
     if usable >= MAX_KEYS as i64 {
         let message = format!("there are already {usable} usable keys (the limit is {MAX_KEYS})");
         let problem = InputProblem::new(InputCode::Invalid, "name", message);
-        let hint = "revoke those that nobody uses any more".to_owned();
+        let hint = "revoke keys that are not in use any more".to_owned();
         return Err(Error::Invalid(vec![problem.with_hint(Some(hint))]));
     }
     let secret = Secret::random();

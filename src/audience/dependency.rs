@@ -50,7 +50,7 @@ pub fn list_uses(
         ))
         .load(connection)?;
     let uses = rows.into_iter().filter_map(|(id, kind, name)| {
-        let kind = DependencyKind::parse(&kind)?;
+        let kind = DependencyKind::find(&kind)?;
         Some((id, Dependency { kind, name }))
     });
     Ok(uses.collect())

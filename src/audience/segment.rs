@@ -440,7 +440,7 @@ pub fn find_users(
         ))
         .load(connection)?;
     let users = rows.into_iter().filter_map(|(kind, name, segment)| {
-        let kind = DependencyKind::parse(&kind)?;
+        let kind = DependencyKind::find(&kind)?;
         Some((Dependency { kind, name }, segment))
     });
     Ok(users.collect())

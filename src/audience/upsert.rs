@@ -202,7 +202,7 @@ fn tell_repeated<E>(checked: &[Result<Checked<'_>, E>], results: &mut [Upserted]
                 code: NoticeCode::Repeated,
                 path: "email",
                 message: format!(
-                    "the address stands in subscribers[{first}] too; both were applied, in their order"
+                    "the address is in subscribers[{first}] too; both were applied, in their order"
                 ),
             });
         }

@@ -149,7 +149,7 @@ impl Archive {
         let manifest = parse_manifest(path, &text)?;
         if manifest.dump.bytes != dump.bytes {
             return Err(unusable(
-                "is damaged: its dump has not the length that the manifest tells",
+                "is damaged: the length of its dump is not that of the manifest",
             ));
         }
         Ok(Archive {
@@ -180,7 +180,7 @@ impl Archive {
             true => Ok(()),
             false => {
                 Err(self
-                    .unusable("is damaged: its dump has not the SHA-256 that the manifest tells"))
+                    .unusable("is damaged: the SHA-256 of its dump is not that of the manifest"))
             }
         }
     }

@@ -36,7 +36,7 @@ pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
         Err(error @ (Error::Internal(_) | Error::TimedOut)) => {
             tracing::error!(
                 %error,
-                "changes cannot be given their order; readers are told of them when this is mended"
+                "changes cannot be put in order; readers see them when this works again"
             );
             Ok(true)
         }

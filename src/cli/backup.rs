@@ -66,7 +66,7 @@ fn check(settings: &DatabaseSettings, file: &Path) -> anyhow::Result<()> {
         describe(&archive.manifest)
     ));
     say(&format!(
-        "restored and counted: {} rows in {} tables, as the file tells",
+        "restored and counted: {} rows in {} tables, as the manifest says",
         verified.rows, verified.tables
     ));
     Ok(())

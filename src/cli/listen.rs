@@ -96,10 +96,10 @@ pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result
 fn advice(arguments: &Arguments) -> String {
     match &arguments.after_file {
         Some(path) => format!(
-            "to begin anew: remove {}, run this command again, and load everything once it runs",
+            "to start over: remove {}, run this command again, and load everything once it runs",
             path.display()
         ),
-        None => "to begin anew: run this command without --after, and load everything once it runs"
+        None => "to start over: run this command without --after, and load everything once it runs"
             .to_owned(),
     }
 }

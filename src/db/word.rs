@@ -35,7 +35,7 @@ impl Word for CustomType {
     }
 
     fn find_word(name: &str) -> Option<CustomType> {
-        CustomType::parse(name)
+        CustomType::find(name)
     }
 }
 
@@ -69,25 +69,7 @@ pub fn read<T: Word>(value: PgValue<'_>) -> deserialize::Result<T> {
 /// Gives the variants of an enum their names in the database, in the order of their declaration.
 macro_rules! words {
     ($type:ident { $($variant:ident: $name:literal),* $(,)? }) => {
-        impl $type {
-            /// All of them.
-            pub const ALL: [$type; { [$($name),*].len() }] = [$($type::$variant),*];
-
-            /// Returns the name in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $($type::$variant => $name,)*
-                }
-            }
-
-            /// Finds the variant of that name.
-            pub fn find(name: &str) -> Option<$type> {
-                match name {
-                    $($name => Some($type::$variant),)*
-                    _ => None,
-                }
-            }
-        }
+        $crate::rule::names!($type { $($variant: $name),* });
 
         impl std::fmt::Display for $type {
             fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

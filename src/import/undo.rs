@@ -387,7 +387,7 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
                 .get_result(connection)?;
         if others.number > 0 {
             let message = format!(
-                "the custom field \"{}\", which this import created, has a value for {} other subscribers by now; undo would delete it",
+                "the custom field \"{}\", which this import created, has a value for other subscribers by now ({}); undo would delete it",
                 found.key, others.number
             );
             return Err(Error::invalid("id", message));

@@ -96,8 +96,12 @@ impl Later {
             String::new()
         };
         let message = format!(
-            "{} subscribers changed after the import, which undo would lose: {}{more}",
+            "{} {} changed after the import (undo would lose those changes): {}{more}",
             self.count,
+            match self.count {
+                1 => "subscriber",
+                _ => "subscribers",
+            },
             self.named.join(", ")
         );
         Err(Error::Invalid(vec![

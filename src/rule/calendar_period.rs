@@ -1,5 +1,6 @@
 //! Calendar periods: whole days, weeks, months, quarters and years around the present day.
 
+use crate::names;
 use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
@@ -33,47 +34,25 @@ enum Length {
     Months(u32),
 }
 
+names!(CalendarPeriod {
+    Yesterday: "YESTERDAY",
+    Today: "TODAY",
+    Tomorrow: "TOMORROW",
+    LastWeek: "LAST_WEEK",
+    ThisWeek: "THIS_WEEK",
+    NextWeek: "NEXT_WEEK",
+    LastMonth: "LAST_MONTH",
+    ThisMonth: "THIS_MONTH",
+    NextMonth: "NEXT_MONTH",
+    LastQuarter: "LAST_QUARTER",
+    ThisQuarter: "THIS_QUARTER",
+    NextQuarter: "NEXT_QUARTER",
+    LastYear: "LAST_YEAR",
+    ThisYear: "THIS_YEAR",
+    NextYear: "NEXT_YEAR",
+});
+
 impl CalendarPeriod {
-    /// Every period.
-    pub const ALL: [CalendarPeriod; 15] = [
-        CalendarPeriod::Yesterday,
-        CalendarPeriod::Today,
-        CalendarPeriod::Tomorrow,
-        CalendarPeriod::LastWeek,
-        CalendarPeriod::ThisWeek,
-        CalendarPeriod::NextWeek,
-        CalendarPeriod::LastMonth,
-        CalendarPeriod::ThisMonth,
-        CalendarPeriod::NextMonth,
-        CalendarPeriod::LastQuarter,
-        CalendarPeriod::ThisQuarter,
-        CalendarPeriod::NextQuarter,
-        CalendarPeriod::LastYear,
-        CalendarPeriod::ThisYear,
-        CalendarPeriod::NextYear,
-    ];
-
-    /// The name in rules.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CalendarPeriod::Yesterday => "YESTERDAY",
-            CalendarPeriod::Today => "TODAY",
-            CalendarPeriod::Tomorrow => "TOMORROW",
-            CalendarPeriod::LastWeek => "LAST_WEEK",
-            CalendarPeriod::ThisWeek => "THIS_WEEK",
-            CalendarPeriod::NextWeek => "NEXT_WEEK",
-            CalendarPeriod::LastMonth => "LAST_MONTH",
-            CalendarPeriod::ThisMonth => "THIS_MONTH",
-            CalendarPeriod::NextMonth => "NEXT_MONTH",
-            CalendarPeriod::LastQuarter => "LAST_QUARTER",
-            CalendarPeriod::ThisQuarter => "THIS_QUARTER",
-            CalendarPeriod::NextQuarter => "NEXT_QUARTER",
-            CalendarPeriod::LastYear => "LAST_YEAR",
-            CalendarPeriod::ThisYear => "THIS_YEAR",
-            CalendarPeriod::NextYear => "NEXT_YEAR",
-        }
-    }
-
     /// Returns the words for it. Those of a single day follow no preposition. "The last month" would be taken for the
     /// 30 days before now, which is another window.
     pub fn words(self) -> &'static str {

@@ -3,6 +3,7 @@
 use super::calendar_period::CalendarPeriod;
 use super::literal::{DateLiteral, Period, Status};
 use super::pattern::Pattern;
+use crate::names;
 use serde::Serialize;
 
 /// What a leaf asks, with names as they were written.
@@ -225,29 +226,16 @@ pub enum NumberMeasure {
     Max,
 }
 
+names!(NumberMeasure {
+    Count: "count",
+    DistinctDays: "distinctDays",
+    Sum: "sum",
+    Average: "average",
+    Min: "min",
+    Max: "max",
+});
+
 impl NumberMeasure {
-    /// Every measure.
-    pub const ALL: [NumberMeasure; 6] = [
-        NumberMeasure::Count,
-        NumberMeasure::DistinctDays,
-        NumberMeasure::Sum,
-        NumberMeasure::Average,
-        NumberMeasure::Min,
-        NumberMeasure::Max,
-    ];
-
-    /// The name in rules.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NumberMeasure::Count => "count",
-            NumberMeasure::DistinctDays => "distinctDays",
-            NumberMeasure::Sum => "sum",
-            NumberMeasure::Average => "average",
-            NumberMeasure::Min => "min",
-            NumberMeasure::Max => "max",
-        }
-    }
-
     /// Whether it is computed of values rather than of the events themselves.
     pub fn is_of_values(self) -> bool {
         !matches!(self, NumberMeasure::Count | NumberMeasure::DistinctDays)
@@ -271,12 +259,7 @@ pub enum InstantMeasure {
     LastAt,
 }
 
-impl InstantMeasure {
-    /// The name in rules.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            InstantMeasure::FirstAt => "firstAt",
-            InstantMeasure::LastAt => "lastAt",
-        }
-    }
-}
+names!(InstantMeasure {
+    FirstAt: "firstAt",
+    LastAt: "lastAt",
+});

@@ -2,6 +2,7 @@
 
 use super::condition::Condition;
 use super::node::Node;
+use crate::names;
 
 /// Something that a rule uses, so that it must not vanish unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,31 +26,12 @@ pub enum DependencyKind {
     Event,
 }
 
-impl DependencyKind {
-    /// Every kind.
-    pub const ALL: [DependencyKind; 4] = [
-        DependencyKind::Field,
-        DependencyKind::Group,
-        DependencyKind::Segment,
-        DependencyKind::Event,
-    ];
-
-    /// Reads the name in the database.
-    pub fn parse(text: &str) -> Option<DependencyKind> {
-        let mut kinds = DependencyKind::ALL.into_iter();
-        kinds.find(|kind| kind.as_str() == text)
-    }
-
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DependencyKind::Field => "field",
-            DependencyKind::Group => "group",
-            DependencyKind::Segment => "segment",
-            DependencyKind::Event => "event",
-        }
-    }
-}
+names!(DependencyKind {
+    Field: "field",
+    Group: "group",
+    Segment: "segment",
+    Event: "event",
+});
 
 /// Lists what a rule uses, sorted, each once.
 pub fn list_dependencies(node: &Node) -> Vec<Dependency> {

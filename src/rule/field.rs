@@ -1,6 +1,7 @@
 //! The fields that conditions ask about: those every subscriber has, and custom ones.
 
 use super::node_name::NodeName;
+use crate::names;
 use serde::{Deserialize, Serialize};
 
 /// A field of text.
@@ -98,36 +99,14 @@ pub enum CustomType {
     List,
 }
 
-impl CustomType {
-    /// Every type.
-    pub const ALL: [CustomType; 6] = [
-        CustomType::Text,
-        CustomType::Number,
-        CustomType::Date,
-        CustomType::Datetime,
-        CustomType::Boolean,
-        CustomType::List,
-    ];
-
-    /// The name in the database and in CSV mappings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CustomType::Text => "text",
-            CustomType::Number => "number",
-            CustomType::Date => "date",
-            CustomType::Datetime => "datetime",
-            CustomType::Boolean => "boolean",
-            CustomType::List => "list",
-        }
-    }
-
-    /// Reads the name of a type.
-    pub fn parse(text: &str) -> Option<CustomType> {
-        CustomType::ALL
-            .into_iter()
-            .find(|custom_type| custom_type.as_str() == text)
-    }
-}
+names!(CustomType {
+    Text: "text",
+    Number: "number",
+    Date: "date",
+    Datetime: "datetime",
+    Boolean: "boolean",
+    List: "list",
+});
 
 /// Returns the field of a custom field.
 pub fn custom_field(key: &str, custom_type: CustomType) -> Field {

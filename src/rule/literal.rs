@@ -1,5 +1,6 @@
 //! The small values that rules are made of: days, instants, periods, statuses.
 
+use crate::names;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +52,15 @@ pub enum Unit {
     Year,
 }
 
-impl Unit {
-    /// Every unit, shortest first.
-    pub const ALL: [Unit; 5] = [Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Year];
+names!(Unit {
+    Hour: "HOUR",
+    Day: "DAY",
+    Week: "WEEK",
+    Month: "MONTH",
+    Year: "YEAR",
+});
 
+impl Unit {
     /// Returns how many hours it has at the least and at the most.
     fn hours(self) -> (u64, u64) {
         match self {
@@ -63,17 +69,6 @@ impl Unit {
             Unit::Week => (7 * 24, 7 * 24),
             Unit::Month => (28 * 24, 31 * 24),
             Unit::Year => (365 * 24, 366 * 24),
-        }
-    }
-
-    /// The name in rules.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Unit::Hour => "HOUR",
-            Unit::Day => "DAY",
-            Unit::Week => "WEEK",
-            Unit::Month => "MONTH",
-            Unit::Year => "YEAR",
         }
     }
 }

@@ -25,6 +25,7 @@ mod field;
 mod key_order;
 mod limits;
 mod literal;
+mod names;
 mod node;
 mod node_name;
 mod number;

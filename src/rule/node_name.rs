@@ -1,5 +1,7 @@
 //! The names of nodes in rules.
 
+use crate::names;
+
 /// The kinds of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the keys of the language")]
@@ -21,44 +23,20 @@ pub enum NodeName {
     Random,
 }
 
-impl NodeName {
-    /// Every kind.
-    pub const ALL: [NodeName; 15] = [
-        NodeName::All,
-        NodeName::Any,
-        NodeName::Not,
-        NodeName::Everyone,
-        NodeName::Text,
-        NodeName::Number,
-        NodeName::Date,
-        NodeName::Boolean,
-        NodeName::List,
-        NodeName::Status,
-        NodeName::Location,
-        NodeName::Group,
-        NodeName::Segment,
-        NodeName::Event,
-        NodeName::Random,
-    ];
-
-    /// The name in rules.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            NodeName::All => "all",
-            NodeName::Any => "any",
-            NodeName::Not => "not",
-            NodeName::Everyone => "everyone",
-            NodeName::Text => "text",
-            NodeName::Number => "number",
-            NodeName::Date => "date",
-            NodeName::Boolean => "boolean",
-            NodeName::List => "list",
-            NodeName::Status => "status",
-            NodeName::Location => "location",
-            NodeName::Group => "group",
-            NodeName::Segment => "segment",
-            NodeName::Event => "event",
-            NodeName::Random => "random",
-        }
-    }
-}
+names!(NodeName {
+    All: "all",
+    Any: "any",
+    Not: "not",
+    Everyone: "everyone",
+    Text: "text",
+    Number: "number",
+    Date: "date",
+    Boolean: "boolean",
+    List: "list",
+    Status: "status",
+    Location: "location",
+    Group: "group",
+    Segment: "segment",
+    Event: "event",
+    Random: "random",
+});

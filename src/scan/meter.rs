@@ -1,5 +1,6 @@
 //! What a refresh spends its time on, for the benchmark and the log.
 
+use crate::rule::names;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,29 +23,14 @@ pub enum Phase {
     Writing,
 }
 
-impl Phase {
-    /// Every phase, in the order of the work.
-    pub const ALL: [Phase; 6] = [
-        Phase::Fields,
-        Phase::Memberships,
-        Phase::Events,
-        Phase::Evaluation,
-        Phase::Comparison,
-        Phase::Writing,
-    ];
-
-    /// The name for people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Fields => "loading fields",
-            Phase::Memberships => "loading memberships",
-            Phase::Events => "loading and measuring events",
-            Phase::Evaluation => "evaluating",
-            Phase::Comparison => "comparing with the stored members",
-            Phase::Writing => "writing",
-        }
-    }
-}
+names!(Phase {
+    Fields: "loading fields",
+    Memberships: "loading memberships",
+    Events: "loading and measuring events",
+    Evaluation: "evaluating",
+    Comparison: "comparing with the stored members",
+    Writing: "writing",
+});
 
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

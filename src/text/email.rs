@@ -37,7 +37,7 @@ pub fn clean_email(text: &str) -> Result<String, String> {
         return refused("it has more than one @");
     }
     if local.is_empty() {
-        return refused("nothing stands before the @");
+        return refused("nothing is before the @");
     }
     if email.chars().any(|character| {
         character.is_whitespace()

@@ -67,8 +67,7 @@ impl SendRules {
             other => return Err(problem(format!("expected https, found {other}"), None)),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            let hint =
-                "receivers know us by the signature; a token can stand in the path or the query";
+            let hint = "receivers know us by the signature; put a token into the path or the query";
             return Err(problem(
                 "expected no user or password in the URL".to_owned(),
                 Some(hint),

@@ -248,3 +248,84 @@ fn anything_is_found_again_by_its_id() {
     assert_eq!(types, ["Subscriber", "Group", "Refresh", "Segment", "null"]);
     assert_eq!(data["node"], json!({"id": segment, "key": "everyone"}));
 }
+
+/// What is asked of a subscriber, with and without custom fields.
+const ASKED: &str = "email groups(first: 2) { totalCount edges { addedAt node { key } } } \
+    segments(last: 3) { nodes { key } pageInfo { startCursor } } memberships { key subscriber { email customFields { key value } } }";
+
+#[test]
+fn a_list_says_of_each_subscriber_what_the_subscriber_says_alone() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    app.query(
+        "mutation { createCustomField(input: {key: \"plan\", type: TEXT}) { userErrors { message } } }",
+        json!({}),
+    );
+    // In several blocks, near each other and far apart.
+    app.database.execute(
+        "INSERT INTO subscribers (id, email, country, custom, created_at, updated_at) OVERRIDING SYSTEM VALUE \
+         SELECT id, 'p' || id || '@example.com', (ARRAY['LT','DE'])[1 + id % 2], \
+            CASE WHEN id % 3 = 0 THEN '{}' ELSE jsonb_build_object('plan', 'plan ' || id) END, now(), now() \
+         FROM unnest(ARRAY[1, 2, 9, 70, 100, 8191, 8192, 8193, 20000, 20007]) AS id",
+    );
+    app.group("staff", &["p1@example.com", "p8192@example.com"]);
+    app.group("press", &["p8192@example.com", "p20007@example.com"]);
+    for country in ["LT", "DE", "FR"] {
+        let rule = json!({"text": {"field": "country", "is": {"equals": country}}});
+        app.segment(&format!("in-{}", country.to_lowercase()), rule);
+    }
+    app.segment("everyone", json!({"everyone": true}));
+    app.segment(
+        "in-no-plan",
+        json!({"text": {"field": "custom.plan", "is": {"exists": false}}}),
+    );
+    app.refresh();
+
+    for custom in [
+        "",
+        "customFields { key value }",
+        "plan: customField(key: \"plan\")",
+    ] {
+        let asked = format!("{ASKED} {custom}");
+        let lists = [
+            format!("{{ list: subscribers(first: 50) {{ nodes {{ {asked} }} }} }}"),
+            format!(
+                "{{ list: subscribers(first: 50) {{ nodes: edges {{ node {{ {asked} }} }} }} }}"
+            ),
+            format!(
+                "{{ list: subscribers(first: 50) {{ ...L }} }} fragment L on SubscriberConnection {{ nodes {{ ... on Node {{ ...S }} }} }} \
+                 fragment S on Subscriber {{ {asked} }}"
+            ),
+            format!(
+                "{{ list: group(key: \"press\") {{ members(first: 50) {{ nodes {{ {asked} }} }} }} }}"
+            ),
+            format!(
+                "{{ list: segment(key: \"everyone\") {{ members(first: 50, orderBy: EMAIL) {{ nodes {{ {asked} }} }} }} }}"
+            ),
+        ];
+        for list in lists {
+            let data = app.query(&list, json!({}));
+            let list = &data["list"];
+            let nodes = list.get("members").unwrap_or(list)["nodes"].as_array();
+            let nodes = nodes.expect("a list");
+            assert!(nodes.len() >= 2, "{list}");
+            for node in nodes {
+                let node = node.get("node").unwrap_or(node);
+                let alone = app.query(
+                    &format!(
+                        "query ($email: String!) {{ subscriber(email: $email) {{ {asked} }} }}"
+                    ),
+                    json!({ "email": node["email"] }),
+                );
+                assert_eq!(node, &alone["subscriber"]);
+            }
+        }
+    }
+    let data = app.query(
+        "{ subscriber(email: \"p8191@example.com\") { segments { nodes { key } } customFields { value } } }",
+        json!({}),
+    );
+    assert_eq!(
+        data["subscriber"],
+        json!({"segments": {"nodes": [{"key": "everyone"}, {"key": "in-de"}]}, "customFields": [{"value": "plan 8191"}]})
+    );
+}

@@ -35,7 +35,7 @@ pub const FIRST_ID: i64 = 3 * 8_192;
 const FIRST_SEGMENT: i64 = 100;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let custom_type = |name| CustomType::parse(name).expect("a type");
+    let custom_type = |name| CustomType::find(name).expect("a type");
     let custom_fields = CUSTOM_FIELDS.map(|(key, name)| (key.to_owned(), custom_type(name)));
     let groups = GROUPS.iter().zip(10..);
     let segment = |(key, id): (&&str, i64)| {

@@ -86,7 +86,7 @@ fn queries_of_another_shape() {
       expected the key "operator", found none
     WRONG_SHAPE at [rules[2]]
       expected a rule or a group, found the text "or"
-      hint: combinators stand between rules only where the group has none itself
+      hint: combinators are allowed between rules only if the group itself has none
     "#);
     assert_snapshot!(problems_of(json!({"combinator": "and", "rules": [], "muted": true})), @"
     EMPTY at [muted]
@@ -127,7 +127,7 @@ fn combinators_between_rules() {
       expected a combinator ("and", "or"), found an object
     WRONG_SHAPE at [rules[4]]
       expected a rule or a group, found the text "and"
-      hint: combinators stand between rules only where the group has none itself
+      hint: combinators are allowed between rules only if the group itself has none
     "#);
     assert_snapshot!(problems_of(json!({"rules": [rule, "or", muted, "and", rule]})), @r#"
     WRONG_VALUE at [rules[2]]

@@ -291,7 +291,7 @@ impl EventArguments {
 fn parse_field(text: &str) -> Result<(String, CustomType), String> {
     let expected = "expected COLUMN:TYPE with text, number, date, datetime, boolean or list, such as first_purchase:date";
     let (column, type_name) = text.rsplit_once(':').ok_or(expected)?;
-    let custom_type = CustomType::parse(type_name.trim()).ok_or(expected)?;
+    let custom_type = CustomType::find(type_name.trim()).ok_or(expected)?;
     Ok((column.trim().to_owned(), custom_type))
 }
 

@@ -1,5 +1,6 @@
 //! The closed list of codes that errors have under `extensions.code`.
 
+use crate::rule::names;
 use async_graphql::ServerError;
 
 /// What kind of error it is.
@@ -39,7 +40,7 @@ pub enum ErrorCode {
     InUse,
     /// Another refresh is running.
     RefreshRunning,
-    /// Changes cannot be followed from this position: it is of another history, or too old. Load the members anew.
+    /// Changes cannot be followed from this position: it is of another history, or too old. Load the members again.
     Resync,
     /// Other requests kept changing the same data; nothing was changed; try again.
     Contention,
@@ -51,61 +52,30 @@ pub enum ErrorCode {
     Internal,
 }
 
-impl ErrorCode {
-    /// All of them.
-    pub const ALL: [ErrorCode; 22] = [
-        ErrorCode::BadRequest,
-        ErrorCode::Unauthenticated,
-        ErrorCode::Forbidden,
-        ErrorCode::RateLimited,
-        ErrorCode::TooManyOperations,
-        ErrorCode::ParseFailed,
-        ErrorCode::ValidationFailed,
-        ErrorCode::TooComplex,
-        ErrorCode::TooLarge,
-        ErrorCode::OperationResolutionFailure,
-        ErrorCode::WrongWay,
-        ErrorCode::PersistedQueryNotFound,
-        ErrorCode::DocumentNotAllowed,
-        ErrorCode::BadUserInput,
-        ErrorCode::NotFound,
-        ErrorCode::InUse,
-        ErrorCode::RefreshRunning,
-        ErrorCode::Resync,
-        ErrorCode::Contention,
-        ErrorCode::Timeout,
-        ErrorCode::Unavailable,
-        ErrorCode::Internal,
-    ];
-
-    /// Returns the code as clients see it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorCode::BadRequest => "BAD_REQUEST",
-            ErrorCode::Unauthenticated => "UNAUTHENTICATED",
-            ErrorCode::Forbidden => "FORBIDDEN",
-            ErrorCode::RateLimited => "RATE_LIMITED",
-            ErrorCode::TooManyOperations => "TOO_MANY_OPERATIONS",
-            ErrorCode::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            ErrorCode::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            ErrorCode::TooComplex => "TOO_COMPLEX",
-            ErrorCode::TooLarge => "TOO_LARGE",
-            ErrorCode::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
-            ErrorCode::WrongWay => "WRONG_WAY",
-            ErrorCode::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
-            ErrorCode::DocumentNotAllowed => "DOCUMENT_NOT_ALLOWED",
-            ErrorCode::BadUserInput => "BAD_USER_INPUT",
-            ErrorCode::NotFound => "NOT_FOUND",
-            ErrorCode::InUse => "IN_USE",
-            ErrorCode::RefreshRunning => "REFRESH_RUNNING",
-            ErrorCode::Resync => "RESYNC",
-            ErrorCode::Contention => "CONTENTION",
-            ErrorCode::Timeout => "TIMEOUT",
-            ErrorCode::Unavailable => "UNAVAILABLE",
-            ErrorCode::Internal => "INTERNAL_SERVER_ERROR",
-        }
-    }
-}
+names!(ErrorCode {
+    BadRequest: "BAD_REQUEST",
+    Unauthenticated: "UNAUTHENTICATED",
+    Forbidden: "FORBIDDEN",
+    RateLimited: "RATE_LIMITED",
+    TooManyOperations: "TOO_MANY_OPERATIONS",
+    ParseFailed: "GRAPHQL_PARSE_FAILED",
+    ValidationFailed: "GRAPHQL_VALIDATION_FAILED",
+    TooComplex: "TOO_COMPLEX",
+    TooLarge: "TOO_LARGE",
+    OperationResolutionFailure: "OPERATION_RESOLUTION_FAILURE",
+    WrongWay: "WRONG_WAY",
+    PersistedQueryNotFound: "PERSISTED_QUERY_NOT_FOUND",
+    DocumentNotAllowed: "DOCUMENT_NOT_ALLOWED",
+    BadUserInput: "BAD_USER_INPUT",
+    NotFound: "NOT_FOUND",
+    InUse: "IN_USE",
+    RefreshRunning: "REFRESH_RUNNING",
+    Resync: "RESYNC",
+    Contention: "CONTENTION",
+    Timeout: "TIMEOUT",
+    Unavailable: "UNAVAILABLE",
+    Internal: "INTERNAL_SERVER_ERROR",
+});
 
 /// Returns the code of an error.
 pub fn code_of(error: &ServerError) -> Option<&str> {

@@ -231,7 +231,7 @@ impl ChangeQuery {
     /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is
     /// left out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed
     /// from `after`, because they are not kept that long or a backup was restored. Then ask for the present position,
-    /// load everything anew, and follow from there.
+    /// load everything again, and follow from there.
     async fn changes(
         &self,
         context: &Context<'_>,

@@ -205,7 +205,7 @@ impl Subscription {
     /// and between refreshes also deletions and the changes of an INSTANT segment. Every change is reported exactly
     /// once, whichever server or command made it. The subscription ends when the segment is deleted. It fails with the
     /// code RESYNC when changes cannot be followed from `after`, or a backup is restored meanwhile: then load the
-    /// members anew, as for `Segment.position`.
+    /// members again, as for `Segment.position`.
     async fn membership_changed(
         &self,
         context: &Context<'_>,

@@ -106,7 +106,7 @@ impl<'a> BatchReader<'a> {
             };
             if row.is_footer {
                 let message =
-                    "it stands below the table and is no part of it; it was left out".to_owned();
+                    "it is below the table and not a part of it; it was left out".to_owned();
                 gathering.say(RowProblem::new(row.line, ProblemKind::Remark, message));
                 continue;
             }
@@ -273,9 +273,9 @@ impl<'a> BatchReader<'a> {
 
 fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
     let message = match mode {
-        ImportMode::Insert => format!("{} stands in an earlier row, which counts", person.email()),
+        ImportMode::Insert => format!("{} is in an earlier row, which counts", person.email()),
         _ => format!(
-            "{} stands in an earlier row; what this one says is added to it",
+            "{} is in an earlier row; the values of this row were added to it",
             person.email()
         ),
     };

@@ -153,7 +153,7 @@ mod custom_type {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CustomType, D::Error> {
         let name = String::deserialize(deserializer)?;
-        CustomType::parse(&name).ok_or_else(|| serde::de::Error::custom("an unknown type"))
+        CustomType::find(&name).ok_or_else(|| serde::de::Error::custom("an unknown type"))
     }
 }
 

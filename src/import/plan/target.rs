@@ -149,10 +149,7 @@ impl Target {
         match text.strip_prefix("custom.") {
             Some(custom) => {
                 let (key, type_name) = custom.rsplit_once(':')?;
-                Some(Target::Custom(
-                    key.to_owned(),
-                    CustomType::parse(type_name)?,
-                ))
+                Some(Target::Custom(key.to_owned(), CustomType::find(type_name)?))
             }
             None => Target::builtin(text),
         }

@@ -149,7 +149,8 @@ impl Reader<'_> {
                     "expected a rule or a group, found the text \"{}\"",
                     shorten(word)
                 );
-                let hint = "combinators stand between rules only where the group has none itself";
+                let hint =
+                    "combinators are allowed between rules only if the group itself has none";
                 self.problems
                     .add(path, Code::WrongShape, message, || Some(hint.to_owned()));
                 None

@@ -69,7 +69,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
         Ok(Ok(None)) => SOON,
         // The reason can quote the file, so only clients who may see the import get it.
         Ok(Err(Error::Invalid(_))) => {
-            tracing::warn!("an import failed; the import itself tells why");
+            tracing::warn!("an import failed; the reason is in the import");
             SOON
         }
         Ok(Err(error)) => {

@@ -53,7 +53,7 @@ pub async fn run(app: App) {
             }
             Ok(Err(sleep)) => sleep,
             Err(error) => {
-                tracing::error!(%error, "webhooks cannot be told anything and will be tried again");
+                tracing::error!(%error, "no webhook can be sent anything now; trying again later");
                 LATER
             }
         };
@@ -107,11 +107,15 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
     }
     match told.await {
         Ok(Ok(turn)) => {
-            tracing::debug!(webhook = claim.webhook_id, ?turn, "told a webhook");
+            tracing::debug!(
+                webhook = claim.webhook_id,
+                ?turn,
+                "sent messages to a webhook"
+            );
             turn == Turn::More
         }
         Ok(Err(error)) => {
-            tracing::warn!(webhook = claim.webhook_id, %error, "a webhook will be told later");
+            tracing::warn!(webhook = claim.webhook_id, %error, "messages to a webhook will be sent later");
             false
         }
         Err(_) => {

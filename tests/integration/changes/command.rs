@@ -133,7 +133,7 @@ fn another_history_is_said_with_a_code_of_its_own() {
     let refused = listen(&other, &["--once", "--after-file", file]);
     assert_eq!(refused.status.code(), Some(3), "{refused}");
     assert!(
-        refused.stderr.contains("to begin anew: remove"),
+        refused.stderr.contains("to start over: remove"),
         "{refused}"
     );
     assert_eq!(kept(&path), before, "the file is left alone");

@@ -18,7 +18,7 @@ fn assert_resync(app: &TestApp, after: &Value) {
     let message = response["errors"][0]["message"]
         .as_str()
         .expect("a message");
-    assert!(message.contains("anew"), "what to do is said: {message}");
+    assert!(message.contains("again"), "what to do is said: {message}");
 }
 
 fn forget(app: &TestApp, before: &str) -> usize {

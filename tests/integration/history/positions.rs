@@ -93,7 +93,7 @@ fn a_restored_backup_is_noticed_before_and_after_it_goes_on() {
         "{polled}"
     );
     let message = polled["errors"][0]["message"].as_str().expect("a message");
-    assert!(message.contains("load the members anew"), "{message}");
+    assert!(message.contains("load the members again"), "{message}");
     // What is older than the backup is of both histories.
     for (key, _) in super::SEGMENTS {
         let change = server.follow(key, &known).change();

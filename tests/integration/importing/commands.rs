@@ -114,7 +114,7 @@ fn an_import_is_looked_after_by_its_number() {
     3,invalid_email,email,nobody,"expected an e-mail address, found ""nobody"": it has no @"
     4,role_address,email,info@example.com,"info@example.com is the address of a role, not of a person"
     5,invalid_email,email,"'=1+1","expected an e-mail address, found ""=1+1"": it has no @"
-    6,repeated,email,info@example.com,"info@example.com stands in an earlier row; what this one says is added to it"
+    6,repeated,email,info@example.com,"info@example.com is in an earlier row; the values of this row were added to it"
     6,suppressed,status,subscribed,"info@example.com is unsubscribed and stays so; an import does not change that"
     6,role_address,email,info@example.com,"info@example.com is the address of a role, not of a person"
     "#);

@@ -141,7 +141,7 @@ fn later_changes_are_not_lost() {
     app.subscriber("ona@example.com", json!({"city": "Tartu"}));
     app.subscriber("new@example.com", json!({"city": "Tartu"}));
     app.event("other@example.com", "visit", LATER, None);
-    assert_snapshot!(refused(&app, &import), @"id: 3 subscribers changed after the import, which undo would lose: ona@example.com (changed), new@example.com (changed), other@example.com (has events) (nothing was undone)");
+    assert_snapshot!(refused(&app, &import), @"id: 3 subscribers changed after the import (undo would lose those changes): ona@example.com (changed), new@example.com (changed), other@example.com (has events) (nothing was undone)");
 }
 
 #[test]

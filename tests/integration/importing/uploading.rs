@@ -354,8 +354,7 @@ fn what_is_refused_after_the_answer_is_told_by_the_import() {
         "UPDATE subscribers SET city = 'Riga', updated_at = now() WHERE email = 'b@example.com'",
     );
     held.commit();
-    let why =
-        "1 subscribers changed after the import, which undo would lose: b@example.com (changed)";
+    let why = "1 subscriber changed after the import (undo would lose those changes): b@example.com (changed)";
     let look = || {
         let (_, body) = server.post(
             "query ($id: ID!) { import(id: $id) { state canUndo undoError } }",

@@ -74,7 +74,7 @@ fn files_that_are_not_whole_backups_are_refused() {
         (
             "a flipped bit in the dump",
             dump_flipped,
-            "is damaged: its dump has not the SHA-256 that the manifest tells",
+            "is damaged: the SHA-256 of its dump is not that of the manifest",
         ),
         (
             "a flipped bit in a header",
@@ -89,7 +89,7 @@ fn files_that_are_not_whole_backups_are_refused() {
         (
             "another length",
             replace(&good, "\"bytes\": ", "\"bytes\":9"),
-            "is damaged: its dump has not the length that the manifest tells",
+            "is damaged: the length of its dump is not that of the manifest",
         ),
         (
             "a later form",
@@ -140,7 +140,7 @@ fn checking_finds_a_manifest_that_tells_something_else() {
     std::fs::write(&path, other).expect("a file");
     let refused = on(&app.database, &["backup", "verify", text(&path)]).to_string();
     assert!(
-        refused.contains("does not hold what its manifest tells: compare subscribers"),
+        refused.contains("differs from its manifest: compare subscribers"),
         "{refused}"
     );
 }

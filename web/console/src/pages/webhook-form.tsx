@@ -78,7 +78,7 @@ export function WebhookForm({ webhook, onClose }: { webhook: Webhook | null; onC
         <label className="field">What it is for<input required placeholder="shop" value={name} onChange={(event) => setName(event.target.value)} /></label>
         <label className="field">URL<input required type="url" placeholder="https://shop.example.com/rollcall" value={url} onChange={(event) => setUrl(event.target.value)} /></label>
         <fieldset className="plain">
-          <legend>What it is told</legend>
+          <legend>Messages</legend>
           {types.map((type) => (
             <label key={type} className="check">
               <input type="checkbox" checked={chosen.includes(type)} onChange={(event) => setChosen(event.target.checked ? [...chosen, type] : chosen.filter((each) => each !== type))} />

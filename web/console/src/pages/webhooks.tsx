@@ -86,12 +86,12 @@ export function Webhooks() {
         <>
           <div className="table-box">
             <table>
-              <thead><tr><th>Webhook</th><th>Is told</th><th>State</th><th><span className="hidden">Actions</span></th></tr></thead>
+              <thead><tr><th>Webhook</th><th>Messages</th><th>State</th><th><span className="hidden">Actions</span></th></tr></thead>
               <tbody>
                 {webhooks.nodes.map((webhook) => (
                   <tr key={webhook.id}>
                     <th scope="row">{webhook.name} <small><code>{webhook.url}</code></small></th>
-                    <td data-label="Is told">{webhook.types.map(words).join(', ')}</td>
+                    <td data-label="Messages">{webhook.types.map(words).join(', ')}</td>
                     <td data-label="State"><State webhook={webhook} /></td>
                     <td className="row-actions">
                       <Menu label="More actions" name={`Actions: ${webhook.name}`} iconOnly>

@@ -59,7 +59,7 @@ export function fromJson(json: unknown): RuleTree {
   }
   const under = json[node];
   if (node === 'all' || node === 'any') {
-    if (!Array.isArray(under)) throw new Error(`Under "${node}" stands a list of nodes.`);
+    if (!Array.isArray(under)) throw new Error(`Under "${node}" must be a list of nodes.`);
     return branch(node, under.map(fromJson));
   }
   if (node === 'not') return negation(fromJson(under));

@@ -1,0 +1,28 @@
+//! Enums whose variants have names.
+
+/// Gives the variants of an enum their names: in rules, in the database, or wherever they are written. They are listed in the
+/// order of their declaration.
+#[macro_export]
+macro_rules! names {
+    ($type:ident { $($variant:ident: $name:literal),* $(,)? }) => {
+        impl $type {
+            /// All of them, in the order of their declaration.
+            pub const ALL: [$type; { [$($name),*].len() }] = [$($type::$variant),*];
+
+            /// Returns the name.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($type::$variant => $name,)*
+                }
+            }
+
+            /// Finds the variant of that name.
+            pub fn find(name: &str) -> Option<$type> {
+                match name {
+                    $($name => Some($type::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
