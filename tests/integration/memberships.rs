@@ -276,7 +276,7 @@ fn a_list_says_of_each_subscriber_what_the_subscriber_says_alone() {
     app.segment("everyone", json!({"everyone": true}));
     app.segment(
         "in-no-plan",
-        json!({"text": {"field": "custom.plan", "is": {"exists": false}}}),
+        json!({"text": {"field": "custom.plan", "is": {"isSet": false}}}),
     );
     app.refresh();
 
