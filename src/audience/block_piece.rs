@@ -2,8 +2,11 @@
 
 use super::block::BLOCK_IDS;
 
-/// How many bytes between two subscribers are read with them, rather than apart.
-const GAP: i32 = 8;
+/// The bytes of subscribers who lie so close together are read as one piece, if there are enough of them; of others the bit is
+/// looked at. What else is in a piece is read in vain, so that most of it must have been asked for.
+const LARGEST_STEP: i64 = 2;
+/// How many subscribers a piece has at least.
+const FEWEST: usize = 8;
 
 /// Bytes of a block that have the bits of some subscribers.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,7 +15,10 @@ pub struct BlockPiece {
     pub block: i32,
     /// The first byte, from 0.
     pub first: i32,
-    last: i32,
+    /// How many bytes it has.
+    pub length: i32,
+    /// The bit within the block, where the piece has a single subscriber.
+    pub bit: Option<i32>,
     ids: Vec<i64>,
 }
 
@@ -22,42 +28,45 @@ impl BlockPiece {
         let mut ids = subscriber_ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let mut pieces: Vec<BlockPiece> = Vec::new();
-        for id in ids {
-            // An id that no block can have belongs to no subscriber.
-            let Ok(block) = i32::try_from(id.div_euclid(BLOCK_IDS)) else {
-                continue;
-            };
-            let byte = (id.rem_euclid(BLOCK_IDS) / 8) as i32;
-            match pieces.last_mut() {
-                Some(piece) if piece.block == block && byte - piece.last <= GAP => {
-                    piece.last = byte;
-                    piece.ids.push(id);
-                }
-                _ => pieces.push(BlockPiece {
-                    block,
-                    first: byte,
-                    last: byte,
-                    ids: vec![id],
-                }),
+        let is_close = |one: &i64, next: &i64| {
+            next.saturating_sub(*one) <= LARGEST_STEP
+                && next.div_euclid(BLOCK_IDS) == one.div_euclid(BLOCK_IDS)
+        };
+        let mut pieces = Vec::new();
+        for close in ids.chunk_by(is_close) {
+            if close.len() < FEWEST {
+                pieces.extend(close.chunks(1).filter_map(BlockPiece::new));
+            } else {
+                pieces.extend(BlockPiece::new(close));
             }
         }
         pieces
     }
 
-    /// Returns how many bytes it has.
-    pub fn length(&self) -> i32 {
-        self.last - self.first + 1
+    /// Makes a piece of ascending ids of one block. An id that no block can have belongs to nobody.
+    fn new(ids: &[i64]) -> Option<BlockPiece> {
+        let (first, last) = (*ids.first()?, *ids.last()?);
+        let block = i32::try_from(first.div_euclid(BLOCK_IDS)).ok()?;
+        let bit_of = |id: i64| id.rem_euclid(BLOCK_IDS) as i32;
+        Some(BlockPiece {
+            block,
+            first: bit_of(first) / 8,
+            length: bit_of(last) / 8 - bit_of(first) / 8 + 1,
+            bit: (ids.len() == 1).then(|| bit_of(first)),
+            ids: ids.to_vec(),
+        })
     }
 
-    /// Lists the subscribers whose bits are set.
-    pub fn members(&self, bytes: &[u8]) -> impl Iterator<Item = i64> {
+    /// Lists the subscribers whose bits are set. There are no bytes where the bit of the only one is.
+    pub fn members(&self, bytes: Option<&[u8]>) -> impl Iterator<Item = i64> {
         let ids = self.ids.iter().copied();
         ids.filter(move |id| {
             let bit = id.rem_euclid(BLOCK_IDS) - i64::from(self.first) * 8;
             let byte = usize::try_from(bit / 8).ok();
-            byte.and_then(|byte| bytes.get(byte))
-                .is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+            bytes.is_none_or(|bytes| {
+                byte.and_then(|byte| bytes.get(byte))
+                    .is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+            })
         })
     }
 }
@@ -67,32 +76,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_lie_near_each_other_are_read_together() {
-        let pieces = BlockPiece::of(&[8_200, 5, 0, 5, 200, 8_191, i64::MAX]);
+    fn what_lies_close_together_is_read_together() {
+        let mut ids = vec![8_192, 5, 0, 5, 200, 8_191, i64::MAX, -3];
+        ids.extend(1_000..1_007);
+        ids.extend((2_000..2_016).step_by(2));
+        let pieces = BlockPiece::of(&ids);
+        let singles = pieces.iter().filter(|piece| piece.bit.is_some());
+        let singles: Vec<_> = singles.map(|piece| (piece.block, piece.bit)).collect();
+        let of_first = [
+            0, 5, 200, 1_000, 1_001, 1_002, 1_003, 1_004, 1_005, 1_006, 8_191,
+        ];
+        let mut expected = vec![(-1, Some(8_189))];
+        expected.extend(of_first.map(|bit| (0, Some(bit))));
+        expected.push((1, Some(0)));
+        assert_eq!(singles, expected);
+        let large: Vec<_> = pieces.iter().filter(|piece| piece.bit.is_none()).collect();
+        assert_eq!(large.len(), 1);
+        assert_eq!(
+            (large[0].block, large[0].first, large[0].length),
+            (0, 250, 2)
+        );
+        assert_eq!(
+            large[0].ids,
+            (2_000..2_016).step_by(2).collect::<Vec<i64>>()
+        );
+    }
+
+    #[test]
+    fn a_piece_ends_with_its_block() {
+        let ids: Vec<i64> = (8_184..8_200).collect();
+        let pieces = BlockPiece::of(&ids);
         let found: Vec<_> = pieces
             .iter()
-            .map(|piece| (piece.block, piece.first, piece.length(), piece.ids.clone()))
+            .map(|piece| (piece.block, piece.first, piece.length, piece.ids.len()))
             .collect();
-        assert_eq!(
-            found,
-            [
-                (0, 0, 1, vec![0, 5]),
-                (0, 25, 1, vec![200]),
-                (0, 1_023, 1, vec![8_191]),
-                (1, 1, 1, vec![8_200]),
-            ]
-        );
-        let near = BlockPiece::of(&[16, 80]);
-        assert_eq!((near.len(), near[0].first, near[0].length()), (1, 2, 9));
+        assert_eq!(found, [(0, 1_023, 1, 8), (1, 0, 1, 8)]);
     }
 
     #[test]
     fn only_the_subscribers_of_a_piece_are_its_members() {
-        let pieces = BlockPiece::of(&[8_192 + 16, 8_192 + 17, 8_192 + 80]);
-        let mut bytes = vec![0b1111_1110; 9];
-        bytes[8] = 1;
-        let members: Vec<i64> = pieces[0].members(&bytes).collect();
-        assert_eq!(members, [8_192 + 17, 8_192 + 80]);
-        assert_eq!(pieces[0].members(&[]).count(), 0);
+        let ids: Vec<i64> = (16..32).step_by(2).collect();
+        let pieces = BlockPiece::of(&ids);
+        let members: Vec<i64> = pieces[0]
+            .members(Some(&[0b1111_0010, 0b0000_0001]))
+            .collect();
+        assert_eq!(members, [20, 22, 24]);
+        assert_eq!(pieces[0].members(Some(&[])).count(), 0);
+        assert_eq!(
+            BlockPiece::of(&[7])[0].members(None).collect::<Vec<_>>(),
+            [7]
+        );
     }
 }

@@ -98,30 +98,21 @@ pub fn find_suppressions(
     connection: &mut PgConnection,
     emails: &[&str],
 ) -> Result<HashMap<String, Suppression>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        address: String,
-        #[diesel(sql_type = Text)]
-        status: Named<Status>,
-        #[diesel(sql_type = Timestamptz)]
-        since: DateTime<Utc>,
-    }
     if emails.is_empty() {
         return Ok(HashMap::new());
     }
     // While there are none, no hash is computed.
-    let rows: Vec<Row> = statement(
+    let rows: Vec<(String, Named<Status>, DateTime<Utc>)> = statement(
         "SELECT address, status, since FROM suppression_key k CROSS JOIN unnest($1) AS asked (address) \
          JOIN suppressions s ON s.address_hash = suppression_hash(k.inner_key, k.outer_key, address) \
          WHERE EXISTS (SELECT FROM suppressions)",
     )
     .bind::<Array<Text>, _>(emails)
+    .returning::<(Text, Text, Timestamptz)>()
     .load(connection)?;
-    let found = rows.into_iter().map(|row| {
-        let (status, since) = (row.status.0, row.since);
-        (row.address, Suppression { status, since })
-    });
+    let found = rows
+        .into_iter()
+        .map(|(address, Named(status), since)| (address, Suppression { status, since }));
     Ok(found.collect())
 }
 

@@ -1,5 +1,6 @@
 //! What the rules of segments use.
 
+use crate::db::Named;
 use crate::db::schema::{segment_dependencies, segments};
 use crate::error::Error;
 use crate::rule::{Dependency, DependencyKind, Node, list_dependencies};
@@ -40,7 +41,7 @@ pub fn list_uses(
     connection: &mut PgConnection,
     ids: &[i64],
 ) -> Result<Vec<(i64, Dependency)>, Error> {
-    let rows: Vec<(i64, String, String)> = segment_dependencies::table
+    let rows: Vec<(i64, Named<DependencyKind>, String)> = segment_dependencies::table
         .filter(segment_dependencies::segment_id.eq_any(ids))
         .order((segment_dependencies::kind, segment_dependencies::name))
         .select((
@@ -49,10 +50,8 @@ pub fn list_uses(
             segment_dependencies::name,
         ))
         .load(connection)?;
-    let uses = rows.into_iter().filter_map(|(id, kind, name)| {
-        let kind = DependencyKind::find(&kind)?;
-        Some((id, Dependency { kind, name }))
-    });
+    let uses = rows.into_iter();
+    let uses = uses.map(|(id, Named(kind), name)| (id, Dependency { kind, name }));
     Ok(uses.collect())
 }
 

@@ -67,11 +67,6 @@ pub struct EventTotal {
 /// # Errors
 /// Those of the database; nothing is recorded then.
 pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<Vec<bool>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Bool)]
-        is_new: bool,
-    }
     if new_events.is_empty() {
         return Ok(Vec::new());
     }
@@ -81,7 +76,7 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
         "ORDER BY e.place",
     );
     // Ids were given in the order of the events.
-    let rows: Vec<Row> = statement(format!(
+    Ok(statement(format!(
         "{merge} SELECT r.id IS NOT NULL AS is_new FROM numbered n LEFT JOIN recorded r ON r.id = n.id ORDER BY n.id"
     ))
     .bind::<Array<BigInt>, _>(column(new_events, |event| event.subscriber_id))
@@ -94,8 +89,8 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
         Value::Object(event.properties.clone())
     }))
     .bind::<Array<Nullable<Text>>, _>(column(new_events, |event| event.dedupe_key.clone()))
-    .load(connection)?;
-    Ok(rows.into_iter().map(|row| row.is_new).collect())
+    .returning::<Bool>()
+    .load(connection)?)
 }
 
 /// Looks subscribers up by id and e-mail, makes events of them and records those, in one transaction: no subscriber who

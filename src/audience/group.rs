@@ -324,17 +324,8 @@ pub fn add_members(
     source: &str,
     now: DateTime<Utc>,
 ) -> Result<MemberChange, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        groups: i64,
-        #[diesel(sql_type = BigInt)]
-        existing: i64,
-        #[diesel(sql_type = BigInt)]
-        added: i64,
-    }
     // Rows are locked against deletion, so that no foreign key can fail: the group first, subscribers in the order of ids.
-    let row: Row = statement(
+    let (groups, existing, added): (i64, i64, i64) = statement(
         "WITH held AS MATERIALIZED (SELECT id FROM groups WHERE id = $1 FOR KEY SHARE), \
          existing AS MATERIALIZED ( \
              SELECT s.id FROM subscribers s WHERE s.id = ANY($2) AND EXISTS (SELECT FROM held) ORDER BY s.id FOR KEY SHARE \
@@ -348,12 +339,13 @@ pub fn add_members(
     .bind::<Array<BigInt>, _>(subscriber_ids)
     .bind::<Timestamptz, _>(now)
     .bind::<Text, _>(source)
+    .returning::<(BigInt, BigInt, BigInt)>()
     .get_result(connection)?;
-    if row.groups == 0 {
+    if groups == 0 {
         return Err(Error::not_found("group", group_id));
     }
     let [existing, added] =
-        [row.existing, row.added].map(|count| usize::try_from(count).unwrap_or_default());
+        [existing, added].map(|count| usize::try_from(count).unwrap_or_default());
     Ok(MemberChange::new(subscriber_ids, existing, added))
 }
 

@@ -2,6 +2,9 @@
 
 use crate::error::{Error, InputCode, InputProblem};
 
+/// How many bytes a key has at most.
+pub const MAX_KEY: usize = 63;
+
 /// Refuses a key of a group or a segment that is not of the form `[a-z0-9][a-z0-9_-]*`.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ pub fn check_key(key: &str) -> Result<(), Error> {
         .bytes()
         .next()
         .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if is_plain && starts_well && key.len() <= 63 {
+    if is_plain && starts_well && key.len() <= MAX_KEY {
         return Ok(());
     }
     let message = format!(
@@ -37,6 +40,6 @@ pub fn suggest_key(text: &str) -> String {
             key.push('_');
         }
     }
-    key.truncate(63);
+    key.truncate(MAX_KEY);
     key.trim_end_matches('_').to_owned()
 }

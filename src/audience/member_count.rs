@@ -26,23 +26,14 @@ pub fn count_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],
 ) -> Result<HashMap<i64, i64>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        segment_id: i64,
-        #[diesel(sql_type = BigInt)]
-        members: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let counts: Vec<(i64, i64)> = statement(
         "SELECT segment_id, sum(bit_count(members))::bigint AS members FROM segment_blocks \
          WHERE segment_id = ANY($1) GROUP BY segment_id",
     )
     .bind::<Array<BigInt>, _>(segment_ids)
+    .returning::<(BigInt, BigInt)>()
     .load(connection)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.segment_id, row.members))
-        .collect())
+    Ok(counts.into_iter().collect())
 }
 
 /// How many members are in one, in the other, and in both.
@@ -72,16 +63,7 @@ pub fn count_overlaps_with_group(
     segment_ids: &[i64],
     group_id: i64,
 ) -> Result<HashMap<i64, Overlap>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-        #[diesel(sql_type = BigInt)]
-        others: i64,
-        #[diesel(sql_type = BigInt)]
-        both: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let rows: Vec<(i64, i64, i64)> = statement(
         "SELECT asked.id, count(m.subscriber_id) AS others, \
          count(*) FILTER (WHERE get_bit(b.members, m.subscriber_id & 8191) = 1) AS both \
          FROM unnest($1) AS asked (id) LEFT JOIN group_memberships m ON m.group_id = $2 LEFT JOIN segment_blocks b \
@@ -89,11 +71,12 @@ pub fn count_overlaps_with_group(
     )
     .bind::<Array<BigInt>, _>(segment_ids)
     .bind::<BigInt, _>(group_id)
+    .returning::<(BigInt, BigInt, BigInt)>()
     .load(connection)?;
     let counts = count_segment_members(connection, segment_ids)?;
-    let overlap = |row: Row| {
-        let this = counts.get(&row.id).copied().unwrap_or_default();
-        (row.id, (this, row.others, row.both))
+    let overlap = |(id, others, both)| {
+        let this = counts.get(&id).copied().unwrap_or_default();
+        (id, (this, others, both))
     };
     Ok(rows.into_iter().map(overlap).collect())
 }

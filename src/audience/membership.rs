@@ -12,7 +12,7 @@ use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -67,22 +67,26 @@ pub fn list_segments_of(
         segment: Segment,
         #[diesel(sql_type = Array<BigInt>)]
         places: Vec<i64>,
-        #[diesel(sql_type = Array<Binary>)]
-        bytes: Vec<Vec<u8>>,
+        #[diesel(sql_type = Array<Nullable<Binary>>)]
+        bytes: Vec<Option<Vec<u8>>>,
     }
     let pieces = BlockPiece::of(subscriber_ids);
+    let of = |value: fn(&BlockPiece) -> i32| pieces.iter().map(value).collect::<Vec<i32>>();
     let rows: Vec<Row> = statement(
         "SELECT s.*, m.places, m.bytes FROM (\
              SELECT b.segment_id, array_agg(asked.place) AS places, array_agg(piece.bytes) AS bytes \
-             FROM unnest($1, $2, $3) WITH ORDINALITY AS asked (block, first, length, place) \
+             FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS asked (block, first, length, bit, place) \
              JOIN segment_blocks b ON b.block = asked.block \
-             CROSS JOIN LATERAL (SELECT substring(b.members FROM asked.first FOR asked.length) AS bytes OFFSET 0) piece \
-             WHERE bit_count(piece.bytes) > 0 GROUP BY b.segment_id) m \
+             CROSS JOIN LATERAL (SELECT CASE WHEN asked.bit IS NULL \
+                 THEN substring(b.members FROM asked.first FOR asked.length) END AS bytes OFFSET 0) piece \
+             WHERE CASE WHEN asked.bit IS NULL THEN bit_count(piece.bytes) > 0 ELSE get_bit(b.members, asked.bit) = 1 END \
+             GROUP BY b.segment_id) m \
          JOIN segments s ON s.id = m.segment_id ORDER BY s.key",
     )
-    .bind::<Array<Integer>, _>(pieces.iter().map(|piece| piece.block).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(pieces.iter().map(|piece| piece.first + 1).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(pieces.iter().map(BlockPiece::length).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(of(|piece| piece.block))
+    .bind::<Array<Integer>, _>(of(|piece| piece.first + 1))
+    .bind::<Array<Integer>, _>(of(|piece| piece.length))
+    .bind::<Array<Nullable<Integer>>, _>(pieces.iter().map(|piece| piece.bit).collect::<Vec<_>>())
     .load(connection)?;
     let mut by_subscriber: HashMap<i64, Vec<Arc<Segment>>> = HashMap::new();
     for row in rows {
@@ -90,7 +94,10 @@ pub fn list_segments_of(
         for (place, bytes) in row.places.into_iter().zip(&row.bytes) {
             let piece = usize::try_from(place - 1).ok();
             let piece = piece.and_then(|place| pieces.get(place));
-            for member in piece.into_iter().flat_map(|piece| piece.members(bytes)) {
+            for member in piece
+                .into_iter()
+                .flat_map(|piece| piece.members(bytes.as_deref()))
+            {
                 let segments = by_subscriber.entry(member).or_default();
                 segments.push(Arc::clone(&segment));
             }
@@ -131,22 +138,12 @@ fn filter_pairs(
     pairs: &[(i64, i64)],
     sql: &str,
 ) -> Result<Vec<(i64, i64)>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        holder: i64,
-        #[diesel(sql_type = BigInt)]
-        subscriber: i64,
-    }
     let (holders, subscribers): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
-    let rows: Vec<Row> = statement(sql)
+    Ok(statement(sql)
         .bind::<Array<BigInt>, _>(holders)
         .bind::<Array<BigInt>, _>(subscribers)
-        .load(connection)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.holder, row.subscriber))
-        .collect())
+        .returning::<(BigInt, BigInt)>()
+        .load(connection)?)
 }
 
 /// The key of a group or segment, and the id of a subscriber.
@@ -185,24 +182,16 @@ fn test_pairs(
     pairs: &[KeyPair],
     sql: &str,
 ) -> Result<HashMap<KeyPair, bool>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        key: String,
-        #[diesel(sql_type = BigInt)]
-        subscriber: i64,
-        #[diesel(sql_type = Bool)]
-        is_member: bool,
-    }
     let (keys, subscribers): (Vec<&str>, Vec<i64>) =
         pairs.iter().map(|(key, id)| (key.as_str(), *id)).unzip();
-    let rows: Vec<Row> = statement(sql)
+    let tested: Vec<(String, i64, bool)> = statement(sql)
         .bind::<Array<Text>, _>(keys)
         .bind::<Array<BigInt>, _>(subscribers)
+        .returning::<(Text, BigInt, Bool)>()
         .load(connection)?;
-    let tested = rows.into_iter();
+    let tested = tested.into_iter();
     Ok(tested
-        .map(|row| ((row.key, row.subscriber), row.is_member))
+        .map(|(key, subscriber, is_member)| ((key, subscriber), is_member))
         .collect())
 }
 
@@ -256,19 +245,15 @@ fn filter_large_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],
 ) -> Result<HashSet<i64>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let large: Vec<i64> = statement(
         "SELECT asked.id FROM unnest($1) AS asked (id) WHERE EXISTS \
          (SELECT FROM group_memberships WHERE group_id = asked.id OFFSET $2)",
     )
     .bind::<Array<BigInt>, _>(group_ids)
     .bind::<BigInt, _>(FEW_MEMBERS as i64)
+    .returning::<BigInt>()
     .load(connection)?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    Ok(large.into_iter().collect())
 }
 
 /// Finds a page of the members of each of these segments: their ids.
@@ -378,15 +363,6 @@ fn blocks_between(
     searches: &[&Search],
     from_end: bool,
 ) -> Result<Blocks, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        segment_id: i64,
-        #[diesel(sql_type = Integer)]
-        block: i32,
-        #[diesel(sql_type = Binary)]
-        members: Vec<u8>,
-    }
     let block_of = |id: i64| i32::try_from(id >> 13).unwrap_or(i32::MAX);
     let direction = if from_end { "DESC" } else { "ASC" };
     let sql = format!(
@@ -395,7 +371,7 @@ fn blocks_between(
           ORDER BY block {direction} LIMIT {BLOCKS_AT_A_TIME}) b ORDER BY b.block {direction}"
     );
     let of = |value: fn(&Search) -> i64| searches.iter().map(move |search| value(search));
-    let rows: Vec<Row> = statement(sql)
+    let rows: Vec<(i64, i32, Vec<u8>)> = statement(sql)
         .bind::<Array<BigInt>, _>(of(|search| search.segment_id).collect::<Vec<i64>>())
         .bind::<Array<Integer>, _>(
             of(|search| search.first)
@@ -403,11 +379,12 @@ fn blocks_between(
                 .collect::<Vec<i32>>(),
         )
         .bind::<Array<Integer>, _>(of(|search| search.last).map(block_of).collect::<Vec<i32>>())
+        .returning::<(BigInt, Integer, Binary)>()
         .load(connection)?;
     let mut blocks: HashMap<i64, Vec<(i32, Vec<u8>)>> = HashMap::new();
-    for row in rows {
-        let of_segment = blocks.entry(row.segment_id).or_default();
-        of_segment.push((row.block, row.members));
+    for (segment_id, block, members) in rows {
+        let of_segment = blocks.entry(segment_id).or_default();
+        of_segment.push((block, members));
     }
     Ok(blocks)
 }

@@ -15,7 +15,7 @@ use super::tags::Tags;
 use super::version::check_version;
 use crate::db::schema::{segment_dependencies, segments};
 use crate::db::word::words;
-use crate::db::{JsonText, in_transaction};
+use crate::db::{self, JsonText, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{self, Dependency, DependencyKind, Node, write_document};
 use chrono::{DateTime, Utc};
@@ -428,7 +428,7 @@ pub fn find_users(
 ) -> Result<Vec<(Dependency, Segment)>, Error> {
     let names: Vec<&str> = used.iter().map(|used| used.name.as_str()).collect();
     let kinds: Vec<&str> = used.iter().map(|used| used.kind.as_str()).collect();
-    let rows: Vec<(String, String, Segment)> = segment_dependencies::table
+    let rows: Vec<(db::Named<DependencyKind>, String, Segment)> = segment_dependencies::table
         .inner_join(segments::table)
         .filter(segment_dependencies::kind.eq_any(kinds))
         .filter(segment_dependencies::name.eq_any(names))
@@ -439,10 +439,8 @@ pub fn find_users(
             Segment::as_select(),
         ))
         .load(connection)?;
-    let users = rows.into_iter().filter_map(|(kind, name, segment)| {
-        let kind = DependencyKind::find(&kind)?;
-        Some((Dependency { kind, name }, segment))
-    });
+    let users = rows.into_iter();
+    let users = users.map(|(db::Named(kind), name, segment)| (Dependency { kind, name }, segment));
     Ok(users.collect())
 }
 

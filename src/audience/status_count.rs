@@ -40,20 +40,14 @@ impl StatusCounts {
 
 /// Returns the counts of all subscribers, which triggers keep: no subscriber is read.
 pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        status: Named<Status>,
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let rows: Vec<(Named<Status>, i64)> = statement(
         "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status",
     )
+    .returning::<(Text, BigInt)>()
     .load(connection)?;
     let mut counts = StatusCounts::default();
-    for row in rows {
-        counts.add(row.status.0, row.count);
+    for (Named(status), count) in rows {
+        counts.add(status, count);
     }
     Ok(counts)
 }
@@ -81,26 +75,17 @@ pub fn count_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],
 ) -> Result<HashMap<i64, StatusCounts>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        group_id: i64,
-        #[diesel(sql_type = Text)]
-        status: Named<Status>,
-        #[diesel(sql_type = BigInt)]
-        members: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let rows: Vec<(i64, Named<Status>, i64)> = statement(
         "SELECT m.group_id, coalesce(s.status, 'subscribed') AS status, count(*) AS members \
          FROM group_memberships m LEFT JOIN subscribers s ON s.id = m.subscriber_id AND s.status <> 'subscribed' \
          WHERE m.group_id = ANY($1) GROUP BY 1, 2",
     )
     .bind::<Array<BigInt>, _>(group_ids)
+    .returning::<(BigInt, Text, BigInt)>()
     .load(connection)?;
     let mut counts: HashMap<i64, StatusCounts> = HashMap::new();
-    for row in rows {
-        let of_group = counts.entry(row.group_id).or_default();
-        of_group.add(row.status.0, row.members);
+    for (group_id, Named(status), members) in rows {
+        counts.entry(group_id).or_default().add(status, members);
     }
     Ok(counts)
 }
@@ -139,24 +124,15 @@ fn count_members(members: &IdSet, others: &HashMap<Status, IdSet>) -> StatusCoun
 
 /// Loads the subscribers with another status than the usual one, by status.
 fn load_others(connection: &mut PgConnection) -> Result<HashMap<Status, IdSet>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        status: Named<Status>,
-        #[diesel(sql_type = Integer)]
-        block: i32,
-        #[diesel(sql_type = Array<SmallInt>)]
-        offsets: Vec<i16>,
-    }
-    let rows: Vec<Row> = statement(
+    let rows: Vec<(Named<Status>, i32, Vec<i16>)> = statement(
         "SELECT status, (id >> 13)::integer AS block, array_agg((id & 8191)::smallint) AS offsets \
          FROM subscribers WHERE status <> 'subscribed' GROUP BY 1, 2",
     )
+    .returning::<(Text, Integer, Array<SmallInt>)>()
     .load(connection)?;
     let mut others: HashMap<Status, IdSet> = HashMap::new();
-    for row in rows {
-        let ids = others.entry(row.status.0).or_default();
-        put(ids, row.block, &row.offsets);
+    for (Named(status), block, offsets) in rows {
+        put(others.entry(status).or_default(), block, &offsets);
     }
     Ok(others)
 }

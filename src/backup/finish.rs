@@ -9,7 +9,7 @@ use crate::audience::actor::{Actor, Origin};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::import_trace::forget_people;
 use crate::audience::removal::remove_subscribers;
-use crate::db::{AdvisoryLock, Db};
+use crate::db::{AdvisoryLock, Db, statement};
 use crate::error::Error;
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::connection::SimpleConnection;
@@ -57,16 +57,11 @@ pub fn finish_restore(db: &Db, now: DateTime<Utc>) -> Result<Option<Finished>, B
 }
 
 fn is_marked(connection: &mut PgConnection) -> Result<bool, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Bool)]
-        is_marked: bool,
-    }
-    let row: Row = diesel::sql_query(format!(
-        "SELECT to_regclass(quote_ident(current_schema()) || '.{MARK}') IS NOT NULL AS is_marked"
+    Ok(statement(format!(
+        "SELECT to_regclass(quote_ident(current_schema()) || '.{MARK}') IS NOT NULL"
     ))
-    .get_result(connection)?;
-    Ok(row.is_marked)
+    .returning::<Bool>()
+    .get_result(connection)?)
 }
 
 /// What the mark says.

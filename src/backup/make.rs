@@ -6,8 +6,8 @@ use super::finish::MARK;
 use super::manifest::{DumpPart, FORMAT, Manifest};
 use super::program::Program;
 use super::tables::{MIGRATIONS, Place, count_rows, list_migrations, list_tables};
-use crate::db::Db;
 use crate::db::embedded::{BinarySearch, ClientPrograms};
+use crate::db::{Db, statement};
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -132,20 +132,14 @@ fn fill(
 
 /// Begins a transaction whose snapshot other connections can use, and returns the name of the snapshot.
 fn begin_snapshot(connection: &mut PgConnection) -> Result<(Place, String), BackupError> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        name: String,
-    }
     // The transaction idles while pg_dump works, which may be long.
     connection.batch_execute(
         "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; \
          BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     )?;
     let place = Place::find(connection)?;
-    let row: Row =
-        diesel::sql_query("SELECT pg_export_snapshot() AS name").get_result(connection)?;
-    Ok((place, row.name))
+    let name = statement("SELECT pg_export_snapshot()").returning::<Text>();
+    Ok((place, name.get_result(connection)?))
 }
 
 /// Dumps the schema as the snapshot shows it.

@@ -9,7 +9,7 @@ use super::finish::MARK;
 use super::program::Program;
 use super::tables::{Place, is_ours, list_all, list_tables};
 use crate::db::embedded::{BinarySearch, ClientPrograms};
-use crate::db::list_known_migrations;
+use crate::db::{list_known_migrations, statement};
 use crate::rule::join_first;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -125,11 +125,6 @@ fn check_replaced(
     connection: &mut PgConnection,
     place: &Place,
 ) -> Result<(), BackupError> {
-    #[derive(QueryableByName)]
-    struct Others {
-        #[diesel(sql_type = BigInt)]
-        number: i64,
-    }
     let rows = &archive.manifest.rows;
     let tables = list_tables(connection, place)?.into_iter();
     let foreign: Vec<String> = tables
@@ -144,10 +139,11 @@ fn check_replaced(
     // Processes of the server itself have no user.
     let mut looks = 0;
     loop {
-        let Others { number } = diesel::sql_query(
-            "SELECT count(*) AS number FROM pg_stat_activity \
+        let number: i64 = statement(
+            "SELECT count(*) FROM pg_stat_activity \
              WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()",
         )
+        .returning::<BigInt>()
         .get_result(connection)?;
         looks += 1;
         match number {

@@ -45,14 +45,9 @@ pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
 }
 
 fn has_waiting(connection: &mut PgConnection) -> Result<bool, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Bool)]
-        has_waiting: bool,
-    }
-    let row: Row = statement("SELECT EXISTS (SELECT FROM waiting_changes) AS has_waiting")
-        .get_result(connection)?;
-    Ok(row.has_waiting)
+    Ok(statement("SELECT EXISTS (SELECT FROM waiting_changes)")
+        .returning::<Bool>()
+        .get_result(connection)?)
 }
 
 /// Makes this transaction the only one that writes `changes`, until its end.

@@ -8,8 +8,8 @@ use diesel::dsl::{select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-/// What a lock is for. Those that end with a transaction are taken in this order: `Rules`, `Types`, `Members`, and `Changes`
-/// after the locks of rows. `Touches` and `Restore` are taken alone.
+/// What a lock is for. In a transaction they are taken in this order: `Restore`, `Rules`, `Types`, `Members`, rows, `Touches`,
+/// `Changes`. Those that a session holds are only tried, never waited for, by others, but for `Migrations`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdvisoryLock {
     /// A scheduled backup. Held by a session.
@@ -114,7 +114,7 @@ impl SessionLock {
     pub fn take(db: &Db, lock: AdvisoryLock) -> Result<Option<SessionLock>, Error> {
         let mut connection = db.connect()?;
         let is_taken = lock.try_keep(&mut connection)?;
-        Ok(is_taken.then_some(SessionLock { connection }))
+        Ok(is_taken.then(|| SessionLock { connection }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ground: connections, migrations, and the Postgres that Rollcall runs itself.
 //!
-//! [`Db::run`] is the one way from asynchronous code to a connection. It knows no noun.
+//! [`Db::run`] is the one way from asynchronous code to a connection. It knows of nouns only what their columns and locks are called.
 
 mod addresses;
 mod advisory_lock;

@@ -12,10 +12,12 @@ use diesel::sql_types::{HasSqlType, Untyped};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-/// A statement with the values of its parameters.
-pub struct Statement<'t, V> {
+/// A statement with the values of its parameters. Its rows are read by the names of their columns, or, where their types are
+/// given, in the order of the columns.
+pub struct Statement<'t, V, S = Untyped> {
     text: Cow<'t, str>,
     values: V,
+    sql_type: PhantomData<S>,
 }
 
 /// Begins a statement of that text, whose parameters `$1`, `$2` and so on are bound next. A connection keeps every text, so
@@ -24,6 +26,7 @@ pub fn statement<'t>(text: impl Into<Cow<'t, str>>) -> Statement<'t, ()> {
     Statement {
         text: text.into(),
         values: (),
+        sql_type: PhantomData,
     }
 }
 
@@ -44,11 +47,21 @@ impl<'t, V> Statement<'t, V> {
                 value,
                 sql_type: PhantomData,
             },
+            sql_type: PhantomData,
+        }
+    }
+
+    /// Gives the types of the columns: one, or a tuple.
+    pub fn returning<S>(self) -> Statement<'t, V, S> {
+        Statement {
+            text: self.text,
+            values: self.values,
+            sql_type: PhantomData,
         }
     }
 }
 
-impl<V: QueryFragment<Pg>> QueryFragment<Pg> for Statement<'_, V> {
+impl<V: QueryFragment<Pg>, S> QueryFragment<Pg> for Statement<'_, V, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // diesel writes the name of a parameter where it is bound. In a comment that does no harm, and the text may use them
         // in any order.
@@ -72,17 +85,17 @@ where
     }
 }
 
-impl<V> QueryId for Statement<'_, V> {
+impl<V, S> QueryId for Statement<'_, V, S> {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<V> Query for Statement<'_, V> {
-    type SqlType = Untyped;
+impl<V, S> Query for Statement<'_, V, S> {
+    type SqlType = S;
 }
 
-impl<V, C> RunQueryDsl<C> for Statement<'_, V> {}
+impl<V, S, C> RunQueryDsl<C> for Statement<'_, V, S> {}
 
 /// A statement of diesel's that a connection keeps prepared although diesel would not. There must be few different texts.
 pub struct Kept<Q>(pub Q);

@@ -1,7 +1,7 @@
 //! Text columns whose values are the names of the variants of an enum. A row with another name cannot be loaded: the error
 //! says which name it is.
 
-use crate::rule::{CustomType, Status};
+use crate::rule::{CustomType, DependencyKind, Status};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
@@ -36,6 +36,16 @@ impl Word for CustomType {
 
     fn find_word(name: &str) -> Option<CustomType> {
         CustomType::find(name)
+    }
+}
+
+impl Word for DependencyKind {
+    fn as_word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn find_word(name: &str) -> Option<DependencyKind> {
+        DependencyKind::find(name)
     }
 }
 

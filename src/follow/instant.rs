@@ -42,8 +42,6 @@ use std::time::Duration;
 /// How many touches are followed together: enough for many changes a second, few enough to be done soon.
 const BATCH: i64 = 2_048;
 
-/// The only one that follows, over all servers.
-
 /// The result of following.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Followed {

@@ -14,8 +14,8 @@ use crate::audience::removal::remove_subscribers;
 use crate::audience::runs;
 use crate::audience::status_change::Cause;
 use crate::audience::{custom_field, group};
-use crate::db::schema::{import_additions, import_batches, imports};
-use crate::db::{AdvisoryLock, Db, SessionLock};
+use crate::db::schema::{group_memberships, import_additions, import_batches, imports};
+use crate::db::{AdvisoryLock, Db, SessionLock, statement};
 use crate::error::Error;
 use crate::rule::join_first;
 use chrono::{DateTime, Utc};
@@ -363,15 +363,14 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         let Some(found) = group::find_by_ids(connection, &[id])?.pop() else {
             continue;
         };
-        let others: Counted = diesel::sql_query(
-            "SELECT count(*) AS number FROM group_memberships WHERE group_id = $1",
-        )
-        .bind::<BigInt, _>(id)
-        .get_result(connection)?;
-        if others.number > 0 {
+        let others: i64 = group_memberships::table
+            .filter(group_memberships::group_id.eq(id))
+            .count()
+            .get_result(connection)?;
+        if others > 0 {
             let message = format!(
                 "the group \"{}\", which this import created, has other members by now ({}); undo would delete it",
-                found.key, others.number
+                found.key, others
             );
             return Err(Error::invalid("id", message));
         }
@@ -381,26 +380,20 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
         let Some(found) = custom_field::find_by_ids(connection, &[id])?.pop() else {
             continue;
         };
-        let others: Counted =
-            diesel::sql_query("SELECT count(*) AS number FROM subscribers WHERE custom ? $1")
-                .bind::<Text, _>(&found.key)
-                .get_result(connection)?;
-        if others.number > 0 {
+        let others: i64 = statement("SELECT count(*) FROM subscribers WHERE custom ? $1")
+            .bind::<Text, _>(&found.key)
+            .returning::<BigInt>()
+            .get_result(connection)?;
+        if others > 0 {
             let message = format!(
                 "the custom field \"{}\", which this import created, has a value for other subscribers by now ({}); undo would delete it",
-                found.key, others.number
+                found.key, others
             );
             return Err(Error::invalid("id", message));
         }
         custom_field::delete(connection, id, None)?;
     }
     Ok(())
-}
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
 }
 
 /// Deletes the events that the import recorded, and makes the totals of their subscribers anew.

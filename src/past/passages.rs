@@ -193,23 +193,13 @@ fn memberships_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
 ) -> Result<Vec<(i64, i64)>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        subscriber_id: i64,
-        #[diesel(sql_type = BigInt)]
-        segment_id: i64,
-    }
-    let rows: Vec<Row> = statement(
+    Ok(statement(
         "SELECT asked.id AS subscriber_id, b.segment_id FROM unnest($1) AS asked (id) \
          JOIN segment_blocks b ON b.block = (asked.id >> 13)::integer WHERE get_bit(b.members, asked.id & 8191) = 1",
     )
     .bind::<Array<BigInt>, _>(subscriber_ids)
-    .load(connection)?;
-    let rows = rows.into_iter();
-    Ok(rows
-        .map(|row| (row.subscriber_id, row.segment_id))
-        .collect())
+    .returning::<(BigInt, BigInt)>()
+    .load(connection)?)
 }
 
 /// Adds the changes that refreshes made. They are read segment by segment and chunk by chunk, so that those of one are in

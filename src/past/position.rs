@@ -251,25 +251,19 @@ pub fn last_between(connection: &mut PgConnection) -> Result<i64, Error> {
 
 /// Finds a change between refreshes by its id: its place and token.
 fn find_between(connection: &mut PgConnection, id: i64) -> Result<Option<(Place, i64)>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        refresh_id: i64,
-        #[diesel(sql_type = BigInt)]
-        token: i64,
-    }
-    let row: Option<Row> = statement(
+    let found: Option<(i64, i64)> = statement(
         "SELECT refresh_id, token FROM instant_changes WHERE id = $1 \
          UNION ALL SELECT refresh_id, token FROM segment_deletions WHERE id = $1",
     )
     .bind::<BigInt, _>(id)
+    .returning::<(BigInt, BigInt)>()
     .get_result(connection)
     .optional()?;
-    Ok(row.map(|row| {
+    Ok(found.map(|(refresh, token)| {
         let place = Place {
-            refresh: row.refresh_id,
+            refresh,
             between: id,
         };
-        (place, row.token)
+        (place, token)
     }))
 }

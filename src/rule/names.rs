@@ -7,7 +7,15 @@ macro_rules! names {
     ($type:ident { $($variant:ident: $name:literal),* $(,)? }) => {
         impl $type {
             /// All of them, in the order of their declaration.
-            pub const ALL: [$type; { [$($name),*].len() }] = [$($type::$variant),*];
+            pub const ALL: [$type; { [$($name),*].len() }] = {
+                let all = [$($type::$variant),*];
+                let mut place = 0;
+                while place < all.len() {
+                    assert!(all[place] as usize == place);
+                    place += 1;
+                }
+                all
+            };
 
             /// Returns the name.
             pub const fn as_str(self) -> &'static str {

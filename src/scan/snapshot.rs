@@ -1,6 +1,6 @@
 //! One snapshot for many connections: every worker sees the database as it was at the same moment.
 
-use crate::db::{Db, Lease};
+use crate::db::{Db, Lease, statement};
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{select, sql};
@@ -45,17 +45,13 @@ impl Snapshot {
 
     /// Lets other connections join, and returns what they join.
     pub fn share(&mut self) -> Result<SharedSnapshot, Error> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Text)]
-            name: String,
-        }
         if let Some(shared) = &self.shared {
             return Ok(shared.clone());
         }
-        let row: Row = diesel::sql_query("SELECT pg_export_snapshot() AS name")
+        let name: String = statement("SELECT pg_export_snapshot()")
+            .returning::<Text>()
             .get_result(&mut *self.connection)?;
-        let shared = SharedSnapshot(row.name.replace('\'', "''"));
+        let shared = SharedSnapshot(name.replace('\'', "''"));
         self.shared = Some(shared.clone());
         Ok(shared)
     }
@@ -81,35 +77,23 @@ pub fn prefer_indexes(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 fn count_ids(connection: &mut PgConnection) -> Result<i64, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Nullable<BigInt>)]
-        ids: Option<i64>,
-    }
-    let row: Row = diesel::sql_query(
+    let ids: Option<i64> = statement(
         "SELECT greatest((SELECT max(id) + 1 FROM subscribers), \
-         (SELECT (max(block)::bigint + 1) << 13 FROM segment_blocks)) AS ids",
+         (SELECT (max(block)::bigint + 1) << 13 FROM segment_blocks))",
     )
+    .returning::<Nullable<BigInt>>()
     .get_result(connection)?;
-    Ok(row.ids.unwrap_or(0))
+    Ok(ids.unwrap_or(0))
 }
 
 /// Waits until every transaction has ended that writes now. A very long one is not waited for to its end: what it
 /// changes is found by the next daily refresh.
 pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        end: String,
-    }
     let mut connection = db.connect()?;
-    let row: Row =
-        diesel::sql_query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS \"end\"")
-            .get_result(&mut connection)?;
-    let have_ended = format!(
-        "pg_snapshot_xmin(pg_current_snapshot()) >= '{}'::xid8",
-        row.end
-    );
+    let end: String = statement("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+        .returning::<Text>()
+        .get_result(&mut connection)?;
+    let have_ended = format!("pg_snapshot_xmin(pg_current_snapshot()) >= '{end}'::xid8");
     let start = Instant::now();
     while !select(sql::<Bool>(&have_ended)).get_result(&mut connection)? {
         if start.elapsed() > LONGEST_WAIT {

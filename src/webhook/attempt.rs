@@ -71,19 +71,14 @@ pub fn list_last(
     webhook_ids: &[i64],
     number: usize,
 ) -> Result<HashMap<i64, Vec<Attempt>>, Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-    }
-    let rows: Vec<Row> = statement(
+    let ids: Vec<i64> = statement(
         "SELECT a.id FROM unnest($1) AS asked (id) CROSS JOIN LATERAL \
          (SELECT id FROM webhook_attempts WHERE webhook_id = asked.id ORDER BY id DESC LIMIT $2) a",
     )
     .bind::<Array<BigInt>, _>(webhook_ids)
     .bind::<BigInt, _>(i64::try_from(number).unwrap_or(i64::MAX))
+    .returning::<BigInt>()
     .load(connection)?;
-    let ids: Vec<i64> = rows.into_iter().map(|row| row.id).collect();
     let attempts: Vec<Attempt> = webhook_attempts::table
         .filter(webhook_attempts::id.eq_any(ids))
         .order(webhook_attempts::id.desc())

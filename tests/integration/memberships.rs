@@ -329,3 +329,66 @@ fn a_list_says_of_each_subscriber_what_the_subscriber_says_alone() {
         json!({"segments": {"nodes": [{"key": "everyone"}, {"key": "in-de"}]}, "customFields": [{"value": "plan 8191"}]})
     );
 }
+
+#[test]
+fn what_cannot_be_loaded_ahead_fails_at_each_place() {
+    let app = audience(3);
+    app.group("staff", &["p00001@example.com"]);
+    let document = "query ($first: Int) { subscribers(first: 2) { edges { node { groups(first: $first) { totalCount } } } } }";
+    let response = app.respond(document, json!({ "first": -1 }));
+    let places = |response: &Value| {
+        let errors = response["errors"].as_array().expect("errors").iter();
+        let places =
+            errors.map(|error| (error["path"].clone(), error["extensions"]["code"].clone()));
+        places.collect::<Vec<_>>()
+    };
+    let path = |place: usize| json!(["subscribers", "edges", place, "node", "groups"]);
+    // A field that is never null takes its parents with it, and the first error is the answer.
+    assert_eq!(places(&response), [(path(0), json!("BAD_USER_INPUT"))]);
+
+    app.database
+        .execute("ALTER TABLE group_memberships RENAME TO elsewhere");
+    let response = app.respond(document, json!({}));
+    assert_eq!(
+        places(&response),
+        [(path(0), json!("INTERNAL_SERVER_ERROR"))]
+    );
+    let data = app.query("{ subscribers(first: 2) { nodes { email } } }", json!({}));
+    assert_eq!(
+        data["subscribers"]["nodes"].as_array().map(Vec::len),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_key_that_is_too_long_is_that_of_nothing() {
+    let app = audience(2);
+    for kind in ["group", "segment"] {
+        let response = app.respond(
+            &format!("query ($key: String!) {{ subscribers(first: 1) {{ nodes {{ isMember(of: {{{kind}: $key}}) }} }} }}"),
+            json!({ "key": "k".repeat(64) }),
+        );
+        assert_eq!(
+            response["errors"][0]["extensions"]["code"], "NOT_FOUND",
+            "{response}"
+        );
+    }
+}
+
+#[test]
+fn an_archived_segment_has_its_members_by_key_too() {
+    let app = audience(4);
+    let id = app.segment("everyone", json!({"everyone": true}));
+    app.refresh();
+    app.query(
+        "mutation ($id: ID!) { updateSegment(input: {id: $id, archived: true}) { userErrors { message } } }",
+        json!({ "id": id }),
+    );
+    let data = app.query(
+        "query ($id: ID!) { subscribers(first: 9) { nodes { byId: isMember(of: {id: $id}) byKey: isMember(of: {segment: \"everyone\"}) } } }",
+        json!({ "id": id }),
+    );
+    for node in data["subscribers"]["nodes"].as_array().expect("a list") {
+        assert_eq!(node["byKey"], node["byId"]);
+    }
+}

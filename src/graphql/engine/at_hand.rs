@@ -24,7 +24,7 @@ impl<T: AtHand> AtHand for &T {
 }
 
 /// Says which fields of an object are at hand: their names in the schema, each with the resolver that may know its value
-/// without waiting and the names of its arguments, or with the field of the struct that has it.
+/// without waiting and the names of its arguments in their order, or with the field of the struct that has it.
 macro_rules! at_hand {
     ($object:ty {}) => {
         impl $crate::graphql::engine::at_hand::AtHand for $object {
@@ -56,7 +56,10 @@ macro_rules! at_hand {
     (@value $this:ident $context:ident $member:ident ($($argument:ident),*)) => {
         $crate::graphql::engine::at_hand::ready($this.$member(
             $context,
-            $($context.param_value(stringify!($argument), None).ok()?.1,)*
+            $({
+                const { assert!($crate::graphql::engine::at_hand::is_name_of(stringify!($argument), stringify!($argument))) };
+                $context.param_value(stringify!($argument), None).ok()?.1
+            },)*
         ))?
     };
     (@value $this:ident $context:ident $member:ident) => {

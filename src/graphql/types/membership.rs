@@ -4,6 +4,7 @@ use super::group::GroupNode;
 use super::past::Since;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
+use crate::audience::key::MAX_KEY;
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::context::ContextExt;
@@ -12,6 +13,7 @@ use crate::graphql::engine::id::{Kind, parse_global};
 use crate::graphql::engine::loaders::{
     GroupByKey, GroupKeyPair, GroupPair, SegmentByKey, SegmentKeyPair, SegmentPair, load_one,
 };
+use crate::rule::bounded;
 use async_graphql::{Context, ID, Interface, OneofObject, SimpleObject};
 use chrono::{DateTime, Utc};
 
@@ -145,7 +147,7 @@ fn parse_target(id: &ID) -> async_graphql::Result<(Kind, i64)> {
 }
 
 fn missing(what: &'static str, name: &str) -> async_graphql::Error {
-    to_graphql(Error::not_found(what, format!("\"{name}\"")))
+    to_graphql(Error::not_found(what, format!("\"{}\"", bounded(name))))
 }
 
 /// Whether a subscriber is in a group or segment.
@@ -156,6 +158,9 @@ pub async fn is_member(
 ) -> async_graphql::Result<bool> {
     let loader = context.loader()?;
     match target {
+        // Every subscriber of a list asks with the same key: a huge one must not be sent for each of them.
+        MembershipTarget::Group(key) if key.len() > MAX_KEY => Err(missing("group", &key)),
+        MembershipTarget::Segment(key) if key.len() > MAX_KEY => Err(missing("segment", &key)),
         MembershipTarget::Id(id) => {
             let (kind, holder) = parse_target(&id)?;
             let pair = (holder, subscriber_id);

@@ -8,8 +8,8 @@ use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
 use super::suppressed::{Fresh, cause, find_suppressed, fresh_status, remember_suppressed};
 use crate::audience::consent::lift_suppressions;
-use crate::db::Named;
 use crate::db::schema::subscribers;
+use crate::db::{Named, statement};
 use crate::error::Error;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
 use crate::import::plan::target::BUILTIN_COLUMNS;
@@ -224,12 +224,6 @@ pub fn suppressed(person: &Person, stored: Option<Status>, status: Status) -> Ro
         .of_cell("status", status.as_str())
 }
 
-#[derive(QueryableByName)]
-struct IdList {
-    #[diesel(sql_type = Array<BigInt>)]
-    ids: Vec<i64>,
-}
-
 /// Adds the new subscribers, with ids in the order of the file; returns the ids.
 fn insert(
     connection: &mut PgConnection,
@@ -241,13 +235,13 @@ fn insert(
         return Ok(Vec::new());
     }
     // The sequence is looked up once, not for every number; the numbers come as one value.
-    let numbers: IdList = diesel::sql_query(
+    let ids: Vec<i64> = statement(
         "SELECT array(SELECT nextval((SELECT pg_get_serial_sequence('subscribers', 'id')::regclass)) \
-         FROM generate_series(1, $1)) AS ids",
+         FROM generate_series(1, $1))",
     )
     .bind::<BigInt, _>(people.len() as i64)
+    .returning::<Array<BigInt>>()
     .get_result(connection)?;
-    let ids = numbers.ids;
     let moment = context.moment.to_rfc3339();
     let [source, created] = ["source", "created_at"].map(place_of);
     let mut text = CopyText::default();

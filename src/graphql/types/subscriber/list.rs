@@ -164,7 +164,8 @@ impl SubscriberQuery {
         }
         let permit = permit_load(context).await;
         let (order, emails) = (list.order, narrowing.clone());
-        let columns = match selects(context, &["customFields", "customField"]) {
+        // A membership has its subscriber, who may be asked for any field.
+        let columns = match selects(context, &["customFields", "customField", "memberships"]) {
             true => Columns::All,
             false => Columns::WithoutCustom,
         };

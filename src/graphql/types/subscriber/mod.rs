@@ -91,7 +91,7 @@ impl SubscriberNode {
     /// Returns the groups, by key.
     pub async fn list_groups(&self, context: &Context<'_>) -> async_graphql::Result<GroupList> {
         match self.ahead.groups_of(self.row.id) {
-            Some(groups) => Ok(groups),
+            Some(groups) => groups,
             None => {
                 let found = load_one(context.loader()?, GroupsOf(self.row.id)).await?;
                 Ok(found.unwrap_or_default())
@@ -102,12 +102,20 @@ impl SubscriberNode {
     /// Returns the segments, by key.
     pub async fn list_segments(&self, context: &Context<'_>) -> async_graphql::Result<SegmentList> {
         match self.ahead.segments_of(self.row.id) {
-            Some(segments) => Ok(segments),
+            Some(segments) => segments,
             None => {
                 let found = load_one(context.loader()?, SegmentsOf(self.row.id)).await?;
                 Ok(found.unwrap_or_default())
             }
         }
+    }
+
+    /// The subscriber was deleted after the row was read.
+    fn missing(&self) -> async_graphql::Error {
+        to_graphql(Error::not_found(
+            "subscriber",
+            format!("\"{}\"", self.row.email),
+        ))
     }
 
     /// Returns the values of custom fields by key.
@@ -116,7 +124,8 @@ impl SubscriberNode {
             return Ok(self.row.custom.read());
         }
         let whole = load_one(context.loader()?, SubscriberById(self.row.id)).await?;
-        Ok(whole.map(|whole| whole.custom.read()).unwrap_or_default())
+        let whole = whole.ok_or_else(|| self.missing())?;
+        Ok(whole.custom.read())
     }
 }
 
@@ -389,13 +398,7 @@ impl SubscriberNode {
     /// bound.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.row.id)).await?;
-        let missing = || {
-            to_graphql(Error::not_found(
-                "subscriber",
-                format!("\"{}\"", self.row.email),
-            ))
-        };
-        found.map(Document).ok_or_else(missing)
+        found.map(Document).ok_or_else(|| self.missing())
     }
 
     /// Lifetime totals of the subscriber's events, by event name.
