@@ -90,3 +90,30 @@ fn one_changed_row_is_told_as_many_are() {
     assert_eq!(counts_of_one, counts_of_many);
     assert!(of_one.iter().flatten().count() >= CHANGES.len() - 1);
 }
+
+#[test]
+fn every_column_is_changed_here() {
+    #[derive(QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let app = TestApp::at(NOW);
+    let columns: Vec<Column> = diesel::sql_query(
+        "SELECT column_name::text AS name FROM information_schema.columns \
+         WHERE table_schema = current_schema() AND table_name = 'subscribers' AND column_name NOT IN ('id', 'version')",
+    )
+    .load(&mut app.database.connect())
+    .expect("columns");
+    assert!(columns.len() >= 20);
+    for Column { name } in columns {
+        let is_set = |change: &&str| {
+            let mut set = change.split(", ");
+            set.any(|set| set.split(" = ").next() == Some(&name))
+        };
+        assert!(
+            CHANGES.iter().any(|change| is_set(&change)),
+            "add a change of {name}"
+        );
+    }
+}

@@ -90,7 +90,12 @@ fn data_of_an_old_release_gives_the_same_answers() {
     let asked = questions::all();
     assert_eq!(asked.len(), recorded.answers.len());
     for ((document, variables), answer) in asked.into_iter().zip(recorded.answers) {
-        let found = app.query(&document, variables.clone());
+        let mut found = app.query(&document, variables.clone());
+        // Fields of rules may have been added since.
+        if let Some(fields) = found.get_mut("ruleFields").and_then(Value::as_array_mut) {
+            let known = answer["ruleFields"].as_array().expect("fields");
+            fields.retain(|field| known.iter().any(|known| known["name"] == field["name"]));
+        }
         assert_eq!(found, answer, "{variables} {document}");
     }
 }
