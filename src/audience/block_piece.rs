@@ -43,7 +43,7 @@ impl BlockPiece {
         pieces
     }
 
-    /// Makes a piece of ascending ids of one block. An id that no block can have belongs to nobody.
+    /// Makes a piece of ascending ids of one block. An id beyond all blocks has no piece.
     fn new(ids: &[i64]) -> Option<BlockPiece> {
         let (first, last) = (*ids.first()?, *ids.last()?);
         let block = i32::try_from(first.div_euclid(BLOCK_IDS)).ok()?;

@@ -1,5 +1,5 @@
 //! Undoing a bulk action: either everything is as it was before, or nothing is touched and the error says what prevents
-//! the undo. Later changes are not overwritten, whoever made them.
+//! the undo. Later changes are not overwritten, regardless of who made them.
 
 use super::change::{Change, NamedGroup};
 use super::control::check_undo;

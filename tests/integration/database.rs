@@ -282,3 +282,29 @@ fn statements_of_our_own_text_are_planned_once() {
     });
     assert_eq!(found.expect("sums"), ([7, 42], 1));
 }
+
+#[test]
+fn a_word_that_this_version_does_not_know_is_an_error_and_never_another_word() {
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    let added = |email: &str| {
+        app.query(
+            "mutation ($email: String!) { upsertSubscriber(input: {email: $email}) { userErrors { message } } }",
+            json!({ "email": email }),
+        )
+    };
+    added("ona@example.com");
+    added("jonas@example.com");
+    app.database.execute(
+        "ALTER TABLE subscribers DROP CONSTRAINT subscribers_status_is_known; \
+         UPDATE subscribers SET status = 'paused' WHERE email = 'ona@example.com'",
+    );
+    let asked = "query ($email: String!) { subscriber(email: $email) { status } }";
+    let response = app.respond(asked, json!({ "email": "ona@example.com" }));
+    assert_eq!(
+        response["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR",
+        "{response}"
+    );
+    assert!(response["data"]["subscriber"].is_null(), "{response}");
+    let data = app.query(asked, json!({ "email": "jonas@example.com" }));
+    assert_eq!(data["subscriber"]["status"], "SUBSCRIBED");
+}

@@ -27,7 +27,7 @@ const GRAPHIQL_LINK: &str = r#"href="./graphiql""#;
 struct Site;
 
 /// Adds `/console/` and what the page loads to an application. `base_path` is the prefix of every path of the server, such
-/// as `/crm`, or empty if there is none.
+/// as `/crm`. It is empty if there is no prefix.
 pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     let base_path = web::Data::new(BasePath(base_path.to_owned()));
     config.service(
