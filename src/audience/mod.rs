@@ -49,6 +49,8 @@ pub mod status_change;
 pub mod status_count;
 pub mod subscriber;
 pub mod subscriber_changes;
+pub mod subscriber_column;
+pub mod subscriber_page;
 pub mod subscriber_status;
 pub mod subscriber_store;
 pub mod suggestion;

@@ -1,25 +1,25 @@
 //! Subscribers: people who can be addressed, unique by e-mail.
 
-use super::paging::{Page, PageRequest, Stretch};
-use super::row_size::are_within;
+use super::paging::Stretch;
 use crate::db::schema::subscribers;
-use crate::db::{JsonText, Kept, Named};
+use crate::db::{JsonText, Named};
 use crate::error::Error;
 use crate::rule::Status;
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Jsonb;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A subscriber as stored.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, AsChangeset)]
-#[diesel(table_name = subscribers, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Identifiable, AsChangeset, Insertable)]
+#[diesel(table_name = subscribers, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
 #[expect(
     missing_docs,
     reason = "the columns, described in the migration and in the GraphQL schema"
 )]
 pub struct Subscriber {
+    #[diesel(skip_insertion)]
     pub id: i64,
     pub email: String,
     pub status: Named<Status>,
@@ -42,16 +42,8 @@ pub struct Subscriber {
     pub subscribed_at: Option<DateTime<Utc>>,
     pub unsubscribed_at: Option<DateTime<Utc>>,
     /// Counted by the database with every change.
+    #[diesel(skip_insertion)]
     pub version: i32,
-}
-
-/// Which columns are read of the subscribers of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Columns {
-    /// All of them.
-    All,
-    /// All but the values of custom fields: making text of them takes longer than reading all the others.
-    WithoutCustom,
 }
 
 /// How a list of subscribers is ordered; both keys are unique.
@@ -83,6 +75,34 @@ impl std::fmt::Display for SubscriberKey {
 }
 
 impl Subscriber {
+    /// A subscriber of whom only the address is known, and who may be addressed.
+    pub fn new(email: String, now: DateTime<Utc>) -> Subscriber {
+        Subscriber {
+            id: 0,
+            email,
+            status: Named(Status::Subscribed),
+            first_name: None,
+            last_name: None,
+            phone: None,
+            country: None,
+            region: None,
+            city: None,
+            postal_code: None,
+            latitude: None,
+            longitude: None,
+            language: None,
+            timezone: None,
+            birthday: None,
+            source: None,
+            custom: JsonText::from(&json!({})),
+            created_at: now,
+            updated_at: now,
+            subscribed_at: Some(now),
+            unsubscribed_at: None,
+            version: 1,
+        }
+    }
+
     /// The place in a list of that order.
     pub fn key(&self, order: SubscriberOrder) -> SubscriberKey {
         match order {
@@ -98,22 +118,6 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Sub
         .filter(subscribers::id.eq_any(ids))
         .select(Subscriber::as_select())
         .load(connection)?)
-}
-
-/// The texts of a subscriber, whose length the owner of the list decides.
-const TEXTS: &str = "email, first_name, last_name, phone, region, city, postal_code, source";
-
-/// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
-pub fn find_within(
-    connection: &mut PgConnection,
-    ids: &[i64],
-    bytes: i64,
-) -> Result<Vec<Subscriber>, Error> {
-    let rows = subscribers::table
-        .filter(subscribers::id.eq_any(ids))
-        .filter(are_within("subscribers", "custom", TEXTS, ids, bytes))
-        .select(Subscriber::as_select());
-    Ok(Kept(rows).load(connection)?)
 }
 
 /// Finds subscribers by id, in the order of the ids.
@@ -187,90 +191,4 @@ pub fn keep_known(
         ids: rows.iter().map(|(_, id)| *id).collect(),
         by_email: rows.into_iter().collect(),
     })
-}
-
-/// Lists a page of all subscribers, or of those with an address in a range: from the first text to before the second.
-pub fn list_page(
-    connection: &mut PgConnection,
-    emails: Option<&(&str, Option<String>)>,
-    order: SubscriberOrder,
-    request: &PageRequest<SubscriberKey>,
-    columns: Columns,
-) -> Result<Page<Subscriber>, Error> {
-    request.fetch(
-        |found: &Subscriber| found.key(order),
-        |request, limit| {
-            let custom = match columns {
-                Columns::All => sql::<Jsonb>("custom"),
-                Columns::WithoutCustom => sql::<Jsonb>("'{}'::jsonb"),
-            };
-            let mut query = subscribers::table
-                .select((
-                    subscribers::id,
-                    subscribers::email,
-                    subscribers::status,
-                    subscribers::first_name,
-                    subscribers::last_name,
-                    subscribers::phone,
-                    subscribers::country,
-                    subscribers::region,
-                    subscribers::city,
-                    subscribers::postal_code,
-                    subscribers::latitude,
-                    subscribers::longitude,
-                    subscribers::language,
-                    subscribers::timezone,
-                    subscribers::birthday,
-                    subscribers::source,
-                    custom,
-                    subscribers::created_at,
-                    subscribers::updated_at,
-                    subscribers::subscribed_at,
-                    subscribers::unsubscribed_at,
-                    subscribers::version,
-                ))
-                .limit(limit)
-                .into_boxed();
-            if let Some((start, end)) = emails {
-                query = query.filter(subscribers::email.ge(*start));
-                if let Some(end) = end {
-                    query = query.filter(subscribers::email.lt(end));
-                }
-            }
-            match &request.after {
-                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
-                Some(SubscriberKey::Email(email)) => {
-                    query = query.filter(subscribers::email.gt(email))
-                }
-                None => {}
-            }
-            match &request.before {
-                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.lt(*id)),
-                Some(SubscriberKey::Email(email)) => {
-                    query = query.filter(subscribers::email.lt(email))
-                }
-                None => {}
-            }
-            query = match (order, request.from_end) {
-                (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
-                (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
-                (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
-                (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
-            };
-            Ok(Kept(query).load(connection)?)
-        },
-    )
-}
-
-/// Returns how many subscribers have an address in a range, as [`list_page`] takes it.
-pub fn count_in_range(
-    connection: &mut PgConnection,
-    (start, end): &(&str, Option<String>),
-) -> Result<i64, Error> {
-    let mut query = subscribers::table.count().into_boxed();
-    query = query.filter(subscribers::email.ge(*start));
-    if let Some(end) = end {
-        query = query.filter(subscribers::email.lt(end));
-    }
-    Ok(query.get_result(connection)?)
 }

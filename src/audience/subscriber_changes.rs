@@ -1,13 +1,11 @@
 //! What to change of a subscriber, and the door at which every value is cleaned.
 
 use super::catalogue::load_custom_fields;
-use super::clean::{
-    clean_birthday, clean_country, clean_day, clean_degrees, clean_language, clean_text,
-    clean_timezone,
-};
+use super::clean::{clean_birthday, clean_day, clean_degrees};
 use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
+use super::subscriber_column::{COLUMNS, Kind, list_inputs};
 use super::type_lock::keep_types;
 use crate::db::{JsonText, Named, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
@@ -27,19 +25,10 @@ pub struct SubscriberChanges {
     pub status: Option<Status>,
     /// Why a subscriber who unsubscribed, bounced or complained may be addressed again.
     pub consent: Option<Consent>,
-    pub first_name: Option<Option<String>>,
-    pub last_name: Option<Option<String>>,
-    pub phone: Option<Option<String>>,
-    pub country: Option<Option<String>>,
-    pub region: Option<Option<String>>,
-    pub city: Option<Option<String>>,
-    pub postal_code: Option<Option<String>>,
+    /// Texts and days by the input of their [column](COLUMNS); none clears.
+    pub values: BTreeMap<&'static str, Option<String>>,
     /// Degrees north and east, which only make sense together.
     pub position: Option<Option<(f64, f64)>>,
-    pub language: Option<Option<String>>,
-    pub timezone: Option<Option<String>>,
-    pub birthday: Option<Option<String>>,
-    pub source: Option<Option<String>>,
     /// Values of custom fields by key.
     pub custom: BTreeMap<String, Value>,
 }
@@ -47,26 +36,23 @@ pub struct SubscriberChanges {
 impl SubscriberChanges {
     /// Returns the names of the fields that are set, as the API has them: `custom.KEY` for custom fields.
     pub fn names(&self) -> Vec<String> {
-        let named = [
+        let set = [
             ("status", self.status.is_some()),
             ("consent", self.consent.is_some()),
-            ("firstName", self.first_name.is_some()),
-            ("lastName", self.last_name.is_some()),
-            ("phone", self.phone.is_some()),
-            ("country", self.country.is_some()),
-            ("region", self.region.is_some()),
-            ("city", self.city.is_some()),
-            ("postalCode", self.postal_code.is_some()),
-            ("position", self.position.is_some()),
-            ("language", self.language.is_some()),
-            ("timezone", self.timezone.is_some()),
-            ("birthday", self.birthday.is_some()),
-            ("source", self.source.is_some()),
         ];
-        let set = named.into_iter().filter(|(_, is_set)| *is_set);
+        let columns = list_inputs().into_iter();
+        let columns = columns.map(|input| (input, self.sets(input)));
+        let set = set.into_iter().chain(columns).filter(|(_, is_set)| *is_set);
         let set = set.map(|(name, _)| name.to_owned());
         let custom = self.custom.keys().map(|key| format!("custom.{key}"));
         set.chain(custom).collect()
+    }
+
+    fn sets(&self, input: &str) -> bool {
+        match input {
+            "position" => self.position.is_some(),
+            _ => self.values.contains_key(input),
+        }
     }
 }
 
@@ -90,14 +76,6 @@ pub fn with_types<T>(
     })
 }
 
-/// A text field: its place in the input, the change, where it goes, and how it is cleaned.
-type TextChange<'c> = (
-    &'static str,
-    &'c Option<Option<String>>,
-    &'c mut Option<String>,
-    fn(&str) -> Result<Option<String>, String>,
-);
-
 /// Returns the subscriber with the changes; what cannot be accepted is added to the problems and left out.
 pub fn apply(
     mut subscriber: Subscriber,
@@ -112,102 +90,44 @@ pub fn apply(
     if let Some(status) = changes.status {
         set_status(&mut subscriber, status, now);
     }
-    let texts: [TextChange<'_>; 10] = [
-        (
-            "firstName",
-            &changes.first_name,
-            &mut subscriber.first_name,
-            clean_text,
-        ),
-        (
-            "lastName",
-            &changes.last_name,
-            &mut subscriber.last_name,
-            clean_text,
-        ),
-        ("phone", &changes.phone, &mut subscriber.phone, clean_text),
-        (
-            "country",
-            &changes.country,
-            &mut subscriber.country,
-            clean_country,
-        ),
-        (
-            "region",
-            &changes.region,
-            &mut subscriber.region,
-            clean_text,
-        ),
-        ("city", &changes.city, &mut subscriber.city, clean_text),
-        (
-            "postalCode",
-            &changes.postal_code,
-            &mut subscriber.postal_code,
-            clean_text,
-        ),
-        (
-            "language",
-            &changes.language,
-            &mut subscriber.language,
-            clean_language,
-        ),
-        (
-            "timezone",
-            &changes.timezone,
-            &mut subscriber.timezone,
-            clean_timezone,
-        ),
-        (
-            "source",
-            &changes.source,
-            &mut subscriber.source,
-            clean_text,
-        ),
-    ];
-    for (path, change, target, clean) in texts {
-        match change {
-            None => {}
-            Some(None) => *target = None,
-            Some(Some(text)) => match clean(text) {
-                Ok(value) => *target = value,
-                Err(message) => refuse(path, message),
-            },
-        }
+    for column in &COLUMNS {
+        let Some(value) = changes.values.get(column.input) else {
+            continue;
+        };
+        let value = value.as_deref();
+        let set = match &column.kind {
+            Kind::Text(text) => value
+                .map_or(Ok(None), text.clean)
+                .map(|value| *(text.place)(&mut subscriber) = value),
+            Kind::Day => value
+                .map_or(Ok(None), |value| read_birthday(value, now))
+                .map(|day| subscriber.birthday = day),
+            // They come as numbers, below.
+            Kind::Degrees => Ok(()),
+        };
+        set.unwrap_or_else(|message| refuse(column.input, message));
     }
-    match &changes.birthday {
-        None => {}
-        Some(None) => subscriber.birthday = None,
-        Some(Some(text)) => match read_birthday(text, now) {
-            Ok(day) => subscriber.birthday = day,
-            Err(message) => refuse("birthday", message),
-        },
-    }
-    match changes.position {
-        None => {}
-        Some(None) => (subscriber.latitude, subscriber.longitude) = (None, None),
-        Some(Some((latitude, longitude))) => {
-            match (
-                clean_degrees(latitude, 90.0),
-                clean_degrees(longitude, 180.0),
-            ) {
-                (Ok(latitude), Ok(longitude)) => {
-                    (subscriber.latitude, subscriber.longitude) = (Some(latitude), Some(longitude));
-                }
-                (latitude, longitude) => {
-                    latitude
-                        .err()
-                        .into_iter()
-                        .for_each(|message| refuse("latitude", message));
-                    longitude
-                        .err()
-                        .into_iter()
-                        .for_each(|message| refuse("longitude", message));
-                }
-            }
-        }
+    if let Some(position) = changes.position {
+        set_position(&mut subscriber, position, &mut refuse);
     }
     apply_custom(&mut subscriber, &changes.custom, catalogue, problems);
     subscriber
+}
+
+fn set_position(
+    subscriber: &mut Subscriber,
+    position: Option<(f64, f64)>,
+    refuse: &mut impl FnMut(&str, String),
+) {
+    let Some((latitude, longitude)) = position else {
+        (subscriber.latitude, subscriber.longitude) = (None, None);
+        return;
+    };
+    let latitude = clean_degrees(latitude, 90.0).map_err(|message| refuse("latitude", message));
+    let longitude = clean_degrees(longitude, 180.0).map_err(|message| refuse("longitude", message));
+    if let (Ok(latitude), Ok(longitude)) = (latitude, longitude) {
+        (subscriber.latitude, subscriber.longitude) = (Some(latitude), Some(longitude));
+    }
 }
 
 fn read_birthday(text: &str, now: DateTime<Utc>) -> Result<Option<NaiveDate>, String> {

@@ -10,12 +10,11 @@ use super::subscriber_changes::{SubscriberChanges, apply};
 use super::subscriber_status::{check_consent, keep_status, meet_suppression, tell_change};
 use super::version::check_version;
 use crate::db::schema::subscribers;
-use crate::db::{JsonText, Kept, Named, in_transaction};
+use crate::db::{Kept, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
-use crate::rule::{Catalogue, Status};
-use chrono::{DateTime, NaiveDate, Utc};
+use crate::rule::Catalogue;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde_json::{Map, Value};
 
 /// The outcome of an upsert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +52,7 @@ pub fn check_new(
     let email = clean_email(email)
         .map_err(|message| problems.push(InputProblem::new(InputCode::Invalid, "email", message)))
         .unwrap_or_default();
-    let fresh = new_subscriber(email, now);
+    let fresh = Subscriber::new(email, now);
     let fresh = apply(fresh, changes, catalogue, now, &mut problems);
     if problems.is_empty() {
         Ok(fresh)
@@ -98,7 +97,7 @@ fn create(
     let first = meet_suppression(connection, &mut fresh, consent, &mut notices)?;
     // Without a conflict clause a lost race would be an error, with an update in it a wasted id.
     let created: Option<Subscriber> = diesel::insert_into(subscribers::table)
-        .values(insertable(&fresh))
+        .values(&fresh)
         .on_conflict(subscribers::email)
         .do_nothing()
         .returning(Subscriber::as_returning())
@@ -237,82 +236,4 @@ fn store(
         outcome: Outcome::Updated,
         notices,
     })
-}
-
-fn new_subscriber(email: String, now: DateTime<Utc>) -> Subscriber {
-    Subscriber {
-        id: 0,
-        email,
-        status: Named(Status::Subscribed),
-        first_name: None,
-        last_name: None,
-        phone: None,
-        country: None,
-        region: None,
-        city: None,
-        postal_code: None,
-        latitude: None,
-        longitude: None,
-        language: None,
-        timezone: None,
-        birthday: None,
-        source: None,
-        custom: JsonText::from(&Value::Object(Map::new())),
-        created_at: now,
-        updated_at: now,
-        subscribed_at: Some(now),
-        unsubscribed_at: None,
-        version: 1,
-    }
-}
-
-/// Every column but the id, which the database gives.
-#[derive(Insertable)]
-#[diesel(table_name = subscribers)]
-struct NewRow<'s> {
-    email: &'s str,
-    status: Named<Status>,
-    first_name: Option<&'s str>,
-    last_name: Option<&'s str>,
-    phone: Option<&'s str>,
-    country: Option<&'s str>,
-    region: Option<&'s str>,
-    city: Option<&'s str>,
-    postal_code: Option<&'s str>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    language: Option<&'s str>,
-    timezone: Option<&'s str>,
-    birthday: Option<NaiveDate>,
-    source: Option<&'s str>,
-    custom: &'s JsonText,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    subscribed_at: Option<DateTime<Utc>>,
-    unsubscribed_at: Option<DateTime<Utc>>,
-}
-
-fn insertable(subscriber: &Subscriber) -> NewRow<'_> {
-    NewRow {
-        email: &subscriber.email,
-        status: subscriber.status,
-        first_name: subscriber.first_name.as_deref(),
-        last_name: subscriber.last_name.as_deref(),
-        phone: subscriber.phone.as_deref(),
-        country: subscriber.country.as_deref(),
-        region: subscriber.region.as_deref(),
-        city: subscriber.city.as_deref(),
-        postal_code: subscriber.postal_code.as_deref(),
-        latitude: subscriber.latitude,
-        longitude: subscriber.longitude,
-        language: subscriber.language.as_deref(),
-        timezone: subscriber.timezone.as_deref(),
-        birthday: subscriber.birthday,
-        source: subscriber.source.as_deref(),
-        custom: &subscriber.custom,
-        created_at: subscriber.created_at,
-        updated_at: subscriber.updated_at,
-        subscribed_at: subscriber.subscribed_at,
-        unsubscribed_at: subscriber.unsubscribed_at,
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::audience::catalogue::load_custom_fields;
 use crate::audience::subscriber_changes::SubscriberChanges;
+use crate::audience::subscriber_column::{COLUMNS, list_inputs};
 use crate::audience::subscriber_store::check_new;
 use crate::audience::type_lock::keep_types;
 use crate::error::{Error, InputCode, InputProblem};
@@ -15,23 +16,8 @@ use serde_json::{Map, Value, json};
 const FIELD: &str = "action.setField.field";
 /// The place of the value.
 const VALUE: &str = "action.setField.value";
-
-/// The built-in fields that can be set for many.
-const FIELDS: [&str; 13] = [
-    "status",
-    "firstName",
-    "lastName",
-    "phone",
-    "country",
-    "region",
-    "city",
-    "postalCode",
-    "position",
-    "language",
-    "timezone",
-    "birthday",
-    "source",
-];
+/// The field of the status, and its column.
+const STATUS: &str = "status";
 
 /// A field, and the value that it gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +37,7 @@ pub(super) enum Columns {
     /// Columns with their values.
     BuiltIn {
         /// The columns that show whether a subscriber has the value.
-        compared: &'static [&'static str],
+        compared: Vec<&'static str>,
         /// Further columns that are written with them.
         beside: &'static [&'static str],
         /// The values of all of them, by column.
@@ -126,30 +112,17 @@ impl FieldSetting {
             let value = cleaned.custom.read().get(key).cloned().unwrap_or_default();
             return Ok(Columns::Custom(key.to_owned(), value));
         }
-        let (compared, values): (&'static [&'static str], Value) = match self.field.as_str() {
-            "status" => return Ok(status_columns(cleaned.status.0, moment)),
-            "firstName" => (&["first_name"], json!([cleaned.first_name])),
-            "lastName" => (&["last_name"], json!([cleaned.last_name])),
-            "phone" => (&["phone"], json!([cleaned.phone])),
-            "country" => (&["country"], json!([cleaned.country])),
-            "region" => (&["region"], json!([cleaned.region])),
-            "city" => (&["city"], json!([cleaned.city])),
-            "postalCode" => (&["postal_code"], json!([cleaned.postal_code])),
-            "position" => (
-                &["latitude", "longitude"],
-                json!([cleaned.latitude, cleaned.longitude]),
-            ),
-            "language" => (&["language"], json!([cleaned.language])),
-            "timezone" => (&["timezone"], json!([cleaned.timezone])),
-            "birthday" => (&["birthday"], json!([cleaned.birthday])),
-            _ => (&["source"], json!([cleaned.source])),
-        };
-        let values = values.as_array().cloned().unwrap_or_default();
-        let named = compared.iter().map(|name| (*name).to_owned()).zip(values);
+        if self.field == STATUS {
+            return Ok(status_columns(cleaned.status.0, moment));
+        }
+        let set = COLUMNS.iter().filter(|column| column.input == self.field);
+        let values = set
+            .clone()
+            .map(|column| (column.name.to_owned(), (column.value)(&cleaned)));
         Ok(Columns::BuiltIn {
-            compared,
+            compared: set.map(|column| column.name).collect(),
             beside: &[],
-            values: Value::Object(named.collect::<Map<String, Value>>()),
+            values: Value::Object(values.collect()),
         })
     }
 
@@ -160,37 +133,25 @@ impl FieldSetting {
             return Ok(changes);
         }
         match self.field.as_str() {
-            "status" => {
+            STATUS => {
                 let status = self.value.as_str().map(str::to_lowercase);
                 let status = status.and_then(|status| Status::parse(&status));
                 changes.status = Some(status.ok_or_else(|| wrong("a status", &self.value))?);
-                return Ok(changes);
             }
-            "position" => {
-                changes.position = Some(read_position(&self.value)?);
-                return Ok(changes);
+            "position" => changes.position = Some(read_position(&self.value)?),
+            other => {
+                let known = list_fields();
+                let Some(input) = known.iter().find(|input| **input == other) else {
+                    return Err(unknown(other, nearest(other, known)));
+                };
+                let value = match &self.value {
+                    Value::Null => None,
+                    Value::String(text) => Some(text.clone()),
+                    other => return Err(wrong("a text or null", other)),
+                };
+                changes.values.insert(input, value);
             }
-            _ => {}
         }
-        let target = match self.field.as_str() {
-            "firstName" => &mut changes.first_name,
-            "lastName" => &mut changes.last_name,
-            "phone" => &mut changes.phone,
-            "country" => &mut changes.country,
-            "region" => &mut changes.region,
-            "city" => &mut changes.city,
-            "postalCode" => &mut changes.postal_code,
-            "language" => &mut changes.language,
-            "timezone" => &mut changes.timezone,
-            "birthday" => &mut changes.birthday,
-            "source" => &mut changes.source,
-            other => return Err(unknown(other, nearest(other, FIELDS))),
-        };
-        *target = Some(match &self.value {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => return Err(wrong("a text or null", other)),
-        });
         Ok(changes)
     }
 }
@@ -203,12 +164,12 @@ fn status_columns(status: Status, moment: DateTime<Utc>) -> Columns {
         Status::Pending => &[],
     };
     let mut values = Map::new();
-    values.insert("status".to_owned(), json!(status.as_str()));
+    values.insert(STATUS.to_owned(), json!(status.as_str()));
     for column in beside {
         values.insert((*column).to_owned(), json!(moment));
     }
     Columns::BuiltIn {
-        compared: &["status"],
+        compared: vec![STATUS],
         beside,
         values: Value::Object(values),
     }
@@ -228,11 +189,16 @@ fn read_position(value: &Value) -> Result<Option<(f64, f64)>, Error> {
     }
 }
 
+/// Lists the built-in fields that can be set for many.
+fn list_fields() -> Vec<&'static str> {
+    [vec![STATUS], list_inputs()].concat()
+}
+
 fn unknown(field: &str, hint: Option<String>) -> Error {
     let message = format!(
         "expected a field that can be set, found \"{}\"; it is custom.KEY or one of {}",
         shorten(field),
-        FIELDS.join(", ")
+        list_fields().join(", ")
     );
     Error::Invalid(vec![
         InputProblem::new(InputCode::NotFound, FIELD, message).with_hint(hint),
@@ -289,10 +255,10 @@ impl Columns {
                         columns.iter().map(|name| format!("{of}{name}")).collect();
                     columns.join(", ")
                 };
-                let all = [*compared, *beside].concat();
+                let all = [compared, *beside].concat();
                 let before: Vec<String> =
                     all.iter().map(|name| format!("'{name}', s.{name}")).collect();
-                let withheld = if *compared == ["status"] {
+                let withheld = if *compared == [STATUS] {
                     "s.status IN ('unsubscribed', 'bounced', 'complained') \
                      AND new.status NOT IN ('unsubscribed', 'bounced', 'complained')"
                 } else {

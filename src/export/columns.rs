@@ -2,8 +2,10 @@
 
 use super::{Content, ExportRequest, Format};
 use crate::audience::custom_field::CustomField;
+use crate::audience::subscriber_column::{COLUMNS, Kind as Holds};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{CustomType, nearest};
+use std::borrow::Cow;
 
 /// What a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Chosen {
 }
 
 /// A built-in column: its name, its SQL, what its cells are, and whether it is exported by default.
-type Builtin = (&'static str, &'static str, Kind, bool);
+type Builtin = (&'static str, Cow<'static, str>, Kind, bool);
 
 /// Instants are written so that they are the same in every session.
 macro_rules! instant {
@@ -68,43 +70,46 @@ macro_rules! instant {
 }
 
 /// What every subscriber has. The last ones are what an import finds out by itself.
-const SUBSCRIBER: [Builtin; 20] = [
-    ("email", "s.email", Kind::Text, true),
-    ("status", "s.status", Kind::Plain, true),
-    ("first_name", "s.first_name", Kind::Text, true),
-    ("last_name", "s.last_name", Kind::Text, true),
-    ("phone", "s.phone", Kind::Text, true),
-    ("country", "s.country", Kind::Text, true),
-    ("region", "s.region", Kind::Text, true),
-    ("city", "s.city", Kind::Text, true),
-    ("postal_code", "s.postal_code", Kind::Text, true),
-    ("latitude", "s.latitude::text", Kind::Json, true),
-    ("longitude", "s.longitude::text", Kind::Json, true),
-    ("language", "s.language", Kind::Text, true),
-    ("timezone", "s.timezone", Kind::Text, true),
-    (
-        "birthday",
-        "to_char(s.birthday, 'YYYY-MM-DD')",
-        Kind::Plain,
-        true,
-    ),
-    ("source", "s.source", Kind::Text, true),
-    ("created_at", instant!("s.created_at"), Kind::Plain, true),
-    ("updated_at", instant!("s.updated_at"), Kind::Plain, false),
-    (
-        "subscribed_at",
-        instant!("s.subscribed_at"),
-        Kind::Plain,
-        false,
-    ),
-    (
-        "unsubscribed_at",
-        instant!("s.unsubscribed_at"),
-        Kind::Plain,
-        false,
-    ),
-    ("groups", GROUPS, Kind::Json, false),
-];
+fn list_of_subscriber() -> Vec<Builtin> {
+    let known = COLUMNS.iter().map(|column| {
+        let (sql, kind) = match column.kind {
+            Holds::Text(_) => (format!("s.{}", column.name), Kind::Text),
+            Holds::Degrees => (format!("s.{}::text", column.name), Kind::Json),
+            Holds::Day => (
+                format!("to_char(s.{}, 'YYYY-MM-DD')", column.name),
+                Kind::Plain,
+            ),
+        };
+        (column.name, sql.into(), kind, true)
+    });
+    let before = [
+        ("email", "s.email", Kind::Text, true),
+        ("status", "s.status", Kind::Plain, true),
+    ];
+    let after = [
+        ("created_at", instant!("s.created_at"), Kind::Plain, true),
+        ("updated_at", instant!("s.updated_at"), Kind::Plain, false),
+        (
+            "subscribed_at",
+            instant!("s.subscribed_at"),
+            Kind::Plain,
+            false,
+        ),
+        (
+            "unsubscribed_at",
+            instant!("s.unsubscribed_at"),
+            Kind::Plain,
+            false,
+        ),
+        ("groups", GROUPS, Kind::Json, false),
+    ];
+    let (before, after) = (before.map(written), after.map(written));
+    before.into_iter().chain(known).chain(after).collect()
+}
+
+fn written((name, sql, kind, is_usual): (&'static str, &'static str, Kind, bool)) -> Builtin {
+    (name, sql.into(), kind, is_usual)
+}
 
 /// The keys of the groups of a subscriber, which hold no `;`.
 const GROUPS: &str = "(SELECT coalesce(json_agg(g.key ORDER BY g.key), '[]')::text \
@@ -112,7 +117,7 @@ const GROUPS: &str = "(SELECT coalesce(json_agg(g.key ORDER BY g.key), '[]')::te
 const GROUPS_IN_A_CELL: &str = "(SELECT string_agg(g.key, ';' ORDER BY g.key) \
     FROM group_memberships m JOIN groups g ON g.id = m.group_id WHERE m.subscriber_id = s.id)";
 
-const MEMBERSHIP: [Builtin; 6] = [
+const MEMBERSHIP: [(&str, &str, Kind, bool); 6] = [
     ("email", "s.email", Kind::Text, true),
     ("kind", "m.kind", Kind::Plain, true),
     ("key", "m.key", Kind::Plain, true),
@@ -121,7 +126,7 @@ const MEMBERSHIP: [Builtin; 6] = [
     ("source", "m.source", Kind::Text, true),
 ];
 
-const EVENT: [Builtin; 6] = [
+const EVENT: [(&str, &str, Kind, bool); 6] = [
     ("email", "s.email", Kind::Text, true),
     ("event", "e.name", Kind::Text, true),
     ("occurred_at", instant!("e.occurred_at"), Kind::Plain, true),
@@ -184,7 +189,7 @@ pub fn choose(request: &ExportRequest, fields: &[CustomField]) -> Result<Chosen,
 
 /// A column that was asked for.
 enum Found<'c> {
-    Builtin(&'static Builtin),
+    Builtin(Builtin),
     Custom(&'c CustomField),
     Property(String),
 }
@@ -197,11 +202,11 @@ struct Choice<'c> {
 }
 
 impl<'c> Choice<'c> {
-    fn builtins(&self) -> &'static [Builtin] {
+    fn builtins(&self) -> Vec<Builtin> {
         match self.content {
-            Content::Memberships => &MEMBERSHIP,
-            Content::Events => &EVENT,
-            _ => &SUBSCRIBER,
+            Content::Memberships => MEMBERSHIP.map(written).into(),
+            Content::Events => EVENT.map(written).into(),
+            _ => list_of_subscriber(),
         }
     }
 
@@ -210,7 +215,7 @@ impl<'c> Choice<'c> {
     }
 
     fn list_usual(&self) -> Vec<Found<'c>> {
-        let builtins = self.builtins().iter().filter(|builtin| builtin.3);
+        let builtins = self.builtins().into_iter().filter(|builtin| builtin.3);
         let builtins = builtins.map(Found::Builtin);
         if self.has_custom_fields() {
             builtins
@@ -231,7 +236,7 @@ impl<'c> Choice<'c> {
         if let (Content::Events, Some(property)) = (self.content, name.strip_prefix(PROPERTIES)) {
             return (!property.is_empty()).then(|| Found::Property(property.to_owned()));
         }
-        let mut builtins = self.builtins().iter();
+        let mut builtins = self.builtins().into_iter();
         let builtin = builtins.find(|builtin| fold(builtin.0) == fold(name))?;
         Some(Found::Builtin(builtin))
     }
@@ -244,9 +249,9 @@ impl<'c> Choice<'c> {
                 kind: Kind::Plain,
             },
             Found::Builtin((name, sql, kind, _)) => Column {
-                name: (*name).to_owned(),
-                sql: (*sql).to_owned(),
-                kind: *kind,
+                name: name.to_owned(),
+                sql: sql.into_owned(),
+                kind,
             },
             Found::Custom(field) => self.custom(field),
             Found::Property(name) => self.property(name),
@@ -298,7 +303,7 @@ impl<'c> Choice<'c> {
     }
 
     fn unknown(&self, name: &str) -> InputProblem {
-        let builtins = self.builtins().iter();
+        let builtins = self.builtins().into_iter();
         let mut known: Vec<String> = builtins.map(|builtin| builtin.0.to_owned()).collect();
         if self.has_custom_fields() {
             let keys = self.fields.iter();

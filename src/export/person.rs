@@ -6,6 +6,7 @@ use crate::audience::membership::list_segments_of;
 use crate::audience::segment::{self, Segment};
 use crate::audience::status_change::{StatusChange, list_status_changes};
 use crate::audience::subscriber::{Subscriber, find_by_emails, find_by_ids};
+use crate::audience::subscriber_column::COLUMNS;
 use crate::bulk::list_traces_of;
 use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
@@ -218,28 +219,26 @@ fn collect_history(
 }
 
 fn subscriber_json(person: Subscriber) -> Value {
-    json!({
-        "email": show_email(&person.email),
-        "status": person.status.0.as_str().to_uppercase(),
-        "firstName": person.first_name,
-        "lastName": person.last_name,
-        "phone": person.phone,
-        "country": person.country,
-        "region": person.region,
-        "city": person.city,
-        "postalCode": person.postal_code,
-        "latitude": person.latitude,
-        "longitude": person.longitude,
-        "language": person.language,
-        "timezone": person.timezone,
-        "birthday": person.birthday.map(|day| day.to_string()),
-        "source": person.source,
-        "customFields": person.custom.read(),
-        "createdAt": instant(person.created_at),
-        "updatedAt": instant(person.updated_at),
-        "subscribedAt": person.subscribed_at.map(instant),
-        "unsubscribedAt": person.unsubscribed_at.map(instant),
-    })
+    let known = COLUMNS
+        .iter()
+        .map(|column| (column.field, (column.value)(&person)));
+    let before = [
+        ("email", json!(show_email(&person.email))),
+        ("status", json!(person.status.0.as_str().to_uppercase())),
+    ];
+    let after = [
+        ("customFields", person.custom.read()),
+        ("createdAt", json!(instant(person.created_at))),
+        ("updatedAt", json!(instant(person.updated_at))),
+        ("subscribedAt", json!(person.subscribed_at.map(instant))),
+        ("unsubscribedAt", json!(person.unsubscribed_at.map(instant))),
+    ];
+    let fields = before.into_iter().chain(known).chain(after);
+    Value::Object(
+        fields
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 fn status_json(change: StatusChange) -> Value {

@@ -13,6 +13,7 @@ use crate::audience::member_lock::lock_for_refresh;
 use crate::audience::removal::remove_subscribers;
 use crate::audience::runs;
 use crate::audience::status_change::Cause;
+use crate::audience::subscriber_column::list_names;
 use crate::audience::{custom_field, group};
 use crate::db::schema::{group_memberships, import_additions, import_batches, imports};
 use crate::db::{AdvisoryLock, Db, SessionLock, statement};
@@ -321,28 +322,7 @@ fn leave_groups(
 
 /// The statement that puts back rows as they were. The columns are those of the table, so that none is forgotten.
 fn restore_sql() -> String {
-    let columns = [
-        "email",
-        "status",
-        "first_name",
-        "last_name",
-        "phone",
-        "country",
-        "region",
-        "city",
-        "postal_code",
-        "latitude",
-        "longitude",
-        "language",
-        "timezone",
-        "birthday",
-        "source",
-        "custom",
-        "created_at",
-        "updated_at",
-        "subscribed_at",
-        "unsubscribed_at",
-    ];
+    let columns = list_names();
     let old: Vec<String> = columns
         .iter()
         .map(|column| format!("old.{column}"))

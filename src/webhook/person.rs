@@ -3,6 +3,7 @@
 use crate::audience::custom_field::{self, CustomField};
 use crate::audience::global_id::write_global_id;
 use crate::audience::subscriber::Subscriber;
+use crate::audience::subscriber_column::COLUMNS;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::nearest;
 use crate::text::show_email;
@@ -16,31 +17,27 @@ const MAX_FIELDS: usize = 50;
 /// The prefix of the key of a custom field.
 const CUSTOM: &str = "custom.";
 
-/// A field of a subscriber: its name in the API, and how its value is read.
-type Builtin = (&'static str, fn(&Subscriber) -> Value);
+/// Returns the value of a built-in field, if there is one of that name.
+fn builtin(person: &Subscriber, name: &str) -> Option<Value> {
+    Some(match name {
+        "status" => json!(person.status.0.as_str().to_uppercase()),
+        "createdAt" => instant(Some(person.created_at)),
+        "updatedAt" => instant(Some(person.updated_at)),
+        "subscribedAt" => instant(person.subscribed_at),
+        "unsubscribedAt" => instant(person.unsubscribed_at),
+        _ => {
+            let column = COLUMNS.iter().find(|column| column.field == name)?;
+            (column.value)(person)
+        }
+    })
+}
 
-const BUILTIN: [Builtin; 18] = [
-    ("status", |person| {
-        json!(person.status.0.as_str().to_uppercase())
-    }),
-    ("firstName", |person| json!(person.first_name)),
-    ("lastName", |person| json!(person.last_name)),
-    ("phone", |person| json!(person.phone)),
-    ("country", |person| json!(person.country)),
-    ("region", |person| json!(person.region)),
-    ("city", |person| json!(person.city)),
-    ("postalCode", |person| json!(person.postal_code)),
-    ("latitude", |person| json!(person.latitude)),
-    ("longitude", |person| json!(person.longitude)),
-    ("language", |person| json!(person.language)),
-    ("timezone", |person| json!(person.timezone)),
-    ("birthday", |person| json!(person.birthday)),
-    ("source", |person| json!(person.source)),
-    ("createdAt", |person| instant(Some(person.created_at))),
-    ("updatedAt", |person| instant(Some(person.updated_at))),
-    ("subscribedAt", |person| instant(person.subscribed_at)),
-    ("unsubscribedAt", |person| instant(person.unsubscribed_at)),
-];
+/// Lists the names of the built-in fields.
+fn list_builtin() -> Vec<&'static str> {
+    let known = COLUMNS.iter().map(|column| column.field);
+    let times = ["createdAt", "updatedAt", "subscribedAt", "unsubscribedAt"];
+    ["status"].into_iter().chain(known).chain(times).collect()
+}
 
 fn instant(time: Option<DateTime<Utc>>) -> Value {
     time.map_or(Value::Null, |time| {
@@ -111,10 +108,7 @@ impl Fields {
                     let custom = custom.get_or_insert_with(|| person.custom.read());
                     custom.get(key).cloned().unwrap_or_default()
                 }
-                None => {
-                    let mut builtin = BUILTIN.iter().filter(|builtin| builtin.0 == name);
-                    builtin.next().map_or(Value::Null, |(_, read)| read(person))
-                }
+                None => builtin(person, name).unwrap_or_default(),
             };
             written.insert(name.clone(), value);
         }
@@ -123,7 +117,7 @@ impl Fields {
 }
 
 fn list_known(custom: &[CustomField]) -> Vec<String> {
-    let builtin = BUILTIN.iter().map(|(name, _)| (*name).to_owned());
+    let builtin = list_builtin().into_iter().map(str::to_owned);
     let custom = custom.iter().map(|field| format!("{CUSTOM}{}", field.key));
     builtin.chain(custom).collect()
 }
@@ -142,34 +136,17 @@ fn unknown(path: String, name: &str, known: &[String]) -> InputProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{JsonText, Named};
-    use crate::rule::Status;
+    use crate::db::JsonText;
 
     fn person() -> Subscriber {
-        let added = DateTime::UNIX_EPOCH;
         Subscriber {
             id: 7,
-            email: "ona@xn--irgas-tib.lt".to_owned(),
-            status: Named(Status::Subscribed),
             first_name: Some("Ona".to_owned()),
-            last_name: None,
-            phone: None,
             country: Some("LT".to_owned()),
-            region: None,
-            city: None,
-            postal_code: None,
             latitude: Some(54.9),
-            longitude: None,
-            language: None,
-            timezone: None,
             birthday: chrono::NaiveDate::from_ymd_opt(1990, 2, 28),
-            source: None,
             custom: JsonText::from(&json!({"visits": 0.1, "tags": ["a", "b"]})),
-            created_at: added,
-            updated_at: added,
-            subscribed_at: Some(added),
-            unsubscribed_at: None,
-            version: 1,
+            ..Subscriber::new("ona@xn--irgas-tib.lt".to_owned(), DateTime::UNIX_EPOCH)
         }
     }
 
@@ -180,8 +157,7 @@ mod tests {
             names(&[]).write(&person()),
             @r#"{"id":"U3Vic2NyaWJlcjo3","email":"ona@žirgas.lt"}"#
         );
-        let all = BUILTIN.map(|(name, _)| name);
-        let mut all = all.to_vec();
+        let mut all = list_builtin();
         all.extend(["custom.visits", "custom.tags", "custom.gone"]);
         insta::assert_snapshot!(
             names(&all).write(&person()),

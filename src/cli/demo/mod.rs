@@ -186,9 +186,13 @@ fn make_groups(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
         }
         // One subscriber has an invented name and place, so that a profile has something to show.
         let changes = subscriber_changes::SubscriberChanges {
-            first_name: Some(Some("Ada".to_owned())),
-            country: Some(Some("US".to_owned())),
-            city: Some(Some("Philadelphia".to_owned())),
+            values: [
+                ("firstName", "Ada"),
+                ("country", "US"),
+                ("city", "Philadelphia"),
+            ]
+            .map(|(input, value)| (input, Some(value.to_owned())))
+            .into(),
             ..Default::default()
         };
         let ada = Upsert {

@@ -4,7 +4,7 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::{PeopleList, SubscriberConnection, SubscriberOrderBy, page};
 use crate::audience::id_set::IdSet;
-use crate::audience::subscriber::Columns;
+use crate::audience::subscriber_page::Columns;
 use crate::graphql::engine::at_hand::{Written, at_hand};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;

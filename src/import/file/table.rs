@@ -76,8 +76,9 @@ pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, String> {
     Ok(Cow::Owned(cells.iter().take(used).chain(missing).collect()))
 }
 
-/// The first columns of the files that Rollcall writes: of subscribers, and of events.
-const OWN_SUBSCRIBERS: [&str; 16] = [
+/// The first columns of the files that Rollcall writes: of subscribers, and of events. Those of subscribers are the columns of
+/// the first release, after which newer ones come.
+const OWN_SUBSCRIBERS: [&str; 15] = [
     "email",
     "status",
     "first_name",
@@ -93,7 +94,6 @@ const OWN_SUBSCRIBERS: [&str; 16] = [
     "timezone",
     "birthday",
     "source",
-    "created_at",
 ];
 const OWN_EVENTS: [&str; 6] = [
     "email",

@@ -2,28 +2,22 @@
 
 use super::header::fold;
 use super::vocabulary::FULL_NAME;
+use crate::audience::subscriber_column::COLUMNS;
 use crate::import::value::cell::CellKind;
 use crate::rule::CustomType;
 
 /// The columns that go to built-in fields. Case, blanks, `-` and `_` in a header do not matter.
-pub const BUILTIN_COLUMNS: [&str; 16] = [
-    "email",
-    "status",
-    "first_name",
-    "last_name",
-    "phone",
-    "country",
-    "region",
-    "city",
-    "postal_code",
-    "latitude",
-    "longitude",
-    "language",
-    "timezone",
-    "birthday",
-    "source",
-    "created_at",
-];
+pub const BUILTIN_COLUMNS: [&str; COLUMNS.len() + 3] = {
+    let mut names = ["email"; COLUMNS.len() + 3];
+    names[1] = "status";
+    let mut place = 0;
+    while place < COLUMNS.len() {
+        names[place + 2] = COLUMNS[place].name;
+        place += 1;
+    }
+    names[place + 2] = "created_at";
+    names
+};
 
 /// What a column about consent says. If several columns say something about a row, the strictest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! `COPY`: the text that Postgres reads rows from, and the temporary tables that rows are staged in.
 
+use crate::audience::subscriber_column::{COLUMNS, list_names};
+use crate::db::schema::subscribers;
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
-use diesel::pg::CopyTarget;
+use diesel::pg::{CopyTarget, Pg};
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
 use std::io::Write;
 
 /// Rows in the text format of `COPY`.
@@ -75,28 +78,30 @@ impl CopyText {
     }
 }
 
-diesel::table! {
-    /// The existing subscribers of a batch.
-    import_staging (subscriber_id) {
-        subscriber_id -> Int8,
-        is_again -> Bool,
-        first_name -> Nullable<Text>,
-        last_name -> Nullable<Text>,
-        phone -> Nullable<Text>,
-        country -> Nullable<Text>,
-        region -> Nullable<Text>,
-        city -> Nullable<Text>,
-        postal_code -> Nullable<Text>,
-        latitude -> Nullable<Float8>,
-        longitude -> Nullable<Float8>,
-        language -> Nullable<Text>,
-        timezone -> Nullable<Text>,
-        birthday -> Nullable<Date>,
-        source -> Nullable<Text>,
-        status -> Nullable<Text>,
-        custom -> Jsonb,
-        subscribed_at -> Nullable<Timestamptz>,
-        unsubscribed_at -> Nullable<Timestamptz>,
+/// New subscribers, with their ids: where [`CopyText::send`] puts them.
+pub struct NewPeople;
+
+/// The existing subscribers of a batch.
+pub struct StagedPeople;
+
+/// The columns of subscribers are listed at run time, which diesel's own targets cannot do.
+impl CopyTarget for NewPeople {
+    type Table = subscribers::table;
+    type SqlType = subscribers::SqlType;
+
+    fn walk_target(mut out: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        out.push_sql(&format!("subscribers (id, {})", list_names().join(", ")));
+        Ok(())
+    }
+}
+
+impl CopyTarget for StagedPeople {
+    type Table = subscribers::table;
+    type SqlType = subscribers::SqlType;
+
+    fn walk_target(mut out: AstPass<'_, '_, Pg>) -> QueryResult<()> {
+        out.push_sql("import_staging");
+        Ok(())
     }
 }
 
@@ -124,14 +129,17 @@ pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
     // the disk: should the database go down, the last ones are lost with their checkpoints, and read again; the end of
     // an import is written by another connection, which waits, also for all that was committed before. Look-ups go by indexes,
     // whatever the planner believes of tables that grow while it has no statistics of them.
-    Ok(connection.batch_execute(
+    let known: String = COLUMNS
+        .iter()
+        .map(|column| format!("{}, ", column.name))
+        .collect();
+    Ok(connection.batch_execute(&format!(
         "SET TIME ZONE 'UTC'; SET jit = off; SET enable_seqscan = off; SET synchronous_commit = off; \
-         CREATE TEMPORARY TABLE import_staging (subscriber_id bigint NOT NULL, is_again boolean NOT NULL, \
-             first_name text, last_name text, phone text, country text, region text, city text, postal_code text, \
-             latitude float8, longitude float8, language text, timezone text, birthday date, source text, status text, \
-             custom jsonb NOT NULL, subscribed_at timestamptz, unsubscribed_at timestamptz) ON COMMIT DELETE ROWS; \
+         CREATE TEMPORARY TABLE import_staging ON COMMIT DELETE ROWS AS \
+             SELECT id AS subscriber_id, false AS is_again, {known} status, custom, subscribed_at, unsubscribed_at \
+             FROM subscribers WITH NO DATA; \
          CREATE TEMPORARY TABLE import_staging_events (subscriber_id bigint NOT NULL, name text NOT NULL, \
              occurred_at timestamptz NOT NULL, value numeric, properties jsonb NOT NULL, dedupe_key text COLLATE \"C\") \
              ON COMMIT DELETE ROWS",
-    )?)
+    ))?)
 }

@@ -1,8 +1,10 @@
 //! Changing existing subscribers, by one statement over staged rows.
 
 use super::batch::Context;
-use super::copy::{CopyText, import_staging as staging};
-use super::subscribers::{Merged, custom_json, plain_columns};
+use super::copy::{CopyText, StagedPeople};
+use super::subscribers::{Merged, custom_json};
+use crate::audience::subscriber_column::COLUMNS;
+use crate::db::schema::subscribers;
 use crate::error::Error;
 use crate::import::plan::options::SubscriberImport;
 use crate::rule::Status;
@@ -31,8 +33,8 @@ pub fn merge(
             |at: Option<DateTime<Utc>>| at.filter(|_| !known.is_kept).map(|at| at.to_rfc3339());
         text.number(known.id);
         text.flag(person.is_again);
-        for (place, _) in plain_columns() {
-            text.cell(person.values[place].as_deref());
+        for (_, value) in person.known() {
+            text.cell(value);
         }
         text.cell(known.status.map(Status::as_str));
         text.cell(Some(&custom_json(person)?));
@@ -40,31 +42,7 @@ pub fn merge(
         text.cell(time(person.consent.unsubscribed_at).as_deref());
         text.end_row();
     }
-    text.send(
-        connection,
-        staging::table,
-        (
-            staging::subscriber_id,
-            staging::is_again,
-            staging::first_name,
-            staging::last_name,
-            staging::phone,
-            staging::country,
-            staging::region,
-            staging::city,
-            staging::postal_code,
-            staging::latitude,
-            staging::longitude,
-            staging::language,
-            staging::timezone,
-            staging::birthday,
-            staging::source,
-            staging::status,
-            staging::custom,
-            staging::subscribed_at,
-            staging::unsubscribed_at,
-        ),
-    )?;
+    text.send(connection, subscribers::table, StagedPeople)?;
     let sql = merge_sql(options.fill_missing, context.is_dry_run);
     let affected: Affected = diesel::sql_query(sql)
         .bind::<BigInt, _>(context.import_id)
@@ -76,7 +54,7 @@ pub fn merge(
 /// The statement that merges staged rows. What is remembered leaves out the version, which undoing does not give back.
 /// Every look-up is one of the primary key, whatever the planner believes.
 fn merge_sql(fills: bool, is_dry_run: bool) -> String {
-    let names: Vec<&str> = plain_columns().map(|(_, name)| name).collect();
+    let names = COLUMNS.map(|column| column.name);
     let merged = |name: &str| match fills {
         true => format!("coalesce(s.{name}, r.{name})"),
         false => format!("coalesce(r.{name}, s.{name})"),

@@ -2,6 +2,7 @@
 
 use crate::audience::clean::{clean_birthday, clean_text};
 use crate::audience::custom_field::store_number;
+use crate::audience::subscriber_column::COLUMNS;
 use crate::import::file::cells::Cells;
 use crate::import::file::rows::Row;
 use crate::import::file::table::fit_width;
@@ -22,6 +23,9 @@ pub const BUILTINS: usize = BUILTIN_COLUMNS.len();
 
 /// The place of the address among the built-in columns.
 const EMAIL: usize = 0;
+
+/// The place of the first of [`COLUMNS`] among the built-in columns.
+const KNOWN: usize = 2;
 
 /// How many remarks on one row are kept.
 const MAX_REMARKS: usize = 20;
@@ -70,6 +74,12 @@ impl Person {
     /// The address, which every row that is kept has.
     pub fn email(&self) -> &str {
         self.values[EMAIL].as_deref().unwrap_or_default()
+    }
+
+    /// The values of [`COLUMNS`] as Postgres reads them, each with the name of its column.
+    pub fn known(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        let names = COLUMNS.iter().map(|column| column.name);
+        names.zip(self.values[KNOWN..].iter().map(Option::as_deref))
     }
 
     /// Whether to address them, where the row says so.

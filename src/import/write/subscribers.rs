@@ -2,7 +2,7 @@
 //! known is staged and merged by one statement.
 
 use super::batch::{Context, Placed};
-use super::copy::CopyText;
+use super::copy::{CopyText, NewPeople};
 use super::merge::merge;
 use super::person::{Person, is_raised, place_of};
 use super::reasons::remember_reasons;
@@ -12,18 +12,11 @@ use crate::db::schema::subscribers;
 use crate::db::{Named, statement};
 use crate::error::Error;
 use crate::import::plan::options::{ImportMode, SubscriberImport};
-use crate::import::plan::target::BUILTIN_COLUMNS;
 use crate::import::report::{ProblemKind, RowProblem};
 use crate::rule::Status;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::HashMap;
-
-/// The columns that are merged as they are.
-pub fn plain_columns() -> impl Iterator<Item = (usize, &'static str)> {
-    let columns = BUILTIN_COLUMNS.into_iter().enumerate();
-    columns.filter(|(_, name)| !["email", "status", "created_at"].contains(name))
-}
 
 /// Returns the ids of the subscribers with the addresses of these people. It locks no rows: [`place`] notices who was added,
 /// deleted or got another address since.
@@ -243,7 +236,7 @@ fn insert(
     .returning::<Array<BigInt>>()
     .get_result(connection)?;
     let moment = context.moment.to_rfc3339();
-    let [source, created] = ["source", "created_at"].map(place_of);
+    let created = place_of("created_at");
     let mut text = CopyText::default();
     for (new, id) in people.iter().zip(&ids) {
         let Fresh {
@@ -278,9 +271,9 @@ fn insert(
         text.number(*id);
         text.cell(Some(person.email()));
         text.cell(Some(status.as_str()));
-        for (place, _) in plain_columns() {
-            let default = options.source.as_deref().filter(|_| place == source);
-            text.cell(person.values[place].as_deref().or(default));
+        for (name, value) in person.known() {
+            let default = options.source.as_deref().filter(|_| name == "source");
+            text.cell(value.or(default));
         }
         text.cell(Some(&custom_json(person)?));
         text.cell(Some(created_at));
@@ -289,33 +282,7 @@ fn insert(
         text.cell(unsubscribed_at.map(|at| at.to_rfc3339()).as_deref());
         text.end_row();
     }
-    text.send(
-        connection,
-        subscribers::table,
-        (
-            subscribers::id,
-            subscribers::email,
-            subscribers::status,
-            subscribers::first_name,
-            subscribers::last_name,
-            subscribers::phone,
-            subscribers::country,
-            subscribers::region,
-            subscribers::city,
-            subscribers::postal_code,
-            subscribers::latitude,
-            subscribers::longitude,
-            subscribers::language,
-            subscribers::timezone,
-            subscribers::birthday,
-            subscribers::source,
-            subscribers::custom,
-            subscribers::created_at,
-            subscribers::updated_at,
-            subscribers::subscribed_at,
-            subscribers::unsubscribed_at,
-        ),
-    )?;
+    text.send(connection, subscribers::table, NewPeople)?;
     Ok(ids)
 }
 

@@ -11,6 +11,7 @@ use crate::audience::paged_list::Item;
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::status_count::{self, StatusCounts};
 use crate::audience::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
+use crate::audience::subscriber_page;
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::{LoadPermit, permit_large_load};
 use crate::graphql::engine::context::ContextExt;
@@ -203,7 +204,7 @@ load!(
     /// The subscribers of a page, without those of too large pages.
     SubscriberRows(Vec<i64>) -> Vec<Arc<Subscriber>>,
     |connection, pages| {
-        let rows = subscriber::find_within(connection, &pages.concat(), most_bytes(&pages))?;
+        let rows = subscriber_page::find_within(connection, &pages.concat(), most_bytes(&pages))?;
         Ok(fill_with_people(pages, rows))
     }
 );

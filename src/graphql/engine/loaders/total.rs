@@ -5,7 +5,7 @@ use super::{GroupMemberCount, SegmentMemberCount, TotalsOf, load_one};
 use crate::audience::audit_list::{self, AuditFilter};
 use crate::audience::narrowing::Narrowing;
 use crate::audience::status_count::count_everybody;
-use crate::audience::subscriber;
+use crate::audience::subscriber_page;
 use crate::db::schema::{api_keys, bulk_actions, custom_fields, imports, refreshes, webhooks};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
@@ -92,7 +92,7 @@ impl Total {
                 Total::Imports => imports::table.count().get_result(connection)?,
                 Total::BulkActions => bulk_actions::table.count().get_result(connection)?,
                 Total::Subscribers(narrowing) => match narrowing.emails() {
-                    Some(range) => subscriber::count_in_range(connection, &range)?,
+                    Some(range) => subscriber_page::count_in_range(connection, &range)?,
                     None => count_everybody(connection)?.total(),
                 },
                 // The others are known or have loaders.

@@ -63,27 +63,31 @@ pub struct SubscriberValuesInput {
 
 impl SubscriberValuesInput {
     fn into_changes(self, consent: Option<Consent>) -> Result<SubscriberChanges, Error> {
-        let position = match self.position {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(position) => Some(Some((position.latitude, position.longitude))),
-        };
+        let position = change(self.position);
+        let position = position.map(|at| at.map(|at| (at.latitude, at.longitude)));
+        let values = [
+            ("firstName", self.first_name),
+            ("lastName", self.last_name),
+            ("phone", self.phone),
+            ("country", self.country),
+            ("region", self.region),
+            ("city", self.city),
+            ("postalCode", self.postal_code),
+            ("language", self.language),
+            ("timezone", self.timezone),
+            ("birthday", self.birthday),
+            ("source", self.source),
+        ];
+        let values = values.into_iter();
+        let values = values
+            .filter_map(|(input, value)| Some((input, change(value)?)))
+            .collect();
         let custom = keep(self.custom_fields, "customFields")?;
         Ok(SubscriberChanges {
             status: keep(self.status, "status")?.map(Into::into),
             consent,
-            first_name: change(self.first_name),
-            last_name: change(self.last_name),
-            phone: change(self.phone),
-            country: change(self.country),
-            region: change(self.region),
-            city: change(self.city),
-            postal_code: change(self.postal_code),
+            values,
             position,
-            language: change(self.language),
-            timezone: change(self.timezone),
-            birthday: change(self.birthday),
-            source: change(self.source),
             custom: custom.map(|Json(map)| map).unwrap_or_default(),
         })
     }
