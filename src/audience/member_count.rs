@@ -1,7 +1,7 @@
 //! How many members groups and segments have, and how many of them they share.
 
 use super::id_set::{IdSet, SETS_AT_A_TIME};
-use crate::db::schema::group_memberships;
+use crate::db::schema::{group_memberships, segment_counts};
 use crate::db::statement;
 use crate::error::Error;
 use diesel::prelude::*;
@@ -21,18 +21,15 @@ pub fn count_group_members(
     Ok(rows.into_iter().collect())
 }
 
-/// Returns how many members each of these segments has.
+/// Returns how many members each of these segments has: triggers keep the counts, so that no block is read.
 pub fn count_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],
 ) -> Result<HashMap<i64, i64>, Error> {
-    let counts: Vec<(i64, i64)> = statement(
-        "SELECT segment_id, sum(bit_count(members))::bigint AS members FROM segment_blocks \
-         WHERE segment_id = ANY($1) GROUP BY segment_id",
-    )
-    .bind::<Array<BigInt>, _>(segment_ids)
-    .returning::<(BigInt, BigInt)>()
-    .load(connection)?;
+    let counts: Vec<(i64, i64)> = segment_counts::table
+        .filter(segment_counts::segment_id.eq_any(segment_ids))
+        .select((segment_counts::segment_id, segment_counts::members))
+        .load(connection)?;
     Ok(counts.into_iter().collect())
 }
 

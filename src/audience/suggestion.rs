@@ -156,8 +156,7 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
              (SELECT count(*) FROM group_memberships WHERE group_id = groups.id) AS count FROM groups"
             .to_owned(),
         SuggestionSource::Segment => "SELECT key AS value, \
-             (SELECT coalesce(sum(bit_count(members)), 0) FROM segment_blocks WHERE segment_id = segments.id) \
-             AS count FROM segments WHERE archived_at IS NULL"
+             coalesce((SELECT members FROM segment_counts WHERE segment_id = segments.id), 0) AS count FROM segments WHERE archived_at IS NULL"
             .to_owned(),
         SuggestionSource::Event => {
             "SELECT name AS value, sum(count) AS count FROM event_totals GROUP BY 1".to_owned()

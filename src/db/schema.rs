@@ -427,6 +427,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How many members each segment has, kept by triggers of segment_blocks. Transactions that write blocks hold the lock of members, so none of them waits for these rows. A segment that never had a member has no row.
+    segment_counts (segment_id) {
+        segment_id -> Int8,
+        /// How many bits are set in the blocks of the segment.
+        members -> Int8,
+    }
+}
+
+diesel::table! {
     /// Every rule a segment ever had.
     segment_definitions (segment_id, version) {
         segment_id -> Int8,
@@ -766,6 +775,7 @@ diesel::joinable!(instant_changes -> segments (segment_id));
 diesel::joinable!(segment_blocks -> segments (segment_id));
 diesel::joinable!(segment_changes -> refreshes (refresh_id));
 diesel::joinable!(segment_changes -> segments (segment_id));
+diesel::joinable!(segment_counts -> segments (segment_id));
 diesel::joinable!(segment_definitions -> segments (segment_id));
 diesel::joinable!(segment_deletions -> segments (segment_id));
 diesel::joinable!(segment_dependencies -> segments (segment_id));
@@ -803,6 +813,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     schedules,
     segment_blocks,
     segment_changes,
+    segment_counts,
     segment_definitions,
     segment_deletions,
     segment_dependencies,

@@ -1,7 +1,9 @@
 //! The throw-away cluster of a test run, and a database of it per test.
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::dsl::sql;
+use diesel::sql_types::Bool;
+use diesel::{Connection, PgConnection, RunQueryDsl};
 use rollcall::db::embedded::{EmbeddedOptions, EmbeddedPostgres};
 use rollcall::db::{Db, migrate};
 use std::os::unix::fs::PermissionsExt;
@@ -126,9 +128,33 @@ impl TestDatabase {
     }
 }
 
+/// Whether the counts that triggers keep are what counting says, in one snapshot.
+pub const COUNTS_ARE_RIGHT: &str = "SELECT NOT EXISTS ( \
+        SELECT FROM (SELECT status, count(*) AS counted FROM subscribers GROUP BY status) AS counted \
+        FULL JOIN (SELECT status, sum(count) AS kept FROM subscriber_counts GROUP BY status) AS kept USING (status) \
+        WHERE coalesce(counted, 0) <> coalesce(kept, 0)) \
+    AND NOT EXISTS ( \
+        SELECT FROM (SELECT segment_id, sum(bit_count(members)) AS counted FROM segment_blocks GROUP BY segment_id) AS counted \
+        FULL JOIN segment_counts AS kept USING (segment_id) WHERE coalesce(counted, 0) <> coalesce(kept.members, 0)) \
+    AS is_right";
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        let is_right = self.are_counts_right();
         admin(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        if !std::thread::panicking() {
+            assert_ne!(is_right, Some(false), "a kept count is wrong");
+        }
+    }
+}
+
+impl TestDatabase {
+    /// Whatever the test did, unless it removed these tables.
+    fn are_counts_right(&self) -> Option<bool> {
+        let mut connection = PgConnection::establish(&url_of(&self.name)).ok()?;
+        diesel::select(sql::<Bool>(&format!("({COUNTS_ARE_RIGHT})")))
+            .get_result(&mut connection)
+            .ok()
     }
 }
 

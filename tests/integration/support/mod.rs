@@ -7,7 +7,7 @@ mod socket;
 mod terminal;
 mod tools;
 
-pub use cluster::{TestDatabase, cluster_dir};
+pub use cluster::{COUNTS_ARE_RIGHT, TestDatabase, cluster_dir};
 pub use observe::{Held, eventually};
 pub use process::{Finished, Server, import_text, rollcall, run, run_within, without_settings};
 pub use socket::{Socket, keep_little};
