@@ -2,7 +2,7 @@
 
 use super::paged_list::{Item, PagedList};
 use super::paging::{Page, PageRequest};
-use super::row_size::are_within;
+use super::row_size::rows_within;
 use super::subscriber::{Known, keep_known};
 use crate::db::schema::{event_totals, events};
 use crate::db::{JsonText, in_transaction, statement};
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::rule::StoredMoment;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Jsonb, Nullable, Text, Timestamptz};
 use serde_json::{Map, Value};
@@ -176,31 +177,27 @@ fn merge_ctes(source: &str, order: &str) -> String {
     )
 }
 
-/// The columns of an [`Event`].
-macro_rules! columns {
-    () => {
-        (
-            events::id,
-            events::subscriber_id,
-            events::name,
-            events::occurred_at,
-            diesel::dsl::sql::<Nullable<Double>>("value::float8"),
-            events::properties,
-            events::dedupe_key,
-        )
-    };
-}
+/// The columns of an [`Event`], in its order.
+const COLUMNS: &str = "id, subscriber_id, name, occurred_at, value::float8, properties, dedupe_key";
+
+/// Their types.
+type Types = (
+    BigInt,
+    BigInt,
+    Text,
+    Timestamptz,
+    Nullable<Double>,
+    Jsonb,
+    Nullable<Text>,
+);
 
 /// Finds events by id.
 pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Event>, Error> {
     Ok(events::table
         .filter(events::id.eq_any(ids))
-        .select(columns!())
+        .select(sql::<Types>(COLUMNS))
         .load(connection)?)
 }
-
-/// The texts of an event beside its properties.
-const EVENT_TEXTS: &str = "name, dedupe_key";
 
 /// Finds events by id, or none of them if their rows take more than that many bytes together.
 pub fn find_within(
@@ -208,10 +205,11 @@ pub fn find_within(
     ids: &[i64],
     bytes: i64,
 ) -> Result<Vec<Event>, Error> {
-    Ok(events::table
-        .filter(events::id.eq_any(ids))
-        .filter(are_within("events", "properties", EVENT_TEXTS, ids, bytes))
-        .select(columns!())
+    let rows = rows_within("events", COLUMNS, "properties", "name, dedupe_key");
+    Ok(statement(rows)
+        .bind::<Array<BigInt>, _>(ids)
+        .bind::<BigInt, _>(bytes)
+        .returning::<Types>()
         .load(connection)?)
 }
 
@@ -249,7 +247,7 @@ pub fn list_all_of(
     Ok(events::table
         .filter(events::subscriber_id.eq_any(subscriber_ids))
         .order((events::occurred_at.desc(), events::id.desc()))
-        .select(columns!())
+        .select(sql::<Types>(COLUMNS))
         .load(connection)?)
 }
 
@@ -263,7 +261,7 @@ pub fn list_page_of(
     let mut query = events::table
         .filter(events::subscriber_id.eq(subscriber_id))
         .order((events::occurred_at.desc(), events::id.desc()))
-        .select(columns!())
+        .select(sql::<Types>(COLUMNS))
         .limit(limit)
         .into_boxed();
     if let Some((at, id)) = after {

@@ -3,15 +3,16 @@
 use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
-use crate::db::schema::{segment_blocks, subscribers};
+use crate::db::schema::segment_blocks;
 use crate::db::statement;
 use crate::error::Error;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::LazyLock;
 
 /// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
 pub(super) const FEW_MEMBERS: usize = 20_000;
@@ -20,10 +21,13 @@ pub(super) const FEW_MEMBERS: usize = 20_000;
 pub const SETS_AT_A_TIME: usize = 16;
 
 /// Looking a member up and sorting it takes about as long as walking over this many e-mails.
-const STEPS_OF_A_MEMBER: usize = 4;
+const STEPS_OF_A_MEMBER: usize = 8;
 
-/// How many e-mails are read at a time while looking for the members of a page, at the least and at the most.
-const EMAILS_AT_A_TIME: (usize, usize) = (128, 16_384);
+/// Over how many e-mails the first walk goes at the least.
+const LEAST_STEPS: usize = 128;
+
+/// How many times as far as the one before each walk goes. Members whose addresses begin alike are met late.
+const FARTHER: usize = 8;
 
 /// A set of subscribers: bit `id`, least significant bit of a byte first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -184,7 +188,6 @@ impl IdSet {
                         stretch,
                         set: set_of(&stretch.holder)?,
                         found: Vec::new(),
-                        is_done: false,
                     })
                 });
                 let mut parts: Vec<Part<H>> = parts.collect();
@@ -193,12 +196,7 @@ impl IdSet {
                         .iter_mut()
                         .for_each(|part| part.find_by_id(from_end, limit)),
                     SubscriberOrder::Email => {
-                        let (mut few, mut many): (Vec<_>, Vec<_>) =
-                            parts.into_iter().partition(|part| part.has_few(limit));
-                        sort_by_email(connection, &mut few, from_end, limit)?;
-                        walk_by_email(connection, &mut many, from_end, limit)?;
-                        few.append(&mut many);
-                        parts = few;
+                        find_by_email(connection, &mut parts, from_end, limit)?;
                     }
                 }
                 let rows = parts.into_iter().flat_map(|part| {
@@ -220,31 +218,32 @@ struct Part<'s, H> {
     stretch: &'s Stretch<H, SubscriberKey>,
     set: &'s IdSet,
     found: Vec<(i64, SubscriberKey)>,
-    /// Whether all that there is was found.
-    is_done: bool,
 }
 
 impl<H> Part<'_, H> {
     /// Whether sorting all members is cheaper than walking along the e-mails until enough of them are met.
-    fn has_few(&self, limit: usize) -> bool {
-        self.has_few_for(self.steps(limit))
-    }
-
-    /// Whether sorting all members is cheaper than walking over this many e-mails.
-    fn has_few_for(&self, steps: usize) -> bool {
-        let count = self.set.count();
+    fn has_few(&self, limit: usize, farther: usize) -> bool {
+        let (count, steps) = (self.set.count(), self.expected_steps(limit, farther));
         count <= FEW_MEMBERS && count.saturating_mul(STEPS_OF_A_MEMBER) <= steps
     }
 
-    /// Whether members are still to be found.
-    fn lacks(&self, limit: usize) -> bool {
-        !self.is_done && self.found.len() < limit
+    /// Returns how many e-mails must be walked over to meet this many members, if those of members are like all others, or how
+    /// many times as many as that.
+    fn expected_steps(&self, members: usize, farther: usize) -> usize {
+        let steps = members.saturating_mul(self.ids()) / self.set.count().max(1);
+        steps.saturating_mul(farther)
     }
 
-    /// Returns how many e-mails must be walked over to meet this many members, if those of members are like all others.
-    fn steps(&self, members: usize) -> usize {
-        let ids = self.set.bytes.len() * 8;
-        members.saturating_mul(ids) / self.set.count().max(1)
+    /// Returns over how many e-mails to walk: a little more than expected, or over all of them.
+    fn steps(&self, members: usize, farther: usize) -> Option<i64> {
+        let expected = self.expected_steps(members, farther);
+        let steps = (expected + expected / 4).max(LEAST_STEPS);
+        i64::try_from(steps).ok().filter(|_| steps < self.ids())
+    }
+
+    /// Returns how many ids there are up to the last member, or a few more.
+    fn ids(&self) -> usize {
+        self.set.bytes.len() * 8
     }
 
     fn find_by_id(&mut self, from_end: bool, limit: usize) {
@@ -254,16 +253,17 @@ impl<H> Part<'_, H> {
         self.found = rows.collect();
     }
 
-    /// Takes a subscriber who is in the set and within the stretch. E-mails are compared bytewise, as the database does.
-    fn take(&mut self, email: &str, id: i64) {
-        let is_within = email_of(&self.stretch.after).is_none_or(|after| email > after)
-            && email_of(&self.stretch.before).is_none_or(|before| email < before);
-        if is_within && self.set.contains(id) {
-            let key = SubscriberKey::Email(email.to_owned());
-            self.found.push((id, key));
-        }
+    /// The addresses between which the stretch lies.
+    fn bounds(&self) -> (&str, &str) {
+        (
+            email_of(&self.stretch.after).unwrap_or_default(),
+            email_of(&self.stretch.before).unwrap_or(&BEYOND),
+        )
     }
 }
+
+/// Greater than all addresses, which are shorter.
+static BEYOND: LazyLock<String> = LazyLock::new(|| "\u{10ffff}".repeat(64));
 
 fn email_of(key: &Option<SubscriberKey>) -> Option<&str> {
     match key {
@@ -272,145 +272,122 @@ fn email_of(key: &Option<SubscriberKey>) -> Option<&str> {
     }
 }
 
-/// Finds members of small sets by e-mail: the database sorts each set.
-fn sort_by_email<H>(
+/// Finds the first or last members of each part by e-mail. Small sets are sorted; of large ones the e-mails are walked over
+/// until there are enough.
+fn find_by_email<H>(
     connection: &mut PgConnection,
     parts: &mut [Part<'_, H>],
     from_end: bool,
     limit: usize,
 ) -> Result<(), Error> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = BigInt)]
-        part: i64,
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-        #[diesel(sql_type = Text)]
-        email: String,
+    let mut waiting: Vec<&mut Part<'_, H>> = parts.iter_mut().collect();
+    let mut farther = 1;
+    while !waiting.is_empty() {
+        let (mut few, mut many): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|part| part.has_few(limit, farther));
+        sort_by_email(connection, &mut few, from_end, limit)?;
+        walk_by_email(connection, &mut many, from_end, limit, farther)?;
+        many.retain(|part| part.found.len() < limit && part.steps(limit, farther).is_some());
+        waiting = many;
+        farther = farther.saturating_mul(FARTHER);
     }
-    let (mut of, mut ids) = (Vec::new(), Vec::new());
-    for (place, part) in (0..).zip(parts.iter()) {
-        let members = part.set.list_between(0, i64::MAX, false, FEW_MEMBERS);
-        of.resize(of.len() + members.len(), place);
-        ids.extend(members);
+    Ok(())
+}
+
+/// A member that was found: the place of the part, the id and the e-mail.
+type Found = (BigInt, BigInt, Text);
+
+/// Finds members of small sets by e-mail: the database sorts each set.
+fn sort_by_email<H>(
+    connection: &mut PgConnection,
+    parts: &mut [&mut Part<'_, H>],
+    from_end: bool,
+    limit: usize,
+) -> Result<(), Error> {
+    let mut ids: Vec<i64> = Vec::new();
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for part in parts.iter() {
+        first.push(ids.len() as i32 + 1);
+        ids.extend(part.set.list_between(0, i64::MAX, false, FEW_MEMBERS));
+        last.push(ids.len() as i32);
     }
     if ids.is_empty() {
         return Ok(());
     }
-    let bounds = |key: fn(&Stretch<H, SubscriberKey>) -> &Option<SubscriberKey>| {
-        let keys = parts.iter().map(|part| email_of(key(part.stretch)));
-        keys.collect::<Vec<Option<&str>>>()
-    };
+    let (after, before): (Vec<&str>, Vec<&str>) = parts.iter().map(|part| part.bounds()).unzip();
     let direction = if from_end { "DESC" } else { "ASC" };
-    let rows: Vec<Row> = statement(format!(
-        "SELECT part, id, email FROM (SELECT member.part, s.id, s.email, \
-             row_number() OVER (PARTITION BY member.part ORDER BY s.email {direction}) AS place \
-         FROM unnest($1, $2) AS member (part, id) JOIN subscribers s ON s.id = member.id \
-         JOIN unnest($3, $4) WITH ORDINALITY AS bounds (after, before, number) ON bounds.number = member.part + 1 \
-         WHERE (bounds.after IS NULL OR s.email > bounds.after) AND (bounds.before IS NULL OR s.email < bounds.before)) found \
-         WHERE place <= $5 ORDER BY part, place"
+    let rows = statement(format!(
+        "SELECT part.number - 1, found.id, found.email \
+         FROM unnest($2, $3, $4, $5) WITH ORDINALITY AS part (first, last, after, before, number) CROSS JOIN LATERAL ( \
+             SELECT s.id, s.email FROM subscribers s WHERE s.id = ANY ($1[part.first:part.last]) \
+                 AND s.email > part.after AND s.email < part.before ORDER BY s.email {direction} LIMIT $6 \
+         ) found ORDER BY part.number, found.email {direction}"
     ))
-    .bind::<Array<BigInt>, _>(of)
     .bind::<Array<BigInt>, _>(ids)
-    .bind::<Array<Nullable<Text>>, _>(bounds(|stretch| &stretch.after))
-    .bind::<Array<Nullable<Text>>, _>(bounds(|stretch| &stretch.before))
+    .bind::<Array<Integer>, _>(first)
+    .bind::<Array<Integer>, _>(last)
+    .bind::<Array<Text>, _>(after)
+    .bind::<Array<Text>, _>(before)
     .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+    .returning::<Found>()
     .load(connection)?;
-    for row in rows {
-        let part = usize::try_from(row.part).ok();
-        if let Some(part) = part.and_then(|part| parts.get_mut(part)) {
-            part.found.push((row.id, SubscriberKey::Email(row.email)));
-        }
-    }
+    put_found(parts, rows);
     Ok(())
 }
 
-/// Finds members of large sets by e-mail: walks along all e-mails until there are enough of each set.
+/// Finds members of large sets by e-mail: walks over e-mails until there are enough of each set, or as far as it may.
 fn walk_by_email<H>(
     connection: &mut PgConnection,
-    parts: &mut [Part<'_, H>],
+    parts: &mut [&mut Part<'_, H>],
     from_end: bool,
     limit: usize,
+    farther: usize,
 ) -> Result<(), Error> {
-    let mut request = PageRequest {
-        size: 0,
-        after: outermost(parts.iter().map(|part| &part.stretch.after), false),
-        before: outermost(parts.iter().map(|part| &part.stretch.before), true),
-        from_end,
-    };
-    let mut walked = 0;
-    loop {
-        // Where members are not like all others, such as those whose addresses begin alike, sorting ends the walk.
-        for part in parts.iter_mut().filter(|part| part.lacks(limit)) {
-            if part.has_few_for(walked) {
-                part.found.clear();
-                sort_by_email(connection, std::slice::from_mut(part), from_end, limit)?;
-                part.is_done = true;
-            }
-        }
-        let missing = parts.iter().filter(|part| part.lacks(limit));
-        if missing.clone().next().is_none() {
-            break;
-        }
-        let steps = missing.map(|part| part.steps(limit - part.found.len()));
-        // A little more than expected, and ever more where they are not like all others.
-        let expected = steps.max().unwrap_or_default();
-        let (least, most) = EMAILS_AT_A_TIME;
-        request.size = (expected + expected / 4)
-            .max(request.size * 2)
-            .clamp(least, most);
-        let emails = list_emails(connection, &request)?;
-        walked += emails.len();
-        for (email, id) in &emails {
-            for part in parts.iter_mut().filter(|part| part.lacks(limit)) {
-                part.take(email, *id);
-            }
-        }
-        let Some((email, _)) = emails.last() else {
-            break;
-        };
-        let next = Some(SubscriberKey::Email(email.clone()));
-        if from_end {
-            request.before = next;
-        } else {
-            request.after = next;
-        }
+    if parts.is_empty() {
+        return Ok(());
     }
+    let sets: Vec<&[u8]> = parts.iter().map(|part| part.set.bytes.as_slice()).collect();
+    let steps: Vec<Option<i64>> = parts
+        .iter()
+        .map(|part| part.steps(limit, farther))
+        .collect();
+    let (after, before): (Vec<&str>, Vec<&str>) = parts.iter().map(|part| part.bounds()).unzip();
+    let direction = if from_end { "DESC" } else { "ASC" };
+    // A subscriber whose id lies beyond the last byte of a set is not in it.
+    let rows = statement(format!(
+        "SELECT part.number - 1, found.id, found.email \
+         FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS part (members, steps, after, before, number) CROSS JOIN LATERAL ( \
+             SELECT walked.id, walked.email FROM ( \
+                 SELECT s.id, s.email FROM subscribers s WHERE s.email > part.after AND s.email < part.before \
+                 ORDER BY s.email {direction} LIMIT part.steps \
+             ) walked WHERE CASE WHEN walked.id < 8::bigint * octet_length(part.members) THEN get_bit(part.members, walked.id) = 1 END \
+             LIMIT $5 \
+         ) found ORDER BY part.number, found.email {direction}"
+    ))
+    .bind::<Array<Binary>, _>(sets)
+    .bind::<Array<Nullable<BigInt>>, _>(steps)
+    .bind::<Array<Text>, _>(after)
+    .bind::<Array<Text>, _>(before)
+    .bind::<BigInt, _>(i64::try_from(limit).unwrap_or(i64::MAX))
+    .returning::<Found>()
+    .load(connection)?;
+    put_found(parts, rows);
     Ok(())
 }
 
-/// Returns the least or the greatest of bounds, or `None` if one of them is missing.
-fn outermost<'k>(
-    keys: impl Iterator<Item = &'k Option<SubscriberKey>>,
-    greatest: bool,
-) -> Option<SubscriberKey> {
-    let keys: Option<Vec<&str>> = keys.map(email_of).collect();
-    let keys = keys?.into_iter();
-    let found = if greatest { keys.max() } else { keys.min() };
-    found.map(|email| SubscriberKey::Email(email.to_owned()))
-}
-
-/// Lists the next e-mails between the keys of a request, with their ids: as many as its size.
-fn list_emails(
-    connection: &mut PgConnection,
-    request: &PageRequest<SubscriberKey>,
-) -> Result<Vec<(String, i64)>, Error> {
-    let mut query = subscribers::table
-        .select((subscribers::email, subscribers::id))
-        .limit(i64::try_from(request.size).unwrap_or(i64::MAX))
-        .into_boxed();
-    if let Some(after) = email_of(&request.after) {
-        query = query.filter(subscribers::email.gt(after));
+fn put_found<H>(parts: &mut [&mut Part<'_, H>], rows: Vec<(i64, i64, String)>) {
+    for part in parts.iter_mut() {
+        part.found.clear();
     }
-    if let Some(before) = email_of(&request.before) {
-        query = query.filter(subscribers::email.lt(before));
+    for (place, id, email) in rows {
+        let part = usize::try_from(place)
+            .ok()
+            .and_then(|place| parts.get_mut(place));
+        if let Some(part) = part {
+            part.found.push((id, SubscriberKey::Email(email)));
+        }
     }
-    query = if request.from_end {
-        query.order(subscribers::email.desc())
-    } else {
-        query.order(subscribers::email.asc())
-    };
-    Ok(query.load(connection)?)
 }
 
 #[cfg(test)]

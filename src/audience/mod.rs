@@ -42,6 +42,7 @@ mod row_size;
 pub mod rule_lock;
 pub mod runs;
 pub mod segment;
+pub mod segment_page;
 pub mod segment_reuse;
 pub mod session;
 pub mod setting;

@@ -1,6 +1,7 @@
 //! Lists of groups and of segments: searched, filtered and in any order.
 //!
-//! There are thousands of them at most, so their names are sorted in memory. Only the rows of the page are loaded whole.
+//! There are thousands of them at most, so their names are sorted in memory, unless an index has the order and nothing is
+//! filtered. Only the rows of the page are loaded whole.
 
 use super::paging::{Page, PageRequest, page_of};
 use super::tags::Tags;
@@ -59,6 +60,11 @@ impl NamedFilter {
                 .map(|search| search.to_lowercase()),
             tag: tag.and_then(text::clean),
         }
+    }
+
+    /// Whether it filters nothing.
+    pub fn is_empty(&self) -> bool {
+        self.search.is_none() && self.tag.is_none()
     }
 
     fn lets_pass(&self, item: &Named) -> bool {

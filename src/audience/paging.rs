@@ -42,6 +42,27 @@ impl<K> PageRequest<K> {
         }
     }
 
+    /// How many rows to read: one more than asked for shows whether the list goes on.
+    pub fn limit(&self) -> i64 {
+        self.size as i64 + 1
+    }
+
+    /// Makes a page of at most [`limit`](Self::limit) rows beyond the keys of the request: in the order of the list, or against
+    /// it if the request is from the end. `is_beyond` says whether there are rows up to the key `after`, and from the key
+    /// `before` on.
+    pub fn make_page<T>(&self, mut rows: Vec<T>, is_beyond: (bool, bool)) -> Page<T> {
+        let goes_on = rows.len() > self.size;
+        rows.truncate(self.size);
+        if self.from_end {
+            rows.reverse();
+        }
+        Page {
+            rows,
+            has_previous: is_beyond.0 || self.from_end && goes_on,
+            has_next: is_beyond.1 || !self.from_end && goes_on,
+        }
+    }
+
     /// Makes a page by a function that returns at most `limit` rows beyond the keys of the request: in the order of
     /// the list, or against it if the request is from the end.
     ///
@@ -102,20 +123,13 @@ impl<K> PageRequest<K> {
             .iter()
             .map(|holder| (*holder, Page::default()))
             .collect();
-        // One row more than asked for shows whether the list goes on.
-        for (holder, row) in fetch(&stretches, self.from_end, self.size as i64 + 1)? {
+        for (holder, row) in fetch(&stretches, self.from_end, self.limit())? {
             if let Some(page) = pages.get_mut(&holder) {
                 page.rows.push(row);
             }
         }
         for page in pages.values_mut() {
-            let goes_on = page.rows.len() > self.size;
-            page.rows.truncate(self.size);
-            if self.from_end {
-                page.rows.reverse();
-            }
-            page.has_previous = self.from_end && goes_on;
-            page.has_next = !self.from_end && goes_on;
+            *page = self.make_page(std::mem::take(&mut page.rows), (false, false));
         }
         if self.after.is_some() {
             let unknown = pages.iter().filter(|(_, page)| !page.has_previous);

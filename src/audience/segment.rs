@@ -6,10 +6,7 @@ use super::clean::clean_text;
 use super::definition::record_definition;
 use super::dependency::{record_dependencies, refuse_if_used};
 use super::key::check_key;
-use super::member_count::count_segment_members;
 use super::member_lock::lock_against_refresh;
-use super::named_list::{Named, NamedFilter, NamedKey, NamedOrder, NamedPage, make_page};
-use super::paging::PageRequest;
 use super::rule_lock::lock_rules;
 use super::tags::Tags;
 use super::version::check_version;
@@ -167,55 +164,6 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
     Err(Error::Invalid(vec![
         InputProblem::new(InputCode::NotFound, path, message).with_hint(hint),
     ]))
-}
-
-/// Lists a page of the segments that a filter lets pass, each with its place, and says how many they are in all. Archived
-/// ones are listed only if asked for.
-pub fn list_page(
-    connection: &mut PgConnection,
-    with_archived: bool,
-    filter: &NamedFilter,
-    order: NamedOrder,
-    request: &PageRequest<NamedKey>,
-) -> Result<NamedPage<Segment>, Error> {
-    // Without the rules, which may be large.
-    let mut query = segments::table
-        .select((
-            segments::id,
-            segments::key,
-            segments::name,
-            segments::tags,
-            segments::updated_at,
-        ))
-        .into_boxed();
-    if !with_archived {
-        query = query.filter(segments::archived_at.is_null());
-    }
-    type Row = (i64, String, String, Vec<Option<String>>, DateTime<Utc>);
-    let rows = query.load::<Row>(connection)?;
-    let items = rows
-        .into_iter()
-        .map(|(id, key, name, tags, updated_at)| Named {
-            id,
-            key,
-            name,
-            tags: tags.into(),
-            updated_at,
-        });
-    let items = items.collect();
-    let load = |connection: &mut PgConnection, ids: &[i64]| {
-        let found = find_by_ids(connection, ids)?.into_iter();
-        Ok(found.map(|segment| (segment.id, segment)).collect())
-    };
-    let what = (filter, order);
-    make_page(
-        connection,
-        items,
-        what,
-        request,
-        count_segment_members,
-        load,
-    )
 }
 
 /// Makes a segment without tags. It has no members until it is refreshed.

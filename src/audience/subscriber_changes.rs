@@ -25,7 +25,7 @@ pub struct SubscriberChanges {
     pub status: Option<Status>,
     /// Why a subscriber who unsubscribed, bounced or complained may be addressed again.
     pub consent: Option<Consent>,
-    /// Texts and days by the input of their [column](COLUMNS); none clears.
+    /// Texts and days by the input of their [column](COLUMNS). No value clears the column.
     pub values: BTreeMap<&'static str, Option<String>>,
     /// Degrees north and east, which only make sense together.
     pub position: Option<Option<(f64, f64)>>,
@@ -99,9 +99,9 @@ pub fn apply(
             Kind::Text(text) => value
                 .map_or(Ok(None), text.clean)
                 .map(|value| *(text.place)(&mut subscriber) = value),
-            Kind::Day => value
+            Kind::Day(place) => value
                 .map_or(Ok(None), |value| read_birthday(value, now))
-                .map(|day| subscriber.birthday = day),
+                .map(|day| *place(&mut subscriber) = day),
             // They come as numbers, below.
             Kind::Degrees => Ok(()),
         };

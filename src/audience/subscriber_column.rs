@@ -3,6 +3,7 @@
 
 use super::clean::{clean_country, clean_language, clean_text, clean_timezone};
 use super::subscriber::Subscriber;
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 /// A column.
@@ -25,15 +26,15 @@ pub enum Kind {
     Text(Text),
     /// Degrees on the globe.
     Degrees,
-    /// A calendar day.
-    Day,
+    /// A calendar day, with its place in a subscriber.
+    Day(fn(&mut Subscriber) -> &mut Option<NaiveDate>),
 }
 
 /// How text is stored.
 pub struct Text {
     /// Its place in a subscriber.
     pub place: fn(&mut Subscriber) -> &mut Option<String>,
-    /// Brings it to its normal form; an empty text is none.
+    /// Brings it to its normal form. An empty text becomes no text.
     pub clean: fn(&str) -> Result<Option<String>, String>,
 }
 
@@ -75,7 +76,12 @@ pub const COLUMNS: [Column; 13] = [
     column!(longitude, "longitude", "position", Kind::Degrees),
     column!(language, "language", clean_language),
     column!(timezone, "timezone", clean_timezone),
-    column!(birthday, "birthday", "birthday", Kind::Day),
+    column!(
+        birthday,
+        "birthday",
+        "birthday",
+        Kind::Day(|person| &mut person.birthday)
+    ),
     column!(source, "source", clean_text),
 ];
 

@@ -1,14 +1,17 @@
 //! Pages of the list of subscribers, and rows that fit into memory.
 
 use super::paging::{Page, PageRequest};
-use super::row_size::are_within;
+use super::row_size::rows_within;
 use super::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use super::subscriber_column::{COLUMNS, Kind, list_names};
-use crate::db::Kept;
 use crate::db::schema::subscribers;
+use crate::db::{Kept, statement};
 use crate::error::Error;
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool};
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 /// Which columns are read of the subscribers of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,77 +45,117 @@ pub fn find_within(
         .filter(|column| matches!(column.kind, Kind::Text(_)));
     let texts: Vec<&str> = texts.map(|column| column.name).collect();
     let texts = format!("email, {}", texts.join(", "));
-    let rows = subscribers::table
-        .filter(subscribers::id.eq_any(ids))
-        .filter(are_within("subscribers", "custom", &texts, ids, bytes))
-        .select(Subscriber::as_select());
-    Ok(Kept(rows).load(connection)?)
+    let rows = rows_within("subscribers", &Columns::All.list(), "custom", &texts);
+    Ok(statement(rows)
+        .bind::<Array<BigInt>, _>(ids)
+        .bind::<BigInt, _>(bytes)
+        .returning::<subscribers::SqlType>()
+        .load(connection)?)
 }
 
-/// Lists a page of all subscribers, or of those with an address in a range: from the first text to before the second.
+/// A range of addresses: from the first text to before the second.
+pub type Range<'r> = (&'r str, Option<String>);
+
+/// Subscribers that are asked for.
+type Query<'q> = subscribers::BoxedQuery<'q, Pg>;
+
+/// Lists a page of all subscribers, or of those with an address in a range. One statement finds it, and also whether the list
+/// goes on before and after it.
 pub fn list_page(
     connection: &mut PgConnection,
-    emails: Option<&(&str, Option<String>)>,
+    emails: Option<&Range<'_>>,
     order: SubscriberOrder,
     request: &PageRequest<SubscriberKey>,
     columns: Columns,
 ) -> Result<Page<Subscriber>, Error> {
-    request.fetch(
-        |found: &Subscriber| found.key(order),
-        |request, limit| {
-            let mut query = subscribers::table
-                .select(sql::<subscribers::SqlType>(&columns.list()))
-                .limit(limit)
-                .into_boxed();
-            if let Some((start, end)) = emails {
-                query = query.filter(subscribers::email.ge(*start));
-                if let Some(end) = end {
-                    query = query.filter(subscribers::email.lt(end));
-                }
-            }
-            match &request.after {
-                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.gt(*id)),
-                Some(SubscriberKey::Email(email)) => {
-                    query = query.filter(subscribers::email.gt(email))
-                }
-                None => {}
-            }
-            match &request.before {
-                Some(SubscriberKey::Id(id)) => query = query.filter(subscribers::id.lt(*id)),
-                Some(SubscriberKey::Email(email)) => {
-                    query = query.filter(subscribers::email.lt(email))
-                }
-                None => {}
-            }
-            query = match (order, request.from_end) {
-                (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
-                (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
-                (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
-                (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
-            };
-            Ok(Kept(query).load(connection)?)
-        },
-    )
+    let (after, before) = (request.after.as_ref(), request.before.as_ref());
+    let is_beyond = || {
+        (
+            exists(up_to(emails, after)),
+            exists(starting_at(emails, before)),
+        )
+    };
+    let query = between(emails, bound(after, Excluded), bound(before, Excluded));
+    let query = query.select((sql::<subscribers::SqlType>(&columns.list()), is_beyond()));
+    let query = match (order, request.from_end) {
+        (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
+        (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
+        (SubscriberOrder::Email, false) => query.order(subscribers::email.asc()),
+        (SubscriberOrder::Email, true) => query.order(subscribers::email.desc()),
+    };
+    let query = query.limit(request.limit());
+    let rows: Vec<(Subscriber, (bool, bool))> = Kept(query).load(connection)?;
+    let beyond = match rows.first() {
+        Some((_, beyond)) => *beyond,
+        None => diesel::select(is_beyond()).get_result(connection)?,
+    };
+    let rows = rows.into_iter().map(|(subscriber, _)| subscriber);
+    Ok(request.make_page(rows.collect(), beyond))
 }
 
-/// Returns how many subscribers have an address in a range, as [`list_page`] takes it.
-pub fn count_in_range(
-    connection: &mut PgConnection,
-    (start, end): &(&str, Option<String>),
-) -> Result<i64, Error> {
-    let mut query = subscribers::table.count().into_boxed();
-    query = query.filter(subscribers::email.ge(*start));
-    if let Some(end) = end {
-        query = query.filter(subscribers::email.lt(end));
+fn bound<'k>(
+    key: Option<&'k SubscriberKey>,
+    make: fn(&'k SubscriberKey) -> Bound<&'k SubscriberKey>,
+) -> Bound<&'k SubscriberKey> {
+    key.map_or(Unbounded, make)
+}
+
+/// Subscribers up to a key, which is among them. Without a key there are none.
+fn up_to<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>) -> Query<'q> {
+    match key {
+        Some(key) => between(emails, Unbounded, Included(key)),
+        None => subscribers::table.into_boxed().filter(sql::<Bool>("false")),
     }
-    Ok(query.get_result(connection)?)
+}
+
+/// Subscribers from a key on, which is among them. Without a key there are none.
+fn starting_at<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>) -> Query<'q> {
+    match key {
+        Some(key) => between(emails, Included(key), Unbounded),
+        None => subscribers::table.into_boxed().filter(sql::<Bool>("false")),
+    }
+}
+
+/// Subscribers with an address in a range and a key between bounds.
+fn between<'q>(
+    emails: Option<&'q Range<'_>>,
+    first: Bound<&'q SubscriberKey>,
+    last: Bound<&'q SubscriberKey>,
+) -> Query<'q> {
+    use SubscriberKey::{Email, Id};
+    let mut query = subscribers::table.into_boxed();
+    if let Some((start, end)) = emails {
+        query = query.filter(subscribers::email.ge(*start));
+        if let Some(end) = end {
+            query = query.filter(subscribers::email.lt(end));
+        }
+    }
+    query = match first {
+        Included(Id(id)) => query.filter(subscribers::id.ge(*id)),
+        Included(Email(email)) => query.filter(subscribers::email.ge(email)),
+        Excluded(Id(id)) => query.filter(subscribers::id.gt(*id)),
+        Excluded(Email(email)) => query.filter(subscribers::email.gt(email)),
+        Unbounded => query,
+    };
+    match last {
+        Included(Id(id)) => query.filter(subscribers::id.le(*id)),
+        Included(Email(email)) => query.filter(subscribers::email.le(email)),
+        Excluded(Id(id)) => query.filter(subscribers::id.lt(*id)),
+        Excluded(Email(email)) => query.filter(subscribers::email.lt(email)),
+        Unbounded => query,
+    }
+}
+
+/// Returns how many subscribers have an address in a range.
+pub fn count_in_range(connection: &mut PgConnection, emails: &Range<'_>) -> Result<i64, Error> {
+    let found = between(Some(emails), Unbounded, Unbounded);
+    Ok(found.count().get_result(connection)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use diesel::debug_query;
-    use diesel::pg::Pg;
 
     #[test]
     fn columns_are_listed_in_the_order_of_the_struct() {

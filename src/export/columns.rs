@@ -75,7 +75,7 @@ fn list_of_subscriber() -> Vec<Builtin> {
         let (sql, kind) = match column.kind {
             Holds::Text(_) => (format!("s.{}", column.name), Kind::Text),
             Holds::Degrees => (format!("s.{}::text", column.name), Kind::Json),
-            Holds::Day => (
+            Holds::Day(_) => (
                 format!("to_char(s.{}, 'YYYY-MM-DD')", column.name),
                 Kind::Plain,
             ),

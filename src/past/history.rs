@@ -4,13 +4,15 @@ use super::position::check_refresh;
 use crate::audience::paged_list::{PagedList, fill_pages};
 use crate::audience::paging::{Page, PageRequest};
 use crate::audience::segment::Segment;
+use crate::db::Kept;
 use crate::db::schema::{refreshes, segment_refreshes, segments};
 use crate::db::word::words;
 use crate::error::Error;
 use crate::rule::Problem;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::{count_star, exists, not, sql};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -141,16 +143,19 @@ pub fn find_last_refreshes(
     connection: &mut PgConnection,
     segment_ids: &[i64],
 ) -> Result<HashMap<i64, (Refresh, SegmentRefresh)>, Error> {
-    let rows: Vec<(Refresh, SegmentRefresh)> = segment_refreshes::table
+    // Each is looked up by itself: a segment may have thousands of refreshes.
+    let is_last = sql::<Bool>(
+        "(segment_refreshes.segment_id, segment_refreshes.refresh_id) IN (SELECT last.segment_id, last.refresh_id FROM unnest(",
+    );
+    let is_last = is_last.bind::<Array<BigInt>, _>(segment_ids).sql(
+        ") AS asked (id) CROSS JOIN LATERAL (SELECT segment_id, refresh_id FROM segment_refreshes \
+             WHERE segment_id = asked.id ORDER BY refresh_id DESC LIMIT 1) last)",
+    );
+    let last = segment_refreshes::table
         .inner_join(refreshes::table)
-        .filter(segment_refreshes::segment_id.eq_any(segment_ids))
-        .distinct_on(segment_refreshes::segment_id)
-        .order((
-            segment_refreshes::segment_id,
-            segment_refreshes::refresh_id.desc(),
-        ))
-        .select((Refresh::as_select(), SegmentRefresh::as_select()))
-        .load(connection)?;
+        .filter(is_last)
+        .select((Refresh::as_select(), SegmentRefresh::as_select()));
+    let rows: Vec<(Refresh, SegmentRefresh)> = Kept(last).load(connection)?;
     Ok(rows
         .into_iter()
         .map(|(refresh, of_segment)| (of_segment.segment_id, (refresh, of_segment)))

@@ -164,6 +164,13 @@ impl<T: Written> Written for Option<T> {
     }
 }
 
+/// A value that could not be read is asked for again, so that its error has its path.
+impl<T: Written> Written for async_graphql::Result<T> {
+    fn write(&self, context: &Context<'_>, out: &mut Writing<'_>) -> Option<()> {
+        self.as_ref().ok()?.write(context, out)
+    }
+}
+
 impl<T: Written> Written for &T {
     fn write(&self, context: &Context<'_>, out: &mut Writing<'_>) -> Option<()> {
         T::write(self, context, out)

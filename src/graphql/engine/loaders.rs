@@ -43,12 +43,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
-/// The groups of a subscriber, each with when the subscriber was added.
-pub type GroupList = Arc<[(Arc<Group>, DateTime<Utc>)]>;
-
-/// The segments of a subscriber.
-pub type SegmentList = Arc<[Arc<Segment>]>;
-
 /// The loaders of one request.
 pub type RequestLoader = DataLoader<Loaders>;
 
@@ -144,6 +138,7 @@ macro_rules! load {
 }
 
 mod pages;
+mod shared;
 mod total;
 
 pub use pages::{
@@ -152,6 +147,7 @@ pub use pages::{
     RefreshesOf, SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, load_events, load_people,
 };
 
+pub use shared::{GroupList, SegmentList, read_groups_of, read_segments_of};
 pub use total::Total;
 
 fn by_id<T, V: From<T>>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, V> {
@@ -162,12 +158,6 @@ fn by_id<T, V: From<T>>(rows: Vec<T>, id: impl Fn(&T) -> i64) -> HashMap<i64, V>
 fn by_key<T, V: From<T>>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<String, V> {
     let keyed = rows.into_iter().map(|row| (key(&row).clone(), row.into()));
     keyed.collect()
-}
-
-/// Makes lists that are handed out without a copy.
-fn shared<K: std::hash::Hash + Eq, T>(lists: HashMap<K, Vec<T>>) -> HashMap<K, Arc<[T]>> {
-    let lists = lists.into_iter();
-    lists.map(|(key, list)| (key, list.into())).collect()
 }
 
 /// Gathers what belongs to the same key, in the order in which it comes.
@@ -322,13 +312,13 @@ load!(
 load!(
     /// The groups of a subscriber by key, each with when the subscriber was added.
     GroupsOf(i64) -> GroupList,
-    |connection, ids| Ok(shared(membership::list_groups_of(connection, &ids)?))
+    |connection, ids| read_groups_of(connection, &ids)
 );
 
 load!(
     /// The segments of a subscriber by key.
     SegmentsOf(i64) -> SegmentList,
-    |connection, ids| Ok(shared(membership::list_segments_of(connection, &ids)?))
+    |connection, ids| read_segments_of(connection, &ids)
 );
 
 load!(

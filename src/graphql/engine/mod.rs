@@ -1,6 +1,7 @@
 //! How a document becomes an answer, whatever the types: reading and judging it, its bounds and costs, loaders, pages, ids,
 //! errors.
 
+pub(in crate::graphql) mod ahead;
 pub(in crate::graphql) mod answer_budget;
 pub(in crate::graphql) mod answer_memory;
 pub(in crate::graphql) mod api;

@@ -160,7 +160,7 @@ impl ChangeNode {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, SegmentById(id)).await?;
-            Ok(found.map(SegmentNode))
+            Ok(found.map(SegmentNode::new))
         })
         .await
     }

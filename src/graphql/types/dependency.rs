@@ -73,7 +73,7 @@ impl SegmentDependency {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, SegmentByKey(key)).await?;
-            Ok(found.map(SegmentNode))
+            Ok(found.map(SegmentNode::new))
         })
         .await
     }
@@ -107,5 +107,5 @@ pub async fn users_of(
     };
     let users = load_one(context.loader()?, UsersOf(used)).await?;
     let users = users.unwrap_or_default().into_iter();
-    Ok(users.map(SegmentNode).collect())
+    Ok(users.map(SegmentNode::new).collect())
 }

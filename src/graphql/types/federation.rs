@@ -148,12 +148,16 @@ async fn find_entity(
             Entity::Group(load_one(loader, GroupByKey(key)).await?.map(GroupNode))
         }
         (_, Key::Id(id)) => Entity::Segment(match number(&id, Kind::Segment) {
-            Some(id) => load_one(loader, SegmentById(id)).await?.map(SegmentNode),
+            Some(id) => load_one(loader, SegmentById(id))
+                .await?
+                .map(SegmentNode::new),
             None => None,
         }),
-        (_, Key::Name(key)) => {
-            Entity::Segment(load_one(loader, SegmentByKey(key)).await?.map(SegmentNode))
-        }
+        (_, Key::Name(key)) => Entity::Segment(
+            load_one(loader, SegmentByKey(key))
+                .await?
+                .map(SegmentNode::new),
+        ),
     })
 }
 

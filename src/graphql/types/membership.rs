@@ -113,7 +113,7 @@ pub async fn memberships_of(
                 subscriber_id: subscriber.row_id(),
                 as_of: None,
             },
-            segment: SegmentNode(segment),
+            segment: SegmentNode::new(segment),
         })
     });
     Ok(groups.chain(segments).collect())

@@ -104,7 +104,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
             .map(|group| Node::Group(GroupNode(group))),
         Kind::Segment => load_one(loader, SegmentById(number))
             .await?
-            .map(|segment| Node::Segment(SegmentNode(segment))),
+            .map(|segment| Node::Segment(SegmentNode::new(segment))),
         Kind::CustomField => load_one(loader, CustomFieldById(number))
             .await?
             .map(|field| Node::CustomField(CustomFieldNode(field))),

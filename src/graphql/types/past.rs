@@ -2,7 +2,9 @@
 
 use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
-use super::subscriber::{PeopleList, SubscriberConnection, SubscriberOrderBy, page};
+use super::subscriber::{
+    PeopleList, SubscriberConnection, SubscriberOrderBy, SubscribersAhead, page,
+};
 use crate::audience::id_set::IdSet;
 use crate::audience::subscriber_page::Columns;
 use crate::graphql::engine::at_hand::{Written, at_hand};
@@ -191,7 +193,8 @@ impl SegmentChange {
         })
         .await?;
         let total = Total::Known(total);
-        Ok(people.connection(context, page, Columns::All, total).await)
+        let ahead = SubscribersAhead::load(context, &page.rows).await;
+        Ok(people.connection(page, ahead, Columns::All, total))
     }
 }
 
@@ -326,7 +329,7 @@ impl MembershipPassage {
     async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
         nullable(async {
             let found = load_one(context.loader()?, SegmentById(self.0.segment_id)).await?;
-            Ok(found.map(SegmentNode))
+            Ok(found.map(SegmentNode::new))
         })
         .await
     }

@@ -156,7 +156,7 @@ impl SegmentRefreshNode {
         nullable(async {
             let segment =
                 load_one(context.loader()?, SegmentById(self.of_segment.segment_id)).await?;
-            Ok(segment.map(SegmentNode))
+            Ok(segment.map(SegmentNode::new))
         })
         .await
     }
@@ -351,6 +351,7 @@ at_hand!(RefreshNode {
     "error": error(),
 });
 at_hand!(SegmentRefreshNode {
+    "refresh": refresh(),
     "definitionVersion": definition_version(),
     "memberCount": member_count(),
     "joinedCount": joined_count(),

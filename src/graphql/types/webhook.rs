@@ -153,7 +153,7 @@ impl WebhookNode {
             let keys = ids.iter().map(|id| SegmentById(*id));
             let mut found = load_many(context.loader()?, keys.clone()).await?;
             let segments = keys.filter_map(|key| found.remove(&key));
-            Ok(Some(segments.map(SegmentNode).collect()))
+            Ok(Some(segments.map(SegmentNode::new).collect()))
         })
         .await
     }

@@ -127,3 +127,43 @@ fn archived_segments_are_found_when_asked_for() {
     assert_eq!(found("withArchived: false"), json!(1));
     assert_eq!(found("withArchived: true"), json!(2));
 }
+
+#[test]
+fn what_is_read_with_a_list_of_segments_is_what_each_says_by_itself() {
+    let app = nouns();
+    app.set_time("2026-06-20T12:00:00Z");
+    app.segment("new", json!({"everyone": true}));
+    let fields = "key now: memberCount \
+                  then: memberCount(asOf: \"2026-06-20T00:00:00Z\") null: memberCount(asOf: null) state problems { message } \
+                  lastRefresh { memberCount joinedCount refresh { id asOf trigger } segment { key } }";
+    let listed = app.query(
+        &format!("{{ segments(first: 9) {{ totalCount nodes {{ {fields} }} edges {{ node {{ {fields} }} }} }} }}"),
+        json!({}),
+    );
+    let nodes = listed["segments"]["nodes"].as_array().expect("a list");
+    for (node, edge) in nodes
+        .iter()
+        .zip(listed["segments"]["edges"].as_array().expect("a list"))
+    {
+        let alone = app.query(
+            &format!("query ($key: String) {{ segment(key: $key) {{ {fields} }} }}"),
+            json!({ "key": node["key"] }),
+        );
+        assert_eq!(*node, alone["segment"]);
+        assert_eq!(*node, edge["node"]);
+    }
+    let said = nodes.iter().map(|node| {
+        let refreshed = &node["lastRefresh"]["memberCount"];
+        format!(
+            "{} {} {} {} {}",
+            node["key"], node["now"], node["then"], node["state"], refreshed
+        )
+    });
+    let said: Vec<String> = said.collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    "beta" 1 1 "READY" 1
+    "clients" 2 2 "READY" 2
+    "new" 0 0 "PENDING" null
+    "newsletter" 3 3 "READY" 3
+    "#);
+}

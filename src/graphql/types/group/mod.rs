@@ -7,7 +7,8 @@ use super::segment::SegmentNode;
 use super::status_count::{StatusCount, list_counts};
 use super::subscriber::input::{change, keep};
 use super::subscriber::{
-    Ahead, PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
+    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, SubscribersAhead, page,
+    read_narrowing,
 };
 use crate::audience::audit::{TargetKind, Trace};
 use crate::audience::group::{self, Group, NewGroup};
@@ -131,7 +132,7 @@ impl GroupNode {
             .map(|item| (item.id, item.moment))
             .collect();
         let (people, permit) = load_people(context, page.map(|item| item.id)).await?;
-        let ahead = Ahead::load(context, &people.rows).await;
+        let ahead = SubscribersAhead::load(context, &people.rows).await;
         let edges = people.map(|subscriber| GroupMemberEdge {
             cursor: list.cursor(&subscriber),
             added_at: added

@@ -1,15 +1,27 @@
 //! Versions of the rules of segments.
 
-use super::{rule_of, summary_of};
 use crate::audience::api_key::Scope;
 use crate::audience::definition::Definition;
 use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::types::audit::Actor;
+use crate::rule::{in_reading_order, read_document, summarize};
 use async_graphql::{Context, Object};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+
+/// Returns the rule of a stored document.
+pub(super) fn rule_of(document: &Value) -> Document<Value> {
+    Document(in_reading_order(
+        document.get("root").unwrap_or(&Value::Null),
+    ))
+}
+
+/// Returns the rule of a stored document as one English sentence, if it can be read.
+pub(super) fn summary_of(document: &Value) -> Option<String> {
+    Some(summarize(&read_document(document).ok()?))
+}
 
 /// A version of the rule of a segment.
 pub struct SegmentDefinition(pub Definition);

@@ -266,7 +266,7 @@ pub(super) fn parts(
     match result {
         Ok((segment, warnings)) => {
             let warnings = list_warnings(warnings);
-            (Some(SegmentNode(segment.into())), Vec::new(), warnings)
+            (Some(SegmentNode::new(segment.into())), Vec::new(), warnings)
         }
         Err(user_errors) => (None, user_errors, Vec::new()),
     }

@@ -1,7 +1,8 @@
 //! Lists of segments, and the queries for them.
 
 use super::SegmentNode;
-use crate::audience::segment;
+use super::ahead::{AskedOfSegments, SegmentsAhead};
+use crate::audience::segment_page;
 use crate::graphql::engine::connection::connection;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
@@ -12,6 +13,7 @@ use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::types::named_list::{NamedListArguments, SegmentOrderBy};
 use crate::graphql::types::subscriber::page;
 use async_graphql::{Context, ID, Object};
+use std::sync::Arc;
 
 connection! {
     /// A page of segments.
@@ -42,7 +44,7 @@ impl SegmentQuery {
                 (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,
                 _ => return Err(bad_input("expected either \"id\" or \"key\"")),
             };
-            Ok(found.map(SegmentNode))
+            Ok(found.map(SegmentNode::new))
         })
         .await
     }
@@ -74,13 +76,18 @@ impl SegmentQuery {
         let list = arguments.list("Query.segments");
         let request = list.request(page(first, after, last, before))?;
         let (filter, order) = (list.filter.clone(), list.order);
-        let segments = context.app()?.db.run(move |connection| {
-            segment::list_page(connection, with_archived, &filter, order, &request)
+        let asked = AskedOfSegments::by(context);
+        let found = context.app()?.db.run(move |connection| {
+            let (page, total) =
+                segment_page::list_page(connection, with_archived, &filter, order, &request)?;
+            let ids: Vec<i64> = page.rows.iter().map(|(_, segment)| segment.id).collect();
+            let ahead = SegmentsAhead::read(connection, asked, &ids)?;
+            Ok((page, total, ahead))
         });
-        let (segments, total) = segments.await.map_err(to_graphql)?;
+        let (segments, total, ahead) = found.await.map_err(to_graphql)?;
         let edges = list.page(segments).map(|(place, segment)| SegmentEdge {
             cursor: list.cursor(&place),
-            node: SegmentNode(segment.into()),
+            node: SegmentNode::listed(segment.into(), Arc::clone(&ahead)),
         });
         Ok(SegmentConnection::new(edges, Total::Known(total)))
     }

@@ -1,12 +1,16 @@
 //! Segments: the object and the queries.
 
+mod ahead;
 pub(in crate::graphql) mod copy;
 mod definition;
 pub(in crate::graphql) mod input;
 pub(in crate::graphql) mod list;
+mod reference;
 pub(in crate::graphql) mod reuse;
 
-use self::definition::SegmentDefinition;
+use self::ahead::{LastRefresh, SegmentsAhead};
+use self::definition::{SegmentDefinition, rule_of, summary_of};
+pub use self::reference::SegmentRef;
 use super::audit::{AuditEntryConnection, page_of_segment};
 use super::dependency::{SegmentDependency, users_of, uses_of};
 use super::membership::MembershipTarget;
@@ -17,7 +21,8 @@ use super::refresh::SegmentRefreshNode;
 use super::rule::node::{RuleNode, RuleProblem, list_nodes, list_problems};
 use super::status_count::{StatusCount, list_counts};
 use super::subscriber::{
-    Ahead, PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, page, read_narrowing,
+    PeopleList, SubscriberNode, SubscriberOrderBy, SubscriberStatus, SubscribersAhead, page,
+    read_narrowing,
 };
 use crate::audience::paging::Page;
 use crate::audience::segment::{Segment, SegmentMode};
@@ -28,12 +33,12 @@ use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, parse_kind, to_global};
+use crate::graphql::engine::id::{Kind, to_global};
 use crate::graphql::engine::loaders::{
     DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, NarrowedSegmentMembers,
-    OverlapWithGroup, OverlapWithSegment, PositionOf, RefreshesOf, SegmentById, SegmentByKey,
-    SegmentMemberCount, SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, SettingsInUse,
-    Total, load_one, load_people,
+    OverlapWithGroup, OverlapWithSegment, PositionOf, RefreshesOf, SegmentMemberCount,
+    SegmentMembers, SegmentMembersAsOf, SegmentStatusCounts, SettingsInUse, Total, load_one,
+    load_people,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::position::write_position;
@@ -41,8 +46,8 @@ use crate::graphql::engine::quick::Quick;
 use crate::graphql::engine::scalar::count;
 use crate::past::{SegmentState, check_past};
 use crate::refresh::{Daily, next_run};
-use crate::rule::{DependencyKind, in_reading_order, read_document, summarize};
-use async_graphql::{Context, Enum, ID, Object, OneofObject};
+use crate::rule::{DependencyKind, read_document};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
@@ -72,92 +77,95 @@ pub enum SegmentModeName {
     Instant,
 }
 
-/// A segment, by one of its names.
-#[derive(OneofObject)]
-pub enum SegmentRef {
-    /// The global id.
-    Id(ID),
-    /// The key.
-    Key(String),
+/// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
+pub struct SegmentNode {
+    segment: Arc<Segment>,
+    /// What was loaded for the whole list, if the segment is of one.
+    ahead: Option<Arc<SegmentsAhead>>,
 }
 
-impl SegmentRef {
-    /// Returns the segment.
-    pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Arc<Segment>> {
-        let loader = context.loader()?;
-        let (found, name) = match self {
-            SegmentRef::Id(id) => {
-                let number = parse_kind(&id, Kind::Segment, "segment.id")?;
-                (load_one(loader, SegmentById(number)).await?, id.to_string())
-            }
-            SegmentRef::Key(key) => (load_one(loader, SegmentByKey(key.clone())).await?, key),
-        };
-        found.ok_or_else(|| to_graphql(Error::not_found("segment", format!("\"{name}\""))))
+impl SegmentNode {
+    /// A segment by itself.
+    pub fn new(segment: Arc<Segment>) -> SegmentNode {
+        SegmentNode {
+            segment,
+            ahead: None,
+        }
+    }
+
+    /// A segment of a list.
+    pub fn listed(segment: Arc<Segment>, ahead: Arc<SegmentsAhead>) -> SegmentNode {
+        SegmentNode {
+            segment,
+            ahead: Some(ahead),
+        }
+    }
+
+    async fn find_last_refresh(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<Option<LastRefresh>> {
+        let id = self.segment.id;
+        match self
+            .ahead
+            .as_ref()
+            .and_then(|ahead| ahead.last_refresh_of(id))
+        {
+            Some(loaded) => loaded,
+            None => load_one(context.loader()?, LastRefreshOf(id)).await,
+        }
     }
 }
-
-fn rule_of(document: &Value) -> Document<Value> {
-    Document(in_reading_order(
-        document.get("root").unwrap_or(&Value::Null),
-    ))
-}
-
-fn summary_of(document: &Value) -> Option<String> {
-    Some(summarize(&read_document(document).ok()?))
-}
-
-/// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
-pub struct SegmentNode(pub Arc<Segment>);
 
 /// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
 #[Object(name = "Segment")]
 impl SegmentNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Segment, self.0.id)
+        to_global(Kind::Segment, self.segment.id)
     }
 
     /// The immutable name.
     async fn key(&self) -> Text<&str> {
-        Text(&self.0.key)
+        Text(&self.segment.key)
     }
 
     /// The display name.
     async fn name(&self) -> Text<&str> {
-        Text(&self.0.name)
+        Text(&self.segment.name)
     }
 
     /// The version: it grows with every change of the segment, not with its members. Send it as `ifVersion`, so that
     /// your change is refused if someone else's came first. The versions of the rule alone are those of `definitions`.
     async fn version(&self) -> i32 {
-        self.0.version
+        self.segment.version
     }
 
     /// What the segment is for.
     async fn description(&self) -> Option<Text<&str>> {
-        self.0.description.as_deref().map(Text)
+        self.segment.description.as_deref().map(Text)
     }
 
     /// Free words for finding the segment.
     async fn tags(&self) -> Vec<Text<&str>> {
-        let tags = self.0.tags.list().iter();
+        let tags = self.segment.tags.list().iter();
         tags.map(|tag| Text(tag.as_str())).collect()
     }
 
     /// The rule, as it was given: a node with one key.
     async fn rule(&self) -> Document<Value> {
-        rule_of(&self.0.rule.read())
+        rule_of(&self.segment.rule.read())
     }
 
     /// The nodes of the rule, parents before children.
     async fn rule_nodes(&self) -> Vec<RuleNode> {
-        let rule = read_document(&self.0.rule.read());
+        let rule = read_document(&self.segment.rule.read());
         rule.map(|rule| list_nodes(&rule)).unwrap_or_default()
     }
 
     /// The rule as one English sentence; null if it cannot be read any more.
     async fn summary(&self) -> Option<Text<String>> {
-        summary_of(&self.0.rule.read()).map(Text)
+        summary_of(&self.segment.rule.read()).map(Text)
     }
 
     /// The custom fields, groups, other segments and events that the rule uses, by kind and name.
@@ -165,12 +173,12 @@ impl SegmentNode {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<SegmentDependency>> {
-        uses_of(context, self.0.id).await
+        uses_of(context, self.segment.id).await
     }
 
     /// The segments whose rules use this segment, by key. While there are any, this segment cannot be deleted.
     async fn used_by(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SegmentNode>> {
-        users_of(context, DependencyKind::Segment, &self.0.key).await
+        users_of(context, DependencyKind::Segment, &self.segment.key).await
     }
 
     /// Every version of the segment's rule, newest first.
@@ -183,7 +191,7 @@ impl SegmentNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentDefinitionConnection> {
         let request = page(first, after, last, before).read("Segment.definitions")?;
-        let id = self.0.id;
+        let id = self.segment.id;
         let page = load_one(context.loader()?, DefinitionsOf((id, request))).await?;
         let edges = page
             .unwrap_or_default()
@@ -206,31 +214,31 @@ impl SegmentNode {
         #[graphql(desc = "At most this many items from the end, up to 250.")] last: Option<i32>,
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<AuditEntryConnection> {
-        page_of_segment(context, self.0.id, page(first, after, last, before)).await
+        page_of_segment(context, self.segment.id, page(first, after, last, before)).await
     }
 
     /// The number of the version of the rule, from 1.
     async fn definition_version(&self) -> i32 {
-        self.0.definition_version
+        self.segment.definition_version
     }
 
     /// When the members change.
     async fn mode(&self) -> SegmentModeName {
-        self.0.mode.into()
+        self.segment.mode.into()
     }
 
     /// Whether the members match the rule.
     async fn state(&self, context: &Context<'_>) -> async_graphql::Result<SegmentStateName> {
-        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = self.find_last_refresh(context).await?;
         let last = last.as_ref().map(|(_, of_segment)| of_segment);
-        Ok(SegmentState::of(&self.0, last).into())
+        Ok(SegmentState::of(&self.segment, last).into())
     }
 
     /// Why the rule could not be evaluated at the last refresh; empty unless the state is INVALID.
     async fn problems(&self, context: &Context<'_>) -> async_graphql::Result<Vec<RuleProblem>> {
-        let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+        let last = self.find_last_refresh(context).await?;
         let last = last.map(|(_, of_segment)| of_segment);
-        Ok(match SegmentState::of(&self.0, last.as_ref()) {
+        Ok(match SegmentState::of(&self.segment, last.as_ref()) {
             SegmentState::Invalid => {
                 list_problems(last.map(|last| last.problems()).unwrap_or_default())
             }
@@ -247,13 +255,19 @@ impl SegmentNode {
     ) -> async_graphql::Result<i32> {
         if let Some(as_of) = as_of {
             check_past(as_of, context.app()?.now()).map_err(to_graphql)?;
-            let members = MemberCountAsOf((self.0.id, as_of));
+            let members = MemberCountAsOf((self.segment.id, as_of));
             let members = load_one(context.loader()?, members).await?;
             let members = members.unwrap_or(Ok(0)).map_err(to_graphql)?;
             return Ok(count(i64::try_from(members).unwrap_or(i64::MAX)));
         }
-        let members = load_one(context.loader()?, SegmentMemberCount(self.0.id)).await?;
-        Ok(count(members.unwrap_or(0)))
+        let id = self.segment.id;
+        let members = match self.ahead.as_ref().and_then(|ahead| ahead.count_of(id)) {
+            Some(loaded) => loaded?,
+            None => load_one(context.loader()?, SegmentMemberCount(id))
+                .await?
+                .unwrap_or(0),
+        };
+        Ok(count(members))
     }
 
     /// How many members have each status now: every status, in the order of the enum.
@@ -261,7 +275,7 @@ impl SegmentNode {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<StatusCount>> {
-        let counts = load_one(context.loader()?, SegmentStatusCounts(self.0.id)).await?;
+        let counts = load_one(context.loader()?, SegmentStatusCounts(self.segment.id)).await?;
         Ok(list_counts(&counts.unwrap_or_default()))
     }
 
@@ -289,7 +303,7 @@ impl SegmentNode {
         let list = PeopleList::new("Segment.members", order_by, direction);
         let request = list.request(page(first, after, last, before))?;
         let narrowing = read_narrowing(search.as_deref(), status)?;
-        let (id, loader, order) = (self.0.id, context.loader()?, list.order);
+        let (id, loader, order) = (self.segment.id, context.loader()?, list.order);
         let (page, total) = match as_of {
             None if narrowing.is_everybody() => {
                 let page = load_one(loader, SegmentMembers((id, (order, request)))).await?;
@@ -310,7 +324,7 @@ impl SegmentNode {
             }
         };
         let (people, permit) = load_people(context, list.page(page)).await?;
-        let ahead = Ahead::load(context, &people.rows).await;
+        let ahead = SubscribersAhead::load(context, &people.rows).await;
         let edges = people.map(|subscriber| SegmentMemberEdge {
             cursor: list.cursor(&subscriber),
             since: Since {
@@ -335,7 +349,7 @@ impl SegmentNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<SegmentChangeConnection> {
         let request = page(first, after, last, before).read("Segment.changes")?;
-        let id = self.0.id;
+        let id = self.segment.id;
         let page = load_one(context.loader()?, RefreshesOf((id, request))).await?;
         let page = page.unwrap_or(Ok(Page::default())).map_err(to_graphql)?;
         let edges = page.map(change_edge);
@@ -345,7 +359,7 @@ impl SegmentNode {
     /// The position after the last change of the members so far, for `after` of `membershipChanged`. To start a mirror,
     /// read the position first, then load the members, then follow from the position.
     async fn position(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
-        let position = load_one(context.loader()?, PositionOf(self.0.id)).await?;
+        let position = load_one(context.loader()?, PositionOf(self.segment.id)).await?;
         let missing = || to_graphql(Error::Internal("there is no position".to_owned()));
         Ok(write_position(&position.ok_or_else(missing)?, 0))
     }
@@ -359,7 +373,7 @@ impl SegmentNode {
         #[graphql(desc = "The first moment after it.")] to: DateTime<Utc>,
         #[graphql(desc = "The length of the periods.", default)] by: GrowthBy,
     ) -> async_graphql::Result<Vec<SegmentGrowthPoint>> {
-        let growth = GrowthOf((self.0.id, ((from, to), by.into())));
+        let growth = GrowthOf((self.segment.id, ((from, to), by.into())));
         let points = load_one(context.loader()?, growth).await?;
         let points = points.unwrap_or(Ok(Vec::new())).map_err(to_graphql)?;
         Ok(points.into_iter().map(SegmentGrowthPoint::from).collect())
@@ -372,7 +386,7 @@ impl SegmentNode {
         #[graphql(desc = "The other segment or the group.")] with: MembershipTarget,
     ) -> async_graphql::Result<SegmentOverlap> {
         let (kind, other) = Box::pin(with.find(context)).await?;
-        let id = self.0.id;
+        let id = self.segment.id;
         let loader = context.loader()?;
         let overlap = match kind {
             Kind::Group => load_one(loader, OverlapWithGroup((id, other))).await?,
@@ -385,7 +399,7 @@ impl SegmentNode {
     /// The result of the last refresh for this segment; null before the first.
     async fn last_refresh(&self, context: &Context<'_>) -> Nullable<Quick<SegmentRefreshNode>> {
         nullable(async {
-            let last = load_one(context.loader()?, LastRefreshOf(self.0.id)).await?;
+            let last = self.find_last_refresh(context).await?;
             Ok(
                 last.map(|(refresh, of_segment)| {
                     Quick(SegmentRefreshNode::by(refresh, of_segment))
@@ -398,7 +412,7 @@ impl SegmentNode {
     /// When the daily refresh runs next: now if it is overdue. Null while the segment is archived.
     async fn next_refresh_at(&self, context: &Context<'_>) -> Nullable<DateTime<Utc>> {
         nullable(async {
-            if self.0.archived_at.is_some() {
+            if self.segment.archived_at.is_some() {
                 return Ok(None);
             }
             let loader = context.loader()?;
@@ -413,17 +427,17 @@ impl SegmentNode {
     /// When the segment was archived. An archived segment is not refreshed and keeps its last members, which rules that
     /// use it see.
     async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+        self.segment.archived_at
     }
 
     /// When the segment was created.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.segment.created_at
     }
 
     /// When name, description, tags, rule, mode or archiving last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+        self.segment.updated_at
     }
 }
 
@@ -455,7 +469,7 @@ connection! {
         /// Since when.
         #[graphql(flatten)]
         since: Since
-    } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.0.key)
+    } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.segment.key)
 }
 
 at_hand!(SegmentNode {
@@ -468,8 +482,11 @@ at_hand!(SegmentNode {
     "rule": rule(),
     "definitionVersion": definition_version(),
     "mode": mode(),
+    "state": state(),
+    "memberCount": member_count(asOf),
+    "lastRefresh": last_refresh(),
     "archivedAt": archived_at(),
     "createdAt": created_at(),
     "updatedAt": updated_at(),
 });
-written_as_value!(SegmentModeName);
+written_as_value!(SegmentModeName, SegmentStateName);

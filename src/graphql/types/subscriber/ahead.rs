@@ -1,84 +1,78 @@
-//! Fields that a query asks of every subscriber of a list are loaded before they are resolved, in the same statements and
-//! without waiting for each subscriber.
+//! What is read for a whole list of subscribers.
 
 use crate::audience::subscriber::Subscriber;
 use crate::error::Error;
-use crate::graphql::engine::context::ContextExt;
+use crate::graphql::engine::ahead::{Loaded, selects};
 use crate::graphql::engine::loaders::{
-    GroupList, GroupsOf, Loaders, SegmentList, SegmentsOf, load_many,
+    GroupList, GroupsOf, SegmentList, SegmentsOf, read_groups_of, read_segments_of,
 };
 use async_graphql::Context;
-use async_graphql::dataloader::Loader;
+use diesel::PgConnection;
 use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
-/// Lists by subscriber, or why they could not be loaded.
-type Loaded<K, V> = async_graphql::Result<HashMap<K, V>>;
-
-/// What was loaded for the subscribers of a list.
+/// What was read for the subscribers of a list.
 #[derive(Default)]
-pub struct Ahead {
-    groups: Option<Loaded<GroupsOf, GroupList>>,
-    segments: Option<Loaded<SegmentsOf, SegmentList>>,
+pub struct SubscribersAhead {
+    groups: Loaded<GroupList>,
+    segments: Loaded<SegmentList>,
 }
 
-impl Ahead {
-    /// Loads what the fields below this one ask of each subscriber. If it cannot be loaded, each of them fails at its place.
-    pub async fn load(context: &Context<'_>, people: &[impl Borrow<Subscriber>]) -> Arc<Ahead> {
-        let ids = || people.iter().map(|person| person.borrow().id);
-        let groups = async {
-            match selects(context, &["groups", "memberships"]) {
-                true => Some(load(context, ids().map(GroupsOf)).await),
-                false => None,
-            }
-        };
-        let segments = async {
-            match selects(context, &["segments", "memberships"]) {
-                true => Some(load(context, ids().map(SegmentsOf)).await),
-                false => None,
-            }
-        };
-        let (groups, segments) = async_graphql::futures_util::join!(groups, segments);
-        Arc::new(Ahead { groups, segments })
+/// What the fields below a list of subscribers ask of each.
+#[derive(Clone, Copy)]
+pub struct AskedOfSubscribers {
+    groups: bool,
+    segments: bool,
+}
+
+impl AskedOfSubscribers {
+    /// Looks at the fields below this one.
+    pub fn by(context: &Context<'_>) -> AskedOfSubscribers {
+        let asks = |name| selects(context, &[name, "memberships"]);
+        AskedOfSubscribers {
+            groups: asks("groups"),
+            segments: asks("segments"),
+        }
+    }
+}
+
+impl SubscribersAhead {
+    /// Reads what is asked of the subscribers of a list, with the connection that has read the list.
+    ///
+    /// # Errors
+    /// As [`Loaded::read_if`].
+    pub fn read(
+        connection: &mut PgConnection,
+        asked: AskedOfSubscribers,
+        people: &[Subscriber],
+    ) -> Result<Arc<SubscribersAhead>, Error> {
+        let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+        let groups = Loaded::read_if(asked.groups, || read_groups_of(connection, &ids))?;
+        let segments = Loaded::read_if(asked.segments, || read_segments_of(connection, &ids))?;
+        Ok(Arc::new(SubscribersAhead { groups, segments }))
+    }
+
+    /// Loads what the fields below this one ask of each subscriber, together with those of the lists of other parents.
+    pub async fn load(
+        context: &Context<'_>,
+        people: &[impl Borrow<Subscriber>],
+    ) -> Arc<SubscribersAhead> {
+        let ids: Vec<i64> = people.iter().map(|person| person.borrow().id).collect();
+        let asked = AskedOfSubscribers::by(context);
+        let (groups, segments) = async_graphql::futures_util::join!(
+            Loaded::load_if(asked.groups, context, &ids, GroupsOf),
+            Loaded::load_if(asked.segments, context, &ids, SegmentsOf),
+        );
+        Arc::new(SubscribersAhead { groups, segments })
     }
 
     /// Returns the groups of a subscriber, if they were asked for.
     pub fn groups_of(&self, id: i64) -> Option<async_graphql::Result<GroupList>> {
-        Some(found(self.groups.as_ref()?, &GroupsOf(id)))
+        Some(self.groups.get(id)?.map(Option::unwrap_or_default))
     }
 
     /// Returns the segments of a subscriber, if they were asked for.
     pub fn segments_of(&self, id: i64) -> Option<async_graphql::Result<SegmentList>> {
-        Some(found(self.segments.as_ref()?, &SegmentsOf(id)))
+        Some(self.segments.get(id)?.map(Option::unwrap_or_default))
     }
-}
-
-async fn load<K>(
-    context: &Context<'_>,
-    keys: impl Iterator<Item = K>,
-) -> Loaded<K, <Loaders as Loader<K>>::Value>
-where
-    K: Send + Sync + Hash + Eq + Clone + 'static,
-    Loaders: Loader<K, Error = Error>,
-{
-    load_many(context.loader()?, keys).await
-}
-
-/// A list that is missing is empty.
-fn found<K: Eq + Hash, V: Clone + Default>(
-    lists: &Loaded<K, V>,
-    key: &K,
-) -> async_graphql::Result<V> {
-    let lists = lists.as_ref().map_err(Clone::clone)?;
-    Ok(lists.get(key).cloned().unwrap_or_default())
-}
-
-/// Whether the items of a connection are asked for one of these fields.
-pub fn selects(context: &Context<'_>, names: &[&str]) -> bool {
-    let asked = context.look_ahead();
-    let items = [asked.field("nodes"), asked.field("edges").field("node")];
-    let mut items = items.iter();
-    items.any(|item| names.iter().any(|name| item.field(name).exists()))
 }

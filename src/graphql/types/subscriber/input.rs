@@ -378,3 +378,28 @@ impl SubscriberMutation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audience::subscriber_column::list_inputs;
+    use async_graphql::InputType;
+    use serde_json::json;
+
+    #[test]
+    fn every_column_has_an_input() {
+        let inputs = list_inputs().into_iter().map(|input| match input {
+            "position" => (
+                input.to_owned(),
+                json!({ "latitude": 1.5, "longitude": 2.5 }),
+            ),
+            _ => (input.to_owned(), json!("a")),
+        });
+        let given: serde_json::Map<String, Value> = inputs.collect();
+        let given = async_graphql::Value::from_json(given.into()).expect("a value");
+        let values = SubscriberValuesInput::parse(Some(given));
+        let values = values.unwrap_or_else(|_| panic!("the values of an input"));
+        let changes = values.into_changes(None).expect("changes");
+        assert_eq!(changes.names(), list_inputs());
+    }
+}

@@ -1,6 +1,6 @@
 //! Lists of subscribers, and the queries for them.
 
-use super::ahead::{Ahead, selects};
+use super::ahead::{AskedOfSubscribers, SubscribersAhead};
 use super::{SubscriberNode, SubscriberStatus};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::narrowing::Narrowing;
@@ -8,6 +8,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::audience::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
 use crate::audience::subscriber_page::{Columns, list_page};
 use crate::error::Error;
+use crate::graphql::engine::ahead::selects;
 use crate::graphql::engine::answer_budget::{Text, permit_load};
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
@@ -95,7 +96,8 @@ impl SubscriberFilter {
         })
         .await?;
         let total = Total::Known(total);
-        Ok(list.connection(context, page, Columns::All, total).await)
+        let ahead = SubscribersAhead::load(context, &page.rows).await;
+        Ok(list.connection(page, ahead, Columns::All, total))
     }
 }
 
@@ -170,18 +172,16 @@ impl SubscriberQuery {
             true => Columns::All,
             false => Columns::WithoutCustom,
         };
+        let asked = AskedOfSubscribers::by(context);
         let found = context.app()?.db.run(move |connection| {
-            list_page(
-                connection,
-                emails.emails().as_ref(),
-                order,
-                &request,
-                columns,
-            )
+            let emails = emails.emails();
+            let page = list_page(connection, emails.as_ref(), order, &request, columns)?;
+            let ahead = SubscribersAhead::read(connection, asked, &page.rows)?;
+            Ok((page, ahead))
         });
-        let page = found.await.map_err(to_graphql)?;
+        let (page, ahead) = found.await.map_err(to_graphql)?;
         let total = Total::Subscribers(narrowing);
-        let connection = list.connection(context, page, columns, total).await;
+        let connection = list.connection(page, ahead, columns, total);
         Ok(connection.loaded_with(permit))
     }
 }
@@ -230,14 +230,13 @@ impl PeopleList {
     }
 
     /// Makes a connection of a page of the ascending list.
-    pub async fn connection(
+    pub fn connection(
         &self,
-        context: &Context<'_>,
         page: Page<Subscriber>,
+        ahead: Arc<SubscribersAhead>,
         columns: Columns,
         total: Total,
     ) -> SubscriberConnection {
-        let ahead = Ahead::load(context, &page.rows).await;
         let edges = self.page(page).map(|subscriber| SubscriberEdge {
             cursor: self.cursor(&subscriber),
             node: SubscriberNode::listed(

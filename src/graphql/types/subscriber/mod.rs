@@ -39,7 +39,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-pub use ahead::Ahead;
+pub use ahead::SubscribersAhead;
 pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_narrowing};
 
 /// Whether a subscriber may be addressed.
@@ -63,7 +63,7 @@ pub enum SubscriberStatus {
 pub struct SubscriberNode {
     row: Arc<Subscriber>,
     /// What was loaded for all subscribers of the list.
-    ahead: Arc<Ahead>,
+    ahead: Arc<SubscribersAhead>,
     /// Whether the row lacks the values of custom fields.
     is_bare: bool,
 }
@@ -75,7 +75,11 @@ impl SubscriberNode {
     }
 
     /// A subscriber of a list, for whom something was loaded ahead. A bare row lacks the values of custom fields.
-    pub fn listed(row: Arc<Subscriber>, ahead: Arc<Ahead>, is_bare: bool) -> SubscriberNode {
+    pub fn listed(
+        row: Arc<Subscriber>,
+        ahead: Arc<SubscribersAhead>,
+        is_bare: bool,
+    ) -> SubscriberNode {
         SubscriberNode {
             row,
             ahead,
@@ -304,7 +308,7 @@ impl SubscriberNode {
                 subscriber_id: self.row.id,
                 as_of: None,
             },
-            node: SegmentNode(segment),
+            node: SegmentNode::new(segment),
         });
         let total = Total::Known(segments.len());
         Ok(Quick(SubscriberSegmentConnection::new(edges, total)))
