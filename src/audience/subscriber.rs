@@ -6,6 +6,8 @@ use crate::db::{JsonText, Named};
 use crate::error::Error;
 use crate::rule::Status;
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::SqlTypeOf;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -45,6 +47,9 @@ pub struct Subscriber {
     #[diesel(skip_insertion)]
     pub version: i32,
 }
+
+/// The types of the columns of a [`Subscriber`], in its order.
+pub type SubscriberTypes = SqlTypeOf<<Subscriber as Selectable<Pg>>::SelectExpression>;
 
 /// How a list of subscribers is ordered; both keys are unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -2,7 +2,7 @@
 
 use super::paging::{Page, PageRequest};
 use super::row_size::rows_within;
-use super::subscriber::{Subscriber, SubscriberKey, SubscriberOrder};
+use super::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, SubscriberTypes};
 use super::subscriber_column::{COLUMNS, Kind, list_names};
 use crate::db::schema::subscribers;
 use crate::db::{Kept, statement};
@@ -49,7 +49,7 @@ pub fn find_within(
     Ok(statement(rows)
         .bind::<Array<BigInt>, _>(ids)
         .bind::<BigInt, _>(bytes)
-        .returning::<subscribers::SqlType>()
+        .returning::<SubscriberTypes>()
         .load(connection)?)
 }
 
@@ -76,7 +76,7 @@ pub fn list_page(
         )
     };
     let query = between(emails, bound(after, Excluded), bound(before, Excluded));
-    let query = query.select((sql::<subscribers::SqlType>(&columns.list()), is_beyond()));
+    let query = query.select((sql::<SubscriberTypes>(&columns.list()), is_beyond()));
     let query = match (order, request.from_end) {
         (SubscriberOrder::Id, false) => query.order(subscribers::id.asc()),
         (SubscriberOrder::Id, true) => query.order(subscribers::id.desc()),
