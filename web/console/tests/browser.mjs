@@ -1,5 +1,7 @@
 // Chromium for the tests, and what must not happen in any of its pages.
 import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { chromium } from 'playwright-core';
 
 /** Where Debian and others have Chromium. */
@@ -58,35 +60,38 @@ export async function settle(page) {
   }
 }
 
-/** How long a count may take on a busy machine, in milliseconds. */
+/** How long something may take on a busy machine, in milliseconds. */
 const PATIENCE = 30_000;
+
+/**
+ * Waits until what is read is that value, or a text that fits that pattern. What a page shows follows its answers and its
+ * next drawing, so that a first look may come too early. Between two looks it does `meanwhile`.
+ */
+export async function expect(read, wanted, meanwhile = async () => {}) {
+  const fits = (seen) => (wanted instanceof RegExp ? wanted.test(seen) : isDeepStrictEqual(seen, wanted));
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const seen = await read();
+    if (fits(seen)) return;
+    if (performance.now() > deadline) throw new Error(`expected ${inspect(wanted)}, found ${inspect(seen)}`);
+    await meanwhile();
+    await setTimeout(50);
+  }
+}
 
 /** Waits until the preview shows this number for the present rule. On a busy machine counting may need its button. */
 export async function expectTotal(page, text) {
   const total = page.locator('[data-testid=total]');
-  const count = page.getByRole('button', { name: 'Count', exact: true });
-  const deadline = performance.now() + PATIENCE;
-  let seen;
-  while (performance.now() < deadline) {
-    seen = [await total.textContent(), await total.getAttribute('data-current')];
-    if (seen[0] === text && seen[1] === 'true') return;
-    if (await count.isVisible()) await count.press('Enter').catch(() => {});
-    await page.waitForTimeout(50);
-  }
-  throw new Error(`expected the count ${text}, found ${seen}`);
+  const button = page.getByRole('button', { name: 'Count', exact: true });
+  const read = async () => [await total.textContent(), await total.getAttribute('data-current')];
+  await expect(read, [text, 'true'], async () => {
+    if (await button.isVisible()) await button.press('Enter').catch(() => {});
+  });
 }
 
 /** Waits until what has the focus says that: its text or, where it has none, its name. */
 export async function expectFocus(page, pattern) {
-  const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.getAttribute('aria-label'));
-  const deadline = performance.now() + PATIENCE;
-  let seen;
-  while (performance.now() < deadline) {
-    seen = await focused();
-    if (pattern.test(seen)) return;
-    await page.waitForTimeout(50);
-  }
-  throw new Error(`expected the focus on ${pattern}, found it on ${seen}`);
+  await expect(() => page.evaluate(() => document.activeElement.textContent || document.activeElement.getAttribute('aria-label')), pattern);
 }
 
 /** Asks the API. */

@@ -1,6 +1,6 @@
 // Drafts, conflicts, moving cards, the JSON view and problems in the rule editor, and typing fast.
 import assert from 'node:assert/strict';
-import { ask, expectFocus, expectTotal, launch, openPage, settle } from './browser.mjs';
+import { ask, expect, expectFocus, expectTotal, launch, openPage, settle } from './browser.mjs';
 
 const origin = process.argv[2];
 const faults = [];
@@ -22,7 +22,7 @@ await page.goto(edit);
 await total('638');
 
 await step('each card has its count', async () => {
-  assert.deepEqual(await page.locator('.card.leaf .count > .number').allTextContents(), ['1,152', '1,843']);
+  await expect(() => page.locator('.card.leaf .count > .number').allTextContents(), ['1,152', '1,843']);
 });
 
 await step('cards move by keys, and undo brings them back', async () => {
@@ -30,12 +30,12 @@ await step('cards move by keys, and undo brings them back', async () => {
   await page.locator('button.card-title').first().focus();
   await page.keyboard.press('Alt+ArrowDown');
   await total('638');
-  assert.deepEqual(await words(), [second, first]);
+  await expect(words, [second, first]);
   // The card that was moved keeps it.
   await expectFocus(page, /at least 2/i);
   await page.keyboard.press('Control+z');
   await total('638');
-  assert.deepEqual(await words(), [first, second]);
+  await expect(words, [first, second]);
 });
 
 await step('wrapping, duplicating and removing', async () => {
