@@ -10,12 +10,13 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::rule::{Code, Moment, Problem};
 use crate::scan::budget::Spending;
+use crate::scan::chunk_range::ChunkRange;
 use crate::scan::guard::{guard, may_be_of_rule};
-use crate::scan::load::Work;
 use crate::scan::meter::Meter;
 use crate::scan::rules::SegmentRule;
 use crate::scan::snapshot::SharedSnapshot;
-use crate::scan::workers::{ChunkRange, evaluate_chunk};
+use crate::scan::work::Work;
+use crate::scan::workers::evaluate_chunk;
 use std::time::Duration;
 
 /// How much of a reason is kept, in characters.

@@ -1,6 +1,6 @@
 //! Blocks: comparing the new members with the stored ones, and the form in which a change is remembered.
 
-use super::workers::ChunkRange;
+use super::chunk_range::ChunkRange;
 use crate::audience::block::{BLOCK_BYTES, BLOCK_IDS};
 use crate::db::schema::segment_blocks;
 use crate::error::Error;

@@ -1,11 +1,12 @@
 //! Reasons: why a subscriber is in a segment or not, node by node.
 
-use super::load::{Work, load_chunk};
+use super::chunk_range::ChunkRange;
+use super::load::load_chunk;
 use super::load_events::measure_events;
 use super::meter::Meter;
 use super::rows::Rows;
 use super::rules::plan_unsaved;
-use super::workers::ChunkRange;
+use super::work::Work;
 use crate::audience::catalogue::load_catalogue;
 use crate::cancel::Cancel;
 use crate::error::Error;

@@ -1,53 +1,21 @@
 //! Loading: the columns of a chunk, straight from Postgres into Arrow arrays, and only those the plan lists.
 
 use super::blocks::{StoredBlocks, load_stored_bits};
-use super::budget::{Spending, Stopwatch};
 use super::column_builder::ColumnBuilder;
 use super::load_events::load_events;
 use super::load_history::load_histories;
-use super::meter::{Meter, Phase};
+use super::meter::Phase;
 use super::pg_array::{Elements, RawRow, read_i32, read_instant};
 use super::rows::{Piece, Rows};
-use super::settings::RefreshSettings;
+use super::work::Work;
 use crate::audience::field_column::{custom_column, date_column, text_column};
-use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::evaluate::{Chunk, Column, ColumnKey, GroupKey, Plan};
-use crate::rule::{Moment, TextField};
+use crate::rule::TextField;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::{BTreeSet, HashMap};
-
-/// What an evaluation goes by.
-#[derive(Clone, Copy)]
-pub struct Work<'w> {
-    /// The one "now".
-    pub moment: &'w Moment,
-    /// Takes measure of it.
-    pub meter: &'w Meter,
-    /// Stops it.
-    pub cancel: &'w Cancel,
-    /// What the rules spend; not measured if absent.
-    pub spending: Option<&'w Spending>,
-}
-
-impl<'w> Work<'w> {
-    /// Returns what an evaluation by these settings goes by, without a budget.
-    pub fn of(moment: &'w Moment, settings: &'w RefreshSettings) -> Work<'w> {
-        Work {
-            moment,
-            meter: &settings.meter,
-            cancel: &settings.cancel,
-            spending: None,
-        }
-    }
-
-    /// Returns a watch for the evaluation of a chunk.
-    pub fn watch(&self) -> Stopwatch<'w> {
-        Stopwatch::new(self.cancel, self.spending)
-    }
-}
 
 /// Loads what a plan needs to know about some subscribers.
 ///

@@ -1,12 +1,12 @@
 //! Loading events: those conditions that lifetime totals answer from the totals, the others from the events themselves,
 //! each in one pass, however many conditions there are.
 
+use super::chunk_range::ChunkRange;
 use super::column_builder::ColumnBuilder;
-use super::load::Work;
 use super::meter::Figure;
 use super::pg_array::{RawRow, read_i64, read_instant, read_millionths};
 use super::rows::{Piece, Rows};
-use super::workers::ChunkRange;
+use super::work::Work;
 use crate::error::Error;
 use crate::evaluate::{
     ColumnKey, EventFigures, EventPlan, EventSpan, EventTally, Measured, evaluate_filters,

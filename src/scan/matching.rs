@@ -1,9 +1,9 @@
 //! Lists of all subscribers that a rule matches now, without storing anything.
 
-use super::load::Work;
 use super::rules::plan_unsaved;
 use super::settings::RefreshSettings;
 use super::snapshot::Snapshot;
+use super::work::Work;
 use super::workers::scan;
 use crate::audience::id_set::IdSet;
 use crate::audience::narrowing::Narrowing;

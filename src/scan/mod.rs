@@ -3,6 +3,7 @@
 
 pub(crate) mod blocks;
 pub(crate) mod budget;
+pub(crate) mod chunk_range;
 pub(crate) mod column_builder;
 pub(crate) mod explain;
 pub(crate) mod guard;
@@ -18,6 +19,7 @@ pub(crate) mod rules;
 pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod turns;
+pub(crate) mod work;
 pub(crate) mod workers;
 
 pub use budget::RULE_BUDGET;

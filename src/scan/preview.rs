@@ -1,9 +1,9 @@
 //! Previews: what a rule that is not stored would match, exactly, with a count at every node.
 
-use super::load::Work;
 use super::rules::plan_unsaved;
 use super::settings::RefreshSettings;
 use super::snapshot::Snapshot;
+use super::work::Work;
 use super::workers::scan;
 use crate::audience::subscriber::{Subscriber, find_by_ids};
 use crate::db::Db;

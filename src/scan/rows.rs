@@ -1,7 +1,7 @@
 //! Which subscribers a chunk is about, and how Postgres is asked for them: a range of ids for a scan, a list of ids for
 //! those who just changed.
 
-use super::workers::ChunkRange;
+use super::chunk_range::ChunkRange;
 use crate::evaluate::RowIds;
 
 /// The subscribers of a chunk, one row for each.

@@ -6,8 +6,9 @@ pub(crate) mod http;
 mod loops;
 mod metrics;
 mod socket;
+mod state;
 
-pub use http::routes::HttpSettings;
+pub use state::HttpSettings;
 
 use crate::app::App;
 use crate::backup::BackupPlan;
@@ -23,10 +24,11 @@ use actix_service::{
 use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as WebApp, middleware, web};
-use door::access::Gate;
-use http::health::{HEALTH_DEADLINE, Health};
-use http::routes;
+use door::gate::Gate;
+use http::probe::{HEALTH_DEADLINE, Health};
+use http::{request_id, routes};
 use socket::connection::Connection;
+use state::State;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -143,7 +145,7 @@ pub async fn serve(
     };
     let listener = std::net::TcpListener::bind(listen).map_err(bind_error)?;
     let address = listener.local_addr().map_err(bind_error)?;
-    let state = web::Data::new(routes::State {
+    let state = web::Data::new(State {
         api,
         settings: settings.http,
         transfer: settings.transfer,
@@ -203,7 +205,7 @@ pub async fn serve(
 /// Answers connections, each of which is watched while it is written to. This is what actix-web's own server does, which
 /// takes no other connections than plain ones. Everything is served below the base path, also where that is empty.
 fn answer_connections(
-    state: web::Data<routes::State>,
+    state: web::Data<State>,
     address: SocketAddr,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 {
@@ -219,7 +221,7 @@ fn answer_connections(
     let app = WebApp::new()
         .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(door::access::check_host))
-        .wrap(middleware::from_fn(routes::name_request))
+        .wrap(middleware::from_fn(request_id::name_request))
         .app_data(state.clone())
         .service(routes);
     let app = app
@@ -286,7 +288,7 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
 /// once. Sockets stay open during the drain: a client whose socket is closed reconnects at once, and must find another
 /// server then.
 fn stop_when_told(
-    state: web::Data<routes::State>,
+    state: web::Data<State>,
     drain: Duration,
     server: ServerHandle,
 ) -> std::io::Result<impl Future<Output = ()>> {

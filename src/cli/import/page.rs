@@ -2,7 +2,7 @@
 //! command that answers the open questions.
 
 use crate::cli::terminal::harmless;
-use crate::import::{Analysis, Change, ColumnAnalysis, FileForm, ImportKind};
+use crate::import::{Analysis, Change, ColumnAnalysis, FileForm, FileFormat, ImportKind};
 use std::fmt::Write as _;
 
 /// The width of a page.
@@ -26,7 +26,7 @@ pub fn page(
     kind: ImportKind,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    let form = form.map(super::printing::form_of).unwrap_or_default();
+    let form = form.map(form_of).unwrap_or_default();
     let rows = count(analysis.rows, "row");
     lines.push(cut(&format!("{file}: {rows}, {form}")));
     if analysis.malformed > 0 {
@@ -44,6 +44,38 @@ pub fn page(
     lines.extend(questions(analysis));
     lines.extend(ending(analysis, command, kind));
     lines
+}
+
+/// Describes the form of a file: its encoding, its delimiter, and whether it has a header.
+pub fn form_of(file: &FileForm) -> String {
+    let delimiter = match file.form.delimiter {
+        b'\t' => "tab".to_owned(),
+        other => format!("\"{}\"", char::from(other)),
+    };
+    let header = if file.form.has_header {
+        "a header"
+    } else {
+        "no header"
+    };
+    let part = file
+        .form
+        .part
+        .as_ref()
+        .map(|part| format!("\"{}\", ", harmless(part)));
+    let part = part.unwrap_or_default();
+    let skipped = match file.form.skipped_lines {
+        0 => String::new(),
+        1 => ", 1 line before it".to_owned(),
+        lines => format!(", {lines} lines before it"),
+    };
+    match file.form.format {
+        FileFormat::Text => {
+            let encoding = file.form.encoding.as_str();
+            format!("{part}{encoding}, cells separated by {delimiter}, {header}{skipped}")
+        }
+        FileFormat::Workbook => format!("sheet {part}{header}{skipped}"),
+        FileFormat::JsonLines => format!("{part}JSON, an object a line"),
+    }
 }
 
 /// Writes a number with its noun.

@@ -1,11 +1,9 @@
 //! Imports as a terminal of 80 columns shows them.
 
-use super::page::flag;
+use super::page::{flag, form_of};
 use crate::cli::terminal::{Screen, harmless, say};
 use crate::db::Db;
-use crate::import::{
-    FileForm, FileFormat, Import, ImportKind, ImportReport, ImportState, full_report,
-};
+use crate::import::{FileForm, Import, ImportKind, ImportReport, ImportState, full_report};
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
@@ -264,38 +262,6 @@ pub fn print_import(import: &Import) {
     say(&format!("file {name}, {} bytes", import.file_size));
     if let Some(form) = import.form() {
         print_form(&form);
-    }
-}
-
-/// Describes the form of a file: its encoding, its delimiter, and whether it has a header.
-pub fn form_of(file: &FileForm) -> String {
-    let delimiter = match file.form.delimiter {
-        b'\t' => "tab".to_owned(),
-        other => format!("\"{}\"", char::from(other)),
-    };
-    let header = if file.form.has_header {
-        "a header"
-    } else {
-        "no header"
-    };
-    let part = file
-        .form
-        .part
-        .as_ref()
-        .map(|part| format!("\"{}\", ", harmless(part)));
-    let part = part.unwrap_or_default();
-    let skipped = match file.form.skipped_lines {
-        0 => String::new(),
-        1 => ", 1 line before it".to_owned(),
-        lines => format!(", {lines} lines before it"),
-    };
-    match file.form.format {
-        FileFormat::Text => {
-            let encoding = file.form.encoding.as_str();
-            format!("{part}{encoding}, cells separated by {delimiter}, {header}{skipped}")
-        }
-        FileFormat::Workbook => format!("sheet {part}{header}{skipped}"),
-        FileFormat::JsonLines => format!("{part}JSON, an object a line"),
     }
 }
 

@@ -4,11 +4,11 @@
 //! out: `SameSite=Strict`, the origin that the browser states, and a body or header that a page of another site can send
 //! only after a preflight request, which is refused.
 
-use super::access::{find_host, is_loopback_name};
+use super::host::{find_host, is_loopback_name};
 use crate::audience::api_key::Hash;
 use crate::audience::session::{self, LONGEST, Token};
 use crate::server::http::media_type::is_json;
-use crate::server::socket::websocket::is_upgrade;
+use crate::server::socket::upgrade::is_upgrade;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 

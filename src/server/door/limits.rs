@@ -1,6 +1,6 @@
 //! How much one client may take: cost per minute, and sockets.
 
-use super::access::Client;
+use super::caller::Client;
 use crate::graphql::{Prepared, Refusal};
 use crate::metrics::{OpenSocket, metrics};
 use governor::clock::{Clock, DefaultClock};

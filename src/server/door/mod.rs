@@ -1,8 +1,11 @@
 //! The door: who is let in, and how much they may take.
 
 pub(in crate::server) mod access;
+pub(in crate::server) mod caller;
 pub(in crate::server) mod claims;
 pub(in crate::server) mod cookie;
+pub(in crate::server) mod gate;
+pub(in crate::server) mod host;
 pub(in crate::server) mod keys;
 pub(in crate::server) mod limits;
 pub(in crate::server) mod pace;

@@ -1,10 +1,10 @@
 //! Files on their way belong to an API key that is still good. Uploads and downloads of a key that is revoked or expires
 //! are broken off within seconds.
 
-use super::access::Caller;
+use super::caller::Caller;
 use super::keys::Looks;
 use super::pace::{Pace, too_slow};
-use crate::server::http::routes::State;
+use crate::server::state::State;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;

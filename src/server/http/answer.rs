@@ -5,12 +5,14 @@
 //! conditions (`door/cookie.rs`).
 
 use super::media_type::{MediaType, choose, is_json};
+use super::refusal::refuse_rate;
+use super::request_id::RequestId;
 use super::respond::{refuse, respond};
-use super::routes::{RequestId, State};
 use crate::config::StatusCodes;
 use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way, refuse_late};
-use crate::server::door::access::{Caller, refuse_rate};
+use crate::server::door::caller::Caller;
 use crate::server::socket::event_stream;
+use crate::server::state::State;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header;

@@ -7,7 +7,8 @@
 use super::answer::receive;
 use super::export_refusal::refuse_error;
 use super::media_type::is_json;
-use super::routes::{RequestId, State, refuse};
+use super::refusal::refuse;
+use super::request_id::RequestId;
 use crate::audience::actor::{Actor, Origin};
 use crate::audience::api_key::Scope;
 use crate::audience::audit::Entry;
@@ -18,7 +19,9 @@ use crate::export::{
 };
 use crate::graphql::{ErrorCode, forbidden};
 use crate::rule::{Status, find_lost_digits, nearest, parse_instant};
-use crate::server::door::access::{self, Caller};
+use crate::server::door::access;
+use crate::server::door::caller::Caller;
+use crate::server::state::State;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};

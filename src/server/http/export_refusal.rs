@@ -1,6 +1,6 @@
 //! The answers to requests whose export cannot begin.
 
-use super::routes::refuse;
+use super::refusal::refuse;
 use crate::error::{Error, InputCode};
 use crate::graphql::ErrorCode;
 use actix_web::HttpResponse;

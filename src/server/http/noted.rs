@@ -1,7 +1,7 @@
 //! Notes how long requests take, for the metrics and for the log.
 
-use super::routes::State;
 use crate::metrics::metrics;
+use crate::server::state::State;
 use crate::traces;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;

@@ -1,63 +1,13 @@
-//! The routes of the server, its state, and the ids of requests. `door/access.rs` decides which requests are admitted.
+//! The routes of the API. `door/access.rs` decides which requests are admitted.
 
 use super::answer;
-use super::health::Health;
-use super::noted::NotedRequest;
-use crate::config::{StatusCodes, TransferSettings};
-use crate::graphql::{Api, ErrorCode};
-use crate::rule::bounded;
 use crate::server::door::access;
-use crate::server::door::access::Gate;
-use crate::server::socket::websocket;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::{Next, from_fn};
+use crate::server::socket::{upgrade, websocket};
+use crate::server::state::State;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, guard};
-use async_graphql::futures_util::FutureExt;
-use serde_json::{Value, json};
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
-use tracing::Instrument;
-
-/// The header with the name of a request.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What every worker of the server shares.
-pub struct State {
-    /// The API.
-    pub api: Api,
-    /// How requests are answered.
-    pub settings: HttpSettings,
-    /// How fast clients must send and read.
-    pub transfer: TransferSettings,
-    /// Looks whether the database is there.
-    pub health: Health,
-    /// The checks and limits that a request passes first.
-    pub gate: Gate,
-    /// Whether the server is about to stop. Until then it answers, and reports to load balancers that it is not ready.
-    pub is_stopping: watch::Sender<bool>,
-    /// Whether WebSockets and streams have to end.
-    pub end_sockets: watch::Sender<bool>,
-    /// Whether connections end after the request that they are at.
-    pub is_closing: watch::Sender<bool>,
-}
-
-/// How requests are answered.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// Which HTTP statuses report the outcome of a request.
-    pub status_codes: StatusCodes,
-    /// How long answering may take.
-    pub request_timeout: Duration,
-    /// The path below which everything is served, such as `/crm`; empty if there is none.
-    pub base_path: String,
-}
+use actix_web::{HttpResponse, guard};
 
 /// Adds the routes of the API.
 pub fn configure(config: &mut ServiceConfig) {
@@ -68,7 +18,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(web::post().to(answer::post))
                 .route(
                     web::get()
-                        .guard(guard::fn_guard(websocket::is_asked_for))
+                        .guard(guard::fn_guard(upgrade::is_asked_for))
                         .to(websocket::open),
                 )
                 .route(web::get().to(answer::get))
@@ -83,88 +33,4 @@ async fn show_home(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((header::LOCATION, format!("{base_path}/console/")))
         .finish()
-}
-
-/// The name of a request in the log. The client may choose it, and the response has it.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub Arc<str>);
-
-impl RequestId {
-    /// Returns that of a request.
-    pub fn of(request: &HttpRequest) -> Arc<str> {
-        let extensions = request.extensions();
-        let id = extensions.get::<RequestId>();
-        id.map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
-    }
-}
-
-/// Gives every request a name, under which the log speaks of it, and answers also where the program has a mistake.
-pub async fn name_request<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> actix_web::Result<ServiceResponse<B>> {
-    let id = choose_request_id(request.headers());
-    let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"));
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let noted = NotedRequest::begin(&request, &id);
-    let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
-    // Both are entered, each for those who do not know the other.
-    let answered = next.call(request).instrument(noted.span.clone());
-    let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind();
-    match answered.await {
-        Ok(answered) => {
-            let mut response = answered?;
-            span.in_scope(|| noted.end(&response));
-            let headers = response.headers_mut();
-            headers.insert(REQUEST_ID, name);
-            protect(headers);
-            Ok(response)
-        }
-        Err(_) => {
-            tracing::error!(%id, "a request ended in a panic");
-            let body = json!({ "errors": [{
-                "message": "the server could not answer; its log says why",
-                "extensions": { "code": ErrorCode::Internal.as_str(), "requestId": *id }
-            }] });
-            let mut builder = HttpResponse::InternalServerError();
-            let mut failed = builder.insert_header((REQUEST_ID, name)).json(body);
-            protect(failed.headers_mut());
-            Err(InternalError::from_response("a panic", failed).into())
-        }
-    }
-}
-
-/// Keeps an answer out of caches, unless it says itself that it may be kept, and its type as it is.
-fn protect(headers: &mut HeaderMap) {
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        let no_store = HeaderValue::from_static("no-store");
-        headers.insert(header::CACHE_CONTROL, no_store);
-    }
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-}
-
-/// Returns the id that the client gave, if it can be written to a log, or a new one.
-fn choose_request_id(headers: &HeaderMap) -> Arc<str> {
-    let given = headers
-        .get(&REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
-    let is_usable = |id: &&str| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-        (1..=128).contains(&id.len()) && id.bytes().all(is_plain)
-    };
-    match given.filter(is_usable) {
-        Some(given) => given.into(),
-        None => uuid::Uuid::new_v4().to_string().into(),
-    }
-}
-
-/// Refuses a request with an error as GraphQL clients read it.
-pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
-    let body: Value = json!({
-        "errors": [{ "message": bounded(message), "extensions": { "code": code.as_str() } }]
-    });
-    HttpResponse::build(status)
-        .insert_header(ContentType::json())
-        .body(body.to_string())
 }

@@ -1,12 +1,15 @@
 //! Sessions over HTTP: `POST /session` signs a browser in with an API key, `DELETE /session` signs it out.
 
-use super::routes::{RequestId, State, refuse};
+use super::refusal::refuse;
+use super::refusal::{refuse_key, refuse_rate};
+use super::request_id::RequestId;
 use crate::audience::actor::{Actor, Origin};
 use crate::audience::session;
 use crate::graphql::ErrorCode;
-use crate::server::door::access::{Caller, Client, answer, peer, refuse_rate};
+use crate::server::door::caller::{Caller, Client, peer};
 use crate::server::door::cookie::{self, Cookie, Name};
 use crate::server::door::keys::Refusal;
+use crate::server::state::State;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
@@ -51,13 +54,13 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     if admitted.is_ok_and(|access| access.key_id.is_none()) {
         // The first key may have been made since the last look.
         if let Err(refusal) = keys.look_now().await {
-            return answer(refusal);
+            return refuse_key(refusal);
         }
         admitted = keys.admit(presented, peer, app).await;
     }
     let access = match admitted {
         Ok(access) => access,
-        Err(refusal) => return answer(refusal),
+        Err(refusal) => return refuse_key(refusal),
     };
     let Some(key_id) = access.key_id else {
         return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, OPEN);
@@ -83,10 +86,10 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
             response.append_header((header::SET_COOKIE, name.other().set(None)));
             response.finish()
         }
-        Ok(None) => answer(Refusal::Unauthenticated),
+        Ok(None) => refuse_key(Refusal::Unauthenticated),
         Err(error) => {
             tracing::warn!(%error, "a session could not be started");
-            answer(Refusal::Unavailable)
+            refuse_key(Refusal::Unavailable)
         }
     }
 }
@@ -123,7 +126,7 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
             .run(move |connection| session::sign_out(connection, &hash, origin.clone(), now));
         if let Err(error) = ended.await {
             tracing::warn!(%error, "a session could not be ended");
-            return answer(Refusal::Unavailable);
+            return refuse_key(Refusal::Unavailable);
         }
         // So that the cookie is worthless here as soon as the browser knows; other servers follow within seconds. Where the
         // look fails, this one does too.

@@ -3,7 +3,9 @@
 //!
 //! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
 
-use super::routes::{RequestId, State, refuse};
+use super::refusal::refuse;
+use super::refusal::retry_after;
+use super::request_id::RequestId;
 use crate::app::App;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::error::Error;
@@ -12,9 +14,10 @@ use crate::import::{
     Import, ImportState, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file,
 };
 use crate::server::door::access;
-use crate::server::door::access::{Caller, retry_after};
+use crate::server::door::caller::Caller;
 use crate::server::door::claims::Busy;
 use crate::server::door::standing::REVOKED;
+use crate::server::state::State;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};
 use actix_web::http::{Method, StatusCode};

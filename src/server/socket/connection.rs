@@ -2,7 +2,7 @@
 //! that the connection holds: buffers, permits, and the thread of an export.
 
 use crate::config::TransferSettings;
-use crate::server::door::access::Client;
+use crate::server::door::caller::Client;
 use crate::server::door::limits::{Full, Seat};
 use crate::server::door::pace::{Pace, too_slow};
 use actix_web::HttpRequest;

@@ -6,10 +6,10 @@
 use super::connection::Held;
 use super::websocket::refuse_seat;
 use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply, write_response};
-use crate::server::door::access::Caller;
+use crate::server::door::caller::Caller;
 use crate::server::door::keys::Looks;
 use crate::server::http::media_type::MediaType;
-use crate::server::http::routes::State;
+use crate::server::state::State;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};

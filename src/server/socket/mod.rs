@@ -5,4 +5,5 @@ pub(in crate::server) mod event_stream;
 pub(in crate::server) mod frame_guard;
 pub(in crate::server) mod outbox;
 pub(in crate::server) mod protocol;
+pub(in crate::server) mod upgrade;
 pub(in crate::server) mod websocket;

@@ -8,14 +8,15 @@ use super::frame_guard::{MessageLimit, guard};
 use super::outbox::Outbox;
 use super::protocol::{Close, NAME, Protocol, Step};
 use crate::graphql::{Answer, ErrorCode, Parameters, Reply, Way};
-use crate::server::door::access::{
-    Caller, Client, find_strange_host, peer, rate_message, retry_after,
-};
+use crate::server::door::caller::{Caller, Client, peer};
+use crate::server::door::host::find_strange_host;
 use crate::server::door::keys::Refusal;
 use crate::server::door::limits::Full;
 use crate::server::http::answer::MAX_BODY;
-use crate::server::http::routes::{RequestId, State, refuse};
-use actix_web::guard::GuardContext;
+use crate::server::http::refusal::refuse;
+use crate::server::http::refusal::{rate_message, retry_after};
+use crate::server::http::request_id::RequestId;
+use crate::server::state::State;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web;
@@ -45,17 +46,6 @@ const MAX_INTRODUCTION: usize = 8 << 10;
 const SEAT_SECONDS: u64 = 10;
 /// The message for a client with too many sockets.
 const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
-
-/// Whether a request wants to become a WebSocket.
-pub fn is_asked_for(context: &GuardContext<'_>) -> bool {
-    is_upgrade(context.head().headers())
-}
-
-/// Whether headers ask for a WebSocket.
-pub fn is_upgrade(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(header::UPGRADE);
-    upgrade.is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
 
 /// Opens a socket. Whose it is may be known only when the client introduces itself; until then it counts for the address
 /// that it comes from.

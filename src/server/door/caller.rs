@@ -1,0 +1,60 @@
+//! Who sends a request, and whose budget it counts for.
+
+use crate::audience::actor::{Actor, Origin};
+use crate::audience::api_key::Access;
+use crate::graphql::{Asking, Way};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// Whose budget and whose sockets something counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// The clients with this key.
+    Key(i64),
+    /// The clients at this address.
+    Peer(IpAddr),
+}
+
+/// Who asks. The middleware [`admit`] leaves it with every request to the API that it lets through; handlers take it as
+/// `ReqData<Caller>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// What the caller may do.
+    pub access: Access,
+    /// The address that the connection comes from: that of the proxy, if there is one.
+    pub peer: IpAddr,
+}
+
+impl Caller {
+    /// Returns how the caller asks in a request of that name.
+    pub fn asking(&self, way: Way, request_id: &Arc<str>) -> Asking {
+        Asking {
+            way,
+            access: self.access,
+            request_id: Arc::clone(request_id),
+            peer: Some(self.peer),
+        }
+    }
+
+    /// Returns who asks in a request, and from where, for the audit log.
+    pub fn origin(&self, request_id: Arc<str>) -> Origin {
+        Origin {
+            actor: Actor::of(&self.access),
+            peer: Some(self.peer),
+            request_id: Some(request_id),
+        }
+    }
+
+    /// Returns whose budget this counts for: the key's, or without one the address's.
+    pub fn client(&self) -> Client {
+        let key = self.access.key_id.map(Client::Key);
+        key.unwrap_or(Client::Peer(self.peer))
+    }
+}
+
+/// Returns where a connection comes from.
+pub fn peer(address: Option<SocketAddr>) -> IpAddr {
+    let ip = address.map(|address| address.ip().to_canonical());
+    // Connections over TCP always have one.
+    ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}

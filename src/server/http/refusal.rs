@@ -1,0 +1,76 @@
+//! Refusals of requests that never come to be answered, as GraphQL clients read errors.
+
+use crate::graphql::ErrorCode;
+use crate::rule::bounded;
+use crate::server::door::keys::Refusal;
+use crate::server::door::limits::RetryAfter;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType, HeaderValue};
+use serde_json::{Value, json};
+
+/// The message for a client without a valid key. It is the same for every reason.
+const UNAUTHENTICATED: &str =
+    "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
+
+/// When to try again where the database is not available, in seconds.
+const RETRY_SECONDS: u64 = 5;
+
+/// Refuses a request with an error as GraphQL clients read it.
+pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
+    let body: Value = json!({
+        "errors": [{ "message": bounded(message), "extensions": { "code": code.as_str() } }]
+    });
+    HttpResponse::build(status)
+        .insert_header(ContentType::json())
+        .body(body.to_string())
+}
+
+/// Refuses a client without a valid key, or while keys cannot be looked up.
+pub fn refuse_key(refusal: Refusal) -> HttpResponse {
+    match refusal {
+        Refusal::Unauthenticated => {
+            let status = StatusCode::UNAUTHORIZED;
+            let mut refused = refuse(status, ErrorCode::Unauthenticated, UNAUTHENTICATED);
+            let bearer = HeaderValue::from_static("Bearer");
+            refused
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+            refused
+        }
+        Refusal::Unavailable => {
+            let message = "the database is not available; try again in a moment";
+            let refused = refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                message,
+            );
+            retry_after(refused, RETRY_SECONDS)
+        }
+    }
+}
+
+/// Refuses a request of a client whose budget is used up.
+pub fn refuse_rate(wait: RetryAfter) -> HttpResponse {
+    let refused = refuse(
+        StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::RateLimited,
+        &rate_message(wait),
+    );
+    retry_after(refused, wait.seconds())
+}
+
+/// Says that the budget of a client is used up.
+pub fn rate_message(wait: RetryAfter) -> String {
+    format!(
+        "the budget of this minute is used up; try again in {} s",
+        wait.seconds()
+    )
+}
+
+/// Tells when to try again.
+pub fn retry_after(mut response: HttpResponse, seconds: u64) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
