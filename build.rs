@@ -80,7 +80,7 @@ fn provide_pages() -> Result<&'static str> {
             Err(error) if asked_for == "bundle" => return Err(error),
             Err(error) => format!(
                 "{error}. /console/ and /graphiql will be plain fall-back pages. For the console and the whole \
-                 GraphiQL, have Node.js 20.19 or newer with npm and access to a package registry, and build with \
+                 GraphiQL, have Node.js 20.19, or 22.12 or newer, with npm and access to a package registry, and build with \
                  ROLLCALL_GRAPHIQL=bundle"
             ),
         },

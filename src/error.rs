@@ -22,27 +22,31 @@ pub enum Error {
     #[error("the rule is not valid: {}", join_first(.0, "; "))]
     InvalidRule(Vec<Problem>),
     /// The thing cannot go while others use it.
-    #[error("{what} is used by {}", join_first(used_by, ", "))]
+    #[error("{what} is used by {}; {mend}", join_first(used_by, ", "))]
     InUse {
         /// What was to be deleted.
         what: String,
         /// What uses it.
         used_by: Vec<String>,
+        /// What the caller can do about it.
+        mend: &'static str,
     },
     /// Another refresh is running.
     #[error("another refresh is running; try again when it has finished")]
     RefreshRunning,
     /// A position in the history of changes cannot be followed from.
     #[error(
-        "expected a position in the history of this database, found one that cannot be followed: {0}; load the members again and follow from there"
+        "changes cannot be followed from this position: {0}; load the members again and follow from there"
     )]
     Resync(String),
     /// The database cannot be reached or went away; trying again later may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// Newer scans of the same API key took the place of this one.
-    #[error("too many questions about the whole audience are waiting; send fewer at the same time")]
-    TooManyScans,
+    #[error(
+        "more than {0} previews or other whole-audience requests of this key are waiting, so the oldest was refused; send fewer at once"
+    )]
+    TooManyScans(usize),
     /// Too many of the same kind are under way; the text says of what, and when to try again.
     #[error("{0}")]
     Busy(String),
@@ -57,7 +61,9 @@ pub enum Error {
     #[error("the database took too long")]
     TimedOut,
     /// A newer Rollcall has migrated the database.
-    #[error("a newer Rollcall has migrated this database ({0}); use that version")]
+    #[error(
+        "a newer Rollcall has migrated this database; upgrade this one (migrations unknown to it: {0})"
+    )]
     NewerDatabase(String),
     /// A mistake of ours or an answer of the database that was not expected.
     #[error("internal error: {0}")]

@@ -260,7 +260,7 @@ fn check(
         refuse(InputCode::Missing, "scopes", message.to_owned());
     }
     if let Some(expires_at) = expires_at.filter(|expires_at| *expires_at <= now) {
-        let message = format!("expected a time to come, found {expires_at}, which is past");
+        let message = format!("expected a time in the future, found {expires_at:?}");
         refuse(InputCode::Invalid, "expiresAt", message);
     }
     if problems.is_empty() {

@@ -29,10 +29,15 @@ pub fn refuse_if_used(
         DependencyKind::Field => "custom field",
         other => other.as_str(),
     };
+    let mend = match users.len() {
+        1 => "change the rule of that segment, or delete the segment, first",
+        _ => "change the rules of those segments, or delete the segments, first",
+    };
     let users = users.into_iter();
     Err(Error::InUse {
         what: format!("{what} \"{name}\""),
         used_by: users.map(|key| format!("segment \"{key}\"")).collect(),
+        mend,
     })
 }
 

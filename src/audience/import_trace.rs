@@ -108,7 +108,7 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
 
 /// Removes the person from the errors of imports and of their undos, and from rows that were mistaken for headers.
 fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
-    const FORGOTTEN: &str = "it named a subscriber who has been deleted since";
+    const FORGOTTEN: &str = "the error named a subscriber who has been deleted since";
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]

@@ -34,7 +34,7 @@ pub fn keep_status(
         code: NoticeCode::ConsentRequired,
         path: "status",
         message: format!(
-            "the status stays {}: only consent raises it to {}",
+            "the status stays {}: give \"consent\" to change it to {}",
             from.as_rule_str(),
             to.as_rule_str()
         ),
@@ -49,7 +49,7 @@ pub fn check_consent(
 ) {
     if let Some((from, to)) = unagreed(subscriber, changes) {
         let message = format!(
-            "expected consent, since the subscriber is {}, found {} without it",
+            "the subscriber is {}: a change to {} needs consent",
             from.as_rule_str(),
             to.as_rule_str()
         );
@@ -115,7 +115,7 @@ pub fn meet_suppression(
         code: NoticeCode::Suppressed,
         path: "email",
         message: format!(
-            "the status is {}, which a subscriber had who had this address before and was deleted or got another",
+            "the status is {}: an earlier subscriber with this address had this status",
             status.as_rule_str()
         ),
     });

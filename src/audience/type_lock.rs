@@ -22,7 +22,8 @@ pub fn lock_types(connection: &mut PgConnection, key: &str) -> Result<(), Error>
     if !AdvisoryLock::Import.try_hold(connection)? {
         return Err(Error::InUse {
             what: format!("custom field \"{key}\""),
-            used_by: vec!["an import that is running; try again when it has finished".to_owned()],
+            used_by: vec!["an import that is running".to_owned()],
+            mend: "try again when it has finished",
         });
     }
     AdvisoryLock::Types.hold(connection)

@@ -119,7 +119,7 @@ impl Archive {
         let mut file = File::open(path).map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         if !metadata.is_file() {
-            return Err(unusable("is no file"));
+            return Err(unusable("is not a file"));
         }
         let length = metadata.len();
         let entry = read_entry(&mut file, 0).map_err(read)?;
@@ -247,7 +247,7 @@ fn parse_manifest(path: &Path, text: &[u8]) -> Result<Manifest, BackupError> {
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     if let Some(format) = format.filter(|format| *format > u64::from(FORMAT)) {
         return Err(unusable(format!(
-            "was made by a newer Rollcall (format {format}, and this one reads up to {FORMAT}); use that version"
+            "was made by a newer Rollcall (format {format}, and this one reads up to {FORMAT}); use that version or a newer one"
         )));
     }
     serde_json::from_value(value).map_err(damaged)

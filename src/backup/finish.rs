@@ -148,7 +148,7 @@ fn close_jobs(
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
     let reason = format!(
-        "it was under way when the backup of {} was made, and ended when that was restored",
+        "the job had not ended when the backup of {} was made; restoring that backup ended it",
         made_at.format("%Y-%m-%dT%H:%M:%SZ")
     );
     let statements = [

@@ -88,7 +88,7 @@ fn last_lines(said: &str) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     match lines.is_empty() {
-        true => "it said nothing".to_owned(),
+        true => "it printed no error".to_owned(),
         false => lines[lines.len().saturating_sub(SHOWN)..].join("; "),
     }
 }

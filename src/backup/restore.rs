@@ -99,7 +99,7 @@ fn check_versions(archive: &Archive, place: &Place) -> Result<(), BackupError> {
     let unknown: Vec<&String> = unknown.collect();
     if !unknown.is_empty() {
         return Err(archive.unusable(format!(
-            "was made by a newer Rollcall ({}), which has migrations that this one does not know ({}); use that version",
+            "was made by a newer Rollcall ({}), which has migrations that this one does not know ({}); use that version or a newer one",
             manifest.rollcall,
             join_first(&unknown, ", ")
         )));

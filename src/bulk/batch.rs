@@ -70,7 +70,7 @@ pub(super) fn change_block(
             .get_result(connection)
             .optional()?;
         is_cancelled.ok_or_else(|| {
-            Error::Unavailable("another process has gone on with this bulk action".to_owned())
+            Error::Unavailable("another process has continued this bulk action".to_owned())
         })
     })
 }

@@ -116,7 +116,7 @@ pub(super) fn check_undo(action: &BulkAction, now: DateTime<Utc>) -> Result<(), 
         return Ok(());
     }
     let message = match action.state {
-        BulkState::Undone => "it is undone already".to_owned(),
+        BulkState::Undone => "the bulk action is already undone".to_owned(),
         BulkState::Ready | BulkState::Running => format!(
             "the bulk action has not ended yet: it is {}; cancel it first",
             action.state.as_str()
@@ -124,8 +124,9 @@ pub(super) fn check_undo(action: &BulkAction, now: DateTime<Utc>) -> Result<(), 
         _ if action.change()? == Change::Delete => {
             "a deletion cannot be undone: nothing is kept of deleted subscribers".to_owned()
         }
-        _ if action.started_at.is_none() => "it has changed nothing".to_owned(),
-        _ => "what there was before it is not remembered any more".to_owned(),
+        _ if action.started_at.is_none() => "the bulk action has changed nothing".to_owned(),
+        _ => "the bulk action can no longer be undone: its undo data has been deleted (the setting keep_undo says after how many days)"
+            .to_owned(),
     };
     Err(Error::invalid("id", message))
 }

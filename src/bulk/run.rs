@@ -88,7 +88,7 @@ fn run(
             return Ok(BulkState::Succeeded);
         };
         if is_stopping.load(Ordering::Relaxed) {
-            let message = "the process ends; the bulk action is taken up again";
+            let message = "the process is stopping; the bulk action will be resumed";
             return Err(Error::Unavailable(message.to_owned()));
         }
         let now = settings.clock.now();
@@ -196,7 +196,7 @@ pub(super) fn reason_of(action: &BulkAction, error: &Error) -> String {
     match error {
         Error::Internal(_) => {
             tracing::error!(%error, bulk_action = action.id, "a bulk action failed");
-            "the server could not go on; its log says why".to_owned()
+            "the server could not continue; its log says why".to_owned()
         }
         error => error.to_string().replace('\0', "\u{fffd}"),
     }

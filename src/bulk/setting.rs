@@ -93,7 +93,7 @@ impl FieldSetting {
             let now = catalogue.custom_fields.get(key).map(|found| found.as_str());
             if now != self.custom_type.as_deref() {
                 let message = format!(
-                    "the custom field \"{}\" was deleted, or got another type, since this was asked for",
+                    "the custom field \"{}\" was deleted, or its type was changed, after the bulk action was created",
                     shorten(key)
                 );
                 return Err(Error::invalid(FIELD, message));

@@ -59,7 +59,10 @@ fn undo_within(
     // Locked last, as where a block is changed.
     let locked = job::lock(connection, action.id)?;
     let Some(asked) = locked.undo_asked_at else {
-        return Err(Error::invalid("id", "its undoing was cancelled"));
+        return Err(Error::invalid(
+            "id",
+            "the undo of the bulk action was cancelled",
+        ));
     };
     check_undo(&locked, asked)?;
     forget_before(connection, &[action.id])?;
@@ -196,7 +199,7 @@ fn refuse_later(
     }
     // No addresses: the reason is kept, and would have to be forgotten with the people.
     let message = format!(
-        "{} subscribers have another {} by now than the one that was set, which undo would lose; nothing was undone",
+        "{} subscribers have another {} now than the bulk action set; undo would overwrite it, so nothing was undone",
         later.total, setting.field
     );
     Err(Error::invalid("id", message))

@@ -102,7 +102,7 @@ fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> 
         let ids = read_ids(Some((row.first_id, row.last_id)), row.ids.as_deref());
         let mut ids = ids.unwrap_or_else(|error| {
             // It may hold one of the deleted, and keeping it would stop everything after it.
-            tracing::error!(seq = row.seq, %error, "a change cannot be read and is forgotten");
+            tracing::error!(seq = row.seq, %error, "emptied an unreadable row of the change log");
             deleted.to_vec()
         });
         if take_out(&mut ids, deleted) {

@@ -36,7 +36,7 @@ pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
         Err(error @ (Error::Internal(_) | Error::TimedOut)) => {
             tracing::error!(
                 %error,
-                "changes cannot be put in order; readers see them when this works again"
+                "cannot order new changes; readers see them when a retry succeeds"
             );
             Ok(true)
         }

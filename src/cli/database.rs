@@ -141,7 +141,7 @@ pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<O
     })?;
     // Finishes a restore whose process was killed.
     if let Some(finished) = finish_restore(&opened.db, Clock::System.now())? {
-        tracing::info!(?finished, "finished the restoring of a backup");
+        tracing::info!(?finished, "finished restoring a backup");
     }
     Ok(opened)
 }

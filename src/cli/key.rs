@@ -242,14 +242,14 @@ fn clear(db: &Db, now: DateTime<Utc>) -> anyhow::Result<()> {
         })
     });
     match cleared? {
-        Ok(forgotten) => println!("API keys forgotten: {forgotten}"),
+        Ok(forgotten) => println!("API keys deleted: {forgotten}"),
         Err(usable) => {
             let usable = usable
                 .iter()
                 .map(|key| format!("{} \"{}\"", key.prefix, key.name));
             let usable: Vec<String> = usable.collect();
             anyhow::bail!(
-                "keys are forgotten when none is usable any more; revoke first {}",
+                "cannot delete the keys: these are still usable; revoke them first: {}",
                 usable.join(", ")
             );
         }

@@ -83,7 +83,7 @@ pub fn report(db: &Db, refreshed: &Refresh) -> anyhow::Result<ExitCode> {
         Ok((outcomes, keys))
     })?;
     println!(
-        "refreshed {} segments as of {}",
+        "refreshed {} segments as of {:?}",
         outcomes.len(),
         refreshed.as_of
     );

@@ -49,7 +49,7 @@ impl From<Mode> for TransferMode {
 pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if settings.database_url.is_some() {
         bail!(
-            "expected a Postgres of Rollcall's own, found DATABASE_URL, which names another; upgrade that one by its own means"
+            "this command upgrades the embedded PostgreSQL, but DATABASE_URL names another server; unset it, or upgrade that server with its own tools"
         );
     }
     let options = EmbeddedOptions::lasting(database::data_dir(settings)?);

@@ -218,7 +218,7 @@ fn replay(db: &Db, arguments: &Replay, now: DateTime<Utc>) -> anyhow::Result<()>
         show(since)
     );
     if replayed.disabled_since.is_some() {
-        eprintln!("it is disabled, and gets messages when it is enabled again");
+        eprintln!("the webhook is disabled, and gets messages when it is enabled again");
     }
     Ok(())
 }

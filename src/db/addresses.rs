@@ -23,7 +23,7 @@ pub(super) fn clean_addresses(connection: &mut PgConnection) -> Result<(), Error
     if left > 0 {
         tracing::warn!(
             subscribers = left,
-            "subscribers have the address of another in a different form; the table unclean_addresses lists them"
+            "subscribers have the same e-mail address as another in a different spelling (table unclean_addresses); delete one of them or change its address"
         );
     }
     Ok(())

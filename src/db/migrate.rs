@@ -109,7 +109,7 @@ fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result
         match connection.run_migration(migration) {
             Ok(_) => break Ok(name),
             Err(error) if may_repeat && lost_to_others(&*error) && began.elapsed() < PATIENCE => {
-                warn!(%name, "a migration waits for others who use the tables");
+                warn!(%name, "a migration waits for other sessions that use its tables; retrying");
                 std::thread::sleep(PAUSE);
             }
             Err(error) => {

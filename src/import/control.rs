@@ -60,12 +60,10 @@ pub fn set_file(
     id: i64,
     file: &SpooledFile,
 ) -> Result<Import, Error> {
-    let path = file.path.to_str().ok_or_else(|| {
-        Error::invalid(
-            "file",
-            "expected a path of plain characters, found others in it",
-        )
-    })?;
+    let path = file
+        .path
+        .to_str()
+        .ok_or_else(|| Error::invalid("file", "the path of the file is not valid UTF-8"))?;
     let updated = diesel::update(imports::table.find(id))
         .filter(imports::state.eq_any(["waiting", "ready"]))
         .filter(imports::file_path.is_null())
@@ -160,7 +158,11 @@ pub fn start(
         }
         let mut options = match options {
             Some(options) if options.kind() != import.kind => {
-                let message = format!("expected an import of {}, as before", import.kind.as_str());
+                let message = format!(
+                    "expected options of an import of {}, found options of an import of {}",
+                    import.kind.as_str(),
+                    options.kind().as_str()
+                );
                 return Err(Error::invalid("options.kind", message));
             }
             Some(options) => options,
@@ -169,7 +171,7 @@ pub fn start(
         if accepts_proposal {
             let analysis = analysis.unwrap_or_default();
             if analysis.proposal.is_empty() && !analysis.questions.is_empty() {
-                let message = "no proposal settles all questions; answer them with options";
+                let message = "the analysis has no proposal that answers all questions; answer them with options";
                 return Err(Error::invalid("acceptProposal", message));
             }
             analysis.proposal.iter().for_each(|change| change.apply_to(&mut options));
@@ -207,7 +209,7 @@ pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
             let message = match (import.state(), import.file_path.is_some()) {
                 (ImportState::Waiting, _) => "the import still waits for its file".to_owned(),
                 (ImportState::Failed | ImportState::Cancelled, false) => {
-                    "its file is not kept any more; import it again".to_owned()
+                    "the file of the import is no longer stored; import it again".to_owned()
                 }
                 _ => format!(
                     "only a failed or cancelled import can be resumed, and this one is {}",

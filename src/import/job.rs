@@ -402,7 +402,7 @@ pub(super) fn path_of(import: &Import) -> Result<PathBuf, Error> {
         Some(path) => Ok(PathBuf::from(path)),
         None => Err(Error::invalid(
             "file",
-            "its file is not kept any more; import it again",
+            "the file of the import is no longer stored; import it again",
         )),
     }
 }

@@ -94,9 +94,12 @@ pub fn write_refused(
 ) -> Result<(), Error> {
     let mut after = None;
     while let Some((text, last)) = refused_csv(connection, import, after)? {
-        output
-            .write_all(text.as_bytes())
-            .map_err(|error| Error::invalid("output", format!("it cannot be written: {error}")))?;
+        output.write_all(text.as_bytes()).map_err(|error| {
+            Error::invalid(
+                "output",
+                format!("the refused rows cannot be written: {error}"),
+            )
+        })?;
         after = Some(last);
     }
     Ok(())

@@ -405,9 +405,9 @@ pub fn write_problems(
 ) -> Result<(), Error> {
     let mut after = None;
     while let Some((text, last)) = problems_csv(connection, import_id, after)? {
-        output
-            .write_all(text.as_bytes())
-            .map_err(|error| Error::invalid("output", format!("it cannot be written: {error}")))?;
+        output.write_all(text.as_bytes()).map_err(|error| {
+            Error::invalid("output", format!("the problems cannot be written: {error}"))
+        })?;
         after = Some(last);
     }
     Ok(())

@@ -186,8 +186,8 @@ fn refused_all(import: &Import) -> Option<String> {
     let report = import.report();
     let is_all = report.rows > 0 && report.refused == report.rows;
     is_all.then(|| match report.rows {
-        1 => "its only row was refused".to_owned(),
-        rows => format!("all of its {rows} rows were refused"),
+        1 => "the only row was refused".to_owned(),
+        rows => format!("all {rows} rows were refused"),
     })
 }
 

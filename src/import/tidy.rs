@@ -47,8 +47,8 @@ pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
             .select(imports::id)
             .load(connection)?;
         for id in late {
-            let why = Some("its file did not come");
-            job::set_state(connection, id, ImportState::Failed, why, Some(now))?;
+            let why = format!("the file was not sent within {} hours", 24 * WAITS);
+            job::set_state(connection, id, ImportState::Failed, Some(&why), Some(now))?;
         }
         let given_up: Vec<Import> = imports::table
             .filter(imports::file_path.is_not_null())

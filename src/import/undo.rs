@@ -215,10 +215,14 @@ fn check(import: &Import, now: DateTime<Utc>) -> Result<(), Error> {
         return Ok(());
     }
     let message = match import.state {
-        ImportState::Undone => "it is undone already".to_owned(),
-        _ if import.is_dry_run() => "it was a dry run, which wrote nothing".to_owned(),
+        ImportState::Undone => "the import is already undone".to_owned(),
+        _ if import.is_dry_run() => "the import was a dry run, which wrote nothing".to_owned(),
+        ImportState::Failed | ImportState::Cancelled if import.started_at.is_none() => {
+            "the import has changed nothing".to_owned()
+        }
         ImportState::Succeeded | ImportState::Failed | ImportState::Cancelled => {
-            "what there was before it is not remembered any more".to_owned()
+            "the import can no longer be undone: its undo data has been deleted (the setting keep_undo says after how many days)"
+                .to_owned()
         }
         _ => format!(
             "the import has not ended yet: it is {}; cancel it first",

@@ -43,7 +43,7 @@ impl RowSource for Watched<'_> {
 impl Watched<'_> {
     fn ask(&self) -> Result<(), Error> {
         if self.settings.is_stopping.load(Ordering::Relaxed) {
-            let message = "the process ends; the import is taken up again";
+            let message = "the process is stopping; the import will be resumed";
             return Err(Error::Unavailable(message.to_owned()));
         }
         let is_asked: Option<bool> = self.db.run_here(|connection| {

@@ -154,7 +154,7 @@ fn not_kept(connection: &mut PgConnection, folded: i64, at: DateTime<Utc>) -> Re
         .find(folded)
         .select(refreshes::as_of)
         .first(connection)?;
-    let message = format!("changes are kept since {since} only, and {at} is earlier");
+    let message = format!("changes are only kept since {since:?}, and {at:?} is earlier");
     Ok(Error::invalid("asOf", message))
 }
 

@@ -227,13 +227,13 @@ pub fn check_refresh(
 
 /// The error for a position or refresh whose later changes are not kept any more.
 pub fn too_old() -> Error {
-    Error::Resync("it is longer ago than changes are kept".to_owned())
+    Error::Resync("the changes after the position are no longer kept".to_owned())
 }
 
 /// The error for a position that is not one of the history of this database.
 pub fn unknown() -> Error {
     Error::Resync(
-        "this database does not have it: it is from another server, or a backup was restored"
+        "the position is not one of this database: it is from another server, or a backup was restored"
             .to_owned(),
     )
 }

@@ -68,7 +68,11 @@ pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateT
         pull_back(connection, now)?;
         return Ok(now);
     }
-    tracing::warn!(%now, %last, "the clock stepped back: the refresh is as of the last one");
+    tracing::warn!(
+        ?now,
+        ?last,
+        "the clock went back: the refresh uses the time of the last one"
+    );
     Ok(last)
 }
 
@@ -99,7 +103,7 @@ fn pull_back(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Er
     tracing::warn!(
         refreshes,
         changes,
-        "the clock was ahead: what it dated into the future is dated now"
+        "the clock was ahead: refreshes and changes dated in the future are dated now"
     );
     Ok(())
 }

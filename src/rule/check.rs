@@ -315,7 +315,7 @@ impl Checker<'_> {
         if !self.problems.is_full() {
             let way = catalogue.find_way(key, own).unwrap_or_default();
             let message = format!(
-                "expected a segment whose rule does not lead back here, found a cycle: {own} -> {}",
+                "the segment would use itself: {own} -> {}",
                 describe_way(&way)
             );
             self.problems.add(path, Code::Cycle, message, || None);
@@ -353,14 +353,13 @@ fn describe_way(way: &[String]) -> String {
 
 /// The place and the problem of an instant where only a day is allowed.
 fn instant(place: &'static str, literal: &DateLiteral) -> Option<(&'static str, &'static str)> {
-    const MESSAGE: &str = "expected a day, since the field holds days, found an instant";
+    const MESSAGE: &str = "the field holds days: expected a day, found a time";
     matches!(literal, DateLiteral::Instant(_)).then_some((place, MESSAGE))
 }
 
 /// The same for a period of hours.
 fn hours(place: &'static str, period: Period) -> Option<(&'static str, &'static str)> {
-    const MESSAGE: &str =
-        "expected DAY, WEEK, MONTH or YEAR, since the field holds days, found HOUR";
+    const MESSAGE: &str = "the field holds days: expected DAY, WEEK, MONTH or YEAR, found HOUR";
     (period.unit == Unit::Hour).then_some((place, MESSAGE))
 }
 

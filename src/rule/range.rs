@@ -94,7 +94,7 @@ pub fn shift_moment(moment: DateTime<Utc>, duration: Duration) -> DateTime<Utc> 
 /// # Errors
 /// What was expected and found, as a sentence.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
-    const EXPECTED: &str = "an instant such as \"2026-03-01T09:30:00Z\"";
+    const EXPECTED: &str = "a time such as \"2026-03-01T09:30:00Z\"";
     read_instant(text).map_err(|refusal| refusal.explain(EXPECTED, text))
 }
 

@@ -98,7 +98,8 @@ pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
     while !select(sql::<Bool>(&have_ended)).get_result(&mut connection)? {
         if start.elapsed() > LONGEST_WAIT {
             tracing::warn!(
-                "a transaction is running for long: what it changes is followed from the next refresh on"
+                "a transaction has been running for more than {} s: segments follow its changes only at the next refresh",
+                LONGEST_WAIT.as_secs()
             );
             break;
         }

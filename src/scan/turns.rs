@@ -104,7 +104,8 @@ impl Scans {
             line.waiting.push(sender);
         }
         self.begin_next();
-        receiver.await.map_err(|_| Error::TooManyScans)
+        let limit = self.limits.waiting.max(1);
+        receiver.await.map_err(|_| Error::TooManyScans(limit))
     }
 
     /// Lets scans begin while there is room.
@@ -262,7 +263,7 @@ mod tests {
         };
         let (mut first, mut second, third) = (queue(), queue(), queue());
         let refused = first.as_mut().now_or_never().expect("an answer");
-        assert!(matches!(refused, Err(Error::TooManyScans)));
+        assert!(matches!(refused, Err(Error::TooManyScans(_))));
         drop(third);
         let mut fourth = queue();
         assert!(second.as_mut().now_or_never().is_none());

@@ -239,7 +239,7 @@ pub fn replay(
     entry: &Entry,
 ) -> Result<Webhook, Error> {
     if since > now {
-        let message = format!("{since} is in the future");
+        let message = format!("expected a time that is not in the future, found {since:?}");
         return Err(Error::invalid("since", message));
     }
     get(connection, id)?;

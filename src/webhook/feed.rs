@@ -98,7 +98,7 @@ pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<S
         .first(connection)?;
     let (seq, token) = before.unwrap_or((0, now.history));
     if seq < kept_after {
-        let message = format!("the changes since {at} are not kept any more");
+        let message = format!("the changes since {at:?} are no longer kept");
         return Err(Error::invalid("since", message));
     }
     Ok(Position { seq, token, ..now }.to_text())
@@ -131,7 +131,7 @@ impl Reader {
 
     fn find(&mut self, connection: &mut PgConnection, webhook: &Webhook) -> Result<Next, Error> {
         let Some(mut position) = Position::parse(&webhook.position) else {
-            return Err(Error::Resync("it cannot be read".to_owned()));
+            return Err(Error::Resync("the position cannot be read".to_owned()));
         };
         let mut parts = webhook.part;
         self.fill(connection, webhook, position)?;

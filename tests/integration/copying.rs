@@ -178,7 +178,7 @@ fn what_cannot_be_copied_is_told() {
       {
         "code": "INVALID",
         "path": "asOf",
-        "message": "changes are kept since 2026-03-02 09:30:00 UTC only, and 2026-03-01 12:00:00 UTC is earlier",
+        "message": "changes are only kept since 2026-03-02T09:30:00Z, and 2026-03-01T12:00:00Z is earlier",
         "hint": null
       }
     ]

@@ -109,7 +109,7 @@ fn the_demo_refuses_a_database_with_other_people() {
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        message.contains("subscribers who are not of the demo"),
+        message.contains("subscribers that are not of the demo"),
         "{message}"
     );
     let data = app.query("{ subscribers { totalCount } }", json!({}));

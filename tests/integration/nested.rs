@@ -97,7 +97,7 @@ fn a_circle_is_refused_with_its_path_and_a_diamond_is_not() {
     app.segment("top", json!({"segment": {"inAny": ["left", "right"]}}));
     let circle = |way: &str| {
         json!([{"code": "CYCLE", "path": "rule.any[1].segment.inAny[0]", "message":
-            format!("expected a segment whose rule does not lead back here, found a cycle: {way}")}])
+            format!("the segment would use itself: {way}")}])
     };
     let with = |key: &str| json!({"any": [country("LT"), in_segment(key)]});
     assert_eq!(edit(&app, &base, &with("base")), circle("base -> base"));
@@ -158,7 +158,7 @@ fn what_is_used_is_listed_both_ways_and_cannot_go() {
     assert_eq!(
         refused,
         json!({"deletedId": null, "userErrors": [
-            {"code": "IN_USE", "message": "segment \"base\" is used by segment \"top\""}]})
+            {"code": "IN_USE", "message": "segment \"base\" is used by segment \"top\"; change the rule of that segment, or delete the segment, first"}]})
     );
     let field = app.query("{ customFields { nodes { id } } }", json!({}));
     let field = &field["customFields"]["nodes"][0]["id"];
@@ -169,7 +169,7 @@ fn what_is_used_is_listed_both_ways_and_cannot_go() {
     assert_eq!(
         retyped,
         json!({"customField": null, "userErrors": [
-            {"code": "IN_USE", "message": "custom field \"visits\" is used by segment \"top\""}]})
+            {"code": "IN_USE", "message": "custom field \"visits\" is used by segment \"top\"; change the rule of that segment, or delete the segment, first"}]})
     );
 }
 

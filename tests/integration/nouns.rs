@@ -155,11 +155,11 @@ fn what_a_rule_uses_cannot_be_deleted() {
     };
     assert_eq!(
         delete_group()["userErrors"],
-        json!([{"code": "IN_USE", "message": "group \"staff\" is used by segment \"staff-pros\""}])
+        json!([{"code": "IN_USE", "message": "group \"staff\" is used by segment \"staff-pros\"; change the rule of that segment, or delete the segment, first"}])
     );
     assert_eq!(
         delete_field()["userErrors"],
-        json!([{"code": "IN_USE", "message": "custom field \"plan\" is used by segment \"staff-pros\""}])
+        json!([{"code": "IN_USE", "message": "custom field \"plan\" is used by segment \"staff-pros\"; change the rule of that segment, or delete the segment, first"}])
     );
     app.mutate(
         "mutation ($id: ID!) { deleteSegment(input: {id: $id}) { deletedId userErrors { message } } }",

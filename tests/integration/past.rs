@@ -459,7 +459,7 @@ fn what_is_folded_away_is_an_error_and_never_a_guess() {
         let error = &response["errors"][0];
         assert_eq!(error["extensions"]["code"], json!("BAD_USER_INPUT"));
         let message = format!(
-            "asOf: changes are kept since {} only, and {} is earlier",
+            "asOf: changes are only kept since {:?}, and {:?} is earlier",
             replay.days[19].0, replay.days[day].0
         );
         assert_eq!(error["message"], json!(message));

@@ -90,17 +90,17 @@ fn queries_of_another_shape() {
     "#);
     assert_snapshot!(problems_of(json!({"combinator": "and", "rules": [], "muted": true})), @"
     EMPTY at [muted]
-      expected a query with rules that count, found one that is muted
+      expected a query that is not muted, found a muted one
     ");
-    assert_snapshot!(problems_of(json!({"combinator": "and", "not": true, "rules": []})), @"
+    assert_snapshot!(problems_of(json!({"combinator": "and", "not": true, "rules": []})), @r#"
     EMPTY at [rules]
-      expected at least one rule in a group that is denied, found none
-    ");
+      expected at least one rule that is not muted in a group with "not", found none
+    "#);
     let rule = json!({"field": "country", "operator": "null", "not": true, "muted": 1});
     assert_snapshot!(problems_of(json!({"combinator": "xor", "rules": [rule]})), @r#"
     WRONG_VALUE at [combinator]
       expected a combinator ("and", "or"), found "xor"
-      hint: of two rules, "xor" is an "or" of them "and" a denied group with an "and" of them
+      hint: write "a xor b" as (a or b) and not (a and b)
     WRONG_SHAPE at [rules[0].muted]
       expected true or false, found the number 1
     UNKNOWN_KEY at [rules[0].not]
@@ -131,8 +131,8 @@ fn combinators_between_rules() {
     "#);
     assert_snapshot!(problems_of(json!({"rules": [rule, "or", muted, "and", rule]})), @r#"
     WRONG_VALUE at [rules[2]]
-      expected rules that count between both "and" and "or", found one that is muted
-      hint: remove the rule together with the combinator that goes with it
+      a muted rule in a group with both "and" and "or" is ambiguous
+      hint: remove the rule together with its combinator
     "#);
 }
 
@@ -254,12 +254,12 @@ fn values() {
     WRONG_VALUE at [rules[1].value]
       expected a day such as "2026-03-01", found "2026-03-01T09:30:00Z"
     WRONG_VALUE at [rules[2].value]
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "2026-03-01T09:30"
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-03-01T09:30"
       hint: add the offset from UTC, such as "2026-03-01T09:30:00Z" for UTC itself
     WRONG_VALUE at [rules[3].value]
       expected the lower value first, found "2026-03-02" and "2026-03-01"
     WRONG_SHAPE at [rules[4].value]
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found the number 20260301
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found the number 20260301
     WRONG_VALUE at [rules[5].value]
       expected a status ("SUBSCRIBED", "UNSUBSCRIBED", "BOUNCED", "COMPLAINED", "PENDING"), found "subscribd"
       hint: did you mean "SUBSCRIBED"?
@@ -303,44 +303,44 @@ fn rules_that_react_querybuilder_cannot_say() {
     ]});
     assert_snapshot!(described(to_query_builder(&parsed(&rule))), @r#"
     UNKNOWN_NODE at [all[1].not.any[0].event]
-      expected a node that react-querybuilder has too, found "event"
+      react-querybuilder has no node "event"
     UNKNOWN_NODE at [all[1].not.any[1].location]
-      expected a node that react-querybuilder has too, found "location"
+      react-querybuilder has no node "location"
     UNKNOWN_NODE at [all[1].not.any[2].random]
-      expected a node that react-querybuilder has too, found "random"
+      react-querybuilder has no node "random"
     UNKNOWN_TEST at [all[2].text.is.matches]
-      expected a test that react-querybuilder has too, found "matches"
+      react-querybuilder has no test "matches"
     UNKNOWN_KEY at [all[3].text.caseSensitive]
-      expected a test without regard to letter case, which react-querybuilder has too, found one with it
+      react-querybuilder has no case-sensitive tests
     UNKNOWN_TEST at [all[4].list.is.size]
-      expected a test that react-querybuilder has too, found "size"
+      react-querybuilder has no test "size"
     UNKNOWN_KEY at [all[5].group.addedAt]
-      expected a test of groups that react-querybuilder has too, found "addedAt"
+      react-querybuilder has no test of groups "addedAt"
     UNKNOWN_TEST at [all[6].date.is.inTheLast]
-      expected a test that react-querybuilder has too, found "inTheLast"
+      react-querybuilder has no test "inTheLast"
     UNKNOWN_TEST at [all[7].date.is.moreThanAgo]
-      expected a test that react-querybuilder has too, found "moreThanAgo"
+      react-querybuilder has no test "moreThanAgo"
     UNKNOWN_TEST at [all[8].date.is.inTheNext]
-      expected a test that react-querybuilder has too, found "inTheNext"
+      react-querybuilder has no test "inTheNext"
     UNKNOWN_TEST at [all[9].date.is.isToday]
-      expected a test that react-querybuilder has too, found "isToday"
+      react-querybuilder has no test "isToday"
     UNKNOWN_TEST at [all[10].date.is.anniversaryToday]
-      expected a test that react-querybuilder has too, found "anniversaryToday"
+      react-querybuilder has no test "anniversaryToday"
     UNKNOWN_TEST at [all[11].date.is.anniversaryInTheNext]
-      expected a test that react-querybuilder has too, found "anniversaryInTheNext"
+      react-querybuilder has no test "anniversaryInTheNext"
     UNKNOWN_TEST at [all[12].date.is.anniversaryInTheLast]
-      expected a test that react-querybuilder has too, found "anniversaryInTheLast"
+      react-querybuilder has no test "anniversaryInTheLast"
     UNKNOWN_TEST at [all[13].date.is.anniversaryMonth]
-      expected a test that react-querybuilder has too, found "anniversaryMonth"
+      react-querybuilder has no test "anniversaryMonth"
     UNKNOWN_TEST at [all[14].date.is.betweenAgo]
-      expected a test that react-querybuilder has too, found "betweenAgo"
+      react-querybuilder has no test "betweenAgo"
     UNKNOWN_TEST at [all[15].date.is.during]
-      expected a test that react-querybuilder has too, found "during"
+      react-querybuilder has no test "during"
     UNKNOWN_KEY at [all[16].group.addedAt]
-      expected a test of groups that react-querybuilder has too, found "addedAt"
+      react-querybuilder has no test of groups "addedAt"
     UNKNOWN_KEY at [all[17].segment.ever]
-      expected a test of segments that react-querybuilder has too, found "ever"
+      react-querybuilder has no test of segments "ever"
     UNKNOWN_KEY at [all[18].segment.joinedAt]
-      expected a test of segments that react-querybuilder has too, found "joinedAt"
+      react-querybuilder has no test of segments "joinedAt"
     "#);
 }

@@ -91,7 +91,7 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
     })?;
     if has_strangers {
         bail!(
-            "this database has subscribers who are not of the demo; run the demo without DATABASE_URL and --data-dir, or serve this one with `rollcall serve`"
+            "this database has subscribers that are not of the demo; run the demo without DATABASE_URL and --data-dir, or serve this one with `rollcall serve`"
         );
     }
     let is_refreshed: bool = db.run_here(|connection| {
@@ -238,7 +238,7 @@ fn make_segments(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
         (
             "january-and-loyal",
             "January's loyal customers",
-            "First bought in January 1997 and four times or more since.",
+            "First bought in January 1997, and bought at least four times in all.",
             json!({"all": [
                 {"group": {"inAny": ["january-1997"]}},
                 {"event": {"name": "purchase", "count": {"atLeast": 4}}},

@@ -263,7 +263,7 @@ fn wait_and_run(
         match now.state() {
             ImportState::Ready | ImportState::Running => {}
             ImportState::Failed => {
-                let why = now.error.unwrap_or_else(|| "it failed".to_owned());
+                let why = now.error.unwrap_or_else(|| "the import failed".to_owned());
                 return Err(Error::invalid("import", why));
             }
             _ => return Ok(now),

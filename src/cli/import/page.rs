@@ -36,7 +36,7 @@ pub fn page(
         ));
     }
     if let Some(preset) = &analysis.from {
-        lines.push(format!("read as {preset} writes it"));
+        lines.push(format!("read as an export of {preset}"));
     } else if let Some(preset) = &analysis.recognised {
         lines.push(format!("looks like an export of {preset}"));
     }
@@ -207,12 +207,12 @@ fn ending(analysis: &Analysis, command: &[String], kind: ImportKind) -> Vec<Stri
         };
         return vec![
             format!("nothing was written: {number} open, marked with ?"),
-            format!("see what can be said: rollcall import {what} --help"),
+            format!("the options: rollcall import {what} --help"),
         ];
     }
     let mut lines = vec![
         format!("nothing was written: {number} open, marked with ?"),
-        "this command answers all of them; change what is not meant so:".to_owned(),
+        "this command answers all of them; change the answers that are wrong:".to_owned(),
     ];
     lines.extend(command_lines(command, &analysis.proposal));
     lines

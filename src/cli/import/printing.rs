@@ -121,10 +121,13 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
             }
         }
         ImportState::Cancelled | ImportState::Failed => {
-            let why = import.error.as_deref().unwrap_or("it was cancelled");
+            let why = import
+                .error
+                .as_deref()
+                .unwrap_or("the import was cancelled");
             lines.push(format!("import {id} stopped half-way: {why}"));
             if import.file_path.is_some() {
-                lines.push(format!("go on with it: rollcall import resume {id}"));
+                lines.push(format!("resume it: rollcall import resume {id}"));
             }
         }
         ImportState::Running | ImportState::Ready | ImportState::Waiting => {

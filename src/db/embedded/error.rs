@@ -209,8 +209,8 @@ pub enum EmbeddedError {
 
     /// Making a new cluster failed.
     #[error(
-        "cannot make a PostgreSQL cluster in {}: {step} failed ({status}); its last words \
-         were:\n{output}", path.display()
+        "cannot make a PostgreSQL cluster in {}: {step} failed ({status}); the end \
+         of its output:\n{output}", path.display()
     )]
     Making {
         /// The directory the cluster was made in.

@@ -49,7 +49,7 @@ fn shorten(log: &Path) {
         from.set_len(0)
     };
     if let Err(error) = put_aside() {
-        tracing::warn!(%error, "the log of PostgreSQL cannot be put aside");
+        tracing::warn!(%error, "cannot rotate the log of PostgreSQL");
     }
 }
 
@@ -71,7 +71,7 @@ impl LogKeeper {
             }
         });
         if let Err(error) = started {
-            tracing::warn!(%error, "nothing keeps the log of PostgreSQL short");
+            tracing::warn!(%error, "cannot start the thread that rotates the log of PostgreSQL; the next start rotates it");
         }
         LogKeeper { _end: end }
     }

@@ -172,7 +172,7 @@ pub(super) fn finish(
     if let Some(problem) = problem {
         // Not tried again, or each start would take as long.
         tracing::warn!(
-            "not all statistics of the upgraded cluster are collected, which autovacuum will do by and by: {problem}"
+            "not all statistics of the upgraded cluster were collected; autovacuum will collect the others later: {problem}"
         );
     }
     // Whole or not there at all: what is half removed has another name.

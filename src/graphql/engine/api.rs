@@ -335,7 +335,7 @@ fn word_of(kind: OperationType) -> &'static str {
 /// Refuses what was not answered in time.
 pub fn refuse_late(limit: Duration) -> Refusal {
     let message = format!(
-        "expected an answer within {} s, found none",
+        "the request took longer than {} s and was stopped; request less at once",
         limit.as_secs()
     );
     Refusal::new(ErrorCode::Timeout, message)
@@ -415,7 +415,7 @@ impl Finish {
     fn crowded_out(&self) -> ServerError {
         let message = format!(
             "large answers already use {} MiB together (the limit of --answer-memory); \
-             try again in a moment, or ask for less at once",
+             try again in a moment, or request less at once",
             self.budget.limit_together() >> 20
         );
         with_code(ServerError::new(message, None), ErrorCode::Unavailable)

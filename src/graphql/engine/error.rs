@@ -188,9 +188,11 @@ pub fn to_graphql(error: Error) -> async_graphql::Error {
         Error::InUse { .. } => (ErrorCode::InUse, error.to_string()),
         Error::RefreshRunning => (ErrorCode::RefreshRunning, error.to_string()),
         Error::Resync(_) => (ErrorCode::Resync, error.to_string()),
-        Error::TooManyScans | Error::Busy(_) => (ErrorCode::TooManyOperations, error.to_string()),
+        Error::TooManyScans(_) | Error::Busy(_) => {
+            (ErrorCode::TooManyOperations, error.to_string())
+        }
         Error::Abandoned | Error::TimedOut => {
-            let message = "answering took too long and was broken off; ask for less at once";
+            let message = "the request took too long and was stopped; request less at once";
             (ErrorCode::Timeout, message.to_owned())
         }
         Error::NewerDatabase(_) => (ErrorCode::Unavailable, error.to_string()),

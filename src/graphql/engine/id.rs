@@ -37,6 +37,24 @@ const KINDS: [(Kind, &str); 10] = [
     (Kind::Webhook, "Webhook"),
 ];
 
+impl Kind {
+    /// Returns the noun of the kind with its article, for messages.
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Kind::Subscriber => "a subscriber",
+            Kind::Group => "a group",
+            Kind::Segment => "a segment",
+            Kind::CustomField => "a custom field",
+            Kind::Refresh => "a refresh",
+            Kind::Event => "an event",
+            Kind::ApiKey => "an API key",
+            Kind::Import => "an import",
+            Kind::BulkAction => "a bulk action",
+            Kind::Webhook => "a webhook",
+        }
+    }
+}
+
 /// Returns the global id of a thing.
 pub fn to_global(kind: Kind, id: i64) -> ID {
     let name = KINDS
@@ -69,13 +87,15 @@ pub fn input_id(id: &ID, wanted: Kind) -> Result<i64, Error> {
 }
 
 fn read(id: &ID, wanted: Kind) -> Result<i64, String> {
+    let expected = wanted.with_article();
     match parse_global(id) {
         Some((kind, number)) if kind == wanted => Ok(number),
         Some((kind, _)) => Err(format!(
-            "expected the id of a {wanted:?}, found that of a {kind:?}"
+            "expected the id of {expected}, found the id of {}",
+            kind.with_article()
         )),
         None => Err(format!(
-            "expected the id of a {wanted:?}, found \"{}\"",
+            "expected the id of {expected}, found \"{}\"",
             shorten(id.as_str())
         )),
     }

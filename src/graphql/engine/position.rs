@@ -31,7 +31,7 @@ pub fn parse_after(after: &ID) -> async_graphql::Result<(Start, usize)> {
     }
     parse_position(after).ok_or_else(|| {
         bad_input(format!(
-            "after: expected a position from `membershipChanged` or a segment, or the id of a Refresh, found \"{}\"",
+            "after: expected a position from `membershipChanged` or a segment, or the id of a refresh, found \"{}\"",
             after.as_str()
         ))
     })

@@ -258,15 +258,17 @@ impl AuditFilterInput {
 
 fn read_target(id: &ID) -> async_graphql::Result<(TargetKind, i64)> {
     let (kind, number) = parse_global(id).ok_or_else(|| {
-        bad_input(
-            "filter.targetId: expected the global id of a thing, as `AuditEntry.target` has it",
-        )
+        bad_input(format!(
+            "filter.targetId: expected a global id such as that of `AuditEntry.target`, found \"{}\"",
+            crate::rule::shorten(id.as_str())
+        ))
     })?;
     let mut kinds = TargetKind::ALL.into_iter();
     let found = kinds.find(|target| global_kind(*target) == Some(kind));
     let target = found.ok_or_else(|| {
         bad_input(format!(
-            "filter.targetId: the audit log has no entries about a {kind:?}"
+            "filter.targetId: the audit log has no entries about {}",
+            kind.with_article()
         ))
     })?;
     Ok((target, number))

@@ -15,7 +15,7 @@ use crate::graphql::engine::error::{UserError, UserErrorCode, to_graphql};
 use crate::graphql::engine::id::{Kind, parse_global, to_global};
 use crate::graphql::engine::loaders::{EventsOf, Total, load_events, load_one};
 use crate::graphql::engine::scalar::count;
-use crate::rule::check_moment;
+use crate::rule::{check_moment, shorten};
 use crate::text;
 use async_graphql::{Context, Enum, ID, InputObject, Json, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -274,7 +274,12 @@ fn clean_events(
         .filter(|id| {
             let is_known = known.ids.contains(id);
             if !is_known {
-                errors.push(unknown(&path, "subscriberId"));
+                let sent = event
+                    .subscriber_id
+                    .as_ref()
+                    .map_or("", |sent| sent.as_str());
+                let message = format!("no subscriber has the id \"{}\"", shorten(sent));
+                errors.push(unknown(&path, "subscriberId", message));
             }
             is_known
         });
@@ -289,8 +294,7 @@ fn subscriber_number(id: &ID) -> Option<i64> {
         .map(|(_, number)| number)
 }
 
-fn unknown(path: &str, field: &str) -> UserError {
-    let message = "the subscriber does not exist";
+fn unknown(path: &str, field: &str, message: String) -> UserError {
     UserError::new(UserErrorCode::NotFound, format!("{path}.{field}"), message)
 }
 
@@ -303,12 +307,19 @@ fn find_subscriber(
     let error = match (&event.subscriber_id, &event.email) {
         (Some(id), None) => match subscriber_number(id) {
             Some(number) => return Some(number),
-            None => unknown(path, "subscriberId"),
+            None => {
+                let sent = shorten(id.as_str());
+                let message = format!("expected the id of a subscriber, found \"{sent}\"");
+                unknown(path, "subscriberId", message)
+            }
         },
         (None, Some(email)) => match clean_email(email) {
             Ok(email) => match by_email(&email) {
                 Some(number) => return Some(number),
-                None => unknown(path, "email"),
+                None => {
+                    let message = format!("no subscriber has the e-mail address \"{email}\"");
+                    unknown(path, "email", message)
+                }
             },
             Err(message) => {
                 UserError::new(UserErrorCode::Invalid, format!("{path}.email"), message)

@@ -73,7 +73,7 @@ impl<'a> BatchReader<'a> {
             let Some(row) = rows.next()? else {
                 return Err(Error::invalid(
                     "file",
-                    "it has fewer rows than when the import began",
+                    "the file has fewer rows than when the import began",
                 ));
             };
             self.row += 1;
@@ -106,7 +106,7 @@ impl<'a> BatchReader<'a> {
             };
             if row.is_footer {
                 let message =
-                    "it is below the table and not a part of it; it was left out".to_owned();
+                    "the line is below the table and not a part of it; it was left out".to_owned();
                 gathering.say(RowProblem::new(row.line, ProblemKind::Remark, message));
                 continue;
             }
@@ -199,7 +199,7 @@ impl<'a> BatchReader<'a> {
                 gathering.report.folded -= others.len() as u64;
                 for other in others {
                     let message = format!(
-                        "it is a line of the same order as line {}, which was left out",
+                        "the line belongs to the same order as line {}, which was left out",
                         row.line
                     );
                     let other_problem = RowProblem::new(other.line, problem.kind, message);

@@ -448,7 +448,7 @@ fn read_cell(
     if dialect.is_decoded && text.contains('\u{fffd}') {
         let shown: String = text.chars().take(40).collect();
         return Err(format!(
-            "expected text in the encoding of the file, found bytes that mean nothing in cell {}: \"{shown}\"",
+            "expected text in the encoding of the file, found invalid bytes in cell {}: \"{shown}\"; name another encoding",
             position + 1
         ));
     }

@@ -136,7 +136,7 @@ fn read_plain<T>(
 
 /// A file that stops to be readable half-way.
 pub fn unreadable(error: io::Error) -> Error {
-    Error::invalid("file", format!("it cannot be read: {error}"))
+    Error::invalid("file", format!("the file cannot be read: {error}"))
 }
 
 /// Reads the beginning of a file.

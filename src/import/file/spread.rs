@@ -46,7 +46,8 @@ pub fn collect_keys(
     };
     for name in wanted {
         let Some(place) = names.iter().position(|known| known == name.trim()) else {
-            let message = format!("expected a column \"{name}\" with JSON objects, found none");
+            let message =
+                format!("an option names the column \"{name}\", but the file has no such column");
             return Err(Error::invalid("fieldsFrom", message));
         };
         spreading

@@ -209,21 +209,21 @@ fn mend(
 
 fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> String {
     match why {
-        Why::Said => "as said".to_owned(),
-        Why::Preset(preset) => format!("as {} has it", preset.title),
+        Why::Said => "by an option".to_owned(),
+        Why::Preset(preset) => format!("as in exports of {}", preset.title),
         Why::Name => "by its name".to_owned(),
         Why::Values => "by its values".to_owned(),
         Why::OwnField => "a custom field".to_owned(),
         Why::Empty => "is empty".to_owned(),
-        Why::Others if *target == Target::Nowhere => "as all others".to_owned(),
-        Why::Others => "a custom field, as all others".to_owned(),
-        Why::Refused => "why rows were refused".to_owned(),
+        Why::Others if *target == Target::Nowhere => "like all other columns".to_owned(),
+        Why::Others => "a custom field, like all other columns".to_owned(),
+        Why::Refused => "says why rows were refused".to_owned(),
         Why::Open => {
             let mut questions = decisions.questions.iter();
             let question = questions.find(|question| question.column == Some(position));
             // Where the line is no header, only that is asked.
             question.map_or_else(
-                || "has a name that says nothing here".to_owned(),
+                || "has a name that Rollcall does not know".to_owned(),
                 |question| question.message.clone(),
             )
         }

@@ -65,7 +65,7 @@ fn column(
         target: target.and_then(EventTarget::name),
         why: match (target, question) {
             (_, Some(question)) => question.message.clone(),
-            (Some(EventTarget::Nowhere), None) => "as said".to_owned(),
+            (Some(EventTarget::Nowhere), None) => "by an option".to_owned(),
             _ => "by its name".to_owned(),
         },
         filled: profile.filled,
@@ -84,7 +84,7 @@ fn questions(columns: Columns<'_>, decisions: &EventDecisions, looked: &Looked) 
             questions.push(Question {
                 kind: QuestionKind::Unknown,
                 column: Some(place),
-                message: "has a name that says nothing here".to_owned(),
+                message: "has a name that Rollcall does not know".to_owned(),
                 changes: vec![for_unknown(place, name, &looked.profiles[place], decisions)],
             });
         }
@@ -102,7 +102,7 @@ fn questions(columns: Columns<'_>, decisions: &EventDecisions, looked: &Looked) 
             "event" if !is_empty => Question {
                 kind: QuestionKind::NoEvent,
                 column: None,
-                message: "no column names the events: one name for all of them is needed"
+                message: "no column has the names of the events: give one name for all events"
                     .to_owned(),
                 changes: vec![Change::Event {
                     name: PURCHASE.to_owned(),

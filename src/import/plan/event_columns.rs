@@ -211,9 +211,8 @@ pub fn decide_event_columns(columns: Columns<'_>, options: &EventImport) -> Even
     if let Some(fold) = &options.fold
         && !names.contains(&fold.trim())
     {
-        let message = format!(
-            "expected a column \"{fold}\", of which the lines of an order have the same, found none"
-        );
+        let message =
+            format!("an option names the column \"{fold}\", but the file has no such column");
         let hint = nearest(fold, names.iter().copied());
         decisions
             .problems

@@ -57,7 +57,8 @@ pub fn missing_column(needed: &str, header: &[String], delimiter: u8) -> InputPr
     let other = [(';', ";"), ('\t', "tab"), (',', ","), ('|', "|")]
         .into_iter()
         .find(|(character, _)| header.len() == 1 && line.contains(*character));
-    let hint =
-        other.map(|(_, name)| format!("are its cells separated by \"{name}\"? say so (delimiter)"));
+    let hint = other.map(|(_, name)| {
+        format!("are its cells separated by \"{name}\"? then give that as the delimiter")
+    });
     InputProblem::new(InputCode::Missing, "header", message).with_hint(hint)
 }

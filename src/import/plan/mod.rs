@@ -381,8 +381,9 @@ impl Making<'_> {
                     .into_iter()
                     .map(|problem| {
                         let hint = problem.hint.clone();
-                        let hint =
-                            hint.unwrap_or_else(|| "it can be made (create groups)".to_owned());
+                        let hint = hint.unwrap_or_else(|| {
+                            "set createGroups, or --create-group, to create it".to_owned()
+                        });
                         problem.with_hint(Some(hint))
                     })
                     .collect(),
@@ -426,7 +427,7 @@ impl Making<'_> {
             missing.len(),
             join_first(&missing, ", ")
         );
-        let hint = "they can be made (create groups)".to_owned();
+        let hint = "set createGroups, or --create-group, to create them".to_owned();
         Err(Error::Invalid(vec![
             InputProblem::new(InputCode::NotFound, "groupsFrom", message).with_hint(Some(hint)),
         ]))

@@ -262,18 +262,18 @@ pub fn for_consent(
     let leave = |message: &str| (message.to_owned(), vec![ignore(name, position)]);
     let to = |field: &str| vec![column(name, position, field)];
     if hint.is_other_channel {
-        return leave("speaks of consent, but not to e-mail");
+        return leave("is about consent, but not to e-mail");
     }
     let content = content_of(profile, words);
     let speaks = match content {
         Content::Times(_) | Content::Texts | Content::Numbers | Content::Empty => {
             let samples: Vec<&str> = profile.samples.iter().map(String::as_str).take(2).collect();
             match samples.is_empty() {
-                true => "speaks of consent and is empty".to_owned(),
-                false => format!("speaks of consent: {}", samples.join(", ")),
+                true => "is about consent and is empty".to_owned(),
+                false => format!("is about consent: {}", samples.join(", ")),
             }
         }
-        Content::Flags | Content::Status => format!("speaks of consent: {}", words.shown()),
+        Content::Flags | Content::Status => format!("is about consent: {}", words.shown()),
     };
     let is_reason_taken = Target::builtin("status_reason").is_some_and(|reason| is_taken(&reason));
     let changes = match (hint.topic, hint.aspect, content) {
@@ -351,19 +351,19 @@ pub fn for_unknown(
     }
     if vocabulary::is_technical(name) {
         return (
-            "is of use to its own program only".to_owned(),
+            "is only used by the program that wrote the file".to_owned(),
             vec![ignore(name, position)],
         );
     }
     let message = match kind {
-        QuestionKind::Again => "means what another column means",
-        _ => "has a name that says nothing here",
+        QuestionKind::Again => "has the same meaning as another column",
+        _ => "has a name that Rollcall does not know",
     };
     if is_made_up(name)
         && let Some(name_field) = name_field(profile, &is_free)
     {
         return (
-            "holds names, it seems".to_owned(),
+            "seems to hold names".to_owned(),
             vec![column(name, position, name_field)],
         );
     }

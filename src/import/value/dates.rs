@@ -117,7 +117,7 @@ impl DateReader {
                     .ok_or_else(|| BadCell::new(format!("expected a time, found \"{text}\"")))
             }
             LocalResult::None => Err(BadCell::new(format!(
-                "expected a time that there was in {zone}, found \"{text}\", which its clocks passed over"
+                "expected a time that exists in {zone}, found \"{text}\", which the clocks there skipped"
             ))),
         }
     }
@@ -290,7 +290,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(Some(instant.to_owned())), "{text}");
         }
-        assert!(read("29.03.2026 03:30").is_err_and(|bad| bad.reason.contains("passed over")));
+        assert!(read("29.03.2026 03:30").is_err_and(|bad| bad.reason.contains("skipped")));
         for border in ["01.01.0001 00:30", "01.01.0000 12:00"] {
             assert!(read(border).is_err(), "{border}");
         }

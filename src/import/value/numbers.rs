@@ -31,7 +31,7 @@ impl NumberReader {
             Written::Number(written, _) => Ok(clean_number(&written)?),
             Written::EitherDecimal => Err(BadCell {
                 reason: format!(
-                    "expected a number of one meaning, found \"{text}\": does its comma separate decimals or thousands?"
+                    "expected an unambiguous number, found \"{text}\": does its comma separate decimals or thousands?"
                 ),
                 fits: vec![Fit::DecimalComma, Fit::DecimalPoint],
             }),

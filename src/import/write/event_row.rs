@@ -117,10 +117,12 @@ impl EventReader {
                 let (value, remark) = self.value(CellKind::Instant, cell)?;
                 match value {
                     Some(CellValue::Instant(moment)) => event.occurred_at = check_moment(moment)?,
-                    _ => return Err(
-                        "expected an instant such as \"2026-03-01T09:30:00Z\", found an empty cell"
-                            .to_owned(),
-                    ),
+                    _ => {
+                        return Err(
+                            "expected a time such as \"2026-03-01T09:30:00Z\", found an empty cell"
+                                .to_owned(),
+                        );
+                    }
                 }
                 return Ok(remark);
             }

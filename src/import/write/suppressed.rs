@@ -81,7 +81,7 @@ pub fn fresh_status<'p>(
 
 fn suppressed_address(person: &Person, status: Status) -> RowProblem {
     let message = format!(
-        "{} is {} now, as a subscriber was who had this address before and was deleted or got another; an import does not change that",
+        "{} is {} now: an earlier subscriber with this address had this status; an import does not change that",
         person.email(),
         status.as_str(),
     );

@@ -74,7 +74,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
                 return Ok(());
             };
             if self.is_stopping.load(Ordering::Relaxed) {
-                let message = "the process ends; the import is taken up again";
+                let message = "the process is stopping; the import will be resumed";
                 return Err(Error::Unavailable(message.to_owned()).into());
             }
             self.write(&mut connection, batch)?;
@@ -243,7 +243,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         // The batch is committed right after this, before another writer has its turn.
         *total = counts;
         is_cancelled.ok_or_else(|| {
-            Error::Unavailable("another process has gone on with this import".to_owned()).into()
+            Error::Unavailable("another process has continued this import".to_owned()).into()
         })
     }
 }

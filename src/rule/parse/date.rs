@@ -62,7 +62,7 @@ impl Parser {
 
     pub(crate) fn date_literal(&mut self, value: &Value, path: &str) -> Option<DateLiteral> {
         const EXPECTED: &str =
-            "a day such as \"2026-03-01\" or an instant such as \"2026-03-01T09:30:00Z\"";
+            "a day such as \"2026-03-01\" or a time such as \"2026-03-01T09:30:00Z\"";
         let Value::String(text) = value else {
             return self.wrong_shape(path, EXPECTED, value);
         };

@@ -50,7 +50,7 @@ pub fn from_query_builder(query: &Value, catalogue: &Catalogue) -> Result<Value,
     };
     let rule = match query {
         Value::Object(group) if is_muted(group) => {
-            let message = "expected a query with rules that count, found one that is muted";
+            let message = "expected a query that is not muted, found a muted one";
             reader.report("muted", Code::Empty, message);
             None
         }
@@ -104,7 +104,8 @@ impl Reader<'_> {
             }
         };
         if is_denied && items.iter().all(is_left_out) {
-            let message = "expected at least one rule in a group that is denied, found none";
+            let message =
+                "expected at least one rule that is not muted in a group with \"not\", found none";
             self.report(&inside, Code::Empty, message);
             return None;
         }
@@ -196,9 +197,8 @@ impl Reader<'_> {
     fn check_muted(&mut self, items: &[Value], words: &[&str], path: &str) {
         let is_mixed = words.contains(&"all") && words.contains(&"any");
         if let Some(position) = items.iter().position(is_left_out).filter(|_| is_mixed) {
-            let message = "expected rules that count between both \"and\" and \"or\", \
-                           found one that is muted";
-            let hint = "remove the rule together with the combinator that goes with it";
+            let message = "a muted rule in a group with both \"and\" and \"or\" is ambiguous";
+            let hint = "remove the rule together with its combinator";
             let path = element(path, position);
             self.problems
                 .add(&path, Code::WrongValue, message, || Some(hint.to_owned()));
@@ -216,8 +216,7 @@ impl Reader<'_> {
             "or" => Some("any"),
             other => {
                 let message = format!("expected {EXPECTED}, found \"{}\"", shorten(text));
-                let hint = "of two rules, \"xor\" is an \"or\" of them \
-                            \"and\" a denied group with an \"and\" of them";
+                let hint = "write \"a xor b\" as (a or b) and not (a and b)";
                 let hint = (other == "xor").then(|| hint.to_owned());
                 self.problems.add(path, Code::WrongValue, message, || hint);
                 None

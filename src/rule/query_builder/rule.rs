@@ -222,7 +222,7 @@ impl Reader<'_> {
     fn date(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Value> {
         let expected = match kind {
             Kind::Day => "a day such as \"2026-03-01\"",
-            _ => "a day such as \"2026-03-01\" or an instant such as \"2026-03-01T09:30:00Z\"",
+            _ => "a day such as \"2026-03-01\" or a time such as \"2026-03-01T09:30:00Z\"",
         };
         let Value::String(text) = value else {
             return self.wrong_shape(path, expected, value);

@@ -346,7 +346,7 @@ impl Keys {
             let noted = api_key::record_use(connection, &keys, now)
                 .and_then(|()| session::record_use(connection, &sessions, now));
             if let Err(error) = noted {
-                tracing::warn!(%error, "the last use of API keys and sessions could not be noted");
+                tracing::warn!(%error, "the last use of API keys and sessions could not be stored");
             }
             load_ring(connection, now)
         });

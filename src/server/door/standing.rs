@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 
 /// Says that a transfer ended with its key.
 pub const REVOKED: &str =
-    "the API key was revoked or expired while the file was on its way; try again with another key";
+    "the API key was revoked or expired while the file was being sent; try again with another key";
 
 /// Whether a caller would still be let in.
 pub struct Standing {

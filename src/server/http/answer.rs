@@ -171,7 +171,7 @@ impl Wrong {
 }
 
 fn not_acceptable() -> HttpResponse {
-    let message = "expected application/graphql-response+json, application/json or text/event-stream to be accepted";
+    let message = "the header Accept must allow application/graphql-response+json, application/json or text/event-stream";
     Wrong::new(StatusCode::NOT_ACCEPTABLE, message).respond(MediaType::Json)
 }
 
@@ -228,12 +228,12 @@ pub async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Byt
     match timeout(ARRIVAL, payload.to_bytes_limited(MAX_BODY)).await {
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(error))) => {
-            let message = format!("expected a whole body: {error}");
+            let message = format!("the body cannot be read to its end: {error}");
             Err(Wrong::new(status_of(&error), message))
         }
         Ok(Err(_)) => Err(too_large()),
         Err(_) => {
-            let message = format!("expected the body within {} s", ARRIVAL.as_secs());
+            let message = format!("expected the whole body within {} s", ARRIVAL.as_secs());
             Err(Wrong::new(StatusCode::REQUEST_TIMEOUT, message))
         }
     }

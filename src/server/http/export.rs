@@ -263,7 +263,7 @@ fn read_stretch(query: &str) -> Result<Stretch, Error> {
         let moment = parse_instant(&value);
         let moment = moment.map_err(|message| Error::invalid(name.clone(), message))?;
         if bound.replace(moment).is_some() {
-            return Err(Error::invalid(name, "it is given twice"));
+            return Err(Error::invalid(name, "the parameter is given twice"));
         }
     }
     Ok((from, to))
@@ -281,7 +281,7 @@ fn read_query(query: &str, content: Content) -> Result<ExportRequest, Error> {
     let mut seen: Vec<String> = Vec::new();
     for (name, value) in read_pairs(query)? {
         if seen.contains(&name) {
-            return Err(Error::invalid(name, "it is given twice"));
+            return Err(Error::invalid(name, "the parameter is given twice"));
         }
         read_parameter(&mut asked, &name, &value)?;
         seen.push(name);

@@ -37,8 +37,8 @@ pub(super) fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::BadUserInput,
             &error.to_string(),
         ),
-        Error::TimedOut | Error::Abandoned | Error::TooManyScans | Error::Busy(_) => {
-            let message = "preparing the export took too long and was broken off";
+        Error::TimedOut | Error::Abandoned | Error::TooManyScans(_) | Error::Busy(_) => {
+            let message = "preparing the export took too long and was stopped";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }
         Error::NewerDatabase(_) => refuse(

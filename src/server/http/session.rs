@@ -131,7 +131,9 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
         // So that the cookie is worthless here as soon as the browser knows; other servers follow within seconds. Where the
         // look fails, this one does too.
         if state.gate.keys.look_now().await.is_err() {
-            tracing::warn!("a session was ended, and the keys cannot be looked up");
+            tracing::warn!(
+                "a session was ended, but the sessions could not be loaded again; its cookie may be accepted for some seconds"
+            );
         }
     }
     let mut response = HttpResponse::NoContent();

@@ -219,7 +219,10 @@ fn refuse_revoked() -> HttpResponse {
 }
 
 fn refuse_broken(error: &dyn Display) -> HttpResponse {
-    let error = Error::invalid("file", format!("the file did not come to its end: {error}"));
+    let error = Error::invalid(
+        "file",
+        format!("the upload ended before the end of the file: {error}"),
+    );
     answer_error(&error)
 }
 
@@ -298,7 +301,7 @@ fn answer_error(error: &Error) -> HttpResponse {
     let message = match error {
         Error::Invalid(_) | Error::NotFound { .. } | Error::Contention(_) => error.to_string(),
         other => {
-            tracing::error!(error = %other, "a file of an import could not be taken or given");
+            tracing::error!(error = %other, "a file of an import could not be stored or sent");
             "the server could not do this; its log says why".to_owned()
         }
     };

@@ -57,11 +57,11 @@ async fn step(app: &App, tidies: bool) -> Duration {
         }
         Ok(Ok(None)) => SOON,
         Ok(Err(error)) => {
-            tracing::error!(%error, "a bulk action stopped and will be gone on with");
+            tracing::error!(%error, "a bulk action stopped and will be resumed");
             LATER
         }
         Err(stopped) => {
-            tracing::error!(%stopped, "a bulk action stopped and will be gone on with");
+            tracing::error!(%stopped, "a bulk action stopped and will be resumed");
             LATER
         }
     }

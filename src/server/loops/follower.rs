@@ -62,7 +62,7 @@ async fn step(app: &App, mut follower: Follower) -> (Follower, Duration) {
             (follower, SOON)
         }
         Err(stopped) => {
-            tracing::error!(%stopped, "the follower stopped and begins anew");
+            tracing::error!(%stopped, "the follower stopped and restarts");
             (Follower::default(), SOON)
         }
     }

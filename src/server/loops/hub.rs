@@ -18,7 +18,7 @@ pub async fn run(app: App) {
         };
         match app.db.run(look).await {
             Ok(newest) => app.live.publish(newest),
-            Err(error) => tracing::warn!(%error, "there is no news for subscriptions"),
+            Err(error) => tracing::warn!(%error, "cannot read changes for subscriptions; retrying"),
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}

@@ -73,11 +73,11 @@ async fn step(app: &App, tidies: bool) -> Duration {
             SOON
         }
         Ok(Err(error)) => {
-            tracing::error!(%error, "an import stopped, or was not undone, and will be gone on with");
+            tracing::error!(%error, "an import or its undo stopped and will be resumed");
             LATER
         }
         Err(stopped) => {
-            tracing::error!(%stopped, "an import stopped and will be gone on with");
+            tracing::error!(%stopped, "an import stopped and will be resumed");
             LATER
         }
     }

@@ -47,7 +47,7 @@ async fn step(app: &App) -> Duration {
         Ok(Ok((refreshes, next))) => {
             for refresh in refreshes {
                 app.webhooks_due.notify_one();
-                tracing::info!(refresh = refresh.id, trigger = %refresh.trigger, as_of = %refresh.as_of, "refreshed");
+                tracing::info!(refresh = refresh.id, trigger = %refresh.trigger, as_of = ?refresh.as_of, "refreshed");
             }
             let until_due = next - app.now();
             until_due.to_std().unwrap_or(SOON).min(LONGEST)

@@ -53,7 +53,7 @@ pub async fn run(app: App) {
             }
             Ok(Err(sleep)) => sleep,
             Err(error) => {
-                tracing::error!(%error, "no webhook can be sent anything now; trying again later");
+                tracing::error!(%error, "cannot look for messages to webhooks; retrying later");
                 LATER
             }
         };
@@ -102,7 +102,7 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
         let _ = tell.send(delivery.deliver(claim));
     });
     if let Err(error) = spawned {
-        tracing::error!(%error, "no thread can be started for a webhook");
+        tracing::error!(%error, "cannot start a thread to send messages to a webhook; retrying later");
         return false;
     }
     match told.await {
@@ -119,7 +119,10 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
             false
         }
         Err(_) => {
-            tracing::error!(webhook = claim.webhook_id, "telling a webhook stopped");
+            tracing::error!(
+                webhook = claim.webhook_id,
+                "sending messages to a webhook panicked; retrying later"
+            );
             false
         }
     }

@@ -90,11 +90,11 @@ fn filters_that_mean_nothing_are_refused() {
     for (filter, message) in [
         (
             json!({ "targetId": "x" }),
-            "filter.targetId: expected the global id of a thing",
+            "filter.targetId: expected a global id",
         ),
         (
             json!({ "apiKeyId": global("Group", 1) }),
-            "filter.apiKeyId: expected the id of a ApiKey",
+            "filter.apiKeyId: expected the id of an API key",
         ),
         (json!({ "from": "+10000-01-01T00:00:00Z" }), "filter"),
     ] {

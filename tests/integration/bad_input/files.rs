@@ -53,10 +53,10 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     exit code 1
     subscribers.csv: 1 row, utf-8, cells separated by ",", no header
       email    -> email, by its name: ona@example.com
-    ? column 2 holds names, it seems
-    ? column 3 has a name that says nothing here
+    ? column 2 seems to hold names
+    ? column 3 has a name that Rollcall does not know
     nothing was written: 2 questions open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import subscribers subscribers.csv \
       --database-url DATABASE_URL \
       --column "column 2=first_name" \
@@ -69,16 +69,16 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
       visits     -> custom.visits, a custom field: 5
     ? expected a header line with a column "email", found "first_name,visits"
     nothing was written: 1 question open, marked with ?
-    see what can be said: rollcall import subscribers --help
+    the options: rollcall import subscribers --help
     "#);
     assert_snapshot!(subscribers("email,frist_name,Visit\nona@example.com,Onutė,5\n", &[]), @r#"
     exit code 1
     subscribers.csv: 1 row, utf-8, cells separated by ",", a header
       email      -> email, by its name: ona@example.com
-    ? frist_name has a name that says nothing here
-    ? Visit      has a name that says nothing here
+    ? frist_name has a name that Rollcall does not know
+    ? Visit      has a name that Rollcall does not know
     nothing was written: 2 questions open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import subscribers subscribers.csv \
       --database-url DATABASE_URL \
       --field frist_name:text \
@@ -88,9 +88,9 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     exit code 1
     subscribers.csv: 1 row, utf-8, cells separated by ",", a header
       email     -> email, by its name: ona@example.com
-    ? shoe size has a name that says nothing here
+    ? shoe size has a name that Rollcall does not know
     nothing was written: 1 question open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import subscribers subscribers.csv \
       --database-url DATABASE_URL \
       --field "shoe size:number"
@@ -100,9 +100,9 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     subscribers.csv: 1 row, utf-8, cells separated by ",", a header
       email      -> email, by its name: ona@example.com
       first_name -> first_name, by its name: a
-    ? First Name means what another column means
+    ? First Name has the same meaning as another column
     nothing was written: 1 question open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import subscribers subscribers.csv \
       --database-url DATABASE_URL \
       --field "First Name:text"
@@ -117,18 +117,18 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
     assert_snapshot!(subscribers("email;first_name\nona@example.com;Onutė\n", &["--delimiter", ","]), @r#"
     exit code 1
     subscribers.csv: 1 row, utf-8, cells separated by ",", a header
-      email;first_name left out, has a name that says nothing here
+      email;first_name left out, has a name that Rollcall does not know
     ? expected a header line with a column "email", found "email;first_name" (are i…
     nothing was written: 1 question open, marked with ?
-    see what can be said: rollcall import subscribers --help
+    the options: rollcall import subscribers --help
     "#);
     assert_snapshot!(
         subscribers("email,visits\nona@example.com,Onutė\n", &["--field", "visits:date"]),
         @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported:
-    header: expected column "visits" to become a custom field of type date, found
-      that custom field "visits" is of type number
+    header: column "visits" cannot become a custom field of type date: the custom
+      field "visits" is of type number
     all options: rollcall import subscribers --help
     "#
     );
@@ -137,7 +137,7 @@ fn a_header_that_cannot_be_used_refuses_the_file() {
         @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported:
-    header: expected a column "vists", of which something was said, found none (did
+    header: an option names the column "vists", but the file has no such column (did
       you mean "visits"?)
     all options: rollcall import subscribers --help
     "#
@@ -158,11 +158,11 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     exit code 1
     events.csv: 1 row, utf-8, cells separated by ",", no header
       email    -> email, by its name: ona@example.com
-    ? column 2 has a name that says nothing here
-    ? column 3 has a name that says nothing here
-    ? no column names the events: one name for all of them is needed
+    ? column 2 has a name that Rollcall does not know
+    ? column 3 has a name that Rollcall does not know
+    ? no column has the names of the events: give one name for all events
     nothing was written: 3 questions open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import events events.csv \
       --database-url DATABASE_URL \
       --column "column 2=properties.column 2" \
@@ -174,9 +174,9 @@ fn a_header_of_events_that_cannot_be_used_refuses_the_file() {
     events.csv: 1 row, utf-8, cells separated by ",", a header
       email      -> email, by its name: ona@example.com
       event      -> event, by its name: purchase
-    ? occured_at has a name that says nothing here
+    ? occured_at has a name that Rollcall does not know
     nothing was written: 1 question open, marked with ?
-    this command answers all of them; change what is not meant so:
+    this command answers all of them; change the answers that are wrong:
     rollcall import events events.csv \
       --database-url DATABASE_URL \
       --column occured_at=occurred_at
@@ -252,8 +252,8 @@ fn an_event_that_cannot_be_used_costs_only_itself() {
     rollcall import events events.refused-2.csv --database-url DATABASE_URL
       line 3, email: no subscriber has the address "nobody@example.com"; import subscribers first, or have subscribers created
       line 4, event: expected the name of an event, found an empty text
-      line 5, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
-      line 6, occurred_at: expected an instant such as "2026-03-01T09:30:00Z", found an empty cell
+      line 5, occurred_at: expected a time such as "2026-03-01T09:30:00Z", found "yesterday"
+      line 6, occurred_at: expected a time such as "2026-03-01T09:30:00Z", found an empty cell
       line 7, value: expected a number such as 12.5, found "free"
       line 8, value: expected a value between -1e12 and 1e12, found 1000000000000; larger ones cannot be summed exactly
     "#);
@@ -278,7 +278,7 @@ fn many_refused_rows_are_counted_and_the_first_shown() {
     1500 rows
            1500 refused
     every row with a remark: rollcall import problems 2
-    nothing was imported: all of its 1500 rows were refused
+    nothing was imported: all 1500 rows were refused
     the refused rows are in a file: correct them there and import it:
     rollcall import subscribers subscribers.refused-2.csv \
       --database-url DATABASE_URL
@@ -304,8 +304,8 @@ fn a_group_that_does_not_exist_is_not_made_by_a_slip() {
     assert_snapshot!(into(&["--group", "customers"]), @r#"
     exit code 1
     rollcall: "subscribers.csv" was not imported:
-    group: expected the key of a group, found "customers", which does not exist (it
-      can be made (create groups))
+    group: expected the key of a group, found "customers", which does not exist (set
+      createGroups, or --create-group, to create it)
     all options: rollcall import subscribers --help
     "#);
     assert_snapshot!(into(&["--group", "Best Customers", "--create-group"]), @r#"
@@ -337,7 +337,7 @@ fn a_file_that_cannot_be_read() {
     "#);
     assert_snapshot!(import("subscribers", "folder.csv"), @r#"
     exit code 1
-    rollcall: "folder.csv" was not imported: file: it cannot be read: Is a directory (os error 21)
+    rollcall: "folder.csv" was not imported: file: the file cannot be read: Is a directory (os error 21)
     "#);
     assert_eq!(state(&database), before);
 }

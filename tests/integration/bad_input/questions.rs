@@ -52,9 +52,9 @@ fn ids_and_keys_of_nothing() {
         data,
         json!({ "node": null, "gone": null, "group": null, "subscriber": null })
     );
-    assert_snapshot!(fail(&app, "{ subscriber(id: \"nonsense\") { email } }"), @r#"BAD_USER_INPUT ["subscriber"] id: expected the id of a Subscriber, found "nonsense""#);
+    assert_snapshot!(fail(&app, "{ subscriber(id: \"nonsense\") { email } }"), @r#"BAD_USER_INPUT ["subscriber"] id: expected the id of a subscriber, found "nonsense""#);
     let stranger = format!("{{ group(id: \"{ona}\") {{ key }} }}");
-    assert_snapshot!(fail(&app, &stranger), @r#"BAD_USER_INPUT ["group"] id: expected the id of a Group, found that of a Subscriber"#);
+    assert_snapshot!(fail(&app, &stranger), @r#"BAD_USER_INPUT ["group"] id: expected the id of a group, found the id of a subscriber"#);
     assert_snapshot!(fail(&app, "{ subscriber { email } }"), @r#"BAD_USER_INPUT ["subscriber"] expected either "id" or "email""#);
     assert_snapshot!(
         fail(&app, "{ subscriber(email: \"ona@example.com\") { isMember(of: {group: \"none\"}) } }"),
@@ -115,7 +115,7 @@ fn changes_that_are_refused_leave_everything_as_it_was() {
     )), @"TAKEN key: a group with this key exists already");
     assert_snapshot!(refuse(&format!(
         "mutation {{ deleteGroup(input: {{id: \"{group}\"}}) {{ {errors} }} }}"
-    )), @r#"IN_USE id: group "staff" is used by segment "colleagues""#);
+    )), @r#"IN_USE id: group "staff" is used by segment "colleagues"; change the rule of that segment, or delete the segment, first"#);
     assert_snapshot!(refuse(&format!(
         "mutation {{ addToGroup(input: {{group: \"stuff\", emails: [\"ona@example.com\"]}}) {{ {errors} }} }}"
     )), @r#"NOT_FOUND group: expected the key of a group, found "stuff", which does not exist"#);
@@ -123,7 +123,7 @@ fn changes_that_are_refused_leave_everything_as_it_was() {
         "mutation {{ recordEvents(input: {{events: [ \
          {{email: \"nobody@example.com\", name: \" \", value: 1e15}}]}}) {{ {errors} }} }}"
     )), @r#"
-    NOT_FOUND events[0].email: the subscriber does not exist
+    NOT_FOUND events[0].email: no subscriber has the e-mail address "nobody@example.com"
     INVALID events[0].name: expected the name of an event, found an empty text
     INVALID events[0].value: expected a value between -1e12 and 1e12, found 1000000000000000; larger ones cannot be summed exactly
     "#);

@@ -127,7 +127,7 @@ fn settings_that_make_no_sense() {
     "#);
     assert_snapshot!(refresh(&["--now", "yesterday"]), @r#"
     exit code 2
-    error: invalid value 'yesterday' for '--now <TIME>': expected an instant such as "2026-03-01T09:30:00Z", found "yesterday"
+    error: invalid value 'yesterday' for '--now <TIME>': expected a time such as "2026-03-01T09:30:00Z", found "yesterday"
 
     For more information, try '--help'.
     "#);

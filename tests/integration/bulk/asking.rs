@@ -201,7 +201,7 @@ fn only_one_that_has_not_ended_is_cancelled_and_only_one_that_has_is_undone() {
     let nothing = app.payload(UNDO, json!({"id": waiting}));
     assert_eq!(
         nothing["userErrors"][0]["message"],
-        "it has changed nothing"
+        "the bulk action has changed nothing"
     );
     let done = act(&app, in_country("LT"), set);
     let late = app.payload(CANCEL, json!({"id": done}));
@@ -222,7 +222,7 @@ fn only_one_that_has_not_ended_is_cancelled_and_only_one_that_has_is_undone() {
     let forgotten = app.payload(UNDO, json!({"id": done}));
     let message = forgotten["userErrors"][0]["message"].as_str();
     assert!(
-        message.is_some_and(|text| text.contains("not remembered")),
+        message.is_some_and(|text| text.contains("can no longer be undone")),
         "{forgotten}"
     );
     app.set_time(LATER);

@@ -38,7 +38,7 @@ fn validation_is_that_of_the_specification() {
 fn values_are_judged_before_anything_is_executed() {
     let app = TestApp::at("2026-03-01T09:30:00Z");
     let check = |document: &str| problems(&app, document, json!({}));
-    assert_snapshot!(check("{ segment(key: \"a\") { memberCount(asOf: \"yesterday\") } }"), @r#"GRAPHQL_VALIDATION_FAILED expected an instant such as "2026-03-01T09:30:00Z", found "yesterday""#);
+    assert_snapshot!(check("{ segment(key: \"a\") { memberCount(asOf: \"yesterday\") } }"), @r#"GRAPHQL_VALIDATION_FAILED expected a time such as "2026-03-01T09:30:00Z", found "yesterday""#);
     assert_snapshot!(check("{ previewSegment(rule: {everyone: true, group: {inAny: [\"a\"]}}) { memberCount } }"), @r#"GRAPHQL_VALIDATION_FAILED expected exactly one of "all", "any", "boolean", "date", "event", "everyone", "group", "list", "location", "not", "number", "random", "segment", "status", "text" in RuleInput, found "everyone" and "group""#);
     assert_snapshot!(check("{ previewSegment(rule: {}) { memberCount } }"), @r#"GRAPHQL_VALIDATION_FAILED expected exactly one of "all", "any", "boolean", "date", "event", "everyone", "group", "list", "location", "not", "number", "random", "segment", "status", "text" in RuleInput, found none"#);
     assert_snapshot!(check("query ($everyone: Boolean = true) { previewSegment(rule: {everyone: $everyone}) { memberCount } }"), @r#"GRAPHQL_VALIDATION_FAILED expected a variable of a type that ends with "!" for "everyone" of RuleInput, found $everyone"#);
@@ -59,7 +59,7 @@ fn values_are_judged_before_anything_is_executed() {
     assert_snapshot!(check(json!({"rule": {"everyone": true}, "first": 3_000_000_000_u64})), @"BAD_USER_INPUT $first: expected a whole number of 32 bits, found 3000000000");
     assert_snapshot!(check(json!({"rule": {"everyone": true}, "first": 1.5})), @"BAD_USER_INPUT $first: expected a whole number of 32 bits, found 1.5");
     assert_snapshot!(check(json!({"rule": {"everyone": true}, "first": null})), @r#"BAD_USER_INPUT expected a value of type Int! for the variable "$first", found null"#);
-    assert_snapshot!(check(json!({"rule": {"everyone": true}, "now": "soon"})), @r#"BAD_USER_INPUT $now: expected an instant such as "2026-03-01T09:30:00Z", found "soon""#);
+    assert_snapshot!(check(json!({"rule": {"everyone": true}, "now": "soon"})), @r#"BAD_USER_INPUT $now: expected a time such as "2026-03-01T09:30:00Z", found "soon""#);
     // A single value stands for a list of one, also within.
     assert_snapshot!(check(json!({"rule": {"status": {"in": "PENDING"}}, "first": 2.0})), @"");
 }

@@ -148,7 +148,7 @@ fn imports_are_listed_newest_first_and_cancelled() {
     let resume = "mutation ($id: ID!) { resumeImport(input: {id: $id}) { import { state } userErrors { message } } }";
     assert_eq!(
         app.payload(resume, id)["userErrors"],
-        json!([{"message": "its file is not kept any more; import it again"}])
+        json!([{"message": "the file of the import is no longer stored; import it again"}])
     );
 }
 
@@ -167,7 +167,7 @@ fn one_that_fails_says_why_and_what_its_columns_look_like() {
         import["error"]
             .as_str()
             .expect("a reason")
-            .contains("column \"shoe size\" has a name that says nothing here")
+            .contains("column \"shoe size\" has a name that Rollcall does not know")
     );
     assert_eq!(
         import["columns"],

@@ -132,7 +132,7 @@ fn an_import_is_looked_after_by_its_number() {
     ");
     assert_snapshot!(command(&database, &["undo", "2"]), @r"
     exit code 1
-    rollcall: import 2 was not undone: id: it is undone already
+    rollcall: import 2 was not undone: id: the import is already undone
     ");
     assert_eq!(
         database.ask("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM groups)"),

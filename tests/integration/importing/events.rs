@@ -157,7 +157,10 @@ fn a_file_that_cannot_be_read_to_its_end_leaves_no_event() {
     let Err(Error::Invalid(problems)) = result else {
         panic!("{result:?}");
     };
-    assert_eq!(problems[0].message, "it cannot be read: the device is gone");
+    assert_eq!(
+        problems[0].message,
+        "the file cannot be read: the device is gone"
+    );
     assert_eq!(app.database.ask("SELECT count(*) FROM events"), "0");
     assert_eq!(app.database.ask("SELECT count(*) FROM event_totals"), "0");
 }

@@ -430,7 +430,8 @@ fn the_spool_is_empty_in_the_end() {
         .run_here(|connection| resume(connection, id))
         .expect_err("no file");
     assert!(
-        gone.to_string().contains("its file is not kept any more"),
+        gone.to_string()
+            .contains("the file of the import is no longer stored"),
         "{gone}"
     );
 }

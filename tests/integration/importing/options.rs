@@ -247,7 +247,7 @@ fn columns_go_where_they_are_sent() {
     "#);
     options.columns[1].1 = "frist_name".to_owned();
     let (_, failure) = run_job(&app, &subscribers(options), csv.as_bytes());
-    assert_snapshot!(failure.expect("a failure"), @r#"header: expected column "Vorname" to go to a built-in field or to a custom field that exists, found "frist_name" (did you mean "first_name"?)"#);
+    assert_snapshot!(failure.expect("a failure"), @r#"header: expected a built-in field or a custom field that exists for column "Vorname", found "frist_name" (did you mean "first_name"?)"#);
 }
 
 #[test]
@@ -261,8 +261,8 @@ fn what_columns_look_like_is_suggested() {
         csv.as_bytes(),
     );
     assert_snapshot!(failure.expect("a failure").replace("; header: ", "\n"), @r#"
-    header: column "Points" has a name that says nothing here (proposed: fields: [{column: "Points", type: NUMBER}])
-    column "Code" has a name that says nothing here (proposed: fields: [{column: "Code", type: TEXT}])
+    header: column "Points" has a name that Rollcall does not know (proposed: fields: [{column: "Points", type: NUMBER}])
+    column "Code" has a name that Rollcall does not know (proposed: fields: [{column: "Code", type: TEXT}])
     "#);
     let columns = import.form().expect("a form").columns;
     let suggested: Vec<_> = columns
@@ -302,7 +302,7 @@ fn a_file_without_a_header_says_where_columns_go() {
     let (_, failure) = run_job(&app, &subscribers(wrong), csv.as_bytes());
     let failure = failure.expect("a failure");
     assert!(
-        failure.contains("expected a column \"column 1\""),
+        failure.contains("an option names the column \"column 1\""),
         "{failure}"
     );
 }

@@ -111,7 +111,7 @@ fn what_a_file_holds_is_not_obeyed() {
               1 refused
       line 2, email: expected an e-mail address, found "nobody\u{1b}[2j": it has no…
     every row with a remark: rollcall import problems 1
-    nothing was imported: its only row was refused
+    nothing was imported: the only row was refused
     the refused rows are in a file: correct them there and import it:
     rollcall import subscribers people.refused-1.csv --database-url DATABASE_URL
     "#);
@@ -131,9 +131,9 @@ fn an_import_that_fails_says_so_below_no_bar() {
     assert_snapshot!(watched, @r#"
     exit status: 1
     people.csv: 1 row, utf-8, cells separated by ",", a header
-      name left out, has a name that says nothing here
+      name left out, has a name that Rollcall does not know
     ? expected a header line with a column "email", found "name"
     nothing was written: 1 question open, marked with ?
-    see what can be said: rollcall import subscribers --help
+    the options: rollcall import subscribers --help
     "#);
 }

@@ -128,7 +128,10 @@ fn archives_that_are_no_single_file_are_refused() {
         "{broken}"
     );
     let cut = report(&with_somebody_gone(), &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0]);
-    assert!(cut.starts_with("failed: file: it cannot be read"), "{cut}");
+    assert!(
+        cut.starts_with("failed: file: the file cannot be read"),
+        "{cut}"
+    );
 }
 
 /// A few kilobytes that would be a hundred megabytes, and rows in front of them that look like a list.
@@ -146,7 +149,7 @@ fn bombs_are_refused_before_they_grow() {
     let found = report(&with_somebody_gone(), &bomb);
     assert!(
         found.starts_with(
-            "failed: file: it cannot be read: it expands to more than 200 times its size"
+            "failed: file: the file cannot be read: it expands to more than 200 times its size"
         ),
         "{found}"
     );

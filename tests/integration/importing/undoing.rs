@@ -103,7 +103,7 @@ fn everything_is_as_it_was_before() {
         app.database.ask("SELECT (SELECT count(*) FROM import_changes) + (SELECT count(*) FROM import_batches) + (SELECT count(*) FROM import_additions)"),
         "0"
     );
-    assert_eq!(refused(&app, &import), "id: it is undone already");
+    assert_eq!(refused(&app, &import), "id: the import is already undone");
     // And it can be done again, with ids that were never used.
     assert_eq!(imported(&app, FILE).report(), import.report());
     assert_eq!(
@@ -194,7 +194,7 @@ fn groups_and_fields_that_others_use_stay() {
         "visitors",
         json!({"number": {"field": "custom.visits", "is": {"atLeast": 1}}}),
     );
-    assert_snapshot!(refused(&app, &import), @r#"custom field "visits" is used by segment "visitors""#);
+    assert_snapshot!(refused(&app, &import), @r#"custom field "visits" is used by segment "visitors"; change the rule of that segment, or delete the segment, first"#);
     // Whoever joined another group by hand would be lost with it.
     app.mutate(
         "mutation { addToGroup(input: {group: \"readers\", emails: [\"fresh@example.com\"]}) { userErrors { message } } }",
@@ -238,10 +238,10 @@ fn it_is_remembered_for_a_time() {
             .can_undo(app.clock.now())
     );
     app.set_time("2026-05-01T09:30:01Z");
-    assert!(refused(&app, &import).contains("not remembered any more"));
+    assert!(refused(&app, &import).contains("the import can no longer be undone"));
     tidy(app.db(), &app.app.imports).expect("tidied");
     assert_eq!(app.database.ask("SELECT count(*) FROM import_changes"), "0");
-    assert!(refused(&app, &import).contains("not remembered any more"));
+    assert!(refused(&app, &import).contains("the import can no longer be undone"));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn dry_runs_and_imports_that_have_not_begun_are_not_undone() {
     let (import, _) = run_job(&app, &subscribers(dry), b"email\nx@example.com\n");
     assert_eq!(
         refused(&app, &import),
-        "id: it was a dry run, which wrote nothing"
+        "id: the import was a dry run, which wrote nothing"
     );
     let waiting = super::make_job(
         &app,

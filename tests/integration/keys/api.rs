@@ -68,7 +68,7 @@ fn everything_wrong_is_said_at_once() {
         json!({"apiKey": null, "secret": null, "userErrors": [
             {"code": "MISSING", "path": "name", "message": "expected a name that says what the key is for, found an empty text"},
             {"code": "MISSING", "path": "scopes", "message": "expected at least one of read, write and admin, found none"},
-            {"code": "INVALID", "path": "expiresAt", "message": "expected a time to come, found 2026-06-15 12:00:00 UTC, which is past"},
+            {"code": "INVALID", "path": "expiresAt", "message": "expected a time in the future, found 2026-06-15T12:00:00Z"},
         ]})
     );
     let input = json!({"name": "x".repeat(201), "scopes": ["READ"]});

@@ -109,13 +109,13 @@ fn what_cannot_be_done_is_said() {
     "#);
     assert_snapshot!(command(&["create", "shop", "--scope", "read", "--expires-at", "tomorrow"]), @r#"
     exit code 2
-    error: invalid value 'tomorrow' for '--expires-at <TIME>': expected an instant such as "TIME................", found "tomorrow"
+    error: invalid value 'tomorrow' for '--expires-at <TIME>': expected a time such as "TIME................", found "tomorrow"
 
     For more information, try '--help'.
     "#);
     assert_snapshot!(command(&["create", "shop", "--scope", "read", "--expires-at", "2026-01-01T00:00:00Z"]), @r#"
     exit code 1
-    rollcall: expiresAt: expected a time to come, found TIME................, which is past
+    rollcall: expiresAt: expected a time in the future, found TIME................
     "#);
     assert_snapshot!(command(&["create", "shop", "--scope", "read", "--expires-in", "1d", "--expires-at", "2999-01-01T00:00:00Z"]), @r#"
     exit code 2
@@ -151,12 +151,12 @@ fn keys_are_forgotten_only_when_none_is_usable() {
     let refused = key_command(&database, &["clear"]);
     assert_snapshot!(redact(&refused.to_string()), @r#"
     exit code 1
-    rollcall: keys are forgotten when none is usable any more; revoke first PREFIX...... "shop"
+    rollcall: cannot delete the keys: these are still usable; revoke them first: PREFIX...... "shop"
     "#);
     revoke(&database, &key);
     assert_snapshot!(key_command(&database, &["clear"]), @r#"
     exit code 0
-    API keys forgotten: 1
+    API keys deleted: 1
     "#);
     assert_eq!(database.ask("SELECT count(*) FROM api_keys"), "0");
 }

@@ -68,7 +68,7 @@ fn an_older_server_that_cannot_work_any_more_says_so() {
     assert!(
         refused.starts_with("exit code 1")
             && refused.contains(
-                "a newer Rollcall has migrated this database (29991231000000); use that version"
+                "a newer Rollcall has migrated this database; upgrade this one (migrations unknown to it: 29991231000000)"
             ),
         "{refused}"
     );
@@ -80,7 +80,7 @@ fn a_program_that_misses_migrations_does_not_work_beside_a_newer_one() {
     migrate_from_the_future(&database, None);
     let refused = database.db.run_here(migrate).expect_err("it is refused");
     assert!(
-        refused.to_string().contains("use that version"),
+        refused.to_string().contains("upgrade this one"),
         "{refused}"
     );
 }

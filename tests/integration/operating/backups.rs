@@ -170,8 +170,8 @@ fn jobs_that_were_under_way_are_closed_with_a_reason() {
     let database = restored(&path);
     let reason = database.ask("SELECT error FROM imports");
     assert!(
-        reason.starts_with("it was under way when the backup of 20")
-            && reason.ends_with("ended when that was restored"),
+        reason.starts_with("the job had not ended when the backup of 20")
+            && reason.ends_with("restoring that backup ended it"),
         "{reason}"
     );
     for (table, where_) in [

@@ -94,12 +94,12 @@ fn files_that_are_not_whole_backups_are_refused() {
         (
             "a later form",
             replace(&good, "\"format\": 1", "\"format\": 2"),
-            "was made by a newer Rollcall (format 2, and this one reads up to 1); use that version",
+            "was made by a newer Rollcall (format 2, and this one reads up to 1); use that version or a newer one",
         ),
         (
             "unknown migrations",
             replace(&good, "20261122000001", "29991122000001"),
-            "has migrations that this one does not know (29991122000001); use that version",
+            "has migrations that this one does not know (29991122000001); use that version or a newer one",
         ),
         (
             "a later server",

@@ -154,7 +154,11 @@ fn look_for(tool: &str, script: [&str; 2], wanted: &str) -> Result<(), Absent> {
 
 fn look_for_node() -> Result<(), Absent> {
     let script = "process.exit(parseInt(process.versions.node) < 20 ? 3 : 0)";
-    look_for("node", ["-e", script], "Node.js, 20 or newer, with npm")
+    look_for(
+        "node",
+        ["-e", script],
+        "Node.js 20.19, or 22.12 or newer, with npm",
+    )
 }
 
 /// Copies these files into a directory and installs what they name.

@@ -81,7 +81,7 @@ fn webhooks_are_made_listed_tested_and_replayed() {
     "#);
     assert_snapshot!(show(&["replay", "shop", "--since", "2999-01-01T00:00:00Z"]), @r#"
     exit code 1
-    rollcall: since: 2999-01-01 00:00:00 UTC is in the future
+    rollcall: since: expected a time that is not in the future, found 2999-01-01T00:00:00Z
     "#);
 }
 

@@ -48,7 +48,7 @@ fn groups_and_when_people_were_added() {
         problems_of(json!({"group": {"inAll": ["pres"], "addedAt": {"before": "soon"}}})),
         @r#"
     WRONG_VALUE at group.addedAt.before
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "soon"
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "soon"
     UNKNOWN_GROUP at group.inAll[0]
       expected the key of a group, found "pres", which does not exist
       hint: did you mean "press"?
@@ -128,32 +128,32 @@ fn circles_are_told_with_their_way() {
     let catalogue = segments("a: b; b: c; c:; d:");
     assert_snapshot!(asking(&catalogue, "a", &["a"]), @"
     CYCLE at any[1].not.segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: a -> a
+      the segment would use itself: a -> a
     ");
     assert_snapshot!(asking(&catalogue, "b", &["a"]), @"
     CYCLE at any[1].not.segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: b -> a -> b
+      the segment would use itself: b -> a -> b
     ");
     assert_snapshot!(asking(&catalogue, "c", &["a"]), @"
     CYCLE at any[1].not.segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: c -> a -> b -> c
+      the segment would use itself: c -> a -> b -> c
     ");
     // Also of a segment that is not stored yet.
     assert_snapshot!(asking(&catalogue, "new", &["new"]), @"
     CYCLE at any[1].not.segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: new -> new
+      the segment would use itself: new -> new
     ");
     // The shortest way is told, and every key that leads back.
     let catalogue = segments("a: b c; b: d; c: e; d: e; e:");
     assert_snapshot!(asking(&catalogue, "e", &["c", "nobody", "a", "b"]), @r#"
     CYCLE at any[1].not.segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: e -> c -> e
+      the segment would use itself: e -> c -> e
     UNKNOWN_SEGMENT at any[1].not.segment.inAny[1]
       expected the key of a segment, found "nobody", which does not exist
     CYCLE at any[1].not.segment.inAny[2]
-      expected a segment whose rule does not lead back here, found a cycle: e -> a -> c -> e
+      the segment would use itself: e -> a -> c -> e
     CYCLE at any[1].not.segment.inAny[3]
-      expected a segment whose rule does not lead back here, found a cycle: e -> b -> d -> e
+      the segment would use itself: e -> b -> d -> e
     "#);
     // What the segment asked about before is of no account: the rule is about to be replaced.
     let catalogue = segments("a: b; b:");
@@ -202,7 +202,7 @@ fn everything_wrong_with_memberships_at_once() {
     WRONG_VALUE at all[5].random
       expected "fromPercent" less than "toPercent", found 1 and 1
     CYCLE at all[0].segment.inAny[0]
-      expected a segment whose rule does not lead back here, found a cycle: b -> a -> b
+      the segment would use itself: b -> a -> b
     UNKNOWN_SEGMENT at all[0].segment.inAny[1]
       expected the key of a segment, found "c", which does not exist
       hint: did you mean "a"?

@@ -66,9 +66,9 @@ fn two_spans_ago_of_another_shape() {
     "#);
     assert_snapshot!(problems_of(date("birthday", json!({"betweenAgo": ago((48, "HOUR"), (1, "HOUR"))}))), @r#"
     WRONG_VALUE at date.is.betweenAgo.from.unit
-      expected DAY, WEEK, MONTH or YEAR, since the field holds days, found HOUR
+      the field holds days: expected DAY, WEEK, MONTH or YEAR, found HOUR
     WRONG_VALUE at date.is.betweenAgo.to.unit
-      expected DAY, WEEK, MONTH or YEAR, since the field holds days, found HOUR
+      the field holds days: expected DAY, WEEK, MONTH or YEAR, found HOUR
     "#);
     assert_snapshot!(
         problems_of(event(json!({"name": "visit", "betweenAgo": ago((2, "DAY"), (1, "DAY")), "during": "TODAY"}))), @r#"

@@ -231,7 +231,7 @@ fn what_was_found_is_shortened() {
     "#);
     assert_snapshot!(problems_of(date("birthday", json!({ "on": long }))), @r#"
     WRONG_VALUE at date.is.on
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
     "#);
     assert_snapshot!(problems_of(json!({"group": {"inAny": [long]}})), @r#"
     UNKNOWN_GROUP at group.inAny[0]

@@ -68,7 +68,7 @@ fn days_and_instants_that_do_not_exist() {
     let on = |literal: &str| date("createdAt", json!({ "on": literal }));
     assert_snapshot!(problems_of(on("2026-02-29")), @r#"
     WRONG_VALUE at date.is.on
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found "2026-02-29"
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-02-29"
     "#);
     for literal in [
         "2026-3-1",
@@ -100,7 +100,7 @@ fn days_and_instants_that_do_not_exist() {
     ");
     assert_snapshot!(problems_of(date("createdAt", json!({"on": 20_260_301}))), @r#"
     WRONG_SHAPE at date.is.on
-      expected a day such as "2026-03-01" or an instant such as "2026-03-01T09:30:00Z", found the number 20260301
+      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found the number 20260301
     "#);
     assert_snapshot!(
         problems_of(date("createdAt", json!({"between": {"from": "2026-03-02", "to": "2026-03-01"}}))),
@@ -127,21 +127,21 @@ fn fields_of_days_take_no_instants_and_no_hours() {
     let instant = "2026-03-01T09:30:00Z";
     assert_snapshot!(problems_of(date("birthday", json!({ "before": instant }))), @"
     WRONG_VALUE at date.is.before
-      expected a day, since the field holds days, found an instant
+      the field holds days: expected a day, found a time
     ");
     assert_snapshot!(
         problems_of(date("custom.renewal", json!({"between": {"from": instant, "to": instant}}))),
         @"
     WRONG_VALUE at date.is.between.from
-      expected a day, since the field holds days, found an instant
+      the field holds days: expected a day, found a time
     WRONG_VALUE at date.is.between.to
-      expected a day, since the field holds days, found an instant
+      the field holds days: expected a day, found a time
     "
     );
     let hours = json!({"amount": 3, "unit": "HOUR"});
     assert_snapshot!(problems_of(date("birthday", json!({ "inTheLast": hours }))), @"
     WRONG_VALUE at date.is.inTheLast.unit
-      expected DAY, WEEK, MONTH or YEAR, since the field holds days, found HOUR
+      the field holds days: expected DAY, WEEK, MONTH or YEAR, found HOUR
     ");
     assert_snapshot!(problems_of(date("createdAt", json!({ "anniversaryInTheNext": hours }))), @"
     WRONG_VALUE at date.is.anniversaryInTheNext.unit

@@ -222,7 +222,7 @@ impl Documents {
         parser.parse_ast(text, "document").map_err(|WithErrors { errors, partial }| {
             if parser.tokens_reached() > self.limits.tokens {
                 let message = format!(
-                    "expected a document with at most {} words and signs, found more; large values belong into variables",
+                    "expected a document with at most {} words and signs, found more; pass large values as variables",
                     self.limits.tokens
                 );
                 return Refusal::new(ErrorCode::TooComplex, message);
@@ -240,7 +240,7 @@ impl Documents {
         if self.is_open || !document.operations.iter().any(is_asked) {
             return Ok(());
         }
-        let message = "this server does not tell its schema; schema.graphql has it";
+        let message = "introspection is disabled on this server; schema.graphql has the schema";
         Err(Refusal::new(ErrorCode::ValidationFailed, message))
     }
 

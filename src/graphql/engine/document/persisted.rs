@@ -132,7 +132,7 @@ impl AllowedDocuments {
         };
         found.cloned().ok_or_else(|| {
             let message =
-                "this server executes only the documents of its folder, and this is none of them";
+                "this server executes only the documents in its folder, and this is not one of them";
             Refusal::new(ErrorCode::DocumentNotAllowed, message)
         })
     }

@@ -76,7 +76,10 @@ pub fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<User
         decimal_comma: input.decimal_comma,
     };
     if file.delimiter.is_some() && file.delimiter == file.quote {
-        reading.refuse("quote", "expected another character than the delimiter");
+        reading.refuse(
+            "quote",
+            "the quote must be another character than the delimiter",
+        );
     }
     let date_format = reading.read(
         "dateFormat",
@@ -101,7 +104,7 @@ pub fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<User
             (Some(character), None) => splits.push((split.column.clone(), character)),
             _ => reading.refuse(
                 &format!("splits.{place}.character"),
-                "expected one character",
+                format!("expected one character, found \"{}\"", split.character),
             ),
         }
     }
@@ -188,10 +191,7 @@ fn refuse_of_events(input: &CreateImportInput, reading: &mut Reading) {
         ("createPeople", input.create_people),
     ] {
         if is_there {
-            reading.refuse(
-                path,
-                "expected nothing here for an import of subscribers, found something",
-            );
+            reading.refuse(path, "an import of subscribers does not take this option");
         }
     }
 }
@@ -214,10 +214,7 @@ fn refuse_of_subscribers(input: &CreateImportInput, reading: &mut Reading) {
         ("raiseConsent", input.raise_consent.is_some()),
     ] {
         if is_there {
-            reading.refuse(
-                path,
-                "expected nothing here for an import of events, found something",
-            );
+            reading.refuse(path, "an import of events does not take this option");
         }
     }
 }

@@ -48,7 +48,7 @@ impl Decider<'_> {
                 continue;
             }
             let message =
-                format!("expected a column \"{said}\", of which something was said, found none");
+                format!("an option names the column \"{said}\", but the file has no such column");
             let hint = nearest(said, self.names.iter().map(String::as_str));
             let problem = InputProblem::new(InputCode::Missing, "header", message);
             decisions.problems.push(problem.with_hint(hint));
@@ -110,7 +110,7 @@ impl Decider<'_> {
             if words.are_too_many() {
                 let name = self.names[position].trim();
                 let message = format!(
-                    "expected column \"{name}\" to hold the words of a status, found too many different values"
+                    "column \"{name}\" cannot be the status: it has too many different values"
                 );
                 decisions
                     .problems
@@ -119,7 +119,10 @@ impl Decider<'_> {
                 decisions.questions.push(Question {
                     kind: QuestionKind::StatusWords,
                     column: Some(position),
-                    message: format!("has words that mean no status: {}", words.shown_unknown()),
+                    message: format!(
+                        "has values that are not known as a status: {}",
+                        words.shown_unknown()
+                    ),
                     changes: words.say_unknown(),
                 });
             }
@@ -159,9 +162,10 @@ impl Decider<'_> {
             }
             if share >= MOST && found.is_none() {
                 let message = format!(
-                    "{} of {rows} rows have \"{}\": the file lists people who left",
+                    "{} of {rows} rows have \"{}\": the file lists people who {}",
                     profile.filled,
-                    name.trim()
+                    name.trim(),
+                    status.as_str()
                 );
                 found = Some((status, message));
             }
@@ -179,7 +183,10 @@ impl Decider<'_> {
             let status = read_file_name(name)?;
             Some((
                 status,
-                "the name of the file says that it lists people who left".to_owned(),
+                format!(
+                    "the name of the file says that it lists people who {}",
+                    status.as_str()
+                ),
             ))
         };
         if let Some((status, message)) = found.or_else(by_name) {

@@ -153,7 +153,7 @@ impl Decider<'_> {
         Some(match self.catalogue.custom_fields.get(&key) {
             Some(existing) if existing != asked => {
                 let message = format!(
-                    "expected column \"{name}\" to become a custom field of type {}, found that custom field \"{key}\" is of type {}",
+                    "column \"{name}\" cannot become a custom field of type {}: the custom field \"{key}\" is of type {}",
                     asked.as_str(),
                     existing.as_str()
                 );
@@ -182,7 +182,7 @@ impl Decider<'_> {
             return Ok(Target::Custom(key.to_owned(), custom_type));
         }
         let message = format!(
-            "expected column \"{name}\" to go to a built-in field or to a custom field that exists, found \"{field}\""
+            "expected a built-in field or a custom field that exists for column \"{name}\", found \"{field}\""
         );
         let custom = self.catalogue.custom_fields.keys().map(String::as_str);
         let mut known: Vec<&str> = Target::names().collect();
@@ -265,7 +265,7 @@ impl Decider<'_> {
                 field: "status".to_owned(),
             }];
             changes.extend(words.say_unknown());
-            let message = format!("speaks of consent: {}", words.shown());
+            let message = format!("is about consent: {}", words.shown());
             return Some(decisions.ask(QuestionKind::Consent, position, message, changes));
         }
         let hint = hint?;

@@ -140,8 +140,8 @@ function Questions({ analysis, targets }: { analysis: Analysis; targets: Target[
 
 /** A question in the words of this page; those of the server name options of the API. */
 function wordOf(kind: Question['kind'], message: string): string {
-  if (kind === 'UNKNOWN' && message.includes('says nothing')) return 'is not the name of a field';
-  return kind === 'CONSENT' ? message.replace(/^speaks of consent:/, 'says who agreed to e-mail:').replace(/^speaks of consent/, 'is about consent') : message;
+  if (kind === 'UNKNOWN' && message.includes('does not know')) return 'is not the name of a field';
+  return kind === 'CONSENT' ? message.replace(/^is about consent:/, 'says who agreed to e-mail:') : message;
 }
 
 function becomes(target: Target): string {

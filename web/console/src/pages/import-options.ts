@@ -153,6 +153,6 @@ export function describeConsent(analysis: Analysis, mapping: Mapping): string {
   const all = mapping.others.find(({ change, isAccepted }) => isAccepted && change.option === 'SET' && change.field === 'status');
   const who = columns.length > 0
     ? `${columns.join(' and ')} ${columns.length === 1 ? 'says' : 'say'} who may be addressed`
-    : all ? `All people in the file get the status ${all.change.value}` : 'No column speaks of consent, so new people are subscribed';
+    : all ? `All people in the file get the status ${all.change.value}` : 'No column is about consent, so new people are subscribed';
   return `${who}; people who unsubscribed, bounced or complained before stay so.`;
 }
